@@ -1,0 +1,104 @@
+# What a lab consists of: zones, masters, addresses and the etcd version, and the files that record it.
+# shellcheck shell=bash disable=SC2034 # the other parts read what this one sets
+
+declare -a ZONES=() NODES=()
+declare -A NODE_ZONE=() NODE_ADDRESS=() NODE_MEMBER=()
+
+# plan_zones 2+1: masters are numbered through the zones, addresses within a zone. Members carry other names than
+# their hosts (kubespray's etcd1…), so that nothing can pass here by confusing the two.
+plan_zones() {
+    local counts count zone=0 number=0 k node
+    [[ $1 =~ ^[1-9](\+[1-9])*$ ]] || die "--zones wants masters per zone, like 2+1 or 1+1+1, not '$1'"
+    IFS=+ read -ra counts <<<"$1"
+    for count in "${counts[@]}"; do
+        zone=$((zone + 1))
+        ZONES+=("zone$zone")
+        for ((k = 1; k <= count; k++)); do
+            number=$((number + 1))
+            node=m$number
+            NODES+=("$node")
+            NODE_ZONE[$node]=zone$zone
+            NODE_ADDRESS[$node]=10.77.$zone.1$k
+            NODE_MEMBER[$node]=etcd$number
+        done
+    done
+    ((number <= 9)) || die "--zones $1 makes $number masters; a lab has at most 9"
+}
+
+# plan_etcd 3.5|3.6.16: which root file system and which built binaries (none: the root's own) give this version.
+plan_etcd() {
+    BUILD=''
+    ROOT=trixie
+    case $1 in
+    3.4) ROOT=bookworm ;;
+    3.5) ;;
+    3.6) BUILD=3.6.16 ;;
+    3.7) BUILD=3.7.3 ;;
+    3.[4-7].*) BUILD=$1 ;;
+    *) die "--etcd wants 3.4, 3.5, 3.6, 3.7 or a full version such as 3.5.35, not '$1'" ;;
+    esac
+    MINOR=$(cut -d. -f2 <<<"$1")
+}
+
+write_plan() {
+    printf '%s\n' "name=$LAB_NAME" "zones=$1" "etcd=$2" >"$STATE/lab.conf"
+}
+
+# Reads the plan of a lab that `lab up` made.
+load_plan() {
+    local key value
+    [[ -f $STATE/lab.conf ]] || die "there is no lab '$LAB_NAME' ($STATE): make it with $(self_named up)"
+    while IFS='=' read -r key value; do
+        case $key in
+        name) [[ $value == "$LAB_NAME" ]] || die "$STATE belongs to the lab '$value', not to '$LAB_NAME'" ;;
+        zones) plan_zones "$value" ;;
+        etcd) ETCD=$value && plan_etcd "$value" ;;
+        esac
+    done <"$STATE/lab.conf"
+}
+
+# The nodes that an argument names: a zone's, or the one.
+nodes_of() {
+    local node found=1
+    for node in "${NODES[@]}"; do
+        [[ $node == "$1" || ${NODE_ZONE[$node]} == "$1" ]] && printf '%s\n' "$node" && found=0
+    done
+    ((found == 0)) || die "no zone or node '$1' in this lab; it has ${ZONES[*]} and ${NODES[*]}"
+}
+
+need_zone() {
+    local zone
+    for zone in "${ZONES[@]}"; do [[ $zone == "${1-}" ]] && return; done
+    die "no zone '${1-}' in this lab; it has ${ZONES[*]}"
+}
+
+need_node() { [[ -n ${1-} && -n ${NODE_ZONE[$1]-} ]] || die "no node '${1-}' in this lab; it has ${NODES[*]}"; }
+
+write_inventory() {
+    local zone node
+    {
+        cat <<END
+# inventory of the lab "$LAB_NAME", written by lab/lab up
+cluster: $LAB_NAME
+environment: lab
+ssh:
+  user: ops
+  become: sudo
+  identity: $SSH_KEY
+  known_hosts: $KNOWN_HOSTS
+etcd:
+  unit: etcd
+  data_dir: /var/lib/etcd
+  config: { env_file: /etc/etcd.env }
+  template: etcd.env.j2
+zones:
+END
+        for zone in "${ZONES[@]}"; do
+            printf '  %s:\n    masters:\n' "$zone"
+            for node in "${NODES[@]}"; do
+                [[ ${NODE_ZONE[$node]} == "$zone" ]] &&
+                    printf '      %s: { address: %s }\n' "$node" "${NODE_ADDRESS[$node]}"
+            done
+        done
+    } >"$STATE/inventory.yaml"
+}
