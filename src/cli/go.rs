@@ -1,0 +1,330 @@
+//! `plan`, `initiate-dr`, `recover`, `fence`, `unfence`: look, prove, plan, show, ask, lock, run, report.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::model::{Cluster, MasterName};
+use crate::observe::marks::Holder;
+use crate::observe::{Observation, proof};
+use crate::plan::{Goal, Input, NoPlan, Plan, plan};
+use crate::playbook::Playbook;
+use crate::report;
+use crate::run::World;
+use crate::run::journal::{Journal, VERSION, What};
+use crate::run::lock::{self, Taken};
+use crate::run::ports::{Event, Remote, Store};
+use crate::run::redact::Redactor;
+use crate::run::runner::{Ending, Outcome, Runner, is_verification};
+use crate::world::store::RunDir;
+use crate::world::{files, terminal};
+
+use super::args::{Common, Consent, Wish};
+use super::{Bastion, Failure, again, exit, input, observe, wish};
+
+/// What planning gave.
+struct Planning {
+    cluster: Cluster,
+    seen: Observation,
+    remote: Arc<dyn Remote>,
+    proof: Option<Duration>,
+    plan: Result<Plan, NoPlan>,
+}
+
+/// Looks, proves and plans. At a terminal the attestation of a dark zone is asked for.
+async fn planning(common: &Common, bastion: &Bastion, goal: Goal, flags: &Wish) -> Result<Planning, Failure> {
+    let cluster = input::cluster(common, bastion)?;
+    let playbook = match goal {
+        Goal::InitiateDr | Goal::Recover => input::playbook(common, bastion, goal.playbook())?,
+        Goal::Fence => built_in("fence", "The zone's etcd is down and cannot start."),
+        Goal::Unfence => built_in("unfence", "The zone's etcd may start again."),
+    };
+    let templates = input::templates(common, &playbook)?;
+    let mut request = wish::request(goal, flags, &cluster, bastion)?;
+    let remote = observe::remote(&cluster, common, bastion);
+    let mut seen = observe::look(&cluster, &remote, bastion).await;
+    request = wish::with_snapshot(request, flags, &seen)?;
+    let begun = Instant::now();
+    let mut proof = None;
+    if goal == Goal::InitiateDr {
+        // What would be refused anyway need not wait for the proof.
+        let early = plan(Input {
+            cluster: &cluster,
+            playbook: &playbook,
+            templates: &templates,
+            seen: &seen,
+            request: &request,
+        });
+        if only_unproved(&early) || bastion.prompt.attended() {
+            observe::prove(&cluster, &mut seen, &remote, bastion).await;
+            proof = seen.proof.as_ref().map(|_| begun.elapsed());
+        }
+    }
+    let mut planned =
+        plan(Input { cluster: &cluster, playbook: &playbook, templates: &templates, seen: &seen, request: &request });
+    if let Some(zones) = to_attest(&planned, bastion, &cluster, &seen) {
+        for zone in zones {
+            let question =
+                format!("{zone} is silent. How do you know that it is off (ticket, who, how)? Empty: stop.\n>");
+            let answer = bastion.prompt.line(&question).unwrap_or_default();
+            if !answer.is_empty() {
+                request.attested.insert(zone, crate::model::command::clean(&answer));
+            }
+        }
+        planned = plan(Input {
+            cluster: &cluster,
+            playbook: &playbook,
+            templates: &templates,
+            seen: &seen,
+            request: &request,
+        });
+    }
+    Ok(Planning { cluster, seen, remote, proof, plan: planned })
+}
+
+fn built_in(name: &str, summary: &str) -> Playbook {
+    Playbook { name: name.to_owned(), summary: summary.to_owned(), lines: Vec::new() }
+}
+
+/// Whether the only thing that speaks against a plan is the missing proof.
+fn only_unproved(planned: &Result<Plan, NoPlan>) -> bool {
+    match planned {
+        Ok(_) => true,
+        Err(NoPlan::Refused(refusals)) => refusals.iter().all(|refusal| refusal.rule == "quorum-unproved"),
+        Err(NoPlan::NothingToDo(_)) => false,
+    }
+}
+
+/// The zones to ask the person about: where nothing but their silence speaks against the plan.
+fn to_attest(
+    planned: &Result<Plan, NoPlan>,
+    bastion: &Bastion,
+    cluster: &Cluster,
+    seen: &Observation,
+) -> Option<Vec<String>> {
+    let Err(NoPlan::Refused(refusals)) = planned else { return None };
+    if !bastion.prompt.attended() || !refusals.iter().all(|refusal| refusal.rule == "not-attested") {
+        return None;
+    }
+    let dark = |master: &&crate::model::Master| seen.seen(&master.name).is_none();
+    let mut zones: Vec<String> = cluster.masters().filter(dark).map(|master| master.zone.to_string()).collect();
+    zones.dedup();
+    Some(zones)
+}
+
+/// `requorum plan`.
+pub(super) async fn show(
+    common: &Common,
+    bastion: &Bastion,
+    goal: Goal,
+    flags: &Wish,
+    save: Option<&Path>,
+) -> Result<u8, Failure> {
+    let planning = planning(common, bastion, goal, flags).await?;
+    match &planning.plan {
+        Ok(plan) => {
+            let plan = Redactor::of(&planning.seen).plan(plan);
+            terminal::print(&report::plan::summary(&plan, &planning.cluster));
+            terminal::print(&format!("\n{}", report::plan::details(&plan)));
+            if let Some(path) = save {
+                let text = serde_json::to_string_pretty(&plan).unwrap_or_default();
+                files::write_new(path, &text)
+                    .map_err(|error| Failure::new(exit::FAILED, format!("error: {}: {error}", path.display())))?;
+            }
+            Ok(exit::CHANGES)
+        }
+        Err(no_plan) => no_plan_code(no_plan),
+    }
+}
+
+fn no_plan_code(no_plan: &NoPlan) -> Result<u8, Failure> {
+    match no_plan {
+        NoPlan::NothingToDo(_) => {
+            terminal::print(&report::plan::refused(no_plan));
+            Ok(exit::DONE)
+        }
+        NoPlan::Refused(_) => Err(Failure::new(exit::REFUSED, report::plan::refused(no_plan))),
+    }
+}
+
+/// The verbs that change something.
+pub(super) async fn go(
+    common: &Common,
+    bastion: &Bastion,
+    goal: Goal,
+    flags: &Wish,
+    consent: &Consent,
+) -> Result<u8, Failure> {
+    if consent.confirm.is_none() && !bastion.prompt.attended() {
+        let text = format!(
+            "refused; nothing was changed:\n  [no-consent] there is no terminal to ask at\n      next: add --confirm CLUSTER to `requorum {}`",
+            goal.command()
+        );
+        return Err(Failure::new(exit::REFUSED, text));
+    }
+    let planning = planning(common, bastion, goal, flags).await?;
+    let plan = match &planning.plan {
+        Ok(plan) => plan,
+        Err(no_plan) => return no_plan_code(no_plan),
+    };
+    terminal::say(&report::plan::summary(plan, &planning.cluster));
+    agree(plan, consent, bastion)?;
+    execute(common, bastion, &planning, plan).await
+}
+
+/// The cluster's name, typed or given.
+fn agree(plan: &Plan, consent: &Consent, bastion: &Bastion) -> Result<(), Failure> {
+    let refuse =
+        |why: String| Err(Failure::new(exit::REFUSED, format!("refused; nothing was changed:\n  [no-consent] {why}")));
+    let name = match &consent.confirm {
+        Some(name) => name.clone(),
+        None => match bastion.prompt.line(&format!("Type the cluster's name ({}) to go on:", plan.cluster)) {
+            Ok(name) => name,
+            Err(error) => return refuse(error.to_string()),
+        },
+    };
+    if *bastion.interrupted.borrow() {
+        return Err(Failure::new(exit::INTERRUPTED, "interrupted; nothing was changed"));
+    }
+    if name == plan.cluster.as_str() {
+        Ok(())
+    } else {
+        refuse(format!("{name:?} is not the cluster's name, {}", plan.cluster))
+    }
+}
+
+/// Locks, runs, reports.
+async fn execute(common: &Common, bastion: &Bastion, planning: &Planning, plan: &Plan) -> Result<u8, Failure> {
+    let state = observe::state_dir(common, bastion);
+    let disk = |error: std::io::Error| {
+        let text = format!(
+            "error: the run's directory under {} cannot be made: {error}\nNothing was changed.",
+            state.display()
+        );
+        Failure::new(exit::FAILED, text)
+    };
+    let store: Arc<dyn Store> = Arc::new(RunDir::create(&state, &plan.run).map_err(disk)?);
+    let place = store.place();
+    bastion.console.tell(Event::Said { text: format!("journal: {}", place.join("journal.jsonl").display()) });
+    let redactor = Redactor::of(&planning.seen);
+    let journal = Journal::new(Arc::clone(&store), Arc::clone(&bastion.clock), redactor.clone());
+    journal.write(first_records(plan, planning, bastion, &redactor)).map_err(journal_failed)?;
+    let hosts = to_lock(plan);
+    take_lock(&planning.remote, &hosts, plan, bastion, &journal).await?;
+    let world = World {
+        remote: Arc::clone(&planning.remote),
+        store,
+        clock: Arc::clone(&bastion.clock),
+        console: Arc::clone(&bastion.console),
+    };
+    let runner = Runner::new(world, journal.clone(), bastion.interrupted.clone());
+    let outcome = runner.run(plan).await.map_err(journal_failed)?;
+    let code = exit_code(plan, &outcome);
+    // A run that stopped midway keeps its lock: nobody else may go on from a state they have not looked at.
+    if code == exit::DONE || !outcome.changed {
+        for (host, why) in lock::release(&planning.remote, &hosts, &plan.run).await {
+            bastion
+                .console
+                .tell(Event::Warning { text: format!("{host} stays locked: {why}; `requorum unlock {}`", plan.run) });
+        }
+        journal.write(vec![What::Unlocked]).map_err(journal_failed)?;
+    }
+    let again = again(&common.inventory);
+    let states = journal.states();
+    let story = report::outcome::Story {
+        cluster: &planning.cluster,
+        plan,
+        outcome: &outcome,
+        states: &states,
+        proof: planning.proof,
+        place: &place,
+        again: &again,
+    };
+    let text = redactor.clean(&report::outcome::text(story));
+    let end = What::End { outcome: text.clone(), exit: code };
+    journal.write(vec![end]).map_err(journal_failed)?;
+    bastion.console.tell(Event::Said { text: String::new() });
+    if code == exit::DONE {
+        terminal::print(&text);
+        return Ok(code);
+    }
+    Err(Failure::new(code, text))
+}
+
+fn journal_failed(error: impl std::error::Error) -> Failure {
+    let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+    let text = format!(
+        "error: {error}{cause}\nNothing further was begun. Make the bastion's disk writable, then run `requorum status`."
+    );
+    Failure::new(exit::UNKNOWN, text)
+}
+
+fn first_records(plan: &Plan, planning: &Planning, bastion: &Bastion, redactor: &Redactor) -> Vec<What> {
+    let mut records = vec![What::Run {
+        version: VERSION,
+        tool: env!("CARGO_PKG_VERSION").to_owned(),
+        person: bastion.person.clone(),
+        host: bastion.host.clone(),
+        digest: plan.digest(),
+        plan: Box::new(redactor.plan(plan)),
+    }];
+    if let (Some(took), Some(proof::Outcome::Lost { .. })) = (planning.proof, &planning.seen.proof) {
+        records.push(What::Proof { took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX) });
+    }
+    records
+}
+
+/// Every master that takes part. Fencing a zone must not wait for a run that holds it.
+fn to_lock(plan: &Plan) -> std::collections::BTreeSet<MasterName> {
+    match plan.goal {
+        Goal::InitiateDr | Goal::Recover => plan.survivors.union(&plan.returned).cloned().collect(),
+        Goal::Fence | Goal::Unfence => std::collections::BTreeSet::new(),
+    }
+}
+
+async fn take_lock(
+    remote: &Arc<dyn Remote>,
+    hosts: &std::collections::BTreeSet<MasterName>,
+    plan: &Plan,
+    bastion: &Bastion,
+    journal: &Journal,
+) -> Result<(), Failure> {
+    let holder = Holder {
+        run: plan.run.to_string(),
+        person: bastion.person.clone(),
+        host: bastion.host.clone(),
+        since: bastion.clock.now().to_string(),
+    };
+    match lock::take(remote, hosts, &holder, &plan.run).await {
+        Taken::All => journal.write(vec![What::Locked]).map_err(journal_failed),
+        Taken::Held { host, by } => {
+            let text = format!(
+                "locked: {host} is held by {by}\nNothing was changed.\n  next: wait for that run; if it has stopped for good: requorum unlock RUN"
+            );
+            journal.write(vec![What::End { outcome: text.clone(), exit: exit::LOCKED }]).map_err(journal_failed)?;
+            Err(Failure::new(exit::LOCKED, text))
+        }
+        Taken::Failed { host, why } => {
+            let text = format!("error: {host} could not be locked: {why}\nNothing was changed.");
+            journal.write(vec![What::End { outcome: text.clone(), exit: exit::FAILED }]).map_err(journal_failed)?;
+            Err(Failure::new(exit::FAILED, text))
+        }
+    }
+}
+
+fn exit_code(plan: &Plan, outcome: &Outcome) -> u8 {
+    let is_check = |id: u32| {
+        plan.steps().any(|planned| planned.id == id && matches!(planned.step, crate::step::Step::Leaderless(_)))
+    };
+    match &outcome.ending {
+        Ending::Done => exit::DONE,
+        Ending::Interrupted(_) if !outcome.changed => exit::INTERRUPTED,
+        Ending::Stopped(trouble) if !outcome.changed && is_check(trouble.step) => exit::REFUSED,
+        Ending::Stopped(_) if !outcome.changed => exit::FAILED,
+        Ending::Stopped(trouble) if is_verification(plan, trouble.step) => exit::UNVERIFIED,
+        Ending::Stopped(_) | Ending::Interrupted(_) => exit::STOPPED,
+        Ending::Unknown(_) => exit::UNKNOWN,
+    }
+}

@@ -1,0 +1,83 @@
+//! Reads inventory, playbook and templates, from the site's files or the shipped ones.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::model::diagnostic::{Diagnostic, Source};
+use crate::model::{Cluster, inventory};
+use crate::playbook::{Action, Line, Playbook, shipped, text};
+use crate::report::diagnostic;
+use crate::world::files;
+
+use super::args::Common;
+use super::{Bastion, Failure, exit};
+
+/// A file as a source of diagnostics.
+pub(super) fn source(path: &Path) -> Result<Source, Failure> {
+    let shown = path.display();
+    let text = files::text(path).map_err(|error| Failure::new(exit::BAD_INPUT, format!("error: {shown}: {error}")))?;
+    Ok(Source::new(shown.to_string(), text))
+}
+
+/// Every mistake as the failure's text.
+fn mistakes(diagnostics: &[Diagnostic], bastion: &Bastion) -> Failure {
+    Failure::new(exit::BAD_INPUT, diagnostic::text(diagnostics, bastion.colour))
+}
+
+/// The inventory.
+pub(super) fn cluster(common: &Common, bastion: &Bastion) -> Result<Cluster, Failure> {
+    let path = &common.inventory;
+    if !path.exists() {
+        let text = format!(
+            "error: there is no inventory at {}\n  next: name one with -i FILE, or make one to change: requorum init .",
+            path.display()
+        );
+        return Err(Failure::new(exit::BAD_INPUT, text));
+    }
+    inventory::read(&source(path)?).map_err(|diagnostics| mistakes(&diagnostics, bastion))
+}
+
+/// The playbook of a goal.
+pub(super) fn playbook(common: &Common, bastion: &Bastion, name: &str) -> Result<Playbook, Failure> {
+    let own = common.playbooks.as_ref().map(|dir| dir.join(format!("{name}.yaml"))).filter(|path| path.exists());
+    let source = match own {
+        Some(path) => source(&path)?,
+        None => match shipped::playbook(name) {
+            Some(file) => file.source(),
+            None => return Err(Failure::usage(format!("error: there is no playbook {name}"))),
+        },
+    };
+    text::read(&source).map_err(|diagnostics| mistakes(&diagnostics, bastion))
+}
+
+/// Every template that the playbook names.
+pub(super) fn templates(common: &Common, playbook: &Playbook) -> Result<BTreeMap<String, String>, Failure> {
+    let mut names = Vec::new();
+    collect(&playbook.lines, &mut names);
+    let mut templates = BTreeMap::new();
+    for name in names {
+        let own = common.templates.as_ref().map(|dir| dir.join(&name)).filter(|path| path.exists());
+        let text = match (own, shipped::template(&name)) {
+            (Some(path), _) => source(&path)?.text.clone(),
+            (None, Some(file)) => file.text.to_owned(),
+            (None, None) => {
+                let text = format!(
+                    "error: the playbook names the template {name}, which is neither shipped nor in --templates"
+                );
+                return Err(Failure::new(exit::BAD_INPUT, text));
+            }
+        };
+        templates.insert(name, text);
+    }
+    Ok(templates)
+}
+
+fn collect(lines: &[Line], names: &mut Vec<String>) {
+    for line in lines {
+        match &line.action {
+            Action::Write { template, .. } => names.push(template.clone()),
+            Action::Each { steps, .. } => collect(steps, names),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The verbs: flags in, exit code out. Each verb puts together what the other modules know.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::run::ports::{Clock, Console, Prompt};
+
+pub mod args;
+mod check;
+mod go;
+mod input;
+mod observe;
+mod unlock;
+mod wish;
+
+use args::{Cli, InventoryVerb, PlanGoal, PlaybookVerb, Verb};
+
+/// Exit codes; `status` has its own (see [`crate::observe::Verdict::exit_code`]).
+pub mod exit {
+    /// Done, or nothing to do.
+    pub const DONE: u8 = 0;
+    /// Failed before anything was changed.
+    pub const FAILED: u8 = 1;
+    /// `plan`: there is something to do.
+    pub const CHANGES: u8 = 2;
+    /// A safety rule said no; nothing was changed.
+    pub const REFUSED: u8 = 3;
+    /// Stopped midway.
+    pub const STOPPED: u8 = 4;
+    /// Stopped, and the state is not known.
+    pub const UNKNOWN: u8 = 5;
+    /// Done, but verification failed.
+    pub const UNVERIFIED: u8 = 6;
+    /// Another run holds the lock.
+    pub const LOCKED: u8 = 7;
+    /// The command line is wrong.
+    pub const USAGE: u8 = 64;
+    /// Inventory, playbook or template is wrong.
+    pub const BAD_INPUT: u8 = 65;
+    /// Interrupted before any change.
+    pub const INTERRUPTED: u8 = 130;
+}
+
+/// What the bastion brings along; `main` reads it from the environment.
+#[derive(Clone)]
+pub struct Bastion {
+    /// The person, for records.
+    pub person: String,
+    /// The host's name.
+    pub host: String,
+    /// The home directory.
+    pub home: Option<PathBuf>,
+    /// The SSH agent's socket.
+    pub agent_socket: Option<PathBuf>,
+    /// Where state is kept by default.
+    pub state: PathBuf,
+    /// Whether to colour standard output.
+    pub colour: bool,
+    /// sudo's password where nobody is there to type it.
+    pub sudo_password: Option<zeroize::Zeroizing<String>>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The console.
+    pub console: Arc<dyn Console>,
+    /// The person at the terminal.
+    pub prompt: Arc<dyn Prompt>,
+    /// Turns true at the first Ctrl-C.
+    pub interrupted: watch::Receiver<bool>,
+}
+
+/// An end that is no success, with its exit code and what to say.
+#[derive(Debug)]
+pub struct Failure {
+    /// The exit code.
+    pub code: u8,
+    /// What to say on standard error.
+    pub text: String,
+}
+
+impl Failure {
+    /// A failure with this code.
+    pub fn new(code: u8, text: impl Into<String>) -> Self {
+        Self { code, text: text.into() }
+    }
+
+    /// The command line is wrong.
+    pub fn usage(text: impl Into<String>) -> Self {
+        Self::new(exit::USAGE, text)
+    }
+}
+
+/// Does what the command line says.
+///
+/// # Errors
+/// [`Failure`] carries the exit code.
+pub async fn run(cli: Cli, bastion: Bastion) -> Result<u8, Failure> {
+    let common = &cli.common;
+    match cli.verb {
+        Verb::Status { quick, output } => observe::status(common, &bastion, quick, output).await,
+        Verb::Plan { playbook, wish, save } => {
+            let goal = match playbook {
+                PlanGoal::InitiateDr => crate::plan::Goal::InitiateDr,
+                PlanGoal::Recover => crate::plan::Goal::Recover,
+            };
+            go::show(common, &bastion, goal, &wish, save.as_deref()).await
+        }
+        Verb::InitiateDr { wish, consent } => {
+            go::go(common, &bastion, crate::plan::Goal::InitiateDr, &wish, &consent).await
+        }
+        Verb::Recover { wish, consent } => go::go(common, &bastion, crate::plan::Goal::Recover, &wish, &consent).await,
+        Verb::Fence { zones, consent, overrides } => {
+            let wish = args::Wish { failed_zone: zones, overrides, ..args::Wish::default() };
+            go::go(common, &bastion, crate::plan::Goal::Fence, &wish, &consent).await
+        }
+        Verb::Unfence { zones, consent, overrides } => {
+            let wish = args::Wish { failed_zone: zones, overrides, ..args::Wish::default() };
+            go::go(common, &bastion, crate::plan::Goal::Unfence, &wish, &consent).await
+        }
+        Verb::Unlock { run } => unlock::unlock(common, &bastion, &run).await,
+        Verb::Inventory { what: InventoryVerb::Check { files, output } } => {
+            let files = if files.is_empty() { vec![common.inventory.clone()] } else { files };
+            check::inventories(&files, output, bastion.colour)
+        }
+        Verb::Playbook { what: PlaybookVerb::Check { files, output } } => {
+            check::playbooks(&files, output, bastion.colour)
+        }
+        Verb::Init { directory } => check::init(&directory),
+    }
+}
+
+/// The command line's beginning, for next commands.
+fn again(inventory: &Path) -> String {
+    let path = inventory.display().to_string();
+    if path == "inventory.yaml" {
+        return "requorum".to_owned();
+    }
+    let quoted = shlex::try_quote(&path).map_or_else(|_| path.clone(), |quoted| quoted.into_owned());
+    format!("requorum -i {quoted}")
+}

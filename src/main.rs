@@ -1,0 +1,93 @@
+//! Builds the world from the environment, calls the verb, turns its result into an exit code. The only place that exits.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use requorum::cli::{self, Bastion, args::Cli, exit};
+use requorum::world::clock::SystemClock;
+use requorum::world::terminal;
+use tokio::sync::watch;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { exit::USAGE } else { exit::DONE });
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            terminal::say(&format!("error: cannot start: {error}"));
+            return ExitCode::from(exit::FAILED);
+        }
+    };
+    let code = runtime.block_on(async {
+        let interrupted = signals();
+        match cli::run(cli, bastion(interrupted)).await {
+            Ok(code) => code,
+            Err(failure) => {
+                terminal::say(failure.text.trim_end());
+                failure.code
+            }
+        }
+    });
+    // Connections that still say goodbye are not waited for.
+    runtime.shutdown_background();
+    ExitCode::from(code)
+}
+
+/// The first Ctrl-C lets the step under way end; the second ends the program as it is. A lost terminal ends nothing.
+fn signals() -> watch::Receiver<bool> {
+    let (sender, receiver) = watch::channel(false);
+    tokio::spawn(async move {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) =
+            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()))
+        else {
+            return;
+        };
+        loop {
+            tokio::select! {
+                _ = hangup.recv() => continue,
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if sender.send_replace(true) {
+                terminal::say("interrupted again: the step under way has an unknown outcome; run `requorum status`");
+                std::process::exit(i32::from(exit::UNKNOWN));
+            }
+            terminal::say("interrupted: stopping after the step under way (again: stop at once)");
+        }
+    });
+    receiver
+}
+
+fn bastion(interrupted: watch::Receiver<bool>) -> Bastion {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let text = |name: &str| variable(name).map(|value| value.to_string_lossy().into_owned());
+    let home = variable("HOME").map(PathBuf::from);
+    let state = variable("XDG_STATE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| home.as_ref().map(|home| home.join(".local/state")))
+        .unwrap_or_else(|| PathBuf::from("."));
+    let person = text("SUDO_USER").or_else(|| text("USER")).or_else(|| text("LOGNAME"));
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    Bastion {
+        person: person.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw())),
+        host,
+        home,
+        agent_socket: variable("SSH_AUTH_SOCK").map(PathBuf::from),
+        state: state.join("requorum"),
+        colour: std::io::stderr().is_terminal() && variable("NO_COLOR").is_none(),
+        sudo_password: text("REQUORUM_SUDO_PASSWORD").map(zeroize::Zeroizing::new),
+        clock: Arc::new(SystemClock),
+        console: Arc::from(terminal::console()),
+        prompt: Arc::new(terminal::Person::new()),
+        interrupted,
+    }
+}

@@ -1,0 +1,142 @@
+//! A cluster as the inventory describes it, every setting resolved per master. Knows nothing of what the masters say.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::name::{AbsPath, Address, ClusterName, MasterName, UnitName, UserName, ZoneName};
+
+/// What kind of cluster this is; a drill refuses production.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Environment {
+    /// Carries real work.
+    Production,
+    /// Looks like production and may be broken on purpose.
+    Staging,
+    /// Made to be thrown away.
+    Lab,
+}
+
+/// How a command becomes root on a master.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Become {
+    /// The SSH user is root.
+    None,
+    /// By sudo, with a password (asked for once) or without.
+    Sudo,
+}
+
+/// A host to go through, as OpenSSH's ProxyJump.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Jump {
+    /// Where it is.
+    pub address: Address,
+    /// Its SSH port.
+    pub port: u16,
+    /// The user there.
+    pub user: UserName,
+}
+
+/// How to reach one master by SSH.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SshSettings {
+    /// The user to log in as.
+    pub user: UserName,
+    /// The SSH port.
+    pub port: u16,
+    /// How to become root there.
+    #[serde(rename = "become")]
+    pub elevate: Become,
+    /// A private key file on the bastion; without one the agent and the usual files are tried.
+    pub identity: Option<String>,
+    /// A known_hosts file on the bastion; without one the user's and the system's.
+    pub known_hosts: Option<String>,
+    /// A host to go through.
+    pub jump: Option<Jump>,
+}
+
+/// Where etcd lives on one master.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EtcdSettings {
+    /// The systemd unit.
+    pub unit: UnitName,
+    /// The data directory.
+    pub data_dir: AbsPath,
+    /// The file with the `ETCD_…` settings.
+    pub env_file: AbsPath,
+    /// The template that rewrites it.
+    pub template: String,
+}
+
+/// A machine that carries an etcd member.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Master {
+    /// Its name in the inventory.
+    pub name: MasterName,
+    /// The zone it stands in.
+    pub zone: ZoneName,
+    /// Where it is reached.
+    pub address: Address,
+    /// How it is reached.
+    pub ssh: SshSettings,
+    /// Where its etcd is.
+    pub etcd: EtcdSettings,
+}
+
+/// Masters that fail together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Zone {
+    /// Its name.
+    pub name: ZoneName,
+    /// Its masters.
+    pub masters: BTreeMap<MasterName, Master>,
+}
+
+/// What a recovery must achieve; a drill measures against it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Objectives {
+    /// How long writes may fail.
+    pub rto: Option<Duration>,
+    /// How much acknowledged work may be lost.
+    pub rpo: Option<Duration>,
+}
+
+/// A whole inventory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cluster {
+    /// What an operator types to consent.
+    pub name: ClusterName,
+    /// What kind of cluster it is.
+    pub environment: Environment,
+    /// What a recovery must achieve, where it was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objectives: Option<Objectives>,
+    /// The zones, at least two.
+    pub zones: BTreeMap<ZoneName, Zone>,
+}
+
+impl Cluster {
+    /// Every master, by zone and then by name.
+    pub fn masters(&self) -> impl Iterator<Item = &Master> {
+        self.zones.values().flat_map(|zone| zone.masters.values())
+    }
+
+    /// One master.
+    #[must_use]
+    pub fn master(&self, name: &MasterName) -> Option<&Master> {
+        self.masters().find(|master| &master.name == name)
+    }
+
+    /// Every master outside `zones`: who survives when they are lost.
+    pub fn outside<'a, 'b>(&'a self, zones: &'b BTreeSet<ZoneName>) -> impl Iterator<Item = &'a Master> + use<'a, 'b> {
+        self.masters().filter(move |master| !zones.contains(&master.zone))
+    }
+
+    /// Every master within `zones`.
+    pub fn within<'a, 'b>(&'a self, zones: &'b BTreeSet<ZoneName>) -> impl Iterator<Item = &'a Master> + use<'a, 'b> {
+        self.masters().filter(move |master| zones.contains(&master.zone))
+    }
+}

@@ -1,0 +1,389 @@
+//! A file of settings as systemd's `EnvironmentFile=` reads it, every byte kept. Knows no setting's meaning.
+//!
+//! Docker's `--env-file` reads the same files without any quoting, so a value is written without quotes wherever
+//! systemd would read it back the same.
+
+/// A parsed file; its lines, put together, are the text it was read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvFile {
+    lines: Vec<Line>,
+}
+
+/// A line as systemd sees it: with its continuations, and with its ending.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// The text, line ending included.
+    pub text: String,
+    /// What it sets; comments, blank lines and lines that systemd ignores set nothing.
+    pub setting: Option<(String, String)>,
+}
+
+/// Why a setting cannot be written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadSetting {
+    /// Not a name that the environment can hold.
+    #[error("{0:?} cannot be the name of a setting")]
+    Name(String),
+    /// A line break or another control character would end or garble the setting.
+    #[error("the value of {0} holds a line break or another control character")]
+    Value(String),
+    /// The file ends within an open quote, which would swallow what is appended.
+    #[error("the file ends within an open quote, so {0} cannot be appended")]
+    OpenQuote(String),
+}
+
+impl EnvFile {
+    /// Reads a file. Every text is one: what systemd would ignore is kept and sets nothing.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let mut lines = Vec::new();
+        let mut rest = text;
+        while !rest.is_empty() {
+            let (length, setting) = logical_line(rest);
+            let (line, after) = rest.split_at(length);
+            lines.push(Line { text: line.to_owned(), setting });
+            rest = after;
+        }
+        Self { lines }
+    }
+
+    /// The lines in the file's order.
+    #[must_use]
+    pub fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+
+    /// The settings in the file's order, also those that a later line overrides.
+    pub fn settings(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.lines.iter().filter_map(|line| line.setting.as_ref()).map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    /// The value that counts: the last one.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.settings().filter(|(found, _)| *found == key).last().map(|(_, value)| value)
+    }
+
+    /// Sets `key`, rewriting only the line that counts, or appending one.
+    ///
+    /// # Errors
+    /// When the name or the value cannot stand in such a file, or the file's end would swallow the new line.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<(), BadSetting> {
+        if !is_name(key) {
+            return Err(BadSetting::Name(key.to_owned()));
+        }
+        let written = quoted(value).ok_or_else(|| BadSetting::Value(key.to_owned()))?;
+        let setting = Some((key.to_owned(), value.to_owned()));
+        let counts = |line: &&mut Line| line.setting.as_ref().is_some_and(|(found, _)| found == key);
+        if let Some(line) = self.lines.iter_mut().rev().find(counts) {
+            let ending = &line.text[line.text.trim_end_matches(['\r', '\n']).len()..];
+            let ending = if ending.is_empty() { "\n" } else { ending };
+            *line = Line { text: format!("{key}={written}{ending}"), setting };
+            return Ok(());
+        }
+        // A last line without an ending gets one; one that ends in a backslash needs a blank line more.
+        let end = if self.lines.last().is_none_or(|line| line.text.ends_with(is_newline)) { "" } else { "\n" };
+        for gap in ["", "\n"] {
+            let text = format!("{self}{end}{gap}{key}={written}\n");
+            let appended = Self::parse(&text);
+            if appended.settings().eq(self.settings().chain([(key, value)])) {
+                *self = appended;
+                return Ok(());
+            }
+        }
+        Err(BadSetting::OpenQuote(key.to_owned()))
+    }
+}
+
+impl std::fmt::Display for EnvFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.lines.iter().try_for_each(|line| f.write_str(&line.text))
+    }
+}
+
+/// A value as it must be written, or nothing if it cannot be.
+#[must_use]
+pub fn quoted(value: &str) -> Option<String> {
+    if value.chars().any(|c| c.is_control() && c != '\t') {
+        return None;
+    }
+    let plain = value.trim_matches([' ', '\t']) == value && !value.starts_with(['\'', '"']) && !value.contains('\\');
+    if plain {
+        return Some(value.to_owned());
+    }
+    if !value.contains('\'') {
+        return Some(format!("'{value}'"));
+    }
+    let mut written = String::from('"');
+    for c in value.chars() {
+        if SHELL_NEED_ESCAPE.contains(c) {
+            written.push('\\');
+        }
+        written.push(c);
+    }
+    written.push('"');
+    Some(written)
+}
+
+/// What a backslash takes the meaning of within double quotes (systemd's `SHELL_NEED_ESCAPE`).
+const SHELL_NEED_ESCAPE: &str = "\"\\`$";
+
+fn is_name(key: &str) -> bool {
+    !key.is_empty()
+        && !key.starts_with(|c: char| c.is_ascii_digit())
+        && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+const fn is_newline(c: char) -> bool {
+    matches!(c, '\n' | '\r')
+}
+
+/// The length of the first line of `text` with its continuations, and what it sets.
+fn logical_line(text: &str) -> (usize, Option<(String, String)>) {
+    let start = text.trim_start_matches([' ', '\t']);
+    if start.starts_with(['#', ';']) {
+        return (comment_length(text), None);
+    }
+    // The first character belongs to the key, whatever it is.
+    let first = start.chars().next().map_or(0, |c| if is_newline(c) { 0 } else { c.len_utf8() });
+    let from = text.len() - start.len() + first;
+    match text[from..].find(['=', '\n', '\r']).map(|at| from + at) {
+        None => (text.len(), None),
+        Some(at) if !text[at..].starts_with('=') => (at + ending_length(&text[at..]), None),
+        Some(equals) => {
+            let key = text[..equals].trim_matches([' ', '\t']);
+            let (length, value) = value_of(&text[equals + 1..]);
+            (equals + 1 + length, is_name(key).then(|| (key.to_owned(), value)))
+        }
+    }
+}
+
+/// How long a comment is. Up to systemd 253 a comment that ends in a backslash goes on in the next line, later it
+/// does not. Here it does: a setting there is then none that counts, and `set` appends one that every version reads.
+fn comment_length(text: &str) -> usize {
+    let mut chars = text.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '\\' => drop(chars.next()),
+            c if is_newline(c) => return at + ending_length(&text[at..]),
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+fn ending_length(text: &str) -> usize {
+    if text.starts_with("\r\n") { 2 } else { 1 }
+}
+
+/// Where the reader stands in a value; the states are those of systemd's `parse_env_file_internal`.
+enum State {
+    Before,
+    Plain,
+    Escape,
+    Single,
+    Double,
+    DoubleEscape,
+}
+
+/// The length of a value with its line ending, and the value.
+fn value_of(text: &str) -> (usize, String) {
+    let mut value = String::new();
+    // What is certain of the value: blanks after it are dropped when the line ends.
+    let mut kept = 0;
+    let mut state = State::Before;
+    for (at, c) in text.char_indices() {
+        state = match (state, c) {
+            (State::Before | State::Plain, c) if is_newline(c) => {
+                value.truncate(kept);
+                return (at + ending_length(&text[at..]), value);
+            }
+            (State::Before, '\'') => State::Single,
+            (State::Before, '"') => State::Double,
+            (State::Before, ' ' | '\t') => State::Before,
+            (State::Plain, ' ' | '\t') => {
+                value.push(c);
+                State::Plain
+            }
+            (State::Single, '\'') | (State::Double, '"') => State::Before,
+            (State::Double, '\\') => State::DoubleEscape,
+            (State::Before | State::Plain, '\\') => {
+                kept = value.len();
+                State::Escape
+            }
+            // An escaped line break joins two lines.
+            (State::Escape, c) if is_newline(c) => State::Plain,
+            (State::DoubleEscape, '\n') => State::Double,
+            (State::DoubleEscape, c) => {
+                if !SHELL_NEED_ESCAPE.contains(c) {
+                    value.push('\\');
+                }
+                value.push(c);
+                kept = value.len();
+                State::Double
+            }
+            (quoted @ (State::Single | State::Double), c) => {
+                value.push(c);
+                kept = value.len();
+                quoted
+            }
+            (State::Before | State::Plain | State::Escape, c) => {
+                value.push(c);
+                kept = value.len();
+                State::Plain
+            }
+        };
+    }
+    value.truncate(kept);
+    (text.len(), value)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// As kubespray writes it, shortened.
+    const KUBESPRAY: &str = "\
+# Environment file for etcd 3.6.16
+ETCD_DATA_DIR=/var/lib/etcd
+ETCD_ADVERTISE_CLIENT_URLS=https://10.77.2.11:2379
+ETCD_INITIAL_CLUSTER_STATE=existing
+ETCD_NAME=etcd3
+
+# CLI settings
+ETCDCTL_ENDPOINTS=https://127.0.0.1:2379
+ETCD_INITIAL_CLUSTER=etcd1=https://10.77.1.11:2380,etcd2=https://10.77.1.12:2380
+";
+
+    #[test]
+    fn values_are_what_systemd_takes_them_for() {
+        for (text, value) in [
+            ("K=plain", "plain"),
+            ("K=a=b,c=d\n", "a=b,c=d"),
+            ("  K = spaced out \t\n", "spaced out"),
+            ("K='single \\n $x'\n", "single \\n $x"),
+            ("K=\"a \\\"b\\\" \\$c \\d\"\n", "a \"b\" $c \\d"),
+            ("K=one \\\ntwo\n", "one two"),
+            ("K=\"one\ntwo\"\n", "one\ntwo"),
+            ("K=a#b ;c\n", "a#b ;c"),
+            ("K=it's\n", "it's"),
+            ("K='a' b\n", "ab"),
+            ("K=\\ x\n", " x"),
+            ("K=\n", ""),
+            ("K=x\r\n", "x"),
+            ("K=first\nK=last\n", "last"),
+        ] {
+            assert_eq!(EnvFile::parse(text).get("K"), Some(value), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_systemd_ignores_sets_nothing_and_is_kept() {
+        for text in ["", "\n\n", "# K=x\n", "; K=x", "K\n", "1K=x\n", "K-2=x\n", "=x\n", "# goes on \\\nK=x\n"] {
+            let file = EnvFile::parse(text);
+            assert_eq!(file.settings().count(), 0, "{text:?}");
+            assert_eq!(file.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn setting_rewrites_one_line_in_place() {
+        let mut file = EnvFile::parse(KUBESPRAY);
+        file.set("ETCD_INITIAL_CLUSTER", "etcd3=https://10.77.2.11:2380").unwrap();
+        let expected = KUBESPRAY
+            .replace("etcd1=https://10.77.1.11:2380,etcd2=https://10.77.1.12:2380", "etcd3=https://10.77.2.11:2380");
+        assert_eq!(file.to_string(), expected);
+    }
+
+    #[test]
+    fn of_two_settings_the_last_counts_and_is_rewritten() {
+        let mut file = EnvFile::parse("K=1\nL=2\nK=3\n");
+        file.set("K", "4").unwrap();
+        assert_eq!(file.to_string(), "K=1\nL=2\nK=4\n");
+    }
+
+    #[test]
+    fn a_new_setting_is_appended_where_nothing_swallows_it() {
+        for (text, after) in [
+            ("", "K=v\n"),
+            ("L=1", "L=1\nK=v\n"),
+            ("L=1\\", "L=1\\\n\nK=v\n"),
+            ("# end \\\n", "# end \\\n\nK=v\n"),
+            ("# old \\\nK=x\n", "# old \\\nK=x\nK=v\n"),
+        ] {
+            let mut file = EnvFile::parse(text);
+            file.set("K", "v").unwrap();
+            assert_eq!(file.to_string(), after, "{text:?}");
+        }
+        assert_eq!(EnvFile::parse("L='open").set("K", "v"), Err(BadSetting::OpenQuote("K".to_owned())));
+    }
+
+    #[test]
+    fn what_could_start_another_setting_is_refused() {
+        let mut file = EnvFile::parse(KUBESPRAY);
+        for value in ["a\nETCD_NAME=x", "a\rb", "a\0b", "\u{1b}[2J"] {
+            assert_eq!(file.set("K", value), Err(BadSetting::Value("K".to_owned())), "{value:?}");
+        }
+        for key in ["", "1K", "K K", "K=", "K\n"] {
+            assert!(file.set(key, "v").is_err(), "{key:?}");
+        }
+        assert_eq!(file.to_string(), KUBESPRAY);
+    }
+
+    #[test]
+    fn quotes_are_used_only_where_they_are_needed() {
+        for (value, written) in [
+            ("m3=https://1.2.3.4:2380,m1=https://1.2.3.5:2380", "m3=https://1.2.3.4:2380,m1=https://1.2.3.5:2380"),
+            ("two words", "two words"),
+            ("", ""),
+            (" edge", "' edge'"),
+            ("\"q\"", "'\"q\"'"),
+            ("back\\slash", "'back\\slash'"),
+            ("'both\"$", "\"'both\\\"\\$\""),
+        ] {
+            assert_eq!(quoted(value).as_deref(), Some(written));
+        }
+    }
+
+    fn texts() -> impl Strategy<Value = String> {
+        // Few characters that mean something, so that they meet often.
+        proptest::collection::vec(
+            prop::sample::select(vec![
+                "A", "B", "=", "\n", "\r", " ", "\t", "#", ";", "'", "\"", "\\", "$", "é", "A=1\n",
+            ]),
+            0..40,
+        )
+        .prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn reading_keeps_every_byte(text in texts()) {
+            prop_assert_eq!(EnvFile::parse(&text).to_string(), text);
+        }
+
+        #[test]
+        fn what_is_set_is_read_back_and_nothing_else_changes(
+            text in texts(),
+            key in "[AB]",
+            value in "[ A=#;'\"\\\\$`é-]{0,12}",
+        ) {
+            let before = EnvFile::parse(&text);
+            let mut after = before.clone();
+            if after.set(&key, &value).is_ok() {
+                let read = EnvFile::parse(&after.to_string());
+                prop_assert_eq!(&read, &after);
+                prop_assert_eq!(read.get(&key), Some(value.as_str()));
+                let counts = before.lines().iter().rposition(|line| line.setting.as_ref().is_some_and(|s| s.0 == key));
+                let others = before.lines().iter().enumerate().filter(|(at, _)| Some(*at) != counts);
+                for (at, line) in others {
+                    // The last line may have gained an ending.
+                    let same = after.lines()[at].text.trim_end_matches('\n') == line.text.trim_end_matches('\n');
+                    prop_assert!(same && after.lines()[at].setting == line.setting, "{:?}", line);
+                }
+            }
+        }
+    }
+}

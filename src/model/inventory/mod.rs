@@ -1,0 +1,155 @@
+//! Inventory text to a [`Cluster`], with every mistake found. Knows no disk and no master.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::cluster::{Cluster, Environment, Master, Objectives, Zone};
+use super::diagnostic::{Diagnostic, Source, word};
+use super::fields::{Fields, Reader};
+use super::name::{Address, ClusterName, MasterName, ZoneName};
+use super::yaml::{self, Entry, Kind};
+
+mod remarks;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+pub use remarks::remarks;
+use settings::Layer;
+
+/// How a master is written, for hints.
+const MASTER_FORM: &str = "m1: { address: 10.0.1.11 }";
+
+/// Reads an inventory.
+///
+/// # Errors
+/// Every mistake in it, in the file's order.
+pub fn read(source: &Source) -> Result<Cluster, Vec<Diagnostic>> {
+    let root = yaml::parse(source).map_err(|refusal| vec![*refusal])?;
+    let mut reader = Reader::new(source);
+    let cluster = cluster(&mut reader, &root);
+    reader.finish(cluster)
+}
+
+fn cluster(reader: &mut Reader<'_>, root: &yaml::Node) -> Option<Cluster> {
+    const KEYS: [&str; 7] = ["cluster", "environment", "ssh", "etcd", "kubernetes", "objectives", "zones"];
+    let top = root.span.start..root.span.start;
+    let fields = reader.fields(root, &top, "an inventory", &KEYS, "cluster: NAME")?;
+    let name = reader.required(&fields, "cluster", "the inventory", "cluster: NAME");
+    let name = name.and_then(|entry| reader.name(entry, "cluster: NAME", ClusterName::new));
+    let environment = reader.required(&fields, "environment", "the inventory", "environment: production");
+    let environment = environment.and_then(|entry| {
+        let known =
+            [("production", Environment::Production), ("staging", Environment::Staging), ("lab", Environment::Lab)];
+        reader.choice(entry, &known)
+    });
+    if let Some(entry) = fields.get("kubernetes").filter(|entry| entry.value.kind != Kind::Null) {
+        let said = "API servers are not handled yet, so `kubernetes` must be null or absent";
+        reader.hinted("not-yet", &entry.span, said, "write `kubernetes: null`");
+    }
+    let objectives = fields.get("objectives").and_then(|entry| objectives(reader, entry));
+    let layer = Layer::default().over(reader, &fields);
+    let zones = reader.required(&fields, "zones", "the inventory", "zones: { zone1: …, zone2: … }");
+    let zones = zones.and_then(|entry| zones_of(reader, entry, &layer));
+    Some(Cluster { name: name?, environment: environment?, objectives, zones: zones? })
+}
+
+fn objectives(reader: &mut Reader<'_>, entry: &Entry) -> Option<Objectives> {
+    if entry.value.kind == Kind::Null {
+        return None;
+    }
+    let form = "objectives: { rto: 60s, rpo: 0 }";
+    let fields = reader.fields(&entry.value, &entry.span, "`objectives`", &["rto", "rpo"], form)?;
+    let rto = fields.get("rto").and_then(|entry| reader.duration(entry));
+    let rpo = fields.get("rpo").and_then(|entry| reader.duration(entry));
+    Some(Objectives { rto, rpo })
+}
+
+/// Where each master and each address was first seen.
+#[derive(Default)]
+struct Seen {
+    masters: BTreeMap<String, Range<usize>>,
+    /// With the master that has it.
+    addresses: BTreeMap<String, (Range<usize>, String)>,
+}
+
+fn zones_of(reader: &mut Reader<'_>, entry: &Entry, layer: &Layer) -> Option<BTreeMap<ZoneName, Zone>> {
+    let form = format!("zones: {{ zone1: {{ masters: {{ {MASTER_FORM} }} }} }}");
+    let entries = reader.entries(&entry.value, "`zones`", &form)?;
+    if entries.len() < 2 {
+        let said = format!("`zones` holds {} zone{}", entries.len(), if entries.len() == 1 { "" } else { "s" });
+        reader.hinted("one-zone", &entry.span, said, "a cluster that can lose a zone has at least two");
+    }
+    let mut seen = Seen::default();
+    let mut zones = BTreeMap::new();
+    for entry in entries {
+        let name = reader.checked(&entry.key, &entry.span, ZoneName::new);
+        if let Some(zone) = zone(reader, entry, name, layer, &mut seen) {
+            zones.insert(zone.name.clone(), zone);
+        }
+    }
+    Some(zones)
+}
+
+/// One zone; with a bad name it is still read, for the mistakes in it.
+fn zone(
+    reader: &mut Reader<'_>,
+    entry: &Entry,
+    name: Option<ZoneName>,
+    layer: &Layer,
+    seen: &mut Seen,
+) -> Option<Zone> {
+    let what = format!("zone {}", word(&entry.key));
+    let form = format!("masters: {{ {MASTER_FORM} }}");
+    let fields = reader.fields(&entry.value, &entry.span, &what, &["ssh", "etcd", "masters"], &form)?;
+    let layer = layer.over(reader, &fields);
+    let masters = reader.required(&fields, "masters", &what, &form)?;
+    let entries = reader.entries(&masters.value, &format!("`masters` of {what}"), &form)?;
+    if entries.is_empty() {
+        reader.hinted("empty-zone", &entry.span, format!("{what} has no masters"), format!("write `{form}`"));
+    }
+    let mut found = BTreeMap::new();
+    for master_entry in entries {
+        let first = seen.masters.entry(master_entry.key.clone()).or_insert_with(|| master_entry.span.clone());
+        if *first != master_entry.span {
+            let said = format!("{} stands in two zones", word(&master_entry.key));
+            reader.twice("duplicate-master", &master_entry.span, first, said);
+        }
+        if let Some(master) = master(reader, master_entry, name.as_ref(), &layer, seen) {
+            found.insert(master.name.clone(), master);
+        }
+    }
+    Some(Zone { name: name?, masters: found })
+}
+
+fn master(
+    reader: &mut Reader<'_>,
+    entry: &Entry,
+    zone: Option<&ZoneName>,
+    layer: &Layer,
+    seen: &mut Seen,
+) -> Option<Master> {
+    let name = reader.checked(&entry.key, &entry.span, MasterName::new);
+    let what = format!("master {}", word(&entry.key));
+    let fields = reader.fields(&entry.value, &entry.span, &what, &["address", "ssh", "etcd"], MASTER_FORM)?;
+    let address = address(reader, &fields, &what, &entry.key, seen);
+    let layer = layer.over(reader, &fields);
+    Some(Master { name: name?, zone: zone?.clone(), address: address?, ssh: layer.ssh()?, etcd: layer.etcd()? })
+}
+
+fn address(reader: &mut Reader<'_>, fields: &Fields<'_>, what: &str, master: &str, seen: &mut Seen) -> Option<Address> {
+    let form = "address: 10.0.1.11";
+    let entry = reader.required(fields, "address", what, form)?;
+    let address = reader.name(entry, form, Address::new)?;
+    // One address can be written in many ways: `fd00::1` and `fd00:0::1`, `M1.example` and `m1.example`.
+    let same = address
+        .as_str()
+        .parse::<std::net::IpAddr>()
+        .map_or_else(|_| address.as_str().trim_end_matches('.').to_lowercase(), |ip| ip.to_canonical().to_string());
+    if let Some((first, other)) = seen.addresses.get(&same).filter(|(_, other)| other != master) {
+        let said = format!("{} is the address of {} too", word(address.as_str()), word(other));
+        reader.twice("duplicate-address", &entry.value.span, &first.clone(), said);
+    }
+    seen.addresses.entry(same).or_insert_with(|| (entry.value.span.clone(), master.to_owned()));
+    Some(address)
+}

@@ -1,0 +1,17 @@
+//! The words of the field as values: clusters, zones, masters, members, commands. Knows no file, host or clock.
+
+pub mod cluster;
+pub mod command;
+pub mod diagnostic;
+pub mod env_file;
+pub mod fields;
+pub mod identity;
+pub mod inventory;
+pub mod name;
+pub mod quorum;
+pub mod yaml;
+
+pub use cluster::{Become, Cluster, Environment, EtcdSettings, Jump, Master, Objectives, SshSettings, Zone};
+pub use command::{Arg, Command, Late, Output};
+pub use identity::{ClusterId, MemberId, Token};
+pub use name::{AbsPath, Address, ClusterName, MasterName, RunId, UnitName, UserName, ZoneName};

@@ -1,0 +1,310 @@
+//! What an observation means: findings by code, and a verdict. Pure; the same codes stand in terminal, journal and docs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Cluster, ClusterId, Master, MasterName, quorum};
+
+use super::{Observation, Seen, Sight, proof, tools::Version};
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing.
+    Note,
+    /// To be dealt with, not now.
+    Warning,
+    /// Wrong.
+    Error,
+}
+
+/// Something wrong, by code; `docs/findings.md` explains each.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The code.
+    pub code: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Which master, where it is one.
+    pub master: Option<MasterName>,
+    /// What was seen and what to do.
+    pub text: String,
+}
+
+/// What state the cluster is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Every master of the inventory is a voter and serves.
+    Healthy,
+    /// It serves, and something is wrong.
+    Degraded,
+    /// No quorum, proved.
+    QuorumLost,
+    /// It serves without a whole zone of the inventory.
+    OneZone,
+    /// Two clusters serve.
+    SplitBrain,
+    /// It could not be told.
+    Unknown,
+}
+
+impl Verdict {
+    /// `status`'s exit code.
+    #[must_use]
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Healthy => 0,
+            Self::Degraded => 10,
+            Self::QuorumLost => 11,
+            Self::OneZone => 12,
+            Self::SplitBrain => 13,
+            Self::Unknown => 14,
+        }
+    }
+
+    /// The verdict in words.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Degraded => "degraded: it serves, and something is wrong",
+            Self::QuorumLost => "QUORUM LOST",
+            Self::OneZone => "one zone serves alone",
+            Self::SplitBrain => "SPLIT BRAIN: two clusters take writes",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// Findings and verdict together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assessment {
+    /// The state.
+    pub verdict: Verdict,
+    /// What is wrong, worst first.
+    pub findings: Vec<Finding>,
+    /// The clusters that serve, and through which masters.
+    pub serving: BTreeMap<ClusterId, BTreeSet<MasterName>>,
+}
+
+/// Says what an observation means.
+#[must_use]
+pub fn assess(cluster: &Cluster, observation: &Observation) -> Assessment {
+    let mut serving: BTreeMap<ClusterId, BTreeSet<MasterName>> = BTreeMap::new();
+    for (name, seen) in observation.answering() {
+        if let (true, Some(id)) = (seen.serves(), seen.cluster()) {
+            serving.entry(id).or_default().insert(name.clone());
+        }
+    }
+    let mut findings: Vec<Finding> =
+        cluster.masters().flat_map(|master| of_master(master, observation.masters.get(&master.name))).collect();
+    if serving.len() > 1 {
+        findings.push(split_brain(observation, &serving));
+    }
+    findings.sort_by(|a, b| b.severity.cmp(&a.severity));
+    let verdict = verdict(cluster, observation, &serving, &findings);
+    Assessment { verdict, findings, serving }
+}
+
+fn verdict(
+    cluster: &Cluster,
+    observation: &Observation,
+    serving: &BTreeMap<ClusterId, BTreeSet<MasterName>>,
+    findings: &[Finding],
+) -> Verdict {
+    let Some(masters) = serving.values().next() else {
+        return match &observation.proof {
+            Some(proof::Outcome::Lost { .. }) => Verdict::QuorumLost,
+            _ => Verdict::Unknown,
+        };
+    };
+    if serving.len() > 1 {
+        return Verdict::SplitBrain;
+    }
+    let voters = voters(cluster, observation, masters);
+    let zone_without_voter =
+        cluster.zones.values().any(|zone| zone.masters.keys().all(|master| !voters.contains(master)));
+    if zone_without_voter {
+        return Verdict::OneZone;
+    }
+    let whole = cluster.masters().all(|master| voters.contains(&master.name) && masters.contains(&master.name));
+    if whole && findings.iter().all(|finding| finding.severity == Severity::Note) {
+        Verdict::Healthy
+    } else {
+        Verdict::Degraded
+    }
+}
+
+/// The masters that have a vote in the cluster which these masters serve.
+#[must_use]
+pub fn voters(cluster: &Cluster, observation: &Observation, serving: &BTreeSet<MasterName>) -> BTreeSet<MasterName> {
+    let Some(members) =
+        serving.iter().filter_map(|name| observation.seen(name)).find_map(|seen| seen.members.as_ref().ok())
+    else {
+        return BTreeSet::new();
+    };
+    cluster
+        .masters()
+        .filter(|master| {
+            let entry = members.by_peer_url(&peer_urls(master, observation.seen(&master.name)));
+            entry.is_some_and(super::Member::votes)
+        })
+        .map(|master| master.name.clone())
+        .collect()
+}
+
+/// A master's peer URLs: from its env file, and where it is dark the usual ones at its address.
+#[must_use]
+pub fn peer_urls(master: &Master, seen: Option<&Seen>) -> Vec<String> {
+    let own = seen.and_then(|seen| seen.settings.as_ref().ok()).map(super::Settings::peer_urls).unwrap_or_default();
+    if own.is_empty() {
+        let host = match master.address.as_str() {
+            ip if ip.contains(':') => format!("[{ip}]"),
+            host => host.to_owned(),
+        };
+        vec![format!("https://{host}:2380"), format!("http://{host}:2380")]
+    } else {
+        own
+    }
+}
+
+fn split_brain(observation: &Observation, serving: &BTreeMap<ClusterId, BTreeSet<MasterName>>) -> Finding {
+    let sides: Vec<String> = serving
+        .iter()
+        .map(|(id, masters)| {
+            let revision = masters
+                .iter()
+                .filter_map(|name| observation.seen(name)?.status.as_ref().ok())
+                .map(|status| status.revision)
+                .max();
+            let names = masters.iter().map(MasterName::as_str).collect::<Vec<_>>().join(", ");
+            format!("cluster {id} at revision {} through {names}", revision.unwrap_or(0))
+        })
+        .collect();
+    Finding {
+        code: "split-brain".into(),
+        severity: Severity::Error,
+        master: None,
+        text: format!("two clusters take writes: {}", sides.join("; ")),
+    }
+}
+
+fn of_master(master: &Master, sight: Option<&Sight>) -> Vec<Finding> {
+    let finding = |code: &str, severity, text: String| Finding {
+        code: code.into(),
+        severity,
+        master: Some(master.name.clone()),
+        text,
+    };
+    match sight {
+        None => vec![finding("not-asked", Severity::Warning, "was not asked".into())],
+        Some(Sight::Silent(why)) => vec![finding("silent", Severity::Error, format!("does not answer: {why}"))],
+        Some(Sight::Refused(why)) => vec![finding("refused", Severity::Error, why.clone())],
+        Some(Sight::Answers(seen)) => {
+            let mut all = Vec::new();
+            process(seen, &mut |code, severity, text| all.push(finding(code, severity, text)));
+            tools(seen, &mut |code, severity, text| all.push(finding(code, severity, text)));
+            all
+        }
+    }
+}
+
+/// Takes a code, its severity and what was seen.
+type Find<'a> = dyn FnMut(&str, Severity, String) + 'a;
+
+fn process(seen: &Seen, find: &mut Find<'_>) {
+    for unclear in
+        [seen.unit.as_ref().err(), seen.settings.as_ref().err(), seen.disk.as_ref().err(), seen.marks.as_ref().err()]
+            .into_iter()
+            .flatten()
+    {
+        find("unclear", Severity::Error, unclear.to_string());
+    }
+    if let Ok(marks) = &seen.marks {
+        if marks.fenced {
+            find("fenced", Severity::Warning, "is fenced: etcd cannot start here until recover or unfence".into());
+        }
+        if marks.fenced && seen.etcd_runs() == Some(true) {
+            find("fence-broken", Severity::Error, "runs etcd although it is fenced: `requorum fence` stops it".into());
+        }
+        if let Some(lock) = &marks.lock {
+            let text = format!("is locked by run {} ({} on {} since {})", lock.run, lock.person, lock.host, lock.since);
+            find("locked", Severity::Warning, text);
+        }
+    }
+    if seen.etcd_runs() == Some(false) {
+        find("etcd-down", Severity::Error, "etcd does not run".into());
+    }
+    if let Ok(unit) = &seen.unit
+        && unit.running()
+        && unit.active_state != "active"
+    {
+        find(
+            "not-ready",
+            Severity::Error,
+            "etcd runs and has no quorum since its start; do not restart it again".into(),
+        );
+    }
+    if let Ok(status) = &seen.status {
+        if status.no_space() {
+            find("no-space-alarm", Severity::Error, "NOSPACE alarm: etcd refuses writes until space is made".into());
+        }
+        if status.learner {
+            find("learner", Severity::Warning, "is a learner: it has no vote yet".into());
+        }
+    }
+}
+
+fn tools(seen: &Seen, find: &mut Find<'_>) {
+    let Ok(tools) = &seen.tools else {
+        if let Err(unclear) = &seen.tools {
+            find("unclear", Severity::Error, unclear.to_string());
+        }
+        return;
+    };
+    if !tools.missing.is_empty() {
+        find("tool-missing", Severity::Error, format!("lacks {}", tools.missing.join(", ")));
+    }
+    match &tools.restore {
+        None => find("no-restore-tool", Severity::Error, "has neither etcdutl nor an etcdctl that restores".into()),
+        Some(restore) if !restore.bumps => find(
+            "no-revision-bump",
+            Severity::Note,
+            format!(
+                "{} cannot raise revisions on restore (3.4.27, 3.5.10 or later can): after it, restart the API servers",
+                restore.path
+            ),
+        ),
+        Some(_) => {}
+    }
+    if let Some(version) = tools.etcd {
+        version_traps(version, find);
+    }
+}
+
+/// Known traps of etcd's versions for what requorum does.
+fn version_traps(version: Version, find: &mut Find<'_>) {
+    if version < Version(3, 5, 0) {
+        let text = format!(
+            "etcd {version}: a restore may leave removed members in the store, which come back as zombies on 3.6 (etcd#20967)"
+        );
+        find("zombie-members", Severity::Note, text);
+    }
+    if (Version(3, 5, 0)..Version(3, 5, 20)).contains(&version) {
+        let text = format!(
+            "etcd {version} does not store a learner's promotion (etcd#19557): go to 3.5.26 or later before any 3.6"
+        );
+        find("promotion-not-stored", Severity::Note, text);
+    }
+}
+
+/// What losing a zone would mean, in one line.
+#[must_use]
+pub fn remark(voters: usize, lost: usize) -> String {
+    let left = voters.saturating_sub(lost);
+    let verb = if quorum::stands(left, voters) { "kept" } else { "lost" };
+    format!("{left} of {voters} voters left, quorum {verb}")
+}

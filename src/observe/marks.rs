@@ -1,0 +1,136 @@
+//! The question "what has requorum left on this master?": fence, lock, and the record of a finished run.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::command::Script;
+use crate::model::{ClusterId, Command, Output, RunId, Token, UnitName};
+
+use super::Unclear;
+
+/// Where requorum keeps its things on a master: root's, mode 0700.
+pub const STATE: &str = "/var/lib/requorum";
+
+/// The lock: a directory, since `mkdir` is atomic.
+pub const LOCK: &str = "/var/lib/requorum/lock";
+
+/// The record of the last finished run.
+pub const RECORD: &str = "/var/lib/requorum/cluster.json";
+
+/// The marker whose presence keeps `unit` from starting.
+#[must_use]
+pub fn fence_marker(unit: &UnitName) -> String {
+    format!("{STATE}/fence-{unit}")
+}
+
+/// The drop-in that makes the marker effective.
+#[must_use]
+pub fn fence_drop_in(unit: &UnitName) -> String {
+    format!("/etc/systemd/system/{unit}.service.d/50-requorum-fence.conf")
+}
+
+/// What a finished run leaves on every master it served, so that another bastion can go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterRecord {
+    /// The format's version, 1.
+    pub version: u32,
+    /// The run that made the cluster.
+    pub run: RunId,
+    /// The run that wrote this record.
+    pub written_by: RunId,
+    /// The cluster's ID.
+    pub cluster: ClusterId,
+    /// Its token.
+    pub token: Token,
+    /// The revision at which the new cluster left the old.
+    pub fork_revision: u64,
+}
+
+/// Who holds the lock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// The run.
+    pub run: String,
+    /// The person, as the bastion knows them.
+    pub person: String,
+    /// The bastion.
+    pub host: String,
+    /// Since when.
+    pub since: String,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marks {
+    /// Whether the fence marker is there.
+    pub fenced: bool,
+    /// Whether the drop-in that makes it effective is there.
+    pub drop_in: bool,
+    /// Who holds the lock; `Some` with question marks when the holder's file is not readable.
+    pub lock: Option<Holder>,
+    /// The record of the last finished run.
+    pub record: Option<ClusterRecord>,
+}
+
+const SCRIPT: Script = Script {
+    name: "marks",
+    text: r#"set -u
+[ -e "$1" ] && echo fenced=yes
+[ -e "$2" ] && echo drop_in=yes
+if [ -d "$3" ]; then printf 'lock='; cat "$3/holder.json" 2>/dev/null | tr -d '\n'; echo; fi
+if [ -f "$4" ]; then printf 'record='; tr -d '\n' <"$4"; echo; fi
+exit 0
+"#,
+};
+
+/// Asks for the marks.
+#[must_use]
+pub fn command(unit: &UnitName) -> Command {
+    Command::script(SCRIPT).args([fence_marker(unit), fence_drop_in(unit), LOCK.to_owned(), RECORD.to_owned()])
+}
+
+/// Reads `name=value` lines.
+///
+/// # Errors
+/// When the script did not run, or a record is there that this version cannot read: it must not be taken for none.
+pub fn parse(output: &Output) -> Result<Marks, Unclear> {
+    if !output.ok() {
+        return Err(Unclear::failed("looking at /var/lib/requorum", output));
+    }
+    let mut marks = Marks::default();
+    for (name, value) in output.stdout.lines().filter_map(|line| line.split_once('=')) {
+        match name {
+            "fenced" => marks.fenced = true,
+            "drop_in" => marks.drop_in = true,
+            "lock" => {
+                let unknown = || "?".to_owned();
+                marks.lock = Some(serde_json::from_str(value).unwrap_or_else(|_| Holder {
+                    run: unknown(),
+                    person: unknown(),
+                    host: unknown(),
+                    since: unknown(),
+                }));
+            }
+            "record" => {
+                let record: ClusterRecord = serde_json::from_str(value)
+                    .map_err(|e| Unclear::text(RECORD, &format!("not a record this version can read: {e}")))?;
+                marks.record = Some(record);
+            }
+            _ => {}
+        }
+    }
+    Ok(marks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unreadable_record_is_not_taken_for_none() {
+        let say = |stdout: &str| parse(&Output { stdout: stdout.into(), ..Output::default() });
+        assert_eq!(say("fenced=yes\n").unwrap(), Marks { fenced: true, ..Marks::default() });
+        assert!(say("record={\"version\":9}\n").is_err());
+        assert_eq!(say("lock=\n").unwrap().lock.unwrap().run, "?");
+    }
+}

@@ -1,0 +1,155 @@
+//! What the masters say: one question a file (a command and a parser), the answers together as an [`Observation`],
+//! and what they mean ([`assess`], [`proof`]). Asks nothing itself; `run::look` does.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::command::clean;
+use crate::model::{MasterName, Output};
+
+pub mod assess;
+pub mod disk;
+pub mod marks;
+pub mod peers;
+pub mod proof;
+pub mod read;
+pub mod settings;
+pub mod status;
+pub mod tools;
+pub mod unit;
+
+pub use assess::{Finding, Verdict};
+pub use disk::Disk;
+pub use marks::{ClusterRecord, Marks};
+pub use peers::{Member, Members};
+pub use read::Read;
+pub use settings::{Access, Settings};
+pub use status::Status;
+pub use tools::Tools;
+pub use unit::Unit;
+
+/// A question without a usable answer: not a no, an unknown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{what}: {why}")]
+pub struct Unclear {
+    /// What was asked.
+    pub what: String,
+    /// What came instead, cleaned.
+    pub why: String,
+}
+
+impl Unclear {
+    /// A command that failed.
+    #[must_use]
+    pub fn failed(what: &str, output: &Output) -> Self {
+        Self { what: what.to_owned(), why: output.complaint() }
+    }
+
+    /// An answer that cannot be read.
+    #[must_use]
+    pub fn text(what: &str, why: &str) -> Self {
+        Self { what: what.to_owned(), why: clean(why) }
+    }
+}
+
+/// A question's answer, or why there is none.
+pub type Asked<T> = Result<T, Unclear>;
+
+/// Everything one master said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// The unit.
+    pub unit: Asked<Unit>,
+    /// The env file.
+    pub settings: Asked<Settings>,
+    /// The tools.
+    pub tools: Asked<Tools>,
+    /// The disk.
+    pub disk: Asked<Disk>,
+    /// What requorum left there.
+    pub marks: Asked<Marks>,
+    /// The member's account of itself; an error also when etcd is down.
+    pub status: Asked<Status>,
+    /// The member list at its peer port; an error also when etcd is down.
+    pub members: Asked<Members>,
+    /// A linearizable read through it.
+    pub read: Asked<Read>,
+    /// Peer URLs of masters outside its zone that take a connection from it.
+    pub open_peers: Asked<Vec<String>>,
+}
+
+impl Seen {
+    /// Whether etcd's process runs there. Not knowing is not no.
+    #[must_use]
+    pub fn etcd_runs(&self) -> Option<bool> {
+        self.unit.as_ref().ok().map(Unit::running)
+    }
+
+    /// Whether the member names a leader now. It may be stale.
+    #[must_use]
+    pub fn names_leader(&self) -> bool {
+        self.status.as_ref().is_ok_and(|status| status.leader.is_some())
+    }
+
+    /// Whether a quorum stands behind it.
+    #[must_use]
+    pub fn serves(&self) -> bool {
+        self.read == Ok(Read::Answered)
+    }
+
+    /// The cluster it belongs to, from either port.
+    #[must_use]
+    pub fn cluster(&self) -> Option<crate::model::ClusterId> {
+        self.status
+            .as_ref()
+            .map(|status| status.cluster)
+            .ok()
+            .or_else(|| self.members.as_ref().ok().map(|members| members.cluster))
+    }
+}
+
+/// What became of asking one master.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sight {
+    /// It answered over SSH.
+    Answers(Box<Seen>),
+    /// Nothing answered: dark, not proved dead.
+    Silent(String),
+    /// Something answered that we may not talk to (host key, login, sudo).
+    Refused(String),
+}
+
+impl Sight {
+    /// What it said, where it answered.
+    #[must_use]
+    pub fn seen(&self) -> Option<&Seen> {
+        match self {
+            Self::Answers(seen) => Some(seen),
+            Self::Silent(_) | Self::Refused(_) => None,
+        }
+    }
+}
+
+/// What all masters said at about one time.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observation {
+    /// By master.
+    pub masters: BTreeMap<MasterName, Sight>,
+    /// Whether quorum was proved lost; absent while nobody tried.
+    pub proof: Option<proof::Outcome>,
+}
+
+impl Observation {
+    /// What a master said, where it answered.
+    #[must_use]
+    pub fn seen(&self, master: &MasterName) -> Option<&Seen> {
+        self.masters.get(master).and_then(Sight::seen)
+    }
+
+    /// Every master that answered.
+    pub fn answering(&self) -> impl Iterator<Item = (&MasterName, &Seen)> {
+        self.masters.iter().filter_map(|(name, sight)| sight.seen().map(|seen| (name, seen)))
+    }
+}

@@ -1,0 +1,166 @@
+//! The question "who belongs to your cluster?", asked at a member's peer port. It answers without quorum, after a
+//! restart and on a learner, and needs no etcdctl (etcd `server/etcdserver/api/rafthttp`, `GET /members`).
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::command::Script;
+use crate::model::{ClusterId, Command, MemberId, Output};
+
+use super::{Unclear, settings::Access};
+
+/// One entry of the member list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Its ID.
+    pub id: MemberId,
+    /// Its name; empty until it has started.
+    #[serde(default)]
+    pub name: String,
+    /// Where its peers reach it.
+    #[serde(default)]
+    pub peer_urls: Vec<String>,
+    /// Where clients reach it; empty until it has started.
+    #[serde(default)]
+    pub client_urls: Vec<String>,
+    /// Whether it is a learner. Absent while the answering member only has the list it fetched at boot.
+    pub learner: Option<bool>,
+}
+
+impl Member {
+    /// Whether it has a vote.
+    #[must_use]
+    pub fn votes(&self) -> bool {
+        self.learner != Some(true)
+    }
+}
+
+/// A member list and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Members {
+    /// The cluster's ID, from the answer's header.
+    pub cluster: ClusterId,
+    /// Its members, by ID.
+    pub list: Vec<Member>,
+}
+
+impl Members {
+    /// How many have a vote.
+    #[must_use]
+    pub fn voters(&self) -> usize {
+        self.list.iter().filter(|member| member.votes()).count()
+    }
+
+    /// The entry with one of these peer URLs.
+    #[must_use]
+    pub fn by_peer_url(&self, urls: &[String]) -> Option<&Member> {
+        self.list.iter().find(|member| member.peer_urls.iter().any(|url| urls.contains(url)))
+    }
+}
+
+// With TLS a client that negotiates HTTP/2 gets an empty reply: HTTP/2 on the peer port is gRPC's. A master
+// without curl is asked by openssl.
+const SCRIPT: Script = Script {
+    name: "peer members",
+    text: r#"set -u
+url=$1 ca=$2 cert=$3 key=$4
+if command -v curl >/dev/null; then
+  if [ -n "$ca" ]; then exec curl --http1.1 -sS -i -m 3 --cacert "$ca" --cert "$cert" --key "$key" "$url/members"
+  else exec curl --http1.1 -sS -i -m 3 "$url/members"; fi
+fi
+host=${url#*://}
+printf 'GET /members HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n' "$host" |
+  timeout 3 openssl s_client -quiet -verify_quiet -verify_return_error -connect "$host" \
+    -CAfile "$ca" -cert "$cert" -key "$key" 2>/dev/null
+"#,
+};
+
+/// Asks at a peer port.
+#[must_use]
+pub fn command(access: &Access) -> Command {
+    let command = Command::script(SCRIPT).arg(access.url.clone());
+    match &access.tls {
+        Some(tls) => command.args([&tls.ca, &tls.cert, &tls.key]),
+        None => command.args(["", "", ""]),
+    }
+}
+
+#[derive(Deserialize)]
+struct Raw {
+    id: u64,
+    #[serde(default)]
+    name: String,
+    #[serde(default, rename = "peerURLs")]
+    peer_urls: Vec<String>,
+    #[serde(default, rename = "clientURLs")]
+    client_urls: Vec<String>,
+    #[serde(rename = "isLearner")]
+    learner: Option<bool>,
+}
+
+/// Reads header and JSON.
+///
+/// # Errors
+/// When the port did not answer, or not with a member list.
+pub fn parse(output: &Output) -> Result<Members, Unclear> {
+    const WHAT: &str = "asking the peer port for its members";
+    if !output.ok() {
+        return Err(Unclear::failed(WHAT, output));
+    }
+    let text = output.stdout.replace("\r\n", "\n");
+    let (head, body) = text.split_once("\n\n").ok_or_else(|| Unclear::text(WHAT, "no HTTP answer"))?;
+    if !head.lines().next().is_some_and(|line| line.contains(" 200")) {
+        return Err(Unclear::text(WHAT, head.lines().next().unwrap_or("no status line")));
+    }
+    let cluster = head
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("x-etcd-cluster-id"))
+        .and_then(|(_, id)| id.parse::<ClusterId>().ok())
+        .ok_or_else(|| Unclear::text(WHAT, "no X-Etcd-Cluster-ID"))?;
+    let raw: Vec<Raw> = serde_json::from_str(body.trim()).map_err(|e| Unclear::text(WHAT, &e.to_string()))?;
+    let mut list: Vec<Member> = raw
+        .into_iter()
+        .map(|raw| Member {
+            id: MemberId(raw.id),
+            name: raw.name,
+            peer_urls: raw.peer_urls,
+            client_urls: raw.client_urls,
+            learner: raw.learner,
+        })
+        .collect();
+    list.sort_by_key(|member| member.id);
+    Ok(Members { cluster, list })
+}
+
+// A TCP connection is enough: whatever then speaks there, something is up. bash's /dev/tcp needs no tool installed.
+const REACH: Script = Script {
+    name: "peer ports",
+    text: r#"set -u
+for url in "$@"; do
+  ( host=${url#*://}; port=${host##*:}; host=${host%:*}; host=${host#[}; host=${host%]}
+    if timeout 2 bash -c 'exec 3<>"/dev/tcp/$1/$2"' _ "$host" "$port" 2>/dev/null
+    then echo "open $url"; else echo "closed $url"; fi ) &
+done
+wait
+"#,
+};
+
+/// Asks a survivor which of these peer URLs take a connection: the second view of a zone that the bastion cannot see.
+#[must_use]
+pub fn reach_command(urls: &[String]) -> Command {
+    Command::script(REACH).args(urls.iter().cloned())
+}
+
+/// Reads which peer URLs are open.
+///
+/// # Errors
+/// When the script did not run.
+pub fn parse_reach(output: &Output) -> Result<Vec<String>, Unclear> {
+    if !output.ok() {
+        return Err(Unclear::failed("trying the failed zone's peer ports", output));
+    }
+    let mut open: Vec<String> =
+        output.stdout.lines().filter_map(|line| line.strip_prefix("open ")).map(str::to_owned).collect();
+    open.sort();
+    Ok(open)
+}

@@ -1,0 +1,268 @@
+//! The proof that quorum is lost: a fold over timed samples. Knows no clock; each sample carries its time.
+//!
+//! A member names a dead leader for up to two election timeouts after the loss, so one look proves nothing. With a
+//! majority connected, a leader is elected within two election timeouts. So quorum is proved lost when for longer
+//! than that no answering member has named a leader or applied anything, and a linearizable read still fails on each.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{MasterName, MemberId};
+
+use super::{Asked, Read, Status};
+
+/// What one survivor said at one time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    /// Its account of itself; an error when its client port does not answer.
+    pub status: Asked<Status>,
+    /// Whether systemd says that etcd has not become ready: it has not been able to publish itself, so there is no
+    /// quorum behind it. Only asked where the status gives no answer.
+    pub not_ready: bool,
+    /// A linearizable read through it, where one was tried.
+    pub read: Option<Read>,
+}
+
+/// How long a proof takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// For how long no leader may be seen: a little over two election timeouts.
+    pub window: Duration,
+    /// When the attempt is given up: a stale leader may be named for one window before the clean one begins.
+    pub limit: Duration,
+}
+
+impl Limits {
+    /// From the longest election timeout of the survivors.
+    #[must_use]
+    pub fn from_election_timeout(election: Duration) -> Self {
+        let window = election * 2 + Duration::from_secs(1);
+        Self { window, limit: window * 2 + Duration::from_secs(4) }
+    }
+}
+
+/// How the attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Quorum is lost.
+    Lost {
+        /// How long no leader was seen.
+        leaderless_for: Duration,
+        /// How long the proof took.
+        took: Duration,
+    },
+    /// There is a quorum, or there may be one.
+    Alive {
+        /// Who shows it, and how.
+        evidence: String,
+    },
+    /// It could not be told.
+    Unknown {
+        /// What was last seen.
+        last_seen: String,
+    },
+}
+
+/// The state of an attempt.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    limits: Limits,
+    /// Since when no leader was seen and nothing applied.
+    quiet_since: Option<Duration>,
+    applied: BTreeMap<MasterName, u64>,
+    last_leader: Option<(MasterName, MemberId)>,
+    last_disturbance: String,
+}
+
+/// Whether the attempt goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// Sample again; what is being waited for.
+    Again(String),
+    /// Enough quiet: sample once more with a linearizable read through every survivor.
+    Read,
+    /// Over.
+    Over(Outcome),
+}
+
+impl Attempt {
+    /// Begins.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            quiet_since: None,
+            applied: BTreeMap::new(),
+            last_leader: None,
+            last_disturbance: "nobody answered".to_owned(),
+        }
+    }
+
+    /// Takes what all survivors said at `at` since the attempt began.
+    pub fn take(&mut self, at: Duration, samples: &BTreeMap<MasterName, Sample>) -> Next {
+        if let Some((master, _)) = samples.iter().find(|(_, sample)| sample.read == Some(Read::Answered)) {
+            return Next::Over(Outcome::Alive { evidence: format!("a linearizable read through {master} succeeded") });
+        }
+        let disturbed = self.disturbance(samples);
+        if let Some(what) = &disturbed {
+            self.last_disturbance.clone_from(what);
+        }
+        if disturbed.is_some() || samples.is_empty() {
+            self.quiet_since = None;
+        } else if self.quiet_since.is_none() {
+            self.quiet_since = Some(at);
+        }
+        let quiet = self.quiet_since.map_or(Duration::ZERO, |since| at.saturating_sub(since));
+        let all_read = samples.values().all(|sample| sample.read.is_some());
+        if quiet > self.limits.window && !samples.is_empty() {
+            return if all_read { Next::Over(Outcome::Lost { leaderless_for: quiet, took: at }) } else { Next::Read };
+        }
+        if at >= self.limits.limit {
+            return Next::Over(self.out_of_time());
+        }
+        Next::Again(match (&disturbed, self.quiet_since) {
+            (Some(what), _) => what.clone(),
+            _ => "no leader seen".to_owned(),
+        })
+    }
+
+    /// What speaks against a lost quorum in these samples.
+    fn disturbance(&mut self, samples: &BTreeMap<MasterName, Sample>) -> Option<String> {
+        let mut found = None;
+        for (master, sample) in samples {
+            let status = match &sample.status {
+                Ok(status) => status,
+                Err(_) if sample.not_ready => continue,
+                Err(why) => {
+                    found = Some(format!("{master} does not say whether it has a leader ({why})"));
+                    continue;
+                }
+            };
+            if let Some(leader) = status.leader {
+                self.last_leader = Some((master.clone(), leader));
+                found = Some(format!("{master} still names {leader} as leader, which may be stale"));
+            }
+            if let Some(before) = self.applied.insert(master.clone(), status.applied)
+                && before != status.applied
+            {
+                found = Some(format!("{master} applied entries {before} to {}", status.applied));
+            }
+        }
+        found
+    }
+
+    fn out_of_time(&self) -> Outcome {
+        match (&self.last_leader, self.quiet_since) {
+            (Some((master, leader)), None) => Outcome::Alive {
+                evidence: format!("{master} names {leader} as leader, longer than a stale one could be"),
+            },
+            _ => Outcome::Unknown { last_seen: self.last_disturbance.clone() },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ClusterId;
+    use crate::observe::Unclear;
+
+    fn status(leader: Option<u64>, applied: u64) -> Asked<Status> {
+        Ok(Status {
+            cluster: ClusterId(1),
+            member: MemberId(3),
+            revision: 9,
+            term: 2,
+            applied,
+            index: applied,
+            leader: leader.map(MemberId),
+            learner: false,
+            version: "3.5.16".into(),
+            db_bytes: 1,
+            errors: vec![],
+        })
+    }
+
+    /// Plays samples half a second apart; `at` gives the status at each time, reads are answered as told.
+    fn play(at: impl Fn(Duration) -> Asked<Status>, read: Read) -> (Outcome, Duration) {
+        play_with(at, read, false)
+    }
+
+    fn play_with(at: impl Fn(Duration) -> Asked<Status>, read: Read, not_ready: bool) -> (Outcome, Duration) {
+        let limits = Limits::from_election_timeout(Duration::from_secs(5));
+        let mut attempt = Attempt::new(limits);
+        let mut now = Duration::ZERO;
+        let mut reading = false;
+        loop {
+            let sample = Sample { status: at(now), not_ready, read: reading.then(|| read.clone()) };
+            let samples = BTreeMap::from([(MasterName::new("m3").unwrap(), sample)]);
+            match attempt.take(now, &samples) {
+                Next::Over(outcome) => return (outcome, now),
+                Next::Read => reading = true,
+                Next::Again(_) => reading = false,
+            }
+            now += Duration::from_millis(500);
+            assert!(now < Duration::from_secs(60), "no end");
+        }
+    }
+
+    fn failed() -> Read {
+        Read::Failed("no leader".into())
+    }
+
+    #[test]
+    fn quorum_lost_long_ago_is_proved_in_eleven_seconds() {
+        let (outcome, took) = play(|_| status(None, 7), failed());
+        assert!(matches!(outcome, Outcome::Lost { .. }), "{outcome:?}");
+        assert!(took > Duration::from_secs(10) && took < Duration::from_secs(13), "{took:?}");
+    }
+
+    #[test]
+    fn a_stale_leader_starts_the_window_only_when_it_is_gone() {
+        let stale = Duration::from_secs(9);
+        let (outcome, took) = play(|now| status((now < stale).then_some(1), 7), failed());
+        assert!(matches!(outcome, Outcome::Lost { .. }), "{outcome:?}");
+        assert!(took > stale + Duration::from_secs(10), "{took:?}");
+    }
+
+    #[test]
+    fn a_leader_that_stays_is_a_living_quorum_also_where_reads_fail() {
+        let (outcome, _) = play(|_| status(Some(1), 7), failed());
+        assert!(matches!(outcome, Outcome::Alive { .. }), "{outcome:?}");
+    }
+
+    #[test]
+    fn an_answered_read_ends_it_at_once() {
+        let (outcome, _) = play(|_| status(None, 7), Read::Answered);
+        assert!(matches!(outcome, Outcome::Alive { .. }), "{outcome:?}");
+    }
+
+    #[test]
+    fn entries_that_go_on_being_applied_are_no_lost_quorum() {
+        let (outcome, _) = play(|now| status(None, now.as_secs()), failed());
+        assert!(matches!(outcome, Outcome::Unknown { .. }), "{outcome:?}");
+    }
+
+    #[test]
+    fn a_restarted_survivor_that_never_became_ready_has_no_quorum() {
+        let (outcome, _) = play_with(|_| Err(Unclear::text("status", "deadline")), failed(), true);
+        assert!(matches!(outcome, Outcome::Lost { .. }), "{outcome:?}");
+    }
+
+    #[test]
+    fn a_survivor_that_cannot_be_asked_proves_nothing() {
+        let (outcome, _) = play(|_| Err(Unclear::text("status", "bad certificate")), failed());
+        assert!(matches!(outcome, Outcome::Unknown { .. }), "{outcome:?}");
+    }
+
+    #[test]
+    fn nobody_to_ask_proves_nothing() {
+        let mut attempt = Attempt::new(Limits::from_election_timeout(Duration::from_secs(1)));
+        let none = BTreeMap::new();
+        assert!(matches!(attempt.take(Duration::ZERO, &none), Next::Again(_)));
+        assert!(matches!(attempt.take(Duration::from_secs(60), &none), Next::Over(Outcome::Unknown { .. })));
+    }
+}

@@ -1,0 +1,173 @@
+//! A master's env file: the text as it is, and what its settings mean. Knows nothing of the running process.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::command::Script;
+use crate::model::env_file::EnvFile;
+use crate::model::{AbsPath, Command, Output};
+
+use super::Unclear;
+
+/// An env file as found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// The whole text.
+    pub text: String,
+    /// Owner, group and mode: `root root 640`.
+    pub owner: String,
+}
+
+/// How to talk to one endpoint: where it is and the files that open it. Paths are no secrets; what they hold is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Access {
+    /// The URL.
+    pub url: String,
+    /// CA, certificate and key on the master; absent for plain HTTP.
+    pub tls: Option<TlsFiles>,
+}
+
+/// Files on the master that open a TLS endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TlsFiles {
+    /// The CA's certificate.
+    pub ca: String,
+    /// The client's certificate.
+    pub cert: String,
+    /// Its key.
+    pub key: String,
+}
+
+/// etcd's default election timeout (`embed/config.go`).
+const DEFAULT_ELECTION: Duration = Duration::from_millis(1000);
+
+impl Settings {
+    /// The parsed file.
+    #[must_use]
+    pub fn file(&self) -> EnvFile {
+        EnvFile::parse(&self.text)
+    }
+
+    /// One setting.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<String> {
+        self.file().get(key).map(|value| value.to_string())
+    }
+
+    /// The member's name. etcd's own default is `default`.
+    #[must_use]
+    pub fn member_name(&self) -> String {
+        self.get("ETCD_NAME").unwrap_or_else(|| "default".to_owned())
+    }
+
+    /// The peer URLs that others know the member by.
+    #[must_use]
+    pub fn peer_urls(&self) -> Vec<String> {
+        self.list("ETCD_INITIAL_ADVERTISE_PEER_URLS")
+    }
+
+    /// How long a follower waits before it stands for election.
+    #[must_use]
+    pub fn election_timeout(&self) -> Duration {
+        self.get("ETCD_ELECTION_TIMEOUT").and_then(|ms| ms.parse().ok()).map_or(DEFAULT_ELECTION, Duration::from_millis)
+    }
+
+    /// How long etcd lets a request take: 5 s plus two election timeouts (`config.ReqTimeout`).
+    #[must_use]
+    pub fn request_timeout(&self) -> Duration {
+        Duration::from_secs(5) + self.election_timeout() * 2
+    }
+
+    /// The member's own client port, on the loopback interface where it listens there.
+    #[must_use]
+    pub fn client_access(&self) -> Option<Access> {
+        let urls = self.list("ETCD_LISTEN_CLIENT_URLS");
+        let url = local(&urls).or_else(|| self.list("ETCD_ADVERTISE_CLIENT_URLS").into_iter().next())?;
+        let tls = self
+            .files("ETCDCTL_CACERT", "ETCDCTL_CERT", "ETCDCTL_KEY")
+            .or_else(|| self.files("ETCD_TRUSTED_CA_FILE", "ETCD_CERT_FILE", "ETCD_KEY_FILE"));
+        Some(Access { tls: if url.starts_with("https:") { Some(tls?) } else { None }, url })
+    }
+
+    /// The member's own peer port.
+    #[must_use]
+    pub fn peer_access(&self) -> Option<Access> {
+        let urls = self.list("ETCD_LISTEN_PEER_URLS");
+        let url = local(&urls).or_else(|| self.peer_urls().into_iter().next())?;
+        self.peer_access_to(&url)
+    }
+
+    /// Another member's peer port, opened with this member's peer certificate.
+    #[must_use]
+    pub fn peer_access_to(&self, url: &str) -> Option<Access> {
+        let tls = self.files("ETCD_PEER_TRUSTED_CA_FILE", "ETCD_PEER_CERT_FILE", "ETCD_PEER_KEY_FILE");
+        Some(Access { url: url.to_owned(), tls: if url.starts_with("https:") { Some(tls?) } else { None } })
+    }
+
+    fn list(&self, key: &str) -> Vec<String> {
+        let value = self.get(key).unwrap_or_default();
+        value.split(',').map(str::trim).filter(|url| !url.is_empty()).map(str::to_owned).collect()
+    }
+
+    fn files(&self, ca: &str, cert: &str, key: &str) -> Option<TlsFiles> {
+        Some(TlsFiles { ca: self.get(ca)?, cert: self.get(cert)?, key: self.get(key)? })
+    }
+}
+
+/// The loopback URL where there is one (it works whatever the network does), else the first; `0.0.0.0` is loopback too.
+fn local(urls: &[String]) -> Option<String> {
+    let loopback = urls
+        .iter()
+        .find(|url| url.contains("//127.0.0.1:") || url.contains("//localhost:") || url.contains("//[::1]:"));
+    loopback.or_else(|| urls.first()).map(|url| url.replace("//0.0.0.0:", "//127.0.0.1:"))
+}
+
+const SCRIPT: Script = Script { name: "env file", text: "set -eu\nstat -c '%U %G %a' \"$1\"\ncat \"$1\"\n" };
+
+/// Asks for the env file.
+#[must_use]
+pub fn command(env_file: &AbsPath) -> Command {
+    Command::script(SCRIPT).arg(env_file.as_str())
+}
+
+/// Reads owner line and text.
+///
+/// # Errors
+/// When the file is not there or not readable.
+pub fn parse(output: &Output) -> Result<Settings, Unclear> {
+    if !output.ok() {
+        return Err(Unclear::failed("reading the env file", output));
+    }
+    let (owner, text) =
+        output.stdout.split_once('\n').ok_or_else(|| Unclear::text("reading the env file", "no answer"))?;
+    Ok(Settings { text: text.to_owned(), owner: owner.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(text: &str) -> Settings {
+        Settings { text: text.into(), owner: "root root 640".into() }
+    }
+
+    #[test]
+    fn the_loopback_port_and_the_admin_certificate_are_preferred() {
+        let seen = settings(
+            "ETCD_LISTEN_CLIENT_URLS=https://10.0.0.1:2379,https://127.0.0.1:2379\nETCDCTL_CACERT=/ca\nETCDCTL_CERT=/c\n\
+             ETCDCTL_KEY=/k\nETCD_ELECTION_TIMEOUT=5000\n",
+        );
+        let access = seen.client_access().unwrap();
+        assert_eq!(access.url, "https://127.0.0.1:2379");
+        assert_eq!(access.tls.unwrap().cert, "/c");
+        assert_eq!(seen.request_timeout(), Duration::from_secs(15));
+    }
+
+    #[test]
+    fn tls_without_its_files_is_no_access() {
+        assert_eq!(settings("ETCD_LISTEN_CLIENT_URLS=https://127.0.0.1:2379\n").client_access(), None);
+        let plain = settings("ETCD_LISTEN_CLIENT_URLS=http://0.0.0.0:2379\n").client_access().unwrap();
+        assert_eq!(plain, Access { url: "http://127.0.0.1:2379".into(), tls: None });
+    }
+}

@@ -1,0 +1,135 @@
+//! The question "which etcd tools are there, and what can they do?". Flags are probed, never guessed from versions.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::command::Script;
+use crate::model::{Command, Output};
+
+use super::Unclear;
+
+/// A version as etcd's programs print it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Version(pub u32, pub u32, pub u32);
+
+impl std::fmt::Display for Version {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}.{}", self.0, self.1, self.2)
+    }
+}
+
+impl Version {
+    /// Reads `3.5.16` or `3.6.0-rc.1` (whose ending is dropped).
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.trim().splitn(3, '.');
+        let number = |part: Option<&str>| -> Option<u32> {
+            let digits: String = part?.chars().take_while(char::is_ascii_digit).collect();
+            digits.parse().ok()
+        };
+        Some(Self(number(parts.next())?, number(parts.next())?, number(parts.next())?))
+    }
+}
+
+/// The tool that restores and verifies snapshots.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestoreTool {
+    /// Where it lies: `etcdutl` from 3.5, `etcdctl` on 3.4.
+    pub path: String,
+    /// Whether it can raise revisions and mark the old ones compacted (3.4.27, 3.5.10 and later).
+    pub bumps: bool,
+}
+
+/// What is installed on a master.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tools {
+    /// The server's version.
+    pub etcd: Option<Version>,
+    /// Where etcdctl lies.
+    pub etcdctl: Option<String>,
+    /// The tool to restore with.
+    pub restore: Option<RestoreTool>,
+    /// Whether curl is there; without it openssl asks the peer port.
+    pub curl: bool,
+    /// Whether openssl is there.
+    pub openssl: bool,
+    /// Commands that requorum needs and that are missing.
+    pub missing: Vec<String>,
+}
+
+const SCRIPT: Script = Script {
+    name: "tools",
+    text: r#"set -u
+dir=${1%/*}
+find_tool() { if [ -x "$dir/$1" ]; then echo "$dir/$1"; else command -v "$1" || true; fi; }
+etcd=$(find_tool etcd); ctl=$(find_tool etcdctl); utl=$(find_tool etcdutl)
+[ -n "$etcd" ] && echo "etcd=$("$etcd" --version 2>/dev/null | sed -n 's/^etcd Version: //p')"
+[ -n "$ctl" ] && echo "etcdctl=$ctl"
+restore=
+if [ -n "$utl" ]; then restore=$utl
+elif [ -n "$ctl" ] && "$ctl" snapshot restore --help >/dev/null 2>&1; then restore=$ctl; fi
+if [ -n "$restore" ]; then
+  echo "restore=$restore"
+  case $("$restore" snapshot restore --help 2>&1) in *--bump-revision*) echo bumps=yes;; esac
+fi
+for tool in curl openssl; do command -v "$tool" >/dev/null && echo "$tool=yes"; done
+for tool in systemctl stat sha256sum dd mv sync mktemp df timeout; do
+  command -v "$tool" >/dev/null || echo "missing=$tool"
+done
+exit 0
+"#,
+};
+
+/// Asks for the tools; `program` is what the unit starts, whose directory is looked in first.
+#[must_use]
+pub fn command(program: Option<&str>) -> Command {
+    Command::script(SCRIPT).arg(program.unwrap_or("/usr/local/bin/etcd"))
+}
+
+/// Reads `name=value` lines.
+///
+/// # Errors
+/// When the script did not run.
+pub fn parse(output: &Output) -> Result<Tools, Unclear> {
+    if !output.ok() {
+        return Err(Unclear::failed("looking for etcd's tools", output));
+    }
+    let mut tools = Tools::default();
+    for (name, value) in output.stdout.lines().filter_map(|line| line.split_once('=')) {
+        match name {
+            "etcd" => tools.etcd = Version::parse(value),
+            "etcdctl" => tools.etcdctl = Some(value.to_owned()),
+            "restore" => tools.restore = Some(RestoreTool { path: value.to_owned(), bumps: false }),
+            "bumps" => {
+                if let Some(restore) = &mut tools.restore {
+                    restore.bumps = true;
+                }
+            }
+            "curl" => tools.curl = true,
+            "openssl" => tools.openssl = true,
+            "missing" => tools.missing.push(value.to_owned()),
+            _ => {}
+        }
+    }
+    Ok(tools)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_compare_by_number() {
+        assert!(Version::parse("3.5.9") < Version::parse("3.5.16"));
+        assert_eq!(Version::parse("3.6.0-rc.1"), Some(Version(3, 6, 0)));
+        assert_eq!(Version::parse("3.6"), None);
+    }
+
+    #[test]
+    fn a_3_4_node_restores_with_etcdctl_and_cannot_bump() {
+        let stdout = "etcd=3.4.23\netcdctl=/usr/local/bin/etcdctl\nrestore=/usr/local/bin/etcdctl\ncurl=yes\n";
+        let tools = parse(&Output { stdout: stdout.into(), ..Output::default() }).unwrap();
+        assert_eq!(tools.etcd, Some(Version(3, 4, 23)));
+        assert_eq!(tools.restore, Some(RestoreTool { path: "/usr/local/bin/etcdctl".into(), bumps: false }));
+        assert!(tools.curl && !tools.openssl && tools.missing.is_empty());
+    }
+}

@@ -1,0 +1,126 @@
+//! The question "what does systemd say about the etcd unit?". Knows nothing of etcd.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Command, Output, UnitName};
+
+use super::Unclear;
+
+/// A unit as `systemctl show` describes it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unit {
+    /// `active`, `activating`, `inactive`, `failed`, …
+    pub active_state: String,
+    /// The main process, 0 when there is none.
+    pub main_pid: u32,
+    /// Whether the last start's conditions were met.
+    pub condition_met: bool,
+    /// Whether systemd knows the unit at all.
+    pub loaded: bool,
+    /// The program's words, as in `ExecStart`.
+    pub argv: Vec<String>,
+    /// `NAME=value` pairs set in the unit itself.
+    pub environment: Vec<String>,
+    /// The files its environment is read from.
+    pub environment_files: Vec<String>,
+    /// How long it has been running, in microseconds since boot; 0 when it is not.
+    pub active_since_us: u64,
+}
+
+impl Unit {
+    /// Whether etcd's process exists, serving or not.
+    #[must_use]
+    pub fn running(&self) -> bool {
+        self.main_pid != 0
+    }
+
+    /// Whether it has ended: nothing runs and nothing is about to.
+    #[must_use]
+    pub fn ended(&self) -> bool {
+        self.main_pid == 0 && matches!(self.active_state.as_str(), "inactive" | "failed")
+    }
+
+    /// The program that the unit starts.
+    #[must_use]
+    pub fn program(&self) -> Option<&str> {
+        self.argv.first().map(String::as_str)
+    }
+}
+
+const PROPERTIES: &str = "LoadState,ActiveState,MainPID,ConditionResult,ExecStart,Environment,EnvironmentFiles,\
+                          ActiveEnterTimestampMonotonic";
+
+/// Asks systemd about the unit.
+#[must_use]
+pub fn command(unit: &UnitName) -> Command {
+    Command::new("systemctl").arg("show").arg(format!("--property={PROPERTIES}")).arg(format!("{unit}.service"))
+}
+
+/// Reads `NAME=value` lines.
+///
+/// # Errors
+/// When systemd did not answer or left out what is needed.
+pub fn parse(output: &Output) -> Result<Unit, Unclear> {
+    if !output.ok() {
+        return Err(Unclear::failed("systemctl show", output));
+    }
+    let mut unit = Unit::default();
+    let mut seen_state = false;
+    for (name, value) in output.stdout.lines().filter_map(|line| line.split_once('=')) {
+        match name {
+            "LoadState" => unit.loaded = value == "loaded",
+            "ActiveState" => {
+                seen_state = true;
+                value.clone_into(&mut unit.active_state);
+            }
+            "MainPID" => unit.main_pid = value.parse().unwrap_or(0),
+            "ConditionResult" => unit.condition_met = value == "yes",
+            "ExecStart" => unit.argv = argv_of(value),
+            "Environment" => unit.environment = shlex::split(value).unwrap_or_default(),
+            // `/etc/etcd.env (ignore_errors=no)`, one line a file.
+            "EnvironmentFiles" => {
+                let file = value.split(" (").next().unwrap_or(value);
+                unit.environment_files.push(file.to_owned());
+            }
+            "ActiveEnterTimestampMonotonic" => unit.active_since_us = value.parse().unwrap_or(0),
+            _ => {}
+        }
+    }
+    if seen_state { Ok(unit) } else { Err(Unclear::text("systemctl show", "no ActiveState")) }
+}
+
+/// `{ path=/usr/local/bin/etcd ; argv[]=/usr/local/bin/etcd --flag ; ignore_errors=no ; … }`
+fn argv_of(exec: &str) -> Vec<String> {
+    let words = exec.split("argv[]=").nth(1).and_then(|rest| rest.split(" ;").next()).unwrap_or_default();
+    shlex::split(words).unwrap_or_else(|| words.split_whitespace().map(str::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kubespray_unit_is_read() {
+        let stdout = "LoadState=loaded\nActiveState=active\nMainPID=77\nConditionResult=yes\n\
+            ExecStart={ path=/usr/local/bin/etcd ; argv[]=/usr/local/bin/etcd --max-wals=5 ; ignore_errors=no ; pid=77 }\n\
+            EnvironmentFiles=/etc/etcd.env (ignore_errors=no)\nActiveEnterTimestampMonotonic=5022\n";
+        let unit = parse(&Output { stdout: stdout.into(), ..Output::default() }).unwrap();
+        assert!(unit.running() && unit.loaded && unit.condition_met && !unit.ended());
+        assert_eq!(unit.argv, ["/usr/local/bin/etcd", "--max-wals=5"]);
+        assert_eq!(unit.environment_files, ["/etc/etcd.env"]);
+    }
+
+    #[test]
+    fn a_unit_that_is_about_to_start_again_has_not_ended() {
+        for (state, pid, ended) in [
+            ("activating", 0, false),
+            ("inactive", 0, true),
+            ("failed", 0, true),
+            ("deactivating", 7, false),
+            ("failed", 7, false),
+        ] {
+            let unit = Unit { active_state: state.into(), main_pid: pid, ..Unit::default() };
+            assert_eq!(unit.ended(), ended, "{state} {pid}");
+        }
+    }
+}

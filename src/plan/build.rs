@@ -1,0 +1,379 @@
+//! Unrolls a playbook's lines into stages of steps, one step a master. Knows roles from the scene, nothing of why they are so.
+
+use std::time::Duration;
+
+use crate::model::env_file::EnvFile;
+use crate::model::{Command, MasterName};
+use crate::observe::{ClusterRecord, status, unit};
+use crate::playbook::template::{Context, Node, check_rendered, render};
+use crate::playbook::{Action, Expectation, Line, Role};
+use crate::step::{
+    Step, compare, drop_learner, expect, fence, join, keep, promote, record, relieve, restore, retire, serve, settle,
+    share, snapshot, start, stop, unfence, write,
+};
+
+use super::scene::{Player, Scene, initial_cluster};
+use super::{NoPlan, Planned, Refusal, Stage};
+
+/// How long a graceful stop is worth once the snapshot is verified: a client with an open watch makes it 15 s.
+const GRACE: Duration = Duration::from_secs(2);
+/// Where the database is copied afterwards only a clean end will do; systemd itself gives up after 90 s.
+const CLEAN_GRACE: Duration = Duration::from_secs(80);
+
+/// Builds stages and numbers their steps.
+pub(super) struct Builder<'a> {
+    scene: Scene<'a>,
+    stages: Vec<Stage>,
+    next_id: u32,
+}
+
+type Steps = Vec<(MasterName, Step)>;
+
+impl<'a> Builder<'a> {
+    pub(super) fn unroll(scene: Scene<'a>, lines: &[Line]) -> Result<(Vec<Stage>, Scene<'a>), NoPlan> {
+        let mut builder = Self { scene, stages: Vec::new(), next_id: 1 };
+        builder.lines(lines, None)?;
+        Ok((builder.stages, builder.scene))
+    }
+
+    fn lines(&mut self, lines: &[Line], joiner: Option<Player<'a>>) -> Result<(), NoPlan> {
+        for line in lines {
+            if let Action::Each { role, steps } = &line.action {
+                for player in self.scene.role(*role, None) {
+                    self.lines(steps, Some(player))?;
+                    self.scene.members.push(player.member()?);
+                }
+            } else {
+                self.line(line, joiner)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, line: &Line, joiner: Option<Player<'a>>) -> Result<(), NoPlan> {
+        let why = line.why.as_deref();
+        let beside = matches!(line.action, Action::Keep(_));
+        match &line.action {
+            Action::Compare(role) => {
+                let (mark, compare) = self.compare(*role, joiner)?;
+                self.stage(mark, why, false);
+                self.stage(compare, why, false);
+            }
+            Action::Snapshot(_) => self.snapshot(why)?,
+            Action::Join(role) => {
+                for player in self.scene.role(*role, joiner) {
+                    let stale = self.stale_learner(player)?;
+                    self.stage(stale, why, false);
+                    let join = self.join(player)?;
+                    self.stage(join, why, false);
+                }
+            }
+            other => {
+                let steps = self.steps(other, joiner)?;
+                self.stage(steps, why, beside);
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a stage; a line that applies to nobody adds none.
+    fn stage(&mut self, steps: Steps, why: Option<&str>, beside: bool) {
+        let Some((_, first)) = steps.first() else { return };
+        let title = first.kind().title();
+        let steps = steps
+            .into_iter()
+            .map(|(host, step)| {
+                let id = self.next_id;
+                self.next_id += 1;
+                Planned { id, host, step }
+            })
+            .collect();
+        self.stages.push(Stage { title, why: why.map(str::to_owned), beside, steps });
+    }
+
+    fn steps(&mut self, action: &Action, joiner: Option<Player<'a>>) -> Result<Steps, NoPlan> {
+        let role = role_of(action);
+        let mut steps = Steps::new();
+        for player in self.scene.role(role, joiner) {
+            if let Some(step) = self.step(action, player)? {
+                let host = match step {
+                    // Asked at a member that serves, about the joiner.
+                    Step::Promote(_) => self.scene.seed.name(),
+                    _ => player.name(),
+                };
+                steps.push((host.clone(), step));
+            }
+        }
+        Ok(steps)
+    }
+
+    fn step(&mut self, action: &Action, player: Player<'a>) -> Result<Option<Step>, NoPlan> {
+        let unit = player.master.etcd.unit.clone();
+        let run = self.scene.input.request.run.clone();
+        let step: Step = match action {
+            Action::Expect(Expectation::QuorumLost) => leaderless(player, false)?.into(),
+            Action::Expect(Expectation::StillLost) => leaderless(player, true)?.into(),
+            Action::Expect(Expectation::OneWritableCluster | Expectation::EveryoneServes) => self.serve(player)?.into(),
+            Action::Fence(_) => fence::Fence { unit, reason: self.fence_reason() }.into(),
+            Action::Unfence(_) => unfence::Unfence { unit }.into(),
+            Action::Share(_) if player.name() == self.scene.seed.name() => return Ok(None),
+            Action::Share(_) => {
+                let from = self.scene.seed.name().clone();
+                share::Share { from, run, limit: self.scene.limit(Duration::from_secs(60)) }.into()
+            }
+            Action::Keep(_) => keep::Keep { run, limit: self.scene.limit(Duration::from_secs(60)) }.into(),
+            Action::Stop { .. } => stop::Stop { unit, grace: GRACE, by_force: true }.into(),
+            Action::Start { .. } => {
+                let onto = match self.scene.source {
+                    Some(_) => start::Onto::Restored,
+                    None => start::Onto::Emptied,
+                };
+                start::Start { unit, data_dir: player.data_dir().clone(), run, onto }.into()
+            }
+            Action::Retire(_) => retire::Retire {
+                master: player.name().clone(),
+                unit,
+                data_dir: player.data_dir().clone(),
+                mount_point: player.mount_point(),
+                run,
+            }
+            .into(),
+            Action::Restore(_) => self.restore(player)?.into(),
+            Action::Write { template, .. } => return self.write(template, player).map(|step| Some(step.into())),
+            Action::Settle(_) => self.settle(player)?.into(),
+            Action::Promote(_) => self.promote(player)?.into(),
+            Action::Record(_) => self.record().into(),
+            Action::Relieve(_) => return self.relieve(player),
+            Action::Snapshot(_) | Action::Join(_) | Action::Compare(_) | Action::Each { .. } => return Ok(None),
+        };
+        Ok(Some(step))
+    }
+
+    fn fence_reason(&self) -> String {
+        let request = self.scene.input.request;
+        format!("fenced by requorum {} run {} for {}", request.goal.command(), request.run, request.person)
+    }
+
+    fn serve(&self, player: Player<'a>) -> Result<serve::Serve, NoPlan> {
+        Ok(serve::Serve {
+            unit: player.master.etcd.unit.clone(),
+            etcdctl: player.etcdctl()?,
+            access: player.client()?,
+            cluster: self.scene.cluster,
+            value: format!("{} {}", self.scene.input.request.run, player.name()),
+            limit: self.scene.serve_limit(),
+        })
+    }
+
+    fn snapshot(&mut self, why: Option<&str>) -> Result<(), NoPlan> {
+        let seed = self.scene.seed;
+        let Some(source) = self.scene.source.clone() else { return Ok(()) };
+        let unit = seed.master.etcd.unit.clone();
+        if matches!(source, snapshot::Source::StoppedCopy { .. }) {
+            // A clean end flushes the database; the fence keeps it as it is while it is copied.
+            let stop = stop::Stop { unit: unit.clone(), grace: CLEAN_GRACE, by_force: false };
+            self.stage(vec![(seed.name().clone(), stop.into())], why, false);
+            let fence = fence::Fence { unit, reason: self.fence_reason() };
+            self.stage(vec![(seed.name().clone(), fence.into())], why, false);
+        }
+        let snapshot = snapshot::Snapshot {
+            master: seed.name().clone(),
+            source,
+            tool: seed.restore_tool()?.path,
+            run: self.scene.input.request.run.clone(),
+            limit: self.scene.limit(Duration::from_secs(60)),
+        };
+        self.stage(vec![(seed.name().clone(), snapshot.into())], why, false);
+        Ok(())
+    }
+
+    fn restore(&self, player: Player<'a>) -> Result<restore::Restore, NoPlan> {
+        let member = player.member()?;
+        let hashed = match &self.scene.source {
+            Some(snapshot::Source::StoppedCopy { .. }) => false,
+            Some(snapshot::Source::File { .. }) => {
+                let file = self.scene.input.request.snapshot.as_ref();
+                file.is_some_and(|file| file.hash == super::TrailingHash::Right)
+            }
+            _ => true,
+        };
+        Ok(restore::Restore {
+            tool: player.restore_tool()?,
+            data_dir: player.data_dir().clone(),
+            mount_point: player.mount_point(),
+            name: member.name,
+            peer_urls: member.peer_urls,
+            initial_cluster: initial_cluster(&self.scene.peers(None)),
+            token: self.scene.token.clone(),
+            hashed,
+            run: self.scene.input.request.run.clone(),
+            limit: self.scene.limit(Duration::from_secs(60)),
+        })
+    }
+
+    fn write(&mut self, template: &str, player: Player<'a>) -> Result<write::Write, NoPlan> {
+        let refuse = |why: String| {
+            NoPlan::Refused(vec![Refusal::new(
+                "template",
+                why,
+                "correct the template; `requorum playbook check` helps",
+            )])
+        };
+        let input = self.scene.input;
+        let text = input.templates.get(template).ok_or_else(|| refuse(format!("there is no template {template}")))?;
+        let before = match self.scene.texts.get(player.name()) {
+            Some(text) => text.clone(),
+            None => player.settings()?.text.clone(),
+        };
+        let member = player.member()?;
+        let is_new = !self.scene.members.iter().any(|known| known.master == member.master);
+        let node = Node {
+            name: player.name().to_string(),
+            member: member.name.clone(),
+            zone: player.master.zone.to_string(),
+            address: player.master.address.to_string(),
+        };
+        let peers = self.scene.peers(is_new.then_some(&member));
+        let context = Context::new(node, &EnvFile::parse(&before), &self.scene.token.0, peers);
+        let after = render(template, text, &context).map_err(|mistakes| {
+            let said: Vec<String> =
+                mistakes.iter().map(|m| format!("{}:{}: {}", m.place.file, m.place.line, m.message)).collect();
+            refuse(said.join("; "))
+        })?;
+        check_rendered(&after, &context).map_err(|why| refuse(format!("{template} for {}: {why}", player.name())))?;
+        self.scene.texts.insert(player.name().clone(), after.clone());
+        let path = player.master.etcd.env_file.clone();
+        Ok(write::Write { path, before, after, run: input.request.run.clone() })
+    }
+
+    fn relieve(&self, player: Player<'a>) -> Result<Option<Step>, NoPlan> {
+        let alarmed =
+            self.scene.survivors.iter().any(|player| player.seen.status.as_ref().is_ok_and(status::Status::no_space));
+        if !alarmed {
+            return Ok(None);
+        }
+        let step =
+            relieve::Relieve { etcdctl: player.etcdctl()?, access: player.client()?, limit: self.scene.serve_limit() };
+        Ok(Some(step.into()))
+    }
+
+    /// The entry that an interrupted join left behind: a learner with the joiner's peer URL.
+    fn stale_learner(&self, player: Player<'a>) -> Result<Steps, NoPlan> {
+        let seed = self.scene.seed;
+        let urls = player.settings()?.peer_urls();
+        let entry = seed.seen.members.as_ref().ok().and_then(|members| members.by_peer_url(&urls));
+        let Some(entry) = entry.filter(|entry| !entry.votes()) else { return Ok(Steps::new()) };
+        let step = drop_learner::DropLearner {
+            joiner: player.name().clone(),
+            id: entry.id,
+            etcdctl: seed.etcdctl()?,
+            access: seed.client()?,
+            limit: self.scene.serve_limit(),
+        };
+        Ok(vec![(seed.name().clone(), step.into())])
+    }
+
+    fn join(&self, player: Player<'a>) -> Result<Steps, NoPlan> {
+        let seed = self.scene.seed;
+        let member = player.member()?;
+        let expected = self.scene.peers(Some(&member)).into_iter().map(|peer| peer.peer_url).collect();
+        let step = join::Join {
+            joiner: player.name().clone(),
+            name: member.name,
+            peer_urls: member.peer_urls,
+            expected,
+            etcdctl: seed.etcdctl()?,
+            access: seed.client()?,
+            limit: self.scene.serve_limit(),
+        };
+        Ok(vec![(seed.name().clone(), step.into())])
+    }
+
+    fn settle(&self, player: Player<'a>) -> Result<settle::Settle, NoPlan> {
+        Ok(settle::Settle {
+            unit: player.master.etcd.unit.clone(),
+            peer_urls: player.settings()?.peer_urls(),
+            peer: player.peer()?,
+            client: player.client()?,
+            limit: self.scene.serve_limit() * 2,
+        })
+    }
+
+    fn promote(&self, player: Player<'a>) -> Result<promote::Promote, NoPlan> {
+        let seed = self.scene.seed;
+        Ok(promote::Promote {
+            joiner: player.name().clone(),
+            etcdctl: seed.etcdctl()?,
+            access: seed.client()?,
+            limit: self.scene.serve_limit() * 2,
+        })
+    }
+
+    fn compare(&self, role: Role, joiner: Option<Player<'a>>) -> Result<(Steps, Steps), NoPlan> {
+        let seed = self.scene.seed;
+        let limit = self.scene.serve_limit();
+        let mark = compare::Mark { etcdctl: seed.etcdctl()?, access: seed.client()?, limit };
+        let mut steps = Steps::new();
+        for player in self.scene.role(role, joiner) {
+            let step = compare::Compare {
+                master: player.name().clone(),
+                etcdctl: player.etcdctl()?,
+                access: player.client()?,
+                limit,
+            };
+            steps.push((player.name().clone(), step.into()));
+        }
+        Ok((vec![(seed.name().clone(), mark.into())], steps))
+    }
+
+    fn record(&self) -> record::Record {
+        let run = self.scene.input.request.run.clone();
+        let known = self.scene.record.as_ref();
+        record::Record {
+            record: ClusterRecord {
+                version: 1,
+                run: known.map_or_else(|| run.clone(), |record| record.run.clone()),
+                written_by: run,
+                cluster: self.scene.cluster,
+                token: self.scene.token.clone(),
+                fork_revision: known.map_or(0, |record| record.fork_revision),
+            },
+            fork_is_late: self.scene.source.is_some(),
+        }
+    }
+}
+
+fn leaderless(player: Player<'_>, unmoved: bool) -> Result<expect::Leaderless, NoPlan> {
+    let by_status = player.seen.status.is_ok();
+    let ask: Command = if by_status {
+        status::command(&player.etcdctl()?, &player.client()?)
+    } else {
+        unit::command(&player.master.etcd.unit)
+    };
+    Ok(expect::Leaderless { master: player.name().clone(), ask, by_status, unmoved })
+}
+
+/// Who a line applies to; `expect` says it by what is expected.
+fn role_of(action: &Action) -> Role {
+    match action {
+        Action::Expect(Expectation::EveryoneServes) => Role::Everyone,
+        Action::Expect(_) => Role::Survivors,
+        Action::Fence(role)
+        | Action::Unfence(role)
+        | Action::Snapshot(role)
+        | Action::Share(role)
+        | Action::Keep(role)
+        | Action::Stop { on: role, .. }
+        | Action::Start { on: role, .. }
+        | Action::Retire(role)
+        | Action::Restore(role)
+        | Action::Write { on: role, .. }
+        | Action::Join(role)
+        | Action::Settle(role)
+        | Action::Promote(role)
+        | Action::Compare(role)
+        | Action::Record(role)
+        | Action::Relieve(role)
+        | Action::Each { role, .. } => *role,
+    }
+}

@@ -1,0 +1,249 @@
+//! What must be right on a master before anything is planned for it. Reads one master at a time; changes nothing.
+
+use crate::model::Master;
+use crate::observe::{Observation, Seen, Sight, assess::peer_urls};
+
+use super::Refusal;
+
+/// Space left beside what is planned: logs, journals, other writers.
+const SLACK_BYTES: u64 = 64 << 20;
+
+/// Collects refusals, leaving out those that were set aside by name.
+pub(super) struct Refusals<'a> {
+    request: &'a super::Request,
+    list: Vec<Refusal>,
+}
+
+impl<'a> Refusals<'a> {
+    pub(super) fn new(request: &'a super::Request) -> Self {
+        Self { request, list: Vec::new() }
+    }
+
+    pub(super) fn add(&mut self, rule: &str, why: impl Into<String>, next: impl Into<String>) {
+        if !self.request.overrides.contains_key(rule) {
+            self.list.push(Refusal::new(rule, why, next));
+        }
+    }
+
+    /// A refusal that no override lifts: the plan could not be made, or would lose data for certain.
+    pub(super) fn add_final(&mut self, rule: &str, why: impl Into<String>, next: impl Into<String>) {
+        self.list.push(Refusal::new(rule, why, next));
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    pub(super) fn done(self) -> Result<(), super::NoPlan> {
+        if self.list.is_empty() { Ok(()) } else { Err(super::NoPlan::Refused(self.list)) }
+    }
+}
+
+/// Whether the node and the inventory speak of the same etcd, and whether etcd listens to its env file at all.
+pub(super) fn agrees(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) {
+    let name = &master.name;
+    let env_file = &master.etcd.env_file;
+    match &seen.unit {
+        Err(why) => refusals.add_final("unclear", format!("{name}: {why}"), "see `requorum status`"),
+        Ok(unit) if !unit.loaded => {
+            let next = format!("correct `etcd.unit` of {name} in the inventory");
+            refusals.add_final("inventory-contradicts", format!("{name} has no unit {}", master.etcd.unit), next);
+        }
+        Ok(unit) => {
+            config_style(master, unit, refusals);
+            if !unit.environment_files.iter().any(|file| file == env_file.as_str()) {
+                let why = format!(
+                    "the unit on {name} does not read {env_file} (EnvironmentFile: {})",
+                    listed(&unit.environment_files)
+                );
+                refusals.add_final("inventory-contradicts", why, format!("correct `etcd.config.env_file` of {name}"));
+            }
+        }
+    }
+    match &seen.settings {
+        Err(why) => {
+            let next =
+                format!("put {env_file} back on {name} (for a rebuilt master: as kubespray made it), then try again");
+            refusals.add_final("env-file-missing", format!("{name}: {why}"), next);
+        }
+        Ok(settings) => {
+            let data_dir = settings.get("ETCD_DATA_DIR").unwrap_or_default();
+            if data_dir.trim_end_matches('/') != master.etcd.data_dir.as_str() {
+                let why = format!(
+                    "etcd on {name} keeps its data in {data_dir:?}, the inventory says {}",
+                    master.etcd.data_dir
+                );
+                refusals.add_final("inventory-contradicts", why, format!("correct `etcd.data_dir` of {name}"));
+            }
+            if settings.get("ETCD_WAL_DIR").is_some_and(|dir| !dir.is_empty()) {
+                let why = format!("{name} keeps its write-ahead log apart (ETCD_WAL_DIR)");
+                refusals.add_final("wal-dir", why, "this is not handled yet; see docs/limits.md");
+            }
+            if settings.peer_urls().is_empty() || settings.client_access().is_none() {
+                let why =
+                    format!("{env_file} on {name} lacks peer URLs, client URLs or the TLS files that go with them");
+                refusals.add_final("inventory-contradicts", why, format!("compare {env_file} with the running etcd"));
+            }
+            address_agrees(master, &settings.peer_urls(), refusals);
+        }
+    }
+    member_name_agrees(master, seen, refusals);
+}
+
+/// etcd ignores its environment where a config file is named, and dies where a flag says the same.
+fn config_style(master: &Master, unit: &crate::observe::Unit, refusals: &mut Refusals<'_>) {
+    let name = &master.name;
+    let flag = unit.argv.iter().find(|word| {
+        let word = word.trim_start_matches('-');
+        word.starts_with("initial-cluster")
+            || word.starts_with("config-file")
+            || word.starts_with("initial-advertise-peer-urls")
+    });
+    if let Some(flag) = flag {
+        let why =
+            format!("the unit on {name} passes {flag}: etcd would ignore {} or refuse to start", master.etcd.env_file);
+        refusals.add_final(
+            "config-style",
+            why,
+            "settings outside the env file are not handled yet; see docs/limits.md",
+        );
+    }
+    let in_unit = unit
+        .environment
+        .iter()
+        .find(|pair| pair.starts_with("ETCD_INITIAL_CLUSTER") || pair.starts_with("ETCD_CONFIG_FILE="));
+    if let Some(pair) = in_unit {
+        let key = pair.split('=').next().unwrap_or_default();
+        refusals.add_final(
+            "config-style",
+            format!("the unit on {name} sets {key} itself"),
+            "settings outside the env file are not handled yet; see docs/limits.md",
+        );
+    }
+}
+
+fn address_agrees(master: &Master, urls: &[String], refusals: &mut Refusals<'_>) {
+    let address = master.address.as_str();
+    // A host name in the inventory may well stand for the IP address in the URL; only two literals can contradict.
+    if address.parse::<std::net::IpAddr>().is_err() || urls.is_empty() {
+        return;
+    }
+    let host = |url: &String| {
+        let rest = url.split("://").nth(1).unwrap_or_default();
+        rest.rsplit_once(':').map_or(rest, |(host, _)| host).trim_matches(['[', ']']).to_owned()
+    };
+    let hosts: Vec<String> = urls.iter().map(host).collect();
+    let literal = hosts.iter().all(|host| host.parse::<std::net::IpAddr>().is_ok());
+    if literal && !hosts.iter().any(|host| host == address) {
+        let why =
+            format!("etcd on {} is known to its peers at {}, the inventory says {address}", master.name, listed(urls));
+        refusals.add(
+            "peer-address",
+            why,
+            format!(
+                "correct the address of {}, or `--override peer-address=REASON` where SSH uses another network",
+                master.name
+            ),
+        );
+    }
+}
+
+fn member_name_agrees(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) {
+    let (Ok(settings), Ok(members)) = (&seen.settings, &seen.members) else { return };
+    let Some(entry) = members.by_peer_url(&settings.peer_urls()) else { return };
+    if !entry.name.is_empty() && entry.name != settings.member_name() {
+        let why = format!("{} says ETCD_NAME={}, the member list {}", master.name, settings.member_name(), entry.name);
+        refusals.add_final(
+            "inventory-contradicts",
+            why,
+            format!("make ETCD_NAME in {} the member's name", master.etcd.env_file),
+        );
+    }
+}
+
+/// Whether the tools are there.
+pub(super) fn tools(master: &Master, seen: &Seen, restores: bool, refusals: &mut Refusals<'_>) {
+    let name = &master.name;
+    match &seen.tools {
+        Err(why) => refusals.add_final("unclear", format!("{name}: {why}"), "see `requorum status`"),
+        Ok(tools) => {
+            if tools.etcdctl.is_none() {
+                refusals.add_final("tool-missing", format!("{name} has no etcdctl"), "install it beside etcd");
+            }
+            if restores && tools.restore.is_none() {
+                refusals.add_final(
+                    "tool-missing",
+                    format!("{name} has nothing to restore with"),
+                    "install etcdutl of etcd's own version beside etcd",
+                );
+            }
+            if !tools.curl && !tools.openssl {
+                refusals.add_final(
+                    "tool-missing",
+                    format!("{name} has neither curl nor openssl"),
+                    "install one of them",
+                );
+            }
+            if !tools.missing.is_empty() {
+                refusals.add_final(
+                    "tool-missing",
+                    format!("{name} lacks {}", tools.missing.join(", ")),
+                    "install what is missing",
+                );
+            }
+        }
+    }
+}
+
+/// Whether a snapshot and a restored copy fit beside the old data.
+pub(super) fn space(master: &Master, seen: &Seen, db_bytes: u64, refusals: &mut Refusals<'_>) {
+    match &seen.disk {
+        Err(why) => refusals.add_final("unclear", format!("{}: {why}", master.name), "see `requorum status`"),
+        Ok(disk) => {
+            if disk.symlink {
+                let why = format!("{} on {} is a symbolic link", master.etcd.data_dir, master.name);
+                refusals.add_final("symlink", why, "put the directory's real path into inventory and env file");
+            }
+            // Snapshot and restored database each take the database's size; on one file system they add up. Half of
+            // it more for the write-ahead log and what grows meanwhile.
+            let needed = db_bytes * 5 / 2 + SLACK_BYTES;
+            for (what, free) in
+                [(master.etcd.data_dir.as_str(), disk.free_bytes), ("/var/lib/requorum", disk.free_state_bytes)]
+            {
+                if free < needed {
+                    let why =
+                        format!("{}: {} MiB free for {what}, {} MiB needed", master.name, free >> 20, needed >> 20);
+                    refusals.add("space", why, "make space on that file system (retired directories of earlier runs?)");
+                }
+            }
+        }
+    }
+}
+
+/// Whether a dark zone or master may be taken for dead: only a person knows.
+pub(super) fn attested(master: &Master, seen: &Observation, request: &super::Request, refusals: &mut Refusals<'_>) {
+    let why = match seen.masters.get(&master.name) {
+        Some(Sight::Answers(_)) => return,
+        Some(Sight::Silent(why) | Sight::Refused(why)) => why.clone(),
+        None => "was not asked".to_owned(),
+    };
+    let zone = master.zone.as_str();
+    if request.attested.contains_key(zone) || request.attested.contains_key(master.name.as_str()) {
+        return;
+    }
+    refusals.add_final(
+        "not-attested",
+        format!("{} in {zone} is silent, which proves nothing: {why}", master.name),
+        format!("make sure that {zone} is off, then add --attest {zone}=\"TICKET: how, confirmed by whom\""),
+    );
+}
+
+/// Whether any of these peer URLs is the master's.
+pub(super) fn owns_any(master: &Master, seen: &Observation, urls: &[String]) -> Option<String> {
+    let own = peer_urls(master, seen.seen(&master.name));
+    urls.iter().find(|url| own.contains(url)).cloned()
+}
+
+fn listed(words: &[String]) -> String {
+    if words.is_empty() { "none".to_owned() } else { crate::model::command::clean(&words.join(", ")) }
+}

@@ -1,0 +1,151 @@
+//! Planning `fence` and `unfence`: keep a zone's etcd from serving, or let it start again. Neither starts anything.
+
+use std::collections::BTreeSet;
+
+use crate::model::{Cluster, MasterName};
+use crate::observe::assess::assess;
+use crate::step::{Step, fence, stop, unfence};
+
+use super::checks::Refusals;
+use super::scene::Player;
+use super::{Input, NoPlan, Plan, Planned, Stage};
+
+/// A graceful end is worth this much; afterwards the data is stale anyway.
+const GRACE: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// Plans to stop and fence whatever of the named zones answers.
+///
+/// # Errors
+/// When nothing answers, or fencing would take a living cluster's quorum.
+pub fn fence(input: Input<'_>) -> Result<Plan, NoPlan> {
+    let mut refusals = Refusals::new(input.request);
+    let players = answering(input, &mut refusals);
+    takes_no_quorum(input, &mut refusals);
+    refusals.done()?;
+    let fenced = |player: &Player<'_>| {
+        player.seen.marks.as_ref().is_ok_and(|marks| marks.fenced && marks.drop_in)
+            && player.seen.etcd_runs() == Some(false)
+    };
+    if players.iter().all(fenced) {
+        return Err(NoPlan::NothingToDo("every master of it that answers is fenced and down".into()));
+    }
+    let reason = format!("fenced by requorum fence run {} for {}", input.request.run, input.request.person);
+    let unit = |player: &Player<'_>| player.master.etcd.unit.clone();
+    let stop = |player: &Player<'_>| Step::from(stop::Stop { unit: unit(player), grace: GRACE, by_force: true });
+    let fence = |player: &Player<'_>| Step::from(fence::Fence { unit: unit(player), reason: reason.clone() });
+    Ok(plan(input, &players, &[&stop, &fence]))
+}
+
+/// Plans to take the fences of the named zones away.
+///
+/// # Errors
+/// When nothing answers, or old data would wake up beside a new cluster.
+pub fn unfence(input: Input<'_>) -> Result<Plan, NoPlan> {
+    let mut refusals = Refusals::new(input.request);
+    let players = answering(input, &mut refusals);
+    wakes_no_old_data(input, &mut refusals);
+    refusals.done()?;
+    if players.iter().all(|player| player.seen.marks.as_ref().is_ok_and(|marks| !marks.fenced)) {
+        return Err(NoPlan::NothingToDo("no master of it that answers is fenced".into()));
+    }
+    let lift = |player: &Player<'_>| Step::from(unfence::Unfence { unit: player.master.etcd.unit.clone() });
+    Ok(plan(input, &players, &[&lift]))
+}
+
+fn plan(input: Input<'_>, players: &[Player<'_>], kinds: &[&dyn Fn(&Player<'_>) -> Step]) -> Plan {
+    let mut id = 0;
+    let mut stages = Vec::new();
+    for kind in kinds {
+        let steps: Vec<Planned> = players
+            .iter()
+            .map(|player| {
+                id += 1;
+                Planned { id, host: player.name().clone(), step: kind(player) }
+            })
+            .collect();
+        let title = steps.first().map(|planned| planned.step.kind().title()).unwrap_or_default();
+        stages.push(Stage { title, why: None, beside: false, steps });
+    }
+    let names: BTreeSet<MasterName> = players.iter().map(|player| player.name().clone()).collect();
+    Plan {
+        version: 1,
+        goal: input.request.goal,
+        run: input.request.run.clone(),
+        cluster: input.cluster.name.clone(),
+        summary: input.playbook.summary.clone(),
+        failed_zones: input.request.failed_zones.clone(),
+        survivors: BTreeSet::new(),
+        seed: None,
+        left_out: zone_masters(input.cluster, input).filter(|name| !names.contains(name)).collect(),
+        returned: names,
+        attested: input.request.attested.clone(),
+        overrides: input.request.overrides.clone(),
+        after: None,
+        findings: assess(input.cluster, input.seen).findings,
+        stages,
+    }
+}
+
+fn zone_masters<'a>(cluster: &'a Cluster, input: Input<'a>) -> impl Iterator<Item = MasterName> + use<'a> {
+    cluster.within(&input.request.failed_zones).map(|master| master.name.clone())
+}
+
+fn answering<'a>(input: Input<'a>, refusals: &mut Refusals<'_>) -> Vec<Player<'a>> {
+    let names: Vec<MasterName> = zone_masters(input.cluster, input).collect();
+    let players = Player::all(input, &names);
+    if players.is_empty() {
+        refusals.add_final(
+            "nobody-answers",
+            "no master of the zone answers over SSH",
+            "try again when one does; until then keep its ports 2379, 2380 and 6443 cut off",
+        );
+    }
+    players
+}
+
+/// A zone may be fenced while its cluster serves only where another cluster, recorded by a run, has taken over.
+fn takes_no_quorum(input: Input<'_>, refusals: &mut Refusals<'_>) {
+    let assessment = assess(input.cluster, input.seen);
+    let zone: BTreeSet<MasterName> = zone_masters(input.cluster, input).collect();
+    for (id, masters) in &assessment.serving {
+        let through: BTreeSet<_> = masters.intersection(&zone).collect();
+        let elsewhere = assessment.serving.iter().any(|(other, masters)| other != id && !masters.is_subset(&zone));
+        if !through.is_empty() && !elsewhere {
+            refusals.add(
+                "fence-takes-quorum",
+                format!(
+                    "cluster {id} serves through this zone, and no other cluster does: fencing may take its quorum"
+                ),
+                "if that is what you want: --override fence-takes-quorum=REASON",
+            );
+        }
+    }
+}
+
+/// Old data may wake up only where no run has made a newer cluster.
+fn wakes_no_old_data(input: Input<'_>, refusals: &mut Refusals<'_>) {
+    let zone: BTreeSet<MasterName> = zone_masters(input.cluster, input).collect();
+    let newer = input
+        .seen
+        .answering()
+        .filter(|(name, _)| !zone.contains(*name))
+        .find_map(|(name, seen)| Some((name, seen.marks.as_ref().ok()?.record.as_ref()?)));
+    if let Some((name, record)) = newer {
+        let stale = |name: &MasterName| {
+            input.seen.seen(name).is_some_and(|seen| {
+                let own = seen.marks.as_ref().ok().and_then(|marks| marks.record.as_ref());
+                own.is_none_or(|own| own.cluster != record.cluster)
+            })
+        };
+        if zone.iter().any(stale) {
+            refusals.add(
+                "unfence-wakes-old-data",
+                format!(
+                    "run {} made cluster {} ({name}); this zone's data is older and would serve beside it",
+                    record.run, record.cluster
+                ),
+                "bring the zone home with `requorum recover`",
+            );
+        }
+    }
+}

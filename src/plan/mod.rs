@@ -1,0 +1,270 @@
+//! A plan: every step of a run, final before the first one is done. A value that can be shown, stored and compared.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::model::{Cluster, ClusterId, ClusterName, MasterName, RunId, Token, ZoneName};
+use crate::observe::{Finding, Observation};
+use crate::playbook::Playbook;
+use crate::step::{Step, Undo};
+
+mod build;
+mod checks;
+pub mod fence;
+pub mod initiate;
+pub mod recover;
+pub mod safety;
+mod scene;
+
+/// What a run is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Goal {
+    /// The surviving zone serves alone.
+    InitiateDr,
+    /// The failed zone's masters are members again.
+    Recover,
+    /// A zone's etcd is stopped and cannot start.
+    Fence,
+    /// A zone's etcd may start again.
+    Unfence,
+}
+
+impl Goal {
+    /// The playbook's name.
+    #[must_use]
+    pub const fn playbook(self) -> &'static str {
+        match self {
+            Self::InitiateDr => "initiate_dr",
+            Self::Recover => "recover",
+            Self::Fence => "fence",
+            Self::Unfence => "unfence",
+        }
+    }
+
+    /// The command's name.
+    #[must_use]
+    pub const fn command(self) -> &'static str {
+        match self {
+            Self::InitiateDr => "initiate-dr",
+            Self::Recover => "recover",
+            Self::Fence => "fence",
+            Self::Unfence => "unfence",
+        }
+    }
+}
+
+/// A snapshot file of the bastion, as read there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotFile {
+    /// Its path.
+    pub path: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Its SHA-256.
+    pub sha256: String,
+    /// Whether etcd's own hash stands at its end and is right; a copied database has none.
+    pub hash: TrailingHash,
+    /// Which of the IDs asked for occur in it: the members of the cluster it comes from.
+    pub member_ids: BTreeSet<String>,
+}
+
+/// The state of the SHA-256 that etcd puts at a snapshot's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrailingHash {
+    /// There and right.
+    Right,
+    /// Not there: the size is that of a bare database.
+    Absent,
+    /// There and wrong, or the file is cut off.
+    Wrong,
+}
+
+/// What the operator asks for, with everything random or personal made at the edge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// What the run is for.
+    pub goal: Goal,
+    /// The run.
+    pub run: RunId,
+    /// A fresh random token.
+    pub token: Token,
+    /// The zones said to have failed.
+    pub failed_zones: BTreeSet<ZoneName>,
+    /// `recover` only these; the others later.
+    pub only: BTreeSet<MasterName>,
+    /// The survivor to grow from, where the planner may not choose.
+    pub seed: Option<MasterName>,
+    /// Zones and masters attested to be off, and by what.
+    pub attested: BTreeMap<String, String>,
+    /// Rules set aside, by name, and why.
+    pub overrides: BTreeMap<String, String>,
+    /// A snapshot to use instead of the survivor's.
+    pub snapshot: Option<SnapshotFile>,
+    /// Who asks, for fences and records.
+    pub person: String,
+}
+
+/// A member of the cluster as it shall be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedMember {
+    /// Its master.
+    pub master: MasterName,
+    /// Its name in etcd.
+    pub name: String,
+    /// Its peer URLs.
+    pub peer_urls: Vec<String>,
+}
+
+/// The cluster that a run leaves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct After {
+    /// Its ID.
+    pub cluster: ClusterId,
+    /// Its token.
+    pub token: Token,
+    /// Its members.
+    pub members: Vec<PlannedMember>,
+}
+
+/// A step on its host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Planned {
+    /// Its place in the plan, from 1.
+    pub id: u32,
+    /// The master it runs on.
+    pub host: MasterName,
+    /// The step.
+    pub step: Step,
+}
+
+/// Steps that run side by side, each on a master of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stage {
+    /// The playbook's line in words.
+    pub title: String,
+    /// Why, in the playbook's words.
+    pub why: Option<String>,
+    /// Whether later stages need not wait for it, and its failure is a warning.
+    pub beside: bool,
+    /// The steps.
+    pub steps: Vec<Planned>,
+}
+
+/// Everything a run will do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The format's version, 1.
+    pub version: u32,
+    /// What it is for.
+    pub goal: Goal,
+    /// The run it is for.
+    pub run: RunId,
+    /// The inventory's cluster.
+    pub cluster: ClusterName,
+    /// What is true once it ran.
+    pub summary: String,
+    /// The zones that failed.
+    pub failed_zones: BTreeSet<ZoneName>,
+    /// The masters that serve, or will.
+    pub survivors: BTreeSet<MasterName>,
+    /// The survivor that others grow from.
+    pub seed: Option<MasterName>,
+    /// Masters that come back in this run.
+    pub returned: BTreeSet<MasterName>,
+    /// Masters left out of the cluster until a later `recover`.
+    pub left_out: BTreeSet<MasterName>,
+    /// What was attested, by whom or what.
+    pub attested: BTreeMap<String, String>,
+    /// Rules set aside, and why.
+    pub overrides: BTreeMap<String, String>,
+    /// The cluster as it will be, where the run makes one.
+    pub after: Option<After>,
+    /// What was found while observing and planning.
+    pub findings: Vec<Finding>,
+    /// The steps.
+    pub stages: Vec<Stage>,
+}
+
+impl Plan {
+    /// Every step in order.
+    pub fn steps(&self) -> impl Iterator<Item = &Planned> {
+        self.stages.iter().flat_map(|stage| &stage.steps)
+    }
+
+    /// The first step from which there is no way back.
+    #[must_use]
+    pub fn point_of_no_return(&self) -> Option<(&Planned, String)> {
+        self.steps().find_map(|planned| match planned.step.kind().undo() {
+            Undo::PointOfNoReturn(why) => Some((planned, why)),
+            Undo::NothingChanged | Undo::ByHand(_) => None,
+        })
+    }
+
+    /// A digest of the whole plan: same input, same digest.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let bytes = serde_json::to_vec(self).unwrap_or_default();
+        Sha256::digest(&bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// One reason why nothing may be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The rule, by the name that `--override` takes.
+    pub rule: String,
+    /// What was seen.
+    pub why: String,
+    /// What to do.
+    pub next: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(rule: &str, why: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { rule: rule.to_owned(), why: why.into(), next: next.into() }
+    }
+}
+
+/// Why there is no plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoPlan {
+    /// Everything is as wanted.
+    NothingToDo(String),
+    /// Rules forbid it. Nothing was changed.
+    Refused(Vec<Refusal>),
+}
+
+/// Everything a plan is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    /// The inventory.
+    pub cluster: &'a Cluster,
+    /// The playbook.
+    pub playbook: &'a Playbook,
+    /// Templates by name.
+    pub templates: &'a BTreeMap<String, String>,
+    /// What the masters said.
+    pub seen: &'a Observation,
+    /// What the operator asks for.
+    pub request: &'a Request,
+}
+
+/// Chooses what to do, or says why nothing is done. Same input, same plan.
+///
+/// # Errors
+/// [`NoPlan`]: nothing to do, or every rule that forbids it.
+pub fn plan(input: Input<'_>) -> Result<Plan, NoPlan> {
+    let plan = match input.request.goal {
+        Goal::InitiateDr => initiate::plan(input)?,
+        Goal::Recover => recover::plan(input)?,
+        Goal::Fence => fence::fence(input)?,
+        Goal::Unfence => fence::unfence(input)?,
+    };
+    let broken = safety::check(&plan);
+    if broken.is_empty() { Ok(plan) } else { Err(NoPlan::Refused(broken)) }
+}

@@ -1,0 +1,287 @@
+//! Planning `recover`: which cluster serves, who is to come back, what each one's member list will be.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::env_file::EnvFile;
+use crate::model::{ClusterId, MasterName, Token, quorum};
+use crate::observe::assess::{Severity, assess, peer_urls, voters};
+use crate::observe::{ClusterRecord, Finding, Members, Sight};
+
+use super::build::Builder;
+use super::checks::{self, Refusals};
+use super::initiate::join;
+use super::scene::{Player, Scene, initial_cluster};
+use super::{After, Input, NoPlan, Plan, PlannedMember, Refusal};
+
+/// The cluster to come back to.
+struct Home<'a> {
+    cluster: ClusterId,
+    voters: BTreeSet<MasterName>,
+    members: &'a Members,
+    record: Option<ClusterRecord>,
+}
+
+/// Plans.
+///
+/// # Errors
+/// Nothing to do, or every rule that forbids it.
+pub fn plan(input: Input<'_>) -> Result<Plan, NoPlan> {
+    let home = home(input)?;
+    let mut refusals = Refusals::new(input.request);
+    let survivors = Player::all(input, &home.voters);
+    let returned_names = returned(input, &home, &mut refusals);
+    let returned = Player::all(input, &returned_names);
+    list_is_ours(input, &home, &mut refusals);
+    for player in &returned {
+        checks::agrees(player.master, player.seen, &mut refusals);
+        checks::tools(player.master, player.seen, false, &mut refusals);
+        // What comes over the wire, not what lies there: a rebuilt master has nothing yet.
+        let db_bytes = survivors.iter().map(Player::db_bytes).max().unwrap_or(0);
+        checks::space(player.master, player.seen, db_bytes, &mut refusals);
+    }
+    for player in &survivors {
+        checks::agrees(player.master, player.seen, &mut refusals);
+        checks::tools(player.master, player.seen, false, &mut refusals);
+    }
+    let Some(seed) = leader(&survivors).or_else(|| survivors.first().copied()) else {
+        refusals.add_final("no-survivor", "no master of the serving cluster answers over SSH", "see `requorum status`");
+        return Err(refusals.done().err().unwrap_or_else(|| NoPlan::Refused(vec![])));
+    };
+    refusals.done()?;
+    build(input, home, survivors, seed, returned)
+}
+
+fn build<'a>(
+    input: Input<'a>,
+    home: Home<'a>,
+    survivors: Vec<Player<'a>>,
+    seed: Player<'a>,
+    returned: Vec<Player<'a>>,
+) -> Result<Plan, NoPlan> {
+    let token = token(&home, seed)?;
+    let members: Vec<PlannedMember> = survivors.iter().map(Player::member).collect::<Result<_, _>>()?;
+    let names: BTreeSet<MasterName> = returned.iter().map(|player| player.name().clone()).collect();
+    let scene = Scene {
+        input,
+        failed: returned.clone(),
+        survivors,
+        seed,
+        returned,
+        cluster: home.cluster,
+        token: token.clone(),
+        source: None,
+        record: Some(record(input, &home, &token)),
+        members,
+        texts: BTreeMap::new(),
+    };
+    if names.is_empty() && is_final(&scene, home.record.is_some())? {
+        return Err(NoPlan::NothingToDo(format!(
+            "every master votes in cluster {}, and every env file has the final list",
+            home.cluster
+        )));
+    }
+    let (stages, scene) = Builder::unroll(scene, &input.playbook.lines)?;
+    let left_out: BTreeSet<MasterName> = input
+        .cluster
+        .masters()
+        .map(|master| master.name.clone())
+        .filter(|name| !home.voters.contains(name) && !names.contains(name))
+        .collect();
+    let findings = findings(input, &scene, &home, &left_out);
+    let zones = input.cluster.masters().filter(|master| names.contains(&master.name)).map(|master| master.zone.clone());
+    Ok(Plan {
+        version: 1,
+        goal: input.request.goal,
+        run: input.request.run.clone(),
+        cluster: input.cluster.name.clone(),
+        summary: input.playbook.summary.clone(),
+        failed_zones: zones.collect(),
+        survivors: home.voters,
+        seed: Some(seed.name().clone()),
+        returned: names,
+        left_out,
+        attested: input.request.attested.clone(),
+        overrides: input.request.overrides.clone(),
+        after: Some(After { cluster: scene.cluster, token, members: scene.members }),
+        findings,
+        stages,
+    })
+}
+
+/// The cluster that serves; beside a split brain the one that a run of ours recorded.
+fn home(input: Input<'_>) -> Result<Home<'_>, NoPlan> {
+    let refuse = |rule, why: String, next: &str| NoPlan::Refused(vec![Refusal::new(rule, why, next)]);
+    let assessment = assess(input.cluster, input.seen);
+    let records: BTreeMap<ClusterId, &ClusterRecord> = input
+        .seen
+        .answering()
+        .filter_map(|(_, seen)| seen.marks.as_ref().ok()?.record.as_ref())
+        .map(|record| (record.cluster, record))
+        .collect();
+    let recorded = assessment.serving.keys().find(|id| records.contains_key(id));
+    let Some(cluster) = recorded.or_else(|| assessment.serving.keys().next().filter(|_| assessment.serving.len() == 1))
+    else {
+        return Err(if assessment.serving.is_empty() {
+            refuse(
+                "nothing-serves",
+                "no master serves: there is no cluster to come back to".into(),
+                "requorum initiate-dr first, or see `requorum status`",
+            )
+        } else {
+            refuse(
+                "split-brain",
+                "two clusters serve and neither is one that a run recorded".into(),
+                "fence the zone whose cluster is stale: requorum fence ZONE",
+            )
+        });
+    };
+    let serving = &assessment.serving[cluster];
+    let voters = voters(input.cluster, input.seen, serving);
+    let members = serving.iter().find_map(|name| input.seen.seen(name)?.members.as_ref().ok());
+    let Some(members) = members else {
+        return Err(refuse(
+            "unclear",
+            "the serving cluster's member list could not be read".into(),
+            "see `requorum status`",
+        ));
+    };
+    if let Some(other) = records.keys().find(|id| *id != cluster && !assessment.serving.contains_key(id))
+        && recorded.is_none()
+    {
+        let why = format!("cluster {cluster} serves, but the last finished run made cluster {other}");
+        return Err(refuse("not-the-recorded-cluster", why, "the wrong side may be serving; see `requorum status`"));
+    }
+    Ok(Home { cluster: *cluster, voters, members, record: records.get(cluster).copied().cloned() })
+}
+
+/// Who comes back: every master without a vote, or those named by `--only`.
+fn returned(input: Input<'_>, home: &Home<'_>, refusals: &mut Refusals<'_>) -> BTreeSet<MasterName> {
+    let only = &input.request.only;
+    for name in only.iter().filter(|name| home.voters.contains(name)) {
+        refusals.add_final("only", format!("{name} votes already"), "name masters that are to come back");
+    }
+    let mut back = BTreeSet::new();
+    for master in input.cluster.masters().filter(|master| !home.voters.contains(&master.name)) {
+        let wanted = only.is_empty() || only.contains(&master.name);
+        match input.seen.masters.get(&master.name) {
+            Some(Sight::Answers(_)) if wanted => {
+                back.insert(master.name.clone());
+            }
+            Some(Sight::Answers(seen)) => {
+                // Left for later, and yet able to elect a leader with another one left for later.
+                if seen.etcd_runs() != Some(false) {
+                    refusals.add_final(
+                        "left-running",
+                        format!("{} is left for later and runs etcd", master.name),
+                        format!("stop and fence it first: requorum fence {}", master.zone),
+                    );
+                }
+            }
+            dark if wanted => {
+                let why = match dark {
+                    Some(Sight::Silent(why) | Sight::Refused(why)) => why.clone(),
+                    _ => "was not asked".to_owned(),
+                };
+                refusals.add_final(
+                    "still-dark",
+                    format!("{} is to come back and does not answer: {why}", master.name),
+                    "wait for it, or bring back the others now: --only NODE…",
+                );
+            }
+            _ => {}
+        }
+    }
+    back
+}
+
+/// Every member must be a master of the inventory: a list that names others is not the one that was planned for.
+fn list_is_ours(input: Input<'_>, home: &Home<'_>, refusals: &mut Refusals<'_>) {
+    for entry in &home.members.list {
+        let master = input.cluster.masters().find(|master| {
+            let urls = peer_urls(master, input.seen.seen(&master.name));
+            entry.peer_urls.iter().any(|url| urls.contains(url))
+        });
+        if master.is_none() {
+            let kind = if entry.votes() { "member" } else { "learner" };
+            refusals.add_final(
+                "unknown-member",
+                format!(
+                    "the member list has a {kind} {} ({}) that is no master of the inventory",
+                    entry.id,
+                    join(&entry.peer_urls)
+                ),
+                "add it to the inventory, or remove it: etcdctl member remove",
+            );
+        }
+    }
+    for name in home.voters.iter().filter(|name| input.seen.seen(name).is_none()) {
+        refusals.add_final(
+            "voter-dark",
+            format!("{name} votes in the serving cluster and does not answer over SSH"),
+            "make it reachable: its env file is to be rewritten",
+        );
+    }
+}
+
+fn leader<'a>(survivors: &[Player<'a>]) -> Option<Player<'a>> {
+    survivors
+        .iter()
+        .find(|player| player.seen.status.as_ref().is_ok_and(|status| status.leader == Some(status.member)))
+        .copied()
+}
+
+/// The serving cluster's token: as recorded, else as its members' env files say.
+fn token(home: &Home<'_>, seed: Player<'_>) -> Result<Token, NoPlan> {
+    if let Some(record) = &home.record {
+        return Ok(record.token.clone());
+    }
+    // etcd's own default (`embed/config.go`).
+    let said = seed.settings()?.get("ETCD_INITIAL_CLUSTER_TOKEN");
+    Ok(Token(said.unwrap_or_else(|| "etcd-cluster".to_owned())))
+}
+
+fn record(input: Input<'_>, home: &Home<'_>, token: &Token) -> ClusterRecord {
+    let run = input.request.run.clone();
+    home.record.clone().unwrap_or_else(|| ClusterRecord {
+        version: 1,
+        run: run.clone(),
+        written_by: run,
+        cluster: home.cluster,
+        token: token.clone(),
+        fork_revision: 0,
+    })
+}
+
+/// Whether every env file has the final list already and the record is there.
+fn is_final(scene: &Scene<'_>, recorded: bool) -> Result<bool, NoPlan> {
+    let list = initial_cluster(&scene.peers(None));
+    for player in &scene.survivors {
+        let file: EnvFile = player.settings()?.file();
+        if file.get("ETCD_INITIAL_CLUSTER") != Some(list.as_str()) {
+            return Ok(false);
+        }
+    }
+    Ok(recorded)
+}
+
+fn findings(input: Input<'_>, scene: &Scene<'_>, home: &Home<'_>, left_out: &BTreeSet<MasterName>) -> Vec<Finding> {
+    let mut findings = assess(input.cluster, input.seen).findings;
+    let mut note = |code: &str, text: String| {
+        findings.push(Finding { code: code.into(), severity: Severity::Warning, master: None, text });
+    };
+    if home.record.is_none() {
+        note(
+            "unrecorded-cluster",
+            format!("no run of requorum has recorded cluster {}; it is taken as it is", home.cluster),
+        );
+    }
+    if !left_out.is_empty() {
+        let voters = scene.members.len();
+        let tolerance = quorum::tolerance(voters);
+        note(
+            "left-out",
+            format!("{} stay out: {voters} voters then, {tolerance} of which may be lost", join(left_out)),
+        );
+    }
+    findings
+}

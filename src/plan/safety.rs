@@ -1,0 +1,256 @@
+//! Rules that a finished plan must obey, whoever made it. Shares no code with the planner and may only say no.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::MasterName;
+use crate::step::{Step, snapshot::Source, start::Onto};
+
+use super::{Goal, Plan, Refusal};
+
+/// Every rule that the plan breaks.
+#[must_use]
+pub fn check(plan: &Plan) -> Vec<Refusal> {
+    let mut broken = Vec::new();
+    if plan.goal == Goal::Fence || plan.goal == Goal::Unfence {
+        return broken;
+    }
+    for rule in [
+        data_moves_only_under_a_fence,
+        starts_are_prepared,
+        files_say_existing,
+        joins_come_one_by_one,
+        the_failed_zone_is_left_alone,
+    ] {
+        rule(plan, &mut broken);
+    }
+    if plan.goal == Goal::InitiateDr {
+        nothing_stops_before_the_snapshot(plan, &mut broken);
+        all_grow_from_one_snapshot(plan, &mut broken);
+    }
+    starts_are_proved(plan, &mut broken);
+    broken
+}
+
+fn say(broken: &mut Vec<Refusal>, rule: &str, why: String) {
+    broken.push(Refusal::new(rule, why, "the playbook's order is unsafe; compare it with the shipped one"));
+}
+
+/// A data directory is never moved while its unit could start by itself.
+fn data_moves_only_under_a_fence(plan: &Plan, broken: &mut Vec<Refusal>) {
+    let mut stopped = BTreeSet::new();
+    let mut fenced = BTreeSet::new();
+    for planned in plan.steps() {
+        let host = &planned.host;
+        match &planned.step {
+            Step::Stop(_) => {
+                stopped.insert(host);
+            }
+            Step::Fence(_) => {
+                fenced.insert(host);
+            }
+            Step::Unfence(_) => {
+                fenced.remove(host);
+            }
+            Step::Start(_) => {
+                stopped.remove(host);
+            }
+            Step::Retire(_) | Step::Restore(_) if !stopped.contains(host) || !fenced.contains(host) => {
+                say(
+                    broken,
+                    "move-under-fence",
+                    format!("step {} moves data on {host} while etcd could start there", planned.id),
+                );
+            }
+            _ => {}
+        }
+    }
+}
+
+/// etcd starts only unfenced, on what this run restored or emptied, with the file this run wrote.
+fn starts_are_prepared(plan: &Plan, broken: &mut Vec<Refusal>) {
+    let mut done: BTreeMap<&MasterName, Vec<&'static str>> = BTreeMap::new();
+    for planned in plan.steps() {
+        let host = &planned.host;
+        let word = match &planned.step {
+            Step::Unfence(_) => "unfence",
+            Step::Restore(_) => "restore",
+            Step::Retire(_) => "retire",
+            Step::Write(_) => "write",
+            Step::Fence(_) => "fence",
+            Step::Start(start) => {
+                let before = done.get(host).map_or(&[][..], Vec::as_slice);
+                let data = if start.onto == Onto::Restored { "restore" } else { "retire" };
+                for needed in [data, "write"] {
+                    if !before.contains(&needed) {
+                        say(
+                            broken,
+                            "prepared-start",
+                            format!("step {} starts etcd on {host} without a {needed} before it", planned.id),
+                        );
+                    }
+                }
+                if before.iter().rev().find(|word| ["fence", "unfence"].contains(word)) != Some(&"unfence") {
+                    say(broken, "prepared-start", format!("step {} starts etcd on {host} under its fence", planned.id));
+                }
+                continue;
+            }
+            _ => continue,
+        };
+        done.entry(host).or_default().push(word);
+    }
+}
+
+/// With `new`, an empty directory would become an empty cluster that takes writes.
+fn files_say_existing(plan: &Plan, broken: &mut Vec<Refusal>) {
+    let token = plan.after.as_ref().map(|after| after.token.0.as_str());
+    for planned in plan.steps() {
+        let Step::Write(write) = &planned.step else { continue };
+        let line = |key: &str| {
+            let start = format!("{key}=");
+            write.after.lines().rev().find_map(|line| line.trim_start().strip_prefix(&start).map(str::to_owned))
+        };
+        if line("ETCD_INITIAL_CLUSTER_STATE").as_deref() != Some("existing") {
+            say(
+                broken,
+                "state-existing",
+                format!("step {} writes a file on {} whose cluster state is not `existing`", planned.id, planned.host),
+            );
+        }
+        if line("ETCD_INITIAL_CLUSTER_TOKEN").as_deref() != token {
+            say(broken, "one-token", format!("step {} writes another token on {}", planned.id, planned.host));
+        }
+    }
+}
+
+/// At most one learner, and never a restart of one that votes.
+fn joins_come_one_by_one(plan: &Plan, broken: &mut Vec<Refusal>) {
+    let mut learner: Option<&MasterName> = None;
+    let mut voting: BTreeSet<&MasterName> = BTreeSet::new();
+    for planned in plan.steps() {
+        match &planned.step {
+            Step::Join(join) => {
+                if let Some(other) = learner {
+                    say(
+                        broken,
+                        "one-learner",
+                        format!("step {} adds {} while {other} is still a learner", planned.id, join.joiner),
+                    );
+                }
+                learner = Some(&join.joiner);
+            }
+            Step::Promote(promote) => {
+                if learner == Some(&promote.joiner) {
+                    learner = None;
+                } else {
+                    say(
+                        broken,
+                        "one-learner",
+                        format!("step {} promotes {}, which was not added", planned.id, promote.joiner),
+                    );
+                }
+                voting.insert(&promote.joiner);
+            }
+            Step::Settle(_) if voting.contains(&planned.host) => {
+                say(
+                    broken,
+                    "settle-learners-only",
+                    format!("step {} could restart {}, which votes by then", planned.id, planned.host),
+                );
+            }
+            _ => {}
+        }
+    }
+    if let Some(left) = learner {
+        say(broken, "one-learner", format!("{left} would be left a learner"));
+    }
+}
+
+/// `initiate_dr` does nothing to the failed zone but fence it.
+fn the_failed_zone_is_left_alone(plan: &Plan, broken: &mut Vec<Refusal>) {
+    for planned in plan.steps() {
+        let takes_part = plan.survivors.contains(&planned.host) || plan.returned.contains(&planned.host);
+        if !takes_part && !matches!(planned.step, Step::Fence(_)) {
+            say(
+                broken,
+                "left-alone",
+                format!("step {} changes {}, which is neither survivor nor returned", planned.id, planned.host),
+            );
+        }
+    }
+}
+
+/// The survivor is stopped only once its data is safe in a verified file, and nothing moved meanwhile.
+fn nothing_stops_before_the_snapshot(plan: &Plan, broken: &mut Vec<Refusal>) {
+    let mut verified = false;
+    let mut unmoved = BTreeSet::new();
+    for planned in plan.steps() {
+        match &planned.step {
+            Step::Snapshot(_) => verified = true,
+            Step::Leaderless(check) if check.unmoved && verified => {
+                unmoved.insert(&planned.host);
+            }
+            Step::Stop(stop) => {
+                let copied_next = !stop.by_force && matches!(plan_source(plan), Some(Source::StoppedCopy { .. }));
+                if !copied_next && (!verified || !unmoved.contains(&planned.host)) {
+                    say(
+                        broken,
+                        "snapshot-first",
+                        format!(
+                            "step {} stops {} before a verified snapshot and a last look",
+                            planned.id, planned.host
+                        ),
+                    );
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn plan_source(plan: &Plan) -> Option<&Source> {
+    plan.steps().find_map(|planned| match &planned.step {
+        Step::Snapshot(snapshot) => Some(&snapshot.source),
+        _ => None,
+    })
+}
+
+/// Members restored from different files, tokens or lists would never agree.
+fn all_grow_from_one_snapshot(plan: &Plan, broken: &mut Vec<Refusal>) {
+    let restores: Vec<_> = plan
+        .steps()
+        .filter_map(|planned| match &planned.step {
+            Step::Restore(restore) => Some((&planned.host, restore)),
+            _ => None,
+        })
+        .collect();
+    let shared: BTreeSet<&MasterName> =
+        plan.steps().filter(|planned| matches!(planned.step, Step::Share(_))).map(|planned| &planned.host).collect();
+    let hosts: BTreeSet<&MasterName> = restores.iter().map(|(host, _)| *host).collect();
+    if hosts != plan.survivors.iter().collect() || restores.len() != hosts.len() {
+        say(broken, "one-snapshot", "not every survivor is restored exactly once".into());
+    }
+    for (host, restore) in &restores {
+        if plan.after.as_ref().is_none_or(|after| after.token != restore.token)
+            || restores.iter().any(|(_, other)| other.initial_cluster != restore.initial_cluster)
+        {
+            say(broken, "one-snapshot", format!("{host} is restored with another token or member list"));
+        }
+        if Some(*host) != plan.seed.as_ref() && !shared.contains(host) {
+            say(broken, "one-snapshot", format!("{host} is restored without the seed's snapshot"));
+        }
+    }
+}
+
+/// Whatever is started must be seen to take a write.
+fn starts_are_proved(plan: &Plan, broken: &mut Vec<Refusal>) {
+    let last = |wanted: fn(&Step) -> bool, host: &MasterName| {
+        plan.steps().filter(|planned| &planned.host == host && wanted(&planned.step)).map(|planned| planned.id).max()
+    };
+    for host in plan.survivors.iter().chain(&plan.returned) {
+        let start = last(|step| matches!(step, Step::Start(_)), host);
+        let proof = last(|step| matches!(step, Step::Serve(serve) if !serve.value.is_empty()), host);
+        if start.is_some() && proof <= start {
+            say(broken, "proved-by-a-write", format!("etcd is started on {host} and no write through it is awaited"));
+        }
+    }
+}

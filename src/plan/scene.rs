@@ -1,0 +1,144 @@
+//! Who plays which role, and what is known of each: what a playbook's lines are unrolled with.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::model::{AbsPath, ClusterId, Master, MasterName, Token};
+use crate::observe::{Access, ClusterRecord, Seen, Settings, tools::RestoreTool};
+use crate::playbook::Role;
+use crate::playbook::template::Peer;
+use crate::step::snapshot::Source;
+
+use super::{Input, NoPlan, PlannedMember, Refusal};
+
+/// A master that takes part, with what it said.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Player<'a> {
+    pub(super) master: &'a Master,
+    pub(super) seen: &'a Seen,
+}
+
+impl<'a> Player<'a> {
+    /// The masters of these names that answered.
+    pub(super) fn all<'b>(input: Input<'a>, names: impl IntoIterator<Item = &'b MasterName>) -> Vec<Self> {
+        names
+            .into_iter()
+            .filter_map(|name| Some(Self { master: input.cluster.master(name)?, seen: input.seen.seen(name)? }))
+            .collect()
+    }
+
+    pub(super) fn name(&self) -> &'a MasterName {
+        &self.master.name
+    }
+
+    pub(super) fn settings(&self) -> Result<&'a Settings, NoPlan> {
+        self.seen.settings.as_ref().map_err(|why| self.unclear(&why.to_string()))
+    }
+
+    pub(super) fn etcdctl(&self) -> Result<String, NoPlan> {
+        let tools = self.seen.tools.as_ref().map_err(|why| self.unclear(&why.to_string()))?;
+        tools.etcdctl.clone().ok_or_else(|| self.unclear("no etcdctl"))
+    }
+
+    pub(super) fn restore_tool(&self) -> Result<RestoreTool, NoPlan> {
+        let tools = self.seen.tools.as_ref().map_err(|why| self.unclear(&why.to_string()))?;
+        tools.restore.clone().ok_or_else(|| self.unclear("no tool to restore with"))
+    }
+
+    pub(super) fn client(&self) -> Result<Access, NoPlan> {
+        self.settings()?.client_access().ok_or_else(|| self.unclear("no client port in its env file"))
+    }
+
+    pub(super) fn peer(&self) -> Result<Access, NoPlan> {
+        self.settings()?.peer_access().ok_or_else(|| self.unclear("no peer port in its env file"))
+    }
+
+    pub(super) fn data_dir(&self) -> &'a AbsPath {
+        &self.master.etcd.data_dir
+    }
+
+    pub(super) fn mount_point(&self) -> bool {
+        self.seen.disk.as_ref().is_ok_and(|disk| disk.mount_point)
+    }
+
+    pub(super) fn db_bytes(&self) -> u64 {
+        self.seen.disk.as_ref().map_or(0, |disk| disk.db_bytes)
+    }
+
+    pub(super) fn member(&self) -> Result<PlannedMember, NoPlan> {
+        let settings = self.settings()?;
+        Ok(PlannedMember { master: self.name().clone(), name: settings.member_name(), peer_urls: settings.peer_urls() })
+    }
+
+    fn unclear(&self, why: &str) -> NoPlan {
+        NoPlan::Refused(vec![Refusal::new("unclear", format!("{}: {why}", self.name()), "see `requorum status`")])
+    }
+}
+
+/// All roles, resolved.
+pub(super) struct Scene<'a> {
+    pub(super) input: Input<'a>,
+    pub(super) failed: Vec<Player<'a>>,
+    pub(super) survivors: Vec<Player<'a>>,
+    pub(super) seed: Player<'a>,
+    pub(super) returned: Vec<Player<'a>>,
+    /// The cluster that will serve.
+    pub(super) cluster: ClusterId,
+    pub(super) token: Token,
+    /// Where the snapshot comes from, for `initiate_dr`.
+    pub(super) source: Option<Source>,
+    /// The record a serving cluster has, for `recover`.
+    pub(super) record: Option<ClusterRecord>,
+    /// The members so far; grows as masters join.
+    pub(super) members: Vec<PlannedMember>,
+    /// The text of each env file as written so far.
+    pub(super) texts: BTreeMap<MasterName, String>,
+}
+
+impl<'a> Scene<'a> {
+    /// Who a role stands for.
+    pub(super) fn role(&self, role: Role, joiner: Option<Player<'a>>) -> Vec<Player<'a>> {
+        match role {
+            Role::Failed => self.failed.clone(),
+            Role::Survivors => self.survivors.clone(),
+            Role::Seed => vec![self.seed],
+            Role::Returned => self.returned.clone(),
+            Role::Joiner => joiner.into_iter().collect(),
+            Role::Everyone => self.survivors.iter().chain(&self.returned).copied().collect(),
+        }
+    }
+
+    /// The largest database of anyone, in bytes.
+    pub(super) fn db_bytes(&self) -> u64 {
+        self.survivors.iter().map(Player::db_bytes).max().unwrap_or(0)
+    }
+
+    /// A limit that grows with the database: restoring took 3.7–5.1 s/GB, saving up to 11.6 s/GB on two cores;
+    /// three times that.
+    pub(super) fn limit(&self, base: Duration) -> Duration {
+        base + Duration::from_millis(self.db_bytes() / 1_000_000 * 35)
+    }
+
+    /// How long a start may take until writes are taken: twice what etcd lets a request take, and the database.
+    pub(super) fn serve_limit(&self) -> Duration {
+        let request = self.survivors.iter().filter_map(|player| player.seen.settings.as_ref().ok());
+        let longest = request.map(Settings::request_timeout).max().unwrap_or(Duration::from_secs(7));
+        self.limit(longest * 2 + Duration::from_secs(30))
+    }
+
+    /// The members so far, as the env file lists them.
+    pub(super) fn peers(&self, and: Option<&PlannedMember>) -> Vec<Peer> {
+        self.members
+            .iter()
+            .chain(and)
+            .flat_map(|member| {
+                member.peer_urls.iter().map(|url| Peer { name: member.name.clone(), peer_url: url.clone() })
+            })
+            .collect()
+    }
+}
+
+/// `name=url,…` as etcd's flags take it.
+pub(super) fn initial_cluster(peers: &[Peer]) -> String {
+    peers.iter().map(|peer| format!("{}={}", peer.name, peer.peer_url)).collect::<Vec<_>>().join(",")
+}

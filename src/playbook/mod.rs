@@ -1,0 +1,132 @@
+//! A playbook: the ordered steps of a command, who each applies to, and why. Knows no cluster.
+
+use serde::{Deserialize, Serialize};
+
+pub mod order;
+pub mod shipped;
+pub mod template;
+pub mod text;
+
+/// Who a step applies to; resolved by the planner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Masters of the failed zone that can be reached.
+    Failed,
+    /// Masters of the other zones, those that answer.
+    Survivors,
+    /// The survivor with the freshest data.
+    Seed,
+    /// Masters of the failed zone, back again.
+    Returned,
+    /// The master that an `each: returned` has come to.
+    Joiner,
+    /// Every master of the final member list.
+    Everyone,
+}
+
+/// What must be so before the run goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Expectation {
+    /// No leader anywhere and a failed linearizable read, for longer than two election timeouts.
+    QuorumLost,
+    /// Since the snapshot no leader has been seen and nothing was applied.
+    StillLost,
+    /// Every survivor acknowledges a write and shows the expected cluster ID.
+    OneWritableCluster,
+    /// Every member votes, shares one cluster ID and acknowledges a write.
+    EveryoneServes,
+}
+
+/// What is stopped or started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Service {
+    /// The etcd unit.
+    Etcd,
+}
+
+/// One thing to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// Go on only if this is so.
+    Expect(Expectation),
+    /// Keep etcd from starting, also after a reboot.
+    Fence(Role),
+    /// Let etcd start again.
+    Unfence(Role),
+    /// Save the data of the running survivor and verify the file.
+    Snapshot(Role),
+    /// Give the other masters of the role the seed's snapshot.
+    Share(Role),
+    /// Copy the snapshot to the bastion, beside the later steps; its failure is a warning.
+    Keep(Role),
+    /// Stop a service.
+    Stop {
+        /// Which.
+        what: Service,
+        /// Where.
+        on: Role,
+    },
+    /// Start a service, without waiting for its notification.
+    Start {
+        /// Which.
+        what: Service,
+        /// Where.
+        on: Role,
+    },
+    /// Move the data directory aside.
+    Retire(Role),
+    /// Restore the snapshot into a fresh data directory.
+    Restore(Role),
+    /// Render a template over the env file.
+    Write {
+        /// The template's name.
+        template: String,
+        /// Where.
+        on: Role,
+    },
+    /// Add the master to the member list as a learner.
+    Join(Role),
+    /// Restart the learner once, as soon as it has the leader's snapshot.
+    Settle(Role),
+    /// Give the learner its vote.
+    Promote(Role),
+    /// Make space and take back a NOSPACE alarm, where there is one: it survives a restore.
+    Relieve(Role),
+    /// Compare all members' data at one revision.
+    Compare(Role),
+    /// Leave on the masters what a second bastion would need: run, token, cluster ID, fork revision.
+    Record(Role),
+    /// Repeat steps for each master of a role, one after the other.
+    Each {
+        /// Over whom.
+        role: Role,
+        /// The steps, for the `joiner`.
+        steps: Vec<Line>,
+    },
+}
+
+/// A step of the playbook as written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// What to do.
+    pub action: Action,
+    /// Why, in the playbook's words.
+    pub why: Option<String>,
+    /// The line of the file it begins on, 1-based.
+    pub at: u64,
+}
+
+/// A whole playbook.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Playbook {
+    /// Its name: the command it is for.
+    pub name: String,
+    /// What is true once it ran.
+    pub summary: String,
+    /// The steps in order.
+    pub lines: Vec<Line>,
+}

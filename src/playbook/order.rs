@@ -1,0 +1,177 @@
+//! Rules that the order of a playbook's steps must obey, whatever the cluster. Knows the steps' names only.
+
+use crate::model::diagnostic::{Diagnostic, Place, Source};
+
+use super::{Action, Expectation, Line, Playbook, Role};
+
+/// Every step that stands where it must not.
+#[must_use]
+pub fn check(playbook: &Playbook, source: &Source) -> Vec<Diagnostic> {
+    let steps = flattened(&playbook.lines);
+    let broken = (0..steps.len()).flat_map(|at| {
+        let (before, from) = steps.split_at(at);
+        RULES.iter().filter_map(move |rule| {
+            let said = (rule.broken)(before, from[0], from.get(1).copied())?;
+            Some((from[0].at, rule, said))
+        })
+    });
+    broken
+        .map(|(line, rule, said)| {
+            let place = Place::of_line(source, usize::try_from(line).unwrap_or(usize::MAX));
+            Diagnostic::error(rule.code, place, said).hint(rule.hint)
+        })
+        .collect()
+}
+
+/// All steps in the order in which one master meets them.
+fn flattened(lines: &[Line]) -> Vec<&Line> {
+    lines
+        .iter()
+        .flat_map(|line| match &line.action {
+            Action::Each { steps, .. } => flattened(steps),
+            _ => vec![line],
+        })
+        .collect()
+}
+
+struct Rule {
+    code: &'static str,
+    hint: &'static str,
+    /// What is wrong with a step, given those before it and the one after it.
+    broken: fn(&[&Line], &Line, Option<&Line>) -> Option<String>,
+}
+
+const RULES: [Rule; 10] = [
+    Rule {
+        code: "living-majority",
+        hint: "begin with `- expect: quorum-lost`: a living majority must be left alone",
+        broken: |before, step, _| {
+            let destroys = matches!(step.action, Action::Snapshot(_) | Action::Restore(_));
+            let lost = |action: &Action| *action == Action::Expect(Expectation::QuorumLost);
+            (destroys && !before.iter().any(|line| lost(&line.action)))
+                .then(|| "this comes before the loss of quorum was made sure of".to_owned())
+        },
+    },
+    Rule {
+        code: "two-clusters",
+        hint: "put `- fence: failed` before: its old members would elect a leader and take writes",
+        broken: |before, step, _| {
+            let fenced = |action: &Action| matches!(action, Action::Fence(Role::Failed));
+            (matches!(step.action, Action::Restore(_)) && !before.iter().any(|line| fenced(&line.action)))
+                .then(|| "this makes a second cluster while the failed zone is not fenced".to_owned())
+        },
+    },
+    Rule {
+        code: "moved-on",
+        hint: "put `- expect: still-lost` between: what was acknowledged since the snapshot would vanish",
+        broken: |before, step, _| {
+            let stops = matches!(step.action, Action::Stop { on, .. } if touches(on, Role::Seed));
+            let snapshot = |action: &Action| matches!(action, Action::Snapshot(_));
+            let still = |action: &Action| *action == Action::Expect(Expectation::StillLost);
+            (stops && before.iter().any(|line| snapshot(&line.action)) && !since(before, still, snapshot))
+                .then(|| "this stops etcd after the snapshot without another look".to_owned())
+        },
+    },
+    Rule {
+        code: "snapshot-late",
+        hint: "take the snapshot first: an etcd without quorum that was restarted answers nobody",
+        broken: |before, step, _| {
+            let Action::Snapshot(role) = step.action else { return None };
+            let stopped = |action: &Action| matches!(action, Action::Stop { on, .. } if covers(*on, role));
+            before.iter().any(|line| stopped(&line.action)).then(|| "this asks an etcd that was stopped".to_owned())
+        },
+    },
+    Rule {
+        code: "retire-running",
+        hint: "put `stop` and `fence` of the same masters before: data is never moved while its unit could start",
+        broken: |before, step, _| {
+            let Action::Retire(role) = step.action else { return None };
+            let wakes = |action: &Action| match action {
+                Action::Start { on, .. } | Action::Unfence(on) => touches(*on, role),
+                _ => false,
+            };
+            let stops = |action: &Action| matches!(action, Action::Stop { on, .. } if covers(*on, role));
+            let fences = |action: &Action| matches!(action, Action::Fence(on) if covers(*on, role));
+            (!since(before, stops, wakes) || !since(before, fences, wakes))
+                .then(|| "this moves data whose etcd could be running".to_owned())
+        },
+    },
+    Rule {
+        code: "restore-in-place",
+        hint: "put `retire` of the same masters before: nothing is deleted, and nothing old may stay below new data",
+        broken: |before, step, _| {
+            let (Action::Restore(role) | Action::Join(role)) = step.action else { return None };
+            let starts = |action: &Action| matches!(action, Action::Start { on, .. } if touches(*on, role));
+            let retires = |action: &Action| matches!(action, Action::Retire(on) if covers(*on, role));
+            (!since(before, retires, starts)).then(|| "this needs a data directory that was retired".to_owned())
+        },
+    },
+    Rule {
+        code: "unfence-early",
+        hint: "put `start` of the same masters right after it: an unfenced etcd could start by itself",
+        broken: |_, step, after| {
+            let Action::Unfence(role) = step.action else { return None };
+            let starts = after.is_some_and(|line| matches!(line.action, Action::Start { on, .. } if on == role));
+            (!starts).then(|| "this lets etcd start long before it shall".to_owned())
+        },
+    },
+    Rule {
+        code: "start-unprepared",
+        hint: "between `retire` and `start` come `restore` or `join`, `write` and `unfence`, of the same masters",
+        broken: |before, step, _| {
+            let Action::Start { on: role, .. } = step.action else { return None };
+            let retires = |action: &Action| matches!(action, Action::Retire(on) if touches(*on, role));
+            let fences = |action: &Action| matches!(action, Action::Fence(on) if touches(*on, role));
+            let fills = |action: &Action| matches!(action, Action::Restore(on) | Action::Join(on) if covers(*on, role));
+            let writes = |action: &Action| matches!(action, Action::Write { on, .. } if covers(*on, role));
+            let unfences = |action: &Action| matches!(action, Action::Unfence(on) if covers(*on, role));
+            let was = |made: &dyn Fn(&Action) -> bool| before.iter().any(|line| made(&line.action));
+            let bare = was(&retires) && !(since(before, fills, retires) && since(before, writes, retires));
+            let fenced = was(&fences) && !since(before, unfences, fences);
+            (bare || fenced).then(|| "this starts an etcd that is not ready to start".to_owned())
+        },
+    },
+    Rule {
+        code: "two-learners",
+        hint: "write it for `joiner`, within `- each: returned`: at most one learner and one join are in flight",
+        broken: |_, step, _| {
+            let (Action::Join(role) | Action::Settle(role) | Action::Promote(role)) = step.action else { return None };
+            (role != Role::Joiner).then(|| "this would be for several masters at once".to_owned())
+        },
+    },
+    Rule {
+        code: "no-learner",
+        hint: "the order is `join`, `start`, `settle`, `promote`: whoever votes is not restarted, quorum would go",
+        broken: |before, step, _| {
+            if !matches!(step.action, Action::Settle(_) | Action::Promote(_)) {
+                return None;
+            }
+            let join = |action: &Action| matches!(action, Action::Join(_));
+            let start = |action: &Action| matches!(action, Action::Start { .. });
+            let promote = |action: &Action| matches!(action, Action::Promote(_));
+            (!since(before, join, promote) || !since(before, start, join))
+                .then(|| "this needs a learner that was started and does not vote yet".to_owned())
+        },
+    },
+];
+
+/// Whether what is wanted was done, and not undone later.
+fn since(before: &[&Line], wanted: impl Fn(&Action) -> bool, undone: impl Fn(&Action) -> bool) -> bool {
+    before.iter().rev().find_map(|line| wanted(&line.action).then_some(true).or(undone(&line.action).then_some(false)))
+        == Some(true)
+}
+
+/// Whether a step over `role` reaches every master of `other`.
+fn covers(role: Role, other: Role) -> bool {
+    role == other
+        || role == Role::Everyone
+        || matches!((role, other), (Role::Survivors, Role::Seed) | (Role::Returned, Role::Joiner))
+}
+
+/// Whether two roles may share a master.
+fn touches(one: Role, other: Role) -> bool {
+    covers(one, other) || covers(other, one)
+}
+
+#[cfg(test)]
+mod tests;

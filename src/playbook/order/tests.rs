@@ -1,0 +1,121 @@
+use std::fmt::Write;
+
+use crate::model::diagnostic::Source;
+use crate::playbook::text;
+
+/// `initiate_dr` in short.
+const INITIATE: [&str; 11] = [
+    "expect: quorum-lost",
+    "fence: failed",
+    "snapshot: seed",
+    "expect: still-lost",
+    "stop: { what: etcd, on: survivors }",
+    "fence: survivors",
+    "retire: survivors",
+    "restore: survivors",
+    "write: { template: etcd.env.j2, on: survivors }",
+    "unfence: survivors",
+    "start: { what: etcd, on: survivors }",
+];
+
+/// `recover` in short: what comes before its `each`, and the steps in it.
+const BEFORE: [&str; 2] = ["stop: { what: etcd, on: returned }", "fence: returned"];
+const EACH: [&str; 7] = [
+    "retire: joiner",
+    "join: joiner",
+    "write: { template: etcd.env.j2, on: joiner }",
+    "unfence: joiner",
+    "start: { what: etcd, on: joiner }",
+    "settle: joiner",
+    "promote: joiner",
+];
+
+/// The codes of the rules that a playbook of these steps breaks.
+fn broken(steps: &[&str], each: &[&str]) -> Vec<&'static str> {
+    let mut text = "playbook: p\nsummary: s\nsteps:\n".to_owned();
+    for step in steps {
+        writeln!(text, "  - {step}").unwrap();
+    }
+    if !each.is_empty() {
+        text.push_str("  - each: returned\n    steps:\n");
+    }
+    for step in each {
+        writeln!(text, "      - {step}").unwrap();
+    }
+    let read = text::read(&Source::new("p.yaml", text));
+    read.map_or_else(|found| found.iter().map(|diagnostic| diagnostic.code).collect(), |_| Vec::new())
+}
+
+fn without(steps: &[&'static str], missing: &str) -> Vec<&'static str> {
+    let left: Vec<_> = steps.iter().copied().filter(|step| *step != missing).collect();
+    assert_eq!(left.len() + 1, steps.len(), "{missing} is one of the steps");
+    left
+}
+
+fn with(steps: &[&'static str], at: usize, more: &'static str) -> Vec<&'static str> {
+    let mut steps = steps.to_vec();
+    steps.insert(at, more);
+    steps
+}
+
+#[test]
+fn a_safe_order_breaks_no_rule() {
+    assert_eq!(broken(&INITIATE, &[]), [""; 0]);
+    assert_eq!(broken(&BEFORE, &EACH), [""; 0]);
+    // Settling only saves time.
+    assert_eq!(broken(&BEFORE, &without(&EACH, "settle: joiner")), [""; 0]);
+}
+
+#[test]
+fn what_initiate_dr_cannot_do_without() {
+    for (missing, codes) in [
+        ("expect: quorum-lost", vec!["living-majority", "living-majority"]),
+        ("fence: failed", vec!["two-clusters"]),
+        ("expect: still-lost", vec!["moved-on"]),
+        ("stop: { what: etcd, on: survivors }", vec!["retire-running"]),
+        ("fence: survivors", vec!["retire-running"]),
+        ("retire: survivors", vec!["restore-in-place"]),
+        ("restore: survivors", vec!["start-unprepared"]),
+        ("write: { template: etcd.env.j2, on: survivors }", vec!["start-unprepared"]),
+        ("unfence: survivors", vec!["start-unprepared"]),
+        ("start: { what: etcd, on: survivors }", vec!["unfence-early"]),
+    ] {
+        assert_eq!(broken(&without(&INITIATE, missing), &[]), codes, "without {missing}");
+    }
+}
+
+#[test]
+fn what_recover_cannot_do_without() {
+    for missing in BEFORE {
+        assert_eq!(broken(&without(&BEFORE, missing), &EACH), ["retire-running"], "without {missing}");
+    }
+    for (missing, codes) in [
+        ("retire: joiner", vec!["restore-in-place"]),
+        ("join: joiner", vec!["start-unprepared", "no-learner", "no-learner"]),
+        ("write: { template: etcd.env.j2, on: joiner }", vec!["start-unprepared"]),
+        ("unfence: joiner", vec!["start-unprepared"]),
+        ("start: { what: etcd, on: joiner }", vec!["unfence-early", "no-learner", "no-learner"]),
+    ] {
+        assert_eq!(broken(&BEFORE, &without(&EACH, missing)), codes, "without {missing}");
+    }
+}
+
+#[test]
+fn a_voter_is_not_restarted_and_joins_are_one_by_one() {
+    assert_eq!(broken(&BEFORE, &with(&EACH, 7, "settle: joiner")), ["no-learner"]);
+    assert_eq!(broken(&["join: returned"], &[]), ["restore-in-place", "two-learners"]);
+}
+
+#[test]
+fn a_stopped_etcd_is_not_asked_for_its_data() {
+    let late = with(&INITIATE, 1, "stop: { what: etcd, on: survivors }");
+    assert_eq!(broken(&late, &[]), ["snapshot-late"]);
+    // The failed zone's etcd may be stopped at any time.
+    assert_eq!(broken(&with(&INITIATE, 1, "stop: { what: etcd, on: failed }"), &[]), [""; 0]);
+}
+
+#[test]
+fn an_etcd_that_could_start_between_is_not_retired() {
+    let woken = with(&INITIATE, 6, "start: { what: etcd, on: survivors }");
+    assert_eq!(broken(&woken, &[]), ["start-unprepared", "retire-running"]);
+}

@@ -1,0 +1,273 @@
+//! Templates: an env file's text from the node's own file and the cluster it shall belong to. Knows no host.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, syntax::SyntaxConfig};
+use serde::Serialize;
+
+use crate::model::diagnostic::{Diagnostic, Place, Source, nearest, one_of, word};
+use crate::model::env_file::{self, EnvFile};
+
+/// What a template may ask for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Context {
+    /// The master it is rendered for.
+    pub node: Node,
+    /// The settings of the node's file, by name.
+    pub current: BTreeMap<String, String>,
+    /// The lines of the node's file.
+    pub lines: Vec<Line>,
+    /// The cluster that the node shall belong to.
+    pub cluster: Target,
+}
+
+/// A master, for a template.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Node {
+    /// Its name in the inventory.
+    pub name: String,
+    /// Its etcd's name.
+    pub member: String,
+    /// Its zone.
+    pub zone: String,
+    /// Its address.
+    pub address: String,
+}
+
+/// A line of the node's file, without its ending.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Line {
+    /// The text.
+    pub text: String,
+    /// The setting's name; empty for a comment or a blank line.
+    pub key: String,
+}
+
+/// The cluster to belong to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Target {
+    /// Its token.
+    pub token: String,
+    /// Always [`STATE`].
+    pub state: &'static str,
+    /// Its members.
+    pub initial_cluster: Vec<Peer>,
+    /// Its members as etcd wants them: `name=url,…`.
+    pub initial_cluster_text: String,
+}
+
+/// A member as others reach it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Peer {
+    /// The member's name.
+    pub name: String,
+    /// One of its peer URLs; a member with two stands in the list twice.
+    pub peer_url: String,
+}
+
+/// What every env file says of the cluster's state. With `new`, an empty data directory would become an empty
+/// cluster that takes writes.
+pub const STATE: &str = "existing";
+
+/// Everything that [`Context`] holds, for hints.
+const KNOWN: [&str; 10] = [
+    "node.name",
+    "node.member",
+    "node.zone",
+    "node.address",
+    "current",
+    "lines",
+    "cluster.token",
+    "cluster.state",
+    "cluster.initial_cluster",
+    "cluster.initial_cluster_text",
+];
+
+/// How much work a template may be: the shipped one needs about twenty a line.
+const FUEL: u64 = 500_000;
+const RECURSION: usize = 50;
+/// The largest text rendered; an env file has a few kilobytes.
+const MOST_BYTES: usize = 1 << 20;
+
+impl Context {
+    /// What a template is given for `node`, whose file is `current`.
+    #[must_use]
+    pub fn new(node: Node, current: &EnvFile, token: &str, members: Vec<Peer>) -> Self {
+        let line = |line: &env_file::Line| Line {
+            text: line.text.trim_end_matches(['\r', '\n']).to_owned(),
+            key: line.setting.as_ref().map(|(key, _)| key.clone()).unwrap_or_default(),
+        };
+        let text = members.iter().map(|peer| format!("{}={}", peer.name, peer.peer_url)).collect::<Vec<_>>().join(",");
+        Self {
+            node,
+            current: current.settings().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+            lines: current.lines().iter().map(line).collect(),
+            cluster: Target {
+                token: token.to_owned(),
+                state: STATE,
+                initial_cluster: members,
+                initial_cluster_text: text,
+            },
+        }
+    }
+}
+
+/// Renders a template.
+///
+/// # Errors
+/// Where the template is wrong: every name it does not know, or the first other mistake.
+pub fn render(name: &str, text: &str, context: &Context) -> Result<String, Vec<Diagnostic>> {
+    let source = Source::new(name, text);
+    let environment = environment().map_err(|error| vec![diagnostic(&source, &error)])?;
+    let template =
+        environment.template_from_named_str(name, text).map_err(|error| vec![diagnostic(&source, &error)])?;
+    let globals: BTreeSet<&str> = environment.globals().map(|(name, _)| name).collect();
+    let unknown = unknown_names(&source, &template.undeclared_variables(true), &globals);
+    if !unknown.is_empty() {
+        return Err(unknown);
+    }
+    let rendered =
+        template.render(minijinja::value::Serde(context)).map_err(|error| vec![diagnostic(&source, &error)])?;
+    if rendered.len() > MOST_BYTES {
+        let said = format!("the template gives {} bytes; at most {MOST_BYTES} are written", rendered.len());
+        return Err(vec![Diagnostic::error("too-large", Place::of(&source, 0..0), said)]);
+    }
+    Ok(rendered)
+}
+
+/// The settings that say who a member is and where its data lies: rendering may not change them.
+const KEPT: [&str; 5] =
+    ["ETCD_NAME", "ETCD_INITIAL_ADVERTISE_PEER_URLS", "ETCD_LISTEN_PEER_URLS", "ETCD_DATA_DIR", "ETCD_WAL_DIR"];
+
+/// Reads a rendered file back and compares it with what was meant, whatever the template was.
+///
+/// # Errors
+/// The first setting that is not as it must be.
+pub fn check_rendered(text: &str, expected: &Context) -> Result<(), String> {
+    if text.contains('\0') {
+        return Err("the rendered file holds a NUL character".to_owned());
+    }
+    let file = EnvFile::parse(text);
+    let cluster = &expected.cluster;
+    let owned = [
+        ("ETCD_INITIAL_CLUSTER", cluster.initial_cluster_text.as_str()),
+        ("ETCD_INITIAL_CLUSTER_STATE", STATE),
+        ("ETCD_INITIAL_CLUSTER_TOKEN", cluster.token.as_str()),
+    ];
+    let kept = KEPT.map(|key| (key, expected.current.get(key).map(String::as_str)));
+    for (key, wanted) in owned.map(|(key, value)| (key, Some(value))).into_iter().chain(kept) {
+        if file.get(key) != wanted {
+            let shown =
+                |value: Option<&str>| value.map_or_else(|| "is not set".to_owned(), |text| format!("is {text:?}"));
+            return Err(format!(
+                "{key} {} in the rendered file, where it {} as meant",
+                shown(file.get(key)),
+                shown(wanted)
+            ));
+        }
+    }
+    if file.get("ETCD_NAME").is_some_and(|name| name != expected.node.member) {
+        return Err(format!("ETCD_NAME is not {:?}, the member's name", expected.node.member));
+    }
+    // It would throw every other member out of the list at each start.
+    match file.get("ETCD_FORCE_NEW_CLUSTER") {
+        None | Some("" | "false" | "0") => Ok(()),
+        Some(_) => Err("ETCD_FORCE_NEW_CLUSTER is set in the rendered file".to_owned()),
+    }
+}
+
+fn environment<'t>() -> Result<Environment<'t>, Error> {
+    let mut environment = Environment::new();
+    environment
+        .set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build()?);
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    environment.set_fuel(Some(FUEL));
+    environment.set_recursion_limit(RECURSION);
+    // Ranges in errors come with it; the values it would show are never printed here.
+    environment.set_debug(true);
+    // minijinja writes `none` and `True`, and etcd would take them for values.
+    environment.set_formatter(|out, state, value| match bool::try_from(value.clone()) {
+        _ if value.is_undefined() || value.is_none() => {
+            Err(Error::new(ErrorKind::InvalidOperation, "nothing is there to be written"))
+        }
+        Ok(truth) => Ok(out.write_str(if truth { "true" } else { "false" })?),
+        Err(_) => minijinja::escape_formatter(out, state, value),
+    });
+    environment.add_filter("env_value", env_value);
+    Ok(environment)
+}
+
+fn env_value(value: &str) -> Result<String, Error> {
+    env_file::quoted(value).ok_or_else(|| {
+        Error::new(ErrorKind::InvalidOperation, "the value holds a line break or another control character")
+    })
+}
+
+/// A mistake for every name that no template is given, found without rendering.
+fn unknown_names(source: &Source, used: &HashSet<String>, globals: &BTreeSet<&str>) -> Vec<Diagnostic> {
+    let known = |name: &str| {
+        globals.contains(name)
+            || KNOWN.iter().any(|known| {
+                let below = name.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+                let above = known.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+                below || above
+            })
+    };
+    let searched = without_comments(&source.text);
+    let mut found: Vec<_> =
+        used.iter().filter(|name| !known(name)).filter_map(|name| Some((place_of(&searched, name)?, name))).collect();
+    found.sort();
+    found
+        .into_iter()
+        .map(|(at, name)| {
+            let place = Place::of(source, at..at + name.len());
+            let said = format!("{} is unknown in a template", word(name));
+            Diagnostic::error("unknown-variable", place, said).hint(known_names(name))
+        })
+        .collect()
+}
+
+fn known_names(name: &str) -> String {
+    nearest(name, &KNOWN)
+        .map_or_else(|| format!("known are {}", one_of(&KNOWN)), |near| format!("did you mean `{near}`?"))
+}
+
+/// The text with its comments blanked out, every byte in its place.
+fn without_comments(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("{#") {
+        let end = rest[start..].find("#}").map_or(rest.len(), |at| start + at + 2);
+        kept.push_str(&rest[..start]);
+        kept.push_str(&" ".repeat(end - start));
+        rest = &rest[end..];
+    }
+    kept + rest
+}
+
+/// Where a name stands by itself.
+fn place_of(text: &str, name: &str) -> Option<usize> {
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(name)
+        .map(|(at, _)| at)
+        .find(|at| !text[..*at].ends_with(|c: char| part(c) || c == '.') && !text[at + name.len()..].starts_with(part))
+}
+
+fn diagnostic(source: &Source, error: &Error) -> Diagnostic {
+    let place = match (error.range(), error.line()) {
+        (Some(range), _) => Place::of(source, range),
+        (None, Some(line)) => Place::of_line(source, line),
+        (None, None) => Place::of(source, 0..0),
+    };
+    let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
+    let found = Diagnostic::error("bad-template", place, format!("{}{detail}", error.kind()));
+    match error.kind() {
+        ErrorKind::UndefinedError => found.hint(format!("known are {}", one_of(&KNOWN))),
+        ErrorKind::OutOfFuel => found.hint("the template loops too long; an env file needs no such work"),
+        _ => found,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+use super::*;
+use crate::playbook::shipped;
+
+#[test]
+fn the_shipped_playbooks_are_read() {
+    let initiate = read(&shipped::playbook("initiate_dr").unwrap().source()).unwrap();
+    assert_eq!(initiate.lines.len(), 15);
+    assert_eq!(initiate.lines[0].action, Action::Expect(Expectation::QuorumLost));
+    assert_eq!(initiate.lines[0].at, 6);
+    assert_eq!(initiate.lines[0].why.as_deref(), Some("A living majority must be left alone."));
+    let stop = Action::Stop { what: Service::Etcd, on: Role::Survivors };
+    assert_eq!(initiate.lines[6].action, stop);
+
+    let recover = read(&shipped::playbook("recover").unwrap().source()).unwrap();
+    let Action::Each { role: Role::Returned, steps } = &recover.lines[3].action else { panic!("no each") };
+    assert_eq!(steps.len(), 7);
+    assert_eq!(steps[2].action, Action::Write { template: "etcd.env.j2".to_owned(), on: Role::Joiner });
+}
+
+/// A playbook without a mistake; a test spoils one part of it.
+const GOOD: &str = "\
+playbook: site
+summary: Everything is well.
+steps:
+  - expect: one-writable-cluster
+    why: Members can only join a cluster that serves.
+  - stop: { what: etcd, on: returned }
+  - fence: returned
+  - each: returned
+    steps:
+      - retire: joiner
+      - join: joiner
+      - write: { template: etcd.env.j2, on: joiner }
+      - unfence: joiner
+      - start: { what: etcd, on: joiner }
+      - promote: joiner
+  - compare: everyone
+";
+
+/// Every mistake as `line:column message (hint)`.
+fn mistakes(text: &str) -> Vec<String> {
+    let told = |d: &Diagnostic| {
+        let hint = d.hint.as_deref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+        format!("{}:{} {}{hint}", d.place.line, d.place.column, d.message)
+    };
+    read(&Source::new("site.yaml", text)).map_or_else(|found| found.iter().map(told).collect(), |_| Vec::new())
+}
+
+const SPOILT: [(&str, &str, &str); 29] = [
+    ("playbook: site", "", "2:1 the playbook lacks `playbook`"),
+    ("playbook: site", "playbook: ../x", "1:11 `../x` is no file name"),
+    ("playbook: site", "playbok: site", "1:1 `playbok` is no key of a playbook (did you mean `playbook`?)"),
+    ("summary: Everything is well.", "", "1:1 the playbook lacks `summary`"),
+    ("summary: Everything is well.", "summary: ' '", "2:10 `summary` must be words in one line"),
+    (
+        "expect: one-writable-cluster",
+        "expect: one_writable_cluster",
+        "4:13 `expect` cannot be `one_writable_cluster` (did you mean `one-writable-cluster`?)",
+    ),
+    (
+        "expect: one-writable-cluster",
+        "expect: luck",
+        "(write `quorum-lost`, `still-lost`, `one-writable-cluster` or `everyone-serves`)",
+    ),
+    (
+        "expect: one-writable-cluster",
+        "expects: one-writable-cluster",
+        "4:5 `expects` is no kind of step (did you mean `expect`?)",
+    ),
+    ("expect: one-writable-cluster", "run: reboot", "4:5 `run` is no kind of step (known are `expect`, `fence`, "),
+    ("why: Members can only join a cluster that serves.", "when: later", "5:5 `when` is no key of this step"),
+    (
+        "why: Members can only join a cluster that serves.",
+        "fence: failed",
+        "5:5 one step does two things, `expect` and `fence`",
+    ),
+    ("why: Members can only join a cluster that serves.", "why: [a]", "5:10 `why` is a list, not a single value"),
+    (
+        "why: Members can only join a cluster that serves.",
+        "steps: [ { fence: failed } ]",
+        "5:5 `steps` is no key of this step",
+    ),
+    (
+        "stop: { what: etcd, on: returned }",
+        "stop: returned",
+        "6:11 `stop` is a single value, not a set of keys (write `stop: { what: etcd, on: survivors }`)",
+    ),
+    ("stop: { what: etcd, on: returned }", "stop: { what: etcd }", "6:5 `stop` lacks `on`"),
+    (
+        "stop: { what: etcd, on: returned }",
+        "stop: { what: kubelet, on: returned }",
+        "6:19 `what` cannot be `kubelet` (write `etcd`)",
+    ),
+    (
+        "stop: { what: etcd, on: returned }",
+        "stop: { what: etcd, on: returnd }",
+        "6:29 `on` cannot be `returnd` (did you mean `returned`?)",
+    ),
+    (
+        "stop: { what: etcd, on: returned }",
+        "stop: { what: etcd, on: returned, force: true }",
+        "6:39 `force` is no key of `stop`",
+    ),
+    ("  - fence: returned", "  - fence: Returned", "7:12 `fence` cannot be `Returned` (did you mean `returned`?)"),
+    ("  - fence: returned", "  - why: Nothing to do.", "7:5 the step does not say what to do"),
+    ("  - fence: returned", "  - fence", "7:5 a step is a single value, not a set of keys (write `- fence: failed`)"),
+    ("  - fence: returned", "  - fence: joiner", "7:12 `joiner` is known only within `each`"),
+    ("  - each: returned", "  - each: survivors", "8:11 `each` cannot be `survivors` (write `returned`)"),
+    ("      - join: joiner", "      - each: returned", "11:9 `each` cannot stand within `each`"),
+    ("      - join: joiner", "      - join: { on: joiner }", "11:15 `join` is a set of keys, not a single value"),
+    ("template: etcd.env.j2", "template: /etc/x", "12:28 `/etc/x` is no file name"),
+    ("template: etcd.env.j2, ", "", "12:9 `write` lacks `template`"),
+    ("      - unfence: joiner\n", "", "13:7 this starts an etcd that is not ready to start"),
+    (
+        "  - compare: everyone\n",
+        "  - compare: everyone\n  - compare: everyone\n    compare: seed\n",
+        "18:5 `compare` is set twice",
+    ),
+];
+
+#[test]
+fn every_mistake_is_told_at_its_place() {
+    assert_eq!(mistakes(GOOD), [""; 0]);
+    for (part, spoilt, said) in SPOILT {
+        assert_eq!(GOOD.matches(part).count(), 1, "{part} stands once");
+        let found = mistakes(&GOOD.replace(part, spoilt));
+        assert!(found.iter().any(|mistake| mistake.contains(said)), "{spoilt:?} should say {said:?}, says {found:#?}");
+    }
+}
+
+#[test]
+fn a_playbook_without_steps_is_told() {
+    assert_eq!(mistakes("playbook: p\nsummary: s\nsteps: []\n"), ["3:1 `steps` holds no step"]);
+    assert_eq!(
+        mistakes("playbook: p\nsummary: s\nsteps:\n"),
+        ["3:1 `steps` is nothing, not a list (write `- expect: quorum-lost`)"]
+    );
+    let bare = GOOD.split("    steps:").next().unwrap();
+    assert_eq!(mistakes(bare), ["8:5 `each` lacks `steps` (write `steps: [ … ]` below it)"]);
+}
+
+#[test]
+fn mistakes_within_each_are_told_with_the_others() {
+    let text = GOOD.replace("join: joiner", "jion: joiner").replace("compare: everyone", "compare: all");
+    let found = mistakes(&text);
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert_eq!(found[0], "11:9 `jion` is no kind of step (did you mean `join`?)");
+}
+
+#[test]
+fn hostile_playbooks_are_refused() {
+    for text in ["[".repeat(100_000), "a: &a *a\n".to_owned(), "x: y\n".repeat(400_000), String::new()] {
+        assert_eq!(mistakes(&text).len(), 1);
+    }
+}

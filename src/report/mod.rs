@@ -1,0 +1,24 @@
+//! What people and machines are shown: values in, text out. Knows no terminal.
+
+pub mod diagnostic;
+pub mod outcome;
+pub mod plan;
+pub mod status;
+
+use std::time::Duration;
+
+/// Names with commas between them; `none` for none.
+pub(crate) fn names<T: ToString>(names: impl IntoIterator<Item = T>) -> String {
+    let words: Vec<String> = names.into_iter().map(|name| name.to_string()).collect();
+    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+}
+
+/// A duration in seconds, as a person reads it.
+pub(crate) fn seconds(time: Duration) -> String {
+    format!("{:.2} s", time.as_secs_f64())
+}
+
+/// `text` with `indent` before each of its lines.
+pub(crate) fn indented(text: &str, indent: &str) -> String {
+    text.lines().map(|line| format!("{indent}{line}\n")).collect()
+}

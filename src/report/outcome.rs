@@ -1,0 +1,201 @@
+//! The last words of a run: what was done, how long it took, where the old data lies, what comes next.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::model::{Cluster, MasterName, ZoneName};
+use crate::plan::{Goal, Plan};
+use crate::run::journal::StepState;
+use crate::run::runner::{Ending, Outcome, Trouble};
+use crate::step::{Step, Undo};
+
+use super::{names, seconds};
+
+/// Everything the last words are made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Story<'a> {
+    /// The inventory.
+    pub cluster: &'a Cluster,
+    /// The plan.
+    pub plan: &'a Plan,
+    /// How it went.
+    pub outcome: &'a Outcome,
+    /// Where each step is.
+    pub states: &'a std::collections::BTreeMap<u32, StepState>,
+    /// The proof's time, which is no part of the run's.
+    pub proof: Option<Duration>,
+    /// The run's directory on the bastion.
+    pub place: &'a Path,
+    /// The command line's beginning, for next commands: `requorum -i FILE`.
+    pub again: &'a str,
+}
+
+/// The last words.
+#[must_use]
+pub fn text(story: Story<'_>) -> String {
+    let mut out = String::new();
+    timings(story, &mut out);
+    match &story.outcome.ending {
+        Ending::Done => done(story, &mut out),
+        Ending::Stopped(trouble) => stopped(story, trouble, "failed", &mut out),
+        Ending::Unknown(trouble) => stopped(story, trouble, "has an unknown outcome", &mut out),
+        Ending::Interrupted(trouble) => stopped(story, trouble, "was not begun", &mut out),
+    }
+    for (host, path) in &story.outcome.facts.retired {
+        let _ = writeln!(out, "old data of {host}: {path}");
+    }
+    for warning in &story.outcome.warnings {
+        let _ = writeln!(out, "warning: {warning}");
+    }
+    let _ = writeln!(out, "journal: {}", story.place.join("journal.jsonl").display());
+    out
+}
+
+fn timings(story: Story<'_>, out: &mut String) {
+    if let Some(proof) = story.proof {
+        let _ = writeln!(out, "proof that quorum is lost: {} (before the run)", seconds(proof));
+    }
+    let phases = &story.outcome.phases;
+    let total: Duration = phases.iter().map(|phase| phase.took).sum();
+    let waited: Duration = phases.iter().map(|phase| phase.waited).sum();
+    let _ = writeln!(out, "run: {}, of which {} waiting for etcd", seconds(total), seconds(waited));
+    for phase in phases {
+        let waited =
+            if phase.waited.is_zero() { String::new() } else { format!(" ({} waiting)", seconds(phase.waited)) };
+        let _ = writeln!(out, "  {:>8}  {}{waited}", seconds(phase.took), phase.title);
+    }
+}
+
+fn done(story: Story<'_>, out: &mut String) {
+    let plan = story.plan;
+    match plan.goal {
+        Goal::InitiateDr => {
+            let fork = story.outcome.facts.snapshot.as_ref().map_or(0, |snapshot| snapshot.revision);
+            let cluster = plan.after.as_ref().map(|after| after.cluster.to_string()).unwrap_or_default();
+            let _ = writeln!(
+                out,
+                "done: {} serve as cluster {cluster}; it left the old one at revision {fork}, its first write is at {}",
+                names(&plan.survivors),
+                story.outcome.facts.first_write.unwrap_or(0)
+            );
+            let zones = names(&plan.failed_zones);
+            let _ = writeln!(
+                out,
+                "{zones} must not serve again: its old members would elect a leader and take writes.\n\
+                 Keep its ports 2379, 2380 and 6443 cut off until one of these has run:\n  {0} fence {1}\n  {0} recover",
+                story.again,
+                fence_target(plan)
+            );
+            if restarts_needed(plan) {
+                out.push_str("This etcd cannot raise revisions on restore: restart every API server of the surviving zone now.\n");
+            }
+        }
+        Goal::Recover => {
+            let voters = plan.after.as_ref().map_or(0, |after| after.members.len());
+            let _ = writeln!(out, "done: {voters} voters, one cluster, equal data; every env file has the final list");
+            let _ = writeln!(out, "next: {} status", story.again);
+        }
+        Goal::Fence => {
+            let _ = writeln!(
+                out,
+                "done: etcd is down on {} and cannot start there, also after a reboot",
+                names(&plan.returned)
+            );
+            let silent: Vec<&MasterName> = plan.left_out.iter().collect();
+            if !silent.is_empty() {
+                let _ = writeln!(out, "not reached, and so not fenced: {}", names(silent));
+            }
+        }
+        Goal::Unfence => {
+            let _ = writeln!(out, "done: etcd may start again on {}; it was not started", names(&plan.returned));
+            let _ = writeln!(out, "next, on each of them: systemctl start --no-block etcd");
+        }
+    }
+}
+
+fn fence_target(plan: &Plan) -> String {
+    plan.failed_zones.iter().map(ZoneName::as_str).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a restore could not raise revisions: watches would then silently miss changes.
+fn restarts_needed(plan: &Plan) -> bool {
+    plan.steps().any(|planned| matches!(&planned.step, Step::Restore(restore) if !restore.tool.bumps))
+}
+
+fn stopped(story: Story<'_>, trouble: &Trouble, how: &str, out: &mut String) {
+    let _ = writeln!(
+        out,
+        "STOPPED: step {} on {} ({}) {how}:\n  {}",
+        trouble.step, trouble.host, trouble.title, trouble.why
+    );
+    if !story.outcome.changed {
+        out.push_str("Nothing was changed on the masters that take part.\n");
+        fences(story, out);
+        return;
+    }
+    let state = |id: u32| story.states.get(&id).copied().unwrap_or(StepState::Planned);
+    let list = |wanted: fn(StepState) -> bool, out: &mut String| {
+        for planned in story.plan.steps().filter(|planned| wanted(state(planned.id))) {
+            let _ = writeln!(out, "  {:>2}. {}: {}", planned.id, planned.host, planned.step.kind().title());
+        }
+    };
+    out.push_str("Done:\n");
+    list(|state| state == StepState::Done, out);
+    out.push_str("Begun and not done:\n");
+    list(|state| matches!(state, StepState::Running | StepState::Failed | StepState::Unknown), out);
+    out.push_str("Not begun:\n");
+    list(|state| state == StepState::Planned, out);
+    fences(story, out);
+    by_hand(story, out);
+}
+
+fn fences(story: Story<'_>, out: &mut String) {
+    let done = |id: u32| story.states.get(&id) == Some(&StepState::Done);
+    let mut fenced = std::collections::BTreeSet::new();
+    for planned in story.plan.steps().filter(|planned| done(planned.id)) {
+        match &planned.step {
+            Step::Fence(_) => fenced.insert(&planned.host),
+            Step::Unfence(_) => fenced.remove(&planned.host),
+            _ => false,
+        };
+    }
+    if !fenced.is_empty() {
+        let _ = writeln!(out, "Fenced now (etcd cannot start there): {}", names(fenced));
+    }
+}
+
+/// How to go on without `resume`.
+fn by_hand(story: Story<'_>, out: &mut String) {
+    let _ = writeln!(out, "The masters stay locked for run {}. To go on:", story.plan.run);
+    let _ = writeln!(out, "  {} unlock {}", story.again, story.plan.run);
+    let kept = story.place.join(crate::step::keep::NAME);
+    let reached = |wanted: fn(&Step) -> bool| {
+        story.plan.steps().any(|planned| {
+            wanted(&planned.step) && !matches!(story.states.get(&planned.id), None | Some(StepState::Planned))
+        })
+    };
+    match story.plan.goal {
+        Goal::InitiateDr if reached(|step| matches!(step, Step::Start(_))) => {
+            let _ = writeln!(
+                out,
+                "  {} status      # the new cluster may serve by now; go only forward from here",
+                story.again
+            );
+        }
+        Goal::InitiateDr if reached(|step| matches!(step, Step::Stop(_))) => {
+            let _ = writeln!(out, "  {} initiate-dr --snapshot {}", story.again, kept.display());
+            out.push_str("or take it all back, in this order:\n");
+            let begun = |id: u32| story.states.get(&id).is_some_and(|state| *state != StepState::Planned);
+            for planned in story.plan.steps().filter(|planned| begun(planned.id)).collect::<Vec<_>>().into_iter().rev()
+            {
+                if let Undo::ByHand(how) = planned.step.kind().undo() {
+                    let _ = writeln!(out, "  on {}: {how}", planned.host);
+                }
+            }
+        }
+        goal => {
+            let _ = writeln!(out, "  {} {}", story.again, goal.command());
+        }
+    }
+}

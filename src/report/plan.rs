@@ -1,0 +1,158 @@
+//! A plan and a refusal as a person reads them: one screen first, every command and file diff on request.
+
+use std::fmt::Write;
+
+use similar::TextDiff;
+
+use crate::model::{Cluster, quorum};
+use crate::plan::{Goal, NoPlan, Plan, Planned, Refusal};
+use crate::step::{Doing, Step, Undo};
+
+use super::{indented, names};
+
+/// The summary: what becomes of the cluster, what is done to whom, where the way back ends.
+#[must_use]
+pub fn summary(plan: &Plan, cluster: &Cluster) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "plan {} · run {} · cluster {}", plan.digest(), plan.run, plan.cluster);
+    let _ = writeln!(out, "{} {}: {}", plan.goal.command(), names(&plan.failed_zones), plan.summary);
+    match plan.goal {
+        Goal::InitiateDr => {
+            let _ = writeln!(out, "  survivors  {} (seed {})", names(&plan.survivors), names(&plan.seed));
+            let _ = writeln!(out, "  left out   {} until `requorum recover`", names(&plan.left_out));
+        }
+        Goal::Recover => {
+            let _ = writeln!(out, "  serving    {} (asked through {})", names(&plan.survivors), names(&plan.seed));
+            let _ = writeln!(out, "  back       {}", names(&plan.returned));
+            if !plan.left_out.is_empty() {
+                let _ = writeln!(out, "  left out   {}", names(&plan.left_out));
+            }
+        }
+        Goal::Fence | Goal::Unfence => {
+            let _ = writeln!(out, "  masters    {}", names(&plan.returned));
+            if !plan.left_out.is_empty() {
+                let _ = writeln!(out, "  silent     {}: not reached, nothing is done there", names(&plan.left_out));
+            }
+        }
+    }
+    if let Some(after) = &plan.after {
+        let voters = after.members.len();
+        let all = cluster.masters().count();
+        let _ = writeln!(
+            out,
+            "  then       cluster {}: {voters} of {all} masters vote, {} of them may be lost",
+            after.cluster,
+            quorum::tolerance(voters)
+        );
+    }
+    for (who, by) in &plan.attested {
+        let _ = writeln!(out, "  attested   {who}: {by}");
+    }
+    for (rule, why) in &plan.overrides {
+        let _ = writeln!(out, "  set aside  {rule}: {why}");
+    }
+    findings(plan, &mut out);
+    out.push('\n');
+    let no_return = plan.point_of_no_return().map(|(planned, _)| planned.id);
+    for (number, stage) in plan.stages.iter().enumerate() {
+        let hosts = names(stage.steps.iter().map(|planned| &planned.host));
+        let mark = if stage.beside { " (beside the next steps)" } else { "" };
+        if stage.steps.iter().any(|planned| Some(planned.id) == no_return) {
+            out.push_str("  ─── point of no return ───\n");
+        }
+        let _ = writeln!(out, "  {:>2}. {hosts}: {}{mark}", number + 1, stage.title);
+    }
+    destructive(plan, &mut out);
+    out
+}
+
+fn findings(plan: &Plan, out: &mut String) {
+    for finding in &plan.findings {
+        let who = finding.master.as_ref().map(|master| format!("{master}: ")).unwrap_or_default();
+        let _ = writeln!(out, "  {:?} [{}] {who}{}", finding.severity, finding.code, finding.text);
+    }
+}
+
+/// What stops or moves something, last and in full.
+fn destructive(plan: &Plan, out: &mut String) {
+    let mut lines = String::new();
+    for planned in plan.steps() {
+        if matches!(planned.step, Step::Stop(_) | Step::Retire(_) | Step::Write(_) | Step::DropLearner(_)) {
+            let _ = writeln!(lines, "  {}: {}", planned.host, planned.step.kind().title());
+        }
+    }
+    if !lines.is_empty() {
+        let _ = write!(out, "\nStopped, moved or rewritten (nothing is deleted):\n{lines}");
+    }
+    if let Some((planned, why)) = plan.point_of_no_return() {
+        let _ = writeln!(out, "No way back from step {} on: {why}.", planned.id);
+    }
+}
+
+/// Every command and every file as a diff.
+#[must_use]
+pub fn details(plan: &Plan) -> String {
+    let mut out = String::new();
+    for (number, stage) in plan.stages.iter().enumerate() {
+        let _ = writeln!(out, "{}. {}", number + 1, stage.title);
+        if let Some(why) = &stage.why {
+            let _ = writeln!(out, "   why: {why}");
+        }
+        for planned in &stage.steps {
+            step(planned, &mut out);
+        }
+    }
+    out
+}
+
+fn step(planned: &Planned, out: &mut String) {
+    let kind = planned.step.kind();
+    let _ = writeln!(out, "   step {} on {}: {}", planned.id, planned.host, kind.title());
+    for act in kind.acts() {
+        let command = act.doing.command();
+        let limit = if act.limit.is_zero() { command.deadline } else { act.limit };
+        let how = match &act.doing {
+            Doing::Ask(_) => String::new(),
+            Doing::Relay { from, .. } => format!(" < stream from {from}"),
+            Doing::Keep { name, .. } => format!(" > {name} on the bastion"),
+            Doing::Send { path, .. } => format!(" < {path} of the bastion"),
+        };
+        let _ = writeln!(out, "     $ {}{how}   (at most {} s)", command.shown(), limit.as_secs());
+    }
+    if let Step::Write(write) = &planned.step {
+        out.push_str(&indented(&diff(write.path.as_str(), &write.before, &write.after), "     "));
+    }
+    match kind.undo() {
+        Undo::NothingChanged => {}
+        Undo::ByHand(how) => {
+            let _ = writeln!(out, "     back: {how}");
+        }
+        Undo::PointOfNoReturn(why) => {
+            let _ = writeln!(out, "     NO WAY BACK: {why}");
+        }
+    }
+}
+
+/// A file's change as a unified diff.
+#[must_use]
+pub fn diff(path: &str, before: &str, after: &str) -> String {
+    if before == after {
+        return format!("{path}: unchanged\n");
+    }
+    TextDiff::from_lines(before, after).unified_diff().context_radius(0).header(path, path).to_string()
+}
+
+/// Why there is no plan.
+#[must_use]
+pub fn refused(no_plan: &NoPlan) -> String {
+    match no_plan {
+        NoPlan::NothingToDo(why) => format!("nothing to do: {why}\n"),
+        NoPlan::Refused(refusals) => {
+            let mut out = String::from("refused; nothing was changed:\n");
+            for Refusal { rule, why, next } in refusals {
+                let _ = writeln!(out, "  [{rule}] {why}\n      next: {next}");
+            }
+            out
+        }
+    }
+}

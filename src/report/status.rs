@@ -1,0 +1,180 @@
+//! The state of a cluster as a table by zone, with findings, verdict and the next command; also as JSON.
+
+use std::fmt::Write;
+
+use comfy_table::{Cell, ContentArrangement, Table};
+use serde_json::{Value, json};
+
+use crate::model::{Cluster, Master};
+use crate::observe::assess::{Assessment, Finding, Severity, Verdict};
+use crate::observe::{Observation, Seen, Sight, proof};
+
+/// The table.
+#[must_use]
+pub fn table(cluster: &Cluster, seen: &Observation) -> String {
+    let mut table = Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header([
+        "zone", "master", "etcd", "member", "cluster", "role", "revision", "term", "db", "version", "fence",
+    ]);
+    for master in cluster.masters() {
+        table.add_row(row(master, seen.masters.get(&master.name)));
+    }
+    format!("{table}\n")
+}
+
+fn row(master: &Master, sight: Option<&Sight>) -> Vec<Cell> {
+    let mut cells = vec![master.zone.to_string(), master.name.to_string()];
+    match sight {
+        Some(Sight::Answers(seen)) => cells.extend(words(master, seen)),
+        Some(Sight::Refused(_)) => cells.push("refused".to_owned()),
+        _ => cells.push("silent".to_owned()),
+    }
+    cells.into_iter().map(Cell::new).collect()
+}
+
+fn words(master: &Master, seen: &Seen) -> Vec<String> {
+    let dash = || "-".to_owned();
+    let status = seen.status.as_ref().ok();
+    let unit = seen.unit.as_ref().map_or_else(|_| "?".to_owned(), |unit| unit.active_state.clone());
+    let role = match (seen.etcd_runs(), status) {
+        (Some(false), _) => dash(),
+        (_, None) => "no answer".to_owned(),
+        (_, Some(status)) if status.learner => "learner".to_owned(),
+        (_, Some(status)) => match status.leader {
+            Some(leader) if leader == status.member && seen.serves() => "leader".to_owned(),
+            Some(_) if seen.serves() => "follower".to_owned(),
+            Some(_) => "stale leader?".to_owned(),
+            None => "NO LEADER".to_owned(),
+        },
+    };
+    let fence = match &seen.marks {
+        Ok(marks) if marks.fenced => "fenced".to_owned(),
+        Ok(_) => dash(),
+        Err(_) => "?".to_owned(),
+    };
+    let version = status.map(|status| status.version.clone());
+    let installed = || seen.tools.as_ref().ok().and_then(|tools| tools.etcd).map(|version| version.to_string());
+    vec![
+        unit,
+        seen.settings.as_ref().map_or_else(|_| dash(), |settings| settings.member_name()),
+        seen.cluster().map_or_else(dash, |id| id.to_string().chars().take(8).collect()),
+        role,
+        status.map_or_else(dash, |status| status.revision.to_string()),
+        status.map_or_else(dash, |status| status.term.to_string()),
+        megabytes(status.map_or_else(|| seen.disk.as_ref().map_or(0, |disk| disk.db_bytes), |status| status.db_bytes)),
+        version.or_else(installed).unwrap_or_else(|| format!("? ({})", master.etcd.unit)),
+        fence,
+    ]
+}
+
+fn megabytes(bytes: u64) -> String {
+    match bytes {
+        0 => "-".to_owned(),
+        small if small < 1 << 20 => format!("{} kB", small >> 10),
+        large => format!("{} MB", large >> 20),
+    }
+}
+
+/// Findings, verdict, next command. `again` is the command line's beginning.
+#[must_use]
+pub fn verdict(cluster: &Cluster, seen: &Observation, assessment: &Assessment, again: &str) -> String {
+    let mut out = String::new();
+    for finding in &assessment.findings {
+        let _ = writeln!(out, "{}", finding_line(finding));
+    }
+    match &seen.proof {
+        Some(proof::Outcome::Lost { leaderless_for, took }) => {
+            let _ = writeln!(
+                out,
+                "proved in {:.1} s: no leader for {:.1} s, and every linearizable read fails",
+                took.as_secs_f64(),
+                leaderless_for.as_secs_f64()
+            );
+        }
+        Some(proof::Outcome::Alive { evidence }) => {
+            let _ = writeln!(out, "quorum is not lost: {evidence}");
+        }
+        Some(proof::Outcome::Unknown { last_seen }) => {
+            let _ = writeln!(out, "not proved: {last_seen}");
+        }
+        None => {}
+    }
+    let _ = writeln!(out, "verdict: {}", assessment.verdict.words());
+    if let Some(next) = next(cluster, seen, assessment, again) {
+        let _ = writeln!(out, "next: {next}");
+    }
+    out
+}
+
+/// One finding in one line.
+#[must_use]
+pub fn finding_line(finding: &Finding) -> String {
+    let severity = match finding.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Note => "note",
+    };
+    let who = finding.master.as_ref().map(|master| format!("{master}: ")).unwrap_or_default();
+    format!("{severity} [{}] {who}{}", finding.code, finding.text)
+}
+
+/// The command that comes next.
+fn next(cluster: &Cluster, seen: &Observation, assessment: &Assessment, again: &str) -> Option<String> {
+    match assessment.verdict {
+        Verdict::Healthy => None,
+        Verdict::QuorumLost => {
+            Some(format!("{again} initiate-dr      # and do not restart etcd on a survivor before it"))
+        }
+        Verdict::OneZone => Some(format!("{again} recover      # once the failed zone's masters answer")),
+        Verdict::SplitBrain => {
+            let stale = stale_zone(cluster, seen, assessment);
+            let zone = stale.unwrap_or_else(|| "ZONE".to_owned());
+            Some(format!("{again} fence {zone}      # then: {again} recover"))
+        }
+        Verdict::Degraded => Some("mend what the findings name".to_owned()),
+        Verdict::Unknown => Some("make at least one master answer, then ask again".to_owned()),
+    }
+}
+
+/// The zone whose cluster no run has recorded.
+fn stale_zone(cluster: &Cluster, seen: &Observation, assessment: &Assessment) -> Option<String> {
+    let recorded: Vec<_> = seen
+        .answering()
+        .filter_map(|(_, seen)| seen.marks.as_ref().ok()?.record.as_ref())
+        .map(|record| record.cluster)
+        .collect();
+    let (_, masters) = assessment.serving.iter().find(|(id, _)| !recorded.contains(id))?;
+    (!recorded.is_empty()).then(|| cluster.master(masters.first()?).map(|master| master.zone.to_string()))?
+}
+
+/// Everything for machines. Versioned; fields are only added.
+#[must_use]
+pub fn json(cluster: &Cluster, seen: &Observation, assessment: &Assessment) -> Value {
+    let masters: Vec<Value> = cluster
+        .masters()
+        .map(|master| {
+            let sight = seen.masters.get(&master.name);
+            let said = sight.and_then(Sight::seen);
+            json!({
+                "zone": master.zone,
+                "master": master.name,
+                "answers": said.is_some(),
+                "etcd": said.and_then(|seen| seen.unit.as_ref().ok()).map(|unit| &unit.active_state),
+                "status": said.and_then(|seen| seen.status.as_ref().ok()),
+                "serves": said.map(Seen::serves),
+                "fenced": said.and_then(|seen| seen.marks.as_ref().ok()).map(|marks| marks.fenced),
+            })
+        })
+        .collect();
+    json!({
+        "version": 1,
+        "cluster": cluster.name,
+        "verdict": assessment.verdict,
+        "serving": assessment.serving,
+        "proof": seen.proof,
+        "findings": assessment.findings,
+        "masters": masters,
+    })
+}

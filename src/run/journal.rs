@@ -1,0 +1,299 @@
+//! The journal: an intent log of one run, a JSON record a line, on disk before the act. Knows its legal moves, no host.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::model::MasterName;
+use crate::plan::Plan;
+use crate::step::Fact;
+
+use super::ports::{Clock, Store};
+use super::redact::Redactor;
+
+/// The format's version. A reader refuses a higher one.
+pub const VERSION: u32 = 1;
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Its place, from 1, without gaps.
+    pub seq: u64,
+    /// When, by the bastion's clock.
+    pub at: Timestamp,
+    /// What.
+    pub what: What,
+}
+
+/// What a record says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    /// The first record: the whole plan, and who runs it.
+    Run {
+        /// The format's version.
+        version: u32,
+        /// requorum's version.
+        tool: String,
+        /// The person.
+        person: String,
+        /// The bastion.
+        host: String,
+        /// The plan's digest.
+        digest: String,
+        /// The plan, without secrets.
+        plan: Box<Plan>,
+    },
+    /// How long it took to prove that quorum is lost, in milliseconds; apart from the run's own time.
+    Proof {
+        /// How long.
+        took_ms: u64,
+    },
+    /// The masters are locked for this run.
+    Locked,
+    /// A step moves.
+    Step {
+        /// Its number in the plan.
+        id: u32,
+        /// Its host.
+        host: MasterName,
+        /// The move.
+        event: StepEvent,
+    },
+    /// A command ended, or its end is unknown.
+    Command {
+        /// The step it belongs to.
+        step: u32,
+        /// Where it ran.
+        host: MasterName,
+        /// The command as shown.
+        command: String,
+        /// Its exit status; none when the outcome is unknown.
+        exit: Option<u32>,
+        /// How long it took, in milliseconds.
+        took_ms: u64,
+        /// What it said last, cleaned and cut.
+        said: String,
+    },
+    /// Something that later steps need.
+    Learnt(Fact),
+    /// The masters are unlocked.
+    Unlocked,
+    /// The last record.
+    End {
+        /// How it ended, in words.
+        outcome: String,
+        /// The exit code.
+        exit: u8,
+    },
+}
+
+/// A step's move.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepEvent {
+    /// About to act.
+    Started,
+    /// It is done.
+    Done(String),
+    /// It was done already.
+    FoundDone(String),
+    /// It failed.
+    Failed(String),
+    /// Nobody knows whether it was done.
+    OutcomeUnknown(String),
+}
+
+/// Where a step is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepState {
+    /// Not begun.
+    Planned,
+    /// Begun and not ended, as far as the journal knows.
+    Running,
+    /// Ended well.
+    Done,
+    /// Ended badly.
+    Failed,
+    /// Ended nobody knows how.
+    Unknown,
+}
+
+/// A record that cannot follow: the journal is damaged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("step {id} cannot go from {from:?} to {event:?}: the journal is damaged")]
+pub struct IllegalMove {
+    /// The step.
+    pub id: u32,
+    /// Its state.
+    pub from: StepState,
+    /// The move.
+    pub event: StepEvent,
+}
+
+impl StepState {
+    /// The legal moves.
+    ///
+    /// # Errors
+    /// [`IllegalMove`] for any other.
+    pub fn next(self, id: u32, event: &StepEvent) -> Result<Self, IllegalMove> {
+        match (self, event) {
+            // Failed and unknown steps are only begun again because a person asked.
+            (Self::Planned | Self::Failed | Self::Unknown, StepEvent::Started) => Ok(Self::Running),
+            (Self::Running, StepEvent::Done(_) | StepEvent::FoundDone(_)) => Ok(Self::Done),
+            (Self::Running, StepEvent::Failed(_)) => Ok(Self::Failed),
+            (Self::Running, StepEvent::OutcomeUnknown(_)) => Ok(Self::Unknown),
+            (from, event) => Err(IllegalMove { id, from, event: event.clone() }),
+        }
+    }
+}
+
+/// Why the journal could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The bastion's disk refused; nothing further may be done on any master.
+    #[error("the journal could not be written")]
+    Disk(#[from] std::io::Error),
+    /// The moves do not fit.
+    #[error(transparent)]
+    Illegal(#[from] IllegalMove),
+    /// A line cannot be read.
+    #[error("line {line} of the journal cannot be read: {why}")]
+    Damaged {
+        /// Which, from 1.
+        line: usize,
+        /// Why.
+        why: String,
+    },
+}
+
+/// What the records say so far.
+#[derive(Debug, Clone, Default)]
+struct Moves {
+    seq: u64,
+    states: BTreeMap<u32, StepState>,
+}
+
+impl Moves {
+    fn take(&mut self, what: &What) -> Result<u64, IllegalMove> {
+        if let What::Step { id, event, .. } = what {
+            let state = self.states.get(id).copied().unwrap_or(StepState::Planned);
+            self.states.insert(*id, state.next(*id, event)?);
+        }
+        self.seq += 1;
+        Ok(self.seq)
+    }
+}
+
+/// Writes one run's journal.
+#[derive(Clone)]
+pub struct Journal {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    redactor: Arc<Redactor>,
+    moves: Arc<Mutex<Moves>>,
+}
+
+impl Journal {
+    /// An empty journal.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, redactor: Redactor) -> Self {
+        Self { store, clock, redactor: Arc::new(redactor), moves: Arc::default() }
+    }
+
+    /// Writes records together; on return all are on disk.
+    ///
+    /// # Errors
+    /// When the disk refused or a move is illegal; then nothing further may be done.
+    pub fn write(&self, whats: Vec<What>) -> Result<(), JournalError> {
+        let mut moves = self.moves.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut lines = String::new();
+        for what in whats {
+            let seq = moves.take(&what)?;
+            let record = Record { seq, at: self.clock.now(), what };
+            let line = serde_json::to_string(&record).map_err(std::io::Error::other)?;
+            if !lines.is_empty() {
+                lines.push('\n');
+            }
+            lines.push_str(&self.redactor.clean(&line));
+        }
+        self.store.append(&lines)?;
+        Ok(())
+    }
+
+    /// Where each step is.
+    #[must_use]
+    pub fn states(&self) -> BTreeMap<u32, StepState> {
+        self.moves.lock().unwrap_or_else(std::sync::PoisonError::into_inner).states.clone()
+    }
+}
+
+/// Reads a journal back. A last line that was cut off by a crash is left out: its act had not begun.
+///
+/// # Errors
+/// When any other line cannot be read, or the moves do not fit.
+pub fn read(text: &str) -> Result<Vec<Record>, JournalError> {
+    let mut moves = Moves::default();
+    let mut records = Vec::new();
+    let lines: Vec<&str> = text.lines().collect();
+    for (index, line) in lines.iter().enumerate() {
+        let record: Record = match serde_json::from_str(line) {
+            Ok(record) => record,
+            Err(_) if index + 1 == lines.len() && !text.ends_with('\n') => break,
+            Err(e) => return Err(JournalError::Damaged { line: index + 1, why: e.to_string() }),
+        };
+        let seq = moves.take(&record.what)?;
+        if seq != record.seq {
+            return Err(JournalError::Damaged {
+                line: index + 1,
+                why: format!("record {} where {seq} belongs", record.seq),
+            });
+        }
+        records.push(record);
+    }
+    Ok(records)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(seq: u64, event: StepEvent) -> String {
+        let host = MasterName::new("m3").unwrap();
+        let what = What::Step { id: 4, host, event };
+        serde_json::to_string(&Record { seq, at: Timestamp::UNIX_EPOCH, what }).unwrap()
+    }
+
+    #[test]
+    fn only_a_started_step_can_end() {
+        let done = || StepEvent::Done("x".into());
+        assert!(StepState::Planned.next(1, &done()).is_err());
+        assert!(StepState::Running.next(1, &StepEvent::Started).is_err());
+        assert!(StepState::Done.next(1, &StepEvent::Started).is_err());
+        assert_eq!(StepState::Failed.next(1, &StepEvent::Started), Ok(StepState::Running));
+        assert_eq!(StepState::Running.next(1, &StepEvent::OutcomeUnknown("x".into())), Ok(StepState::Unknown));
+    }
+
+    #[test]
+    fn a_journal_cut_off_anywhere_is_read_up_to_there() {
+        let text = format!("{}\n{}\n", record(1, StepEvent::Started), record(2, StepEvent::Done("x".into())));
+        assert_eq!(read(&text).unwrap().len(), 2);
+        let whole = text.lines().next().unwrap().len();
+        for cut in 0..text.len() {
+            let records = read(&text[..cut]).unwrap();
+            let full = usize::from(cut >= whole) + usize::from(cut + 1 >= text.len());
+            assert_eq!(records.len(), full, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_gap_or_a_wrong_line_in_the_middle_is_damage() {
+        let gap = format!("{}\n{}\n", record(1, StepEvent::Started), record(3, StepEvent::Done("x".into())));
+        assert!(matches!(read(&gap), Err(JournalError::Damaged { line: 2, .. })));
+        let wrong =
+            format!("{}\nnonsense\n{}\n", record(1, StepEvent::Started), record(2, StepEvent::Done("x".into())));
+        assert!(matches!(read(&wrong), Err(JournalError::Damaged { line: 2, .. })));
+    }
+}

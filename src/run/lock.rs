@@ -1,0 +1,126 @@
+//! One run at a time: a lock on every master that takes part, taken by `mkdir`, which is atomic. Knows no plan.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use crate::model::command::{Script, clean};
+use crate::model::{Command, MasterName, RunId};
+use crate::observe::marks::{Holder, LOCK};
+
+use super::ports::{Pipes, Remote};
+
+// The lock is made whole beside its place and renamed into it, so that nobody ever sees it without its holder.
+const TAKE: Script = Script {
+    name: "lock",
+    text: r#"set -eu
+lock=$1 run=$2
+umask 077
+mkdir -p "${lock%/*}"
+new=$lock.$run
+rm -rf "$new"; mkdir "$new"; cat >"$new/holder.json"; sync "$new/holder.json"
+# Renaming onto a directory that is not empty fails, so this is as atomic as mkdir.
+if mv -T "$new" "$lock" 2>/dev/null; then sync "${lock%/*}"; echo taken; exit 0; fi
+rm -rf "$new"
+cat "$lock/holder.json" 2>/dev/null || true
+exit 75
+"#,
+};
+
+const RELEASE: Script = Script {
+    name: "unlock",
+    text: r#"set -eu
+lock=$1 run=$2 keep=$3
+[ -d "$lock" ] || { echo none; exit 0; }
+grep -q "\"run\":\"$run\"" "$lock/holder.json" || { cat "$lock/holder.json"; exit 75; }
+mkdir -p -m 700 "$keep"
+rm -rf "$keep/lock"; mv -T "$lock" "$keep/lock"; sync "${lock%/*}"
+echo released
+"#,
+};
+
+/// How taking the lock ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Taken {
+    /// On every master.
+    All,
+    /// Another run holds it; ours was given back everywhere.
+    Held {
+        /// Where.
+        host: MasterName,
+        /// By whom.
+        by: String,
+    },
+    /// A master could not be asked; ours was given back everywhere else.
+    Failed {
+        /// Where.
+        host: MasterName,
+        /// Why.
+        why: String,
+    },
+}
+
+/// Takes the lock on all of `hosts`, or on none.
+pub async fn take(remote: &Arc<dyn Remote>, hosts: &BTreeSet<MasterName>, holder: &Holder, run: &RunId) -> Taken {
+    let text = serde_json::to_vec(holder).unwrap_or_default();
+    let mut tasks = JoinSet::new();
+    for host in hosts.clone() {
+        let (remote, command) =
+            (Arc::clone(remote), Command::script(TAKE).arg(LOCK).arg(run.as_str()).stdin(text.clone()));
+        tasks.spawn(async move { (remote.run(&host, &command, Pipes::default()).await, host) });
+    }
+    let mut taken = BTreeSet::new();
+    let mut problem = None;
+    while let Some(Ok((answer, host))) = tasks.join_next().await {
+        match answer {
+            Ok(output) if output.ok() => {
+                taken.insert(host);
+            }
+            Ok(output) if output.status == 75 => problem = Some(Taken::Held { by: holder_words(&output.stdout), host }),
+            Ok(output) => problem = Some(Taken::Failed { host, why: output.complaint() }),
+            Err(why) => {
+                // It may have been taken all the same; giving back what is not ours is refused there.
+                taken.insert(host.clone());
+                problem = Some(Taken::Failed { host, why: why.to_string() });
+            }
+        }
+    }
+    if let Some(problem) = problem {
+        let _ = release(remote, &taken, run).await;
+        return problem;
+    }
+    Taken::All
+}
+
+/// Gives the lock back wherever `run` holds it; says where that failed.
+pub async fn release(remote: &Arc<dyn Remote>, hosts: &BTreeSet<MasterName>, run: &RunId) -> Vec<(MasterName, String)> {
+    let mut tasks = JoinSet::new();
+    for host in hosts.clone() {
+        let command = Command::script(RELEASE).arg(LOCK).arg(run.as_str()).arg(crate::step::run_dir(run));
+        let remote = Arc::clone(remote);
+        tasks.spawn(async move { (remote.run(&host, &command, Pipes::default()).await, host) });
+    }
+    let mut failed = Vec::new();
+    while let Some(Ok((answer, host))) = tasks.join_next().await {
+        match answer {
+            Ok(output) if output.ok() => {}
+            Ok(output) if output.status == 75 => {
+                failed.push((host, format!("held by {}", holder_words(&output.stdout))))
+            }
+            Ok(output) => failed.push((host, output.complaint())),
+            Err(why) => failed.push((host, why.to_string())),
+        }
+    }
+    failed.sort();
+    failed
+}
+
+fn holder_words(json: &str) -> String {
+    match serde_json::from_str::<Holder>(json.trim()) {
+        Ok(holder) => {
+            clean(&format!("run {} ({} on {} since {})", holder.run, holder.person, holder.host, holder.since))
+        }
+        Err(_) => "another run".to_owned(),
+    }
+}

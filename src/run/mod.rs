@@ -1,0 +1,27 @@
+//! Doing what a plan says: the ports, looking, the journal, the lock, the runner. Decides nothing.
+
+pub mod journal;
+pub mod lock;
+pub mod look;
+pub mod ports;
+pub mod prove;
+pub mod redact;
+pub mod runner;
+mod streams;
+
+use std::sync::Arc;
+
+use ports::{Clock, Console, Remote, Store};
+
+/// The ports of a run, together.
+#[derive(Clone)]
+pub struct World {
+    /// Commands on masters.
+    pub remote: Arc<dyn Remote>,
+    /// Files on the bastion.
+    pub store: Arc<dyn Store>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// The person's view.
+    pub console: Arc<dyn Console>,
+}

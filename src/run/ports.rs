@@ -1,0 +1,180 @@
+//! The ports through which a run touches the world: remote commands, the bastion's disk, the clock, the person.
+//! Knows what is asked of the world, not how it is done; `world` does it for real, `sim` in memory.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use crate::model::{Command, MasterName, Output};
+
+/// An answer that takes time.
+pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Where a command's streams go. Both absent: the command's own `stdin` in, output collected (and capped).
+#[derive(Debug, Default)]
+pub struct Pipes {
+    /// Chunks for standard input; its end is the stream's end. Takes the place of `Command::stdin`.
+    pub stdin: Option<mpsc::Receiver<Bytes>>,
+    /// Receives standard output as it comes; `Output::stdout` stays empty then.
+    pub stdout: Option<mpsc::Sender<Bytes>>,
+}
+
+/// Why a command has no exit status. `Unreachable`, `HostKey` and `Denied` promise that nothing was run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RemoteError {
+    /// No connection came about.
+    #[error("no SSH connection: {why}")]
+    Unreachable {
+        /// What was tried and what came back.
+        why: String,
+    },
+    /// The host key is unknown, changed or revoked. The text says which, where, and what to do.
+    #[error("{why}")]
+    HostKey {
+        /// Fingerprints, file and line.
+        why: String,
+    },
+    /// The login or the step to root was refused.
+    #[error("{why}")]
+    Denied {
+        /// Which, and what was tried.
+        why: String,
+    },
+    /// The command was sent and no exit status came back: it may have run, run in part, or still be running.
+    #[error("the outcome is unknown: {why}")]
+    OutcomeUnknown {
+        /// What ended the conversation.
+        why: String,
+    },
+}
+
+/// Runs commands on masters. The one verb.
+pub trait Remote: Send + Sync {
+    /// Runs `command` on `host`, to its exit status or its deadline.
+    ///
+    /// # Errors
+    /// [`RemoteError`] says whether anything can have been run.
+    fn run<'a>(
+        &'a self,
+        host: &'a MasterName,
+        command: &'a Command,
+        pipes: Pipes,
+    ) -> Later<'a, Result<Output, RemoteError>>;
+}
+
+/// Keeps a run's files on the bastion, each created with its final mode.
+pub trait Store: Send + Sync {
+    /// Appends a line to the journal; on return it is on disk.
+    ///
+    /// # Errors
+    /// When it could not be put on disk: the run must stop before its next act.
+    fn append(&self, line: &str) -> std::io::Result<()>;
+
+    /// Creates the run's file `name` (mode 0600, must not exist) and writes what comes, to disk.
+    ///
+    /// # Errors
+    /// When it could not be put on disk whole.
+    fn keep<'a>(&'a self, name: &'a str, chunks: mpsc::Receiver<Bytes>) -> Later<'a, std::io::Result<PathBuf>>;
+
+    /// Reads a file of the bastion, chunk by chunk.
+    ///
+    /// # Errors
+    /// When it cannot be read to its end.
+    fn read<'a>(&'a self, path: &'a str, chunks: mpsc::Sender<Bytes>) -> Later<'a, std::io::Result<()>>;
+
+    /// The directory of the run.
+    fn place(&self) -> PathBuf;
+}
+
+/// Tells the time. Waiting is tokio's, so that a paused clock can pass it.
+pub trait Clock: Send + Sync {
+    /// The wall clock, for records. Durations are measured on the monotonic clock.
+    fn now(&self) -> Timestamp;
+}
+
+/// Asks the person, where there is one.
+pub trait Prompt: Send + Sync {
+    /// Whether a person can answer.
+    fn attended(&self) -> bool;
+
+    /// Asks for a line of text.
+    ///
+    /// # Errors
+    /// When nobody can answer.
+    fn line(&self, question: &str) -> std::io::Result<String>;
+
+    /// Asks for a secret, not echoed.
+    ///
+    /// # Errors
+    /// When nobody can answer.
+    fn secret(&self, question: &str) -> std::io::Result<zeroize::Zeroizing<String>>;
+}
+
+/// What a run tells while it goes on; one stream feeds every renderer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// A stage begins: its title and how many stages there are.
+    Stage {
+        /// 1-based place.
+        number: usize,
+        /// How many there are.
+        of: usize,
+        /// The playbook's line, in words.
+        title: String,
+    },
+    /// A step begins on a master.
+    Begun {
+        /// Where.
+        host: MasterName,
+        /// What.
+        title: String,
+    },
+    /// A step waits for something, with its limit.
+    Waiting {
+        /// Where.
+        host: MasterName,
+        /// For what, and what was last seen.
+        what: String,
+        /// Since when.
+        waited: Duration,
+        /// When it gives up.
+        limit: Duration,
+    },
+    /// A step ended well.
+    Done {
+        /// Where.
+        host: MasterName,
+        /// What it did or found.
+        note: String,
+        /// How long it took.
+        took: Duration,
+    },
+    /// A step ended badly.
+    Failed {
+        /// Where.
+        host: MasterName,
+        /// What happened.
+        why: String,
+    },
+    /// Something the operator should know; the run goes on.
+    Warning {
+        /// The text.
+        text: String,
+    },
+    /// A plain line of talk.
+    Said {
+        /// The text.
+        text: String,
+    },
+}
+
+/// Shows what happens. Never fails a run.
+pub trait Console: Send + Sync {
+    /// Takes one event.
+    fn tell(&self, event: Event);
+}

@@ -1,0 +1,355 @@
+//! Does what a plan says, in order, and stops at the first thing that is not as expected. Chooses nothing.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::model::command::clean;
+use crate::model::{Command, MasterName, Output};
+use crate::plan::{Plan, Planned, Stage};
+use crate::step::{Act, Doing, Fact, Facts, Judgement, Step, Undo};
+
+use super::World;
+use super::journal::{Journal, JournalError, StepEvent, What};
+use super::ports::{Event, Pipes, RemoteError};
+use super::streams;
+
+/// How long one stage took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Phase {
+    /// Its title.
+    pub title: String,
+    /// How long.
+    pub took: Duration,
+    /// How much of it was waiting for etcd (an election, its 5 s rule), as told by the steps.
+    pub waited: Duration,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// Every step is done.
+    Done,
+    /// A step failed.
+    Stopped(Trouble),
+    /// Nobody knows whether a step was done.
+    Unknown(Trouble),
+    /// The operator interrupted between two steps, before this one.
+    Interrupted(Trouble),
+}
+
+/// Where and why a run did not go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// The step's number.
+    pub step: u32,
+    /// Where.
+    pub host: MasterName,
+    /// The step's title.
+    pub title: String,
+    /// What happened.
+    pub why: String,
+}
+
+/// What a run leaves behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// How it ended.
+    pub ending: Ending,
+    /// How long each stage took.
+    pub phases: Vec<Phase>,
+    /// What was learnt.
+    pub facts: Facts,
+    /// What failed without ending the run.
+    pub warnings: Vec<String>,
+    /// Whether anything was changed on a master that takes part.
+    pub changed: bool,
+}
+
+/// Runs one plan.
+pub struct Runner {
+    world: World,
+    journal: Journal,
+    interrupted: watch::Receiver<bool>,
+    facts: Arc<Mutex<Facts>>,
+}
+
+/// How a step ended.
+enum StepEnd {
+    Done { waited: Duration },
+    Failed(Trouble),
+    Unknown(Trouble),
+}
+
+/// How one act ended.
+enum ActEnd {
+    Next,
+    Skip(String),
+    Failed(String),
+    Unknown(String),
+}
+
+/// What a step has to write down when it ends.
+#[derive(Default)]
+struct Notes {
+    records: Vec<What>,
+    note: String,
+    waited: Duration,
+}
+
+impl Runner {
+    /// A runner that looks at `interrupted` between steps and while waiting.
+    #[must_use]
+    pub fn new(world: World, journal: Journal, interrupted: watch::Receiver<bool>) -> Self {
+        Self { world, journal, interrupted, facts: Arc::default() }
+    }
+
+    /// Runs the plan to its end or to the first trouble.
+    ///
+    /// # Errors
+    /// When the journal could not be written: nothing was begun after that.
+    pub async fn run(self, plan: &Plan) -> Result<Outcome, JournalError> {
+        let this = Arc::new(self);
+        let mut phases = Vec::new();
+        let mut beside = JoinSet::new();
+        let mut changed = false;
+        let mut ending = Ending::Done;
+        for (index, stage) in plan.stages.iter().enumerate() {
+            if *this.interrupted.borrow() {
+                ending = Ending::Interrupted(trouble(&stage.steps[0], "interrupted before this step".into()));
+                break;
+            }
+            this.world.console.tell(Event::Stage {
+                number: index + 1,
+                of: plan.stages.len(),
+                title: stage.title.clone(),
+            });
+            if stage.beside {
+                for planned in stage.steps.clone() {
+                    let this = Arc::clone(&this);
+                    beside.spawn(async move { this.step(&planned).await });
+                }
+                continue;
+            }
+            changed |= changes(stage, plan);
+            let begun = Instant::now();
+            let (end, waited) = this.stage(stage).await?;
+            phases.push(Phase { title: stage.title.clone(), took: begun.elapsed(), waited });
+            if let Some(trouble) = end {
+                ending = trouble;
+                break;
+            }
+        }
+        let warnings = this.settle(&mut beside).await?;
+        let facts = this.facts().clone();
+        Ok(Outcome { ending, phases, facts, warnings, changed })
+    }
+
+    /// Runs a stage's steps side by side; the worst end counts.
+    async fn stage(self: &Arc<Self>, stage: &Stage) -> Result<(Option<Ending>, Duration), JournalError> {
+        let mut tasks = JoinSet::new();
+        for planned in stage.steps.clone() {
+            let this = Arc::clone(self);
+            tasks.spawn(async move { this.step(&planned).await });
+        }
+        let mut end = None;
+        let mut longest = Duration::ZERO;
+        while let Some(joined) = tasks.join_next().await {
+            match joined.map_err(std::io::Error::other)?? {
+                StepEnd::Done { waited } => longest = longest.max(waited),
+                StepEnd::Failed(trouble) => end = end.or(Some(Ending::Stopped(trouble))),
+                StepEnd::Unknown(trouble) => end = Some(Ending::Unknown(trouble)),
+            }
+        }
+        Ok((end, longest))
+    }
+
+    /// Waits for what runs beside; its failures are warnings.
+    async fn settle(&self, beside: &mut JoinSet<Result<StepEnd, JournalError>>) -> Result<Vec<String>, JournalError> {
+        let mut warnings = Vec::new();
+        while let Some(joined) = beside.join_next().await {
+            if let StepEnd::Failed(trouble) | StepEnd::Unknown(trouble) = joined.map_err(std::io::Error::other)?? {
+                let text = format!("{} on {}: {}", trouble.title, trouble.host, trouble.why);
+                self.world.console.tell(Event::Warning { text: text.clone() });
+                warnings.push(text);
+            }
+        }
+        Ok(warnings)
+    }
+
+    async fn step(&self, planned: &Planned) -> Result<StepEnd, JournalError> {
+        let kind = planned.step.kind();
+        let title = kind.title();
+        let move_to = |event| What::Step { id: planned.id, host: planned.host.clone(), event };
+        self.journal.write(vec![move_to(StepEvent::Started)])?;
+        self.world.console.tell(Event::Begun { host: planned.host.clone(), title: title.clone() });
+        let begun = Instant::now();
+        let mut notes = Notes::default();
+        let mut end = ActEnd::Next;
+        for (number, act) in kind.acts().iter().enumerate() {
+            end = self.act(planned, number, act, &mut notes).await;
+            if !matches!(end, ActEnd::Next) {
+                break;
+            }
+        }
+        let (event, ended) = match end {
+            ActEnd::Next => (StepEvent::Done(notes.note.clone()), StepEnd::Done { waited: notes.waited }),
+            ActEnd::Skip(note) => {
+                notes.note.clone_from(&note);
+                (StepEvent::FoundDone(note), StepEnd::Done { waited: notes.waited })
+            }
+            ActEnd::Failed(why) => (StepEvent::Failed(why.clone()), StepEnd::Failed(trouble(planned, why))),
+            ActEnd::Unknown(why) => (StepEvent::OutcomeUnknown(why.clone()), StepEnd::Unknown(trouble(planned, why))),
+        };
+        let mut records = std::mem::take(&mut notes.records);
+        records.push(move_to(event));
+        self.journal.write(records)?;
+        let host = planned.host.clone();
+        self.world.console.tell(match &ended {
+            StepEnd::Done { .. } => {
+                Event::Done { host, note: format!("{title}: {}", notes.note), took: begun.elapsed() }
+            }
+            StepEnd::Failed(trouble) | StepEnd::Unknown(trouble) => {
+                Event::Failed { host, why: format!("{title}: {}", trouble.why) }
+            }
+        });
+        Ok(ended)
+    }
+
+    /// Does one act until its answer is more than "not yet".
+    async fn act(&self, planned: &Planned, number: usize, act: &Act, notes: &mut Notes) -> ActEnd {
+        let doing = match self.filled(&act.doing) {
+            Ok(doing) => doing,
+            Err(why) => return ActEnd::Failed(why),
+        };
+        let begun = Instant::now();
+        loop {
+            let asked = Instant::now();
+            let answer = self.answer(&planned.host, &doing).await;
+            notes.records.push(record(planned, &doing, &answer, asked.elapsed()));
+            let judgement = match answer {
+                Ok(output) => planned.step.kind().judge(number, &output, &self.facts()),
+                Err(error) if act.only_asks && begun.elapsed() < act.limit => Judgement::Again(error.to_string()),
+                Err(RemoteError::OutcomeUnknown { why }) if !act.only_asks => return ActEnd::Unknown(why),
+                Err(error) => Judgement::Stop(error.to_string()),
+            };
+            match judgement {
+                Judgement::Done(note, facts) => {
+                    self.learn(facts, notes);
+                    notes.note = note;
+                    return ActEnd::Next;
+                }
+                Judgement::FoundDone(note, facts) => {
+                    self.learn(facts, notes);
+                    return ActEnd::Skip(note);
+                }
+                Judgement::Stop(why) => return ActEnd::Failed(why),
+                Judgement::Again(why) if begun.elapsed() >= act.limit => {
+                    return ActEnd::Failed(format!("after {:.0} s: {why}", begun.elapsed().as_secs_f64()));
+                }
+                Judgement::Again(why) if *self.interrupted.borrow() => {
+                    return ActEnd::Failed(format!("interrupted while waiting: {why}"));
+                }
+                Judgement::Again(why) => self.wait(planned, act, &why, begun, asked, notes).await,
+            }
+        }
+    }
+
+    async fn wait(&self, planned: &Planned, act: &Act, why: &str, begun: Instant, asked: Instant, notes: &mut Notes) {
+        self.world.console.tell(Event::Waiting {
+            host: planned.host.clone(),
+            what: format!("{}: {why}", planned.step.kind().title()),
+            waited: begun.elapsed(),
+            limit: act.limit,
+        });
+        tokio::time::sleep(act.every).await;
+        notes.waited += asked.elapsed();
+    }
+
+    async fn answer(&self, host: &MasterName, doing: &Doing) -> Result<Output, RemoteError> {
+        match doing {
+            Doing::Ask(command) => self.world.remote.run(host, command, Pipes::default()).await,
+            Doing::Relay { from, read, write } => streams::relay(&self.world, from, read, host, write).await,
+            Doing::Send { path, write } => streams::send(&self.world, path, host, write).await,
+            Doing::Keep { read, name } => {
+                let expected = self.facts().snapshot.clone();
+                streams::keep(&self.world, host, read, name, expected.as_ref()).await
+            }
+        }
+    }
+
+    fn filled(&self, doing: &Doing) -> Result<Doing, String> {
+        let facts = self.facts();
+        let fill = |command: &Command| {
+            let filled = command.filled(|late| facts.word(late));
+            if let Some(late) = filled.missing().next() {
+                return Err(format!("{late} is not known: the plan's order is wrong"));
+            }
+            Ok(filled)
+        };
+        Ok(match doing {
+            Doing::Ask(command) => Doing::Ask(fill(command)?),
+            Doing::Relay { from, read, write } => {
+                Doing::Relay { from: from.clone(), read: fill(read)?, write: fill(write)? }
+            }
+            Doing::Keep { read, name } => Doing::Keep { read: fill(read)?, name: name.clone() },
+            Doing::Send { path, write } => Doing::Send { path: path.clone(), write: fill(write)? },
+        })
+    }
+
+    fn facts(&self) -> std::sync::MutexGuard<'_, Facts> {
+        self.facts.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn learn(&self, facts: Vec<Fact>, notes: &mut Notes) {
+        for fact in facts {
+            notes.records.push(What::Learnt(fact.clone()));
+            self.facts().learn(fact);
+        }
+    }
+}
+
+/// Whether a stage changes a master that takes part. A fence on the failed zone is no such change.
+fn changes(stage: &Stage, plan: &Plan) -> bool {
+    stage.steps.iter().any(|planned| {
+        let takes_part = plan.survivors.contains(&planned.host) || plan.returned.contains(&planned.host);
+        takes_part && planned.step.kind().undo() != Undo::NothingChanged
+    })
+}
+
+fn trouble(planned: &Planned, why: String) -> Trouble {
+    Trouble { step: planned.id, host: planned.host.clone(), title: planned.step.kind().title(), why }
+}
+
+/// The longest piece of an answer kept in the journal.
+const SAID: usize = 2000;
+
+fn record(planned: &Planned, doing: &Doing, answer: &Result<Output, RemoteError>, took: Duration) -> What {
+    let (exit, said) = match answer {
+        Ok(output) => {
+            let text = if output.ok() { &output.stdout } else { &output.stderr };
+            let lines = text.trim().lines().map(clean).collect::<Vec<_>>().join("\n");
+            (Some(output.status), lines.chars().take(SAID).collect())
+        }
+        Err(error) => (None, clean(&error.to_string())),
+    };
+    What::Command {
+        step: planned.id,
+        host: planned.host.clone(),
+        command: doing.command().shown(),
+        exit,
+        took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        said,
+    }
+}
+
+/// Whether a failed step means that the work is done and its proof is not: exit code 6 instead of 4.
+#[must_use]
+pub fn is_verification(plan: &Plan, id: u32) -> bool {
+    let proves = |step: &Step| matches!(step, Step::Serve(_) | Step::Mark(_) | Step::Compare(_) | Step::Record(_));
+    let acts_later = plan.steps().any(|planned| planned.id > id && !proves(&planned.step));
+    plan.steps().any(|planned| planned.id == id && proves(&planned.step)) && !acts_later
+}

@@ -1,0 +1,90 @@
+//! Moves a file between masters and the bastion as a stream, counting and hashing what passes. Knows no step.
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+
+use crate::model::{Command, MasterName, Output};
+use crate::step::SnapshotFact;
+
+use super::World;
+use super::ports::{Pipes, RemoteError};
+
+/// Chunks in flight between two connections.
+const DEPTH: usize = 16;
+
+/// Streams a file from one master into a command on another.
+pub(super) async fn relay(
+    world: &World,
+    from: &MasterName,
+    read: &Command,
+    to: &MasterName,
+    write: &Command,
+) -> Result<Output, RemoteError> {
+    let (sender, receiver) = mpsc::channel::<Bytes>(DEPTH);
+    let (sent, written) = tokio::join!(
+        world.remote.run(from, read, Pipes { stdin: None, stdout: Some(sender) }),
+        world.remote.run(to, write, Pipes { stdin: Some(receiver), stdout: None }),
+    );
+    let sent = sent?;
+    if !sent.ok() {
+        return Ok(sent);
+    }
+    written
+}
+
+/// Streams a file of the bastion into a command on a master.
+pub(super) async fn send(world: &World, path: &str, to: &MasterName, write: &Command) -> Result<Output, RemoteError> {
+    let (sender, receiver) = mpsc::channel::<Bytes>(DEPTH);
+    let (read, written) = tokio::join!(
+        world.store.read(path, sender),
+        world.remote.run(to, write, Pipes { stdin: Some(receiver), stdout: None }),
+    );
+    match read {
+        Ok(()) => written,
+        Err(error) => Ok(Output { status: 1, stdout: String::new(), stderr: format!("{path}: {error}") }),
+    }
+}
+
+/// Streams a file from a master to the bastion and compares it with the verified snapshot.
+pub(super) async fn keep(
+    world: &World,
+    from: &MasterName,
+    read: &Command,
+    name: &str,
+    expected: Option<&SnapshotFact>,
+) -> Result<Output, RemoteError> {
+    let (sender, mut receiver) = mpsc::channel::<Bytes>(DEPTH);
+    let (to_disk, from_stream) = mpsc::channel::<Bytes>(DEPTH);
+    let count = async {
+        let mut hash = Sha256::new();
+        let mut bytes = 0u64;
+        while let Some(chunk) = receiver.recv().await {
+            hash.update(&chunk);
+            bytes += chunk.len() as u64;
+            if to_disk.send(chunk).await.is_err() {
+                break;
+            }
+        }
+        drop(to_disk);
+        let sum: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        (bytes, sum)
+    };
+    let (sent, (bytes, sum), kept) = tokio::join!(
+        world.remote.run(from, read, Pipes { stdin: None, stdout: Some(sender) }),
+        count,
+        world.store.keep(name, from_stream),
+    );
+    let failed = |stderr: String| Output { status: 1, stdout: String::new(), stderr };
+    let sent = sent?;
+    if !sent.ok() {
+        return Ok(sent);
+    }
+    Ok(match kept {
+        Err(error) => failed(format!("the bastion's disk: {error}")),
+        Ok(_) if expected.is_none_or(|fact| fact.bytes != bytes || fact.sha256 != sum) => {
+            failed("what arrived is not the verified snapshot".to_owned())
+        }
+        Ok(path) => Output { status: 0, stdout: format!("{bytes} bytes in {}", path.display()), stderr: String::new() },
+    })
+}

@@ -1,0 +1,70 @@
+//! Fence: keep etcd on a master from starting, also after a reboot, until its marker is taken away.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::command::Script;
+use crate::model::{Command, Output, UnitName};
+use crate::observe::marks::{fence_drop_in, fence_marker};
+
+use super::{Act, Facts, Judgement, Kind, Undo};
+
+/// A drop-in with a condition on a marker file. `systemctl mask` cannot mask a unit that lies in
+/// `/etc/systemd/system`, where kubespray puts it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fence {
+    /// The unit.
+    pub unit: UnitName,
+    /// Who fences, for the marker's text.
+    pub reason: String,
+}
+
+const SCRIPT: Script = Script {
+    name: "fence",
+    text: r#"set -eu
+unit=$1 marker=$2 drop_in=$3 reason=$4
+umask 022
+mkdir -p -m 755 "${drop_in%/*}"
+[ -d "${marker%/*}" ] || mkdir -m 700 "${marker%/*}"
+state=$(systemctl show -p MainPID --value "$unit.service")
+want="[Unit]
+ConditionPathExists=!$marker"
+if [ -e "$marker" ] && [ "$(cat "$drop_in" 2>/dev/null)" = "$want" ] && [ "$state" = 0 ]; then
+  echo "found: fenced before"; exit 0
+fi
+[ "$state" = 0 ] || { echo "etcd still runs as process $state: stop it first" >&2; exit 1; }
+if [ "$(cat "$drop_in" 2>/dev/null)" != "$want" ]; then
+  printf '%s\n' "$want" >"$drop_in.new"
+  sync "$drop_in.new"; mv -f "$drop_in.new" "$drop_in"; sync "${drop_in%/*}"
+  systemctl daemon-reload
+fi
+[ -e "$marker" ] || printf '%s\n' "$reason" >"$marker"
+sync "$marker" "${marker%/*}"
+# Nothing may have slipped in between the look and the marker.
+state=$(systemctl show -p MainPID --value "$unit.service")
+[ "$state" = 0 ] || { echo "etcd started as process $state while it was being fenced" >&2; exit 1; }
+echo "done: etcd cannot start here until $marker is gone"
+"#,
+};
+
+impl Kind for Fence {
+    fn title(&self) -> String {
+        format!("fence {}", self.unit)
+    }
+
+    fn acts(&self) -> Vec<Act> {
+        let command = Command::script(SCRIPT)
+            .arg(self.unit.as_str())
+            .arg(fence_marker(&self.unit))
+            .arg(fence_drop_in(&self.unit))
+            .arg(self.reason.clone());
+        vec![Act::once(command)]
+    }
+
+    fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {
+        Judgement::spoken(output)
+    }
+
+    fn undo(&self) -> Undo {
+        Undo::ByHand(format!("rm {}", fence_marker(&self.unit)))
+    }
+}

@@ -1,0 +1,41 @@
+//! Keep: copy the snapshot to the bastion, where it outlives the zone. It holds every Secret, so only its owner reads it.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Output, RunId};
+
+use super::{Act, Doing, Facts, Judgement, Kind, Undo, share};
+
+/// The file's name in the run's directory on the bastion.
+pub const NAME: &str = "snapshot.db";
+
+/// Streams the snapshot to the bastion.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keep {
+    /// The run.
+    pub run: RunId,
+    /// How long it may take; grows with the database.
+    pub limit: Duration,
+}
+
+impl Kind for Keep {
+    fn title(&self) -> String {
+        "copy the snapshot to the bastion".to_owned()
+    }
+
+    fn acts(&self) -> Vec<Act> {
+        let read = share::send(&self.run, self.limit);
+        vec![Act::doing(Doing::Keep { read, name: NAME.to_owned() })]
+    }
+
+    fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {
+        // The runner has compared size and hash with the snapshot's and put the path into the output.
+        if output.ok() { Judgement::done(output.stdout.trim()) } else { Judgement::Stop(output.complaint()) }
+    }
+
+    fn undo(&self) -> Undo {
+        Undo::NothingChanged
+    }
+}

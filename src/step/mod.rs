@@ -1,0 +1,328 @@
+//! Steps as data: one kind a file, each describing itself completely. Knows no host, clock or journal; the runner
+//! does the doing.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Command, Late, MasterName, MemberId, Output};
+
+pub mod compare;
+pub mod drop_learner;
+pub mod expect;
+pub mod fence;
+pub mod join;
+pub mod keep;
+pub mod promote;
+pub mod record;
+pub mod relieve;
+pub mod restore;
+pub mod retire;
+pub mod serve;
+pub mod settle;
+pub mod share;
+pub mod snapshot;
+pub mod start;
+pub mod stop;
+pub mod unfence;
+pub mod write;
+
+/// What to do for one act of a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Doing {
+    /// Run a command on the step's master.
+    Ask(Command),
+    /// Stream a file from another master into a command on the step's master.
+    Relay {
+        /// Where it comes from.
+        from: MasterName,
+        /// Writes the file to its standard output.
+        read: Command,
+        /// Reads it from its standard input, and checks it.
+        write: Command,
+    },
+    /// Stream a file from the step's master to the bastion, under this name in the run's directory.
+    Keep {
+        /// Writes the file to its standard output.
+        read: Command,
+        /// The name on the bastion.
+        name: String,
+    },
+    /// Stream a file of the bastion into a command on the step's master.
+    Send {
+        /// The path on the bastion.
+        path: String,
+        /// Reads it from its standard input, and checks it.
+        write: Command,
+    },
+}
+
+impl Doing {
+    /// The command whose output is judged.
+    #[must_use]
+    pub fn command(&self) -> &Command {
+        match self {
+            Self::Ask(command) => command,
+            Self::Relay { write, .. } | Self::Send { write, .. } => write,
+            Self::Keep { read, .. } => read,
+        }
+    }
+}
+
+/// One act of a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Act {
+    /// What to do.
+    pub doing: Doing,
+    /// Whether it changes nothing, so that it may be asked again when the connection is lost.
+    pub only_asks: bool,
+    /// For how long it is done again while the answer is "not yet"; zero means once.
+    pub limit: Duration,
+    /// How long to wait between two tries.
+    pub every: Duration,
+}
+
+/// Between two tries: short against an election, long against a command.
+const EVERY: Duration = Duration::from_millis(100);
+
+impl Act {
+    /// A command that changes something, run once.
+    #[must_use]
+    pub fn once(command: Command) -> Self {
+        Self { doing: Doing::Ask(command), only_asks: false, limit: Duration::ZERO, every: EVERY }
+    }
+
+    /// A question.
+    #[must_use]
+    pub fn ask(command: Command) -> Self {
+        Self { only_asks: true, ..Self::once(command) }
+    }
+
+    /// Something else than one command, run once.
+    #[must_use]
+    pub fn doing(doing: Doing) -> Self {
+        Self { doing, only_asks: false, limit: Duration::ZERO, every: EVERY }
+    }
+
+    /// Tries again for this long.
+    #[must_use]
+    pub fn for_up_to(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+}
+
+/// Something learnt while running that later steps need. Journalled, so that a replay knows it too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fact {
+    /// The last raft entry a survivor had applied before the snapshot.
+    Applied(MasterName, u64),
+    /// The verified snapshot.
+    Snapshot(SnapshotFact),
+    /// The ID that `member add` gave.
+    MemberId(MasterName, MemberId),
+    /// The revision to compare members at.
+    Revision(u64),
+    /// A member's hash at that revision: of the data, and the revision it is compacted to.
+    Hash(MasterName, u64, u64),
+    /// The revision of the first acknowledged write.
+    FirstWrite(u64),
+    /// Where a master's old data lies.
+    Retired(MasterName, String),
+}
+
+/// A snapshot file as verified on the node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotFact {
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// SHA-256 of the file.
+    pub sha256: String,
+    /// The store's revision in it: where the new cluster leaves the old.
+    pub revision: u64,
+    /// etcd's own hash of its contents.
+    pub hash: u64,
+    /// How many keys it holds, as the tool counts them.
+    pub keys: u64,
+}
+
+/// All facts of a run so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// By master, before the snapshot.
+    pub applied: BTreeMap<MasterName, u64>,
+    /// The snapshot.
+    pub snapshot: Option<SnapshotFact>,
+    /// By master.
+    pub member_ids: BTreeMap<MasterName, MemberId>,
+    /// To compare at.
+    pub revision: Option<u64>,
+    /// By master: hash and compact revision.
+    pub hashes: BTreeMap<MasterName, (u64, u64)>,
+    /// Of the first acknowledged write.
+    pub first_write: Option<u64>,
+    /// Where old data lies.
+    pub retired: BTreeMap<MasterName, String>,
+}
+
+impl Facts {
+    /// Adds one.
+    pub fn learn(&mut self, fact: Fact) {
+        match fact {
+            Fact::Applied(master, index) => {
+                self.applied.insert(master, index);
+            }
+            Fact::Snapshot(snapshot) => self.snapshot = Some(snapshot),
+            Fact::MemberId(master, id) => {
+                self.member_ids.insert(master, id);
+            }
+            Fact::Revision(revision) => self.revision = Some(revision),
+            Fact::Hash(master, hash, compacted) => {
+                self.hashes.insert(master, (hash, compacted));
+            }
+            Fact::FirstWrite(revision) => self.first_write = Some(self.first_write.unwrap_or(revision).min(revision)),
+            Fact::Retired(master, path) => {
+                self.retired.insert(master, path);
+            }
+        }
+    }
+
+    /// The text of a late word, once known.
+    #[must_use]
+    pub fn word(&self, late: &Late) -> Option<String> {
+        match late {
+            Late::MemberId(master) => self.member_ids.get(master).map(ToString::to_string),
+            Late::Revision => self.revision.map(|revision| revision.to_string()),
+            Late::ForkRevision => self.snapshot.as_ref().map(|snapshot| snapshot.revision.to_string()),
+            Late::SnapshotSize => self.snapshot.as_ref().map(|snapshot| snapshot.bytes.to_string()),
+            Late::SnapshotHash => self.snapshot.as_ref().map(|snapshot| snapshot.sha256.clone()),
+        }
+    }
+}
+
+/// What an answer means for the step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Judgement {
+    /// This act is done; the note says what it did.
+    Done(String, Vec<Fact>),
+    /// The whole step was already as wanted; its remaining acts are not needed.
+    FoundDone(String, Vec<Fact>),
+    /// Not yet; the text says what is waited for.
+    Again(String),
+    /// It is not as expected: the run ends here.
+    Stop(String),
+}
+
+impl Judgement {
+    /// Done, with nothing learnt.
+    pub fn done(note: impl Into<String>) -> Self {
+        Self::Done(note.into(), Vec::new())
+    }
+
+    /// Found done, with nothing learnt.
+    pub fn found(note: impl Into<String>) -> Self {
+        Self::FoundDone(note.into(), Vec::new())
+    }
+
+    /// For scripts that say `done: …`, `found: …` or `wait: …` in their last line and exit 0; anything else stops.
+    #[must_use]
+    pub fn spoken(output: &Output) -> Self {
+        let last = output.stdout.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        let note = |text: &str| crate::model::command::clean(text.trim());
+        match (output.ok(), last.split_once(':')) {
+            (true, Some(("done", text))) => Self::done(note(text)),
+            (true, Some(("found", text))) => Self::found(note(text)),
+            (true, Some(("wait", text))) => Self::Again(note(text)),
+            _ => Self::Stop(output.complaint()),
+        }
+    }
+}
+
+/// The way back from a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Undo {
+    /// It changes nothing.
+    NothingChanged,
+    /// What would take it back, in words an operator can follow.
+    ByHand(String),
+    /// No way back, and why.
+    PointOfNoReturn(String),
+}
+
+/// What every kind of step answers. All answers are values.
+pub trait Kind {
+    /// What it does, as a person says it, without the master's name.
+    fn title(&self) -> String;
+    /// What is done, in order.
+    fn acts(&self) -> Vec<Act>;
+    /// What the answer to act number `act` means.
+    fn judge(&self, act: usize, output: &Output, facts: &Facts) -> Judgement;
+    /// The way back.
+    fn undo(&self) -> Undo;
+}
+
+macro_rules! steps {
+    ($($name:ident($type:ty)),+ $(,)?) => {
+        /// A step of any kind.
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Step {
+            $(#[allow(missing_docs, reason = "each kind is documented in its file")] $name($type)),+
+        }
+
+        impl Step {
+            /// The one dispatch on kinds.
+            #[must_use]
+            pub fn kind(&self) -> &dyn Kind {
+                match self {
+                    $(Self::$name(step) => step),+
+                }
+            }
+        }
+
+        $(impl From<$type> for Step {
+            fn from(step: $type) -> Self {
+                Self::$name(step)
+            }
+        })+
+    };
+}
+
+steps! {
+    Leaderless(expect::Leaderless),
+    Fence(fence::Fence),
+    Unfence(unfence::Unfence),
+    Snapshot(snapshot::Snapshot),
+    Share(share::Share),
+    Keep(keep::Keep),
+    Stop(stop::Stop),
+    Start(start::Start),
+    Retire(retire::Retire),
+    Restore(restore::Restore),
+    Write(write::Write),
+    Serve(serve::Serve),
+    Relieve(relieve::Relieve),
+    DropLearner(drop_learner::DropLearner),
+    Join(join::Join),
+    Settle(settle::Settle),
+    Promote(promote::Promote),
+    Mark(compare::Mark),
+    Compare(compare::Compare),
+    Record(record::Record),
+}
+
+/// `/var/lib/requorum/runs/RUN`: what a run keeps on a master.
+#[must_use]
+pub fn run_dir(run: &crate::model::RunId) -> String {
+    format!("{}/runs/{run}", crate::observe::marks::STATE)
+}
+
+/// Where a run's snapshot lies on a master.
+#[must_use]
+pub fn snapshot_path(run: &crate::model::RunId) -> String {
+    format!("{}/snapshot.db", run_dir(run))
+}

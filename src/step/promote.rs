@@ -1,0 +1,70 @@
+//! Promote: give the learner its vote as soon as the leader agrees that it is in sync.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::command::Script;
+use crate::model::{Command, Late, MasterName, Output};
+use crate::observe::settings::Access;
+use crate::observe::status::etcdctl;
+
+use super::{Act, Facts, Judgement, Kind, Undo, join::Listed};
+
+/// Promotes, asked at a serving member; only the leader's answer counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promote {
+    /// Whose member.
+    pub joiner: MasterName,
+    /// Where etcdctl lies on the serving member.
+    pub etcdctl: String,
+    /// The serving member's client port.
+    pub access: Access,
+    /// How long catching up may take; grows with the database.
+    pub limit: Duration,
+}
+
+const PROMOTE_TIMEOUT: Duration = Duration::from_secs(5);
+
+// A promotion whose answer was lost is refused the second time; the list tells that it happened.
+const SCRIPT: Script = Script {
+    name: "promote",
+    text: r#"set -u
+id=$1; shift
+"$@" member promote "$id" && { echo promoted; exit 0; }
+"$@" member list -w json && exit 75
+exit 1
+"#,
+};
+
+impl Kind for Promote {
+    fn title(&self) -> String {
+        format!("promote {}", self.joiner)
+    }
+
+    fn acts(&self) -> Vec<Act> {
+        let command = Command::script(SCRIPT).late(Late::MemberId(self.joiner.clone()));
+        let command = command.then(etcdctl(&self.etcdctl, &self.access, PROMOTE_TIMEOUT)).deadline(PROMOTE_TIMEOUT * 3);
+        vec![Act::once(command).for_up_to(self.limit)]
+    }
+
+    fn judge(&self, _act: usize, output: &Output, facts: &Facts) -> Judgement {
+        if output.ok() {
+            return Judgement::done("it votes");
+        }
+        let listed = output.stdout.lines().last().and_then(|line| serde_json::from_str::<Listed>(line).ok());
+        let entry = listed.and_then(|listed| {
+            let id = facts.member_ids.get(&self.joiner)?.0;
+            Some(listed.members.into_iter().find(|member| member.id == id))
+        });
+        match entry {
+            Some(Some(entry)) if !entry.learner => Judgement::found("it votes already"),
+            Some(None) => Judgement::Stop("the learner is no longer in the member list".into()),
+            _ => Judgement::Again(format!("catching up ({})", output.complaint().trim_start_matches("exit 75: "))),
+        }
+    }
+
+    fn undo(&self) -> Undo {
+        Undo::ByHand(format!("etcdctl member remove <member id of {}>", self.joiner))
+    }
+}

@@ -1,0 +1,62 @@
+//! Record: leave on a master what a second bastion would need to tell the new cluster from the old.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::command::Script;
+use crate::model::{Command, Late, Output};
+use crate::observe::marks::{ClusterRecord, RECORD};
+
+use super::{Act, Facts, Judgement, Kind, Undo};
+
+/// Writes `/var/lib/requorum/cluster.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The record. Its fork revision is filled in while running when `fork_is_late`.
+    pub record: ClusterRecord,
+    /// Whether the fork revision is this run's snapshot's.
+    pub fork_is_late: bool,
+}
+
+/// Stands for the fork revision until the snapshot is taken; no revision that etcd gives.
+const LATE: u64 = u64::MAX;
+
+const SCRIPT: Script = Script {
+    name: "record",
+    text: r#"set -eu
+path=$1 fork=$2 late=$3
+umask 077
+mkdir -p "${path%/*}"
+sed "s/$late/$fork/" >"$path.new"
+sync "$path.new"; mv -f "$path.new" "$path"; sync "${path%/*}"
+echo "done: $path"
+"#,
+};
+
+impl Kind for Record {
+    fn title(&self) -> String {
+        format!("record cluster {}", self.record.cluster)
+    }
+
+    fn acts(&self) -> Vec<Act> {
+        let mut record = self.record.clone();
+        if self.fork_is_late {
+            record.fork_revision = LATE;
+        }
+        let text = serde_json::to_vec(&record).unwrap_or_default();
+        let command = Command::script(SCRIPT).arg(RECORD);
+        let command = if self.fork_is_late {
+            command.late(Late::ForkRevision)
+        } else {
+            command.arg(record.fork_revision.to_string())
+        };
+        vec![Act::once(command.arg(LATE.to_string()).stdin(text))]
+    }
+
+    fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {
+        Judgement::spoken(output)
+    }
+
+    fn undo(&self) -> Undo {
+        Undo::NothingChanged
+    }
+}

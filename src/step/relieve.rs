@@ -1,0 +1,57 @@
+//! Relieve: make space and take back a NOSPACE alarm, which survives a restore and refuses every write.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::command::Script;
+use crate::model::{Command, Output};
+use crate::observe::settings::Access;
+use crate::observe::status::etcdctl;
+
+use super::{Act, Facts, Judgement, Kind, Undo};
+
+/// Compacts, defragments and disarms, in etcd's order (its maintenance guide, "Space quota").
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Relieve {
+    /// Where etcdctl lies.
+    pub etcdctl: String,
+    /// The member's client port.
+    pub access: Access,
+    /// How long the wait for the member and the work may take; grows with the database.
+    pub limit: Duration,
+}
+
+// Compacting to a revision that is compacted already is no failure: a restore with a bump has done it.
+const SCRIPT: Script = Script {
+    name: "relieve",
+    text: r#"set -u
+revision=$("$@" get requorum/probe --consistency=l -w json 2>/dev/null | sed -n 's/.*"revision":\([0-9]*\).*/\1/p')
+[ -n "$revision" ] || { echo "wait: the member does not answer yet"; exit 0; }
+"$@" compact --physical "$revision" >/dev/null 2>&1 || true
+"$@" defrag >/dev/null || exit 1
+"$@" alarm disarm >/dev/null || exit 1
+echo "done: compacted to $revision, defragmented, alarm disarmed"
+"#,
+};
+
+impl Kind for Relieve {
+    fn title(&self) -> String {
+        "make space: compact, defragment, disarm NOSPACE".to_owned()
+    }
+
+    fn acts(&self) -> Vec<Act> {
+        let command = Command::script(SCRIPT)
+            .then(etcdctl(&self.etcdctl, &self.access, self.limit.min(Duration::from_secs(120))))
+            .deadline(self.limit + Duration::from_secs(10));
+        vec![Act::once(command).for_up_to(self.limit)]
+    }
+
+    fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {
+        Judgement::spoken(output)
+    }
+
+    fn undo(&self) -> Undo {
+        Undo::PointOfNoReturn("compacted history does not come back; no current value is lost".into())
+    }
+}

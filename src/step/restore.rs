@@ -1,0 +1,120 @@
+//! Restore: build the new cluster's data from the snapshot in a fresh directory, mark it done, and only then put it in place.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::command::Script;
+use crate::model::{AbsPath, Command, Late, Output, RunId, Token};
+use crate::observe::tools::RestoreTool;
+
+use super::{Act, Facts, Judgement, Kind, Undo, run_dir, snapshot_path};
+
+/// How far the revision is raised, so that it is beyond any that clients have seen (etcd's recovery guide names
+/// 1,000,000,000); with the old ones marked compacted, watches end instead of silently missing changes.
+pub const BUMP: &str = "1000000000";
+
+/// Restores a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restore {
+    /// The tool.
+    pub tool: RestoreTool,
+    /// The data directory, empty.
+    pub data_dir: AbsPath,
+    /// Whether it is a mount point.
+    pub mount_point: bool,
+    /// The member's name.
+    pub name: String,
+    /// Its peer URLs.
+    pub peer_urls: Vec<String>,
+    /// The new cluster's members: `name=url,…`.
+    pub initial_cluster: String,
+    /// The new cluster's token.
+    pub token: Token,
+    /// Whether the file has etcd's own hash at its end; a copied database has none.
+    pub hashed: bool,
+    /// The run.
+    pub run: RunId,
+    /// How long it may take; grows with the database.
+    pub limit: Duration,
+}
+
+const SCRIPT: Script = Script {
+    name: "restore",
+    text: r#"set -eu
+data=$1 mounted=$2 marks=$3 snapshot=$4 bytes=$5 sha=$6; shift 6
+umask 077
+if [ -s "$marks/restored" ] && [ "$(cat "$marks/restored")" = "$(stat -c %d:%i "$data/member" 2>/dev/null)" ]; then
+  echo "found: restored before"; exit 0
+fi
+[ ! -e "$data/member" ] || { echo "$data has data: nothing is restored over it" >&2; exit 1; }
+[ "$(stat -c %s "$snapshot")" = "$bytes" ] || { echo "$snapshot has changed size" >&2; exit 1; }
+if [ "$sha" != - ]; then
+  [ "$(sha256sum <"$snapshot")" = "$sha  -" ] || { echo "$snapshot is not the verified one" >&2; exit 1; }
+fi
+run=${marks##*/}
+if [ "$mounted" = yes ]; then fresh=$data/restore-$run; else fresh=$data.restore-$run; fi
+if [ -e "$fresh" ]; then # A killed restore's leftovers; never started, never reused.
+  n=1; while [ -e "$fresh.partial-$n" ]; do n=$((n + 1)); done; mv -T "$fresh" "$fresh.partial-$n"
+fi
+"$@" --data-dir="$fresh" >"$marks/restore.log" 2>&1 || { tail -n 1 "$marks/restore.log" >&2; exit 1; }
+[ -f "$fresh/member/snap/db" ] || { echo "the restore left no database" >&2; exit 1; }
+chown -R --reference="$data" "$fresh"; chmod --reference="$data" "$fresh"
+if command -v restorecon >/dev/null; then restorecon -R "$fresh" 2>/dev/null || true; fi
+find "$fresh" -exec sync {} +
+stat -c %d:%i "$fresh/member" >"$marks/restored"
+sync "$marks/restored" "$marks"
+if [ "$mounted" = yes ]; then mv -T "$fresh/member" "$data/member"; rmdir "$fresh"; sync "$data"
+else mv -T "$fresh" "$data"; sync "${data%/*}"; fi
+echo "done: restored to $data"
+"#,
+};
+
+impl Restore {
+    fn argv(&self) -> Vec<String> {
+        let mut argv: Vec<String> = [self.tool.path.as_str(), "snapshot", "restore"].map(str::to_owned).into();
+        argv.push(snapshot_path(&self.run));
+        argv.push(format!("--name={}", self.name));
+        argv.push(format!("--initial-cluster={}", self.initial_cluster));
+        argv.push(format!("--initial-cluster-token={}", self.token));
+        argv.push(format!("--initial-advertise-peer-urls={}", self.peer_urls.join(",")));
+        if self.tool.bumps {
+            argv.push(format!("--bump-revision={BUMP}"));
+            argv.push("--mark-compacted".to_owned());
+        }
+        if !self.hashed {
+            argv.push("--skip-hash-check".to_owned());
+        }
+        argv
+    }
+}
+
+impl Kind for Restore {
+    fn title(&self) -> String {
+        let bump = if self.tool.bumps { ", revision raised, old ones compacted" } else { "" };
+        format!("restore the snapshot as a new cluster, token {}{bump}", self.token)
+    }
+
+    fn acts(&self) -> Vec<Act> {
+        // The tool checks etcd's own hash while it reads; only a file without one is hashed here once more.
+        let command = Command::script(SCRIPT)
+            .arg(self.data_dir.as_str())
+            .arg(if self.mount_point { "yes" } else { "no" })
+            .arg(run_dir(&self.run))
+            .arg(snapshot_path(&self.run))
+            .late(Late::SnapshotSize);
+        let command = if self.hashed { command.arg("-") } else { command.late(Late::SnapshotHash) };
+        vec![Act::once(command.args(self.argv()).deadline(self.limit))]
+    }
+
+    fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {
+        Judgement::spoken(output)
+    }
+
+    fn undo(&self) -> Undo {
+        Undo::ByHand(format!(
+            "with etcd down: mv -T {0} {0}.not-used-{1}, then take the retired directory back",
+            self.data_dir, self.run
+        ))
+    }
+}

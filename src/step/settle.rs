@@ -1,0 +1,112 @@
+//! Settle: restart the learner once, as soon as it has applied the leader's snapshot, so that its client port opens at once.
+//!
+//! On applying the snapshot the joiner tears its peer connections down, and the request by which it publishes itself is
+//! lost; etcd tries again only after 5 s and two election timeouts. A restarted learner publishes at once. It has no
+//! vote, so no quorum is at stake; a voter must never be restarted here.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::command::Script;
+use crate::model::{Command, Output, UnitName};
+use crate::observe::peers;
+use crate::observe::settings::Access;
+
+use super::{Act, Facts, Judgement, Kind, Undo};
+
+/// Settles a learner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settle {
+    /// Its unit.
+    pub unit: UnitName,
+    /// Its peer URLs: how its own entry is known.
+    pub peer_urls: Vec<String>,
+    /// Its peer port, which answers before it is ready.
+    pub peer: Access,
+    /// Its client port.
+    pub client: Access,
+    /// How long the leader's snapshot may take; grows with the database.
+    pub limit: Duration,
+}
+
+const RESTART: Script = Script {
+    name: "settle",
+    text: r#"set -u
+unit=$1.service url=$2 ca=$3 cert=$4 key=$5
+command -v curl >/dev/null || { echo "found: no curl, left to publish by itself"; exit 0; }
+if [ -n "$ca" ]; then set -- --cacert "$ca" --cert "$cert" --key "$key"; else set --; fi
+if curl -s -f -o /dev/null -m 1 "$@" "$url/version"; then echo "found: its client port answers"; exit 0; fi
+# --no-block also cancels the start job that still waits for the notification.
+systemctl restart --no-block "$unit" || exit 1
+echo "done: learner restarted once"
+"#,
+};
+
+impl Kind for Settle {
+    fn title(&self) -> String {
+        "settle: wait for the leader's snapshot, restart the learner once".to_owned()
+    }
+
+    fn acts(&self) -> Vec<Act> {
+        let tls = self.client.tls.as_ref();
+        let restart = Command::script(RESTART)
+            .arg(self.unit.as_str())
+            .arg(self.client.url.clone())
+            .arg(tls.map(|tls| tls.ca.clone()).unwrap_or_default())
+            .arg(tls.map(|tls| tls.cert.clone()).unwrap_or_default())
+            .arg(tls.map(|tls| tls.key.clone()).unwrap_or_default());
+        vec![Act::ask(peers::command(&self.peer)).for_up_to(self.limit), Act::once(restart)]
+    }
+
+    fn judge(&self, act: usize, output: &Output, _facts: &Facts) -> Judgement {
+        if act == 1 {
+            return Judgement::spoken(output);
+        }
+        let members = match peers::parse(output) {
+            Ok(members) => members,
+            Err(why) => return Judgement::Again(format!("its peer port does not answer yet ({})", why.why)),
+        };
+        match members.by_peer_url(&self.peer_urls).map(|entry| entry.learner) {
+            // Before the snapshot is applied the list is what it fetched at boot, without `isLearner`.
+            None | Some(None) => Judgement::Again("the leader's snapshot has not been applied yet".into()),
+            Some(Some(true)) => Judgement::done("it has the leader's snapshot"),
+            Some(Some(false)) => Judgement::found("it votes already, so it is not restarted"),
+        }
+    }
+
+    fn undo(&self) -> Undo {
+        Undo::NothingChanged
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settle() -> Settle {
+        let access = Access { url: "http://10.0.0.1:2380".into(), tls: None };
+        Settle {
+            unit: UnitName::new("etcd").unwrap(),
+            peer_urls: vec!["http://10.0.0.1:2380".into()],
+            peer: access.clone(),
+            client: access,
+            limit: Duration::from_secs(1),
+        }
+    }
+
+    fn answer(own: &str) -> Output {
+        let stdout = format!(
+            "HTTP/1.1 200 OK\r\nX-Etcd-Cluster-Id: abc\r\n\r\n[{{\"id\":1,\"peerURLs\":[\"http://10.0.0.1:2380\"],{own}\"name\":\"m1\"}}]\n"
+        );
+        Output { stdout, ..Output::default() }
+    }
+
+    #[test]
+    fn a_member_that_votes_is_never_restarted() {
+        let facts = Facts::default();
+        assert!(matches!(settle().judge(0, &answer("\"isLearner\":true,"), &facts), Judgement::Done(..)));
+        assert!(matches!(settle().judge(0, &answer("\"isLearner\":false,"), &facts), Judgement::FoundDone(..)));
+        assert!(matches!(settle().judge(0, &answer(""), &facts), Judgement::Again(_)));
+    }
+}

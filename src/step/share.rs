@@ -1,0 +1,45 @@
+//! Share: give another survivor the seed's snapshot, through the bastion, checked by size and hash where it arrives.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Command, Late, MasterName, Output, RunId};
+
+use super::{Act, Doing, Facts, Judgement, Kind, Undo, snapshot, snapshot_path};
+
+/// Streams the snapshot from the seed. Members restored from different files would disagree for ever.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    /// The seed.
+    pub from: MasterName,
+    /// The run.
+    pub run: RunId,
+    /// How long it may take; grows with the database.
+    pub limit: Duration,
+}
+
+/// The command that writes a run's snapshot to its standard output.
+#[must_use]
+pub fn send(run: &RunId, limit: Duration) -> Command {
+    Command::new("cat").arg(snapshot_path(run)).bulk().deadline(limit)
+}
+
+impl Kind for Share {
+    fn title(&self) -> String {
+        format!("receive the snapshot of {}", self.from)
+    }
+
+    fn acts(&self) -> Vec<Act> {
+        let write = snapshot::receive(&self.run).late(Late::SnapshotSize).late(Late::SnapshotHash).deadline(self.limit);
+        vec![Act::doing(Doing::Relay { from: self.from.clone(), read: send(&self.run, self.limit), write })]
+    }
+
+    fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {
+        Judgement::spoken(output)
+    }
+
+    fn undo(&self) -> Undo {
+        Undo::NothingChanged
+    }
+}

@@ -1,0 +1,235 @@
+//! Snapshot: save the survivor's data, keep the file there, and verify it before anything is stopped.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::command::Script;
+use crate::model::{AbsPath, Command, MasterName, Output, RunId, UnitName};
+use crate::observe::settings::Access;
+use crate::observe::{status, status::etcdctl};
+
+use super::{Act, Doing, Fact, Facts, Judgement, Kind, SnapshotFact, Undo, run_dir, snapshot_path};
+
+/// Where the snapshot comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// From the running survivor: everything applied, without quorum, as long as etcd was not restarted since the loss.
+    Live {
+        /// Where etcdctl lies.
+        etcdctl: String,
+        /// The survivor's client port.
+        access: Access,
+    },
+    /// A copy of the database after a clean stop, which flushes it.
+    StoppedCopy {
+        /// The data directory.
+        data_dir: AbsPath,
+        /// The unit, which must be down.
+        unit: UnitName,
+    },
+    /// A file of the bastion.
+    File {
+        /// Its path.
+        path: String,
+        /// Its size in bytes.
+        bytes: u64,
+        /// Its SHA-256.
+        sha256: String,
+        /// The revision of the survivor that the file must reach, where the survivor could say it.
+        at_least: Option<u64>,
+    },
+}
+
+/// Takes and verifies a snapshot on the seed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The seed.
+    pub master: MasterName,
+    /// Where it comes from.
+    pub source: Source,
+    /// The tool that verifies it: `etcdutl`, or `etcdctl` on 3.4.
+    pub tool: String,
+    /// The run.
+    pub run: RunId,
+    /// How long it may take; grows with the database.
+    pub limit: Duration,
+}
+
+// The last line is one JSON object: what the tool says, and the file's size and hash.
+const SCRIPT: Script = Script {
+    name: "snapshot",
+    text: r#"set -eu
+marks=$1 file=$2 tool=$3 how=$4 from=$5; shift 5
+umask 077
+mkdir -p "$marks"
+case $how in
+live) "$@" snapshot save "$file" >"$marks/snapshot.log" 2>&1 || { tail -n 1 "$marks/snapshot.log" >&2; exit 1; } ;;
+copy)
+  [ "$(systemctl show -p MainPID --value "$1.service")" = 0 ] || { echo "etcd runs: its database is not copied" >&2; exit 1; }
+  [ "$(systemctl show -p Result --value "$1.service")" = success ] || {
+    echo "etcd did not end cleanly: its database may lack what only the write-ahead log has" >&2; exit 1; }
+  cp "$from" "$file.part"; mv -f "$file.part" "$file" ;;
+file) ;;
+esac
+[ -s "$file" ] || { echo "$file is empty" >&2; exit 1; }
+sync "$file" "$marks"
+sum=$(sha256sum <"$file")
+said=$("$tool" snapshot status "$file" -w json 2>"$marks/status.log") || { tail -n 1 "$marks/status.log" >&2; exit 1; }
+printf '{"bytes":%s,"sha256":"%s","status":%s}\n' "$(stat -c %s "$file")" "${sum%% *}" "$said"
+"#,
+};
+
+// Size and hash are checked before the file gets its name: the end of a dead bastion's stream looks like any other.
+const RECEIVE: Script = Script {
+    name: "receive",
+    text: r#"set -eu
+marks=$1 file=$2 bytes=$3 sha=$4
+umask 077
+mkdir -p "$marks"
+dd of="$file.part" bs=1M iflag=fullblock conv=fsync status=none
+[ "$(stat -c %s "$file.part")" = "$bytes" ] || { echo "only $(stat -c %s "$file.part") of $bytes bytes came" >&2; exit 1; }
+sum=$(sha256sum <"$file.part")
+[ "${sum%% *}" = "$sha" ] || { echo "the file that came has another SHA-256" >&2; exit 1; }
+mv -f "$file.part" "$file"; sync "$marks"
+echo "done: received $bytes bytes"
+"#,
+};
+
+/// The command that takes a snapshot file on its standard input.
+#[must_use]
+pub fn receive(run: &RunId) -> Command {
+    Command::script(RECEIVE).arg(run_dir(run)).arg(snapshot_path(run)).bulk()
+}
+
+impl Snapshot {
+    fn take(&self) -> Command {
+        let (how, from) = match &self.source {
+            Source::Live { .. } => ("live", String::new()),
+            Source::StoppedCopy { data_dir, .. } => ("copy", format!("{data_dir}/member/snap/db")),
+            Source::File { .. } => ("file", String::new()),
+        };
+        let command = Command::script(SCRIPT).arg(run_dir(&self.run)).arg(snapshot_path(&self.run)).args([
+            self.tool.as_str(),
+            how,
+            from.as_str(),
+        ]);
+        let command = match &self.source {
+            // Without --command-timeout the stream has no limit at all.
+            Source::Live { etcdctl: path, access } => command.then(etcdctl(path, access, self.limit)),
+            Source::StoppedCopy { unit, .. } => command.arg(unit.as_str()),
+            Source::File { .. } => command,
+        };
+        command.deadline(self.limit + Duration::from_secs(10))
+    }
+
+    fn verified(&self, output: &Output) -> Judgement {
+        if !output.ok() {
+            return Judgement::Stop(output.complaint());
+        }
+        let fact = match read_verdict(&output.stdout) {
+            Ok(fact) => fact,
+            Err(why) => return Judgement::Stop(why),
+        };
+        if fact.revision == 0 {
+            return Judgement::Stop("the snapshot holds revision 0: it is empty".into());
+        }
+        if let Source::File { at_least: Some(needed), .. } = self.source
+            && fact.revision < needed
+        {
+            return Judgement::Stop(format!(
+                "the snapshot ends at revision {}, the survivor has {needed}: restoring it would lose writes",
+                fact.revision
+            ));
+        }
+        let note = format!("revision {}, {} bytes, hash {:x}", fact.revision, fact.bytes, fact.hash);
+        Judgement::Done(note, vec![Fact::Snapshot(fact)])
+    }
+
+    /// The acts before the file is there: what they are depends on the source.
+    fn before(&self) -> Option<Act> {
+        match &self.source {
+            Source::Live { etcdctl, access } => Some(Act::ask(status::command(etcdctl, access))),
+            Source::StoppedCopy { .. } => None,
+            Source::File { path, bytes, sha256, .. } => {
+                let write = receive(&self.run).arg(bytes.to_string()).arg(sha256.clone()).deadline(self.limit);
+                Some(Act::doing(Doing::Send { path: path.clone(), write }))
+            }
+        }
+    }
+}
+
+fn read_verdict(stdout: &str) -> Result<SnapshotFact, String> {
+    #[derive(Deserialize)]
+    struct Said {
+        bytes: u64,
+        sha256: String,
+        status: Tool,
+    }
+    #[derive(Deserialize)]
+    struct Tool {
+        hash: u64,
+        revision: u64,
+        #[serde(rename = "totalKey")]
+        keys: u64,
+    }
+    let last = stdout.lines().last().unwrap_or_default();
+    let said: Said = serde_json::from_str(last).map_err(|e| format!("the tool's verdict cannot be read: {e}"))?;
+    Ok(SnapshotFact {
+        bytes: said.bytes,
+        sha256: said.sha256,
+        revision: said.status.revision,
+        hash: said.status.hash,
+        keys: said.status.keys,
+    })
+}
+
+impl Kind for Snapshot {
+    fn title(&self) -> String {
+        match &self.source {
+            Source::Live { .. } => "snapshot of the running survivor".to_owned(),
+            Source::StoppedCopy { .. } => "copy of the cleanly stopped database".to_owned(),
+            Source::File { path, .. } => format!("snapshot from {path}"),
+        }
+    }
+
+    fn acts(&self) -> Vec<Act> {
+        self.before().into_iter().chain([Act::once(self.take())]).collect()
+    }
+
+    fn judge(&self, act: usize, output: &Output, _facts: &Facts) -> Judgement {
+        if act + 1 == self.acts().len() {
+            return self.verified(output);
+        }
+        if !matches!(self.source, Source::Live { .. }) {
+            return Judgement::spoken(output);
+        }
+        match status::parse(output) {
+            Ok(status) if status.leader.is_none() => {
+                let note = format!("applied index {}", status.applied);
+                Judgement::Done(note, vec![Fact::Applied(self.master.clone(), status.applied)])
+            }
+            Ok(_) => Judgement::Stop("it has a leader again: quorum is not lost".into()),
+            Err(why) => Judgement::Stop(why.to_string()),
+        }
+    }
+
+    fn undo(&self) -> Undo {
+        Undo::NothingChanged
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_of_the_tool_becomes_a_fact() {
+        let line =
+            r#"{"bytes":20512,"sha256":"ab","status":{"hash":3456789,"revision":12,"totalKey":14,"totalSize":20480}}"#;
+        let fact = read_verdict(line).unwrap();
+        assert_eq!((fact.revision, fact.bytes, fact.keys), (12, 20512, 14));
+        assert!(read_verdict("{}").is_err());
+    }
+}

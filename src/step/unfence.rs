@@ -1,0 +1,44 @@
+//! Unfence: take the marker away, so that etcd on a master can start again. The drop-in stays; without its marker it
+//! does nothing.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::command::Script;
+use crate::model::{Command, Output, UnitName};
+use crate::observe::marks::fence_marker;
+
+use super::{Act, Facts, Judgement, Kind, Undo};
+
+/// Lifts a fence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unfence {
+    /// The unit.
+    pub unit: UnitName,
+}
+
+const SCRIPT: Script = Script {
+    name: "unfence",
+    text: r#"set -eu
+[ -e "$1" ] || { echo "found: no fence"; exit 0; }
+rm -f "$1"; sync "${1%/*}"
+echo "done: fence lifted"
+"#,
+};
+
+impl Kind for Unfence {
+    fn title(&self) -> String {
+        format!("unfence {}", self.unit)
+    }
+
+    fn acts(&self) -> Vec<Act> {
+        vec![Act::once(Command::script(SCRIPT).arg(fence_marker(&self.unit)))]
+    }
+
+    fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {
+        Judgement::spoken(output)
+    }
+
+    fn undo(&self) -> Undo {
+        Undo::ByHand(format!("touch {}", fence_marker(&self.unit)))
+    }
+}

@@ -1,0 +1,72 @@
+//! Write: replace a file atomically by one rendered in the plan, with owner, mode and label kept and the previous one retired.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::model::command::Script;
+use crate::model::{AbsPath, Command, Output, RunId};
+
+use super::{Act, Facts, Judgement, Kind, Undo};
+
+/// Replaces a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Write {
+    /// The file.
+    pub path: AbsPath,
+    /// Its text when the plan was made; anything else at run time stops the run.
+    pub before: String,
+    /// Its text afterwards.
+    pub after: String,
+    /// The run.
+    pub run: RunId,
+}
+
+const SCRIPT: Script = Script {
+    name: "write",
+    text: r#"set -eu
+path=$1 before=$2 after=$3 aside=$4
+umask 077
+sum() { sha256sum <"$1" | cut -d' ' -f1; }
+new=$(mktemp "${path%/*}/.requorum.XXXXXX"); trap 'rm -f "$new"' EXIT
+dd of="$new" bs=1M iflag=fullblock status=none
+[ "$(sum "$new")" = "$after" ] || { echo "the text did not arrive whole" >&2; exit 1; }
+now=$(sum "$path")
+if [ "$now" = "$after" ]; then echo "found: it says so already"; exit 0; fi
+[ "$now" = "$before" ] || { echo "$path is not the file that the plan was made for; nothing was changed" >&2; exit 1; }
+n=; i=1; while [ -e "$aside$n" ]; do i=$((i + 1)); n=-$i; done
+cp -p "$path" "$aside$n"
+chmod --reference="$path" "$new"; chown --reference="$path" "$new"
+if command -v chcon >/dev/null; then chcon --reference="$path" "$new" 2>/dev/null || true; fi
+sync "$new" "$aside$n"
+mv -f "$new" "$path"; trap - EXIT; sync "${path%/*}"
+echo "done: the previous one is $aside$n"
+"#,
+};
+
+fn digest(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Kind for Write {
+    fn title(&self) -> String {
+        format!("write {}", self.path)
+    }
+
+    fn acts(&self) -> Vec<Act> {
+        let command = Command::script(SCRIPT)
+            .arg(self.path.as_str())
+            .arg(digest(&self.before))
+            .arg(digest(&self.after))
+            .arg(self.path.beside(&format!(".retired-{}", self.run)))
+            .stdin(self.after.clone().into_bytes());
+        vec![Act::once(command)]
+    }
+
+    fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {
+        Judgement::spoken(output)
+    }
+
+    fn undo(&self) -> Undo {
+        Undo::ByHand(format!("cp -p {0}.retired-{1} {0}", self.path, self.run))
+    }
+}

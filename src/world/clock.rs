@@ -1,0 +1,15 @@
+//! The bastion's clock. Knows no step.
+
+use jiff::Timestamp;
+
+use crate::run::ports::Clock;
+
+/// The system's wall clock.
+#[derive(Debug, Clone, Copy)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}

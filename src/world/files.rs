@@ -1,0 +1,94 @@
+//! Input files on the bastion: read with a limit, snapshots hashed, shipped files written out. Knows no meaning.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::plan::{SnapshotFile, TrailingHash};
+
+/// Beyond this an input file is not read; the parsers refuse far smaller ones with a better word.
+const MOST: u64 = 4 << 20;
+
+/// Reads a text file.
+///
+/// # Errors
+/// When it cannot be read, is larger than 4 MiB, or is not UTF-8.
+pub fn text(path: &Path) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MOST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 4 MiB"));
+    }
+    String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))
+}
+
+/// Writes a file that must not exist, making its directories.
+///
+/// # Errors
+/// When it exists or the disk refuses.
+pub fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+/// A page of bbolt: a bare database is a whole number of these, a snapshot has 32 bytes more.
+const PAGE: u64 = 512;
+const HASH_BYTES: u64 = 32;
+
+/// Reads a snapshot file once: its hash, the hash etcd put at its end, and which of `ids` occur in it.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn snapshot(path: &Path, ids: &BTreeSet<String>) -> io::Result<SnapshotFile> {
+    let mut file = File::open(path)?;
+    let bytes = file.metadata()?.len();
+    let hashed = bytes % PAGE == HASH_BYTES;
+    let mut whole = Sha256::new();
+    let mut body = Sha256::new();
+    let mut found = BTreeSet::new();
+    // An ID may lie across two chunks: each search begins a little before the chunk.
+    let overlap = ids.iter().map(String::len).max().unwrap_or(0);
+    let (mut window, mut chunk, mut at) = (Vec::new(), vec![0u8; 1 << 20], 0u64);
+    let mut tail: Vec<u8> = Vec::new();
+    loop {
+        let read = file.read(&mut chunk)?;
+        if read == 0 {
+            break;
+        }
+        let piece = &chunk[..read];
+        whole.update(piece);
+        let body_left = bytes.saturating_sub(HASH_BYTES).saturating_sub(at);
+        let split = usize::try_from(body_left.min(read as u64)).unwrap_or(read);
+        body.update(&piece[..split]);
+        tail.extend_from_slice(&piece[split..]);
+        at += read as u64;
+        window.extend_from_slice(piece);
+        for id in ids.iter().filter(|id| !found.contains(*id)).cloned().collect::<Vec<_>>() {
+            if window.windows(id.len().max(1)).any(|part| part == id.as_bytes()) {
+                found.insert(id);
+            }
+        }
+        let keep = window.len().saturating_sub(overlap);
+        window.drain(..keep);
+    }
+    let hash = match (hashed, tail.as_slice() == body.finalize().as_slice()) {
+        (true, true) => TrailingHash::Right,
+        (false, _) if bytes > 0 && bytes % PAGE == 0 => TrailingHash::Absent,
+        _ => TrailingHash::Wrong,
+    };
+    let sha256 = whole.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(SnapshotFile { path: path.display().to_string(), bytes, sha256, hash, member_ids: found })
+}
+
+/// `path` made absolute, so that a report can be acted on from elsewhere.
+#[must_use]
+pub fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}

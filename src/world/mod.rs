@@ -1,0 +1,7 @@
+//! The ports for real: SSH, disk, clock, terminal. The only place that touches the outside.
+
+pub mod clock;
+pub mod files;
+pub mod ssh;
+pub mod store;
+pub mod terminal;

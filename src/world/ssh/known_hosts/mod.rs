@@ -1,0 +1,146 @@
+//! known_hosts files and what they say of one host. Pure: knows neither disk, clock nor network.
+
+mod judge;
+mod pattern;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use russh::keys::ssh_key::known_hosts::{Entry, HostPatterns, Marker};
+use russh::keys::ssh_key::public::KeyData;
+use russh::keys::{Algorithm, EcdsaCurve, HashAlg};
+
+/// The port whose hosts are listed by bare name.
+const SSH_PORT: u16 = 22;
+
+/// A line of a file, as an editor counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    file: PathBuf,
+    line: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file.display(), self.line)
+    }
+}
+
+/// A key and where it is listed.
+#[derive(Debug, Clone)]
+struct Listed {
+    place: Place,
+    key: KeyData,
+}
+
+/// What the files say of one host.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    host: String,
+    port: u16,
+    files: Vec<PathBuf>,
+    keys: Vec<Listed>,
+    authorities: Vec<Listed>,
+    revoked: Vec<Listed>,
+    /// A revocation that cannot be read might be of the very key the host shows.
+    unreadable: Option<Place>,
+}
+
+impl Known {
+    /// Reads `files` (path and text, in the order in which they are consulted) for what they say of `host`.
+    pub(super) fn read(files: &[(PathBuf, String)], host: &str, port: u16) -> Self {
+        let mut known = Self {
+            host: host.to_lowercase(),
+            port,
+            files: files.iter().map(|(path, _)| path.clone()).collect(),
+            keys: Vec::new(),
+            authorities: Vec::new(),
+            revoked: Vec::new(),
+            unreadable: None,
+        };
+        let name = known.name();
+        for (file, text) in files {
+            for (at, line) in text.lines().enumerate() {
+                known.take(&name, line, || Place { file: file.clone(), line: at + 1 });
+            }
+        }
+        known
+    }
+
+    fn take(&mut self, name: &str, line: &str, place: impl Fn() -> Place) {
+        let marked = line.trim_start().starts_with('@');
+        // The parser wants single blanks, and a comment is nothing to us.
+        let fields: Vec<&str> = line.split_ascii_whitespace().take(if marked { 4 } else { 3 }).collect();
+        if fields.first().is_none_or(|first| first.starts_with('#')) {
+            return;
+        }
+        let Ok(entry) = fields.join(" ").parse::<Entry>() else {
+            if fields[0].eq_ignore_ascii_case(Marker::Revoked.as_str()) {
+                self.unreadable.get_or_insert_with(place);
+            }
+            return;
+        };
+        let listed = Listed { place: place(), key: entry.public_key().key_data().clone() };
+        let list = match entry.marker() {
+            // Revoked is revoked: whichever host the line was written for.
+            Some(Marker::Revoked) => return self.revoked.push(listed),
+            Some(Marker::CertAuthority) => &mut self.authorities,
+            None => &mut self.keys,
+        };
+        let listed_here = match entry.host_patterns() {
+            HostPatterns::Patterns(patterns) => pattern::any(patterns, name),
+            HostPatterns::HashedName { salt, hash } => &pattern::hashed(salt, name) == hash,
+        };
+        if listed_here {
+            list.push(listed);
+        }
+    }
+
+    /// The host as known_hosts writes it.
+    pub(super) fn name(&self) -> String {
+        if self.port == SSH_PORT { self.host.clone() } else { format!("[{}]:{}", self.host, self.port) }
+    }
+
+    /// Host key algorithms to offer: those of the listed keys first, or a server with several keys would show one that
+    /// is not listed. The others stay, so that an unlisted key can be shown to the operator.
+    pub(super) fn key_algorithms(&self) -> Vec<Algorithm> {
+        let (mut listed, others): (Vec<_>, Vec<_>) =
+            offered().into_iter().partition(|algorithm| self.keys.iter().any(|known| is_of(&known.key, algorithm)));
+        listed.extend(others);
+        listed
+    }
+
+    /// Certificate algorithms to offer: none unless an authority is listed, or a server would show a certificate
+    /// where its plain key is the one that is known.
+    pub(super) fn certificate_algorithms(&self) -> Vec<Algorithm> {
+        if self.authorities.is_empty() { Vec::new() } else { offered() }
+    }
+
+    /// Where a new line would go.
+    fn first_file(&self) -> &Path {
+        self.files.first().map_or(Path::new("known_hosts"), PathBuf::as_path)
+    }
+}
+
+fn is_of(key: &KeyData, algorithm: &Algorithm) -> bool {
+    match (key.algorithm(), algorithm) {
+        (Algorithm::Rsa { .. }, Algorithm::Rsa { .. }) => true,
+        (key, algorithm) => key == *algorithm,
+    }
+}
+
+/// Every host key algorithm we accept, best first. `ssh-rsa` proper signs with SHA-1 and is not among them.
+fn offered() -> Vec<Algorithm> {
+    let mut offered = vec![
+        Algorithm::Ed25519,
+        Algorithm::Ecdsa { curve: EcdsaCurve::NistP256 },
+        Algorithm::Ecdsa { curve: EcdsaCurve::NistP384 },
+        Algorithm::Ecdsa { curve: EcdsaCurve::NistP521 },
+    ];
+    if cfg!(feature = "ssh-rsa") {
+        offered.extend([HashAlg::Sha512, HashAlg::Sha256].map(|hash| Algorithm::Rsa { hash: Some(hash) }));
+    }
+    offered
+}

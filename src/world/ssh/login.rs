@@ -1,0 +1,192 @@
+//! Proving to a host who we are, with keys only. Knows nothing of what is run afterwards.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use russh::client::{AuthResult, Handle};
+use russh::keys::agent::client::AgentClient;
+use russh::keys::ssh_key::public::KeyData;
+use russh::keys::{Algorithm, HashAlg, PrivateKeyWithHashAlg};
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+
+use super::keyring::{Identity, Keyring, Secret};
+use super::line::{Ended, Watch};
+use crate::run::ports::RemoteError;
+
+/// How long one key may take: a host may ask a directory service, and a key in the agent may want a touch.
+const KEY_LIMIT: Duration = Duration::from_secs(30);
+
+/// One login.
+pub(super) struct Login<'a> {
+    handle: &'a mut Handle<Watch>,
+    keyring: &'a Keyring,
+    user: &'a str,
+    /// The host, for errors.
+    place: &'a str,
+    ended: &'a Ended,
+    /// Keys, and whether by certificate.
+    offered: Vec<(KeyData, bool)>,
+    tried: Vec<String>,
+}
+
+/// What became of one key.
+enum Offer {
+    Accepted,
+    Refused(String),
+}
+
+impl<'a> Login<'a> {
+    pub(super) fn new(
+        handle: &'a mut Handle<Watch>,
+        keyring: &'a Keyring,
+        user: &'a str,
+        place: &'a str,
+        ended: &'a Ended,
+    ) -> Self {
+        Self { handle, keyring, user, place, ended, offered: Vec::new(), tried: Vec::new() }
+    }
+
+    /// Logs in with `named` alone, or else with what the agent and the usual files hold.
+    ///
+    /// # Errors
+    /// [`RemoteError::Denied`] with all that was tried; `Unreachable` when the connection was lost on the way.
+    pub(super) async fn run(mut self, named: Option<Identity>) -> Result<(), RemoteError> {
+        if let Some(identity) = named {
+            return if self.offer(&identity).await? { Ok(()) } else { Err(self.denied()) };
+        }
+        match self.keyring.in_agent().await {
+            Ok(identities) => {
+                for identity in identities {
+                    if self.offer(&identity).await? {
+                        return Ok(());
+                    }
+                }
+            }
+            Err(why) => self.tried.push(why),
+        }
+        for file in self.keyring.usual_files() {
+            match self.keyring.file(&file).await {
+                Ok(Some(identity)) => {
+                    if self.offer(&identity).await? {
+                        return Ok(());
+                    }
+                }
+                Ok(None) => {}
+                Err(why) => self.tried.push(why),
+            }
+        }
+        Err(self.denied())
+    }
+
+    /// Whether the host takes `identity`; the certificate over it first.
+    async fn offer(&mut self, identity: &Identity) -> Result<bool, RemoteError> {
+        for with_certificate in [true, false] {
+            // A host counts refusals, so a key that is in the agent and in a file is offered once.
+            let offer = (identity.secret.public(), with_certificate);
+            if (with_certificate && identity.certificate.is_none()) || self.offered.contains(&offer) {
+                continue;
+            }
+            self.offered.push(offer);
+            let shown =
+                if with_certificate { format!("certificate of {}", identity.shown) } else { identity.shown.clone() };
+            match timeout(KEY_LIMIT, self.try_one(identity, with_certificate)).await {
+                Ok(Offer::Accepted) => return Ok(true),
+                Ok(Offer::Refused(why)) => self.tried.push(format!("{shown} ({why})")),
+                Err(_) => {
+                    let why = format!("{}: no answer to {shown} within {} s", self.place, KEY_LIMIT.as_secs());
+                    return Err(RemoteError::Unreachable { why });
+                }
+            }
+            if self.handle.is_closed() {
+                return Err(self.cut_off());
+            }
+        }
+        Ok(false)
+    }
+
+    async fn try_one(&mut self, identity: &Identity, with_certificate: bool) -> Offer {
+        let certificate = identity.certificate.clone().filter(|_| with_certificate);
+        let answer = match (&identity.secret, certificate) {
+            (Secret::Held(key), Some(certificate)) => {
+                self.handle.authenticate_openssh_cert(self.user, Arc::clone(key), certificate).await
+            }
+            (Secret::Held(key), None) => {
+                let hash = self.hash_for(&key.algorithm()).await;
+                let key = PrivateKeyWithHashAlg::new(Arc::clone(key), hash);
+                self.handle.authenticate_publickey(self.user, key).await
+            }
+            (Secret::InAgent(key), certificate) => {
+                let mut agent = match self.agent().await {
+                    Ok(agent) => agent,
+                    Err(why) => return Offer::Refused(why),
+                };
+                let hash = self.hash_for(&key.algorithm()).await;
+                let signed = match certificate {
+                    Some(certificate) => {
+                        self.handle.authenticate_certificate_with(self.user, certificate, hash, &mut agent).await
+                    }
+                    None => self.handle.authenticate_publickey_with(self.user, key.clone(), hash, &mut agent).await,
+                };
+                match signed {
+                    Ok(answer) => Ok(answer),
+                    Err(error) => return Offer::Refused(format!("the agent did not sign: {error}")),
+                }
+            }
+        };
+        match answer {
+            Ok(AuthResult::Success) => Offer::Accepted,
+            Ok(AuthResult::Failure { partial_success: true, remaining_methods }) => {
+                Offer::Refused(format!("accepted, but the host wants more: {remaining_methods:?}"))
+            }
+            Ok(AuthResult::Failure { .. }) => Offer::Refused("refused".to_owned()),
+            Err(error) => Offer::Refused(error.to_string()),
+        }
+    }
+
+    /// A conversation with the agent, bound to this connection: keys limited to certain hosts are shown only then.
+    async fn agent(&self) -> Result<AgentClient<UnixStream>, String> {
+        let mut agent = self.keyring.agent().await?.ok_or("there is no agent")?;
+        if let Some(binding) = self.handle.agent_session_binding() {
+            // Agents older than OpenSSH 8.9 refuse; their keys have no such limits.
+            let _ = agent.bind_session(binding, false).await;
+        }
+        Ok(agent)
+    }
+
+    /// RSA signs with what the host says it verifies, never with SHA-1.
+    async fn hash_for(&self, algorithm: &Algorithm) -> Option<HashAlg> {
+        if !matches!(algorithm, Algorithm::Rsa { .. }) {
+            return None;
+        }
+        let best = self.handle.best_supported_rsa_hash().await.ok().flatten().flatten();
+        best.or(Some(HashAlg::Sha512))
+    }
+
+    fn tried(&self) -> String {
+        if self.tried.is_empty() { "no key was found to try".to_owned() } else { self.tried.join("; ") }
+    }
+
+    fn denied(&self) -> RemoteError {
+        let why = format!(
+            "{} refuses the login as {}: {}; next: put the public key into that user's authorized_keys, \
+             or name the right key as `identity` in the inventory",
+            self.place,
+            self.user,
+            self.tried(),
+        );
+        RemoteError::Denied { why }
+    }
+
+    fn cut_off(&self) -> RemoteError {
+        let why = format!(
+            "{} ended the connection at the login as {}: {}; tried: {}",
+            self.place,
+            self.user,
+            self.ended.reason(),
+            self.tried(),
+        );
+        // A host that says goodbye has decided; with many keys in the agent it has had enough of them.
+        if self.ended.by_host() { RemoteError::Denied { why } } else { RemoteError::Unreachable { why } }
+    }
+}

@@ -1,0 +1,188 @@
+//! Commands on masters over SSH: the port [`Remote`] for real. Does not know what the commands mean.
+
+mod kept;
+mod keyring;
+mod known_hosts;
+mod line;
+mod login;
+mod peer;
+mod quote;
+mod sudo;
+mod talk;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+use crate::model::{Become, Cluster, Command, MasterName, Output};
+use crate::run::ports::{Later, Pipes, Prompt, Remote, RemoteError};
+use kept::Kept;
+use keyring::Keyring;
+use peer::Peer;
+use quote::Rise;
+use sudo::{Password, Root};
+use talk::Talk;
+
+/// Handshakes at once over all hosts; each keeps a processor busy for some milliseconds.
+const HANDSHAKES: usize = 8;
+
+/// What the bastion brings along. `main` reads it from the environment.
+pub struct Options {
+    /// How long a host may take to accept a connection and prove who it is.
+    pub connect_timeout: Duration,
+    /// The home directory, for `~/` and the usual key files.
+    pub home: Option<PathBuf>,
+    /// The agent's socket, `SSH_AUTH_SOCK`.
+    pub agent_socket: Option<PathBuf>,
+    /// The known_hosts files consulted where the inventory names none.
+    pub known_hosts: Vec<PathBuf>,
+    /// sudo's password where nobody is there to type it.
+    pub sudo_password: Option<Zeroizing<String>>,
+}
+
+impl Options {
+    /// The usual places below `home` and in `/etc/ssh`.
+    #[must_use]
+    pub fn new(home: Option<PathBuf>, agent_socket: Option<PathBuf>) -> Self {
+        let user = home.iter().map(|home| home.join(".ssh/known_hosts"));
+        let known_hosts = user.chain([PathBuf::from("/etc/ssh/ssh_known_hosts")]).collect();
+        Self { connect_timeout: Duration::from_secs(5), home, agent_socket, known_hosts, sudo_password: None }
+    }
+}
+
+/// What all connections share.
+struct Bastion {
+    options: Options,
+    keyring: Keyring,
+    password: Password,
+    handshakes: Semaphore,
+}
+
+/// One master.
+struct Host {
+    peer: Peer,
+    elevate: Become,
+    root: Kept<Root>,
+}
+
+/// Runs commands on the masters of one cluster. Connections are made when first needed and kept.
+pub struct Ssh {
+    bastion: Bastion,
+    hosts: BTreeMap<MasterName, Host>,
+}
+
+impl Ssh {
+    /// Reads nothing and connects nowhere yet.
+    #[must_use]
+    pub fn new(cluster: &Cluster, prompt: Arc<dyn Prompt>, mut options: Options) -> Self {
+        let password = Password::new(Arc::clone(&prompt), options.sudo_password.take());
+        let keyring = Keyring::new(Arc::clone(&prompt), options.home.clone(), options.agent_socket.clone());
+        let mut jumps: Vec<Arc<Peer>> = Vec::new();
+        let mut hosts = BTreeMap::new();
+        for master in cluster.masters() {
+            let ssh = &master.ssh;
+            let through = ssh.jump.as_ref().map(|jump| {
+                let peer = Peer::jump(jump, ssh);
+                match jumps.iter().find(|known| known.is_same(&peer)) {
+                    Some(known) => Arc::clone(known),
+                    None => {
+                        jumps.push(Arc::new(peer));
+                        Arc::clone(&jumps[jumps.len() - 1])
+                    }
+                }
+            });
+            let peer = Peer::new(master.address.as_str(), ssh, through);
+            hosts.insert(master.name.clone(), Host { peer, elevate: ssh.elevate, root: Kept::default() });
+        }
+        let handshakes = Semaphore::new(HANDSHAKES);
+        Self { bastion: Bastion { options, keyring, password, handshakes }, hosts }
+    }
+}
+
+impl Remote for Ssh {
+    fn run<'a>(
+        &'a self,
+        host: &'a MasterName,
+        command: &'a Command,
+        pipes: Pipes,
+    ) -> Later<'a, Result<Output, RemoteError>> {
+        Box::pin(async move {
+            match self.hosts.get(host) {
+                Some(known) => known.run(&self.bastion, command, pipes).await,
+                None => Err(RemoteError::Unreachable { why: format!("{host} is not in the inventory") }),
+            }
+        })
+    }
+}
+
+impl Host {
+    async fn run(&self, bastion: &Bastion, command: &Command, pipes: Pipes) -> Result<Output, RemoteError> {
+        let (rise, preface) = match (command.root, self.elevate) {
+            (true, Become::Sudo) => self.root(bastion).await?.way()?,
+            (true, Become::None) | (false, _) => (Rise::Stay, None),
+        };
+        let talk = Talk {
+            line: quote::shell_line(command, rise)?,
+            deadline: command.deadline,
+            preface,
+            stdin: command.stdin.clone().map(Bytes::from),
+            pipes,
+        };
+        // Whoever takes streamed output may be slow, and on a shared connection every other command would wait too.
+        if command.bulk || talk.pipes.stdout.is_some() {
+            let line = self.peer.connect(bastion, true).await?;
+            let session = line.session(bastion.options.connect_timeout).await;
+            let answer = talk::hold(session.map_err(|why| self.peer.unreachable(why))?, talk).await;
+            line.close().await;
+            return answer;
+        }
+        self.talk(bastion, talk).await
+    }
+
+    /// Over the kept connection. One that turns out to be dead, or full, before anything was sent is replaced once.
+    async fn talk(&self, bastion: &Bastion, talk: Talk) -> Result<Output, RemoteError> {
+        let limit = bastion.options.connect_timeout;
+        let line = self.peer.control(bastion).await?;
+        let session = match line.session(limit).await {
+            Ok(session) => session,
+            Err(_) => {
+                line.retire();
+                let line = self.peer.control(bastion).await?;
+                line.session(limit).await.map_err(|why| self.peer.unreachable(why))?
+            }
+        };
+        talk::hold(session, talk).await
+    }
+
+    async fn root(&self, bastion: &Bastion) -> Result<Root, RemoteError> {
+        let who = format!("{}@{}", self.peer.user(), self.peer.place());
+        let find_out = async { bastion.password.root(&who, &On { host: self, bastion }).await };
+        self.root.get(|_| true, find_out).await
+    }
+}
+
+/// A shell on one host.
+struct On<'a> {
+    host: &'a Host,
+    bastion: &'a Bastion,
+}
+
+impl sudo::Shell for On<'_> {
+    async fn run(&self, line: String, stdin: Option<Bytes>, deadline: Duration) -> Result<Output, RemoteError> {
+        let talk = Talk { line, deadline, preface: stdin, stdin: None, pipes: Pipes::default() };
+        self.host.talk(self.bastion, talk).await
+    }
+}
+
+/// Asks a person without holding up the rest of the run.
+async fn ask(prompt: &Arc<dyn Prompt>, question: String) -> std::io::Result<Zeroizing<String>> {
+    let prompt = Arc::clone(prompt);
+    tokio::task::spawn_blocking(move || prompt.secret(&question)).await.map_err(std::io::Error::other)?
+}

@@ -1,0 +1,211 @@
+//! Where a host is and how a connection to it comes about. Knows nothing of what is run there.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use russh::client::{self, Config};
+use russh::{ChannelOpenFailure, Preferred, cipher, compression};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::Bastion;
+use super::kept::Kept;
+use super::keyring::expanded;
+use super::known_hosts::Known;
+use super::line::{Ended, Fault, Line, Watch};
+use super::login::Login;
+use crate::model::{Jump, SshSettings};
+use crate::run::ports::{Later, RemoteError};
+
+/// Fast with AES in the processor; CHACHA20 beats AES-CTR without.
+const CIPHERS: &[cipher::Name] =
+    &[cipher::AES_256_GCM, cipher::AES_128_GCM, cipher::CHACHA20_POLY1305, cipher::AES_256_CTR];
+
+/// What a host may send before we must say "go on". A stream over a long way is as slow as this is small.
+const CONTROL_WINDOW: u32 = 2 << 20;
+const BULK_WINDOW: u32 = 32 << 20;
+
+/// A silent host is given up after four of these.
+const KEEPALIVE: Duration = Duration::from_secs(5);
+const KEEPALIVES_MISSED: usize = 3;
+
+/// A host to log in to.
+pub(super) struct Peer {
+    address: String,
+    port: u16,
+    user: String,
+    identity: Option<String>,
+    known_hosts: Option<String>,
+    through: Option<Arc<Peer>>,
+    control: Kept<Arc<Line>>,
+}
+
+impl Peer {
+    pub(super) fn new(address: &str, ssh: &SshSettings, through: Option<Arc<Peer>>) -> Self {
+        Self {
+            address: address.to_owned(),
+            port: ssh.port,
+            user: ssh.user.to_string(),
+            identity: ssh.identity.clone(),
+            known_hosts: ssh.known_hosts.clone(),
+            through,
+            control: Kept::default(),
+        }
+    }
+
+    /// The jump host; keys and known hosts are those of the master behind it.
+    pub(super) fn jump(jump: &Jump, ssh: &SshSettings) -> Self {
+        Self {
+            address: jump.address.to_string(),
+            port: jump.port,
+            user: jump.user.to_string(),
+            identity: ssh.identity.clone(),
+            known_hosts: ssh.known_hosts.clone(),
+            through: None,
+            control: Kept::default(),
+        }
+    }
+
+    /// Whether both are one login on one host, so that one connection serves both.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let login = |peer: &Self| (peer.address.clone(), peer.port, peer.user.clone());
+        let files = |peer: &Self| (peer.identity.clone(), peer.known_hosts.clone());
+        login(self) == login(other) && files(self) == files(other)
+    }
+
+    /// How errors name it.
+    pub(super) fn place(&self) -> String {
+        match &self.through {
+            Some(jump) => format!("{}:{} (through {}:{})", self.address, self.port, jump.address, jump.port),
+            None => format!("{}:{}", self.address, self.port),
+        }
+    }
+
+    /// Who logs in.
+    pub(super) fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// The connection kept for the whole run.
+    ///
+    /// # Errors
+    /// As [`Peer::connect`]. A failure is not kept.
+    pub(super) async fn control(&self, bastion: &Bastion) -> Result<Arc<Line>, RemoteError> {
+        self.control.get(|line| line.is_good(), self.connect(bastion, false)).await
+    }
+
+    /// A new connection. A bulk stream that stalls stalls everything on its connection, so it has its own all the
+    /// way, through the jump host too.
+    ///
+    /// # Errors
+    /// [`RemoteError`], never `OutcomeUnknown`.
+    pub(super) fn connect<'a>(&'a self, bastion: &'a Bastion, bulk: bool) -> Later<'a, Result<Arc<Line>, RemoteError>> {
+        Box::pin(async move {
+            let named = match &self.identity {
+                None => None,
+                // Before connecting: a person may take longer to type than a host waits.
+                Some(path) => Some(bastion.keyring.named(path).await.map_err(|why| RemoteError::Denied { why })?),
+            };
+            let known = self.known(bastion).await?;
+            let through = match &self.through {
+                None => None,
+                Some(jump) if bulk => Some(jump.connect(bastion, true).await?),
+                Some(jump) => Some(jump.control(bastion).await?),
+            };
+            let _turn = bastion.handshakes.acquire().await.map_err(|error| self.unreachable(error))?;
+            let ended = Ended::default();
+            let config = config(&known, bulk);
+            let watch = Watch { known, ended: ended.clone() };
+            let shaken = timeout(bastion.options.connect_timeout, async {
+                match &through {
+                    None => self.shake(self.tcp().await?, config, watch).await,
+                    Some(jump) => self.shake(self.tunnel(jump).await?, config, watch).await,
+                }
+            });
+            let Ok(shaken) = shaken.await else {
+                return Err(self.unreachable(format_args!("no answer within {:?}", bastion.options.connect_timeout)));
+            };
+            let mut handle = shaken?;
+            let place = self.place();
+            Login::new(&mut handle, &bastion.keyring, &self.user, &place, &ended).run(named).await?;
+            Ok(Arc::new(Line::new(handle, ended, through)))
+        })
+    }
+
+    async fn tcp(&self) -> Result<TcpStream, RemoteError> {
+        let stream = TcpStream::connect((self.address.as_str(), self.port)).await;
+        let stream = stream.map_err(|error| self.unreachable(error))?;
+        // Without this every command waits some 40 ms for a delayed acknowledgement.
+        stream.set_nodelay(true).map_err(|error| self.unreachable(error))?;
+        Ok(stream)
+    }
+
+    async fn tunnel(&self, jump: &Line) -> Result<impl AsyncRead + AsyncWrite + Unpin + Send + use<>, RemoteError> {
+        let channel = jump.handle.channel_open_direct_tcpip(&self.address, self.port.into(), "127.0.0.1", 0).await;
+        channel.map(russh::Channel::into_stream).map_err(|error| match error {
+            russh::Error::ChannelOpenFailure(ChannelOpenFailure::AdministrativelyProhibited) => {
+                self.unreachable("the jump host does not forward; see AllowTcpForwarding in its sshd_config")
+            }
+            russh::Error::ChannelOpenFailure(_) => self.unreachable("the jump host could not connect to it"),
+            _ => {
+                jump.retire();
+                self.unreachable(format_args!("the jump host: {}", jump.ended.reason()))
+            }
+        })
+    }
+
+    async fn shake<S>(&self, stream: S, config: Config, watch: Watch) -> Result<client::Handle<Watch>, RemoteError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        client::connect_stream(Arc::new(config), stream, watch).await.map_err(|fault| match fault {
+            Fault::HostKey(why) => RemoteError::HostKey { why },
+            Fault::Ssh(error) => self.unreachable(error),
+        })
+    }
+
+    /// What the files say of this host. A file that is not there says nothing; one that cannot be read might hold a
+    /// revocation.
+    async fn known(&self, bastion: &Bastion) -> Result<Known, RemoteError> {
+        let refuse = |why: String| RemoteError::HostKey { why };
+        let paths: Vec<PathBuf> = match &self.known_hosts {
+            Some(path) => vec![expanded(path, bastion.options.home.as_deref()).map_err(refuse)?],
+            None => bastion.options.known_hosts.clone(),
+        };
+        let mut files = Vec::new();
+        for path in paths {
+            match tokio::fs::read(&path).await {
+                Ok(bytes) => files.push((path, String::from_utf8_lossy(&bytes).into_owned())),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => files.push((path, String::new())),
+                Err(error) => {
+                    return Err(refuse(format!("cannot tell who {} is: {}: {error}", self.place(), path.display())));
+                }
+            }
+        }
+        Ok(Known::read(&files, &self.address, self.port))
+    }
+
+    /// No connection, and why.
+    pub(super) fn unreachable(&self, why: impl std::fmt::Display) -> RemoteError {
+        RemoteError::Unreachable { why: format!("{}: {why}", self.place()) }
+    }
+}
+
+fn config(known: &Known, bulk: bool) -> Config {
+    Config {
+        window_size: if bulk { BULK_WINDOW } else { CONTROL_WINDOW },
+        keepalive_interval: Some(KEEPALIVE),
+        keepalive_max: KEEPALIVES_MISSED,
+        preferred: Preferred {
+            key: Cow::Owned(known.key_algorithms()),
+            host_key_certificates: Cow::Owned(known.certificate_algorithms()),
+            cipher: Cow::Borrowed(CIPHERS),
+            compression: Cow::Borrowed(&[compression::NONE]),
+            ..Preferred::DEFAULT
+        },
+        ..Config::default()
+    }
+}

@@ -1,0 +1,102 @@
+//! A command as the one line a remote login shell reads. The only place that quotes; does not know how the line travels.
+
+use std::time::Duration;
+
+use crate::model::{Arg, Command};
+use crate::run::ports::RemoteError;
+
+/// How long after its own deadline a command may still live on the master. It must outlast our deadline, or an exit
+/// status 124 of `timeout` could pass for an answer of the command.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Who the command runs as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rise {
+    /// The user who logged in.
+    Stay,
+    /// Root, by a sudo that asks for nothing.
+    Sudo,
+    /// Root, by a sudo that reads the password from the first line of standard input. `-k` makes it ask even where it
+    /// remembers an earlier password: otherwise that line would be left to the command.
+    SudoWithPassword,
+}
+
+impl Rise {
+    fn words(self) -> &'static [&'static str] {
+        match self {
+            Self::Stay => &[],
+            Self::Sudo => &["sudo", "-n", "--"],
+            Self::SudoWithPassword => &["sudo", "-k", "-S", "-p", "", "--"],
+        }
+    }
+}
+
+/// The line for `command`. A command outlives its connection, so `timeout` ends it on the master.
+///
+/// # Errors
+/// [`RemoteError::Denied`] when the command is not final or cannot be written as words; nothing was run then.
+pub(super) fn shell_line(command: &Command, rise: Rise) -> Result<String, RemoteError> {
+    let mut words = Vec::new();
+    for arg in &command.argv {
+        match arg {
+            Arg::Text(text) => words.push(text.as_str()),
+            Arg::Late(late) => {
+                let why = format!("`{}` was not run: {late} is not known yet (a fault in requorum)", command.shown());
+                return Err(RemoteError::Denied { why });
+            }
+        }
+    }
+    if words.is_empty() {
+        return Err(RemoteError::Denied { why: "an empty command was not run (a fault in requorum)".to_owned() });
+    }
+    line(&words, command.deadline, rise)
+        .map_err(|why| RemoteError::Denied { why: format!("`{}` was not run: {why}", command.shown()) })
+}
+
+/// The line for fixed words.
+///
+/// # Errors
+/// When a word holds a NUL byte.
+pub(super) fn line(words: &[&str], deadline: Duration, rise: Rise) -> Result<String, shlex::QuoteError> {
+    let limit = (deadline + GRACE).as_millis().div_ceil(1000).to_string();
+    let bounded = ["timeout", "-k", "2", &limit];
+    shlex::try_join(rise.words().iter().copied().chain(bounded).chain(words.iter().copied()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod tests {
+    use super::*;
+    use crate::model::{Late, MasterName};
+
+    fn of(words: &[&str]) -> Command {
+        Command::new(words[0]).args(words[1..].iter().copied()).deadline(Duration::from_millis(9_500))
+    }
+
+    #[test]
+    fn every_word_reaches_the_command_as_it_is() {
+        let hostile = ["printf", "%s", "a b", "$(reboot)", "it's", "`id`", "", "*", "a\nb", "\"", "ü;&|<>"];
+        let line = shell_line(&of(&hostile), Rise::Stay).unwrap();
+        assert_eq!(shlex::split(&line).unwrap()[4..], hostile);
+    }
+
+    #[test]
+    fn timeout_outlasts_the_deadline_and_sudo_stands_before_it() {
+        assert_eq!(shell_line(&of(&["id"]), Rise::Stay).unwrap(), "timeout -k 2 12 id");
+        assert_eq!(shell_line(&of(&["id"]), Rise::Sudo).unwrap(), "sudo -n -- timeout -k 2 12 id");
+        let asked = shell_line(&of(&["id"]), Rise::SudoWithPassword).unwrap();
+        assert_eq!(asked, "sudo -k -S -p '' -- timeout -k 2 12 id");
+    }
+
+    #[test]
+    fn a_command_that_is_not_final_is_not_run() {
+        let late = Command::new("etcdctl").late(Late::MemberId(MasterName::new("m1").unwrap()));
+        assert!(
+            matches!(shell_line(&late, Rise::Stay), Err(RemoteError::Denied { why }) if why.contains("member id of m1"))
+        );
+        let nul = Command::new("printf").arg("a\0b");
+        assert!(
+            matches!(shell_line(&nul, Rise::Stay), Err(RemoteError::Denied { why }) if why.contains("was not run"))
+        );
+    }
+}

@@ -1,0 +1,203 @@
+//! An SSH server inside the test, which plays out its commands. Knows nothing of the code under test.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use russh::keys::key::safe_rng;
+use russh::keys::{Algorithm, PrivateKey, PublicKey};
+use russh::server::{Auth, ChannelOpenHandle, Config, Handle, Handler, Msg, Session, VerifiedPublicKey, run_stream};
+use russh::{Channel, ChannelId, ChannelMsg, ChannelOpenFailure, Sig};
+use sha2::{Digest, Sha256};
+use tokio::net::TcpListener;
+
+/// What the server has seen.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub(super) connections: AtomicUsize,
+    pub(super) commands: AtomicUsize,
+    pub(super) most_sessions: AtomicUsize,
+    pub(super) sent: AtomicUsize,
+}
+
+/// The server.
+pub(super) struct Fake {
+    pub(super) port: u16,
+    pub(super) key: PrivateKey,
+    pub(super) seen: Arc<Seen>,
+}
+
+pub(super) fn key() -> PrivateKey {
+    PrivateKey::random(&mut safe_rng(), Algorithm::Ed25519).unwrap()
+}
+
+pub(super) fn text(key: &PrivateKey) -> String {
+    PublicKey::new(key.public_key().key_data().clone(), "").to_openssh().unwrap()
+}
+
+impl Fake {
+    /// Listens; refuses a session beyond `sessions` on one connection, as sshd does.
+    pub(super) async fn start(sessions: usize) -> Self {
+        let key = key();
+        let config = Arc::new(Config {
+            keys: vec![key.clone()],
+            auth_rejection_time: Duration::ZERO,
+            nodelay: true,
+            ..Config::default()
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let seen = Arc::new(Seen::default());
+        let shared = Arc::clone(&seen);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                stream.set_nodelay(true).unwrap();
+                shared.connections.fetch_add(1, Ordering::SeqCst);
+                let seen = Arc::clone(&shared);
+                let connection = Connection { seen, allowed: sessions, open: Arc::default(), channels: HashMap::new() };
+                let config = Arc::clone(&config);
+                tokio::spawn(async move {
+                    if let Ok(session) = run_stream(config, stream, connection).await {
+                        let _ = session.await;
+                    }
+                });
+            }
+        });
+        Self { port, key, seen }
+    }
+
+    /// Its line in known_hosts.
+    pub(super) fn line(&self, key: &PrivateKey) -> String {
+        format!("[127.0.0.1]:{} {}\n", self.port, text(key))
+    }
+
+    pub(super) fn connections(&self) -> usize {
+        self.seen.connections.load(Ordering::SeqCst)
+    }
+}
+
+pub(super) fn write_key(path: &Path, key: &PrivateKey) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::write(path, key.to_openssh(Default::default()).unwrap()).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+struct Connection {
+    seen: Arc<Seen>,
+    allowed: usize,
+    open: Arc<AtomicUsize>,
+    channels: HashMap<ChannelId, Channel<Msg>>,
+}
+
+impl Handler for Connection {
+    type Error = russh::Error;
+
+    async fn auth_publickey(&mut self, user: &str, _: VerifiedPublicKey<'_>) -> Result<Auth, russh::Error> {
+        Ok(if user == "root" { Auth::Accept } else { Auth::reject() })
+    }
+
+    async fn channel_open_session(
+        &mut self,
+        channel: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        if self.open.load(Ordering::SeqCst) == self.allowed {
+            reply.reject(ChannelOpenFailure::ConnectFailed).await;
+            return Ok(());
+        }
+        let open = self.open.fetch_add(1, Ordering::SeqCst) + 1;
+        self.seen.most_sessions.fetch_max(open, Ordering::SeqCst);
+        self.channels.insert(channel.id(), channel);
+        reply.accept().await;
+        Ok(())
+    }
+
+    async fn exec_request(&mut self, id: ChannelId, line: &[u8], session: &mut Session) -> Result<(), russh::Error> {
+        self.seen.commands.fetch_add(1, Ordering::SeqCst);
+        let words = shlex::split(std::str::from_utf8(line)?).unwrap();
+        assert_eq!(words[..3], ["timeout", "-k", "2"]);
+        let mut channel = self.channels.remove(&id).unwrap();
+        let words: Vec<&str> = words[4..].iter().map(String::as_str).collect();
+        match words[0] {
+            "cut" => return Err(russh::Error::Disconnect),
+            "refuse" => return session.channel_failure(id),
+            _ => session.channel_success(id)?,
+        }
+        let words = words.into_iter().map(str::to_owned).collect();
+        let (handle, seen, open) = (session.handle(), Arc::clone(&self.seen), Arc::clone(&self.open));
+        tokio::spawn(async move {
+            let status = play(words, &mut channel, handle, seen).await;
+            open.fetch_sub(1, Ordering::SeqCst);
+            if let Some(status) = status {
+                end(&channel, status).await;
+            }
+        });
+        Ok(())
+    }
+}
+
+/// Plays it; the exit status, or `None` when it ended otherwise.
+async fn play(words: Vec<String>, channel: &mut Channel<Msg>, handle: Handle, seen: Arc<Seen>) -> Option<u32> {
+    let number = words.get(1).and_then(|word| word.parse::<u64>().ok()).unwrap_or(0);
+    match words[0].as_str() {
+        "exit" => {
+            channel.data_bytes("out").await.unwrap();
+            channel.extended_data_bytes(1, "err").await.unwrap();
+            return number.try_into().ok();
+        }
+        "hash" => {
+            let mut hash = Sha256::new();
+            while let Some(message) = channel.wait().await {
+                match message {
+                    ChannelMsg::Data { data } => hash.update(&data),
+                    ChannelMsg::Eof => break,
+                    _ => {}
+                }
+            }
+            channel.data_bytes(hex(&hash.finalize())).await.unwrap();
+        }
+        "flood" => {
+            let chunk = bytes::Bytes::from(vec![b'x'; 1 << 20]);
+            for _ in 0..number {
+                channel.data_bytes(chunk.clone()).await.unwrap();
+                channel.extended_data_bytes(1, "e").await.unwrap();
+                seen.sent.fetch_add(1 << 20, Ordering::SeqCst);
+            }
+        }
+        "sleep" => tokio::time::sleep(Duration::from_millis(number)).await,
+        "killed" => {
+            let id = channel.id();
+            handle.exit_signal_request(id, Sig::KILL, false, String::new(), String::new()).await.unwrap();
+            channel.close().await.unwrap();
+            return None;
+        }
+        "no-status" => {
+            channel.eof().await.unwrap();
+            channel.close().await.unwrap();
+            return None;
+        }
+        "half" => {
+            channel.data_bytes("half of it").await.unwrap();
+            channel.exit_status(0).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            handle.disconnect(russh::Disconnect::ByApplication, "rebooting".into(), "en".into()).await.unwrap();
+            return None;
+        }
+        other => panic!("no such play: {other}"),
+    }
+    Some(0)
+}
+
+async fn end(channel: &Channel<Msg>, status: u32) {
+    // The other side may have gone.
+    let _ = channel.exit_status(status).await;
+    let _ = channel.eof().await;
+    let _ = channel.close().await;
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

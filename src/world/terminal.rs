@@ -1,0 +1,185 @@
+//! The terminal: a live line a master where there is one, plain timestamped lines elsewhere; prompts. Never fails a run.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use zeroize::Zeroizing;
+
+use crate::model::MasterName;
+use crate::run::ports::{Console, Event, Prompt};
+
+/// Redraws a second: enough to look alive, little enough for a serial console.
+const HERTZ: u8 = 10;
+
+/// Writes a line to standard error; a closed terminal is no reason to stop a run.
+pub fn say(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Writes to standard output; a closed pipe is no reason to stop a run.
+pub fn print(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(text.as_bytes());
+    let _ = out.flush();
+}
+
+/// The console for where we are: live lines on a terminal, plain ones elsewhere.
+#[must_use]
+pub fn console() -> Box<dyn Console> {
+    if io::stderr().is_terminal() { Box::new(Live::new()) } else { Box::new(Plain::default()) }
+}
+
+/// One line an event, with UTC time. A wait is repeated only every few seconds.
+#[derive(Default)]
+pub struct Plain {
+    last_wait: Mutex<BTreeMap<MasterName, Duration>>,
+}
+
+/// How often a wait is mentioned where nothing can be redrawn.
+const WAIT_LINE_EVERY: Duration = Duration::from_secs(3);
+
+impl Console for Plain {
+    fn tell(&self, event: Event) {
+        if let Event::Waiting { host, waited, .. } = &event {
+            let mut last = self.last_wait.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = last.get(host).copied();
+            if before.is_some_and(|before| *waited >= before && *waited - before < WAIT_LINE_EVERY) {
+                return;
+            }
+            last.insert(host.clone(), *waited);
+        }
+        if let Some(line) = line(&event) {
+            say(&format!("{} {line}", clock()));
+        }
+    }
+}
+
+fn clock() -> String {
+    Timestamp::now().to_zoned(TimeZone::UTC).strftime("%H:%M:%SZ").to_string()
+}
+
+/// An event as one line.
+fn line(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::Stage { number, of, title } => format!("[{number}/{of}] {title}"),
+        Event::Begun { .. } => return None,
+        Event::Waiting { host, what, waited, limit } => {
+            format!("  {host}: waiting ({:.0} s of at most {:.0} s): {what}", waited.as_secs_f64(), limit.as_secs_f64())
+        }
+        Event::Done { host, note, took } => format!("  {host}: {note} ({:.2} s)", took.as_secs_f64()),
+        Event::Failed { host, why } => format!("  {host}: FAILED: {why}"),
+        Event::Warning { text } => format!("warning: {text}"),
+        Event::Said { text } => text.clone(),
+    })
+}
+
+/// A live line a master below the lines that stay.
+pub struct Live {
+    bars: MultiProgress,
+    lines: Mutex<BTreeMap<MasterName, ProgressBar>>,
+}
+
+impl Live {
+    fn new() -> Self {
+        let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(HERTZ));
+        Self { bars, lines: Mutex::default() }
+    }
+
+    fn bar(&self, host: &MasterName) -> ProgressBar {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || {
+            let bar = self.bars.add(ProgressBar::new_spinner());
+            let style = ProgressStyle::with_template("  {spinner} {prefix:8} {wide_msg}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            bar.set_prefix(host.to_string());
+            bar.enable_steady_tick(Duration::from_millis(100));
+            bar
+        };
+        lines.entry(host.clone()).or_insert_with(make).clone()
+    }
+
+    fn clear(&self) {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        for bar in std::mem::take(&mut *lines).into_values() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Console for Live {
+    fn tell(&self, event: Event) {
+        match &event {
+            Event::Begun { host, title } => self.bar(host).set_message(title.clone()),
+            Event::Waiting { host, what, waited, limit } => {
+                let clock = format!("{:.0}/{:.0} s", waited.as_secs_f64(), limit.as_secs_f64());
+                self.bar(host).set_message(format!("waiting {clock}: {what}"));
+            }
+            other => {
+                if let Event::Done { host, .. } | Event::Failed { host, .. } = other
+                    && let Some(bar) = self.lines.lock().unwrap_or_else(PoisonError::into_inner).remove(host)
+                {
+                    bar.finish_and_clear();
+                }
+                if matches!(other, Event::Said { .. }) {
+                    self.clear();
+                }
+                if let Some(line) = line(other) {
+                    self.bars.suspend(|| say(&line));
+                }
+            }
+        }
+    }
+}
+
+/// Asks the person at the terminal.
+pub struct Person {
+    attended: bool,
+}
+
+impl Person {
+    /// Somebody can answer only where both ends are a terminal.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { attended: io::stdin().is_terminal() && io::stderr().is_terminal() }
+    }
+}
+
+impl Default for Person {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Prompt for Person {
+    fn attended(&self) -> bool {
+        self.attended
+    }
+
+    fn line(&self, question: &str) -> io::Result<String> {
+        if !self.attended {
+            return Err(io::Error::other("there is no terminal to ask at"));
+        }
+        {
+            let mut err = io::stderr().lock();
+            write!(err, "{question} ")?;
+            err.flush()?;
+        }
+        let mut answer = String::new();
+        if io::stdin().lock().read_line(&mut answer)? == 0 {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "no answer"));
+        }
+        Ok(answer.trim().to_owned())
+    }
+
+    fn secret(&self, question: &str) -> io::Result<Zeroizing<String>> {
+        if !self.attended {
+            return Err(io::Error::other("there is no terminal to ask at"));
+        }
+        rpassword::prompt_password(format!("{question} ")).map(Zeroizing::new)
+    }
+}
