@@ -81,11 +81,25 @@ async fn planning(common: &Common, bastion: &Bastion, goal: Goal, flags: &Wish) 
             request: &request,
         });
     }
+    if seen.proof.is_none() {
+        planned = planned.map_err(without_the_proof);
+    }
     Ok(Planning { cluster, seen, remote, proof, plan: planned })
 }
 
 fn built_in(name: &str, summary: &str) -> Playbook {
     Playbook { name: name.to_owned(), summary: summary.to_owned(), lines: Vec::new() }
+}
+
+/// A proof that was not tried, because other rules forbid the run anyway, is no refusal worth reading.
+fn without_the_proof(no_plan: NoPlan) -> NoPlan {
+    match no_plan {
+        NoPlan::Refused(mut refusals) if refusals.len() > 1 => {
+            refusals.retain(|refusal| refusal.rule != "quorum-unproved");
+            NoPlan::Refused(refusals)
+        }
+        other => other,
+    }
 }
 
 /// Whether the only thing that speaks against a plan is the missing proof.

@@ -17,6 +17,8 @@ use super::{NoPlan, Planned, Refusal, Stage};
 
 /// How long a graceful stop is worth once the snapshot is verified: a client with an open watch makes it 15 s.
 const GRACE: Duration = Duration::from_secs(2);
+/// A returned master's data is stale: what its write-ahead log has not flushed is still in the retired directory.
+const STALE_GRACE: Duration = Duration::from_millis(500);
 /// Where the database is copied afterwards only a clean end will do; systemd itself gives up after 90 s.
 const CLEAN_GRACE: Duration = Duration::from_secs(80);
 
@@ -122,7 +124,10 @@ impl<'a> Builder<'a> {
                 share::Share { from, run, limit: self.scene.limit(Duration::from_secs(60)) }.into()
             }
             Action::Keep(_) => keep::Keep { run, limit: self.scene.limit(Duration::from_secs(60)) }.into(),
-            Action::Stop { .. } => stop::Stop { unit, grace: GRACE, by_force: true }.into(),
+            Action::Stop { .. } => {
+                let grace = if self.scene.source.is_some() { GRACE } else { STALE_GRACE };
+                stop::Stop { unit, grace, by_force: true }.into()
+            }
             Action::Start { .. } => {
                 let onto = match self.scene.source {
                     Some(_) => start::Onto::Restored,

@@ -140,7 +140,7 @@ fn quorum_is_lost(input: Input<'_>, refusals: &mut Refusals<'_>) {
                 "run `requorum status` and mend what keeps the survivors from answering",
             );
         }
-        None => refusals.add("quorum-unproved", "nobody was left to prove it by", "run `requorum status`"),
+        None => refusals.add("quorum-unproved", "nobody answered that could prove it", "run `requorum status`"),
     }
 }
 

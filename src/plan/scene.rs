@@ -126,11 +126,15 @@ impl<'a> Scene<'a> {
         self.limit(longest * 2 + Duration::from_secs(30))
     }
 
-    /// The members so far, as the env file lists them.
+    /// The members so far, as the env file lists them: in the inventory's order, so that the same members give the
+    /// same line whoever came last.
     pub(super) fn peers(&self, and: Option<&PlannedMember>) -> Vec<Peer> {
-        self.members
-            .iter()
-            .chain(and)
+        let order =
+            |member: &&PlannedMember| self.input.cluster.masters().position(|master| master.name == member.master);
+        let mut members: Vec<&PlannedMember> = self.members.iter().chain(and).collect();
+        members.sort_by_key(order);
+        members
+            .into_iter()
             .flat_map(|member| {
                 member.peer_urls.iter().map(|url| Peer { name: member.name.clone(), peer_url: url.clone() })
             })

@@ -8,6 +8,7 @@ use crate::model::{Cluster, quorum};
 use crate::plan::{Goal, NoPlan, Plan, Planned, Refusal};
 use crate::step::{Doing, Step, Undo};
 
+use super::status::finding_lines;
 use super::{indented, names};
 
 /// The summary: what becomes of the cluster, what is done to whom, where the way back ends.
@@ -67,10 +68,7 @@ pub fn summary(plan: &Plan, cluster: &Cluster) -> String {
 }
 
 fn findings(plan: &Plan, out: &mut String) {
-    for finding in &plan.findings {
-        let who = finding.master.as_ref().map(|master| format!("{master}: ")).unwrap_or_default();
-        let _ = writeln!(out, "  {:?} [{}] {who}{}", finding.severity, finding.code, finding.text);
-    }
+    out.push_str(&indented(&finding_lines(&plan.findings), "  "));
 }
 
 /// What stops or moves something, last and in full.

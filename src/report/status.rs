@@ -81,9 +81,7 @@ fn megabytes(bytes: u64) -> String {
 #[must_use]
 pub fn verdict(cluster: &Cluster, seen: &Observation, assessment: &Assessment, again: &str) -> String {
     let mut out = String::new();
-    for finding in &assessment.findings {
-        let _ = writeln!(out, "{}", finding_line(finding));
-    }
+    out.push_str(&finding_lines(&assessment.findings));
     match &seen.proof {
         Some(proof::Outcome::Lost { leaderless_for, took }) => {
             let _ = writeln!(
@@ -108,16 +106,26 @@ pub fn verdict(cluster: &Cluster, seen: &Observation, assessment: &Assessment, a
     out
 }
 
-/// One finding in one line.
+/// One line a finding; what several masters share stands once, with all their names.
 #[must_use]
-pub fn finding_line(finding: &Finding) -> String {
-    let severity = match finding.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-        Severity::Note => "note",
-    };
-    let who = finding.master.as_ref().map(|master| format!("{master}: ")).unwrap_or_default();
-    format!("{severity} [{}] {who}{}", finding.code, finding.text)
+pub fn finding_lines(findings: &[Finding]) -> String {
+    let mut out = String::new();
+    let same = |a: &Finding, b: &Finding| a.code == b.code && a.text == b.text;
+    for (place, finding) in findings.iter().enumerate() {
+        if findings[..place].iter().any(|before| same(before, finding)) {
+            continue;
+        }
+        let severity = match finding.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Note => "note",
+        };
+        let masters: Vec<_> =
+            findings.iter().filter(|other| same(finding, other)).filter_map(|f| f.master.as_ref()).collect();
+        let who = if masters.is_empty() { String::new() } else { format!("{}: ", super::names(masters)) };
+        let _ = writeln!(out, "{severity} [{}] {who}{}", finding.code, finding.text);
+    }
+    out
 }
 
 /// The command that comes next.

@@ -209,9 +209,7 @@ impl Runner {
         self.journal.write(records)?;
         let host = planned.host.clone();
         self.world.console.tell(match &ended {
-            StepEnd::Done { .. } => {
-                Event::Done { host, note: format!("{title}: {}", notes.note), took: begun.elapsed() }
-            }
+            StepEnd::Done { .. } => Event::Done { host, note: notes.note, took: begun.elapsed() },
             StepEnd::Failed(trouble) | StepEnd::Unknown(trouble) => {
                 Event::Failed { host, why: format!("{title}: {}", trouble.why) }
             }
@@ -239,6 +237,9 @@ impl Runner {
             match judgement {
                 Judgement::Done(note, facts) => {
                     self.learn(facts, notes);
+                    if act.waits {
+                        notes.waited = begun.elapsed();
+                    }
                     notes.note = note;
                     return ActEnd::Next;
                 }

@@ -82,6 +82,8 @@ pub struct Act {
     pub limit: Duration,
     /// How long to wait between two tries.
     pub every: Duration,
+    /// Whether its time is etcd's (an election), so that the report counts all of it as waiting.
+    pub waits: bool,
 }
 
 /// Between two tries: short against an election, long against a command.
@@ -91,7 +93,7 @@ impl Act {
     /// A command that changes something, run once.
     #[must_use]
     pub fn once(command: Command) -> Self {
-        Self { doing: Doing::Ask(command), only_asks: false, limit: Duration::ZERO, every: EVERY }
+        Self { doing: Doing::Ask(command), only_asks: false, limit: Duration::ZERO, every: EVERY, waits: false }
     }
 
     /// A question.
@@ -103,7 +105,7 @@ impl Act {
     /// Something else than one command, run once.
     #[must_use]
     pub fn doing(doing: Doing) -> Self {
-        Self { doing, only_asks: false, limit: Duration::ZERO, every: EVERY }
+        Self { doing, only_asks: false, limit: Duration::ZERO, every: EVERY, waits: false }
     }
 
     /// Tries again for this long.

@@ -83,7 +83,7 @@ impl Kind for Serve {
 
     fn acts(&self) -> Vec<Act> {
         let act = Act::ask(self.command()).for_up_to(self.limit);
-        vec![Act { every: Duration::ZERO, ..act }]
+        vec![Act { every: Duration::ZERO, waits: true, ..act }]
     }
 
     fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {

@@ -36,7 +36,7 @@ const RESTART: Script = Script {
 unit=$1.service url=$2 ca=$3 cert=$4 key=$5
 command -v curl >/dev/null || { echo "found: no curl, left to publish by itself"; exit 0; }
 if [ -n "$ca" ]; then set -- --cacert "$ca" --cert "$cert" --key "$key"; else set --; fi
-if curl -s -f -o /dev/null -m 1 "$@" "$url/version"; then echo "found: its client port answers"; exit 0; fi
+if curl -s -f -o /dev/null -m 0.3 "$@" "$url/version"; then echo "found: its client port answers"; exit 0; fi
 # --no-block also cancels the start job that still waits for the notification.
 systemctl restart --no-block "$unit" || exit 1
 echo "done: learner restarted once"

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::AgentClient;
+use russh::keys::agent::{AgentIdentity, AgentSessionBinding};
 use russh::keys::ssh_key::public::KeyData;
 use russh::keys::{Certificate, HashAlg, PrivateKey, PublicKey, decode_secret_key, load_openssh_certificate};
 use tokio::net::UnixStream;
@@ -84,9 +84,9 @@ impl Keyring {
         self.home.iter().flat_map(|home| USUAL_FILES.map(|file| home.join(file))).collect()
     }
 
-    /// The keys in the agent.
-    pub(super) async fn in_agent(&self) -> Result<Vec<Identity>, String> {
-        let Some(mut agent) = self.agent().await? else { return Ok(Vec::new()) };
+    /// The keys in the agent. Those that it limits to certain hosts it shows to a bound conversation only.
+    pub(super) async fn in_agent(&self, binding: Option<&AgentSessionBinding>) -> Result<Vec<Identity>, String> {
+        let Some(mut agent) = self.agent(binding).await? else { return Ok(Vec::new()) };
         match timeout(AGENT_LIMIT, agent.request_identities()).await {
             Ok(Ok(held)) => Ok(held.into_iter().map(from_agent).collect()),
             Ok(Err(error)) => Err(format!("agent: {error}")),
@@ -94,13 +94,20 @@ impl Keyring {
         }
     }
 
-    /// A fresh conversation with the agent, `None` where there is no agent.
-    pub(super) async fn agent(&self) -> Result<Option<AgentClient<UnixStream>>, String> {
+    /// A fresh conversation with the agent, bound to a connection, `None` where there is no agent.
+    pub(super) async fn agent(
+        &self,
+        binding: Option<&AgentSessionBinding>,
+    ) -> Result<Option<AgentClient<UnixStream>>, String> {
         let Some(socket) = &self.agent_socket else { return Ok(None) };
-        match AgentClient::connect_uds(socket).await {
-            Ok(agent) => Ok(Some(agent)),
-            Err(error) => Err(format!("agent at {}: {error}", socket.display())),
+        let connected = AgentClient::connect_uds(socket).await;
+        let mut agent = connected.map_err(|error| format!("agent at {}: {error}", socket.display()))?;
+        if let Some(binding) = binding {
+            // Agents older than OpenSSH 8.9 refuse; their keys have no such limits. One that is silent is found out
+            // by the next question.
+            let _ = timeout(AGENT_LIMIT, agent.bind_session(binding, false)).await;
         }
+        Ok(Some(agent))
     }
 
     /// The key in a file, `None` where there is no such file. Asks for its passphrase where it has one.
@@ -133,7 +140,7 @@ impl Keyring {
             return decode_secret_key(&text, None).map(held).map_err(|error| format!("{shown}: {error}"));
         }
         if let Ok(locked) = PrivateKey::from_openssh(text.as_str())
-            && let Ok(agent) = self.in_agent().await
+            && let Ok(agent) = self.in_agent(None).await
             && agent.iter().any(|held| held.secret.public() == *locked.public_key().key_data())
         {
             let secret = Secret::InAgent(locked.public_key().clone());

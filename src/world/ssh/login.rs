@@ -4,10 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use russh::client::{AuthResult, Handle};
-use russh::keys::agent::client::AgentClient;
 use russh::keys::ssh_key::public::KeyData;
 use russh::keys::{Algorithm, HashAlg, PrivateKeyWithHashAlg};
-use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use super::keyring::{Identity, Keyring, Secret};
@@ -55,7 +53,7 @@ impl<'a> Login<'a> {
         if let Some(identity) = named {
             return if self.offer(&identity).await? { Ok(()) } else { Err(self.denied()) };
         }
-        match self.keyring.in_agent().await {
+        match self.keyring.in_agent(self.handle.agent_session_binding()).await {
             Ok(identities) => {
                 for identity in identities {
                     if self.offer(&identity).await? {
@@ -117,8 +115,9 @@ impl<'a> Login<'a> {
                 self.handle.authenticate_publickey(self.user, key).await
             }
             (Secret::InAgent(key), certificate) => {
-                let mut agent = match self.agent().await {
-                    Ok(agent) => agent,
+                let mut agent = match self.keyring.agent(self.handle.agent_session_binding()).await {
+                    Ok(Some(agent)) => agent,
+                    Ok(None) => return Offer::Refused("there is no agent".to_owned()),
                     Err(why) => return Offer::Refused(why),
                 };
                 let hash = self.hash_for(&key.algorithm()).await;
@@ -142,16 +141,6 @@ impl<'a> Login<'a> {
             Ok(AuthResult::Failure { .. }) => Offer::Refused("refused".to_owned()),
             Err(error) => Offer::Refused(error.to_string()),
         }
-    }
-
-    /// A conversation with the agent, bound to this connection: keys limited to certain hosts are shown only then.
-    async fn agent(&self) -> Result<AgentClient<UnixStream>, String> {
-        let mut agent = self.keyring.agent().await?.ok_or("there is no agent")?;
-        if let Some(binding) = self.handle.agent_session_binding() {
-            // Agents older than OpenSSH 8.9 refuse; their keys have no such limits.
-            let _ = agent.bind_session(binding, false).await;
-        }
-        Ok(agent)
     }
 
     /// RSA signs with what the host says it verifies, never with SHA-1.
