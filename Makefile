@@ -1,0 +1,33 @@
+# The commands of the README. Each target says what it needs and fails at once where it is missing.
+SHELL := /bin/bash
+CARGO ?= cargo
+
+.PHONY: check test demo bench deps lab-ready
+
+# Format, lints, unit and simulated tests: a few minutes from nothing, no root, no lab.
+check:
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) test --locked
+
+# Everything: what `check` does, real sshd and sudo, and real machines with etcd 3.4, 3.5, 3.6 and 3.7.
+test: lab-ready check
+	$(CARGO) test --locked --release --features lab --test ssh_real --test ssh_sudo
+	$(CARGO) test --locked --release --features lab --test lab -- --test-threads=1 --nocapture
+
+# The whole story on a lab of its own; KEEP=1 keeps the lab, ETCD=3.4 takes another version.
+demo: deps
+	$(CARGO) build --locked --release
+	lab/demo
+
+bench: lab-ready
+	$(CARGO) build --locked --release
+	benches/run
+
+# What the lab and the tests install by themselves.
+deps:
+	@lab/ready
+
+# As `deps`, and what etcd 3.6 and 3.7 are built with.
+lab-ready:
+	@lab/ready --all-versions

@@ -1,0 +1,142 @@
+//! What an etcd member keeps on its disk, as a value: IDs, members, keys, and how far it has come. Knows no machine.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::identity::{bootstrap_cluster_id, bootstrap_member_id};
+use crate::model::{ClusterId, MemberId, Token};
+
+/// A member as the member list has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Entry {
+    /// Empty until it has started.
+    pub(super) name: String,
+    pub(super) peer_url: String,
+    /// Empty until it has published itself.
+    pub(super) client_url: String,
+    pub(super) learner: bool,
+}
+
+/// A key's value and the revision that wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Value {
+    pub(super) text: String,
+    pub(super) revision: u64,
+}
+
+/// The applied state: what a snapshot copies, written as JSON into the files of the model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Image {
+    pub(super) cluster: ClusterId,
+    pub(super) member: MemberId,
+    pub(super) members: BTreeMap<MemberId, Entry>,
+    pub(super) term: u64,
+    pub(super) applied: u64,
+    pub(super) revision: u64,
+    pub(super) compacted: u64,
+    pub(super) no_space: bool,
+    pub(super) keys: BTreeMap<String, Value>,
+}
+
+/// A data directory that holds a member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Data {
+    /// Stands for device and inode of `member`; every directory that was ever made has its own.
+    pub(super) inode: u64,
+    pub(super) image: Image,
+    /// What the database file has; the rest is only in the write-ahead log until a clean stop.
+    pub(super) flushed: u64,
+    /// Whether a restore made it, so that only a matching mark makes it fit to start on.
+    pub(super) restored: bool,
+    /// Whether the restore came to its end.
+    pub(super) whole: bool,
+}
+
+/// `name=url,…` as etcd's settings and flags have it.
+pub(super) fn pairs(list: &str) -> Vec<(String, String)> {
+    list.split(',').filter_map(|pair| pair.split_once('=')).map(|(name, url)| (name.into(), url.into())).collect()
+}
+
+impl Image {
+    /// A cluster of these members from nothing, as one of them sees it.
+    pub(super) fn bootstrap(list: &[(String, String)], token: &Token, own_url: &str) -> Self {
+        let id = |url: &str| bootstrap_member_id(&[url.to_owned()], token);
+        let ids: Vec<MemberId> = list.iter().map(|(_, url)| id(url)).collect();
+        let entry = |(name, url): &(String, String)| {
+            let entry =
+                Entry { name: name.clone(), peer_url: url.clone(), client_url: String::new(), learner: false };
+            (id(url), entry)
+        };
+        Self {
+            cluster: bootstrap_cluster_id(&ids),
+            member: id(own_url),
+            members: list.iter().map(entry).collect(),
+            term: 1,
+            applied: list.len() as u64,
+            revision: 1,
+            compacted: 0,
+            no_space: false,
+            keys: BTreeMap::new(),
+        }
+    }
+
+    /// What `snapshot restore` makes of this image: the same keys, new members, revisions raised by `bump`.
+    pub(super) fn restored(&self, list: &[(String, String)], token: &Token, own_url: &str, bump: u64) -> Self {
+        let fresh = Self::bootstrap(list, token, own_url);
+        Self {
+            revision: self.revision + bump,
+            compacted: if bump > 0 { self.revision + bump } else { self.compacted },
+            no_space: self.no_space,
+            keys: self.keys.clone(),
+            ..fresh
+        }
+    }
+
+    pub(super) fn voters(&self) -> BTreeSet<MemberId> {
+        self.members.iter().filter(|(_, entry)| !entry.learner).map(|(id, _)| *id).collect()
+    }
+
+    pub(super) fn by_peer_url(&self, url: &str) -> Option<(MemberId, &Entry)> {
+        self.members.iter().find(|(_, entry)| entry.peer_url == url).map(|(id, entry)| (*id, entry))
+    }
+
+    /// Takes over everything but who it is.
+    pub(super) fn catch_up(&mut self, other: &Self) {
+        *self = Self { member: self.member, ..other.clone() };
+    }
+
+    /// A number that is equal where the data is: what `hashkv` gives.
+    pub(super) fn hash(&self) -> u64 {
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        for (key, value) in &self.keys {
+            for byte in key.bytes().chain(value.text.bytes()) {
+                hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+            }
+        }
+        hash & 0xffff_ffff
+    }
+
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+}
+
+impl Data {
+    /// The database file: without what only the write-ahead log has.
+    pub(super) fn database(&self) -> Image {
+        let mut image = self.image.clone();
+        image.keys.retain(|_, value| value.revision <= self.flushed);
+        image.revision = image.revision.min(self.flushed.max(1));
+        image
+    }
+
+    /// A graceful end puts everything into the database file.
+    pub(super) fn flush(&mut self) {
+        self.flushed = self.image.revision;
+    }
+}

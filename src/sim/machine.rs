@@ -1,0 +1,171 @@
+//! One master of the model: power, systemd's unit, files, data directories, the etcd process. Knows no other master.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::model::env_file::EnvFile;
+use crate::model::{ClusterId, MasterName, MemberId, UnitName, ZoneName};
+use crate::observe::marks::{fence_drop_in, fence_marker};
+
+use super::data::Data;
+
+/// The env file of every master.
+pub(super) const ENV_FILE: &str = "/etc/etcd.env";
+/// The data directory of every master.
+pub(super) const DATA_DIR: &str = "/var/lib/etcd";
+/// Where the unit's program and its tools lie.
+pub(super) const BIN: &str = "/usr/local/bin";
+
+/// The unit as systemd has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unit {
+    /// Whether a start failed; without a process it is `inactive` otherwise.
+    pub(super) failed: bool,
+    /// How it ended last: `success`, `signal`, `exit-code`.
+    pub(super) result: &'static str,
+    /// Whether the machine starts it at boot.
+    pub(super) enabled: bool,
+    /// Whether the last start's conditions were met.
+    pub(super) condition_met: bool,
+    /// The words of `ExecStart`.
+    pub(super) argv: Vec<String>,
+    /// Settings in the unit itself.
+    pub(super) environment: Vec<String>,
+    /// The files it reads its environment from.
+    pub(super) environment_files: Vec<String>,
+    /// How long a graceful end takes: a client with an open watch makes it 15 s.
+    pub(super) stop_takes: Duration,
+}
+
+/// A running etcd.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Process {
+    pub(super) pid: u32,
+    pub(super) started: Instant,
+    /// Whether requorum started it, not the machine's boot.
+    pub(super) by_us: bool,
+    /// Whether it began on an empty directory: its first publish is lost then.
+    pub(super) joiner: bool,
+    /// When its data was the leader's; for a joiner a moment after its start.
+    pub(super) in_sync: bool,
+    /// When its client port opens, once that is certain.
+    pub(super) ready_at: Option<Instant>,
+    pub(super) ready: bool,
+    /// Whom it names as leader, and since when that is no longer so.
+    pub(super) leader: Option<MemberId>,
+    pub(super) leader_lost: Option<Instant>,
+}
+
+/// What is installed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Installed {
+    pub(super) version: &'static str,
+    pub(super) etcdctl: bool,
+    pub(super) etcdutl: bool,
+    pub(super) bumps: bool,
+    pub(super) curl: bool,
+    pub(super) missing: Vec<String>,
+}
+
+/// Whether SSH lets us in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Door {
+    Open,
+    /// Another host key than the known one.
+    OtherKey,
+}
+
+/// A machine.
+#[derive(Debug, Clone)]
+pub(super) struct Machine {
+    pub(super) name: MasterName,
+    pub(super) zone: ZoneName,
+    pub(super) address: String,
+    pub(super) unit_name: UnitName,
+    pub(super) powered: bool,
+    pub(super) door: Door,
+    pub(super) unit: Unit,
+    pub(super) installed: Installed,
+    pub(super) free_bytes: u64,
+    /// Whether it is kept from hearing its leader, so that it falls behind.
+    pub(super) lags: bool,
+    pub(super) files: BTreeMap<String, Vec<u8>>,
+    /// Data directories by path, those put aside too; empty ones hold nothing.
+    pub(super) dirs: BTreeMap<String, Option<Data>>,
+    pub(super) process: Option<Process>,
+}
+
+impl Machine {
+    pub(super) fn peer_url(&self) -> String {
+        format!("https://{}:2380", self.address)
+    }
+
+    pub(super) fn data(&self) -> Option<&Data> {
+        self.dirs.get(DATA_DIR).and_then(Option::as_ref)
+    }
+
+    pub(super) fn data_mut(&mut self) -> Option<&mut Data> {
+        self.dirs.get_mut(DATA_DIR).and_then(Option::as_mut)
+    }
+
+    /// The data that its running process serves from.
+    pub(super) fn live(&self) -> Option<(&Process, &Data)> {
+        self.process.as_ref().zip(self.data())
+    }
+
+    pub(super) fn cluster(&self) -> Option<ClusterId> {
+        self.live().map(|(_, data)| data.image.cluster)
+    }
+
+    pub(super) fn file(&self, path: &str) -> Option<String> {
+        self.files.get(path).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+    }
+
+    pub(super) fn put(&mut self, path: impl Into<String>, text: impl Into<Vec<u8>>) {
+        self.files.insert(path.into(), text.into());
+    }
+
+    pub(super) fn env(&self) -> Option<EnvFile> {
+        self.file(ENV_FILE).map(|text| EnvFile::parse(&text))
+    }
+
+    pub(super) fn setting(&self, key: &str) -> String {
+        self.env().and_then(|env| env.get(key).map(str::to_owned)).unwrap_or_default()
+    }
+
+    pub(super) fn election(&self) -> Duration {
+        Duration::from_millis(self.setting("ETCD_ELECTION_TIMEOUT").parse().unwrap_or(1000))
+    }
+
+    /// Whether systemd would refuse to start it: a marker does nothing without its drop-in.
+    pub(super) fn fenced(&self) -> bool {
+        self.files.contains_key(&fence_marker(&self.unit_name))
+            && self.files.contains_key(&fence_drop_in(&self.unit_name))
+    }
+
+    pub(super) fn active_state(&self) -> &'static str {
+        match &self.process {
+            Some(process) if process.ready => "active",
+            Some(_) => "activating",
+            None if self.unit.failed => "failed",
+            None => "inactive",
+        }
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.process.as_ref().map_or(0, |process| process.pid)
+    }
+
+    /// The process ends; a clean end flushes.
+    pub(super) fn end(&mut self, cleanly: bool) {
+        if self.process.take().is_some() {
+            self.unit.result = if cleanly { "success" } else { "signal" };
+            self.unit.failed = !cleanly;
+            if cleanly && let Some(data) = self.data_mut() {
+                data.flush();
+            }
+        }
+    }
+}
