@@ -39,6 +39,9 @@ pub(super) struct Image {
     pub(super) keys: BTreeMap<String, Value>,
 }
 
+/// Stands for the SHA-256 at a snapshot's end.
+pub(super) const HASH: &[u8] = b"\n# hash\n";
+
 /// A data directory that holds a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Data {
@@ -117,12 +120,19 @@ impl Image {
         hash & 0xffff_ffff
     }
 
+    /// The bare database file.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()
     }
 
+    /// A snapshot file: the database with a hash at its end.
+    pub(super) fn to_snapshot(&self) -> Vec<u8> {
+        [self.to_bytes(), HASH.to_vec()].concat()
+    }
+
+    /// Reads a database or a snapshot file; nothing where it is damaged.
     pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        serde_json::from_slice(bytes).ok()
+        serde_json::from_slice(bytes.strip_suffix(HASH).unwrap_or(bytes)).ok()
     }
 }
 

@@ -1,0 +1,325 @@
+//! The scripts that change etcd's unit and files on a master, done to the model as their shell text does it.
+
+use std::time::Duration;
+
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::model::{MasterName, Output};
+
+use super::etcdctl::Reply;
+use super::machine::ENV_FILE;
+use super::state::State;
+use super::systemd::By;
+
+/// A script's call: its arguments and what came on standard input.
+pub(super) struct Call<'a> {
+    pub(super) host: &'a MasterName,
+    pub(super) words: &'a [String],
+    pub(super) stdin: Vec<u8>,
+    /// Ends in the middle, as a machine or a script may.
+    pub(super) midway: bool,
+}
+
+impl Call<'_> {
+    pub(super) fn word(&self, number: usize) -> &str {
+        match self.words.get(number - 1) {
+            Some(word) => word,
+            None => panic!("${number} is missing in {:?}", self.words),
+        }
+    }
+
+    /// What follows the first `number` words: another command.
+    pub(super) fn rest(&self, number: usize) -> &[String] {
+        &self.words[number..]
+    }
+}
+
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl State {
+    /// Does a script; a name that the model does not know is a test's failure.
+    pub(super) fn act(&mut self, script: &str, call: &Call<'_>) -> Reply {
+        match script {
+            "lock" => self.lock(call),
+            "unlock" => self.unlock(call),
+            "fence" => self.fence(call),
+            "unfence" => self.unfence(call),
+            "stop" => self.stop_script(call),
+            "start" => self.start_script(call),
+            "settle" => self.settle(call),
+            "serve" => self.serve(call),
+            "write" => self.write(call),
+            "record" => self.record(call),
+            "join" => self.join(call),
+            "promote" => self.promote(call),
+            "relieve" => self.relieve(call),
+            "snapshot" => self.snapshot(call),
+            "receive" => self.receive(call),
+            "retire" => self.retire(call),
+            "restore" => self.restore(call),
+            _ => panic!("the model does not know the script {script} {:?}", call.words),
+        }
+    }
+
+    fn lock(&mut self, call: &Call<'_>) -> Reply {
+        let path = format!("{}/holder.json", call.word(1));
+        let machine = self.machine(call.host);
+        if let Some(holder) = machine.file(&path) {
+            return Reply { output: Output { status: 75, stdout: holder, ..Output::default() }, ..Reply::default() };
+        }
+        machine.put(path, call.stdin.clone());
+        Reply::said("taken\n")
+    }
+
+    fn unlock(&mut self, call: &Call<'_>) -> Reply {
+        let (path, run) = (format!("{}/holder.json", call.word(1)), call.word(2));
+        let machine = self.machine(call.host);
+        let Some(holder) = machine.file(&path) else { return Reply::said("none\n") };
+        if !holder.contains(&format!("\"run\":\"{run}\"")) {
+            return Reply { output: Output { status: 75, stdout: holder, ..Output::default() }, ..Reply::default() };
+        }
+        machine.files.remove(&path);
+        machine.put(format!("{}/lock/holder.json", call.word(3)), holder);
+        Reply::said("released\n")
+    }
+
+    fn fence(&mut self, call: &Call<'_>) -> Reply {
+        let machine = self.machine(call.host);
+        let (marker, drop_in) = (call.word(2).to_owned(), call.word(3).to_owned());
+        let want = format!("[Unit]\nConditionPathExists=!{marker}\n");
+        let pid = machine.pid();
+        if machine.file(&drop_in).as_ref() == Some(&want) && machine.files.contains_key(&marker) && pid == 0 {
+            return Reply::said("found: fenced before\n");
+        }
+        if pid != 0 {
+            return Reply::failed(1, format!("etcd still runs as process {pid}: stop it first"));
+        }
+        machine.put(drop_in, want);
+        if call.midway {
+            return Reply::default();
+        }
+        machine.files.entry(marker.clone()).or_insert_with(|| format!("{}\n", call.word(4)).into_bytes());
+        Reply::said(format!("done: etcd cannot start here until {marker} is gone\n"))
+    }
+
+    fn unfence(&mut self, call: &Call<'_>) -> Reply {
+        match self.machine(call.host).files.remove(call.word(1)) {
+            Some(_) => Reply::said("done: fence lifted\n"),
+            None => Reply::said("found: no fence\n"),
+        }
+    }
+
+    fn stop_script(&mut self, call: &Call<'_>) -> Reply {
+        self.tick();
+        let machine = self.machine(call.host);
+        if machine.process.is_none() {
+            return Reply::said("found: it was not running\n");
+        }
+        let grace = Duration::from_secs_f64(call.word(2).parse().unwrap_or(0.0));
+        let takes = machine.unit.stop_takes;
+        let by_force = takes > grace;
+        if by_force && call.word(3) == "no" {
+            return Reply::failed(1, format!("it did not end within {} s and must end cleanly here", call.word(2)));
+        }
+        self.stop(call.host, !by_force);
+        let how = if by_force { "by force" } else { "gracefully" };
+        Reply::said(format!("done: ended {how}\n")).after(takes.min(grace))
+    }
+
+    fn start_script(&mut self, call: &Call<'_>) -> Reply {
+        let (data_dir, marks, onto) = (call.word(2).to_owned(), call.word(3).to_owned(), call.word(4).to_owned());
+        let machine = self.machine(call.host);
+        if machine.process.is_some() {
+            return Reply::said("found: it runs\n");
+        }
+        let held = machine.dirs.get(&data_dir);
+        let fit = match onto.as_str() {
+            "restored" => {
+                let inode = held.and_then(Option::as_ref).map(|data| data.inode.to_string());
+                machine.file(&format!("{marks}/restored")).unwrap_or_default() == inode.unwrap_or_default()
+            }
+            "emptied" => machine.files.contains_key(&format!("{marks}/retired")) && held == Some(&None),
+            other => panic!("the model does not know to start onto {other}"),
+        };
+        if !fit {
+            return Reply::failed(1, format!("{data_dir} is not what this run left ({onto}): not started"));
+        }
+        self.start(call.host, By::Requorum);
+        let machine = self.seen(call.host);
+        match (machine.pid(), machine.unit.condition_met) {
+            (0, false) => Reply::failed(1, "systemd did not start it: a condition is not met (a fence?)"),
+            (0, true) => {
+                Reply::failed(1, "it has no process 5 s after its start; it is failed").after(Duration::from_secs(5))
+            }
+            (pid, _) => Reply::said(format!("done: started as process {pid}\n")).after(Duration::from_millis(50)),
+        }
+    }
+
+    /// One restart of the learner; not where its client port answers.
+    fn settle(&mut self, call: &Call<'_>) -> Reply {
+        self.tick();
+        let machine = self.seen(call.host);
+        if !machine.installed.curl {
+            return Reply::said("found: no curl, left to publish by itself\n");
+        }
+        if machine.process.as_ref().is_some_and(|process| process.ready) {
+            return Reply::said("found: its client port answers\n");
+        }
+        self.watch_restart(call.host);
+        self.stop(call.host, true);
+        self.start(call.host, By::Requorum);
+        Reply::said("done: learner restarted once\n")
+    }
+
+    fn serve(&mut self, call: &Call<'_>) -> Reply {
+        self.tick();
+        let machine = self.seen(call.host);
+        if machine.process.is_none() && !machine.unit.failed {
+            return Reply::failed(1, "etcd has ended");
+        }
+        if machine.process.is_none() {
+            self.start(call.host, By::Requorum);
+        }
+        if !self.seen(call.host).process.as_ref().is_some_and(|process| process.ready) {
+            let state = self.seen(call.host).active_state();
+            let text = format!("the client port does not answer yet; the unit is {state}");
+            return Reply::failed(75, text).after(Duration::from_secs(1));
+        }
+        let words = call.rest(7).to_vec();
+        let command = [&words[..], &["put", call.word(6), call.word(7), "-w", "json"].map(str::to_owned)].concat();
+        let mut reply = self.etcdctl(call.host, &command);
+        if !reply.ok() {
+            reply.output.status = 75;
+        }
+        reply
+    }
+
+    fn write(&mut self, call: &Call<'_>) -> Reply {
+        let (path, before, after, aside) = (call.word(1), call.word(2), call.word(3), call.word(4));
+        if sha256(&call.stdin) != after {
+            return Reply::failed(1, "the text did not arrive whole");
+        }
+        let machine = self.machine(call.host);
+        let Some(now) = machine.files.get(path).cloned() else {
+            return Reply::failed(1, format!("sh: {path}: No such file"));
+        };
+        if sha256(&now) == after {
+            self.written(call.host, path);
+            return Reply::said("found: it says so already\n");
+        }
+        if sha256(&now) != before {
+            return Reply::failed(1, format!("{path} is not the file that the plan was made for; nothing was changed"));
+        }
+        let mut kept = aside.to_owned();
+        let mut number = 1;
+        while machine.files.contains_key(&kept) {
+            number += 1;
+            kept = format!("{aside}-{number}");
+        }
+        machine.put(kept.clone(), now);
+        if call.midway {
+            return Reply::default();
+        }
+        machine.put(path, call.stdin.clone());
+        self.written(call.host, path);
+        Reply::said(format!("done: the previous one is {kept}\n"))
+    }
+
+    fn written(&mut self, host: &MasterName, path: &str) {
+        if path == ENV_FILE {
+            self.watch.written.insert(host.clone());
+        }
+    }
+
+    fn record(&mut self, call: &Call<'_>) -> Reply {
+        let (path, fork, late) = (call.word(1), call.word(2), call.word(3));
+        let text = String::from_utf8_lossy(&call.stdin).replace(late, fork);
+        self.machine(call.host).put(path, text);
+        Reply::said(format!("done: {path}\n"))
+    }
+
+    fn join(&mut self, call: &Call<'_>) -> Reply {
+        let client = call.rest(2).to_vec();
+        let words = |more: &[&str]| -> Vec<String> {
+            client.iter().cloned().chain(more.iter().map(|word| (*word).to_owned())).collect()
+        };
+        let urls = format!("--peer-urls={}", call.word(2));
+        let added = self.etcdctl(call.host, &words(&["member", "add", call.word(1), "--learner", &urls, "-w", "json"]));
+        if added.ok() { added } else { self.or_the_list(call.host, &words(&["member", "list", "-w", "json"]), added) }
+    }
+
+    fn promote(&mut self, call: &Call<'_>) -> Reply {
+        let client = call.rest(1).to_vec();
+        let words = |more: &[&str]| -> Vec<String> {
+            client.iter().cloned().chain(more.iter().map(|word| (*word).to_owned())).collect()
+        };
+        let mut promoted = self.etcdctl(call.host, &words(&["member", "promote", call.word(1)]));
+        if promoted.ok() {
+            promoted.output.stdout += "promoted\n";
+            return promoted;
+        }
+        self.or_the_list(call.host, &words(&["member", "list", "-w", "json"]), promoted)
+    }
+
+    /// After a refusal the list tells what happened: exit 75.
+    fn or_the_list(&mut self, host: &MasterName, list: &[String], refused: Reply) -> Reply {
+        let mut listed = self.etcdctl(host, list).after(refused.took);
+        listed.output.status = if listed.ok() { 75 } else { 1 };
+        listed.output.stderr = refused.output.stderr + &listed.output.stderr;
+        listed
+    }
+
+    fn relieve(&mut self, call: &Call<'_>) -> Reply {
+        self.tick();
+        let ready = self.seen(call.host).process.as_ref().is_some_and(|process| process.ready);
+        if !ready || self.led_group(call.host).is_none() {
+            return Reply::said("wait: the member does not answer yet\n").after(Duration::from_secs(1));
+        }
+        self.change(call.host, |image| {
+            image.compacted = image.revision;
+            image.no_space = false;
+        });
+        let revision = self.image(call.host).revision;
+        Reply::said(format!("done: compacted to {revision}, defragmented, alarm disarmed\n"))
+    }
+
+    fn snapshot(&mut self, call: &Call<'_>) -> Reply {
+        let (marks, file, tool, how, from) = (call.word(1), call.word(2), call.word(3), call.word(4), call.word(5));
+        if !tool.ends_with("/etcdutl") || !self.seen(call.host).installed.etcdutl {
+            return Reply::failed(1, format!("sh: {tool}: not found"));
+        }
+        match how {
+            "live" => {
+                let words = [call.rest(5), &["snapshot", "save", file].map(str::to_owned)].concat();
+                let saved = self.etcdctl(call.host, &words);
+                if !saved.ok() {
+                    return saved;
+                }
+            }
+            "copy" => {
+                if let Err(refused) = self.copy_database(call, file, from) {
+                    return refused;
+                }
+            }
+            "file" => {}
+            other => panic!("the model does not know snapshots {other}"),
+        }
+        let machine = self.machine(call.host);
+        machine.put(format!("{marks}/snapshot.log"), "");
+        let Some(bytes) = machine.files.get(file) else {
+            return Reply::failed(1, format!("{file} is empty"));
+        };
+        let Some(image) = super::data::Image::from_bytes(bytes) else {
+            return Reply::failed(1, "Error: snapshot file integrity check failed");
+        };
+        let status = json!({ "hash": image.hash(), "revision": image.revision, "totalKey": image.keys.len(), "totalSize": bytes.len() });
+        Reply::said(format!(
+            "{{\"bytes\":{},\"sha256\":\"{}\",\"status\":{status}}}\n",
+            bytes.len(),
+            sha256(bytes)
+        ))
+    }
+}

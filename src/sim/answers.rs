@@ -1,0 +1,172 @@
+//! The questions that requorum asks a master, answered from the model in the shapes of real machines. Changes nothing.
+
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+
+use crate::model::{MasterName, Output};
+
+use super::etcdctl::Reply;
+use super::machine::{BIN, DATA_DIR, Machine};
+use super::state::State;
+
+impl State {
+    /// Answers a script that only asks; none for scripts that act.
+    pub(super) fn question(&mut self, host: &MasterName, script: &str, words: &[String]) -> Option<Reply> {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let machine = self.seen(host);
+        Some(match (script, &words[..]) {
+            ("env file", [path]) => match machine.file(path) {
+                Some(text) => Reply::said(format!("root root 640\n{text}")),
+                None => Reply::failed(1, format!("stat: cannot statx '{path}': No such file or directory")),
+            },
+            ("disk", [dir, _state]) => disk(machine, dir),
+            ("marks", [marker, drop_in, lock, record]) => marks(machine, [marker, drop_in, lock, record]),
+            ("tools", [program]) => tools(machine, program),
+            ("peer members", [url, _ca, _cert, _key]) => self.peer_members(host, url),
+            ("peer ports", urls) => self.peer_ports(host, urls),
+            _ => return None,
+        })
+    }
+
+    /// `GET /members` at a peer port, which answers without quorum.
+    fn peer_members(&mut self, host: &MasterName, url: &str) -> Reply {
+        self.tick();
+        let machine = self.seen(host);
+        let Some((process, data)) = machine.live().filter(|_| url.ends_with(":2380")) else {
+            return Reply::failed(7, "curl: (7) Failed to connect to 127.0.0.1 port 2380: Connection refused");
+        };
+        let fetched_at_boot = process.joiner && !process.in_sync;
+        let members: Vec<Json> = data
+            .image
+            .members
+            .iter()
+            .map(|(id, entry)| {
+                let mut member = json!({ "id": id.0, "peerURLs": [entry.peer_url], "name": entry.name });
+                if !entry.client_url.is_empty() && !fetched_at_boot {
+                    member["clientURLs"] = json!([entry.client_url]);
+                }
+                if entry.learner && !fetched_at_boot {
+                    member["isLearner"] = json!(true);
+                }
+                member
+            })
+            .collect();
+        Reply::said(format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Etcd-Cluster-Id: {}\r\n\r\n{}\n",
+            data.image.cluster,
+            Json::from(members)
+        ))
+    }
+
+    fn peer_ports(&self, host: &MasterName, urls: &[&str]) -> Reply {
+        let from = self.seen(host);
+        let mut all = String::new();
+        let mut slow = false;
+        for url in urls {
+            let other = self.machines.values().find(|machine| machine.peer_url() == *url);
+            let heard = other.is_some_and(|other| self.hear(from, other));
+            let open = heard && other.is_some_and(|other| other.process.is_some());
+            // A cut-off machine does not even refuse.
+            slow |= !heard;
+            all += &format!("{} {url}\n", if open { "open" } else { "closed" });
+        }
+        Reply::said(all).after(if slow { Duration::from_secs(2) } else { Duration::ZERO })
+    }
+
+    /// `systemctl show --property=… unit.service`.
+    pub(super) fn show(&mut self, host: &MasterName, words: &[String]) -> Reply {
+        self.tick();
+        let machine = self.seen(host);
+        let [_, _, properties, unit] = words else { panic!("the model does not know: {words:?}") };
+        let Some(properties) = properties.strip_prefix("--property=") else {
+            panic!("the model does not know: {words:?}")
+        };
+        if *unit != format!("{}.service", machine.unit_name) {
+            return Reply::said("LoadState=not-found\nActiveState=inactive\nMainPID=0\nConditionResult=no\n");
+        }
+        let mut lines = String::new();
+        for property in properties.split(',') {
+            lines += &property_of(machine, property);
+        }
+        Reply::said(lines)
+    }
+}
+
+fn property_of(machine: &Machine, property: &str) -> String {
+    let unit = &machine.unit;
+    let value = match property {
+        "LoadState" => "loaded".to_owned(),
+        "ActiveState" => machine.active_state().to_owned(),
+        "MainPID" => machine.pid().to_string(),
+        "ConditionResult" => if unit.condition_met { "yes" } else { "no" }.to_owned(),
+        "Result" => unit.result.to_owned(),
+        "ExecStart" => format!(
+            "{{ path={} ; argv[]={} ; ignore_errors=no ; pid={} }}",
+            unit.argv.first().map(String::as_str).unwrap_or_default(),
+            unit.argv.join(" "),
+            machine.pid()
+        ),
+        "Environment" => unit.environment.join(" "),
+        "EnvironmentFiles" => {
+            let line = |file: &String| format!("EnvironmentFiles={file} (ignore_errors=no)\n");
+            return unit.environment_files.iter().map(line).collect();
+        }
+        "ActiveEnterTimestampMonotonic" => "3857099197".to_owned(),
+        other => panic!("the model does not know the property {other}"),
+    };
+    format!("{property}={value}\n")
+}
+
+fn disk(machine: &Machine, dir: &str) -> Reply {
+    assert_eq!(dir, DATA_DIR, "the model has one data directory a master");
+    let mut said = String::new();
+    if let Some(held) = machine.dirs.get(dir) {
+        said += "exists=yes\nowner=etcd etcd 700\n";
+        if let Some(data) = held {
+            said += &format!("has_member=yes\ndb_bytes={}\n", data.database().to_bytes().len());
+        }
+    }
+    said += &format!("free_bytes={0}\nfree_state_bytes={0}\n", machine.free_bytes);
+    Reply::said(said)
+}
+
+fn marks(machine: &Machine, [marker, drop_in, lock, record]: [&str; 4]) -> Reply {
+    let mut said = String::new();
+    if machine.files.contains_key(marker) {
+        said += "fenced=yes\n";
+    }
+    if machine.files.contains_key(drop_in) {
+        said += "drop_in=yes\n";
+    }
+    if let Some(holder) = machine.file(&format!("{lock}/holder.json")) {
+        said += &format!("lock={}\n", holder.replace('\n', ""));
+    }
+    if let Some(record) = machine.file(record) {
+        said += &format!("record={}\n", record.replace('\n', ""));
+    }
+    Reply::said(said)
+}
+
+fn tools(machine: &Machine, program: &str) -> Reply {
+    assert_eq!(program, format!("{BIN}/etcd"));
+    let installed = &machine.installed;
+    let mut said = format!("etcd={}\n", installed.version);
+    if installed.etcdctl {
+        said += &format!("etcdctl={BIN}/etcdctl\n");
+    }
+    if installed.etcdutl {
+        said += &format!("restore={BIN}/etcdutl\n");
+        if installed.bumps {
+            said += "bumps=yes\n";
+        }
+    }
+    if installed.curl {
+        said += "curl=yes\n";
+    }
+    said += "openssl=yes\n";
+    for tool in &installed.missing {
+        said += &format!("missing={tool}\n");
+    }
+    Reply { output: Output { stdout: said, ..Output::default() }, ..Reply::default() }
+}

@@ -1,0 +1,94 @@
+//! The bastion's side in memory: journals, kept files, the clock, the console. Knows no master.
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use crate::run::ports::{Clock, Console, Event, Later, Store};
+
+use super::Site;
+
+/// One run's directory on the bastion.
+#[derive(Clone)]
+pub(super) struct RunFiles {
+    pub(super) site: Site,
+    pub(super) place: String,
+}
+
+/// The journal's name in a run's directory.
+const JOURNAL: &str = "journal.jsonl";
+
+impl Store for RunFiles {
+    fn append(&self, line: &str) -> std::io::Result<()> {
+        let killed = self.site.with(|state| {
+            let desk = &mut state.desk;
+            if desk.dead {
+                return Err(std::io::Error::other("requorum is dead"));
+            }
+            desk.appends += 1;
+            if desk.full_at.is_some_and(|at| desk.appends >= at) {
+                return Err(std::io::Error::other("no space left on device"));
+            }
+            let journal = desk.files.entry(format!("{}/{JOURNAL}", self.place)).or_default();
+            journal.extend_from_slice(line.as_bytes());
+            journal.push(b'\n');
+            desk.dead = desk.killed_after == Some(desk.appends);
+            Ok(desk.dead)
+        })?;
+        if killed {
+            self.site.killed.notify_waiters();
+        }
+        Ok(())
+    }
+
+    fn keep<'a>(&'a self, name: &'a str, mut chunks: mpsc::Receiver<Bytes>) -> Later<'a, std::io::Result<PathBuf>> {
+        Box::pin(async move {
+            let path = format!("{}/{name}", self.place);
+            let begin = self.site.with(|state| {
+                let fresh = !state.desk.files.contains_key(&path);
+                state.desk.files.entry(path.clone()).or_default();
+                fresh
+            });
+            if !begin {
+                return Err(std::io::Error::other("file exists"));
+            }
+            while let Some(chunk) = chunks.recv().await {
+                self.site.with(|state| state.desk.files.entry(path.clone()).or_default().extend_from_slice(&chunk));
+            }
+            Ok(PathBuf::from(path))
+        })
+    }
+
+    fn read<'a>(&'a self, path: &'a str, chunks: mpsc::Sender<Bytes>) -> Later<'a, std::io::Result<()>> {
+        Box::pin(async move {
+            let bytes = self.site.with(|state| state.desk.files.get(path).cloned());
+            let bytes = bytes.ok_or_else(|| std::io::Error::other("no such file"))?;
+            for chunk in bytes.chunks(64) {
+                if chunks.send(Bytes::copy_from_slice(chunk)).await.is_err() {
+                    return Err(std::io::Error::other("the master stopped taking it"));
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn place(&self) -> PathBuf {
+        PathBuf::from(&self.place)
+    }
+}
+
+impl Clock for Site {
+    fn now(&self) -> Timestamp {
+        let passed = i64::try_from(self.since.elapsed().as_millis()).unwrap_or(0);
+        // 2026-01-01; every story begins then.
+        Timestamp::from_millisecond(1_767_225_600_000 + passed).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+}
+
+impl Console for Site {
+    fn tell(&self, event: Event) {
+        self.with(|state| state.desk.told.push(event));
+    }
+}

@@ -1,0 +1,164 @@
+//! The scripts that move and make data directories on a master, done to the model as their shell text does it.
+
+use std::time::Duration;
+
+use crate::model::{Token, UnitName};
+use crate::observe::marks::fence_marker;
+
+use super::acts::{Call, sha256};
+use super::data::{Data, Image, pairs};
+use super::etcdctl::Reply;
+use super::state::State;
+
+impl State {
+    /// The database as it lies there after a clean stop.
+    pub(super) fn copy_database(&mut self, call: &Call<'_>, file: &str, from: &str) -> Result<(), Reply> {
+        let machine = self.machine(call.host);
+        if machine.process.is_some() {
+            return Err(Reply::failed(1, "etcd runs: its database is not copied"));
+        }
+        if machine.unit.result != "success" {
+            let why = "etcd did not end cleanly: its database may lack what only the write-ahead log has";
+            return Err(Reply::failed(1, why));
+        }
+        let dir = from.trim_end_matches("/member/snap/db");
+        let Some(data) = machine.dirs.get(dir).and_then(Option::as_ref) else {
+            return Err(Reply::failed(1, format!("cp: cannot stat '{from}'")));
+        };
+        let bytes = data.database().to_bytes();
+        machine.put(file, bytes);
+        Ok(())
+    }
+
+    pub(super) fn receive(&mut self, call: &Call<'_>) -> Reply {
+        let (file, bytes, sha) = (call.word(2), call.word(3), call.word(4));
+        let machine = self.machine(call.host);
+        machine.put(format!("{file}.part"), call.stdin.clone());
+        if call.stdin.len().to_string() != bytes {
+            return Reply::failed(1, format!("only {} of {bytes} bytes came", call.stdin.len()));
+        }
+        if sha256(&call.stdin) != sha {
+            return Reply::failed(1, "the file that came has another SHA-256");
+        }
+        if call.midway {
+            return Reply::default();
+        }
+        machine.files.remove(&format!("{file}.part"));
+        machine.put(file, call.stdin.clone());
+        Reply::said(format!("done: received {bytes} bytes\n"))
+    }
+
+    pub(super) fn retire(&mut self, call: &Call<'_>) -> Reply {
+        let (data, aside, marker, marks) = (call.word(2), call.word(3), call.word(5), call.word(6));
+        assert_eq!(call.word(4), "no", "the model has no mount points");
+        let machine = self.machine(call.host);
+        if machine.process.is_some() {
+            return Reply::failed(1, "etcd runs: its data is not moved");
+        }
+        let expected = UnitName::new(call.word(1)).map(|unit| fence_marker(&unit));
+        assert!(expected.is_ok_and(|path| path == marker), "another marker than the fence's: {marker}");
+        if !machine.files.contains_key(marker) {
+            return Reply::failed(1, format!("etcd is not fenced ({marker} is missing): its data is not moved"));
+        }
+        let has_data = machine.dirs.get(data).is_some_and(Option::is_some);
+        let said = match (machine.dirs.contains_key(aside), machine.dirs.contains_key(data), has_data) {
+            (true, true, true) => {
+                return Reply::failed(1, format!("{aside} is there already, and {data} has data again"));
+            }
+            (true, false, _) => {
+                machine.dirs.insert(data.to_owned(), None);
+                format!("found: {aside}\n")
+            }
+            (true, true, false) => format!("found: {aside}\n"),
+            (false, false, _) => {
+                machine.dirs.insert(data.to_owned(), None);
+                "done: nothing to retire\n".to_owned()
+            }
+            (false, true, false) => "done: nothing to retire\n".to_owned(),
+            (false, true, true) => {
+                let held = machine.dirs.remove(data).flatten();
+                machine.dirs.insert(aside.to_owned(), held);
+                if call.midway {
+                    return Reply::default();
+                }
+                machine.dirs.insert(data.to_owned(), None);
+                format!("done: {aside}\n")
+            }
+        };
+        machine.put(format!("{marks}/retired"), "");
+        Reply::said(said)
+    }
+
+    pub(super) fn restore(&mut self, call: &Call<'_>) -> Reply {
+        let (data, marks, snapshot) = (call.word(1), call.word(3), call.word(4));
+        assert_eq!(call.word(2), "no", "the model has no mount points");
+        let inode = self.number();
+        let machine = self.machine(call.host);
+        let held = machine.dirs.get(data).and_then(Option::as_ref).map(|data| data.inode.to_string());
+        let mark = format!("{marks}/restored");
+        if held.is_some() && machine.file(&mark) == held {
+            return Reply::said("found: restored before\n");
+        }
+        if held.is_some() {
+            return Reply::failed(1, format!("{data} has data: nothing is restored over it"));
+        }
+        let bytes = machine.files.get(snapshot).cloned().unwrap_or_default();
+        if bytes.len().to_string() != call.word(5) {
+            return Reply::failed(1, format!("{snapshot} has changed size"));
+        }
+        if call.word(6) != "-" && sha256(&bytes) != call.word(6) {
+            return Reply::failed(1, format!("{snapshot} is not the verified one"));
+        }
+        let run = marks.rsplit('/').next().unwrap_or_default();
+        let fresh = format!("{data}.restore-{run}");
+        if let Some(left) = machine.dirs.remove(&fresh) {
+            let number = (1..).find(|number| !machine.dirs.contains_key(&format!("{fresh}.partial-{number}")));
+            machine.dirs.insert(format!("{fresh}.partial-{}", number.unwrap_or(0)), left);
+        }
+        let image = match restored(call, &bytes, snapshot) {
+            Ok(image) => image,
+            Err(refused) => return refused,
+        };
+        self.watch.restored.insert(image.cluster);
+        let flushed = image.revision;
+        let made = Data { inode, image, flushed, restored: true, whole: !call.midway };
+        let machine = self.machine(call.host);
+        machine.dirs.insert(fresh.clone(), Some(made));
+        if call.midway {
+            return Reply::default();
+        }
+        machine.put(mark, inode.to_string());
+        // The empty directory is what the rename replaces.
+        let made = machine.dirs.remove(&fresh).flatten();
+        machine.dirs.insert(data.to_owned(), made);
+        Reply::said(format!("done: restored to {data}\n")).after(Duration::from_millis(50))
+    }
+}
+
+/// `etcdutl snapshot restore FILE --flag=…`, without its data directory.
+fn restored(call: &Call<'_>, bytes: &[u8], snapshot: &str) -> Result<Image, Reply> {
+    let words = call.rest(6);
+    assert!(
+        words.len() > 4 && words[0].ends_with("/etcdutl") && words[1..4] == ["snapshot", "restore", snapshot],
+        "the model does not know: {words:?}"
+    );
+    let flag = |name: &str| {
+        let start = format!("--{name}=");
+        words.iter().find_map(|word| word.strip_prefix(&start)).map(str::to_owned)
+    };
+    let is_snapshot = Image::from_bytes(bytes);
+    let image = is_snapshot.ok_or_else(|| Reply::failed(1, "Error: expected sha256 […], got […]"))?;
+    let hashed = bytes.ends_with(super::data::HASH);
+    if !hashed && !words.iter().any(|word| word == "--skip-hash-check") {
+        return Err(Reply::failed(1, "Error: snapshot missing hash but --skip-hash-check=false"));
+    }
+    let list = pairs(&flag("initial-cluster").unwrap_or_default());
+    let token = Token(flag("initial-cluster-token").unwrap_or_default());
+    let own_url = flag("initial-advertise-peer-urls").unwrap_or_default();
+    let own_name = flag("name").unwrap_or_default();
+    if !list.contains(&(own_name, own_url.clone())) {
+        return Err(Reply::failed(1, "Error: couldn't find local name in the initial cluster configuration"));
+    }
+    let bump = flag("bump-revision").and_then(|text| text.parse().ok()).unwrap_or(0);
+    Ok(image.restored(&list, &token, &own_url, bump))
+}

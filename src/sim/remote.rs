@@ -1,0 +1,175 @@
+//! The remote port in memory: a command reaches its master, runs there, and its answer comes back, or does not.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::model::{Arg, Command, MasterName, Output};
+use crate::run::ports::{Later, Pipes, Remote, RemoteError};
+
+use super::Site;
+use super::acts::Call;
+use super::etcdctl::Reply;
+use super::machine::{BIN, Door};
+use super::state::{Cut, State};
+
+/// A command's way there and back.
+const LATENCY: Duration = Duration::from_millis(5);
+/// How long a connection to a dark machine is tried.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// Scripts that only ask.
+const QUESTIONS: [&str; 6] = ["env file", "disk", "marks", "tools", "peer members", "peer ports"];
+
+impl Remote for Site {
+    fn run<'a>(
+        &'a self,
+        host: &'a MasterName,
+        command: &'a Command,
+        pipes: Pipes,
+    ) -> Later<'a, Result<Output, RemoteError>> {
+        Box::pin(async move {
+            self.alive().await;
+            tokio::time::sleep(LATENCY).await;
+            self.alive().await;
+            self.connect(host).await?;
+            let mut stdin = command.stdin.clone().unwrap_or_default();
+            if let Some(mut chunks) = pipes.stdin {
+                while let Some(chunk) = chunks.recv().await {
+                    stdin.extend_from_slice(&chunk);
+                }
+            }
+            let (reply, cut) = self.with(|state| state.execute(host, command, stdin));
+            tokio::time::sleep(reply.took + LATENCY).await;
+            self.alive().await;
+            let gone = self.with(|state| !state.reachable(host));
+            if cut.is_some() || gone {
+                return Err(RemoteError::OutcomeUnknown { why: "the connection was lost".into() });
+            }
+            let mut output = reply.output;
+            if let Some(out) = pipes.stdout {
+                let bytes = reply.bytes.unwrap_or_else(|| std::mem::take(&mut output.stdout).into_bytes());
+                for chunk in bytes.chunks(64) {
+                    if out.send(Bytes::copy_from_slice(chunk)).await.is_err() {
+                        break;
+                    }
+                }
+            }
+            Ok(output)
+        })
+    }
+}
+
+impl Site {
+    async fn connect(&self, host: &MasterName) -> Result<(), RemoteError> {
+        let (reachable, door) = self.with(|state| (state.reachable(host), state.seen(host).door));
+        if !reachable {
+            tokio::time::sleep(CONNECT).await;
+            return Err(RemoteError::Unreachable { why: format!("{host}: timed out after 5 s") });
+        }
+        match door {
+            Door::Open => Ok(()),
+            Door::OtherKey => Err(RemoteError::HostKey { why: format!("{host}: the host key has changed") }),
+        }
+    }
+}
+
+impl State {
+    pub(super) fn reachable(&self, host: &MasterName) -> bool {
+        let machine = self.seen(host);
+        machine.powered && !self.hidden.contains(&machine.zone)
+    }
+
+    /// Runs a command with all that happens around it, and looks at the rules afterwards.
+    fn execute(&mut self, host: &MasterName, command: &Command, stdin: Vec<u8>) -> (Reply, Option<Cut>) {
+        let words = words_of(command);
+        let name = name_of(command, &words);
+        self.happen(host, &name, true);
+        self.tick();
+        if !self.seen(host).powered {
+            return (Reply::default(), Some(Cut::NotDone));
+        }
+        let asks = QUESTIONS.contains(&name.as_str()) || (command.script.is_none() && !words.contains(&"remove".into()));
+        let mut cut = None;
+        if !asks {
+            self.acts.push((host.clone(), name.clone()));
+            cut = self.cut.filter(|(number, _)| *number == self.acts.len()).map(|(_, cut)| cut);
+        }
+        if cut == Some(Cut::NotDone) {
+            return (Reply::default(), cut);
+        }
+        let reply = self.dispatch(host, command, &words, stdin, cut == Some(Cut::Midway));
+        self.check(&format!("{} on {host}", command.shown()));
+        self.happen(host, &name, false);
+        (reply, cut)
+    }
+
+    fn dispatch(&mut self, host: &MasterName, command: &Command, words: &[String], stdin: Vec<u8>, midway: bool) -> Reply {
+        assert!(command.root, "not as root: {}", command.shown());
+        if let Some(script) = &command.script {
+            let words = words.get(3..).unwrap_or_default();
+            return match self.question(host, script, words) {
+                Some(reply) => reply,
+                None => self.act(script, &Call { host, words, stdin, midway }),
+            };
+        }
+        let program = words.first().map(String::as_str).unwrap_or_default();
+        if program == "systemctl" && words.get(1).is_some_and(|word| word == "show") {
+            return self.show(host, words);
+        }
+        if program == format!("{BIN}/etcdctl") {
+            return self.etcdctl(host, words);
+        }
+        match words {
+            [cat, path] if cat == "cat" => match self.seen(host).files.get(path) {
+                Some(bytes) => Reply { bytes: Some(bytes.clone()), ..Reply::default() },
+                None => Reply::failed(1, format!("cat: {path}: No such file or directory")),
+            },
+            _ => panic!("the model does not know: {}", command.shown()),
+        }
+    }
+
+    /// Lets due happenings come true.
+    fn happen(&mut self, host: &MasterName, name: &str, before: bool) {
+        let mut left = Vec::new();
+        let mut due = Vec::new();
+        for mut one in std::mem::take(&mut self.dues) {
+            let meant = one.before == before && one.command == name && one.host.as_ref().is_none_or(|h| h == host);
+            match (meant, one.skip) {
+                (true, 0) => due.push(one.happening),
+                (true, _) => {
+                    one.skip -= 1;
+                    left.push(one);
+                }
+                _ => left.push(one),
+            }
+        }
+        self.dues = left;
+        due.into_iter().for_each(|happening| happening(self));
+        self.tick();
+    }
+}
+
+/// The command's words, all of which must be known by now.
+fn words_of(command: &Command) -> Vec<String> {
+    let word = |arg: &Arg| match arg {
+        Arg::Text(text) => text.clone(),
+        Arg::Late(late) => panic!("{late} reached a master unfilled: {}", command.shown()),
+    };
+    command.argv.iter().map(word).collect()
+}
+
+/// What scenarios call a command: a script by its name, etcdctl by what it is asked, others by their program.
+fn name_of(command: &Command, words: &[String]) -> String {
+    if let Some(script) = &command.script {
+        return script.clone();
+    }
+    let program = words.first().map(String::as_str).unwrap_or_default();
+    let program = program.rsplit('/').next().unwrap_or_default();
+    let asked: Vec<&str> = words.iter().skip(1).map(String::as_str).filter(|word| !word.starts_with('-')).collect();
+    match (program, &asked[..]) {
+        ("etcdctl", [noun, verb, ..]) if ["endpoint", "member"].contains(noun) => format!("{noun} {verb}"),
+        ("etcdctl", [verb, ..]) => (*verb).to_owned(),
+        _ => program.to_owned(),
+    }
+}

@@ -1,0 +1,150 @@
+//! What must never happen, looked at after every command on a master. Knows the model's inside, not how it came about.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{ClusterId, MasterName};
+
+use super::machine::ENV_FILE;
+use super::state::State;
+use super::systemd::By;
+
+/// What is remembered to be compared with, and every rule that was broken.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    pub(super) broken: Vec<String>,
+    /// The cluster whose acknowledged writes count: the first one, then each that a restore made and that serves.
+    pub(super) timeline: Option<ClusterId>,
+    /// Keys acknowledged on the timeline.
+    pub(super) acknowledged: BTreeSet<String>,
+    /// Every data directory that ever was: where, and its keys.
+    pub(super) ever: BTreeMap<(MasterName, u64), BTreeSet<String>>,
+    /// Clusters that a restore made.
+    pub(super) restored: BTreeSet<ClusterId>,
+    /// Masters whose env file requorum wrote.
+    pub(super) written: BTreeSet<MasterName>,
+}
+
+impl Watch {
+    pub(super) fn say(&mut self, what: String) {
+        if !self.broken.contains(&what) {
+            self.broken.push(what);
+        }
+    }
+}
+
+impl State {
+    /// Looks at everything; `after` says what was just done.
+    pub(super) fn check(&mut self, after: &str) {
+        self.tick();
+        let mut said = Vec::new();
+        self.two_clusters_of_ours(&mut said);
+        self.acknowledged_keys_serve(&mut said);
+        self.nothing_is_deleted(&mut said);
+        for name in &self.watch.written {
+            if self.machines[name].setting("ETCD_INITIAL_CLUSTER_STATE") != "existing" {
+                said.push(format!("{ENV_FILE} on {name}, written by requorum, does not say state=existing"));
+            }
+        }
+        for machine in self.machines.values() {
+            if machine.fenced() && machine.process.as_ref().is_some_and(|process| process.by_us) {
+                said.push(format!("etcd runs on {} under its fence, started by requorum", machine.name));
+            }
+        }
+        for what in said {
+            self.watch.say(format!("after {after}: {what}"));
+        }
+    }
+
+    /// The clusters that would take a write now, and through whom.
+    pub(super) fn writable(&self) -> BTreeMap<ClusterId, Vec<MasterName>> {
+        let mut writable = BTreeMap::new();
+        for machine in self.machines.values() {
+            let Some((process, data)) = machine.live() else { continue };
+            let votes = data.image.voters().contains(&data.image.member);
+            if process.ready && votes && self.led_group(&machine.name).is_some() {
+                writable.entry(data.image.cluster).or_insert_with(Vec::new).push(machine.name.clone());
+            }
+        }
+        writable
+    }
+
+    fn two_clusters_of_ours(&self, said: &mut Vec<String>) {
+        let ours: Vec<String> = self
+            .writable()
+            .into_iter()
+            .filter(|(_, names)| {
+                names.iter().any(|name| self.machines[name].process.as_ref().is_some_and(|process| process.by_us))
+            })
+            .map(|(cluster, names)| format!("{cluster} on {names:?}"))
+            .collect();
+        if ours.len() > 1 {
+            said.push(format!("two clusters that requorum started take writes: {}", ours.join("; ")));
+        }
+    }
+
+    /// A restored cluster that takes writes carries the timeline on, with every key of it.
+    fn acknowledged_keys_serve(&mut self, said: &mut Vec<String>) {
+        for (cluster, names) in self.writable() {
+            let is_new = self.watch.restored.contains(&cluster) && self.watch.timeline != Some(cluster);
+            if is_new {
+                self.watch.timeline = Some(cluster);
+            }
+            if self.watch.timeline != Some(cluster) {
+                continue;
+            }
+            for name in names {
+                let machine = &self.machines[&name];
+                let Some(data) = machine.data().filter(|_| !machine.lags) else { continue };
+                let lost: Vec<&String> =
+                    self.watch.acknowledged.iter().filter(|key| !data.image.keys.contains_key(*key)).collect();
+                if !lost.is_empty() {
+                    said.push(format!("{name} serves {cluster} without the acknowledged keys {lost:?}"));
+                }
+            }
+        }
+    }
+
+    /// Every data directory is where it was or beside it, with all it held.
+    fn nothing_is_deleted(&mut self, said: &mut Vec<String>) {
+        let mut now = BTreeMap::new();
+        for machine in self.machines.values() {
+            for data in machine.dirs.values().flatten() {
+                let keys: BTreeSet<String> = data.image.keys.keys().cloned().collect();
+                now.insert((machine.name.clone(), data.inode), keys);
+            }
+        }
+        for ((name, inode), keys) in &self.watch.ever {
+            match now.get(&(name.clone(), *inode)) {
+                None => said.push(format!("data directory {inode} on {name} is gone")),
+                Some(left) if !left.is_superset(keys) => {
+                    said.push(format!("data directory {inode} on {name} has lost keys"));
+                }
+                Some(_) => {}
+            }
+        }
+        self.watch.ever = now;
+    }
+
+    /// What must be so when etcd starts.
+    pub(super) fn watch_start(&mut self, name: &MasterName, by: By) {
+        let machine = self.seen(name);
+        let Some(data) = machine.data() else { return };
+        let mark = data.inode.to_string();
+        let marked = machine.files.iter().any(|(path, text)| path.ends_with("/restored") && *text == mark.as_bytes());
+        let (restored, whole) = (data.restored, data.whole);
+        if restored && !(marked && whole) {
+            self.watch.say(format!("{name} starts etcd on a restore that has no mark or is not whole"));
+        }
+        if by == By::Requorum && !restored && data.image.applied > 0 {
+            self.watch.say(format!("requorum starts etcd on {name} on old data"));
+        }
+    }
+
+    /// What must be so when requorum restarts etcd.
+    pub(super) fn watch_restart(&mut self, name: &MasterName) {
+        let votes = self.seen(name).data().is_some_and(|data| data.image.voters().contains(&data.image.member));
+        if votes {
+            self.watch.say(format!("{name} is restarted although it votes"));
+        }
+    }
+}

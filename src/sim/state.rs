@@ -1,0 +1,282 @@
+//! Everything of the model at one moment, and what passing time makes of it: who hears whom, who leads, who is ready.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::model::{Cluster, ClusterId, MasterName, MemberId, ZoneName, quorum};
+
+use super::data::Image;
+use super::machine::Machine;
+use super::rules::Watch;
+
+/// A learner has the leader's snapshot this long after its start.
+const SYNC: Duration = Duration::from_millis(200);
+/// A member publishes itself this long after it knows a leader.
+const PUBLISH: Duration = Duration::from_millis(400);
+/// `HealthInterval`: for so long every voter must have been connected before another member may be added.
+pub(super) const HEALTH: Duration = Duration::from_secs(5);
+
+/// The bastion's disk and whether requorum is alive.
+#[derive(Debug, Default)]
+pub(super) struct Desk {
+    /// Appends to any journal so far.
+    pub(super) appends: usize,
+    /// From this append on the disk is full.
+    pub(super) full_at: Option<usize>,
+    /// After this append requorum is killed.
+    pub(super) killed_after: Option<usize>,
+    pub(super) dead: bool,
+    pub(super) files: BTreeMap<String, Vec<u8>>,
+    pub(super) told: Vec<crate::run::ports::Event>,
+    pub(super) runs: u32,
+}
+
+/// What happens by itself when a command comes.
+pub(super) type Happening = Box<dyn FnOnce(&mut State) + Send>;
+
+/// When a happening is due.
+pub(super) struct Due {
+    pub(super) host: Option<MasterName>,
+    pub(super) command: String,
+    pub(super) before: bool,
+    /// How many such commands pass first.
+    pub(super) skip: usize,
+    pub(super) happening: Happening,
+}
+
+/// How a connection is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// Before the command ran.
+    NotDone,
+    /// After it ran to its end.
+    Done,
+    /// In its middle, where it has one: what it had moved stays moved.
+    Midway,
+}
+
+/// The model.
+pub(super) struct State {
+    pub(super) cluster: Cluster,
+    pub(super) machines: BTreeMap<MasterName, Machine>,
+    /// Zones that no other zone hears.
+    pub(super) isolated: BTreeSet<ZoneName>,
+    /// Zones that the bastion does not reach.
+    pub(super) hidden: BTreeSet<ZoneName>,
+    /// Who leads a cluster.
+    pub(super) leaders: BTreeMap<ClusterId, MemberId>,
+    /// Since when a cluster has a majority and no leader.
+    pub(super) electing: BTreeMap<ClusterId, Instant>,
+    pub(super) dues: Vec<Due>,
+    /// Commands that change something, in order: where, and which.
+    pub(super) acts: Vec<(MasterName, String)>,
+    /// Cuts the connection at this act, counted from 1.
+    pub(super) cut: Option<(usize, Cut)>,
+    pub(super) desk: Desk,
+    pub(super) watch: Watch,
+    pub(super) next: u64,
+}
+
+impl State {
+    pub(super) fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    pub(super) fn machine(&mut self, name: &MasterName) -> &mut Machine {
+        match self.machines.get_mut(name) {
+            Some(machine) => machine,
+            None => panic!("no machine {name}"),
+        }
+    }
+
+    pub(super) fn seen(&self, name: &MasterName) -> &Machine {
+        match self.machines.get(name) {
+            Some(machine) => machine,
+            None => panic!("no machine {name}"),
+        }
+    }
+
+    /// Whether two machines hear each other.
+    pub(super) fn hear(&self, a: &Machine, b: &Machine) -> bool {
+        let apart = a.zone != b.zone && (self.isolated.contains(&a.zone) || self.isolated.contains(&b.zone));
+        a.powered && b.powered && !apart
+    }
+
+    /// The members of one cluster that run and hear each other, in groups.
+    fn groups(&self) -> Vec<(ClusterId, Vec<MasterName>)> {
+        let mut groups: Vec<(ClusterId, Vec<MasterName>)> = Vec::new();
+        for machine in self.machines.values() {
+            let Some(id) = machine.cluster() else { continue };
+            let own = groups.iter_mut().find(|(cluster, names)| {
+                *cluster == id && names.first().is_some_and(|name| self.hear(machine, &self.machines[name]))
+            });
+            match own {
+                Some((_, names)) => names.push(machine.name.clone()),
+                None => groups.push((id, vec![machine.name.clone()])),
+            }
+        }
+        groups
+    }
+
+    /// The freshest state in a group.
+    pub(super) fn newest(&self, names: &[MasterName]) -> Option<&Image> {
+        let images = names.iter().filter_map(|name| self.machines[name].data()).map(|data| &data.image);
+        images.max_by_key(|image| (image.term, image.applied))
+    }
+
+    /// The group that a master is in, where it has a leader.
+    pub(super) fn led_group(&self, name: &MasterName) -> Option<Vec<MasterName>> {
+        let (cluster, names) = self.groups().into_iter().find(|(_, names)| names.contains(name))?;
+        let leader = self.leaders.get(&cluster)?;
+        let has_leader =
+            names.iter().any(|name| self.machines[name].data().is_some_and(|data| data.image.member == *leader));
+        has_leader.then_some(names)
+    }
+
+    /// Lets time take effect.
+    pub(super) fn tick(&mut self) {
+        let now = Instant::now();
+        let groups = self.groups();
+        let mut standing = BTreeSet::new();
+        for (cluster, names) in &groups {
+            if self.has_majority(names) {
+                standing.insert(*cluster);
+                self.lead(*cluster, names, now);
+            } else {
+                let members: Vec<MemberId> = names.iter().filter_map(|name| self.member_of(name)).collect();
+                if self.leaders.get(cluster).is_some_and(|leader| members.contains(leader)) {
+                    self.leaders.remove(cluster);
+                }
+                names.iter().for_each(|name| self.without_leader(name, now));
+            }
+        }
+        self.electing.retain(|cluster, _| standing.contains(cluster));
+        self.leaders.retain(|cluster, _| standing.contains(cluster));
+    }
+
+    fn member_of(&self, name: &MasterName) -> Option<MemberId> {
+        self.machines[name].data().map(|data| data.image.member)
+    }
+
+    fn has_majority(&self, names: &[MasterName]) -> bool {
+        let Some(newest) = self.newest(names) else { return false };
+        let voters = newest.voters();
+        let present = names.iter().filter_map(|name| self.member_of(name)).filter(|id| voters.contains(id)).count();
+        quorum::stands(present, voters.len())
+    }
+
+    fn lead(&mut self, cluster: ClusterId, names: &[MasterName], now: Instant) {
+        let Some(newest) = self.newest(names).cloned() else { return };
+        let leader = self.leaders.get(&cluster).copied();
+        let present = |id: MemberId| names.iter().any(|name| self.member_of(name) == Some(id));
+        let leader = match leader.filter(|id| present(*id)) {
+            Some(leader) => leader,
+            None => {
+                self.leaders.remove(&cluster);
+                let since = *self.electing.entry(cluster).or_insert(now);
+                let election = names.iter().map(|name| self.machines[name].election()).max().unwrap_or_default();
+                if now < since + election * 3 / 2 {
+                    names.iter().for_each(|name| self.without_leader(name, now));
+                    return;
+                }
+                self.elect(cluster, names, &newest)
+            }
+        };
+        for name in names {
+            self.follow(name, leader, now);
+        }
+    }
+
+    /// The voter with the longest log leads, in a new term.
+    fn elect(&mut self, cluster: ClusterId, names: &[MasterName], newest: &Image) -> MemberId {
+        let voters = newest.voters();
+        let log = |name: &MasterName| self.machines[name].data().map(|data| (data.image.term, data.image.applied));
+        let candidates = names.iter().filter(|name| self.member_of(name).is_some_and(|id| voters.contains(&id)));
+        let best = candidates.max_by_key(|name| (log(name), std::cmp::Reverse((*name).clone()))).cloned();
+        let leader = best.and_then(|name| self.member_of(&name)).unwrap_or(newest.member);
+        for name in names {
+            if let Some(data) = self.machine(name).data_mut() {
+                data.image.term += 1;
+                // A new leader commits an empty entry.
+                data.image.applied += 1;
+            }
+        }
+        self.electing.remove(&cluster);
+        self.leaders.insert(cluster, leader);
+        leader
+    }
+
+    fn without_leader(&mut self, name: &MasterName, now: Instant) {
+        let machine = self.machine(name);
+        let stale = machine.election() * 2;
+        let Some(process) = &mut machine.process else { return };
+        match (process.leader, process.leader_lost) {
+            (Some(_), None) => process.leader_lost = Some(now),
+            (Some(_), Some(lost)) if now >= lost + stale => process.leader = None,
+            _ => {}
+        }
+    }
+
+    /// A member that hears the leader: it catches up, and publishes itself once.
+    fn follow(&mut self, name: &MasterName, leader: MemberId, now: Instant) {
+        let names = self.groups().into_iter().find(|(_, names)| names.contains(name)).map(|(_, names)| names);
+        let Some(newest) = names.and_then(|names| self.newest(&names).cloned()) else { return };
+        let machine = self.machine(name);
+        let (election, address, lags) = (machine.election(), machine.address.clone(), machine.lags);
+        let own_name = machine.setting("ETCD_NAME");
+        let Some((process, data)) =
+            machine.process.as_mut().zip(machine.dirs.get_mut(super::machine::DATA_DIR).and_then(Option::as_mut))
+        else {
+            return;
+        };
+        process.leader = Some(leader);
+        process.leader_lost = None;
+        if !newest.members.contains_key(&data.image.member) {
+            // Removed for good: etcd ends itself.
+            machine.end(false);
+            return;
+        }
+        if lags || (process.joiner && now < process.started + SYNC) {
+            return;
+        }
+        process.in_sync = true;
+        data.image.catch_up(&newest);
+        let ready_at = *process.ready_at.get_or_insert_with(|| {
+            let lost_publish = Duration::from_secs(5) + election * 2;
+            if process.joiner { process.started + lost_publish } else { now.max(process.started) + PUBLISH }
+        });
+        if process.ready || now < ready_at {
+            return;
+        }
+        process.ready = true;
+        let member = data.image.member;
+        let client_url = format!("https://{address}:2379");
+        self.change(name, |image| {
+            if let Some(entry) = image.members.get_mut(&member) {
+                entry.name = own_name;
+                entry.client_url = client_url;
+            }
+        });
+    }
+
+    /// Commits an entry: everyone in the group that is in sync applies it.
+    pub(super) fn change(&mut self, through: &MasterName, entry: impl FnOnce(&mut Image)) {
+        let Some(names) = self.led_group(through) else { return };
+        let Some(mut newest) = self.newest(&names).cloned() else { return };
+        let before = newest.revision;
+        newest.applied += 1;
+        entry(&mut newest);
+        for name in &names {
+            let machine = self.machine(name);
+            let synced = !machine.lags && machine.process.as_ref().is_some_and(|process| process.in_sync);
+            if let (true, Some(data)) = (synced, machine.data_mut()) {
+                data.image.catch_up(&newest);
+                // What was written before is in the database by now, this is not.
+                data.flushed = before;
+            }
+        }
+    }
+}

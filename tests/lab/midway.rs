@@ -1,0 +1,121 @@
+//! Runs that do not go to their end on real machines: killed, raced, on a restarted survivor, under a client's watch.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support::Lab;
+
+const DR: [&str; 5] = ["initiate-dr", "--confirm", "test", "--attest", "zone1=off, says the test"];
+
+/// A 2+1 lab with ten keys on m3 and zone1 off.
+fn bereft(etcd: &str) -> Lab {
+    let lab = Lab::up("2+1", etcd);
+    lab.put("m1", "before", 10);
+    lab.wait_for_keys("m3", "before", 10);
+    lab.lab(&["power-off", "zone1"]).exits(0);
+    lab
+}
+
+#[test]
+fn a_run_killed_with_the_data_moved_aside_goes_on_from_the_kept_snapshot() {
+    let lab = bereft("3.5");
+    let mut child = lab.spawn(&DR);
+    let begun = Instant::now();
+    let moved = "\"retired\"";
+    while !lab.journals().last().is_some_and(|journal| journal.contains(moved)) {
+        assert!(begun.elapsed() < Duration::from_secs(60), "the run never got there");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // The process is `lab bastion`, which becomes requorum by exec.
+    child.kill().expect("killed");
+    child.wait().expect("waited");
+    let journal = lab.journals().pop().expect("a journal");
+    assert!(requorum::run::journal::read(&journal).expect("the journal is whole").len() > 5);
+    lab.on("m3", "systemctl is-active etcd").exits(3);
+    let run = journal.split("\"run\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a run").to_owned();
+
+    let kept = lab.bastion().join("runs").join(&run).join("snapshot.db").display().to_string();
+    let again = [&DR[..], &["--snapshot", &kept]].concat();
+    lab.requorum(&again).exits(7).says(&run).says("requorum unlock");
+    lab.requorum(&["unlock", &run]).exits(0);
+    lab.requorum(&DR).exits(3).says("no-data");
+    lab.requorum(&again).exits(0);
+    assert_eq!(lab.count("m3", "before"), 10);
+    lab.put("m3", "after", 3);
+    lab.on("m3", "ls -d /var/lib/etcd.retired-*/member").exits(0);
+}
+
+#[test]
+fn of_two_operators_one_runs_and_the_other_is_told_who() {
+    let lab = bereft("3.5");
+    let first = lab.spawn(&DR);
+    let second = lab.spawn(&DR);
+    let ends = [first, second].map(|child| child.wait_with_output().expect("an end"));
+    let mut codes: Vec<i32> = ends.iter().filter_map(|end| end.status.code()).collect();
+    codes.sort_unstable();
+    assert_eq!(codes, [0, 7], "{ends:?}");
+    assert_eq!(lab.count("m3", "before"), 10);
+    lab.on("m3", "ls -d /var/lib/etcd.retired-* | wc -l").exits(0).says("1\n");
+}
+
+#[test]
+fn a_restarted_survivor_is_copied_after_a_clean_stop_by_an_operator_whose_sudo_asks() {
+    let lab = bereft("3.5");
+    lab.on("m3", "systemctl restart --no-block etcd").exits(0);
+    lab.wait_for("a survivor that is not ready", 30, || {
+        lab.on("m3", "systemctl is-active etcd").stdout == "activating\n"
+    });
+    let inventory = lab.state("opspw.yaml");
+    let text = std::fs::read_to_string(lab.inventory()).expect("inventory").replace("user: ops", "user: opspw");
+    std::fs::write(&inventory, text).expect("written");
+    let password = std::fs::read_to_string(lab.state("ssh/opspw-password")).expect("password").trim().to_owned();
+    let file = inventory.display().to_string();
+    let with_file = |verb: &[&'static str]| -> Vec<String> {
+        ["-i", &file].iter().copied().chain(verb.iter().copied()).map(str::to_owned).collect()
+    };
+    let run = |secret: &str, verb: &[&'static str]| {
+        let line = with_file(verb);
+        lab.requorum_with(("REQUORUM_SUDO_PASSWORD", secret), &line.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    run(&password, &["status", "--quick"]).exits(14).says("do not restart it again");
+    let said = run(&password, &DR).exits(0).says("restarted-survivor");
+    assert_eq!(lab.count("m3", "before"), 10);
+    assert!(!said.all().contains(&password));
+    let hits = Command::new("grep").args(["-rqF", "--", &password]).arg(lab.bastion()).status().expect("grep");
+    assert_eq!(hits.code(), Some(1), "the password stands in a file of the run");
+    lab.on("m3", &format!("journalctl | grep -F -- {password} | grep -v ' sh -c '")).exits(1);
+}
+
+#[test]
+fn a_client_with_an_open_watch_costs_two_seconds_and_not_fifteen() {
+    let lab = bereft("3.5");
+    let watch = "set -a; . /etc/etcd.env; exec etcdctl watch --prefix /";
+    let mut client = Command::new(format!("{}/lab/lab", env!("CARGO_MANIFEST_DIR")));
+    client.args(["ssh", "--name", "test", "m3", &format!("sudo sh -c '{watch}'")]);
+    let mut client = client.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a client");
+    lab.wait_for("a watching client", 10, || lab.on("m3", "pgrep -f '[e]tcdctl watch'").code == 0);
+    lab.requorum(&DR).exits(0);
+    let journal = lab.journals().pop().expect("a journal");
+    assert!(journal.contains("ended by force after 2.0 s"), "{journal}");
+    assert_eq!(lab.count("m3", "before"), 10);
+    let _ = client.kill();
+    let _ = client.wait();
+}
+
+#[test]
+fn masters_come_back_one_at_a_time_the_second_one_rebuilt() {
+    let lab = bereft("3.6");
+    lab.requorum(&DR).exits(0);
+    lab.lab(&["power-on", "m1"]).exits(0);
+    lab.requorum(&["recover", "--confirm", "test"]).exits(3).says("still-dark").says("--only");
+    lab.requorum(&["recover", "--confirm", "test", "--only", "m1"]).exits(0).says("2 voters");
+    lab.requorum(&["status"]).exits(10);
+    lab.lab(&["power-on", "m2"]).exits(0);
+    lab.on("m2", "systemctl stop etcd; rm -rf /var/lib/etcd").exits(0);
+    lab.on("m2", "mv /etc/etcd.env /etc/etcd.env.away").exits(0);
+    lab.requorum(&["recover", "--confirm", "test"]).exits(3).says("env-file-missing");
+    lab.on("m2", "mv /etc/etcd.env.away /etc/etcd.env").exits(0);
+    lab.requorum(&["recover", "--confirm", "test"]).exits(0).says("3 voters");
+    lab.requorum(&["status"]).exits(0);
+    assert_eq!(lab.count("m2", "before"), 10);
+}

@@ -1,0 +1,188 @@
+//! A lab for one test: brought up, asked, broken and taken down. Knows nothing of what a test wants to show.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// The lab's name; tests run one after the other, so one name will do.
+const NAME: &str = "test";
+
+/// A running lab. Dropped, it is taken down.
+pub struct Lab {
+    state: PathBuf,
+}
+
+/// What a command gave back.
+#[derive(Debug)]
+pub struct Said {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Said {
+    fn of(output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Self { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    /// Both streams.
+    pub fn all(&self) -> String {
+        format!("{}{}", self.stderr, self.stdout)
+    }
+
+    /// Fails the test unless the exit code is this one.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "exit code {} instead of {code}:\n{}", self.code, self.all());
+        self
+    }
+
+    /// Fails the test unless this was said.
+    #[track_caller]
+    pub fn says(self, what: &str) -> Self {
+        assert!(self.all().contains(what), "{what:?} is not in:\n{}", self.all());
+        self
+    }
+}
+
+fn script() -> String {
+    format!("{}/lab/lab", env!("CARGO_MANIFEST_DIR"))
+}
+
+impl Lab {
+    /// Brings a lab up, taking away what an earlier, killed test left.
+    pub fn up(zones: &str, etcd: &str) -> Self {
+        let lab = Self { state: PathBuf::from(format!("/var/lib/requorum-lab/{NAME}")) };
+        lab.lab(&["down"]);
+        lab.lab(&["up", "--zones", zones, "--etcd", etcd]).exits(0);
+        lab
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(script());
+        let (verb, rest) = arguments.split_first().expect("a verb");
+        command.arg(verb).args(["--name", NAME]).args(rest).stdin(Stdio::null());
+        command
+    }
+
+    /// `lab/lab VERB …`.
+    pub fn lab(&self, arguments: &[&str]) -> Said {
+        Said::of(self.command(arguments).output().expect("lab/lab runs"))
+    }
+
+    fn program(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(&["bastion", env!("CARGO_BIN_EXE_requorum")]);
+        command.args(arguments).env("REQUORUM_STATE", self.bastion());
+        if !arguments.contains(&"-i") {
+            command.env("REQUORUM_INVENTORY", self.inventory());
+        }
+        command
+    }
+
+    /// `requorum …` where the bastion sits.
+    pub fn requorum(&self, arguments: &[&str]) -> Said {
+        Said::of(self.program(arguments).output().expect("requorum runs"))
+    }
+
+    /// The same with one more variable in its environment.
+    pub fn requorum_with(&self, variable: (&str, &str), arguments: &[&str]) -> Said {
+        Said::of(self.program(arguments).env(variable.0, variable.1).output().expect("requorum runs"))
+    }
+
+    /// The same, left running.
+    pub fn spawn(&self, arguments: &[&str]) -> Child {
+        let mut command = self.program(arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().expect("requorum starts")
+    }
+
+    /// A shell line as root on a master.
+    pub fn on(&self, node: &str, line: &str) -> Said {
+        self.lab(&["ssh", node, &format!("sudo sh -c {}", shlex::try_quote(line).expect("no NUL"))])
+    }
+
+    /// etcdctl on a master.
+    pub fn etcdctl(&self, node: &str, arguments: &[&str]) -> Said {
+        let mut all = vec!["etcdctl", node];
+        all.extend(arguments);
+        self.lab(&all)
+    }
+
+    /// Writes numbered keys through a master; every one must be acknowledged.
+    pub fn put(&self, node: &str, prefix: &str, count: u32) {
+        for number in 1..=count {
+            self.etcdctl(node, &["put", &format!("{prefix}-{number}"), "x"]).exits(0);
+        }
+    }
+
+    /// How many keys of that prefix a master itself has.
+    pub fn count(&self, node: &str, prefix: &str) -> usize {
+        let keys = ["get", &format!("{prefix}-"), "--prefix", "--keys-only", "--consistency=s"];
+        let said = self.etcdctl(node, &keys).exits(0);
+        said.stdout.lines().filter(|line| line.starts_with(prefix)).count()
+    }
+
+    /// Waits until a master itself has that many keys of the prefix: it has seen the last write.
+    pub fn wait_for_keys(&self, node: &str, prefix: &str, count: usize) {
+        self.wait_for(&format!("{count} keys on {node}"), 20, || self.count(node, prefix) == count);
+    }
+
+    /// Waits until `holds`, for at most `seconds`.
+    #[track_caller]
+    pub fn wait_for(&self, what: &str, seconds: u64, mut holds: impl FnMut() -> bool) {
+        let end = Instant::now() + Duration::from_secs(seconds);
+        while !holds() {
+            assert!(Instant::now() < end, "after {seconds} s: not yet {what}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Waits until a write through a master is acknowledged.
+    #[track_caller]
+    pub fn wait_for_write(&self, node: &str, key: &str) {
+        self.wait_for(&format!("a write through {node}"), 60, || {
+            self.etcdctl(node, &["--command-timeout=2s", "put", key, "x"]).code == 0
+        });
+    }
+
+    /// The lab's directory.
+    pub fn state(&self, name: &str) -> PathBuf {
+        self.state.join(name)
+    }
+
+    /// The inventory that `up` wrote.
+    pub fn inventory(&self) -> PathBuf {
+        self.state("inventory.yaml")
+    }
+
+    /// Where requorum keeps its runs.
+    pub fn bastion(&self) -> PathBuf {
+        self.state("bastion")
+    }
+
+    /// The journals of all runs, oldest first.
+    pub fn journals(&self) -> Vec<String> {
+        let mut runs: Vec<PathBuf> = std::fs::read_dir(self.bastion().join("runs"))
+            .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
+            .unwrap_or_default();
+        runs.sort();
+        runs.iter().map(|run| std::fs::read_to_string(run.join("journal.jsonl")).unwrap_or_default()).collect()
+    }
+
+    /// Everything on a master that requorum could change, as one text.
+    pub fn fingerprint(&self, node: &str) -> String {
+        let look = "sha256sum /etc/etcd.env; find /etc/systemd/system /var/lib/requorum -not -type d 2>/dev/null | sort; \
+                    ls -d /var/lib/etcd*; systemctl show -p MainPID,ActiveState etcd";
+        self.on(node, look).stdout
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        // What a failed test leaves is worth a look: KEEP=1 keeps it until the next test.
+        if !(std::thread::panicking() && std::env::var_os("KEEP").is_some()) {
+            self.lab(&["down"]);
+        }
+    }
+}
