@@ -27,5 +27,6 @@ pub mod plan;
 pub mod playbook;
 pub mod report;
 pub mod run;
+pub mod sim;
 pub mod step;
 pub mod world;

@@ -6,18 +6,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::model::{Cluster, MasterName};
-use crate::observe::marks::Holder;
-use crate::observe::{Observation, proof};
+use crate::model::Cluster;
+use crate::observe::Observation;
 use crate::plan::{Goal, Input, NoPlan, Plan, plan};
 use crate::playbook::Playbook;
 use crate::report;
 use crate::run::World;
-use crate::run::journal::{Journal, VERSION, What};
-use crate::run::lock::{self, Taken};
 use crate::run::ports::{Event, Remote, Store};
 use crate::run::redact::Redactor;
-use crate::run::runner::{Ending, Outcome, Runner, is_verification};
+use crate::run::session::{self, NotBegun, Operator};
 use crate::world::store::RunDir;
 use crate::world::{files, terminal};
 
@@ -209,136 +206,60 @@ fn agree(plan: &Plan, consent: &Consent, bastion: &Bastion) -> Result<(), Failur
     }
 }
 
-/// Locks, runs, reports.
+/// Runs and reports.
 async fn execute(common: &Common, bastion: &Bastion, planning: &Planning, plan: &Plan) -> Result<u8, Failure> {
     let state = observe::state_dir(common, bastion);
     let disk = |error: std::io::Error| {
-        let text = format!(
-            "error: the run's directory under {} cannot be made: {error}\nNothing was changed.",
-            state.display()
-        );
+        let shown = state.display();
+        let text = format!("error: the run's directory under {shown} cannot be made: {error}\nNothing was changed.");
         Failure::new(exit::FAILED, text)
     };
     let store: Arc<dyn Store> = Arc::new(RunDir::create(&state, &plan.run).map_err(disk)?);
     let place = store.place();
     bastion.console.tell(Event::Said { text: format!("journal: {}", place.join("journal.jsonl").display()) });
     let redactor = Redactor::of(&planning.seen);
-    let journal = Journal::new(Arc::clone(&store), Arc::clone(&bastion.clock), redactor.clone());
-    journal.write(first_records(plan, planning, bastion, &redactor)).map_err(journal_failed)?;
-    let hosts = to_lock(plan);
-    take_lock(&planning.remote, &hosts, plan, bastion, &journal).await?;
     let world = World {
         remote: Arc::clone(&planning.remote),
         store,
         clock: Arc::clone(&bastion.clock),
         console: Arc::clone(&bastion.console),
     };
-    let runner = Runner::new(world, journal.clone(), bastion.interrupted.clone());
-    let outcome = runner.run(plan).await.map_err(journal_failed)?;
-    let code = exit_code(plan, &outcome);
-    // A run that stopped midway keeps its lock: nobody else may go on from a state they have not looked at.
-    if code == exit::DONE || !outcome.changed {
-        for (host, why) in lock::release(&planning.remote, &hosts, &plan.run).await {
-            bastion
-                .console
-                .tell(Event::Warning { text: format!("{host} stays locked: {why}; `requorum unlock {}`", plan.run) });
-        }
-        journal.write(vec![What::Unlocked]).map_err(journal_failed)?;
-    }
+    let operator = Operator { person: bastion.person.clone(), host: bastion.host.clone() };
+    let interrupted = bastion.interrupted.clone();
+    let ended = session::execute(plan, world, &operator, redactor.clone(), planning.proof, interrupted).await;
+    let ended = ended.map_err(|error| not_begun(&error))?;
     let again = again(&common.inventory);
-    let states = journal.states();
     let story = report::outcome::Story {
         cluster: &planning.cluster,
         plan,
-        outcome: &outcome,
-        states: &states,
+        outcome: &ended.outcome,
+        states: &ended.states,
         proof: planning.proof,
         place: &place,
         again: &again,
     };
     let text = redactor.clean(&report::outcome::text(story));
-    let end = What::End { outcome: text.clone(), exit: code };
-    journal.write(vec![end]).map_err(journal_failed)?;
     bastion.console.tell(Event::Said { text: String::new() });
-    if code == exit::DONE {
+    if ended.code == exit::DONE {
         terminal::print(&text);
-        return Ok(code);
+        return Ok(ended.code);
     }
-    Err(Failure::new(code, text))
+    Err(Failure::new(ended.code, text))
 }
 
-fn journal_failed(error: impl std::error::Error) -> Failure {
-    let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-    let text = format!(
-        "error: {error}{cause}\nNothing further was begun. Make the bastion's disk writable, then run `requorum status`."
-    );
-    Failure::new(exit::UNKNOWN, text)
-}
-
-fn first_records(plan: &Plan, planning: &Planning, bastion: &Bastion, redactor: &Redactor) -> Vec<What> {
-    let mut records = vec![What::Run {
-        version: VERSION,
-        tool: env!("CARGO_PKG_VERSION").to_owned(),
-        person: bastion.person.clone(),
-        host: bastion.host.clone(),
-        digest: plan.digest(),
-        plan: Box::new(redactor.plan(plan)),
-    }];
-    if let (Some(took), Some(proof::Outcome::Lost { .. })) = (planning.proof, &planning.seen.proof) {
-        records.push(What::Proof { took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX) });
-    }
-    records
-}
-
-/// Every master that takes part. Fencing a zone must not wait for a run that holds it.
-fn to_lock(plan: &Plan) -> std::collections::BTreeSet<MasterName> {
-    match plan.goal {
-        Goal::InitiateDr | Goal::Recover => plan.survivors.union(&plan.returned).cloned().collect(),
-        Goal::Fence | Goal::Unfence => std::collections::BTreeSet::new(),
-    }
-}
-
-async fn take_lock(
-    remote: &Arc<dyn Remote>,
-    hosts: &std::collections::BTreeSet<MasterName>,
-    plan: &Plan,
-    bastion: &Bastion,
-    journal: &Journal,
-) -> Result<(), Failure> {
-    let holder = Holder {
-        run: plan.run.to_string(),
-        person: bastion.person.clone(),
-        host: bastion.host.clone(),
-        since: bastion.clock.now().to_string(),
-    };
-    match lock::take(remote, hosts, &holder, &plan.run).await {
-        Taken::All => journal.write(vec![What::Locked]).map_err(journal_failed),
-        Taken::Held { host, by } => {
-            let text = format!(
-                "locked: {host} is held by {by}\nNothing was changed.\n  next: wait for that run; if it has stopped for good: requorum unlock RUN"
-            );
-            journal.write(vec![What::End { outcome: text.clone(), exit: exit::LOCKED }]).map_err(journal_failed)?;
-            Err(Failure::new(exit::LOCKED, text))
+fn not_begun(error: &NotBegun) -> Failure {
+    match error {
+        NotBegun::Locked { .. } => Failure::new(
+            exit::LOCKED,
+            format!(
+                "locked: {error}\nNothing was changed.\n  next: wait for that run; if it has stopped for good: requorum unlock RUN"
+            ),
+        ),
+        NotBegun::NoLock { .. } => Failure::new(exit::FAILED, format!("error: {error}\nNothing was changed.")),
+        NotBegun::Journal(error) => {
+            let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+            let next = "Nothing further was begun. Make the bastion's disk writable, then run `requorum status`.";
+            Failure::new(exit::UNKNOWN, format!("error: {error}{cause}\n{next}"))
         }
-        Taken::Failed { host, why } => {
-            let text = format!("error: {host} could not be locked: {why}\nNothing was changed.");
-            journal.write(vec![What::End { outcome: text.clone(), exit: exit::FAILED }]).map_err(journal_failed)?;
-            Err(Failure::new(exit::FAILED, text))
-        }
-    }
-}
-
-fn exit_code(plan: &Plan, outcome: &Outcome) -> u8 {
-    let is_check = |id: u32| {
-        plan.steps().any(|planned| planned.id == id && matches!(planned.step, crate::step::Step::Leaderless(_)))
-    };
-    match &outcome.ending {
-        Ending::Done => exit::DONE,
-        Ending::Interrupted(_) if !outcome.changed => exit::INTERRUPTED,
-        Ending::Stopped(trouble) if !outcome.changed && is_check(trouble.step) => exit::REFUSED,
-        Ending::Stopped(_) if !outcome.changed => exit::FAILED,
-        Ending::Stopped(trouble) if is_verification(plan, trouble.step) => exit::UNVERIFIED,
-        Ending::Stopped(_) | Ending::Interrupted(_) => exit::STOPPED,
-        Ending::Unknown(_) => exit::UNKNOWN,
     }
 }

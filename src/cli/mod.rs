@@ -17,31 +17,7 @@ mod wish;
 
 use args::{Cli, InventoryVerb, PlanGoal, PlaybookVerb, Verb};
 
-/// Exit codes; `status` has its own (see [`crate::observe::Verdict::exit_code`]).
-pub mod exit {
-    /// Done, or nothing to do.
-    pub const DONE: u8 = 0;
-    /// Failed before anything was changed.
-    pub const FAILED: u8 = 1;
-    /// `plan`: there is something to do.
-    pub const CHANGES: u8 = 2;
-    /// A safety rule said no; nothing was changed.
-    pub const REFUSED: u8 = 3;
-    /// Stopped midway.
-    pub const STOPPED: u8 = 4;
-    /// Stopped, and the state is not known.
-    pub const UNKNOWN: u8 = 5;
-    /// Done, but verification failed.
-    pub const UNVERIFIED: u8 = 6;
-    /// Another run holds the lock.
-    pub const LOCKED: u8 = 7;
-    /// The command line is wrong.
-    pub const USAGE: u8 = 64;
-    /// Inventory, playbook or template is wrong.
-    pub const BAD_INPUT: u8 = 65;
-    /// Interrupted before any change.
-    pub const INTERRUPTED: u8 = 130;
-}
+pub use crate::run::exit;
 
 /// What the bastion brings along; `main` reads it from the environment.
 #[derive(Clone)]

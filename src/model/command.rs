@@ -179,7 +179,7 @@ impl Command {
     /// The command as a person reads it: a script by its name, words quoted where a shell would need it.
     #[must_use]
     pub fn shown(&self) -> String {
-        let skip = if self.script.is_some() { 3 } else { 0 };
+        let skip = if self.script.is_some() { 4 } else { 0 };
         let words = self.argv.iter().skip(skip).map(|arg| match arg {
             Arg::Text(text) => shlex::try_quote(text).map_or_else(|_| "?".to_owned(), |word| word.into_owned()),
             Arg::Late(late) => late.to_string(),

@@ -57,6 +57,12 @@ pub struct Holder {
     pub host: String,
     /// Since when.
     pub since: String,
+    /// The digest of its plan.
+    #[serde(default)]
+    pub plan: String,
+    /// The token of the cluster it makes: what a second bastion needs to go on.
+    #[serde(default)]
+    pub token: String,
 }
 
 /// What was found.
@@ -109,6 +115,8 @@ pub fn parse(output: &Output) -> Result<Marks, Unclear> {
                     person: unknown(),
                     host: unknown(),
                     since: unknown(),
+                    plan: unknown(),
+                    token: unknown(),
                 }));
             }
             "record" => {

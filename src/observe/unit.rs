@@ -23,7 +23,7 @@ pub struct Unit {
     pub environment: Vec<String>,
     /// The files its environment is read from.
     pub environment_files: Vec<String>,
-    /// How long it has been running, in microseconds since boot; 0 when it is not.
+    /// When it last became active, in microseconds since boot. systemd keeps it after a stop; 0 when it never was.
     pub active_since_us: u64,
 }
 

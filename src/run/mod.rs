@@ -1,5 +1,6 @@
 //! Doing what a plan says: the ports, looking, the journal, the lock, the runner. Decides nothing.
 
+pub mod exit;
 pub mod journal;
 pub mod lock;
 pub mod look;
@@ -7,6 +8,7 @@ pub mod ports;
 pub mod prove;
 pub mod redact;
 pub mod runner;
+pub mod session;
 mod streams;
 
 use std::sync::Arc;

@@ -41,6 +41,20 @@ pub enum Ending {
     Interrupted(Trouble),
 }
 
+impl Ending {
+    /// The ending in one line, for the journal.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let (how, trouble) = match self {
+            Self::Done => return "done".to_owned(),
+            Self::Stopped(trouble) => ("stopped", trouble),
+            Self::Unknown(trouble) => ("stopped, outcome unknown", trouble),
+            Self::Interrupted(trouble) => ("interrupted", trouble),
+        };
+        format!("{how} at step {} on {} ({}): {}", trouble.step, trouble.host, trouble.title, trouble.why)
+    }
+}
+
 /// Where and why a run did not go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {

@@ -316,10 +316,6 @@ impl State {
             return Reply::failed(1, "Error: snapshot file integrity check failed");
         };
         let status = json!({ "hash": image.hash(), "revision": image.revision, "totalKey": image.keys.len(), "totalSize": bytes.len() });
-        Reply::said(format!(
-            "{{\"bytes\":{},\"sha256\":\"{}\",\"status\":{status}}}\n",
-            bytes.len(),
-            sha256(bytes)
-        ))
+        Reply::said(format!("{{\"bytes\":{},\"sha256\":\"{}\",\"status\":{status}}}\n", bytes.len(), sha256(bytes)))
     }
 }

@@ -67,8 +67,7 @@ impl Image {
         let id = |url: &str| bootstrap_member_id(&[url.to_owned()], token);
         let ids: Vec<MemberId> = list.iter().map(|(_, url)| id(url)).collect();
         let entry = |(name, url): &(String, String)| {
-            let entry =
-                Entry { name: name.clone(), peer_url: url.clone(), client_url: String::new(), learner: false };
+            let entry = Entry { name: name.clone(), peer_url: url.clone(), client_url: String::new(), learner: false };
             (id(url), entry)
         };
         Self {

@@ -165,8 +165,7 @@ impl State {
     fn hashkv(&self, host: &MasterName, revision: &str) -> Reply {
         let image = self.image(host);
         if revision.parse::<u64>().is_ok_and(|revision| revision > image.revision) {
-            let mut reply =
-                Reply::failed(1, "Error: etcdserver: mvcc: required revision is a future revision");
+            let mut reply = Reply::failed(1, "Error: etcdserver: mvcc: required revision is a future revision");
             reply.output.stdout = "[]\n".into();
             return reply;
         }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::model::env_file::EnvFile;
 use crate::model::{ClusterId, MasterName, MemberId, UnitName, ZoneName};
 use crate::observe::marks::{fence_drop_in, fence_marker};
 
@@ -44,6 +43,8 @@ pub(super) struct Unit {
 pub(super) struct Process {
     pub(super) pid: u32,
     pub(super) started: Instant,
+    pub(super) name: String,
+    pub(super) election: Duration,
     /// Whether requorum started it, not the machine's boot.
     pub(super) by_us: bool,
     /// Whether it began on an empty directory: its first publish is lost then.
@@ -127,16 +128,16 @@ impl Machine {
         self.files.insert(path.into(), text.into());
     }
 
-    pub(super) fn env(&self) -> Option<EnvFile> {
-        self.file(ENV_FILE).map(|text| EnvFile::parse(&text))
-    }
-
+    /// A setting as systemd would give it to etcd; nothing in the model's files is quoted.
     pub(super) fn setting(&self, key: &str) -> String {
-        self.env().and_then(|env| env.get(key).map(str::to_owned)).unwrap_or_default()
+        let text = self.files.get(ENV_FILE).map(|bytes| String::from_utf8_lossy(bytes)).unwrap_or_default();
+        let value = text.lines().rev().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        value.unwrap_or_default().to_owned()
     }
 
+    /// What the running etcd took from its environment when it started.
     pub(super) fn election(&self) -> Duration {
-        Duration::from_millis(self.setting("ETCD_ELECTION_TIMEOUT").parse().unwrap_or(1000))
+        self.process.as_ref().map_or(Duration::ZERO, |process| process.election)
     }
 
     /// Whether systemd would refuse to start it: a marker does nothing without its drop-in.

@@ -89,7 +89,8 @@ impl State {
         if !self.seen(host).powered {
             return (Reply::default(), Some(Cut::NotDone));
         }
-        let asks = QUESTIONS.contains(&name.as_str()) || (command.script.is_none() && !words.contains(&"remove".into()));
+        let asks =
+            QUESTIONS.contains(&name.as_str()) || (command.script.is_none() && !words.contains(&"remove".into()));
         let mut cut = None;
         if !asks {
             self.acts.push((host.clone(), name.clone()));
@@ -98,16 +99,27 @@ impl State {
         if cut == Some(Cut::NotDone) {
             return (Reply::default(), cut);
         }
+        // A panic within a task may be swallowed there; what it was about must not be.
+        let number = self.watch.broken.len();
+        self.watch.say(format!("the model knows {} on {host}", command.shown()));
         let reply = self.dispatch(host, command, &words, stdin, cut == Some(Cut::Midway));
+        self.watch.broken.remove(number);
         self.check(&format!("{} on {host}", command.shown()));
         self.happen(host, &name, false);
         (reply, cut)
     }
 
-    fn dispatch(&mut self, host: &MasterName, command: &Command, words: &[String], stdin: Vec<u8>, midway: bool) -> Reply {
+    fn dispatch(
+        &mut self,
+        host: &MasterName,
+        command: &Command,
+        words: &[String],
+        stdin: Vec<u8>,
+        midway: bool,
+    ) -> Reply {
         assert!(command.root, "not as root: {}", command.shown());
         if let Some(script) = &command.script {
-            let words = words.get(3..).unwrap_or_default();
+            let words = words.get(4..).unwrap_or_default();
             return match self.question(host, script, words) {
                 Some(reply) => reply,
                 None => self.act(script, &Call { host, words, stdin, midway }),

@@ -9,7 +9,7 @@ use super::state::State;
 use super::systemd::By;
 
 /// What is remembered to be compared with, and every rule that was broken.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Watch {
     pub(super) broken: Vec<String>,
     /// The cluster whose acknowledged writes count: the first one, then each that a restore made and that serves.
@@ -131,11 +131,12 @@ impl State {
         let Some(data) = machine.data() else { return };
         let mark = data.inode.to_string();
         let marked = machine.files.iter().any(|(path, text)| path.ends_with("/restored") && *text == mark.as_bytes());
-        let (restored, whole) = (data.restored, data.whole);
-        if restored && !(marked && whole) {
+        let unfit = data.restored && !(marked && data.whole);
+        let old = !data.restored && self.watch.timeline.is_some_and(|timeline| timeline != data.image.cluster);
+        if unfit {
             self.watch.say(format!("{name} starts etcd on a restore that has no mark or is not whole"));
         }
-        if by == By::Requorum && !restored && data.image.applied > 0 {
+        if by == By::Requorum && old {
             self.watch.say(format!("requorum starts etcd on {name} on old data"));
         }
     }

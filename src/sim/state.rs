@@ -19,7 +19,7 @@ const PUBLISH: Duration = Duration::from_millis(400);
 pub(super) const HEALTH: Duration = Duration::from_secs(5);
 
 /// The bastion's disk and whether requorum is alive.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Desk {
     /// Appends to any journal so far.
     pub(super) appends: usize,
@@ -226,7 +226,6 @@ impl State {
         let Some(newest) = names.and_then(|names| self.newest(&names).cloned()) else { return };
         let machine = self.machine(name);
         let (election, address, lags) = (machine.election(), machine.address.clone(), machine.lags);
-        let own_name = machine.setting("ETCD_NAME");
         let Some((process, data)) =
             machine.process.as_mut().zip(machine.dirs.get_mut(super::machine::DATA_DIR).and_then(Option::as_mut))
         else {
@@ -252,6 +251,7 @@ impl State {
             return;
         }
         process.ready = true;
+        let own_name = process.name.clone();
         let member = data.image.member;
         let client_url = format!("https://{address}:2379");
         self.change(name, |image| {

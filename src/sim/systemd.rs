@@ -1,6 +1,8 @@
 //! Starting and ending etcd as systemd and etcd do it: fences, env files, full and empty data directories. Knows no
 //! command of requorum.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use crate::model::{MasterName, Token};
@@ -53,6 +55,8 @@ impl State {
         machine.process = Some(Process {
             pid,
             started: Instant::now(),
+            name: machine.setting("ETCD_NAME"),
+            election: Duration::from_millis(machine.setting("ETCD_ELECTION_TIMEOUT").parse().unwrap_or(1000)),
             by_us: by == By::Requorum,
             joiner,
             in_sync: false,

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{MasterName, MemberId, Output};
+use crate::model::command::Script;
+use crate::model::{Command, MasterName, MemberId, Output};
 use crate::observe::settings::Access;
 use crate::observe::status::etcdctl;
 
+use super::join::Listed;
 use super::{Act, Facts, Judgement, Kind, Undo};
 
 /// Removes a learner whose master is about to join with an empty directory: etcd would panic on its return.
@@ -25,20 +27,42 @@ pub struct DropLearner {
     pub limit: Duration,
 }
 
+const REMOVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+// A removal whose answer was lost is refused the second time; the list tells that it happened.
+const SCRIPT: Script = Script {
+    name: "drop learner",
+    text: r#"set -u
+id=$1; shift
+"$@" member remove "$id" && exit 0
+"$@" member list -w json && exit 75
+exit 1
+"#,
+};
+
 impl Kind for DropLearner {
     fn title(&self) -> String {
         format!("remove the learner {} left by an earlier join of {}", self.id, self.joiner)
     }
 
     fn acts(&self) -> Vec<Act> {
-        let command = etcdctl(&self.etcdctl, &self.access, Duration::from_secs(5))
-            .args(["member", "remove"])
-            .arg(self.id.to_string());
+        let command = Command::script(SCRIPT)
+            .arg(self.id.to_string())
+            .then(etcdctl(&self.etcdctl, &self.access, REMOVE_TIMEOUT))
+            .deadline(REMOVE_TIMEOUT * 3);
         vec![Act::once(command).for_up_to(self.limit)]
     }
 
     fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {
-        if output.ok() { Judgement::done("removed") } else { Judgement::Again(output.complaint()) }
+        if output.ok() {
+            return Judgement::done("removed");
+        }
+        match Listed::last_of(output) {
+            Some(listed) if listed.members.iter().all(|member| member.id != self.id.0) => {
+                Judgement::found("it is not listed any more")
+            }
+            _ => Judgement::Again(output.complaint()),
+        }
     }
 
     fn undo(&self) -> Undo {

@@ -53,6 +53,13 @@ pub(super) struct Listed {
     pub(super) members: Vec<Entry>,
 }
 
+impl Listed {
+    /// The list that a script printed last, where it did.
+    pub(super) fn last_of(output: &Output) -> Option<Self> {
+        serde_json::from_str(output.stdout.lines().last()?).ok()
+    }
+}
+
 /// One entry.
 #[derive(Debug, Deserialize)]
 pub(super) struct Entry {
@@ -93,8 +100,7 @@ impl Join {
     }
 
     fn refused(&self, output: &Output) -> Judgement {
-        let last = output.stdout.lines().last().unwrap_or_default();
-        let Ok(listed) = serde_json::from_str::<Listed>(last) else {
+        let Some(listed) = Listed::last_of(output) else {
             return Judgement::Again(output.complaint());
         };
         match listed.members.iter().find(|member| member.peer_urls.iter().any(|url| self.peer_urls.contains(url))) {
@@ -112,6 +118,9 @@ impl Join {
                 "member {:x} with this peer URL is listed already and is not the empty learner that was planned",
                 entry.id
             )),
+            None if listed.members.iter().any(|member| member.learner) => Judgement::Stop(
+                "another learner is in the member list, and etcd takes one at a time: promote or remove it".into(),
+            ),
             None => Judgement::Again(format!(
                 "etcd takes the next member 5 s after the last one connected ({})",
                 output.complaint().trim_start_matches("exit 75: ")

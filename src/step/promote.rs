@@ -52,7 +52,7 @@ impl Kind for Promote {
         if output.ok() {
             return Judgement::done("it votes");
         }
-        let listed = output.stdout.lines().last().and_then(|line| serde_json::from_str::<Listed>(line).ok());
+        let listed = Listed::last_of(output);
         let entry = listed.and_then(|listed| {
             let id = facts.member_ids.get(&self.joiner)?.0;
             Some(listed.members.into_iter().find(|member| member.id == id))

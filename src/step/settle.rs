@@ -67,11 +67,14 @@ impl Kind for Settle {
             Ok(members) => members,
             Err(why) => return Judgement::Again(format!("its peer port does not answer yet ({})", why.why)),
         };
-        match members.by_peer_url(&self.peer_urls).map(|entry| entry.learner) {
-            // Before the snapshot is applied the list is what it fetched at boot, without `isLearner`.
-            None | Some(None) => Judgement::Again("the leader's snapshot has not been applied yet".into()),
-            Some(Some(true)) => Judgement::done("it has the leader's snapshot"),
-            Some(Some(false)) => Judgement::found("it votes already, so it is not restarted"),
+        match members.by_peer_url(&self.peer_urls) {
+            Some(entry) if entry.learner == Some(true) => Judgement::done("it has the leader's snapshot"),
+            // etcd leaves `isLearner` out of a voter's entry; what it has published tells it from the list below.
+            Some(entry) if entry.learner == Some(false) || !entry.client_urls.is_empty() => {
+                Judgement::found("it votes already, so it is not restarted")
+            }
+            // Before the snapshot is applied the list is what it fetched at boot: no `isLearner`, no client URLs.
+            _ => Judgement::Again("the leader's snapshot has not been applied yet".into()),
         }
     }
 
@@ -107,6 +110,8 @@ mod tests {
         let facts = Facts::default();
         assert!(matches!(settle().judge(0, &answer("\"isLearner\":true,"), &facts), Judgement::Done(..)));
         assert!(matches!(settle().judge(0, &answer("\"isLearner\":false,"), &facts), Judgement::FoundDone(..)));
+        let published = answer("\"clientURLs\":[\"http://10.0.0.1:2379\"],");
+        assert!(matches!(settle().judge(0, &published, &facts), Judgement::FoundDone(..)));
         assert!(matches!(settle().judge(0, &answer(""), &facts), Judgement::Again(_)));
     }
 }

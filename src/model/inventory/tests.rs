@@ -1,3 +1,5 @@
+//! Tests of `model/inventory`.
+
 use std::time::{Duration, Instant};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of `playbook/order`.
+
 use std::fmt::Write;
 
 use crate::model::diagnostic::Source;

@@ -1,3 +1,5 @@
+//! Tests of `playbook/template`.
+
 use super::*;
 use crate::playbook::shipped;
 

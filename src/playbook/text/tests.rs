@@ -1,3 +1,5 @@
+//! Tests of `playbook/text`.
+
 use super::*;
 use crate::playbook::shipped;
 

@@ -1,3 +1,5 @@
+//! Tests of `report/diagnostic`.
+
 use super::*;
 use crate::model::diagnostic::Source;
 use crate::model::inventory;

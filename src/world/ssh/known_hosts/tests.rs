@@ -1,3 +1,5 @@
+//! Tests of `world/ssh/known_hosts`.
+
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::path::PathBuf;

@@ -1,3 +1,5 @@
+//! Tests of `world/ssh`.
+
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod fake;

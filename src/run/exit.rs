@@ -1,0 +1,45 @@
+//! Exit codes; `status` has its own (see [`crate::observe::Verdict::exit_code`]). Knows no terminal.
+
+use crate::plan::Plan;
+use crate::step::Step;
+
+use super::runner::{Ending, Outcome, is_verification};
+
+/// Done, or nothing to do.
+pub const DONE: u8 = 0;
+/// Failed before anything was changed.
+pub const FAILED: u8 = 1;
+/// `plan`: there is something to do.
+pub const CHANGES: u8 = 2;
+/// A safety rule said no; nothing was changed.
+pub const REFUSED: u8 = 3;
+/// Stopped midway.
+pub const STOPPED: u8 = 4;
+/// Stopped, and the state is not known.
+pub const UNKNOWN: u8 = 5;
+/// Done, but verification failed.
+pub const UNVERIFIED: u8 = 6;
+/// Another run holds the lock.
+pub const LOCKED: u8 = 7;
+/// The command line is wrong.
+pub const USAGE: u8 = 64;
+/// Inventory, playbook or template is wrong.
+pub const BAD_INPUT: u8 = 65;
+/// Interrupted before any change.
+pub const INTERRUPTED: u8 = 130;
+
+/// The exit code of a run.
+#[must_use]
+pub fn code(plan: &Plan, outcome: &Outcome) -> u8 {
+    let is_check =
+        |id: u32| plan.steps().any(|planned| planned.id == id && matches!(planned.step, Step::Leaderless(_)));
+    match &outcome.ending {
+        Ending::Done => DONE,
+        Ending::Interrupted(_) if !outcome.changed => INTERRUPTED,
+        Ending::Stopped(trouble) if !outcome.changed && is_check(trouble.step) => REFUSED,
+        Ending::Stopped(_) if !outcome.changed => FAILED,
+        Ending::Stopped(trouble) if is_verification(plan, trouble.step) => UNVERIFIED,
+        Ending::Stopped(_) | Ending::Interrupted(_) => STOPPED,
+        Ending::Unknown(_) => UNKNOWN,
+    }
+}

@@ -1,0 +1,318 @@
+//! The verbs on a site, in the order of `cli::go`: look, prove, plan, lock, run, last words. `cli` itself is bound to
+//! SSH and a terminal; what is judged there (attestation, exit code) is judged here by the same values.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::cli::exit;
+use crate::model::{Cluster, RunId, Token};
+use crate::observe::assess::{Assessment, assess};
+use crate::observe::marks::Holder;
+use crate::observe::proof::Limits;
+use crate::observe::{Observation, Settings};
+use crate::plan::{Goal, Input, NoPlan, Plan, Refusal, Request, SnapshotFile, TrailingHash, plan};
+use crate::playbook::{Playbook, shipped, text};
+use crate::report;
+use crate::run::journal::{Journal, VERSION, What};
+use crate::run::lock::{self, Taken};
+use crate::run::ports::{Clock, Console, Remote, Store};
+use crate::run::prove::{Witness, prove};
+use crate::run::redact::Redactor;
+use crate::run::runner::{Ending, Outcome, Runner, is_verification};
+use crate::run::{World, look};
+use crate::step::Step;
+
+use super::data::{HASH, Image};
+use super::desk::RunFiles;
+use super::{Site, name, zone};
+
+/// What an operator asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ask {
+    /// `--failed-zone`.
+    pub failed_zones: Vec<String>,
+    /// `--only`.
+    pub only: Vec<String>,
+    /// `--seed`.
+    pub seed: Option<String>,
+    /// `--attest`, by whom or what it does not matter.
+    pub attested: Vec<String>,
+    /// `--override`.
+    pub overrides: Vec<String>,
+    /// `--snapshot`, a file of the bastion.
+    pub snapshot: Option<String>,
+}
+
+/// How a verb ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct End {
+    /// The exit code; none when requorum was killed.
+    pub code: Option<u8>,
+    /// The last words.
+    pub text: String,
+    /// Why there was no plan.
+    pub refusals: Vec<Refusal>,
+    /// The plan that was run.
+    pub plan: Option<Box<Plan>>,
+}
+
+impl End {
+    fn new(code: u8, text: impl Into<String>) -> Self {
+        Self { code: Some(code), text: text.into(), ..Self::default() }
+    }
+
+    /// Whether a rule of this name forbade it.
+    #[must_use]
+    pub fn refused_by(&self, rule: &str) -> bool {
+        self.refusals.iter().any(|refusal| refusal.rule == rule)
+    }
+}
+
+/// Where a run of this number keeps its files.
+pub(super) fn place(number: u32) -> String {
+    format!("/bastion/runs/{}", run_name(number))
+}
+
+fn run_name(number: u32) -> String {
+    format!("20260101-000000-{number:04}")
+}
+
+impl Site {
+    /// `requorum initiate-dr`.
+    pub async fn initiate_dr(&self, ask: &Ask) -> End {
+        self.go(Goal::InitiateDr, ask).await
+    }
+
+    /// `requorum recover`.
+    pub async fn recover(&self, ask: &Ask) -> End {
+        self.go(Goal::Recover, ask).await
+    }
+
+    /// A verb that changes something, unless requorum is killed on its way.
+    pub async fn go(&self, goal: Goal, ask: &Ask) -> End {
+        tokio::select! {
+            biased;
+            () = self.death() => End { text: "killed".to_owned(), ..End::default() },
+            end = self.verb(goal, ask) => end,
+        }
+    }
+
+    /// `requorum status`: what is seen and what it means.
+    pub async fn status(&self) -> (Observation, Assessment) {
+        let cluster = self.cluster();
+        let seen = self.observe(&cluster).await;
+        let assessment = assess(&cluster, &seen);
+        (seen, assessment)
+    }
+
+    /// `requorum unlock`.
+    pub async fn unlock(&self, run: &str) {
+        let hosts = self.cluster().masters().map(|master| master.name.clone()).collect();
+        if let Ok(run) = RunId::new(run) {
+            lock::release(&self.remote(), &hosts, &run).await;
+        }
+    }
+
+    /// The plan as `requorum plan` shows it, and what it was made of.
+    pub async fn plan(&self, goal: Goal, ask: &Ask) -> Result<Plan, NoPlan> {
+        let cluster = self.cluster();
+        let seen = self.observe(&cluster).await;
+        self.plan_of(&cluster, &seen, goal, ask)
+    }
+
+    fn remote(&self) -> Arc<dyn Remote> {
+        Arc::new(self.clone())
+    }
+
+    async fn observe(&self, cluster: &Cluster) -> Observation {
+        let mut seen = look::look(cluster, &self.remote()).await;
+        let witnesses = witnesses(cluster, &seen);
+        if seen.answering().any(|(_, seen)| seen.serves()) || witnesses.is_empty() {
+            return seen;
+        }
+        let elections = seen.answering().filter_map(|(_, seen)| seen.settings.as_ref().ok());
+        let election = elections.map(Settings::election_timeout).max().unwrap_or_default();
+        let console: Arc<dyn Console> = Arc::new(self.clone());
+        seen.proof = Some(prove(&witnesses, Limits::from_election_timeout(election), &self.remote(), &console).await);
+        seen
+    }
+
+    fn plan_of(&self, cluster: &Cluster, seen: &Observation, goal: Goal, ask: &Ask) -> Result<Plan, NoPlan> {
+        let number = self.with(|state| state.desk.runs + 1);
+        let request = self.request(number, goal, ask);
+        let playbook = playbook(goal);
+        let template = shipped::template("etcd.env.j2").map(|file| file.text.to_owned()).unwrap_or_default();
+        let templates = BTreeMap::from([("etcd.env.j2".to_owned(), template)]);
+        plan(Input { cluster, playbook: &playbook, templates: &templates, seen, request: &request })
+    }
+
+    fn request(&self, number: u32, goal: Goal, ask: &Ask) -> Request {
+        let reason = |who: &String| (who.clone(), "STORY-1: seen by its keeper".to_owned());
+        let run = match RunId::new(run_name(number)) {
+            Ok(run) => run,
+            Err(bad) => panic!("{bad}"),
+        };
+        Request {
+            goal,
+            run,
+            token: Token(format!("requorum-{number:032x}")),
+            failed_zones: ask.failed_zones.iter().map(|text| zone(text)).collect(),
+            only: ask.only.iter().map(|text| name(text)).collect(),
+            seed: ask.seed.as_deref().map(name),
+            attested: ask.attested.iter().map(reason).collect(),
+            overrides: ask.overrides.iter().map(reason).collect(),
+            snapshot: ask.snapshot.as_ref().map(|path| self.snapshot_file(path)),
+            person: "keeper".to_owned(),
+        }
+    }
+
+    /// A file of the bastion as `world::files` reads it.
+    fn snapshot_file(&self, path: &str) -> SnapshotFile {
+        let bytes = self.kept(path).unwrap_or_default();
+        let image = Image::from_bytes(&bytes);
+        let hash = match &image {
+            Some(_) if bytes.ends_with(HASH) => TrailingHash::Right,
+            Some(_) => TrailingHash::Absent,
+            None => TrailingHash::Wrong,
+        };
+        let ids = image.map(|image| image.members.keys().map(ToString::to_string).collect()).unwrap_or_default();
+        let sha256 = super::acts::sha256(&bytes);
+        SnapshotFile { path: path.to_owned(), bytes: bytes.len() as u64, sha256, hash, member_ids: ids }
+    }
+
+    async fn verb(&self, goal: Goal, ask: &Ask) -> End {
+        let cluster = self.cluster();
+        let begun = Instant::now();
+        let seen = self.observe(&cluster).await;
+        match self.plan_of(&cluster, &seen, goal, ask) {
+            Ok(plan) => {
+                self.with(|state| state.desk.runs += 1);
+                let proof = seen.proof.as_ref().map(|_| begun.elapsed());
+                let end = self.execute(&cluster, &seen, &plan, proof).await;
+                End { plan: Some(Box::new(plan)), ..end }
+            }
+            Err(no_plan @ NoPlan::NothingToDo(_)) => End::new(exit::DONE, report::plan::refused(&no_plan)),
+            Err(NoPlan::Refused(refusals)) => {
+                let text = report::plan::refused(&NoPlan::Refused(refusals.clone()));
+                End { refusals, ..End::new(exit::REFUSED, text) }
+            }
+        }
+    }
+
+    /// Locks, runs, says the last words.
+    async fn execute(
+        &self,
+        cluster: &Cluster,
+        seen: &Observation,
+        plan: &Plan,
+        proof: Option<std::time::Duration>,
+    ) -> End {
+        let journal_failed = |error: &dyn std::fmt::Display| End::new(exit::UNKNOWN, format!("error: {error}"));
+        let place = format!("/bastion/runs/{}", plan.run);
+        let store: Arc<dyn Store> = Arc::new(RunFiles { site: self.clone(), place: place.clone() });
+        let redactor = Redactor::of(seen);
+        let clock: Arc<dyn Clock> = Arc::new(self.clone());
+        let journal = Journal::new(Arc::clone(&store), Arc::clone(&clock), redactor.clone());
+        if let Err(error) = journal.write(vec![first_record(plan, &redactor)]) {
+            return journal_failed(&error);
+        }
+        let hosts = plan.survivors.union(&plan.returned).cloned().collect();
+        if let Some(end) = self.take_lock(&hosts, plan, &journal).await {
+            return end;
+        }
+        let world = World { remote: self.remote(), store, clock, console: Arc::new(self.clone()) };
+        let (_stay, interrupted) = watch::channel(false);
+        let outcome = match Runner::new(world, journal.clone(), interrupted).run(plan).await {
+            Ok(outcome) => outcome,
+            Err(error) => return journal_failed(&error),
+        };
+        let code = exit_code(plan, &outcome);
+        if code == exit::DONE || !outcome.changed {
+            lock::release(&self.remote(), &hosts, &plan.run).await;
+            if let Err(error) = journal.write(vec![What::Unlocked]) {
+                return journal_failed(&error);
+            }
+        }
+        let states = journal.states();
+        let again = "requorum";
+        let place = Path::new(&place);
+        let story = report::outcome::Story { cluster, plan, outcome: &outcome, states: &states, proof, place, again };
+        let text = redactor.clean(&report::outcome::text(story));
+        match journal.write(vec![What::End { outcome: text.clone(), exit: code }]) {
+            Ok(()) => End::new(code, text),
+            Err(error) => journal_failed(&error),
+        }
+    }
+
+    async fn take_lock(
+        &self,
+        hosts: &BTreeSet<crate::model::MasterName>,
+        plan: &Plan,
+        journal: &Journal,
+    ) -> Option<End> {
+        let holder = Holder {
+            run: plan.run.to_string(),
+            person: "keeper".to_owned(),
+            host: "bastion".to_owned(),
+            since: self.now().to_string(),
+            plan: plan.digest(),
+            token: plan.after.as_ref().map(|after| after.token.to_string()).unwrap_or_default(),
+        };
+        let (code, text) = match lock::take(&self.remote(), hosts, &holder, &plan.run).await {
+            Taken::All => {
+                let written = journal.write(vec![What::Locked]);
+                return written.err().map(|error| End::new(exit::UNKNOWN, format!("error: {error}")));
+            }
+            Taken::Held { host, by } => (exit::LOCKED, format!("locked: {host} is held by {by}")),
+            Taken::Failed { host, why } => (exit::FAILED, format!("error: {host} could not be locked: {why}")),
+        };
+        let _ = journal.write(vec![What::End { outcome: text.clone(), exit: code }]);
+        Some(End::new(code, text))
+    }
+}
+
+fn playbook(goal: Goal) -> Playbook {
+    match shipped::playbook(goal.playbook()).map(|file| text::read(&file.source())) {
+        Some(Ok(playbook)) => playbook,
+        Some(Err(mistakes)) => panic!("{mistakes:?}"),
+        None => Playbook { name: goal.playbook().to_owned(), summary: String::new(), lines: Vec::new() },
+    }
+}
+
+fn first_record(plan: &Plan, redactor: &Redactor) -> What {
+    What::Run {
+        version: VERSION,
+        tool: env!("CARGO_PKG_VERSION").to_owned(),
+        person: "keeper".to_owned(),
+        host: "bastion".to_owned(),
+        digest: plan.digest(),
+        plan: Box::new(redactor.plan(plan)),
+    }
+}
+
+fn witnesses(cluster: &Cluster, seen: &Observation) -> Vec<Witness> {
+    let known = |master: &crate::model::Master| {
+        let seen = seen.seen(&master.name)?;
+        let etcdctl = seen.tools.as_ref().ok()?.etcdctl.clone()?;
+        let access = seen.settings.as_ref().ok()?.client_access()?;
+        Some(Witness { master: master.clone(), etcdctl, access })
+    };
+    cluster.masters().filter_map(known).collect()
+}
+
+fn exit_code(plan: &Plan, outcome: &Outcome) -> u8 {
+    let is_check = |id: u32| plan.steps().any(|step| step.id == id && matches!(step.step, Step::Leaderless(_)));
+    match &outcome.ending {
+        Ending::Done => exit::DONE,
+        Ending::Interrupted(_) if !outcome.changed => exit::INTERRUPTED,
+        Ending::Stopped(trouble) if !outcome.changed && is_check(trouble.step) => exit::REFUSED,
+        Ending::Stopped(_) if !outcome.changed => exit::FAILED,
+        Ending::Stopped(trouble) if is_verification(plan, trouble.step) => exit::UNVERIFIED,
+        Ending::Stopped(_) | Ending::Interrupted(_) => exit::STOPPED,
+        Ending::Unknown(_) => exit::UNKNOWN,
+    }
+}

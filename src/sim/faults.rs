@@ -1,0 +1,245 @@
+//! What can go wrong on a site: power, network, tools, disks, lost connections, a killed bastion; and when.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::machine::{BIN, DATA_DIR, Door, ENV_FILE};
+use super::state::{Cut, Desk, Due, State};
+use super::systemd::By;
+use super::{Site, name, zone};
+
+/// Something that happens to a site, as a story says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A master or a zone loses its power.
+    Off(String),
+    /// A master or a zone has power again and starts what is enabled.
+    On(String),
+    /// A zone hears no other zone and is not heard by the bastion.
+    Cut(String),
+    /// A zone is cut off from the bastion only.
+    Hide(String),
+    /// A zone is heard again by everyone.
+    Heal(String),
+    /// A master's etcd is restarted.
+    Restart(String),
+    /// A master's etcd is killed and stays down.
+    Kill(String),
+    /// A master no longer hears what its leader says, so that it falls behind.
+    Lag(String),
+    /// A master does not start etcd at boot.
+    Disable(String),
+    /// A client holds a watch open: a graceful end of a master's etcd takes 15 s.
+    Watch(String),
+    /// A master shows another host key.
+    OtherKey(String),
+    /// A master lacks a tool: `etcdutl`, `etcdctl`, or one of the small ones.
+    Lacks(String, String),
+    /// A master's disk is full.
+    Full(String),
+    /// A master's env file is gone.
+    NoEnv(String),
+    /// A setting in a master's env file is another.
+    Setting(String, String, String),
+    /// A flag in a master's unit file.
+    Flag(String, String),
+    /// A master's etcd ran out of space: it takes no write.
+    NoSpace(String),
+    /// A master's data is silently another than its peers'.
+    Rot(String),
+}
+
+impl Site {
+    /// Something happens now.
+    pub fn happens(&self, event: &Event) {
+        self.with(|state| state.suffer(event));
+    }
+
+    /// Something happens right before or after a command on a master, after `skip` such commands.
+    pub fn at(&self, before: bool, command: &str, master: Option<&str>, skip: usize, event: Event) {
+        self.with(|state| {
+            state.dues.push(Due {
+                host: master.map(name),
+                command: command.to_owned(),
+                before,
+                skip,
+                happening: Box::new(move |state| state.suffer(&event)),
+            });
+        });
+    }
+
+    /// A site that goes its own way from here; what was due to happen on this one is not due there.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        let state = self.lock();
+        let state = State {
+            cluster: state.cluster.clone(),
+            machines: state.machines.clone(),
+            isolated: state.isolated.clone(),
+            hidden: state.hidden.clone(),
+            leaders: state.leaders.clone(),
+            electing: state.electing.clone(),
+            dues: Vec::new(),
+            acts: Vec::new(),
+            cut: None,
+            desk: Desk { appends: 0, ..state.desk.clone() },
+            watch: state.watch.clone(),
+            next: state.next,
+        };
+        Self { state: Arc::new(Mutex::new(state)), killed: Arc::default(), since: self.since }
+    }
+
+    /// How many commands that change something have come so far.
+    #[must_use]
+    pub fn acts(&self) -> usize {
+        self.lock().acts.len()
+    }
+
+    /// What the act of this number was, counted from 1.
+    #[must_use]
+    pub fn act_name(&self, number: usize) -> String {
+        let state = self.lock();
+        state.acts.get(number.wrapping_sub(1)).map_or_else(String::new, |(host, what)| format!("{what} on {host}"))
+    }
+
+    /// The connection is lost at the act of this number, counted from 1.
+    pub fn cut_at(&self, act: usize, how: Cut) {
+        self.lock().cut = Some((act, how));
+    }
+
+    /// How many records were put on the bastion's disk so far; records written together count once.
+    #[must_use]
+    pub fn records(&self) -> usize {
+        self.lock().desk.appends
+    }
+
+    /// requorum is killed once this record is on disk.
+    pub fn kill_after_record(&self, record: usize) {
+        self.lock().desk.killed_after = Some(record);
+    }
+
+    /// The bastion's disk is full before this record.
+    pub fn fill_disk_before_record(&self, record: usize) {
+        self.lock().desk.full_at = Some(record);
+    }
+
+    /// The bastion is itself again: disk free, nobody killed.
+    pub fn mend_bastion(&self) {
+        let mut state = self.lock();
+        state.desk.killed_after = None;
+        state.desk.full_at = None;
+        state.desk.dead = false;
+        state.cut = None;
+    }
+
+    /// Waits for ever once requorum is dead: nothing reaches a master any more.
+    pub(super) async fn alive(&self) {
+        if self.lock().desk.dead {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Comes back when requorum is killed.
+    pub(super) async fn death(&self) {
+        loop {
+            let notified = self.killed.notified();
+            if self.lock().desk.dead {
+                return;
+            }
+            notified.await;
+        }
+    }
+}
+
+impl State {
+    /// The masters that a word means: one, or a zone's.
+    fn meant(&self, word: &str) -> Vec<crate::model::MasterName> {
+        let names: Vec<_> = self
+            .machines
+            .values()
+            .filter(|machine| machine.name.as_str() == word || machine.zone.as_str() == word)
+            .map(|machine| machine.name.clone())
+            .collect();
+        assert!(!names.is_empty(), "no master and no zone {word}");
+        names
+    }
+
+    fn suffer(&mut self, event: &Event) {
+        self.tick();
+        match event {
+            Event::Off(who) => self.meant(who).iter().for_each(|name| self.power_off(name)),
+            Event::On(who) => self.meant(who).iter().for_each(|name| self.power_on(name)),
+            Event::Cut(which) => {
+                self.isolated.insert(zone(which));
+                self.hidden.insert(zone(which));
+            }
+            Event::Hide(which) => {
+                self.hidden.insert(zone(which));
+            }
+            Event::Heal(which) => {
+                self.isolated.remove(&zone(which));
+                self.hidden.remove(&zone(which));
+            }
+            Event::Restart(master) => {
+                self.stop(&name(master), true);
+                self.start(&name(master), By::Boot);
+            }
+            Event::Kill(master) => self.stop(&name(master), false),
+            other => self.spoil(other),
+        }
+        self.tick();
+    }
+
+    /// What concerns one machine's own state.
+    fn spoil(&mut self, event: &Event) {
+        let (Event::Lag(master)
+        | Event::Disable(master)
+        | Event::Watch(master)
+        | Event::OtherKey(master)
+        | Event::Lacks(master, _)
+        | Event::Full(master)
+        | Event::NoEnv(master)
+        | Event::Setting(master, ..)
+        | Event::Flag(master, _)
+        | Event::NoSpace(master)
+        | Event::Rot(master)) = event
+        else {
+            return;
+        };
+        if matches!(event, Event::NoSpace(_)) {
+            return self.change(&name(master), |image| image.no_space = true);
+        }
+        let machine = self.machine(&name(master));
+        match event {
+            Event::Lag(_) => machine.lags = true,
+            Event::Disable(_) => machine.unit.enabled = false,
+            Event::Watch(_) => machine.unit.stop_takes = Duration::from_secs(15),
+            Event::OtherKey(_) => machine.door = Door::OtherKey,
+            Event::Lacks(_, tool) => match tool.as_str() {
+                "etcdutl" => machine.installed.etcdutl = false,
+                "etcdctl" => machine.installed.etcdctl = false,
+                "curl" => machine.installed.curl = false,
+                other => machine.installed.missing.push(other.to_owned()),
+            },
+            Event::Full(_) => machine.free_bytes = 1 << 20,
+            Event::NoEnv(_) => drop(machine.files.remove(ENV_FILE)),
+            Event::Setting(_, key, value) => {
+                let text = machine.file(ENV_FILE).unwrap_or_default();
+                let kept: String = text
+                    .lines()
+                    .filter(|line| !line.starts_with(&format!("{key}=")))
+                    .fold(String::new(), |all, line| all + line + "\n");
+                machine.put(ENV_FILE, format!("{kept}{key}={value}\n"));
+            }
+            Event::Flag(_, flag) => machine.unit.argv = vec![format!("{BIN}/etcd"), flag.clone()],
+            Event::Rot(_) => {
+                let data = machine.dirs.get_mut(DATA_DIR).and_then(Option::as_mut);
+                let value = data.and_then(|data| data.image.keys.values_mut().next());
+                if let Some(value) = value {
+                    value.text.push_str(", rotten");
+                }
+            }
+            _ => {}
+        }
+    }
+}

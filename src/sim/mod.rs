@@ -1,0 +1,237 @@
+//! The ports in memory: a site of masters with a small model of etcd, systemd, zones, disks and faults, on tokio's
+//! clock. Commands are recognized by what they are; one that the model does not know ends the test.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::model::diagnostic::Source;
+use crate::model::{Cluster, MasterName, Token, UnitName, ZoneName, inventory};
+
+mod acts;
+mod answers;
+mod data;
+mod desk;
+mod disks;
+mod drive;
+mod etcdctl;
+mod faults;
+mod machine;
+mod remote;
+mod rules;
+mod state;
+mod systemd;
+mod view;
+
+use data::{Data, Image, pairs};
+use machine::{BIN, DATA_DIR, Door, ENV_FILE, Installed, Machine, Unit};
+use state::{Desk, State};
+use systemd::By;
+
+pub use drive::{Ask, End};
+pub use faults::Event;
+pub use state::Cut;
+
+/// A cluster's machines, network and bastion. Clones are the same site.
+#[derive(Clone)]
+pub struct Site {
+    state: Arc<Mutex<State>>,
+    killed: Arc<Notify>,
+    since: Instant,
+}
+
+/// kubespray's election timeout, in milliseconds.
+const ELECTION_MS: u32 = 5000;
+/// What the first cluster was made with.
+const TOKEN: &str = "k8s_etcd";
+
+impl Site {
+    /// A healthy cluster with so many masters in each zone: m1, m2, … in zone1, zone2, ….
+    ///
+    /// # Panics
+    /// When the inventory made for it cannot be read.
+    #[must_use]
+    pub fn new(masters_by_zone: &[usize]) -> Self {
+        let text = inventory_text(masters_by_zone);
+        let cluster = match inventory::read(&Source::new("inventory.yaml", text.as_str())) {
+            Ok(cluster) => cluster,
+            Err(mistakes) => panic!("the model's inventory: {mistakes:?}"),
+        };
+        let members: Vec<(String, String)> =
+            cluster.masters().map(|master| (member_name(&master.name), peer_url(master.address.as_str()))).collect();
+        let machines = cluster.masters().map(|master| (master.name.clone(), machine(master, &members))).collect();
+        let state = State {
+            cluster,
+            machines,
+            isolated: BTreeSet::new(),
+            hidden: BTreeSet::new(),
+            leaders: BTreeMap::new(),
+            electing: BTreeMap::new(),
+            dues: Vec::new(),
+            acts: Vec::new(),
+            cut: None,
+            desk: Desk::default(),
+            watch: rules::Watch::default(),
+            next: 100,
+        };
+        let site = Self { state: Arc::new(Mutex::new(state)), killed: Arc::default(), since: Instant::now() };
+        site.with(|state| {
+            let names: Vec<MasterName> = state.machines.keys().cloned().collect();
+            names.iter().for_each(|name| state.start(name, By::Boot));
+        });
+        site
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        act(&mut self.lock())
+    }
+
+    /// The inventory.
+    #[must_use]
+    pub fn cluster(&self) -> Cluster {
+        self.lock().cluster.clone()
+    }
+
+    /// Lets time pass.
+    pub async fn wait(&self, time: Duration) {
+        // In steps, since what happens by itself is only seen when somebody looks.
+        let end = Instant::now() + time;
+        while Instant::now() < end {
+            tokio::time::sleep(Duration::from_millis(200).min(end - Instant::now())).await;
+            self.with(State::tick);
+        }
+    }
+
+    /// A client's write through a master; whether it was acknowledged.
+    pub fn write(&self, master: &str, key: &str) -> bool {
+        self.with(|state| {
+            let name = name(master);
+            state.tick();
+            let Some((process, _)) = state.seen(&name).live() else { return false };
+            let acknowledged = process.ready && state.led_group(&name).is_some() && state.put(&name, key, "value").ok();
+            state.check(&format!("a write through {master}"));
+            acknowledged
+        })
+    }
+}
+
+fn name(text: &str) -> MasterName {
+    match MasterName::new(text) {
+        Ok(name) => name,
+        Err(bad) => panic!("{bad}"),
+    }
+}
+
+fn inventory_text(masters_by_zone: &[usize]) -> String {
+    let mut text = "cluster: story\nenvironment: lab\nzones:\n".to_owned();
+    let mut number = 0;
+    for (zone, masters) in masters_by_zone.iter().enumerate() {
+        let _ = writeln!(text, "  zone{}:\n    masters:", zone + 1);
+        for place in 1..=*masters {
+            number += 1;
+            let _ = writeln!(text, "      m{number}: {{ address: 10.77.{}.1{place} }}", zone + 1);
+        }
+    }
+    text
+}
+
+/// kubespray numbers its members; they are not called as their machines are.
+fn member_name(master: &MasterName) -> String {
+    master.as_str().replace('m', "etcd")
+}
+
+fn peer_url(address: &str) -> String {
+    format!("https://{address}:2380")
+}
+
+fn machine(master: &crate::model::Master, members: &[(String, String)]) -> Machine {
+    let address = master.address.to_string();
+    let image = Image::bootstrap(members, &Token(TOKEN.to_owned()), &peer_url(&address));
+    let inode = master.name.as_str().trim_start_matches('m').parse().unwrap_or(0);
+    let data = Data { inode, flushed: image.revision, image, restored: false, whole: true };
+    Machine {
+        name: master.name.clone(),
+        zone: master.zone.clone(),
+        address: address.clone(),
+        unit_name: unit_name(),
+        powered: true,
+        door: Door::Open,
+        unit: Unit {
+            failed: false,
+            result: "success",
+            enabled: true,
+            condition_met: false,
+            argv: vec![format!("{BIN}/etcd"), "--max-wals=5".to_owned()],
+            environment: Vec::new(),
+            environment_files: vec![ENV_FILE.to_owned()],
+            stop_takes: Duration::from_millis(30),
+        },
+        installed: Installed {
+            version: "3.6.16",
+            etcdctl: true,
+            etcdutl: true,
+            bumps: true,
+            curl: true,
+            missing: Vec::new(),
+        },
+        free_bytes: 80 << 30,
+        lags: false,
+        files: BTreeMap::from([(ENV_FILE.to_owned(), env_text(&master.name, &address, members).into_bytes())]),
+        dirs: BTreeMap::from([(DATA_DIR.to_owned(), Some(data))]),
+        process: None,
+    }
+}
+
+fn unit_name() -> UnitName {
+    match UnitName::new("etcd") {
+        Ok(unit) => unit,
+        Err(bad) => panic!("{bad}"),
+    }
+}
+
+/// As kubespray writes it; the state is left at `new`, the worst that a site can have.
+fn env_text(name: &MasterName, address: &str, members: &[(String, String)]) -> String {
+    let list: Vec<String> = members.iter().map(|(name, url)| format!("{name}={url}")).collect();
+    format!(
+        "# Environment file for etcd 3.6.16\n\
+         ETCD_DATA_DIR={DATA_DIR}\n\
+         ETCD_ADVERTISE_CLIENT_URLS=https://{address}:2379\n\
+         ETCD_INITIAL_ADVERTISE_PEER_URLS=https://{address}:2380\n\
+         ETCD_INITIAL_CLUSTER_STATE=new\n\
+         ETCD_LISTEN_CLIENT_URLS=https://{address}:2379,https://127.0.0.1:2379\n\
+         ETCD_ELECTION_TIMEOUT={ELECTION_MS}\n\
+         ETCD_INITIAL_CLUSTER_TOKEN={TOKEN}\n\
+         ETCD_LISTEN_PEER_URLS=https://{address}:2380\n\
+         ETCD_NAME={}\n\
+         ETCD_INITIAL_CLUSTER={}\n\
+         ETCD_PEER_TRUSTED_CA_FILE=/etc/ssl/etcd/ssl/ca.pem\n\
+         ETCD_PEER_CERT_FILE=/etc/ssl/etcd/ssl/member-{name}.pem\n\
+         ETCD_PEER_KEY_FILE=/etc/ssl/etcd/ssl/member-{name}-key.pem\n\
+         ETCDCTL_CACERT=/etc/ssl/etcd/ssl/ca.pem\n\
+         ETCDCTL_CERT=/etc/ssl/etcd/ssl/admin-{name}.pem\n\
+         ETCDCTL_KEY=/etc/ssl/etcd/ssl/admin-{name}-key.pem\n",
+        member_name(name),
+        list.join(","),
+    )
+}
+
+/// Members as a setting has them, sorted by name.
+fn members_text(setting: &str) -> BTreeMap<String, String> {
+    pairs(setting).into_iter().collect()
+}
+
+/// A zone of the model.
+fn zone(text: &str) -> ZoneName {
+    match ZoneName::new(text) {
+        Ok(zone) => zone,
+        Err(bad) => panic!("{bad}"),
+    }
+}

@@ -1,0 +1,142 @@
+//! What a story may ask of a site: who takes writes, which keys are where, what was broken. Changes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use crate::model::{ClusterId, MasterName};
+
+use super::machine::DATA_DIR;
+use super::state::State;
+use super::{Site, members_text, name};
+
+impl Site {
+    /// The clusters that take writes now, and through which masters.
+    #[must_use]
+    pub fn writable(&self) -> BTreeMap<ClusterId, Vec<MasterName>> {
+        self.with(|state| {
+            state.tick();
+            state.writable()
+        })
+    }
+
+    /// Every rule that was broken so far.
+    #[must_use]
+    pub fn broken(&self) -> Vec<String> {
+        self.with(|state| {
+            state.check("everything");
+            state.watch.broken.clone()
+        })
+    }
+
+    /// The keys in a master's data directory.
+    #[must_use]
+    pub fn keys(&self, master: &str) -> BTreeSet<String> {
+        let state = self.lock();
+        state.seen(&name(master)).data().map(|data| data.image.keys.keys().cloned().collect()).unwrap_or_default()
+    }
+
+    /// The keys in a master's retired data directories.
+    #[must_use]
+    pub fn retired_keys(&self, master: &str) -> BTreeSet<String> {
+        let state = self.lock();
+        let dirs = state.seen(&name(master)).dirs.iter();
+        let retired = dirs.filter(|(path, _)| path.contains(".retired-")).filter_map(|(_, held)| held.as_ref());
+        retired.flat_map(|data| data.image.keys.keys().cloned()).collect()
+    }
+
+    /// The keys that were acknowledged and must be there.
+    #[must_use]
+    pub fn acknowledged(&self) -> BTreeSet<String> {
+        self.lock().watch.acknowledged.clone()
+    }
+
+    /// The members that a master's env file lists.
+    #[must_use]
+    pub fn listed(&self, master: &str) -> BTreeSet<String> {
+        let state = self.lock();
+        members_text(&state.seen(&name(master)).setting("ETCD_INITIAL_CLUSTER")).into_keys().collect()
+    }
+
+    /// A master's file.
+    #[must_use]
+    pub fn file(&self, master: &str, path: &str) -> Option<String> {
+        self.lock().seen(&name(master)).file(path)
+    }
+
+    /// A file of the bastion.
+    #[must_use]
+    pub fn kept(&self, path: &str) -> Option<Vec<u8>> {
+        self.lock().desk.files.get(path).cloned()
+    }
+
+    /// Puts a file on the bastion, as an operator with `scp` would.
+    pub fn bring(&self, path: &str, bytes: Vec<u8>) {
+        self.lock().desk.files.insert(path.to_owned(), bytes);
+    }
+
+    /// Whether etcd runs on a master.
+    #[must_use]
+    pub fn runs(&self, master: &str) -> bool {
+        self.lock().seen(&name(master)).process.is_some()
+    }
+
+    /// Whether a master is fenced.
+    #[must_use]
+    pub fn fenced(&self, master: &str) -> bool {
+        self.lock().seen(&name(master)).fenced()
+    }
+
+    /// The runs that hold a master's lock.
+    #[must_use]
+    pub fn locked_by(&self) -> BTreeSet<String> {
+        let state = self.lock();
+        let holders = state.machines.values().filter_map(|machine| machine.file("/var/lib/requorum/lock/holder.json"));
+        let run = |holder: String| {
+            let holder: Result<crate::observe::marks::Holder, _> = serde_json::from_str(&holder);
+            holder.map(|holder| holder.run).ok()
+        };
+        holders.filter_map(run).collect()
+    }
+
+    /// Where the latest run keeps its files on the bastion.
+    #[must_use]
+    pub fn last_run(&self) -> String {
+        super::drive::place(self.lock().desk.runs)
+    }
+
+    /// Everything on the masters that outlives a moment, to be compared with later.
+    #[must_use]
+    pub fn picture(&self) -> String {
+        self.with(|state| {
+            state.tick();
+            state.picture()
+        })
+    }
+}
+
+impl State {
+    fn picture(&self) -> String {
+        let mut text = String::new();
+        for machine in self.machines.values() {
+            let _ = writeln!(text, "{} pid {} failed {}", machine.name, machine.pid(), machine.unit.failed);
+            for (path, bytes) in &machine.files {
+                let _ = writeln!(text, "  {path}: {}", String::from_utf8_lossy(bytes));
+            }
+            for (path, held) in &machine.dirs {
+                let _ = match held {
+                    Some(data) => writeln!(
+                        text,
+                        "  {path}{}: {} of {} in {:?}: {:?}",
+                        if path == DATA_DIR { "" } else { " aside" },
+                        data.inode,
+                        data.image.member,
+                        data.image.cluster,
+                        data.image.keys
+                    ),
+                    None => writeln!(text, "  {path}: empty"),
+                };
+            }
+        }
+        text
+    }
+}

@@ -1,0 +1,181 @@
+//! The house's rules about the source text itself: sizes, edges, codes and examples that must not drift.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const LINES: usize = 400;
+const FUNCTION_LINES: usize = 60;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn files(under: &str, ending: &str) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut open = vec![root().join(under)];
+    while let Some(dir) = open.pop() {
+        for entry in fs::read_dir(&dir).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|e| e == ending) {
+                let text = fs::read_to_string(&path).unwrap();
+                found.push((path.strip_prefix(root()).unwrap().to_owned(), text));
+            }
+        }
+    }
+    found.sort();
+    assert!(!found.is_empty(), "nothing under {under}");
+    found
+}
+
+fn sources() -> Vec<(PathBuf, String)> {
+    files("src", "rs").into_iter().chain(files("tests", "rs")).collect()
+}
+
+#[test]
+fn files_are_short_and_open_with_what_they_are() {
+    for (path, text) in sources() {
+        let lines = text.lines().count();
+        assert!(lines <= LINES, "{} has {lines} lines", path.display());
+        assert!(text.starts_with("//!"), "{} does not say what it is", path.display());
+    }
+}
+
+/// Functions as rustfmt lays them out: from a line with `fn` to the closing brace at the same indent.
+fn long_functions(text: &str) -> Vec<(usize, usize)> {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut long = Vec::new();
+    for (start, line) in lines.iter().enumerate() {
+        let body = line.trim_start();
+        let indent = line.len() - body.len();
+        let words: Vec<&str> = body.split_whitespace().collect();
+        let is_fn = words.iter().position(|word| *word == "fn").is_some_and(|at| {
+            words[..at].iter().all(|word| word.starts_with("pub") || ["async", "const", "unsafe"].contains(word))
+        });
+        if !is_fn {
+            continue;
+        }
+        let close = format!("{}}}", " ".repeat(indent));
+        if let Some(length) = lines[start..].iter().position(|line| *line == close)
+            && length + 1 > FUNCTION_LINES
+        {
+            long.push((start + 1, length + 1));
+        }
+    }
+    long
+}
+
+#[test]
+fn functions_fit_a_screen() {
+    for (path, text) in sources() {
+        let long = long_functions(&text);
+        assert!(long.is_empty(), "{}: (line, length) {long:?}", path.display());
+    }
+    // The control: a long one is seen.
+    let long = format!("    pub async fn x() {{\n{}    }}\n", "        y();\n".repeat(60));
+    assert_eq!(long_functions(&long), [(1, 62)]);
+}
+
+#[test]
+fn only_the_edge_touches_the_outside() {
+    let outside = [
+        "std::fs",
+        "std::net::Tcp",
+        "std::net::Udp",
+        "std::process",
+        "std::env",
+        "tokio::fs",
+        "tokio::net",
+        "tokio::process",
+        "HashMap",
+    ];
+    for (path, text) in files("src", "rs") {
+        let shown = path.display().to_string();
+        let edge = shown.starts_with("src/world/") || shown == "src/main.rs" || shown.contains("tests");
+        for word in outside {
+            let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+            assert!(edge || !code.clone().any(|line| line.contains(word)), "{shown} uses {word}");
+        }
+    }
+}
+
+#[test]
+fn modules_depend_downward_only() {
+    let order = ["model", "observe", "playbook", "step", "plan", "run", "report", "world", "sim", "cli"];
+    let allowed = |from: &str, to: &str| {
+        let place = |name: &str| order.iter().position(|known| *known == name).unwrap();
+        // A run is planned before it is run, and its ports are what world and sim implement.
+        place(to) <= place(from)
+    };
+    for (path, text) in files("src", "rs") {
+        let shown = path.display().to_string();
+        // A test may use the shipped files, which lie higher.
+        if shown.contains("/tests") {
+            continue;
+        }
+        let Some(module) = order.iter().find(|module| shown.starts_with(&format!("src/{module}"))) else { continue };
+        for to in order {
+            let used = text.contains(&format!("crate::{to}::"));
+            assert!(!used || allowed(module, to), "{shown} of {module} uses {to}, which lies above it");
+        }
+    }
+}
+
+/// Codes in the source: the first string of a call that reports one.
+fn codes_in_source() -> BTreeSet<String> {
+    let calls = [
+        "refusals.add(",
+        "refusals.add_final(",
+        "find(",
+        "finding(",
+        "note(",
+        "say(broken,",
+        "say(",
+        "refuse(",
+        "code:",
+        "Refusal::new(",
+    ];
+    let mut codes = BTreeSet::new();
+    for (_, text) in files("src/plan", "rs").into_iter().chain(files("src/observe", "rs")) {
+        for call in calls {
+            for rest in text.split(call).skip(1) {
+                let rest = rest.trim_start().trim_start_matches("broken,").trim_start();
+                let code = rest.strip_prefix('"').and_then(|rest| rest.split('"').next()).unwrap_or_default();
+                if !code.is_empty() && code.chars().all(|c| c.is_ascii_lowercase() || c == '-') {
+                    codes.insert(code.to_owned());
+                }
+            }
+        }
+    }
+    codes
+}
+
+#[test]
+fn every_finding_and_rule_is_explained() {
+    let page = fs::read_to_string(root().join("docs/findings.md")).unwrap();
+    let codes = codes_in_source();
+    assert!(codes.len() > 40 && codes.contains("still-dark"), "the codes were not found: {codes:?}");
+    let missing: Vec<&String> = codes.iter().filter(|code| !page.contains(&format!("`{code}`"))).collect();
+    assert!(missing.is_empty(), "docs/findings.md lacks {missing:?}");
+}
+
+#[test]
+fn the_readmes_inventory_is_right() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let example = readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let source = requorum::model::diagnostic::Source::new("README.md", example);
+    requorum::model::inventory::read(&source).unwrap();
+}
+
+#[test]
+fn nothing_unfinished_is_left() {
+    let marks =
+        [["TO", "DO"].concat(), ["FIX", "ME"].concat(), ["unimplemented", "!"].concat(), ["#[ig", "nore"].concat()];
+    for (path, text) in sources() {
+        for mark in &marks {
+            assert!(!text.contains(mark.as_str()), "{} has {mark}", path.display());
+        }
+    }
+}
