@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::model::Cluster;
 use crate::observe::Observation;
+use crate::plan::checks::to_attest;
 use crate::plan::{Goal, Input, NoPlan, Plan, plan};
 use crate::playbook::Playbook;
 use crate::report;
@@ -42,7 +43,8 @@ async fn planning(common: &Common, bastion: &Bastion, goal: Goal, flags: &Wish) 
     let mut request = wish::request(goal, flags, &cluster, bastion)?;
     let remote = observe::remote(&cluster, common, bastion);
     let mut seen = observe::look(&cluster, &remote, bastion).await;
-    request = wish::with_snapshot(request, flags, &seen)?;
+    let state = observe::state_dir(common, bastion);
+    request = wish::with_snapshot(request, flags, &seen, &cluster, &state)?;
     let begun = Instant::now();
     let mut proof = None;
     if goal == Goal::InitiateDr {
@@ -61,7 +63,7 @@ async fn planning(common: &Common, bastion: &Bastion, goal: Goal, flags: &Wish) 
     }
     let mut planned =
         plan(Input { cluster: &cluster, playbook: &playbook, templates: &templates, seen: &seen, request: &request });
-    if let Some(zones) = to_attest(&planned, bastion, &cluster, &seen) {
+    if let Some(zones) = silent_ones(&planned, bastion, &cluster, &seen) {
         for zone in zones {
             let question =
                 format!("{zone} is silent. How do you know that it is off (ticket, who, how)? Empty: stop.\n>");
@@ -109,7 +111,7 @@ fn only_unproved(planned: &Result<Plan, NoPlan>) -> bool {
 }
 
 /// The zones to ask the person about: where nothing but their silence speaks against the plan.
-fn to_attest(
+fn silent_ones(
     planned: &Result<Plan, NoPlan>,
     bastion: &Bastion,
     cluster: &Cluster,
@@ -120,7 +122,8 @@ fn to_attest(
         return None;
     }
     let dark = |master: &&crate::model::Master| seen.seen(&master.name).is_none();
-    let mut zones: Vec<String> = cluster.masters().filter(dark).map(|master| master.zone.to_string()).collect();
+    let who = |master: &crate::model::Master| to_attest(master, cluster, seen);
+    let mut zones: Vec<String> = cluster.masters().filter(dark).map(who).collect();
     zones.dedup();
     Some(zones)
 }

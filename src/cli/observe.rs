@@ -57,7 +57,8 @@ pub(super) async fn prove(cluster: &Cluster, seen: &mut Observation, remote: &Ar
         limits.limit.as_secs()
     );
     bastion.console.tell(Event::Said { text });
-    seen.proof = Some(prove::prove(&witnesses, limits, remote, &bastion.console).await);
+    let (outcome, samples) = prove::prove(&witnesses, limits, remote, &bastion.console).await;
+    seen.take_proof(outcome, samples);
 }
 
 /// Everyone that answers and can be asked whether it has a leader.

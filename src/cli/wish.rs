@@ -1,12 +1,15 @@
 //! Turns flags into a request: names checked against the inventory, what is random or personal added.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use uuid::Uuid;
 
 use crate::model::{Cluster, MasterName, RunId, Token, ZoneName};
 use crate::observe::Observation;
-use crate::plan::{Goal, Request};
+use crate::plan::{Goal, Request, SnapshotFile};
+use crate::run::journal::{self, Record, What};
+use crate::step::Fact;
 use crate::world::files;
 
 use super::args::Wish;
@@ -40,18 +43,37 @@ pub(super) fn request(goal: Goal, wish: &Wish, cluster: &Cluster, bastion: &Bast
 }
 
 /// The snapshot file, once it is known which members it must know.
-pub(super) fn with_snapshot(mut request: Request, wish: &Wish, seen: &Observation) -> Result<Request, Failure> {
+pub(super) fn with_snapshot(
+    mut request: Request,
+    wish: &Wish,
+    seen: &Observation,
+    cluster: &Cluster,
+    state: &Path,
+) -> Result<Request, Failure> {
     let Some(path) = &wish.snapshot else { return Ok(request) };
     let ids: BTreeSet<String> = seen
         .answering()
-        .filter_map(|(_, seen)| seen.status.as_ref().ok())
-        .map(|status| status.member.to_string())
+        .flat_map(|(_, seen)| {
+            let by_status = seen.status.as_ref().ok().map(|status| status.member);
+            let listed = seen.members.iter().flat_map(|members| members.list.iter().map(|member| member.id));
+            by_status.into_iter().chain(listed)
+        })
+        .map(|id| id.to_string())
         .collect();
     let path = files::absolute(path);
     let file = files::snapshot(&path, &ids)
         .map_err(|error| Failure::new(exit::BAD_INPUT, format!("error: --snapshot {}: {error}", path.display())))?;
-    request.snapshot = Some(file);
+    let taken_by = files::journals(state).iter().find_map(|text| took(text, &file.sha256, cluster));
+    request.snapshot = Some(SnapshotFile { taken_by, ..file });
     Ok(request)
+}
+
+/// The run that took the snapshot with this hash of this cluster, where this is its journal.
+fn took(text: &str, sha256: &str, cluster: &Cluster) -> Option<String> {
+    let records = journal::read(text).ok()?;
+    let What::Run { plan, .. } = &records.first()?.what else { return None };
+    let this = |record: &Record| matches!(&record.what, What::Learnt(Fact::Snapshot(fact)) if fact.sha256 == sha256);
+    (plan.cluster == cluster.name && records.iter().any(this)).then(|| plan.run.to_string())
 }
 
 /// Time, then four random digits: sorts by time and never collides on one bastion.

@@ -225,15 +225,23 @@ const LONGEST_SHOWN: usize = 400;
 /// length capped.
 #[must_use]
 pub fn clean(text: &str) -> String {
-    let hostile = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-    };
-    let mut shown: String = text.chars().take(LONGEST_SHOWN).map(|c| if hostile(c) { '\u{fffd}' } else { c }).collect();
+    let mut shown: String = text.chars().take(LONGEST_SHOWN).map(tame).collect();
     if text.chars().count() > LONGEST_SHOWN {
         shown.push('…');
     }
     shown
+}
+
+/// The same without a cap, for text of our own that holds such words.
+#[must_use]
+pub fn harmless(text: &str) -> String {
+    text.chars().map(tame).collect()
+}
+
+fn tame(c: char) -> char {
+    let hostile = c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    if hostile { '\u{fffd}' } else { c }
 }
 
 /// A member ID as a late word's text.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Cluster, ClusterId, Master, MasterName, quorum};
 
-use super::{Observation, Seen, Sight, proof, tools::Version};
+use super::{ClusterRecord, Observation, Seen, Sight, proof, tools::Version};
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -156,19 +156,35 @@ pub fn voters(cluster: &Cluster, observation: &Observation, serving: &BTreeSet<M
         .collect()
 }
 
+/// The record that says which cluster is the one to trust: of the newest run that finished, or whose cluster serves.
+#[must_use]
+pub fn newest_record<'a>(
+    observation: &'a Observation,
+    serving: &BTreeMap<ClusterId, BTreeSet<MasterName>>,
+) -> Option<&'a ClusterRecord> {
+    observation
+        .answering()
+        .filter_map(|(_, seen)| seen.marks.as_ref().ok()?.record.as_ref())
+        .filter(|record| record.finished || serving.contains_key(&record.cluster))
+        // Run IDs begin with the time.
+        .max_by(|a, b| a.run.cmp(&b.run).then(a.written_by.cmp(&b.written_by)))
+}
+
 /// A master's peer URLs: from its env file, and where it is dark the usual ones at its address.
 #[must_use]
 pub fn peer_urls(master: &Master, seen: Option<&Seen>) -> Vec<String> {
     let own = seen.and_then(|seen| seen.settings.as_ref().ok()).map(super::Settings::peer_urls).unwrap_or_default();
-    if own.is_empty() {
-        let host = match master.address.as_str() {
-            ip if ip.contains(':') => format!("[{ip}]"),
-            host => host.to_owned(),
-        };
-        vec![format!("https://{host}:2380"), format!("http://{host}:2380")]
-    } else {
-        own
-    }
+    if own.is_empty() { usual_peer_urls(master) } else { own }
+}
+
+/// The peer URLs that a master has unless its file says otherwise.
+#[must_use]
+pub fn usual_peer_urls(master: &Master) -> Vec<String> {
+    let host = match master.address.as_str() {
+        ip if ip.contains(':') => format!("[{ip}]"),
+        host => host.to_owned(),
+    };
+    vec![format!("https://{host}:2380"), format!("http://{host}:2380")]
 }
 
 fn split_brain(observation: &Observation, serving: &BTreeMap<ClusterId, BTreeSet<MasterName>>) -> Finding {

@@ -38,7 +38,8 @@ if [ -d "$dir" ]; then
   echo "owner=$(stat -c '%U %G %a' "$dir")"
   [ -d "$dir/member" ] && echo has_member=yes
   here=$(stat -c %d "$dir") above=$(stat -c %d "$dir/..")
-  [ "$here" = "$above" ] || echo mount_point=yes
+  # A bind mount from the same file system has the same device number.
+  if [ "$here" != "$above" ] || mountpoint -q "$dir" 2>/dev/null; then echo mount_point=yes; fi
   [ -f "$dir/member/snap/db" ] && echo "db_bytes=$(stat -c %s "$dir/member/snap/db")"
 fi
 near() { at=$1; while [ ! -d "$at" ]; do at=${at%/*}; [ -n "$at" ] || at=/; done; echo "$at"; }

@@ -44,6 +44,9 @@ pub struct ClusterRecord {
     pub token: Token,
     /// The revision at which the new cluster left the old.
     pub fork_revision: u64,
+    /// Whether the run saw the cluster take a write. It is recorded before the start too: should the bastion be lost
+    /// then, the new cluster can still be told from the old.
+    pub finished: bool,
 }
 
 /// Who holds the lock.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::command::clean;
-use crate::model::{MasterName, Output};
+use crate::model::{Cluster, MasterName, Output, ZoneName};
 
 pub mod assess;
 pub mod disk;
@@ -146,6 +146,22 @@ impl Observation {
     #[must_use]
     pub fn seen(&self, master: &MasterName) -> Option<&Seen> {
         self.masters.get(master).and_then(Sight::seen)
+    }
+
+    /// Takes a proof's outcome and the last thing each witness said: what it had applied then must still be the last.
+    pub fn take_proof(&mut self, outcome: proof::Outcome, samples: BTreeMap<MasterName, proof::Sample>) {
+        self.proof = Some(outcome);
+        for (name, sample) in samples {
+            if let (Some(Sight::Answers(seen)), Ok(status)) = (self.masters.get_mut(&name), sample.status) {
+                seen.status = Ok(status);
+            }
+        }
+    }
+
+    /// Whether any master of a zone answered.
+    #[must_use]
+    pub fn zone_answers(&self, cluster: &Cluster, zone: &ZoneName) -> bool {
+        cluster.zones.get(zone).is_some_and(|zone| zone.masters.keys().any(|name| self.seen(name).is_some()))
     }
 
     /// Every master that answered.

@@ -72,7 +72,7 @@ if [ -n "$restore" ]; then
   case $("$restore" snapshot restore --help 2>&1) in *--bump-revision*) echo bumps=yes;; esac
 fi
 for tool in curl openssl; do command -v "$tool" >/dev/null && echo "$tool=yes"; done
-for tool in systemctl stat sha256sum dd mv sync mktemp df timeout; do
+for tool in bash systemctl stat sha256sum dd mv sync mktemp df timeout; do
   command -v "$tool" >/dev/null || echo "missing=$tool"
 done
 exit 0

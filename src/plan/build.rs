@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::model::env_file::EnvFile;
 use crate::model::{Command, MasterName};
+use crate::observe::assess::peer_urls;
 use crate::observe::{ClusterRecord, status, unit};
 use crate::playbook::template::{Context, Node, check_rendered, render};
 use crate::playbook::{Action, Expectation, Line, Role};
@@ -27,13 +28,15 @@ pub(super) struct Builder<'a> {
     scene: Scene<'a>,
     stages: Vec<Stage>,
     next_id: u32,
+    /// Whether a start has been planned: records before it speak of a cluster that is yet to serve.
+    started: bool,
 }
 
 type Steps = Vec<(MasterName, Step)>;
 
 impl<'a> Builder<'a> {
     pub(super) fn unroll(scene: Scene<'a>, lines: &[Line]) -> Result<(Vec<Stage>, Scene<'a>), NoPlan> {
-        let mut builder = Self { scene, stages: Vec::new(), next_id: 1 };
+        let mut builder = Self { scene, stages: Vec::new(), next_id: 1, started: false };
         builder.lines(lines, None)?;
         Ok((builder.stages, builder.scene))
     }
@@ -64,8 +67,9 @@ impl<'a> Builder<'a> {
             Action::Snapshot(_) => self.snapshot(why)?,
             Action::Join(role) => {
                 for player in self.scene.role(*role, joiner) {
-                    let stale = self.stale_learner(player)?;
-                    self.stage(stale, why, false);
+                    for stale in self.stale_learners()? {
+                        self.stage(stale, why, false);
+                    }
                     let join = self.join(player)?;
                     self.stage(join, why, false);
                 }
@@ -129,6 +133,7 @@ impl<'a> Builder<'a> {
                 stop::Stop { unit, grace, by_force: true }.into()
             }
             Action::Start { .. } => {
+                self.started = true;
                 let onto = match self.scene.source {
                     Some(_) => start::Onto::Restored,
                     None => start::Onto::Emptied,
@@ -252,9 +257,10 @@ impl<'a> Builder<'a> {
     }
 
     fn relieve(&self, player: Player<'a>) -> Result<Option<Step>, NoPlan> {
-        let alarmed =
-            self.scene.survivors.iter().any(|player| player.seen.status.as_ref().is_ok_and(status::Status::no_space));
-        if !alarmed {
+        // Where a survivor cannot say, or the data comes from elsewhere, there may be an alarm.
+        let may_be_alarmed = |player: &Player<'_>| player.seen.status.as_ref().map_or(true, status::Status::no_space);
+        let foreign = matches!(self.scene.source, Some(snapshot::Source::File { .. }));
+        if !foreign && !self.scene.survivors.iter().any(may_be_alarmed) {
             return Ok(None);
         }
         let step =
@@ -262,20 +268,28 @@ impl<'a> Builder<'a> {
         Ok(Some(step.into()))
     }
 
-    /// The entry that an interrupted join left behind: a learner with the joiner's peer URL.
-    fn stale_learner(&self, player: Player<'a>) -> Result<Steps, NoPlan> {
+    /// The entries that interrupted joins left behind: learners of masters of the inventory. One alone would keep
+    /// every other joiner out, so all go before the first join.
+    fn stale_learners(&self) -> Result<Vec<Steps>, NoPlan> {
         let seed = self.scene.seed;
-        let urls = player.settings()?.peer_urls();
-        let entry = seed.seen.members.as_ref().ok().and_then(|members| members.by_peer_url(&urls));
-        let Some(entry) = entry.filter(|entry| !entry.votes()) else { return Ok(Steps::new()) };
-        let step = drop_learner::DropLearner {
-            joiner: player.name().clone(),
-            id: entry.id,
-            etcdctl: seed.etcdctl()?,
-            access: seed.client()?,
-            limit: self.scene.serve_limit(),
-        };
-        Ok(vec![(seed.name().clone(), step.into())])
+        let mut all = Vec::new();
+        if self.scene.members.len() > self.scene.survivors.len() {
+            return Ok(all);
+        }
+        for master in self.scene.input.cluster.masters() {
+            let urls = peer_urls(master, self.scene.input.seen.seen(&master.name));
+            let entry = seed.seen.members.as_ref().ok().and_then(|members| members.by_peer_url(&urls));
+            let Some(entry) = entry.filter(|entry| !entry.votes()) else { continue };
+            let step = drop_learner::DropLearner {
+                joiner: master.name.clone(),
+                id: entry.id,
+                etcdctl: seed.etcdctl()?,
+                access: seed.client()?,
+                limit: self.scene.serve_limit(),
+            };
+            all.push(vec![(seed.name().clone(), step.into())]);
+        }
+        Ok(all)
     }
 
     fn join(&self, player: Player<'a>) -> Result<Steps, NoPlan> {
@@ -342,6 +356,7 @@ impl<'a> Builder<'a> {
                 cluster: self.scene.cluster,
                 token: self.scene.token.clone(),
                 fork_revision: known.map_or(0, |record| record.fork_revision),
+                finished: self.started || self.scene.source.is_none(),
             },
             fork_is_late: self.scene.source.is_some(),
         }
@@ -355,7 +370,8 @@ fn leaderless(player: Player<'_>, unmoved: bool) -> Result<expect::Leaderless, N
     } else {
         unit::command(&player.master.etcd.unit)
     };
-    Ok(expect::Leaderless { master: player.name().clone(), ask, by_status, unmoved })
+    let applied = player.seen.status.as_ref().ok().map(|status| status.applied);
+    Ok(expect::Leaderless { master: player.name().clone(), ask, by_status, applied, unmoved })
 }
 
 /// Who a line applies to; `expect` says it by what is expected.

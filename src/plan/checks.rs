@@ -1,7 +1,7 @@
 //! What must be right on a master before anything is planned for it. Reads one master at a time; changes nothing.
 
-use crate::model::Master;
-use crate::observe::{Observation, Seen, Sight, assess::peer_urls};
+use crate::model::{Cluster, Master};
+use crate::observe::{Observation, Seen, Sight};
 
 use super::Refusal;
 
@@ -79,6 +79,19 @@ pub(super) fn agrees(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) 
                 let why = format!("{name} keeps its write-ahead log apart (ETCD_WAL_DIR)");
                 refusals.add_final("wal-dir", why, "this is not handled yet; see docs/limits.md");
             }
+            for key in ["ETCD_CONFIG_FILE", "ETCD_FORCE_NEW_CLUSTER", "ETCD_DISCOVERY"] {
+                if settings.get(key).is_some_and(|value| !matches!(value.as_str(), "" | "false" | "0")) {
+                    let why = format!("{env_file} on {name} sets {key}");
+                    refusals.add_final("config-style", why, "take it out; see docs/limits.md");
+                }
+            }
+            if settings.text.contains('\u{fffd}') {
+                refusals.add_final(
+                    "config-style",
+                    format!("{env_file} on {name} is not UTF-8 text"),
+                    "make it plain text",
+                );
+            }
             if settings.peer_urls().is_empty() || settings.client_access().is_none() {
                 let why =
                     format!("{env_file} on {name} lacks peer URLs, client URLs or the TLS files that go with them");
@@ -93,34 +106,44 @@ pub(super) fn agrees(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) 
 /// etcd ignores its environment where a config file is named, and dies where a flag says the same.
 fn config_style(master: &Master, unit: &crate::observe::Unit, refusals: &mut Refusals<'_>) {
     let name = &master.name;
-    let flag = unit.argv.iter().find(|word| {
-        let word = word.trim_start_matches('-');
-        word.starts_with("initial-cluster")
-            || word.starts_with("config-file")
-            || word.starts_with("initial-advertise-peer-urls")
+    let next = "settings outside the env file are not handled yet; see docs/limits.md";
+    let flag = unit.argv.iter().skip(1).find(|word| {
+        let word = word.trim_start_matches('-').split('=').next().unwrap_or_default();
+        OWNED.iter().any(|key| word == key.to_ascii_lowercase().replace('_', "-"))
     });
     if let Some(flag) = flag {
         let why =
             format!("the unit on {name} passes {flag}: etcd would ignore {} or refuse to start", master.etcd.env_file);
-        refusals.add_final(
-            "config-style",
-            why,
-            "settings outside the env file are not handled yet; see docs/limits.md",
-        );
+        refusals.add_final("config-style", why, next);
     }
-    let in_unit = unit
-        .environment
-        .iter()
-        .find(|pair| pair.starts_with("ETCD_INITIAL_CLUSTER") || pair.starts_with("ETCD_CONFIG_FILE="));
-    if let Some(pair) = in_unit {
+    let owned = |pair: &&String| {
         let key = pair.split('=').next().unwrap_or_default();
-        refusals.add_final(
-            "config-style",
-            format!("the unit on {name} sets {key} itself"),
-            "settings outside the env file are not handled yet; see docs/limits.md",
-        );
+        key.strip_prefix("ETCD_").is_some_and(|key| OWNED.contains(&key))
+    };
+    if let Some(pair) = unit.environment.iter().find(owned) {
+        let key = pair.split('=').next().unwrap_or_default();
+        refusals.add_final("config-style", format!("the unit on {name} sets {key} itself"), next);
+    }
+    if unit.environment_files.len() > 1 {
+        let files = listed(&unit.environment_files);
+        refusals.add_final("config-style", format!("the unit on {name} reads several env files: {files}"), next);
     }
 }
+
+/// Settings that decide which cluster a member belongs to and where its data lies, without `ETCD_`.
+const OWNED: [&str; 11] = [
+    "NAME",
+    "DATA_DIR",
+    "WAL_DIR",
+    "CONFIG_FILE",
+    "FORCE_NEW_CLUSTER",
+    "INITIAL_CLUSTER",
+    "INITIAL_CLUSTER_STATE",
+    "INITIAL_CLUSTER_TOKEN",
+    "INITIAL_ADVERTISE_PEER_URLS",
+    "LISTEN_PEER_URLS",
+    "DISCOVERY",
+];
 
 fn address_agrees(master: &Master, urls: &[String], refusals: &mut Refusals<'_>) {
     let address = master.address.as_str();
@@ -221,7 +244,8 @@ pub(super) fn space(master: &Master, seen: &Seen, db_bytes: u64, refusals: &mut 
 }
 
 /// Whether a dark zone or master may be taken for dead: only a person knows.
-pub(super) fn attested(master: &Master, seen: &Observation, request: &super::Request, refusals: &mut Refusals<'_>) {
+pub(super) fn attested(master: &Master, input: super::Input<'_>, refusals: &mut Refusals<'_>) {
+    let (seen, request) = (input.seen, input.request);
     let why = match seen.masters.get(&master.name) {
         Some(Sight::Answers(_)) => return,
         Some(Sight::Silent(why) | Sight::Refused(why)) => why.clone(),
@@ -231,17 +255,19 @@ pub(super) fn attested(master: &Master, seen: &Observation, request: &super::Req
     if request.attested.contains_key(zone) || request.attested.contains_key(master.name.as_str()) {
         return;
     }
+    let who = to_attest(master, input.cluster, seen);
     refusals.add_final(
         "not-attested",
         format!("{} in {zone} is silent, which proves nothing: {why}", master.name),
-        format!("make sure that {zone} is off, then add --attest {zone}=\"TICKET: how, confirmed by whom\""),
+        format!("make sure that {who} is off, then add --attest {who}=\"TICKET: how, confirmed by whom\""),
     );
 }
 
-/// Whether any of these peer URLs is the master's.
-pub(super) fn owns_any(master: &Master, seen: &Observation, urls: &[String]) -> Option<String> {
-    let own = peer_urls(master, seen.seen(&master.name));
-    urls.iter().find(|url| own.contains(url)).cloned()
+/// What is attested for a dark master: its zone, or itself where another master of the zone answers.
+#[must_use]
+pub(crate) fn to_attest(master: &Master, cluster: &Cluster, seen: &Observation) -> String {
+    let zone_answers = seen.zone_answers(cluster, &master.zone);
+    if zone_answers { master.name.to_string() } else { master.zone.to_string() }
 }
 
 fn listed(words: &[String]) -> String {

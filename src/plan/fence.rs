@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::model::{Cluster, MasterName};
-use crate::observe::assess::assess;
+use crate::observe::Read;
+use crate::observe::assess::{assess, newest_record};
 use crate::step::{Step, fence, stop, unfence};
 
 use super::checks::Refusals;
@@ -21,6 +22,7 @@ pub fn fence(input: Input<'_>) -> Result<Plan, NoPlan> {
     let mut refusals = Refusals::new(input.request);
     let players = answering(input, &mut refusals);
     takes_no_quorum(input, &mut refusals);
+    may_serve(input, &mut refusals);
     refusals.done()?;
     let fenced = |player: &Player<'_>| {
         player.seen.marks.as_ref().is_ok_and(|marks| marks.fenced && marks.drop_in)
@@ -44,6 +46,7 @@ pub fn unfence(input: Input<'_>) -> Result<Plan, NoPlan> {
     let mut refusals = Refusals::new(input.request);
     let players = answering(input, &mut refusals);
     wakes_no_old_data(input, &mut refusals);
+    sees_the_others(input, &mut refusals);
     refusals.done()?;
     if players.iter().all(|player| player.seen.marks.as_ref().is_ok_and(|marks| !marks.fenced)) {
         return Err(NoPlan::NothingToDo("no master of it that answers is fenced".into()));
@@ -109,7 +112,10 @@ fn takes_no_quorum(input: Input<'_>, refusals: &mut Refusals<'_>) {
     let zone: BTreeSet<MasterName> = zone_masters(input.cluster, input).collect();
     for (id, masters) in &assessment.serving {
         let through: BTreeSet<_> = masters.intersection(&zone).collect();
-        let elsewhere = assessment.serving.iter().any(|(other, masters)| other != id && !masters.is_subset(&zone));
+        let newer = newest_record(input.seen, &assessment.serving).filter(|record| record.cluster != *id);
+        let elsewhere = newer.is_some_and(|record| {
+            assessment.serving.get(&record.cluster).is_some_and(|masters| !masters.is_subset(&zone))
+        });
         if !through.is_empty() && !elsewhere {
             refusals.add(
                 "fence-takes-quorum",
@@ -117,6 +123,35 @@ fn takes_no_quorum(input: Input<'_>, refusals: &mut Refusals<'_>) {
                     "cluster {id} serves through this zone, and no other cluster does: fencing may take its quorum"
                 ),
                 "if that is what you want: --override fence-takes-quorum=REASON",
+            );
+        }
+    }
+}
+
+/// A running etcd of which nobody knows whether it serves may well serve.
+fn may_serve(input: Input<'_>, refusals: &mut Refusals<'_>) {
+    for name in zone_masters(input.cluster, input) {
+        let Some(seen) = input.seen.seen(&name) else { continue };
+        let unknown = seen.etcd_runs() != Some(false) && !matches!(seen.read, Ok(Read::Answered | Read::Failed(_)));
+        if unknown {
+            refusals.add(
+                "fence-takes-quorum",
+                format!("it is not known whether {name} serves a living cluster"),
+                "make it answer, or if fencing is what you want: --override fence-takes-quorum=REASON",
+            );
+        }
+    }
+}
+
+/// Whether a newer cluster exists is known only from every master outside the zone.
+fn sees_the_others(input: Input<'_>, refusals: &mut Refusals<'_>) {
+    for master in input.cluster.masters().filter(|master| !input.request.failed_zones.contains(&master.zone)) {
+        let marks = input.seen.seen(&master.name).map(|seen| &seen.marks);
+        if !matches!(marks, Some(Ok(_))) {
+            refusals.add(
+                "unfence-blind",
+                format!("{} cannot be asked whether a newer cluster exists", master.name),
+                "make it answer, or bring the zone home with `requorum recover`",
             );
         }
     }

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::identity::{bootstrap_cluster_id, bootstrap_member_id};
 use crate::model::{ClusterId, Master, MasterName, ZoneName};
-use crate::observe::assess::{Severity, assess};
-use crate::observe::{Finding, Sight, proof};
+use crate::observe::assess::{Severity, assess, newest_record, peer_urls};
+use crate::observe::{Finding, Seen, Sight, proof};
 use crate::step::snapshot::Source;
 
 use super::build::Builder;
 use super::checks::{self, Refusals};
 use super::scene::{Player, Scene};
-use super::{After, Input, NoPlan, Plan, PlannedMember, SnapshotFile, TrailingHash};
+use super::seed::{seed, source};
+use super::{After, Input, NoPlan, Plan, PlannedMember};
 
 /// Plans.
 ///
@@ -30,7 +31,7 @@ pub fn plan(input: Input<'_>) -> Result<Plan, NoPlan> {
     the_failed_are_down(input, &failed_zones, &mut refusals);
     let outside: Vec<&Master> = input.cluster.outside(&failed_zones).collect();
     for master in &outside {
-        checks::attested(master, input.seen, input.request, &mut refusals);
+        checks::attested(master, input, &mut refusals);
     }
     let survivors = Player::all(input, outside.iter().map(|master| &master.name));
     if survivors.is_empty() {
@@ -40,7 +41,7 @@ pub fn plan(input: Input<'_>) -> Result<Plan, NoPlan> {
             "reach one of them over SSH, or restore from a snapshot by hand",
         );
     }
-    survivors_are_fit(&survivors, &mut refusals);
+    survivors_are_fit(input, &survivors, &mut refusals);
     let seed = seed(input, &survivors, &mut refusals);
     let (Some(seed), true) = (seed, refusals.is_empty()) else {
         return Err(refusals.done().err().unwrap_or_else(|| NoPlan::Refused(vec![])));
@@ -101,7 +102,7 @@ fn build<'a>(
 fn done_before(input: Input<'_>) -> Option<String> {
     let assessment = assess(input.cluster, input.seen);
     let (cluster, serving) = assessment.serving.iter().next().filter(|_| assessment.serving.len() == 1)?;
-    let record = serving.iter().find_map(|name| input.seen.seen(name)?.marks.as_ref().ok()?.record.as_ref())?;
+    let record = newest_record(input.seen, &assessment.serving).filter(|record| record.finished)?;
     let members = serving.iter().find_map(|name| input.seen.seen(name)?.members.as_ref().ok())?;
     let known = serving.len() == members.list.len() && members.list.iter().all(crate::observe::Member::votes);
     let whole_zones = input.cluster.zones.values().any(|zone| zone.masters.keys().all(|name| !serving.contains(name)));
@@ -149,7 +150,10 @@ fn failed_zones(input: Input<'_>, refusals: &mut Refusals<'_>) -> BTreeSet<ZoneN
     if !input.request.failed_zones.is_empty() {
         return input.request.failed_zones.clone();
     }
-    let attested = input.cluster.zones.keys().filter(|zone| input.request.attested.contains_key(zone.as_str()));
+    // A zone with a master that answers is no failed zone just because another of its masters was attested.
+    let attested = input.cluster.zones.keys().filter(|zone| {
+        input.request.attested.contains_key(zone.as_str()) && !input.seen.zone_answers(input.cluster, zone)
+    });
     let named: BTreeSet<ZoneName> = attested.cloned().collect();
     if !named.is_empty() {
         return named;
@@ -180,7 +184,7 @@ fn failed_zones(input: Input<'_>, refusals: &mut Refusals<'_>) -> BTreeSet<ZoneN
 fn the_failed_are_down(input: Input<'_>, failed_zones: &BTreeSet<ZoneName>, refusals: &mut Refusals<'_>) {
     let zones = join(failed_zones.iter().map(ZoneName::as_str));
     for master in input.cluster.within(failed_zones) {
-        checks::attested(master, input.seen, input.request, refusals);
+        checks::attested(master, input, refusals);
         let Some(seen) = input.seen.seen(&master.name) else { continue };
         if seen.etcd_runs() != Some(false) {
             refusals.add_final(
@@ -190,25 +194,53 @@ fn the_failed_are_down(input: Input<'_>, failed_zones: &BTreeSet<ZoneName>, refu
             );
         }
     }
-    for (name, seen) in input.seen.answering() {
-        let Ok(open) = &seen.open_peers else { continue };
-        for master in input.cluster.within(failed_zones).filter(|master| &master.name != name) {
-            if failed_zones.contains(&master.zone)
-                && !failed_zones.iter().any(|zone| input.cluster.zones[zone].masters.contains_key(name))
-                && let Some(url) = checks::owns_any(master, input.seen, open)
-            {
-                refusals.add_final(
-                    "failed-zone-answers",
-                    format!("{name} reaches {}'s peer port {url}: that etcd is alive", master.name),
-                    format!("stop and fence it first: requorum fence {zones}"),
-                );
-            }
+    for master in input.cluster.outside(failed_zones) {
+        if let Some(seen) = input.seen.seen(&master.name) {
+            nobody_else_listens(input, failed_zones, master, seen, refusals);
         }
     }
 }
 
-fn survivors_are_fit(survivors: &[Player<'_>], refusals: &mut Refusals<'_>) {
-    let db_bytes = survivors.iter().map(Player::db_bytes).max().unwrap_or(0);
+/// The second view: no peer port but the survivors' own may take a connection from a survivor.
+fn nobody_else_listens(
+    input: Input<'_>,
+    failed_zones: &BTreeSet<ZoneName>,
+    master: &Master,
+    seen: &Seen,
+    refusals: &mut Refusals<'_>,
+) {
+    let open = match &seen.open_peers {
+        Ok(open) => open,
+        Err(why) => {
+            refusals.add(
+                "unclear-peers",
+                format!("{}: {why}", master.name),
+                "it could not be tried whether the failed zone's etcd is alive",
+            );
+            return;
+        }
+    };
+    let own: Vec<String> = input
+        .cluster
+        .outside(failed_zones)
+        .filter(|other| input.seen.seen(&other.name).is_some())
+        .flat_map(|other| {
+            let listed = peer_urls(other, input.seen.seen(&other.name));
+            listed.into_iter().chain(crate::observe::assess::usual_peer_urls(other))
+        })
+        .collect();
+    for url in open.iter().filter(|url| !own.contains(url)) {
+        refusals.add_final(
+            "failed-zone-answers",
+            format!("{} reaches the peer port {url}: an etcd that was taken for dead is alive", master.name),
+            format!("stop and fence it first: requorum fence {}", join(failed_zones.iter().map(ZoneName::as_str))),
+        );
+    }
+}
+
+fn survivors_are_fit(input: Input<'_>, survivors: &[Player<'_>], refusals: &mut Refusals<'_>) {
+    let file = input.request.snapshot.as_ref().map(|file| file.bytes);
+    let db_bytes = survivors.iter().map(Player::db_bytes).chain(file).max().unwrap_or(0);
     let mut clusters: BTreeMap<ClusterId, &MasterName> = BTreeMap::new();
     for player in survivors {
         checks::agrees(player.master, player.seen, refusals);
@@ -224,98 +256,6 @@ fn survivors_are_fit(survivors: &[Player<'_>], refusals: &mut Refusals<'_>) {
             "two-clusters",
             format!("the survivors belong to different clusters: {sides}"),
             "one of them was recovered before; leave it out with --failed-zone or mend it by hand",
-        );
-    }
-}
-
-/// The survivor that has applied the most. Those that cannot say are not compared.
-fn seed<'a>(input: Input<'a>, survivors: &[Player<'a>], refusals: &mut Refusals<'_>) -> Option<Player<'a>> {
-    if let Some(named) = &input.request.seed {
-        let found = survivors.iter().find(|player| player.name() == named).copied();
-        if found.is_none() {
-            refusals.add_final(
-                "seed",
-                format!("{named} is not a survivor that answers"),
-                "name one that is, or leave --seed away",
-            );
-        }
-        return found;
-    }
-    let said = survivors.iter().filter_map(|player| Some((player.seen.status.as_ref().ok()?, *player)));
-    let freshest =
-        said.max_by_key(|(status, player)| (status.applied, status.revision, std::cmp::Reverse(player.name().clone())));
-    if let Some((_, player)) = freshest {
-        return Some(player);
-    }
-    match survivors {
-        [only] => Some(*only),
-        [] => None,
-        several if input.request.snapshot.is_some() => several.first().copied(),
-        several => {
-            let names = join(several.iter().map(|player| player.name().as_str()));
-            refusals.add_final(
-                "which-seed",
-                format!("none of {names} can say what it has applied (etcd was restarted or is down)"),
-                "name the one to grow from: --seed NODE, or give a snapshot: --snapshot FILE",
-            );
-            None
-        }
-    }
-}
-
-fn source(input: Input<'_>, seed: Player<'_>, refusals: &mut Refusals<'_>) -> Source {
-    if let Some(file) = &input.request.snapshot {
-        file_is_fit(file, seed, refusals);
-        return Source::File {
-            path: file.path.clone(),
-            bytes: file.bytes,
-            sha256: file.sha256.clone(),
-            at_least: seed.seen.status.as_ref().ok().map(|status| status.revision),
-        };
-    }
-    if let (Ok(_), Ok(etcdctl), Ok(access)) = (&seed.seen.status, seed.etcdctl(), seed.client()) {
-        return Source::Live { etcdctl, access };
-    }
-    if !seed.seen.disk.as_ref().is_ok_and(|disk| disk.has_member) {
-        refusals.add_final(
-            "no-data",
-            format!("{} has no data in {}", seed.name(), seed.data_dir()),
-            "give a snapshot: --snapshot FILE (an earlier run keeps its own under `runs` on the bastion)",
-        );
-    }
-    Source::StoppedCopy { data_dir: seed.data_dir().clone(), unit: seed.master.etcd.unit.clone() }
-}
-
-fn file_is_fit(file: &SnapshotFile, seed: Player<'_>, refusals: &mut Refusals<'_>) {
-    let path = &file.path;
-    if file.bytes == 0 {
-        refusals.add_final("snapshot", format!("{path} is empty"), "give another one");
-        return;
-    }
-    match file.hash {
-        TrailingHash::Right => {}
-        TrailingHash::Wrong => refusals.add_final(
-            "snapshot",
-            format!("{path} does not match the hash at its end: it is cut off or damaged"),
-            "give another one",
-        ),
-        TrailingHash::Absent => refusals.add(
-            "snapshot-unhashed",
-            format!("{path} has no hash at its end: it is a copied database, not a snapshot"),
-            "give a snapshot made by `etcdctl snapshot save`, or `--override snapshot-unhashed=REASON`",
-        ),
-    }
-    if let Ok(status) = &seed.seen.status
-        && !file.member_ids.contains(&status.member.to_string())
-    {
-        refusals.add(
-            "snapshot-of-another-cluster",
-            format!(
-                "{path} does not know member {} ({}): it is another cluster's, or older than that member",
-                status.member,
-                seed.name()
-            ),
-            "give a snapshot of this cluster",
         );
     }
 }

@@ -11,12 +11,13 @@ use crate::playbook::Playbook;
 use crate::step::{Step, Undo};
 
 mod build;
-mod checks;
+pub(crate) mod checks;
 pub mod fence;
 pub mod initiate;
 pub mod recover;
 pub mod safety;
 mod scene;
+mod seed;
 
 /// What a run is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +70,8 @@ pub struct SnapshotFile {
     pub hash: TrailingHash,
     /// Which of the IDs asked for occur in it: the members of the cluster it comes from.
     pub member_ids: BTreeSet<String>,
+    /// The run of this bastion that took it of this cluster, where its journal says so.
+    pub taken_by: Option<String>,
 }
 
 /// The state of the SHA-256 that etcd puts at a snapshot's end.

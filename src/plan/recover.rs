@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::env_file::EnvFile;
 use crate::model::{ClusterId, MasterName, Token, quorum};
-use crate::observe::assess::{Severity, assess, peer_urls, voters};
+use crate::observe::assess::{Severity, assess, newest_record, peer_urls, voters};
 use crate::observe::{ClusterRecord, Finding, Members, Sight};
 
 use super::build::Builder;
@@ -112,13 +112,8 @@ fn build<'a>(
 fn home(input: Input<'_>) -> Result<Home<'_>, NoPlan> {
     let refuse = |rule, why: String, next: &str| NoPlan::Refused(vec![Refusal::new(rule, why, next)]);
     let assessment = assess(input.cluster, input.seen);
-    let records: BTreeMap<ClusterId, &ClusterRecord> = input
-        .seen
-        .answering()
-        .filter_map(|(_, seen)| seen.marks.as_ref().ok()?.record.as_ref())
-        .map(|record| (record.cluster, record))
-        .collect();
-    let recorded = assessment.serving.keys().find(|id| records.contains_key(id));
+    let newest = newest_record(input.seen, &assessment.serving);
+    let recorded = newest.and_then(|record| assessment.serving.keys().find(|id| **id == record.cluster));
     let Some(cluster) = recorded.or_else(|| assessment.serving.keys().next().filter(|_| assessment.serving.len() == 1))
     else {
         return Err(if assessment.serving.is_empty() {
@@ -145,13 +140,11 @@ fn home(input: Input<'_>) -> Result<Home<'_>, NoPlan> {
             "see `requorum status`",
         ));
     };
-    if let Some(other) = records.keys().find(|id| *id != cluster && !assessment.serving.contains_key(id))
-        && recorded.is_none()
-    {
-        let why = format!("cluster {cluster} serves, but the last finished run made cluster {other}");
+    if let Some(other) = newest.filter(|record| record.cluster != *cluster) {
+        let why = format!("cluster {cluster} serves, but run {} made cluster {} after it", other.run, other.cluster);
         return Err(refuse("not-the-recorded-cluster", why, "the wrong side may be serving; see `requorum status`"));
     }
-    Ok(Home { cluster: *cluster, voters, members, record: records.get(cluster).copied().cloned() })
+    Ok(Home { cluster: *cluster, voters, members, record: newest.cloned() })
 }
 
 /// Who comes back: every master without a vote, or those named by `--only`.
@@ -249,6 +242,7 @@ fn record(input: Input<'_>, home: &Home<'_>, token: &Token) -> ClusterRecord {
         cluster: home.cluster,
         token: token.clone(),
         fork_revision: 0,
+        finished: true,
     })
 }
 

@@ -186,7 +186,7 @@ fn nothing_stops_before_the_snapshot(plan: &Plan, broken: &mut Vec<Refusal>) {
     for planned in plan.steps() {
         match &planned.step {
             Step::Snapshot(_) => verified = true,
-            Step::Leaderless(check) if check.unmoved && verified => {
+            Step::Leaderless(check) if check.unmoved && check.applied.is_some() == check.by_status && verified => {
                 unmoved.insert(&planned.host);
             }
             Step::Stop(stop) => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::model::{AbsPath, ClusterId, Master, MasterName, Token};
+use crate::model::{AbsPath, ClusterId, Master, MasterName, MemberId, Token};
 use crate::observe::{Access, ClusterRecord, Seen, Settings, tools::RestoreTool};
 use crate::playbook::Role;
 use crate::playbook::template::Peer;
@@ -61,6 +61,13 @@ impl<'a> Player<'a> {
         self.seen.disk.as_ref().is_ok_and(|disk| disk.mount_point)
     }
 
+    /// Its member's ID, from its client port or its peer port.
+    pub(super) fn member_id(&self) -> Option<MemberId> {
+        let by_status = self.seen.status.as_ref().ok().map(|status| status.member);
+        let urls = self.settings().ok()?.peer_urls();
+        by_status.or_else(|| Some(self.seen.members.as_ref().ok()?.by_peer_url(&urls)?.id))
+    }
+
     pub(super) fn db_bytes(&self) -> u64 {
         self.seen.disk.as_ref().map_or(0, |disk| disk.db_bytes)
     }
@@ -110,7 +117,8 @@ impl<'a> Scene<'a> {
 
     /// The largest database of anyone, in bytes.
     pub(super) fn db_bytes(&self) -> u64 {
-        self.survivors.iter().map(Player::db_bytes).max().unwrap_or(0)
+        let file = self.input.request.snapshot.as_ref().map(|file| file.bytes);
+        self.survivors.iter().map(Player::db_bytes).chain(file).max().unwrap_or(0)
     }
 
     /// A limit that grows with the database: restoring took 3.7–5.1 s/GB, saving up to 11.6 s/GB on two cores;

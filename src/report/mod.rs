@@ -18,6 +18,11 @@ pub(crate) fn seconds(time: Duration) -> String {
     format!("{:.2} s", time.as_secs_f64())
 }
 
+/// Text that holds remote words, made harmless line by line.
+pub(crate) fn harmless(text: &str) -> String {
+    text.lines().map(|line| crate::model::command::harmless(line) + "\n").collect()
+}
+
 /// `text` with `indent` before each of its lines.
 pub(crate) fn indented(text: &str, indent: &str) -> String {
     text.lines().map(|line| format!("{indent}{line}\n")).collect()

@@ -10,7 +10,7 @@ use crate::run::journal::StepState;
 use crate::run::runner::{Ending, Outcome, Trouble};
 use crate::step::{Step, Undo};
 
-use super::{names, seconds};
+use super::{harmless, names, seconds};
 
 /// Everything the last words are made from.
 #[derive(Debug, Clone, Copy)]
@@ -49,7 +49,7 @@ pub fn text(story: Story<'_>) -> String {
         let _ = writeln!(out, "warning: {warning}");
     }
     let _ = writeln!(out, "journal: {}", story.place.join("journal.jsonl").display());
-    out
+    harmless(&out)
 }
 
 fn timings(story: Story<'_>, out: &mut String) {
@@ -87,6 +87,10 @@ fn done(story: Story<'_>, out: &mut String) {
                 story.again,
                 fence_target(plan)
             );
+            let other: Vec<_> = plan.left_out.iter().filter(|name| !in_failed_zone(story, name)).collect();
+            if !other.is_empty() {
+                let _ = writeln!(out, "The same holds for {}, which did not answer and is left out.", names(other));
+            }
             if restarts_needed(plan) {
                 out.push_str("This etcd cannot raise revisions on restore: restart every API server of the surviving zone now.\n");
             }
@@ -116,6 +120,10 @@ fn done(story: Story<'_>, out: &mut String) {
 
 fn fence_target(plan: &Plan) -> String {
     plan.failed_zones.iter().map(ZoneName::as_str).collect::<Vec<_>>().join(" ")
+}
+
+fn in_failed_zone(story: Story<'_>, name: &MasterName) -> bool {
+    story.cluster.master(name).is_some_and(|master| story.plan.failed_zones.contains(&master.zone))
 }
 
 /// Whether a restore could not raise revisions: watches would then silently miss changes.
@@ -169,7 +177,6 @@ fn fences(story: Story<'_>, out: &mut String) {
 fn by_hand(story: Story<'_>, out: &mut String) {
     let _ = writeln!(out, "The masters stay locked for run {}. To go on:", story.plan.run);
     let _ = writeln!(out, "  {} unlock {}", story.again, story.plan.run);
-    let kept = story.place.join(crate::step::keep::NAME);
     let reached = |wanted: fn(&Step) -> bool| {
         story.plan.steps().any(|planned| {
             wanted(&planned.step) && !matches!(story.states.get(&planned.id), None | Some(StepState::Planned))
@@ -184,7 +191,7 @@ fn by_hand(story: Story<'_>, out: &mut String) {
             );
         }
         Goal::InitiateDr if reached(|step| matches!(step, Step::Stop(_))) => {
-            let _ = writeln!(out, "  {} initiate-dr --snapshot {}", story.again, kept.display());
+            from_the_snapshot(story, out);
             out.push_str("or take it all back, in this order:\n");
             let begun = |id: u32| story.states.get(&id).is_some_and(|state| *state != StepState::Planned);
             for planned in story.plan.steps().filter(|planned| begun(planned.id)).collect::<Vec<_>>().into_iter().rev()
@@ -198,4 +205,27 @@ fn by_hand(story: Story<'_>, out: &mut String) {
             let _ = writeln!(out, "  {} {}", story.again, goal.command());
         }
     }
+}
+
+/// How to begin anew from the snapshot: every etcd is down then, so zones and attestations are named again.
+fn from_the_snapshot(story: Story<'_>, out: &mut String) {
+    let done = |wanted: fn(&Step) -> bool| {
+        let mut steps = story.plan.steps().filter(|planned| wanted(&planned.step));
+        steps.any(|planned| story.states.get(&planned.id) == Some(&StepState::Done))
+    };
+    let kept = story.place.join(crate::step::keep::NAME);
+    if !done(|step| matches!(step, Step::Snapshot(_))) {
+        let _ = writeln!(out, "  {} status      # no snapshot was taken; the data is where it was", story.again);
+        return;
+    }
+    if !done(|step| matches!(step, Step::Keep(_))) {
+        let seed = names(&story.plan.seed);
+        let there = crate::step::snapshot_path(&story.plan.run);
+        let _ = writeln!(out, "  copy {there} from {seed} to {} (as root there)", kept.display());
+    }
+    let zones: String = story.plan.failed_zones.iter().map(|zone| format!(" --failed-zone {zone}")).collect();
+    let quoted = |text: &str| shlex::try_quote(text).map_or_else(|_| "REASON".to_owned(), |word| word.into_owned());
+    let attested: String =
+        story.plan.attested.iter().map(|(who, by)| format!(" --attest {who}={}", quoted(by))).collect();
+    let _ = writeln!(out, "  {} initiate-dr --snapshot {}{zones}{attested}", story.again, kept.display());
 }

@@ -9,7 +9,7 @@ use crate::plan::{Goal, NoPlan, Plan, Planned, Refusal};
 use crate::step::{Doing, Step, Undo};
 
 use super::status::finding_lines;
-use super::{indented, names};
+use super::{harmless, indented, names};
 
 /// The summary: what becomes of the cluster, what is done to whom, where the way back ends.
 #[must_use]
@@ -64,7 +64,7 @@ pub fn summary(plan: &Plan, cluster: &Cluster) -> String {
         let _ = writeln!(out, "  {:>2}. {hosts}: {}{mark}", number + 1, stage.title);
     }
     destructive(plan, &mut out);
-    out
+    harmless(&out)
 }
 
 fn findings(plan: &Plan, out: &mut String) {
@@ -100,7 +100,7 @@ pub fn details(plan: &Plan) -> String {
             step(planned, &mut out);
         }
     }
-    out
+    harmless(&out)
 }
 
 fn step(planned: &Planned, out: &mut String) {
@@ -150,7 +150,7 @@ pub fn refused(no_plan: &NoPlan) -> String {
             for Refusal { rule, why, next } in refusals {
                 let _ = writeln!(out, "  [{rule}] {why}\n      next: {next}");
             }
-            out
+            harmless(&out)
         }
     }
 }

@@ -6,7 +6,7 @@ use comfy_table::{Cell, ContentArrangement, Table};
 use serde_json::{Value, json};
 
 use crate::model::{Cluster, Master};
-use crate::observe::assess::{Assessment, Finding, Severity, Verdict};
+use crate::observe::assess::{Assessment, Finding, Severity, Verdict, newest_record};
 use crate::observe::{Observation, Seen, Sight, proof};
 
 /// The table.
@@ -21,7 +21,7 @@ pub fn table(cluster: &Cluster, seen: &Observation) -> String {
     for master in cluster.masters() {
         table.add_row(row(master, seen.masters.get(&master.name)));
     }
-    format!("{table}\n")
+    super::harmless(&table.to_string())
 }
 
 fn row(master: &Master, sight: Option<&Sight>) -> Vec<Cell> {
@@ -103,7 +103,7 @@ pub fn verdict(cluster: &Cluster, seen: &Observation, assessment: &Assessment, a
     if let Some(next) = next(cluster, seen, assessment, again) {
         let _ = writeln!(out, "next: {next}");
     }
-    out
+    super::harmless(&out)
 }
 
 /// One line a finding; what several masters share stands once, with all their names.
@@ -146,15 +146,14 @@ fn next(cluster: &Cluster, seen: &Observation, assessment: &Assessment, again: &
     }
 }
 
-/// The zone whose cluster no run has recorded.
+/// The zone that serves another cluster than the newest run made. Without a record nobody can tell.
 fn stale_zone(cluster: &Cluster, seen: &Observation, assessment: &Assessment) -> Option<String> {
-    let recorded: Vec<_> = seen
-        .answering()
-        .filter_map(|(_, seen)| seen.marks.as_ref().ok()?.record.as_ref())
-        .map(|record| record.cluster)
-        .collect();
-    let (_, masters) = assessment.serving.iter().find(|(id, _)| !recorded.contains(id))?;
-    (!recorded.is_empty()).then(|| cluster.master(masters.first()?).map(|master| master.zone.to_string()))?
+    let newest = newest_record(seen, &assessment.serving)?;
+    if !assessment.serving.contains_key(&newest.cluster) {
+        return None;
+    }
+    let (_, masters) = assessment.serving.iter().find(|(id, _)| **id != newest.cluster)?;
+    cluster.master(masters.first()?).map(|master| master.zone.to_string())
 }
 
 /// Everything for machines. Versioned; fields are only added.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use crate::model::{Cluster, Command, Master, MasterName, Output};
+use crate::observe::assess::usual_peer_urls;
 use crate::observe::{
     Asked, Observation, Seen, Sight, Unclear, disk, marks, peers, read, settings, status, tools, unit,
 };
@@ -16,8 +17,13 @@ pub async fn look(cluster: &Cluster, remote: &Arc<dyn Remote>) -> Observation {
     let mut tasks = JoinSet::new();
     for master in cluster.masters().cloned() {
         let remote = Arc::clone(remote);
+        let usual: Vec<String> = cluster
+            .masters()
+            .filter(|other| other.name != master.name)
+            .filter_map(|other| usual_peer_urls(other).into_iter().next())
+            .collect();
         tasks.spawn(async move {
-            let sight = look_at(&master, &remote).await;
+            let sight = look_at(&master, &usual, &remote).await;
             (master.name, sight)
         });
     }
@@ -28,8 +34,8 @@ pub async fn look(cluster: &Cluster, remote: &Arc<dyn Remote>) -> Observation {
     observation
 }
 
-/// Asks one master.
-pub async fn look_at(master: &Master, remote: &Arc<dyn Remote>) -> Sight {
+/// Asks one master; `usual` are the others' peer URLs as the inventory has them.
+pub async fn look_at(master: &Master, usual: &[String], remote: &Arc<dyn Remote>) -> Sight {
     let ask = |command: Command| ask(remote, &master.name, command);
     let first = remote.run(&master.name, &unit::command(&master.etcd.unit), Pipes::default()).await;
     let unit = match first {
@@ -54,7 +60,10 @@ pub async fn look_at(master: &Master, remote: &Arc<dyn Remote>) -> Sight {
     let client = settings.as_ref().ok().and_then(settings::Settings::client_access);
     let peer = settings.as_ref().ok().and_then(settings::Settings::peer_access);
     let by_client = runs.then_some(etcdctl.zip(client)).flatten();
-    let others = settings.as_ref().map(other_peers).unwrap_or_default();
+    let mut others = settings.as_ref().map(other_peers).unwrap_or_default();
+    others.extend(usual.iter().cloned());
+    others.sort();
+    others.dedup();
     let (status, members, read, open_peers) = tokio::join!(
         ask_if(ask, by_client.as_ref().map(|(path, access)| status::command(path, access)), runs),
         ask_if(ask, peer.filter(|_| runs).map(|access| peers::command(&access)), runs),

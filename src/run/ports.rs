@@ -2,7 +2,7 @@
 //! Knows what is asked of the world, not how it is done; `world` does it for real, `sim` in memory.
 
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -75,11 +75,17 @@ pub trait Store: Send + Sync {
     /// When it could not be put on disk: the run must stop before its next act.
     fn append(&self, line: &str) -> std::io::Result<()>;
 
-    /// Creates the run's file `name` (mode 0600, must not exist) and writes what comes, to disk.
+    /// Creates the run's file `name` with the ending `.part` (mode 0600, must not exist) and writes what comes, to disk.
     ///
     /// # Errors
     /// When it could not be put on disk whole.
     fn keep<'a>(&'a self, name: &'a str, chunks: mpsc::Receiver<Bytes>) -> Later<'a, std::io::Result<PathBuf>>;
+
+    /// Gives a kept file its name, once what came is known to be right.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    fn settle(&self, kept: &Path, name: &str) -> std::io::Result<PathBuf>;
 
     /// Reads a file of the bastion, chunk by chunk.
     ///

@@ -28,13 +28,13 @@ pub struct Witness {
 /// Between two samples; a leader stays far longer than this.
 const EVERY: Duration = Duration::from_millis(400);
 
-/// Samples until it is proved, disproved or out of time. Shows what is waited for.
+/// Samples until it is proved, disproved or out of time, and gives the last samples too. Shows what is waited for.
 pub async fn prove(
     witnesses: &[Witness],
     limits: Limits,
     remote: &Arc<dyn Remote>,
     console: &Arc<dyn Console>,
-) -> Outcome {
+) -> (Outcome, BTreeMap<MasterName, Sample>) {
     let begun = Instant::now();
     let mut attempt = Attempt::new(limits);
     let mut with_read = false;
@@ -42,7 +42,7 @@ pub async fn prove(
         let at = begun.elapsed();
         let samples = sample(witnesses, with_read, remote).await;
         match attempt.take(at, &samples) {
-            Next::Over(outcome) => return outcome,
+            Next::Over(outcome) => return (outcome, samples),
             Next::Read => with_read = true,
             Next::Again(what) => {
                 with_read = false;

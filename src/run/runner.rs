@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::model::command::clean;
 use crate::model::{Command, MasterName, Output};
-use crate::plan::{Plan, Planned, Stage};
+use crate::plan::{Goal, Plan, Planned, Stage};
 use crate::step::{Act, Doing, Fact, Facts, Judgement, Step, Undo};
 
 use super::World;
@@ -364,7 +364,11 @@ fn record(planned: &Planned, doing: &Doing, answer: &Result<Output, RemoteError>
 /// Whether a failed step means that the work is done and its proof is not: exit code 6 instead of 4.
 #[must_use]
 pub fn is_verification(plan: &Plan, id: u32) -> bool {
-    let proves = |step: &Step| matches!(step, Step::Serve(_) | Step::Mark(_) | Step::Compare(_) | Step::Record(_));
+    // A new cluster that never took a write is not done.
+    let new = plan.goal == Goal::InitiateDr;
+    let proves = |step: &Step| {
+        matches!(step, Step::Serve(_) if !new) || matches!(step, Step::Mark(_) | Step::Compare(_) | Step::Record(_))
+    };
     let acts_later = plan.steps().any(|planned| planned.id > id && !proves(&planned.step));
     plan.steps().any(|planned| planned.id == id && proves(&planned.step)) && !acts_later
 }

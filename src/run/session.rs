@@ -106,11 +106,11 @@ fn first_records(plan: &Plan, operator: &Operator, redactor: &Redactor, proof: O
     records
 }
 
-/// Every master that takes part. Fencing a zone must not wait for a run that holds it.
+/// Every master that takes part. Fencing a zone must not wait for a run that holds it; lifting a fence must.
 fn to_lock(plan: &Plan) -> BTreeSet<MasterName> {
     match plan.goal {
-        Goal::InitiateDr | Goal::Recover => plan.survivors.union(&plan.returned).cloned().collect(),
-        Goal::Fence | Goal::Unfence => BTreeSet::new(),
+        Goal::InitiateDr | Goal::Recover | Goal::Unfence => plan.survivors.union(&plan.returned).cloned().collect(),
+        Goal::Fence => BTreeSet::new(),
     }
 }
 

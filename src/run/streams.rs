@@ -26,11 +26,12 @@ pub(super) async fn relay(
         world.remote.run(from, read, Pipes { stdin: None, stdout: Some(sender) }),
         world.remote.run(to, write, Pipes { stdin: Some(receiver), stdout: None }),
     );
-    let sent = sent?;
-    if !sent.ok() {
-        return Ok(sent);
+    // A receiver that gave up is the cause of whatever its sender then met.
+    match written {
+        Ok(written) if !written.ok() => Ok(written),
+        Ok(written) => sent.map(|sent| if sent.ok() { written } else { sent }),
+        Err(error) => Err(error),
     }
-    written
 }
 
 /// Streams a file of the bastion into a command on a master.
@@ -41,8 +42,10 @@ pub(super) async fn send(world: &World, path: &str, to: &MasterName, write: &Com
         world.remote.run(to, write, Pipes { stdin: Some(receiver), stdout: None }),
     );
     match read {
-        Ok(()) => written,
-        Err(error) => Ok(Output { status: 1, stdout: String::new(), stderr: format!("{path}: {error}") }),
+        Err(error) if written.as_ref().is_ok_and(Output::ok) => {
+            Ok(Output { status: 1, stdout: String::new(), stderr: format!("{path}: {error}") })
+        }
+        _ => written,
     }
 }
 
@@ -76,15 +79,19 @@ pub(super) async fn keep(
         world.store.keep(name, from_stream),
     );
     let failed = |stderr: String| Output { status: 1, stdout: String::new(), stderr };
+    let kept = match kept {
+        Ok(kept) => kept,
+        Err(error) => return Ok(failed(format!("the bastion's disk: {error}"))),
+    };
     let sent = sent?;
     if !sent.ok() {
         return Ok(sent);
     }
-    Ok(match kept {
-        Err(error) => failed(format!("the bastion's disk: {error}")),
-        Ok(_) if expected.is_none_or(|fact| fact.bytes != bytes || fact.sha256 != sum) => {
+    Ok(match world.store.settle(&kept, name) {
+        _ if expected.is_none_or(|fact| fact.bytes != bytes || fact.sha256 != sum) => {
             failed("what arrived is not the verified snapshot".to_owned())
         }
+        Err(error) => failed(format!("the bastion's disk: {error}")),
         Ok(path) => Output { status: 0, stdout: format!("{bytes} bytes in {}", path.display()), stderr: String::new() },
     })
 }

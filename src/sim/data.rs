@@ -1,8 +1,10 @@
 //! What an etcd member keeps on its disk, as a value: IDs, members, keys, and how far it has come. Knows no machine.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use crate::model::identity::{bootstrap_cluster_id, bootstrap_member_id};
 use crate::model::{ClusterId, MemberId, Token};
@@ -39,6 +41,9 @@ pub(super) struct Image {
     pub(super) keys: BTreeMap<String, Value>,
 }
 
+/// `backend-batch-interval`: so long an applied entry may be in the write-ahead log only.
+const BATCH: Duration = Duration::from_millis(100);
+
 /// Stands for the SHA-256 at a snapshot's end.
 pub(super) const HASH: &[u8] = b"\n# hash\n";
 
@@ -48,8 +53,10 @@ pub(super) struct Data {
     /// Stands for device and inode of `member`; every directory that was ever made has its own.
     pub(super) inode: u64,
     pub(super) image: Image,
-    /// What the database file has; the rest is only in the write-ahead log until a clean stop.
+    /// What the database file had when the last entry came, and when that was: the rest is only in the write-ahead
+    /// log for a moment.
     pub(super) flushed: u64,
+    pub(super) changed: Option<Instant>,
     /// Whether a restore made it, so that only a matching mark makes it fit to start on.
     pub(super) restored: bool,
     /// Whether the restore came to its end.
@@ -144,8 +151,22 @@ impl Data {
         image
     }
 
+    /// An entry is about to be applied.
+    pub(super) fn touch(&mut self) {
+        self.settle();
+        self.changed = Some(Instant::now());
+    }
+
+    /// What time has put into the database file.
+    pub(super) fn settle(&mut self) {
+        if self.changed.is_some_and(|changed| Instant::now() >= changed + BATCH) {
+            self.flush();
+        }
+    }
+
     /// A graceful end puts everything into the database file.
     pub(super) fn flush(&mut self) {
         self.flushed = self.image.revision;
+        self.changed = None;
     }
 }

@@ -1,6 +1,6 @@
 //! The bastion's side in memory: journals, kept files, the clock, the console. Knows no master.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use crate::run::ports::{Clock, Console, Event, Later, Store};
 
 use super::Site;
+use super::state::Desk;
 
 /// One run's directory on the bastion.
 #[derive(Clone)]
@@ -19,6 +20,14 @@ pub(super) struct RunFiles {
 
 /// The journal's name in a run's directory.
 const JOURNAL: &str = "journal.jsonl";
+
+impl Desk {
+    /// The journals of all runs.
+    pub(super) fn journals(&self) -> Vec<String> {
+        let journals = self.files.iter().filter(|(path, _)| path.ends_with(JOURNAL));
+        journals.map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned()).collect()
+    }
+}
 
 impl Store for RunFiles {
     fn append(&self, line: &str) -> std::io::Result<()> {
@@ -45,7 +54,7 @@ impl Store for RunFiles {
 
     fn keep<'a>(&'a self, name: &'a str, mut chunks: mpsc::Receiver<Bytes>) -> Later<'a, std::io::Result<PathBuf>> {
         Box::pin(async move {
-            let path = format!("{}/{name}", self.place);
+            let path = format!("{}/{name}.part", self.place);
             let begin = self.site.with(|state| {
                 let fresh = !state.desk.files.contains_key(&path);
                 state.desk.files.entry(path.clone()).or_default();
@@ -59,6 +68,15 @@ impl Store for RunFiles {
             }
             Ok(PathBuf::from(path))
         })
+    }
+
+    fn settle(&self, kept: &Path, name: &str) -> std::io::Result<PathBuf> {
+        let path = format!("{}/{name}", self.place);
+        self.site.with(|state| {
+            let bytes = state.desk.files.remove(&kept.display().to_string());
+            bytes.map(|bytes| state.desk.files.insert(path.clone(), bytes))
+        });
+        Ok(PathBuf::from(path))
     }
 
     fn read<'a>(&'a self, path: &'a str, chunks: mpsc::Sender<Bytes>) -> Later<'a, std::io::Result<()>> {

@@ -121,7 +121,7 @@ impl State {
         };
         self.watch.restored.insert(image.cluster);
         let flushed = image.revision;
-        let made = Data { inode, image, flushed, restored: true, whole: !call.midway };
+        let made = Data { inode, image, flushed, changed: None, restored: true, whole: !call.midway };
         let machine = self.machine(call.host);
         machine.dirs.insert(fresh.clone(), Some(made));
         if call.midway {

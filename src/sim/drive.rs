@@ -1,30 +1,28 @@
 //! The verbs on a site, in the order of `cli::go`: look, prove, plan, lock, run, last words. `cli` itself is bound to
 //! SSH and a terminal; what is judged there (attestation, exit code) is judged here by the same values.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::cli::exit;
 use crate::model::{Cluster, RunId, Token};
 use crate::observe::assess::{Assessment, assess};
-use crate::observe::marks::Holder;
 use crate::observe::proof::Limits;
 use crate::observe::{Observation, Settings};
 use crate::plan::{Goal, Input, NoPlan, Plan, Refusal, Request, SnapshotFile, TrailingHash, plan};
 use crate::playbook::{Playbook, shipped, text};
 use crate::report;
-use crate::run::journal::{Journal, VERSION, What};
-use crate::run::lock::{self, Taken};
-use crate::run::ports::{Clock, Console, Remote, Store};
+use crate::run::journal::{self, Record, What};
+use crate::run::ports::{Console, Remote, Store};
 use crate::run::prove::{Witness, prove};
 use crate::run::redact::Redactor;
-use crate::run::runner::{Ending, Outcome, Runner, is_verification};
-use crate::run::{World, look};
-use crate::step::Step;
+use crate::run::session::{self, NotBegun, Operator};
+use crate::run::{World, exit, lock, look};
+use crate::step::Fact;
 
 use super::data::{HASH, Image};
 use super::desk::RunFiles;
@@ -137,7 +135,9 @@ impl Site {
         let elections = seen.answering().filter_map(|(_, seen)| seen.settings.as_ref().ok());
         let election = elections.map(Settings::election_timeout).max().unwrap_or_default();
         let console: Arc<dyn Console> = Arc::new(self.clone());
-        seen.proof = Some(prove(&witnesses, Limits::from_election_timeout(election), &self.remote(), &console).await);
+        let limits = Limits::from_election_timeout(election);
+        let (outcome, samples) = prove(&witnesses, limits, &self.remote(), &console).await;
+        seen.take_proof(outcome, samples);
         seen
     }
 
@@ -181,7 +181,9 @@ impl Site {
         };
         let ids = image.map(|image| image.members.keys().map(ToString::to_string).collect()).unwrap_or_default();
         let sha256 = super::acts::sha256(&bytes);
-        SnapshotFile { path: path.to_owned(), bytes: bytes.len() as u64, sha256, hash, member_ids: ids }
+        let journals = self.with(|state| state.desk.journals());
+        let taken_by = journals.iter().find_map(|text| took(text, &sha256));
+        SnapshotFile { path: path.to_owned(), bytes: bytes.len() as u64, sha256, hash, member_ids: ids, taken_by }
     }
 
     async fn verb(&self, goal: Goal, ask: &Ask) -> End {
@@ -204,74 +206,31 @@ impl Site {
     }
 
     /// Locks, runs, says the last words.
-    async fn execute(
-        &self,
-        cluster: &Cluster,
-        seen: &Observation,
-        plan: &Plan,
-        proof: Option<std::time::Duration>,
-    ) -> End {
-        let journal_failed = |error: &dyn std::fmt::Display| End::new(exit::UNKNOWN, format!("error: {error}"));
+    async fn execute(&self, cluster: &Cluster, seen: &Observation, plan: &Plan, proof: Option<Duration>) -> End {
         let place = format!("/bastion/runs/{}", plan.run);
         let store: Arc<dyn Store> = Arc::new(RunFiles { site: self.clone(), place: place.clone() });
         let redactor = Redactor::of(seen);
-        let clock: Arc<dyn Clock> = Arc::new(self.clone());
-        let journal = Journal::new(Arc::clone(&store), Arc::clone(&clock), redactor.clone());
-        if let Err(error) = journal.write(vec![first_record(plan, &redactor)]) {
-            return journal_failed(&error);
-        }
-        let hosts = plan.survivors.union(&plan.returned).cloned().collect();
-        if let Some(end) = self.take_lock(&hosts, plan, &journal).await {
-            return end;
-        }
-        let world = World { remote: self.remote(), store, clock, console: Arc::new(self.clone()) };
+        let world =
+            World { remote: self.remote(), store, clock: Arc::new(self.clone()), console: Arc::new(self.clone()) };
+        let operator = Operator { person: "keeper".to_owned(), host: "bastion".to_owned() };
         let (_stay, interrupted) = watch::channel(false);
-        let outcome = match Runner::new(world, journal.clone(), interrupted).run(plan).await {
-            Ok(outcome) => outcome,
-            Err(error) => return journal_failed(&error),
+        let ended = session::execute(plan, world, &operator, redactor.clone(), proof, interrupted).await;
+        let ended = match ended {
+            Ok(ended) => ended,
+            Err(error @ NotBegun::Locked { .. }) => return End::new(exit::LOCKED, error.to_string()),
+            Err(error @ NotBegun::NoLock { .. }) => return End::new(exit::FAILED, error.to_string()),
+            Err(error @ NotBegun::Journal(_)) => return End::new(exit::UNKNOWN, error.to_string()),
         };
-        let code = exit_code(plan, &outcome);
-        if code == exit::DONE || !outcome.changed {
-            lock::release(&self.remote(), &hosts, &plan.run).await;
-            if let Err(error) = journal.write(vec![What::Unlocked]) {
-                return journal_failed(&error);
-            }
-        }
-        let states = journal.states();
-        let again = "requorum";
-        let place = Path::new(&place);
-        let story = report::outcome::Story { cluster, plan, outcome: &outcome, states: &states, proof, place, again };
-        let text = redactor.clean(&report::outcome::text(story));
-        match journal.write(vec![What::End { outcome: text.clone(), exit: code }]) {
-            Ok(()) => End::new(code, text),
-            Err(error) => journal_failed(&error),
-        }
-    }
-
-    async fn take_lock(
-        &self,
-        hosts: &BTreeSet<crate::model::MasterName>,
-        plan: &Plan,
-        journal: &Journal,
-    ) -> Option<End> {
-        let holder = Holder {
-            run: plan.run.to_string(),
-            person: "keeper".to_owned(),
-            host: "bastion".to_owned(),
-            since: self.now().to_string(),
-            plan: plan.digest(),
-            token: plan.after.as_ref().map(|after| after.token.to_string()).unwrap_or_default(),
+        let story = report::outcome::Story {
+            cluster,
+            plan,
+            outcome: &ended.outcome,
+            states: &ended.states,
+            proof,
+            place: Path::new(&place),
+            again: "requorum",
         };
-        let (code, text) = match lock::take(&self.remote(), hosts, &holder, &plan.run).await {
-            Taken::All => {
-                let written = journal.write(vec![What::Locked]);
-                return written.err().map(|error| End::new(exit::UNKNOWN, format!("error: {error}")));
-            }
-            Taken::Held { host, by } => (exit::LOCKED, format!("locked: {host} is held by {by}")),
-            Taken::Failed { host, why } => (exit::FAILED, format!("error: {host} could not be locked: {why}")),
-        };
-        let _ = journal.write(vec![What::End { outcome: text.clone(), exit: code }]);
-        Some(End::new(code, text))
+        End::new(ended.code, redactor.clean(&report::outcome::text(story)))
     }
 }
 
@@ -280,17 +239,6 @@ fn playbook(goal: Goal) -> Playbook {
         Some(Ok(playbook)) => playbook,
         Some(Err(mistakes)) => panic!("{mistakes:?}"),
         None => Playbook { name: goal.playbook().to_owned(), summary: String::new(), lines: Vec::new() },
-    }
-}
-
-fn first_record(plan: &Plan, redactor: &Redactor) -> What {
-    What::Run {
-        version: VERSION,
-        tool: env!("CARGO_PKG_VERSION").to_owned(),
-        person: "keeper".to_owned(),
-        host: "bastion".to_owned(),
-        digest: plan.digest(),
-        plan: Box::new(redactor.plan(plan)),
     }
 }
 
@@ -304,15 +252,10 @@ fn witnesses(cluster: &Cluster, seen: &Observation) -> Vec<Witness> {
     cluster.masters().filter_map(known).collect()
 }
 
-fn exit_code(plan: &Plan, outcome: &Outcome) -> u8 {
-    let is_check = |id: u32| plan.steps().any(|step| step.id == id && matches!(step.step, Step::Leaderless(_)));
-    match &outcome.ending {
-        Ending::Done => exit::DONE,
-        Ending::Interrupted(_) if !outcome.changed => exit::INTERRUPTED,
-        Ending::Stopped(trouble) if !outcome.changed && is_check(trouble.step) => exit::REFUSED,
-        Ending::Stopped(_) if !outcome.changed => exit::FAILED,
-        Ending::Stopped(trouble) if is_verification(plan, trouble.step) => exit::UNVERIFIED,
-        Ending::Stopped(_) | Ending::Interrupted(_) => exit::STOPPED,
-        Ending::Unknown(_) => exit::UNKNOWN,
-    }
+/// The run that took the snapshot with this hash, where this is its journal.
+fn took(text: &str, sha256: &str) -> Option<String> {
+    let records = journal::read(text).ok()?;
+    let What::Run { plan, .. } = &records.first()?.what else { return None };
+    let this = |record: &Record| matches!(&record.what, What::Learnt(Fact::Snapshot(fact)) if fact.sha256 == sha256);
+    records.iter().any(this).then(|| plan.run.to_string())
 }

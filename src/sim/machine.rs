@@ -164,8 +164,13 @@ impl Machine {
         if self.process.take().is_some() {
             self.unit.result = if cleanly { "success" } else { "signal" };
             self.unit.failed = !cleanly;
-            if cleanly && let Some(data) = self.data_mut() {
-                data.flush();
+            if let Some(data) = self.data_mut() {
+                data.settle();
+                // Killed before that, the rest stays in the write-ahead log until etcd reads it again.
+                data.changed = None;
+                if cleanly {
+                    data.flush();
+                }
             }
         }
     }

@@ -156,7 +156,7 @@ fn machine(master: &crate::model::Master, members: &[(String, String)]) -> Machi
     let address = master.address.to_string();
     let image = Image::bootstrap(members, &Token(TOKEN.to_owned()), &peer_url(&address));
     let inode = master.name.as_str().trim_start_matches('m').parse().unwrap_or(0);
-    let data = Data { inode, flushed: image.revision, image, restored: false, whole: true };
+    let data = Data { inode, flushed: image.revision, changed: None, image, restored: false, whole: true };
     Machine {
         name: master.name.clone(),
         zone: master.zone.clone(),

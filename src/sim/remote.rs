@@ -158,7 +158,6 @@ impl State {
         }
         self.dues = left;
         due.into_iter().for_each(|happening| happening(self));
-        self.tick();
     }
 }
 

@@ -169,7 +169,7 @@ impl State {
     }
 
     fn lead(&mut self, cluster: ClusterId, names: &[MasterName], now: Instant) {
-        let Some(newest) = self.newest(names).cloned() else { return };
+        let Some(mut newest) = self.newest(names).cloned() else { return };
         let leader = self.leaders.get(&cluster).copied();
         let present = |id: MemberId| names.iter().any(|name| self.member_of(name) == Some(id));
         let leader = match leader.filter(|id| present(*id)) {
@@ -182,11 +182,18 @@ impl State {
                     names.iter().for_each(|name| self.without_leader(name, now));
                     return;
                 }
-                self.elect(cluster, names, &newest)
+                let leader = self.elect(cluster, names, &newest);
+                newest.term += 1;
+                newest.applied += 1;
+                leader
             }
         };
+        let mut newest = Some(newest);
         for name in names {
-            self.follow(name, leader, now);
+            let known = newest.take().or_else(|| self.newest(names).cloned());
+            let Some(known) = known else { return };
+            // What is published changes what the others must catch up with.
+            newest = (!self.follow(name, leader, &known, now)).then_some(known);
         }
     }
 
@@ -199,6 +206,7 @@ impl State {
         let leader = best.and_then(|name| self.member_of(&name)).unwrap_or(newest.member);
         for name in names {
             if let Some(data) = self.machine(name).data_mut() {
+                data.touch();
                 data.image.term += 1;
                 // A new leader commits an empty entry.
                 data.image.applied += 1;
@@ -220,62 +228,60 @@ impl State {
         }
     }
 
-    /// A member that hears the leader: it catches up, and publishes itself once.
-    fn follow(&mut self, name: &MasterName, leader: MemberId, now: Instant) {
-        let names = self.groups().into_iter().find(|(_, names)| names.contains(name)).map(|(_, names)| names);
-        let Some(newest) = names.and_then(|names| self.newest(&names).cloned()) else { return };
+    /// A member that hears the leader: it catches up, and publishes itself once. Says whether it did just now.
+    fn follow(&mut self, name: &MasterName, leader: MemberId, newest: &Image, now: Instant) -> bool {
         let machine = self.machine(name);
-        let (election, address, lags) = (machine.election(), machine.address.clone(), machine.lags);
+        let (election, lags) = (machine.election(), machine.lags);
+        let client_url = format!("https://{}:2379", machine.address);
         let Some((process, data)) =
             machine.process.as_mut().zip(machine.dirs.get_mut(super::machine::DATA_DIR).and_then(Option::as_mut))
         else {
-            return;
+            return false;
         };
         process.leader = Some(leader);
         process.leader_lost = None;
         if !newest.members.contains_key(&data.image.member) {
             // Removed for good: etcd ends itself.
             machine.end(false);
-            return;
+            return false;
         }
         if lags || (process.joiner && now < process.started + SYNC) {
-            return;
+            return false;
         }
         process.in_sync = true;
-        data.image.catch_up(&newest);
+        if (data.image.term, data.image.applied) != (newest.term, newest.applied) {
+            data.image.catch_up(newest);
+        }
         let ready_at = *process.ready_at.get_or_insert_with(|| {
             let lost_publish = Duration::from_secs(5) + election * 2;
             if process.joiner { process.started + lost_publish } else { now.max(process.started) + PUBLISH }
         });
         if process.ready || now < ready_at {
-            return;
+            return false;
         }
         process.ready = true;
-        let own_name = process.name.clone();
-        let member = data.image.member;
-        let client_url = format!("https://{address}:2379");
+        let (own_name, member) = (process.name.clone(), data.image.member);
         self.change(name, |image| {
             if let Some(entry) = image.members.get_mut(&member) {
                 entry.name = own_name;
                 entry.client_url = client_url;
             }
         });
+        true
     }
 
     /// Commits an entry: everyone in the group that is in sync applies it.
     pub(super) fn change(&mut self, through: &MasterName, entry: impl FnOnce(&mut Image)) {
         let Some(names) = self.led_group(through) else { return };
         let Some(mut newest) = self.newest(&names).cloned() else { return };
-        let before = newest.revision;
         newest.applied += 1;
         entry(&mut newest);
         for name in &names {
             let machine = self.machine(name);
             let synced = !machine.lags && machine.process.as_ref().is_some_and(|process| process.in_sync);
             if let (true, Some(data)) = (synced, machine.data_mut()) {
+                data.touch();
                 data.image.catch_up(&newest);
-                // What was written before is in the database by now, this is not.
-                data.flushed = before;
             }
         }
     }

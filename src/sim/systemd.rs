@@ -50,6 +50,10 @@ impl State {
             }
         }
         self.watch_start(name, by);
+        if let Some(data) = self.machine(name).data_mut() {
+            // etcd reads its write-ahead log again, and what only that had is in the database a moment later.
+            data.touch();
+        }
         let pid = u32::try_from(1000 + self.number()).unwrap_or(u32::MAX);
         let machine = self.machine(name);
         machine.process = Some(Process {
@@ -90,7 +94,7 @@ impl State {
             Image { member, term: 0, applied: 0, revision: 0, keys: Default::default(), ..known }
         };
         let inode = self.number();
-        Some(Data { inode, flushed: image.revision, image, restored: false, whole: true })
+        Some(Data { inode, flushed: image.revision, changed: None, image, restored: false, whole: true })
     }
 
     /// The applied state of whoever answers at a peer URL, as heard from a master.

@@ -90,7 +90,7 @@ impl Kind for Compare {
     }
 
     fn acts(&self) -> Vec<Act> {
-        let command = etcdctl(&self.etcdctl, &self.access, TIMEOUT)
+        let command = etcdctl(&self.etcdctl, &self.access, TIMEOUT.max(self.limit / 4))
             .args(["endpoint", "hashkv", "-w", "json", "--rev"])
             .late(Late::Revision);
         vec![Act::ask(command).for_up_to(self.limit)]

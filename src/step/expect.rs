@@ -16,7 +16,9 @@ pub struct Leaderless {
     pub ask: Command,
     /// Whether `ask` is `endpoint status`.
     pub by_status: bool,
-    /// Whether its applied index must be the one it had before the snapshot.
+    /// The last raft entry it had applied when the plan was made: it must still be the last. Absent where it could not say.
+    pub applied: Option<u64>,
+    /// Whether this is the last look before the stop.
     pub unmoved: bool,
 }
 
@@ -48,9 +50,10 @@ impl Kind for Leaderless {
                 "{leader} leads again: the zone is coming back, and writes it acknowledged since would vanish"
             ));
         }
-        match facts.applied.get(&self.master) {
-            Some(&before) if self.unmoved && before != status.applied => Judgement::Stop(format!(
-                "it applied entries {before} to {} since the snapshot: those writes would vanish",
+        let before_snapshot = facts.applied.get(&self.master).copied().filter(|_| self.unmoved);
+        match before_snapshot.into_iter().chain(self.applied).find(|before| *before != status.applied) {
+            Some(before) => Judgement::Stop(format!(
+                "it applied entries {before} to {} meanwhile: those writes would vanish",
                 status.applied
             )),
             _ => Judgement::done(format!("no leader, applied index {}", status.applied)),

@@ -28,7 +28,12 @@ mkdir -p -m 755 "${drop_in%/*}"
 state=$(systemctl show -p MainPID --value "$unit.service")
 want="[Unit]
 ConditionPathExists=!$marker"
-if [ -e "$marker" ] && [ "$(cat "$drop_in" 2>/dev/null)" = "$want" ] && [ "$state" = 0 ]; then
+# What systemd has read counts, not what lies on the disk.
+known() {
+  [ "$(systemctl show -p NeedDaemonReload --value "$unit.service")" = no ] || return 1
+  case " $(systemctl show -p DropInPaths --value "$unit.service") " in *" $drop_in "*) return 0;; esac; return 1
+}
+if [ -e "$marker" ] && [ "$(cat "$drop_in" 2>/dev/null)" = "$want" ] && [ "$state" = 0 ] && known; then
   echo "found: fenced before"; exit 0
 fi
 [ "$state" = 0 ] || { echo "etcd still runs as process $state: stop it first" >&2; exit 1; }
@@ -36,7 +41,8 @@ if [ "$(cat "$drop_in" 2>/dev/null)" != "$want" ]; then
   printf '%s\n' "$want" >"$drop_in.new"
   sync "$drop_in.new"; mv -f "$drop_in.new" "$drop_in"; sync "${drop_in%/*}"
   systemctl daemon-reload
-fi
+elif ! known; then systemctl daemon-reload; fi
+known || { echo "systemd does not take $drop_in: no fence" >&2; exit 1; }
 [ -e "$marker" ] || printf '%s\n' "$reason" >"$marker"
 sync "$marker" "${marker%/*}"
 # Nothing may have slipped in between the look and the marker.

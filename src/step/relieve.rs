@@ -27,7 +27,9 @@ const SCRIPT: Script = Script {
     name: "relieve",
     text: r#"set -u
 revision=$("$@" get requorum/probe --consistency=l -w json 2>/dev/null | sed -n 's/.*"revision":\([0-9]*\).*/\1/p')
+alarms=$("$@" alarm list 2>/dev/null) || revision=
 [ -n "$revision" ] || { echo "wait: the member does not answer yet"; exit 0; }
+case $alarms in *NOSPACE*) ;; *) echo "found: no alarm"; exit 0;; esac
 "$@" compact --physical "$revision" >/dev/null 2>&1 || true
 "$@" defrag >/dev/null || exit 1
 "$@" alarm disarm >/dev/null || exit 1

@@ -60,7 +60,7 @@ fi
 "$@" --data-dir="$fresh" >"$marks/restore.log" 2>&1 || { tail -n 1 "$marks/restore.log" >&2; exit 1; }
 [ -f "$fresh/member/snap/db" ] || { echo "the restore left no database" >&2; exit 1; }
 chown -R --reference="$data" "$fresh"; chmod --reference="$data" "$fresh"
-if command -v restorecon >/dev/null; then restorecon -R "$fresh" 2>/dev/null || true; fi
+if command -v chcon >/dev/null; then chcon -R --reference="$data" "$fresh" 2>/dev/null || true; fi
 find "$fresh" -exec sync {} +
 stat -c %d:%i "$fresh/member" >"$marks/restored"
 sync "$marks/restored" "$marks"
@@ -112,9 +112,7 @@ impl Kind for Restore {
     }
 
     fn undo(&self) -> Undo {
-        Undo::ByHand(format!(
-            "with etcd down: mv -T {0} {0}.not-used-{1}, then take the retired directory back",
-            self.data_dir, self.run
-        ))
+        let member = if self.mount_point { "/member" } else { "" };
+        Undo::ByHand(format!("with etcd down: mv -T {0}{member} {0}{member}.not-used-{1}", self.data_dir, self.run))
     }
 }

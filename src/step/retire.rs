@@ -43,13 +43,19 @@ if [ "$mounted" = yes ]; then
   else mark; echo "done: nothing to retire"; fi
   exit 0
 fi
+# What the unit runs as, where no earlier directory tells whose the new one is.
+own() {
+  user=$(systemctl show -p User --value "$unit") group=$(systemctl show -p Group --value "$unit")
+  chown "${user:-root}:$group" "$data"
+  if command -v restorecon >/dev/null; then restorecon "$data" 2>/dev/null || true; fi
+}
 if [ -d "$aside" ] && [ ! -e "$data" ]; then # The rename was done and nothing after it.
   mkdir -m 700 "$data"; chmod --reference="$aside" "$data"; chown --reference="$aside" "$data"
   mark; echo "found: $aside"; exit 0
 fi
 if [ -e "$aside" ] && [ ! -e "$data/member" ]; then mark; echo "found: $aside"; exit 0; fi
 [ ! -e "$aside" ] || { echo "$aside is there already, and $data has data again" >&2; exit 1; }
-if [ ! -e "$data" ]; then mkdir -m 700 "$data"; sync "${data%/*}"; mark; echo "done: nothing to retire"; exit 0; fi
+if [ ! -e "$data" ]; then mkdir -p "${data%/*}"; mkdir -m 700 "$data"; own; sync "${data%/*}"; mark; echo "done: nothing to retire"; exit 0; fi
 if [ -z "$(ls -A "$data")" ]; then mark; echo "done: nothing to retire"; exit 0; fi
 mv -T "$data" "$aside"
 mkdir -m 700 "$data"; chmod --reference="$aside" "$data"; chown --reference="$aside" "$data"
@@ -96,6 +102,10 @@ impl Kind for Retire {
     }
 
     fn undo(&self) -> Undo {
-        Undo::ByHand(format!("with etcd down: rmdir {0}; mv -T {1} {0}", self.data_dir, self.aside()))
+        Undo::ByHand(if self.mount_point {
+            format!("with etcd down: mv -T {1}/member {0}/member", self.data_dir, self.aside())
+        } else {
+            format!("with etcd down: rmdir {0} 2>/dev/null; mv -T {1} {0}", self.data_dir, self.aside())
+        })
     }
 }

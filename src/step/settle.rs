@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::command::Script;
 use crate::model::{Command, Output, UnitName};
 use crate::observe::peers;
-use crate::observe::settings::Access;
+use crate::observe::settings::{Access, TlsFiles};
 
 use super::{Act, Facts, Judgement, Kind, Undo};
 
@@ -43,24 +43,49 @@ echo "done: learner restarted once"
 "#,
 };
 
+// Promoted while it restarts, it would be a voter that is away: two voters, one of them down, have no quorum.
+const ANSWERS: Script = Script {
+    name: "settled",
+    text: r#"set -u
+unit=$1.service url=$2 ca=$3 cert=$4 key=$5
+if [ -n "$ca" ]; then set -- --cacert "$ca" --cert "$cert" --key "$key"; else set --; fi
+tries=0
+until curl -s -f -o /dev/null -m 0.5 "$@" "$url/version"; do
+  tries=$((tries + 1))
+  [ $tries -lt 20 ] || { echo "wait: its client port does not answer yet"; exit 0; }
+  sleep 0.03
+done
+echo "done: restarted once, its client port answers"
+"#,
+};
+
+impl Settle {
+    fn on_the_client_port(&self, script: Script) -> Command {
+        let tls = self.client.tls.as_ref();
+        let file = |pick: fn(&TlsFiles) -> &String| tls.map(pick).cloned().unwrap_or_default();
+        Command::script(script)
+            .arg(self.unit.as_str())
+            .arg(self.client.url.clone())
+            .args([file(|tls| &tls.ca), file(|tls| &tls.cert), file(|tls| &tls.key)])
+            .deadline(Duration::from_secs(30))
+    }
+}
+
 impl Kind for Settle {
     fn title(&self) -> String {
         "settle: wait for the leader's snapshot, restart the learner once".to_owned()
     }
 
     fn acts(&self) -> Vec<Act> {
-        let tls = self.client.tls.as_ref();
-        let restart = Command::script(RESTART)
-            .arg(self.unit.as_str())
-            .arg(self.client.url.clone())
-            .arg(tls.map(|tls| tls.ca.clone()).unwrap_or_default())
-            .arg(tls.map(|tls| tls.cert.clone()).unwrap_or_default())
-            .arg(tls.map(|tls| tls.key.clone()).unwrap_or_default());
-        vec![Act::ask(peers::command(&self.peer)).for_up_to(self.limit), Act::once(restart)]
+        vec![
+            Act::ask(peers::command(&self.peer)).for_up_to(self.limit),
+            Act::once(self.on_the_client_port(RESTART)),
+            Act::ask(self.on_the_client_port(ANSWERS)).for_up_to(self.limit),
+        ]
     }
 
     fn judge(&self, act: usize, output: &Output, _facts: &Facts) -> Judgement {
-        if act == 1 {
+        if act > 0 {
             return Judgement::spoken(output);
         }
         let members = match peers::parse(output) {

@@ -68,7 +68,8 @@ case $how in
 live) "$@" snapshot save "$file" >"$marks/snapshot.log" 2>&1 || { tail -n 1 "$marks/snapshot.log" >&2; exit 1; } ;;
 copy)
   [ "$(systemctl show -p MainPID --value "$1.service")" = 0 ] || { echo "etcd runs: its database is not copied" >&2; exit 1; }
-  [ "$(systemctl show -p Result --value "$1.service")" = success ] || {
+  [ "$(systemctl show -p ExecMainExitTimestampMonotonic --value "$1.service")" != 0 ] &&
+    [ "$(systemctl show -p Result --value "$1.service")" = success ] || {
     echo "etcd did not end cleanly: its database may lack what only the write-ahead log has" >&2; exit 1; }
   cp "$from" "$file.part"; mv -f "$file.part" "$file" ;;
 file) ;;

@@ -42,20 +42,22 @@ show() { systemctl show -p "$1" --value "$unit"; }
 if [ "$(show MainPID)" != 0 ]; then echo "found: it runs"; exit 0; fi
 case $onto in
 restored)
-  [ "$(cat "$marks/restored" 2>/dev/null)" = "$(stat -c %d:%i "$data/member" 2>/dev/null)" ] || {
+  [ -s "$marks/restored" ] && [ -d "$data/member" ] &&
+    [ "$(cat "$marks/restored" 2>/dev/null)" = "$(stat -c %d:%i "$data/member" 2>/dev/null)" ] || {
     echo "$data is not what this run restored (no matching mark in $marks): not started" >&2; exit 1; } ;;
 emptied)
   [ -e "$marks/retired" ] && [ -d "$data" ] && [ ! -e "$data/member" ] || {
     echo "$data is not the empty directory this run left: not started" >&2; exit 1; } ;;
 esac
-tries=0
+tries=0 before=$(show ConditionTimestampMonotonic)
 systemctl start --no-block "$unit" || exit 1
 while [ $tries -lt 100 ]; do
   tries=$((tries + 1))
   [ "$(show MainPID)" != 0 ] && { echo "done: started as process $(show MainPID)"; exit 0; }
   case $(show ActiveState) in
   failed) systemctl reset-failed "$unit"; systemctl start --no-block "$unit" ;;
-  inactive) [ "$(show ConditionResult)" = no ] && {
+  # The answer of an earlier start, or of none, says nothing about this one.
+  inactive) [ "$(show ConditionTimestampMonotonic)" != "$before" ] && [ "$(show ConditionResult)" = no ] && {
     echo "systemd did not start it: a condition is not met (a fence?)" >&2; exit 1; } ;;
   esac
   sleep 0.05

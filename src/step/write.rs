@@ -24,7 +24,7 @@ pub struct Write {
 const SCRIPT: Script = Script {
     name: "write",
     text: r#"set -eu
-path=$1 before=$2 after=$3 aside=$4
+path=$(readlink -f "$1") before=$2 after=$3 aside=$4
 umask 077
 sum() { sha256sum <"$1" | cut -d' ' -f1; }
 new=$(mktemp "${path%/*}/.requorum.XXXXXX"); trap 'rm -f "$new"' EXIT

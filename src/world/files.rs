@@ -84,7 +84,14 @@ pub fn snapshot(path: &Path, ids: &BTreeSet<String>) -> io::Result<SnapshotFile>
         _ => TrailingHash::Wrong,
     };
     let sha256 = whole.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(SnapshotFile { path: path.display().to_string(), bytes, sha256, hash, member_ids: found })
+    Ok(SnapshotFile { path: path.display().to_string(), bytes, sha256, hash, member_ids: found, taken_by: None })
+}
+
+/// The journals of all runs kept under `state`; what cannot be read is left out.
+#[must_use]
+pub fn journals(state: &Path) -> Vec<String> {
+    let Ok(runs) = fs::read_dir(state.join("runs")) else { return Vec::new() };
+    runs.flatten().filter_map(|run| fs::read_to_string(run.path().join(super::store::JOURNAL)).ok()).collect()
 }
 
 /// `path` made absolute, so that a report can be acted on from elsewhere.

@@ -68,7 +68,7 @@ impl Store for RunDir {
 
     fn keep<'a>(&'a self, name: &'a str, mut chunks: mpsc::Receiver<Bytes>) -> Later<'a, io::Result<PathBuf>> {
         Box::pin(async move {
-            let path = self.place.join(name);
+            let path = self.place.join(format!("{name}.part"));
             let mut file = tokio::fs::File::from_std(create(&path, false)?);
             while let Some(chunk) = chunks.recv().await {
                 file.write_all(&chunk).await?;
@@ -78,6 +78,13 @@ impl Store for RunDir {
             sync_dir(&self.place)?;
             Ok(path)
         })
+    }
+
+    fn settle(&self, kept: &Path, name: &str) -> io::Result<PathBuf> {
+        let path = self.place.join(name);
+        std::fs::rename(kept, &path)?;
+        sync_dir(&self.place)?;
+        Ok(path)
     }
 
     fn read<'a>(&'a self, path: &'a str, chunks: mpsc::Sender<Bytes>) -> Later<'a, io::Result<()>> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use requorum::cli::exit;
+use requorum::run::exit;
 use requorum::sim::{Ask, Event, Site};
 
 /// How often the operator tries again before giving up.

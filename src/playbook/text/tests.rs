@@ -6,7 +6,7 @@ use crate::playbook::shipped;
 #[test]
 fn the_shipped_playbooks_are_read() {
     let initiate = read(&shipped::playbook("initiate_dr").unwrap().source()).unwrap();
-    assert_eq!(initiate.lines.len(), 16);
+    assert_eq!(initiate.lines.len(), 17);
     assert_eq!(initiate.lines[0].action, Action::Expect(Expectation::QuorumLost));
     assert_eq!(initiate.lines[0].at, 6);
     assert_eq!(initiate.lines[0].why.as_deref(), Some("A living majority must be left alone."));

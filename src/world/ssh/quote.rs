@@ -60,8 +60,27 @@ pub(super) fn shell_line(command: &Command, rise: Rise) -> Result<String, Remote
 pub(super) fn line(words: &[&str], deadline: Duration, rise: Rise) -> Result<String, shlex::QuoteError> {
     let limit = (deadline + GRACE).as_millis().div_ceil(1000).to_string();
     let bounded = ["timeout", "-k", "2", &limit];
-    shlex::try_join(rise.words().iter().copied().chain(bounded).chain(words.iter().copied()))
+    let etcd = words.iter().any(|word| word.ends_with("/etcdctl"));
+    let apart = if etcd { APART } else { &[] };
+    shlex::try_join(rise.words().iter().chain(&bounded).chain(apart).chain(words).copied())
 }
+
+/// A flag and a variable for the same thing make etcdctl give up, and `/etc/environment` may set any of these.
+const APART: &[&str] = &[
+    "env",
+    "-u",
+    "ETCDCTL_ENDPOINTS",
+    "-u",
+    "ETCDCTL_CACERT",
+    "-u",
+    "ETCDCTL_CERT",
+    "-u",
+    "ETCDCTL_KEY",
+    "-u",
+    "ETCDCTL_COMMAND_TIMEOUT",
+    "-u",
+    "ETCDCTL_DIAL_TIMEOUT",
+];
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -86,6 +105,13 @@ mod tests {
         assert_eq!(shell_line(&of(&["id"]), Rise::Sudo).unwrap(), "sudo -n -- timeout -k 2 12 id");
         let asked = shell_line(&of(&["id"]), Rise::SudoWithPassword).unwrap();
         assert_eq!(asked, "sudo -k -S -p '' -- timeout -k 2 12 id");
+    }
+
+    #[test]
+    fn etcdctl_does_not_see_variables_that_would_contradict_its_flags() {
+        let line = shell_line(&of(&["/usr/local/bin/etcdctl", "--endpoints=x"]), Rise::Stay).unwrap();
+        assert!(line.starts_with("timeout -k 2 12 env -u ETCDCTL_ENDPOINTS "), "{line}");
+        assert!(line.ends_with(" /usr/local/bin/etcdctl '--endpoints=x'"), "{line}");
     }
 
     #[test]
