@@ -78,18 +78,17 @@ pub(super) fn source(input: Input<'_>, seed: Player<'_>, refusals: &mut Refusals
     if let (Ok(_), Ok(etcdctl), Ok(access)) = (&seed.seen.status, seed.etcdctl(), seed.client()) {
         return Source::Live { etcdctl, access };
     }
-    if seed.seen.etcd_runs() != Some(true) {
-        refusals.add(
-            "survivor-down",
-            format!("etcd on {} does not run: nobody knows since when, and what zone it served meanwhile", seed.name()),
-            "if its data is what you want: --override survivor-down=REASON; else give a snapshot: --snapshot FILE",
-        );
-    }
     if !seed.seen.disk.as_ref().is_ok_and(|disk| disk.has_member) {
         refusals.add_final(
             "no-data",
             format!("{} has no data in {}", seed.name(), seed.data_dir()),
             "give a snapshot: --snapshot FILE (an earlier run keeps its own under `runs` on the bastion)",
+        );
+    } else if seed.seen.etcd_runs() != Some(true) {
+        refusals.add(
+            "survivor-down",
+            format!("etcd on {} does not run: nobody knows since when, and who was served meanwhile", seed.name()),
+            "if its data is what you want: --override survivor-down=REASON; else give a snapshot: --snapshot FILE",
         );
     }
     Source::StoppedCopy { data_dir: seed.data_dir().clone(), unit: seed.master.etcd.unit.clone() }

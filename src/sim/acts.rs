@@ -50,11 +50,13 @@ impl State {
             "stop" => self.stop_script(call),
             "start" => self.start_script(call),
             "settle" => self.settle(call),
+            "settled" => self.settled(call),
             "serve" => self.serve(call),
             "write" => self.write(call),
             "record" => self.record(call),
             "join" => self.join(call),
             "promote" => self.promote(call),
+            "drop learner" => self.drop_learner(call),
             "relieve" => self.relieve(call),
             "snapshot" => self.snapshot(call),
             "receive" => self.receive(call),
@@ -139,7 +141,7 @@ impl State {
         let fit = match onto.as_str() {
             "restored" => {
                 let inode = held.and_then(Option::as_ref).map(|data| data.inode.to_string());
-                machine.file(&format!("{marks}/restored")).unwrap_or_default() == inode.unwrap_or_default()
+                inode.is_some() && machine.file(&format!("{marks}/restored")) == inode
             }
             "emptied" => machine.files.contains_key(&format!("{marks}/retired")) && held == Some(&None),
             other => panic!("the model does not know to start onto {other}"),
@@ -172,6 +174,14 @@ impl State {
         self.stop(call.host, true);
         self.start(call.host, By::Requorum);
         Reply::said("done: learner restarted once\n")
+    }
+
+    fn settled(&mut self, call: &Call<'_>) -> Reply {
+        self.tick();
+        if self.seen(call.host).process.as_ref().is_some_and(|process| process.ready) {
+            return Reply::said("done: restarted once, its client port answers\n");
+        }
+        Reply::said("wait: its client port does not answer yet\n").after(Duration::from_secs(1))
     }
 
     fn serve(&mut self, call: &Call<'_>) -> Reply {
@@ -242,33 +252,34 @@ impl State {
     }
 
     fn join(&mut self, call: &Call<'_>) -> Reply {
-        let client = call.rest(2).to_vec();
-        let words = |more: &[&str]| -> Vec<String> {
-            client.iter().cloned().chain(more.iter().map(|word| (*word).to_owned())).collect()
-        };
         let urls = format!("--peer-urls={}", call.word(2));
-        let added = self.etcdctl(call.host, &words(&["member", "add", call.word(1), "--learner", &urls, "-w", "json"]));
-        if added.ok() { added } else { self.or_the_list(call.host, &words(&["member", "list", "-w", "json"]), added) }
+        self.or_the_list(call, 2, &["member", "add", call.word(1), "--learner", &urls, "-w", "json"])
     }
 
     fn promote(&mut self, call: &Call<'_>) -> Reply {
-        let client = call.rest(1).to_vec();
-        let words = |more: &[&str]| -> Vec<String> {
-            client.iter().cloned().chain(more.iter().map(|word| (*word).to_owned())).collect()
-        };
-        let mut promoted = self.etcdctl(call.host, &words(&["member", "promote", call.word(1)]));
-        if promoted.ok() {
-            promoted.output.stdout += "promoted\n";
-            return promoted;
+        let mut reply = self.or_the_list(call, 1, &["member", "promote", call.word(1)]);
+        if reply.ok() {
+            reply.output.stdout += "promoted\n";
         }
-        self.or_the_list(call.host, &words(&["member", "list", "-w", "json"]), promoted)
+        reply
     }
 
-    /// After a refusal the list tells what happened: exit 75.
-    fn or_the_list(&mut self, host: &MasterName, list: &[String], refused: Reply) -> Reply {
-        let mut listed = self.etcdctl(host, list).after(refused.took);
+    fn drop_learner(&mut self, call: &Call<'_>) -> Reply {
+        self.or_the_list(call, 1, &["member", "remove", call.word(1)])
+    }
+
+    /// Asks the etcdctl whose words follow the first `own`; after a refusal the list tells what happened: exit 75.
+    fn or_the_list(&mut self, call: &Call<'_>, own: usize, asked: &[&str]) -> Reply {
+        let words = |more: &[&str]| -> Vec<String> {
+            call.rest(own).iter().cloned().chain(more.iter().map(|word| (*word).to_owned())).collect()
+        };
+        let answer = self.etcdctl(call.host, &words(asked));
+        if answer.ok() {
+            return answer;
+        }
+        let mut listed = self.etcdctl(call.host, &words(&["member", "list", "-w", "json"])).after(answer.took);
         listed.output.status = if listed.ok() { 75 } else { 1 };
-        listed.output.stderr = refused.output.stderr + &listed.output.stderr;
+        listed.output.stderr = answer.output.stderr + &listed.output.stderr;
         listed
     }
 
@@ -277,6 +288,9 @@ impl State {
         let ready = self.seen(call.host).process.as_ref().is_some_and(|process| process.ready);
         if !ready || self.led_group(call.host).is_none() {
             return Reply::said("wait: the member does not answer yet\n").after(Duration::from_secs(1));
+        }
+        if !self.image(call.host).no_space {
+            return Reply::said("found: no alarm\n");
         }
         self.change(call.host, |image| {
             image.compacted = image.revision;

@@ -146,6 +146,9 @@ impl Data {
     /// The database file: without what only the write-ahead log has.
     pub(super) fn database(&self) -> Image {
         let mut image = self.image.clone();
+        if self.changed.is_some_and(|changed| Instant::now() >= changed + BATCH) {
+            return image;
+        }
         image.keys.retain(|_, value| value.revision <= self.flushed);
         image.revision = image.revision.min(self.flushed.max(1));
         image

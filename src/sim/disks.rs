@@ -17,7 +17,7 @@ impl State {
         if machine.process.is_some() {
             return Err(Reply::failed(1, "etcd runs: its database is not copied"));
         }
-        if machine.unit.result != "success" {
+        if machine.unit.result != "success" || !machine.unit.ended {
             let why = "etcd did not end cleanly: its database may lack what only the write-ahead log has";
             return Err(Reply::failed(1, why));
         }

@@ -17,6 +17,8 @@ pub enum Event {
     On(String),
     /// A zone hears no other zone and is not heard by the bastion.
     Cut(String),
+    /// A zone hears no other zone; the bastion still reaches it.
+    Split(String),
     /// A zone is cut off from the bastion only.
     Hide(String),
     /// A zone is heard again by everyone.
@@ -31,6 +33,8 @@ pub enum Event {
     Disable(String),
     /// A client holds a watch open: a graceful end of a master's etcd takes 15 s.
     Watch(String),
+    /// A file comes from a master at a snail's pace: a minute for each.
+    Slow(String),
     /// A master shows another host key.
     OtherKey(String),
     /// A master lacks a tool: `etcdutl`, `etcdctl`, or one of the small ones.
@@ -173,6 +177,9 @@ impl State {
                 self.isolated.insert(zone(which));
                 self.hidden.insert(zone(which));
             }
+            Event::Split(which) => {
+                self.isolated.insert(zone(which));
+            }
             Event::Hide(which) => {
                 self.hidden.insert(zone(which));
             }
@@ -196,6 +203,7 @@ impl State {
         | Event::Disable(master)
         | Event::Watch(master)
         | Event::OtherKey(master)
+        | Event::Slow(master)
         | Event::Lacks(master, _)
         | Event::Full(master)
         | Event::NoEnv(master)
@@ -214,6 +222,7 @@ impl State {
             Event::Lag(_) => machine.lags = true,
             Event::Disable(_) => machine.unit.enabled = false,
             Event::Watch(_) => machine.unit.stop_takes = Duration::from_secs(15),
+            Event::Slow(_) => machine.slow = true,
             Event::OtherKey(_) => machine.door = Door::OtherKey,
             Event::Lacks(_, tool) => match tool.as_str() {
                 "etcdutl" => machine.installed.etcdutl = false,

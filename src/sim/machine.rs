@@ -24,6 +24,8 @@ pub(super) struct Unit {
     pub(super) failed: bool,
     /// How it ended last: `success`, `signal`, `exit-code`.
     pub(super) result: &'static str,
+    /// Whether it ended since the machine's boot: otherwise `result` says nothing.
+    pub(super) ended: bool,
     /// Whether the machine starts it at boot.
     pub(super) enabled: bool,
     /// Whether the last start's conditions were met.
@@ -92,6 +94,8 @@ pub(super) struct Machine {
     pub(super) free_bytes: u64,
     /// Whether it is kept from hearing its leader, so that it falls behind.
     pub(super) lags: bool,
+    /// Whether its files come at a snail's pace.
+    pub(super) slow: bool,
     pub(super) files: BTreeMap<String, Vec<u8>>,
     /// Data directories by path, those put aside too; empty ones hold nothing.
     pub(super) dirs: BTreeMap<String, Option<Data>>,
@@ -163,6 +167,7 @@ impl Machine {
     pub(super) fn end(&mut self, cleanly: bool) {
         if self.process.take().is_some() {
             self.unit.result = if cleanly { "success" } else { "signal" };
+            self.unit.ended = true;
             self.unit.failed = !cleanly;
             if let Some(data) = self.data_mut() {
                 data.settle();

@@ -44,8 +44,8 @@ pub struct Site {
     since: Instant,
 }
 
-/// kubespray's election timeout, in milliseconds.
-const ELECTION_MS: u32 = 5000;
+/// kubespray's election timeout.
+const KUBESPRAY_ELECTION: Duration = Duration::from_secs(5);
 /// What the first cluster was made with.
 const TOKEN: &str = "k8s_etcd";
 
@@ -56,6 +56,15 @@ impl Site {
     /// When the inventory made for it cannot be read.
     #[must_use]
     pub fn new(masters_by_zone: &[usize]) -> Self {
+        Self::with_election(masters_by_zone, KUBESPRAY_ELECTION)
+    }
+
+    /// The same with another election timeout; etcd's own default is a second.
+    ///
+    /// # Panics
+    /// When the inventory made for it cannot be read.
+    #[must_use]
+    pub fn with_election(masters_by_zone: &[usize], election: Duration) -> Self {
         let text = inventory_text(masters_by_zone);
         let cluster = match inventory::read(&Source::new("inventory.yaml", text.as_str())) {
             Ok(cluster) => cluster,
@@ -63,7 +72,8 @@ impl Site {
         };
         let members: Vec<(String, String)> =
             cluster.masters().map(|master| (member_name(&master.name), peer_url(master.address.as_str()))).collect();
-        let machines = cluster.masters().map(|master| (master.name.clone(), machine(master, &members))).collect();
+        let machines =
+            cluster.masters().map(|master| (master.name.clone(), machine(master, &members, election))).collect();
         let state = State {
             cluster,
             machines,
@@ -152,7 +162,7 @@ fn peer_url(address: &str) -> String {
     format!("https://{address}:2380")
 }
 
-fn machine(master: &crate::model::Master, members: &[(String, String)]) -> Machine {
+fn machine(master: &crate::model::Master, members: &[(String, String)], election: Duration) -> Machine {
     let address = master.address.to_string();
     let image = Image::bootstrap(members, &Token(TOKEN.to_owned()), &peer_url(&address));
     let inode = master.name.as_str().trim_start_matches('m').parse().unwrap_or(0);
@@ -167,6 +177,7 @@ fn machine(master: &crate::model::Master, members: &[(String, String)]) -> Machi
         unit: Unit {
             failed: false,
             result: "success",
+            ended: false,
             enabled: true,
             condition_met: false,
             argv: vec![format!("{BIN}/etcd"), "--max-wals=5".to_owned()],
@@ -184,7 +195,11 @@ fn machine(master: &crate::model::Master, members: &[(String, String)]) -> Machi
         },
         free_bytes: 80 << 30,
         lags: false,
-        files: BTreeMap::from([(ENV_FILE.to_owned(), env_text(&master.name, &address, members).into_bytes())]),
+        slow: false,
+        files: BTreeMap::from([(
+            ENV_FILE.to_owned(),
+            env_text(&master.name, &address, members, election).into_bytes(),
+        )]),
         dirs: BTreeMap::from([(DATA_DIR.to_owned(), Some(data))]),
         process: None,
     }
@@ -198,7 +213,7 @@ fn unit_name() -> UnitName {
 }
 
 /// As kubespray writes it; the state is left at `new`, the worst that a site can have.
-fn env_text(name: &MasterName, address: &str, members: &[(String, String)]) -> String {
+fn env_text(name: &MasterName, address: &str, members: &[(String, String)], election: Duration) -> String {
     let list: Vec<String> = members.iter().map(|(name, url)| format!("{name}={url}")).collect();
     format!(
         "# Environment file for etcd 3.6.16\n\
@@ -207,7 +222,7 @@ fn env_text(name: &MasterName, address: &str, members: &[(String, String)]) -> S
          ETCD_INITIAL_ADVERTISE_PEER_URLS=https://{address}:2380\n\
          ETCD_INITIAL_CLUSTER_STATE=new\n\
          ETCD_LISTEN_CLIENT_URLS=https://{address}:2379,https://127.0.0.1:2379\n\
-         ETCD_ELECTION_TIMEOUT={ELECTION_MS}\n\
+         ETCD_ELECTION_TIMEOUT={}\n\
          ETCD_INITIAL_CLUSTER_TOKEN={TOKEN}\n\
          ETCD_LISTEN_PEER_URLS=https://{address}:2380\n\
          ETCD_NAME={}\n\
@@ -218,6 +233,7 @@ fn env_text(name: &MasterName, address: &str, members: &[(String, String)]) -> S
          ETCDCTL_CACERT=/etc/ssl/etcd/ssl/ca.pem\n\
          ETCDCTL_CERT=/etc/ssl/etcd/ssl/admin-{name}.pem\n\
          ETCDCTL_KEY=/etc/ssl/etcd/ssl/admin-{name}-key.pem\n",
+        election.as_millis(),
         member_name(name),
         list.join(","),
     )

@@ -19,7 +19,7 @@ const LATENCY: Duration = Duration::from_millis(5);
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// Scripts that only ask.
-const QUESTIONS: [&str; 6] = ["env file", "disk", "marks", "tools", "peer members", "peer ports"];
+const QUESTIONS: [&str; 7] = ["env file", "disk", "marks", "tools", "peer members", "peer ports", "settled"];
 
 impl Remote for Site {
     fn run<'a>(
@@ -89,8 +89,7 @@ impl State {
         if !self.seen(host).powered {
             return (Reply::default(), Some(Cut::NotDone));
         }
-        let asks =
-            QUESTIONS.contains(&name.as_str()) || (command.script.is_none() && !words.contains(&"remove".into()));
+        let asks = QUESTIONS.contains(&name.as_str()) || command.script.is_none();
         let mut cut = None;
         if !asks {
             self.acts.push((host.clone(), name.clone()));
@@ -134,7 +133,10 @@ impl State {
         }
         match words {
             [cat, path] if cat == "cat" => match self.seen(host).files.get(path) {
-                Some(bytes) => Reply { bytes: Some(bytes.clone()), ..Reply::default() },
+                Some(bytes) => {
+                    let took = if self.seen(host).slow { Duration::from_secs(60) } else { Duration::ZERO };
+                    Reply { bytes: Some(bytes.clone()), took, ..Reply::default() }
+                }
                 None => Reply::failed(1, format!("cat: {path}: No such file or directory")),
             },
             _ => panic!("the model does not know: {}", command.shown()),

@@ -149,3 +149,96 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::machine::DATA_DIR;
+    use super::super::{Event, Site, name};
+    use super::*;
+
+    async fn healthy() -> Site {
+        let site = Site::new(&[2, 1]);
+        site.wait(Duration::from_secs(10)).await;
+        assert!(site.write("m1", "key"));
+        assert_eq!(site.broken(), Vec::<String>::new());
+        site
+    }
+
+    fn says(site: &Site, what: &str) {
+        let broken = site.broken();
+        assert!(broken.iter().any(|said| said.contains(what)), "{what} is not among {broken:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deleted_directory_is_missed() {
+        let site = healthy().await;
+        site.with(|state| state.machine(&name("m2")).dirs.remove(DATA_DIR));
+        says(&site, "is gone");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lost_key_is_missed() {
+        let site = healthy().await;
+        site.with(|state| state.machine(&name("m3")).data_mut().map(|data| data.image.keys.clear()));
+        says(&site, "has lost keys");
+        says(&site, "without the acknowledged keys");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_start_on_an_unmarked_restore_is_seen() {
+        let site = healthy().await;
+        site.happens(&Event::Off("m3".into()));
+        site.with(|state| state.machine(&name("m3")).data_mut().map(|data| data.restored = true));
+        site.happens(&Event::On("m3".into()));
+        says(&site, "has no mark or is not whole");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_empty_cluster_is_seen() {
+        let site = healthy().await;
+        site.happens(&Event::Off("m3".into()));
+        site.with(|state| state.machine(&name("m3")).dirs.insert(DATA_DIR.into(), None));
+        site.happens(&Event::On("m3".into()));
+        says(&site, "an empty cluster");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_written_file_with_state_new_is_seen() {
+        let site = healthy().await;
+        site.with(|state| state.watch.written.insert(name("m1")));
+        says(&site, "does not say state=existing");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_clusters_of_ours_are_seen() {
+        let site = healthy().await;
+        site.happens(&Event::Off("zone1".into()));
+        site.wait(Duration::from_secs(15)).await;
+        let ask = super::super::Ask { attested: vec!["zone1".into()], ..Default::default() };
+        site.initiate_dr(&ask).await;
+        site.happens(&Event::On("zone1".into()));
+        site.wait(Duration::from_secs(15)).await;
+        // The old side woke up by itself, which is not requorum's doing; had requorum started it, it would be.
+        assert_eq!(site.broken(), Vec::<String>::new());
+        assert_eq!(site.writable().len(), 2);
+        site.with(|state| {
+            let process = state.machine(&name("m1")).process.as_mut();
+            process.map(|process| process.by_us = true)
+        });
+        says(&site, "two clusters that requorum started");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_restart_of_a_voter_and_a_start_on_old_data_are_seen() {
+        let site = healthy().await;
+        site.with(|state| state.watch_restart(&name("m1")));
+        says(&site, "is restarted although it votes");
+        site.with(|state| {
+            state.watch.timeline = Some(ClusterId(1));
+            state.watch_start(&name("m1"), By::Requorum);
+        });
+        says(&site, "on old data");
+    }
+}

@@ -56,6 +56,7 @@ impl State {
         }
         let pid = u32::try_from(1000 + self.number()).unwrap_or(u32::MAX);
         let machine = self.machine(name);
+        machine.lags = false;
         machine.process = Some(Process {
             pid,
             started: Instant::now(),
@@ -130,6 +131,7 @@ impl State {
         machine.powered = true;
         machine.unit.failed = false;
         machine.unit.result = "success";
+        machine.unit.ended = false;
         machine.unit.condition_met = false;
         if machine.unit.enabled {
             self.start(name, By::Boot);

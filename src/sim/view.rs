@@ -57,6 +57,19 @@ impl Site {
         members_text(&state.seen(&name(master)).setting("ETCD_INITIAL_CLUSTER")).into_keys().collect()
     }
 
+    /// What `snapshot save` would give at a master now.
+    #[must_use]
+    pub fn snapshot(&self, master: &str) -> Vec<u8> {
+        self.lock().image(&name(master)).to_snapshot()
+    }
+
+    /// A master's bare database file.
+    #[must_use]
+    pub fn database(&self, master: &str) -> Vec<u8> {
+        let state = self.lock();
+        state.seen(&name(master)).data().map(|data| data.database().to_bytes()).unwrap_or_default()
+    }
+
     /// A master's file.
     #[must_use]
     pub fn file(&self, master: &str, path: &str) -> Option<String> {

@@ -1,0 +1,70 @@
+//! Stories of lost zones, one file each in `tests/scenarios`, told on the model.
+
+#[path = "support/story.rs"]
+mod story;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios")
+}
+
+macro_rules! stories {
+    ($($name:ident),+ $(,)?) => {
+        $(#[tokio::test(start_paused = true)]
+        async fn $name() {
+            let path = folder().join(concat!(stringify!($name), ".txt"));
+            let text = std::fs::read_to_string(path).unwrap();
+            if let Err(why) = story::tell(&text).await {
+                panic!("{}.txt, {why}", stringify!($name));
+            }
+        })+
+
+        #[test]
+        fn every_story_is_told() {
+            let told: BTreeSet<String> = [$(stringify!($name)),+].map(|name| format!("{name}.txt")).into();
+            let there = std::fs::read_dir(folder()).unwrap().flatten();
+            let there: BTreeSet<String> = there.map(|entry| entry.file_name().into_string().unwrap()).collect();
+            assert_eq!(there, told);
+        }
+    };
+}
+
+stories! {
+    a_bastion_without_space_changes_nothing,
+    a_changed_host_key_is_no_survivor,
+    a_damaged_or_bare_file_is_no_snapshot,
+    a_failed_zone_that_runs_etcd_is_refused,
+    a_failed_zone_whose_peer_port_answers_is_refused,
+    a_full_disk_may_be_overridden_by_name,
+    a_full_etcd_is_relieved,
+    a_living_majority_is_left_alone,
+    a_master_left_for_later_must_not_run,
+    a_master_that_is_not_fit_is_refused,
+    a_master_without_its_env_file_is_refused,
+    a_restarted_survivor_is_copied_after_a_clean_stop,
+    a_returning_master_that_dies_midway_is_brought_home_again,
+    a_second_run_is_locked_out,
+    a_seed_that_lacks_writes_is_refused,
+    a_snapshot_older_than_the_survivor_is_refused,
+    a_split_brain_is_seen_and_mended,
+    a_stale_leader_is_waited_out,
+    a_survivor_that_loses_its_power_midway_comes_back,
+    a_tool_that_is_missing_cannot_be_overridden,
+    a_write_in_the_last_moment_is_not_lost,
+    a_zone_comes_home_master_by_master,
+    a_zone_that_returns_before_the_stop_ends_the_run,
+    a_zone_that_returns_during_the_first_look_is_seen,
+    an_answer_that_is_lost_is_not_asked_twice,
+    an_inventory_that_contradicts_the_node_is_refused,
+    data_that_differs_is_named,
+    settings_outside_the_env_file_are_refused,
+    silence_alone_proves_nothing,
+    survivors_of_two_clusters_are_refused,
+    the_freshest_survivor_is_the_seed,
+    three_and_two_lose_the_majority_and_come_home,
+    three_zones_lose_two,
+    two_and_one_lose_the_majority_and_come_home,
+    two_and_two_lose_half,
+}
