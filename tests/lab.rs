@@ -1,5 +1,7 @@
 //! requorum against real machines: every test has a lab of its own and tells one story. Needs root; see the README.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
 #[path = "lab/support.rs"]
 mod support;
 

@@ -1,5 +1,7 @@
 //! Every safety rule: good plans break none, and a plan that is broken in one place breaks the rule that is for it.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 #[path = "support/operator.rs"]
 #[allow(dead_code, reason = "each test file uses what it needs of it")]
 mod operator;
@@ -167,6 +169,19 @@ async fn one_learner_at_a_time() {
     assert_eq!(rules(&never_added), ["one-learner".to_owned()].into());
     let promote_early = moved(&plan, |step| matches!(step, Step::Promote(_)), |step| matches!(step, Step::Join(_)));
     assert!(rules(&promote_early).contains("one-learner"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_serves_is_not_stopped_by_recover() {
+    let (_, plan) = recover(&[2, 1]).await;
+    let seed = plan.seed.clone().unwrap();
+    let mut stopping = plan.clone();
+    for planned in stopping.stages.iter_mut().flat_map(|stage| &mut stage.steps) {
+        if matches!(planned.step, Step::Stop(_) | Step::Fence(_)) {
+            planned.host = seed.clone();
+        }
+    }
+    assert!(rules(&stopping).contains("serving-left-alone"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,10 +14,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use requorum::model::{Command, Output};
-use requorum::run::ports::{Pipes, Remote, RemoteError};
+use requorum::run::ports::RemoteError;
 use requorum::world::ssh::Ssh;
 use serde_json::{Value, json};
-use ssh_site::{Person, m1, options, say, settings, sh, ssh_to};
+use ssh_site::{Person, options, say, settings, sh, ssh_to};
 use sshd::{Sshd, run};
 use zeroize::Zeroizing;
 
@@ -98,8 +98,7 @@ async fn sudo_makes_root_with_and_without_a_password() {
     assert!(!format!("{wrong:?}{:?}", person.asked.lock().unwrap()).contains("right"));
 }
 
-/// Not a test: prints what connections and commands cost. `cargo test --release --test ssh_real -- --ignored --nocapture`
-#[ignore = "a measurement"]
+/// What connections and commands cost: printed, and bounded far above what was measured (84 ms, 4.5 ms, 11 ms, 57 ms).
 #[tokio::test(flavor = "multi_thread")]
 async fn what_it_costs() {
     let server = Sshd::start("");
@@ -130,32 +129,11 @@ async fn what_it_costs() {
         for _ in 0..101 {
             taken.push(time(ssh, &Command::new("true")).await);
         }
-        println!("exec on an open connection, {name}: {:?}", median(taken));
+        let middle = median(taken);
+        println!("exec on an open connection, {name}: {middle:?}");
+        assert!(middle < Duration::from_millis(500), "{name}: {middle:?}");
     }
-    let flood = Command::new("head").args(["-c", "512M", "/dev/zero"]).bulk().deadline(MINUTE);
-    let (stdout, mut taken) = tokio::sync::mpsc::channel(16);
-    let begun = Instant::now();
-    let host = m1();
-    let pipes = Pipes { stdin: None, stdout: Some(stdout) };
-    let (answer, ()) =
-        tokio::join!(costs[0].1.run(&host, &flood, pipes), async { while taken.recv().await.is_some() {} });
-    assert!(answer.unwrap().ok());
-    println!("512 MiB down: {:.0} MiB/s", 512.0 / begun.elapsed().as_secs_f64());
-    let (send, stdin) = tokio::sync::mpsc::channel(16);
-    let begun = Instant::now();
-    let sink = Command::new("sh").args(["-c", "cat >/dev/null"]).bulk().deadline(MINUTE);
-    let pipes = Pipes { stdin: Some(stdin), stdout: None };
-    let (answer, ()) = tokio::join!(costs[0].1.run(&host, &sink, pipes), async move {
-        let chunk = bytes::Bytes::from(vec![0u8; 1 << 20]);
-        for _ in 0..512 {
-            send.send(chunk.clone()).await.unwrap();
-        }
-    });
-    assert!(answer.unwrap().ok());
-    println!("512 MiB up: {:.0} MiB/s", 512.0 / begun.elapsed().as_secs_f64());
 }
-
-const MINUTE: Duration = Duration::from_secs(60);
 
 async fn time(ssh: &Ssh, command: &Command) -> Duration {
     let begun = Instant::now();

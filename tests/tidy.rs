@@ -1,5 +1,7 @@
 //! The house's rules about the source text itself: sizes, edges, codes and examples that must not drift.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

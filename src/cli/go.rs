@@ -252,10 +252,10 @@ async fn execute(common: &Common, bastion: &Bastion, planning: &Planning, plan: 
 
 fn not_begun(error: &NotBegun) -> Failure {
     match error {
-        NotBegun::Locked { .. } => Failure::new(
+        NotBegun::Locked { run, .. } => Failure::new(
             exit::LOCKED,
             format!(
-                "locked: {error}\nNothing was changed.\n  next: wait for that run; if it has stopped for good: requorum unlock RUN"
+                "locked: {error}\nNothing was changed.\n  next: wait for that run; if it has stopped for good: requorum unlock {run}"
             ),
         ),
         NotBegun::NoLock { .. } => Failure::new(exit::FAILED, format!("error: {error}\nNothing was changed.")),

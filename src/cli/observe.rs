@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::model::command::harmless;
 use crate::model::{Cluster, quorum};
 use crate::observe::assess::{assess, voters};
-use crate::observe::proof::Limits;
+use crate::observe::proof::{Limits, Outcome};
 use crate::observe::{Observation, Settings};
 use crate::report;
 use crate::run::ports::{Event, Remote};
@@ -58,6 +59,14 @@ pub(super) async fn prove(cluster: &Cluster, seen: &mut Observation, remote: &Ar
     );
     bastion.console.tell(Event::Said { text });
     let (outcome, samples) = prove::prove(&witnesses, limits, remote, &bastion.console).await;
+    let text = match &outcome {
+        Outcome::Lost { leaderless_for, .. } => {
+            format!("proved: quorum is lost, no leader for {:.1} s", leaderless_for.as_secs_f64())
+        }
+        Outcome::Alive { evidence } => format!("quorum is not lost: {evidence}"),
+        Outcome::Unknown { last_seen } => format!("not proved: {last_seen}"),
+    };
+    bastion.console.tell(Event::Said { text: harmless(&text) });
     seen.take_proof(outcome, samples);
 }
 

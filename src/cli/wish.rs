@@ -8,8 +8,7 @@ use uuid::Uuid;
 use crate::model::{Cluster, MasterName, RunId, Token, ZoneName};
 use crate::observe::Observation;
 use crate::plan::{Goal, Request, SnapshotFile};
-use crate::run::journal::{self, Record, What};
-use crate::step::Fact;
+use crate::run::journal;
 use crate::world::files;
 
 use super::args::Wish;
@@ -63,17 +62,9 @@ pub(super) fn with_snapshot(
     let path = files::absolute(path);
     let file = files::snapshot(&path, &ids)
         .map_err(|error| Failure::new(exit::BAD_INPUT, format!("error: --snapshot {}: {error}", path.display())))?;
-    let taken_by = files::journals(state).iter().find_map(|text| took(text, &file.sha256, cluster));
+    let taken_by = files::journals(state).iter().find_map(|text| journal::took(text, &file.sha256, &cluster.name));
     request.snapshot = Some(SnapshotFile { taken_by, ..file });
     Ok(request)
-}
-
-/// The run that took the snapshot with this hash of this cluster, where this is its journal.
-fn took(text: &str, sha256: &str, cluster: &Cluster) -> Option<String> {
-    let records = journal::read(text).ok()?;
-    let What::Run { plan, .. } = &records.first()?.what else { return None };
-    let this = |record: &Record| matches!(&record.what, What::Learnt(Fact::Snapshot(fact)) if fact.sha256 == sha256);
-    (plan.cluster == cluster.name && records.iter().any(this)).then(|| plan.run.to_string())
 }
 
 /// Time, then four random digits: sorts by time and never collides on one bastion.

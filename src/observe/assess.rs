@@ -104,7 +104,7 @@ pub fn assess(cluster: &Cluster, observation: &Observation) -> Assessment {
     if serving.len() > 1 {
         findings.push(split_brain(observation, &serving));
     }
-    findings.sort_by(|a, b| b.severity.cmp(&a.severity));
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let verdict = verdict(cluster, observation, &serving, &findings);
     Assessment { verdict, findings, serving }
 }
@@ -156,15 +156,19 @@ pub fn voters(cluster: &Cluster, observation: &Observation, serving: &BTreeSet<M
         .collect()
 }
 
-/// The record that says which cluster is the one to trust: of the newest run that finished, or whose cluster serves.
+/// The record that says which cluster is the one to trust: of the newest run that finished. One that did not finish
+/// counts while its cluster alone serves; beside another nobody can tell which of them holds what was acknowledged.
 #[must_use]
 pub fn newest_record<'a>(
     observation: &'a Observation,
     serving: &BTreeMap<ClusterId, BTreeSet<MasterName>>,
 ) -> Option<&'a ClusterRecord> {
-    observation
-        .answering()
-        .filter_map(|(_, seen)| seen.marks.as_ref().ok()?.record.as_ref())
+    let records = || observation.answering().filter_map(|(_, seen)| seen.marks.as_ref().ok()?.record.as_ref());
+    let unfinished = |record: &&ClusterRecord| !record.finished && serving.contains_key(&record.cluster);
+    if serving.len() > 1 && records().any(|record| unfinished(&record)) {
+        return None;
+    }
+    records()
         .filter(|record| record.finished || serving.contains_key(&record.cluster))
         // Run IDs begin with the time.
         .max_by(|a, b| a.run.cmp(&b.run).then(a.written_by.cmp(&b.written_by)))
@@ -247,7 +251,7 @@ fn process(seen: &Seen, find: &mut Find<'_>) {
             find("fence-broken", Severity::Error, "runs etcd although it is fenced: `requorum fence` stops it".into());
         }
         if let Some(lock) = &marks.lock {
-            let text = format!("is locked by run {} ({} on {} since {})", lock.run, lock.person, lock.host, lock.since);
+            let text = format!("locked by run {} ({} on {} since {})", lock.run, lock.person, lock.host, lock.since);
             find("locked", Severity::Warning, text);
         }
     }

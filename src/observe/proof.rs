@@ -125,7 +125,7 @@ impl Attempt {
         }
         Next::Again(match (&disturbed, self.quiet_since) {
             (Some(what), _) => what.clone(),
-            _ => "no leader seen".to_owned(),
+            _ => format!("no leader for {} s", quiet.as_secs()),
         })
     }
 

@@ -60,6 +60,13 @@ pub(super) fn agrees(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) 
             }
         }
     }
+    settings_agree(master, seen, refusals);
+    member_name_agrees(master, seen, refusals);
+}
+
+fn settings_agree(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) {
+    let name = &master.name;
+    let env_file = &master.etcd.env_file;
     match &seen.settings {
         Err(why) => {
             let next =
@@ -100,7 +107,6 @@ pub(super) fn agrees(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) 
             address_agrees(master, &settings.peer_urls(), refusals);
         }
     }
-    member_name_agrees(master, seen, refusals);
 }
 
 /// etcd ignores its environment where a config file is named, and dies where a flag says the same.

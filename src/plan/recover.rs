@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::env_file::EnvFile;
 use crate::model::{ClusterId, MasterName, Token, quorum};
 use crate::observe::assess::{Severity, assess, newest_record, peer_urls, voters};
+use crate::observe::marks::fence_marker;
 use crate::observe::{ClusterRecord, Finding, Members, Sight};
 
 use super::build::Builder;
@@ -125,8 +126,8 @@ fn home(input: Input<'_>) -> Result<Home<'_>, NoPlan> {
         } else {
             refuse(
                 "split-brain",
-                "two clusters serve and neither is one that a run recorded".into(),
-                "fence the zone whose cluster is stale: requorum fence ZONE",
+                "two clusters serve, and no finished run says which is the one to keep".into(),
+                "decide by revisions and data (`requorum status`), then fence the other's zone: requorum fence ZONE",
             )
         });
     };
@@ -160,16 +161,13 @@ fn returned(input: Input<'_>, home: &Home<'_>, refusals: &mut Refusals<'_>) -> B
             Some(Sight::Answers(_)) if wanted => {
                 back.insert(master.name.clone());
             }
-            Some(Sight::Answers(seen)) => {
-                // Left for later, and yet able to elect a leader with another one left for later.
-                if seen.etcd_runs() != Some(false) {
-                    refusals.add_final(
-                        "left-running",
-                        format!("{} is left for later and runs etcd", master.name),
-                        format!("stop and fence it first: requorum fence {}", master.zone),
-                    );
-                }
-            }
+            // Left for later, and yet able to elect a leader with another one left for later.
+            Some(Sight::Answers(seen)) if seen.etcd_runs() != Some(false) => refusals.add_final(
+                "left-running",
+                format!("{} is left for later and runs etcd", master.name),
+                format!("stop and fence it first: requorum fence {}", master.zone),
+            ),
+            Some(Sight::Answers(_)) => {}
             dark if wanted => {
                 let why = match dark {
                     Some(Sight::Silent(why) | Sight::Refused(why)) => why.clone(),
@@ -204,6 +202,20 @@ fn list_is_ours(input: Input<'_>, home: &Home<'_>, refusals: &mut Refusals<'_>) 
                     join(&entry.peer_urls)
                 ),
                 "add it to the inventory, or remove it: etcdctl member remove",
+            );
+        }
+    }
+    for (name, seen) in home.voters.iter().filter_map(|name| Some((name, input.seen.seen(name)?))) {
+        if seen.etcd_runs() == Some(false) {
+            refusals.add_final(
+                "voter-down",
+                format!("{name} votes in the serving cluster and its etcd does not run"),
+                format!(
+                    "start it; where a stopped run moved its data aside, first mv that directory back over {0} \
+                     (ls -d {0}.retired-*) and take its fence away: rm {1}",
+                    input.cluster.master(name).map_or("the data directory", |master| master.etcd.data_dir.as_str()),
+                    input.cluster.master(name).map(|master| fence_marker(&master.etcd.unit)).unwrap_or_default()
+                ),
             );
         }
     }

@@ -23,6 +23,9 @@ pub fn check(plan: &Plan) -> Vec<Refusal> {
     ] {
         rule(plan, &mut broken);
     }
+    if plan.goal == Goal::Recover {
+        who_serves_goes_on_serving(plan, &mut broken);
+    }
     if plan.goal == Goal::InitiateDr {
         nothing_stops_before_the_snapshot(plan, &mut broken);
         all_grow_from_one_snapshot(plan, &mut broken);
@@ -162,6 +165,20 @@ fn joins_come_one_by_one(plan: &Plan, broken: &mut Vec<Refusal>) {
     }
     if let Some(left) = learner {
         say(broken, "one-learner", format!("{left} would be left a learner"));
+    }
+}
+
+/// `recover` stops and moves nothing on a master that serves.
+fn who_serves_goes_on_serving(plan: &Plan, broken: &mut Vec<Refusal>) {
+    for planned in plan.steps().filter(|planned| plan.survivors.contains(&planned.host)) {
+        let ends = matches!(
+            planned.step,
+            Step::Stop(_) | Step::Fence(_) | Step::Retire(_) | Step::Restore(_) | Step::Start(_) | Step::Settle(_)
+        );
+        if ends {
+            let why = format!("step {} would end or move the etcd that serves on {}", planned.id, planned.host);
+            say(broken, "serving-left-alone", why);
+        }
     }
 }
 

@@ -82,7 +82,7 @@ pub(super) fn source(input: Input<'_>, seed: Player<'_>, refusals: &mut Refusals
         refusals.add_final(
             "no-data",
             format!("{} has no data in {}", seed.name(), seed.data_dir()),
-            "give a snapshot: --snapshot FILE (an earlier run keeps its own under `runs` on the bastion)",
+            "give a snapshot: --snapshot FILE (an earlier run keeps its own on the bastion and in /var/lib/requorum/runs on its seed)",
         );
     } else if seed.seen.etcd_runs() != Some(true) {
         refusals.add(

@@ -72,10 +72,11 @@ fn done(story: Story<'_>, out: &mut String) {
     match plan.goal {
         Goal::InitiateDr => {
             let fork = story.outcome.facts.snapshot.as_ref().map_or(0, |snapshot| snapshot.revision);
+            let serve = if plan.survivors.len() == 1 { "serves" } else { "serve" };
             let cluster = plan.after.as_ref().map(|after| after.cluster.to_string()).unwrap_or_default();
             let _ = writeln!(
                 out,
-                "done: {} serve as cluster {cluster}; it left the old one at revision {fork}, its first write is at {}",
+                "done: {} {serve} as cluster {cluster}; it left the old one at revision {fork}, its first write is at {}",
                 names(&plan.survivors),
                 story.outcome.facts.first_write.unwrap_or(0)
             );

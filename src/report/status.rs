@@ -6,7 +6,7 @@ use comfy_table::{Cell, ContentArrangement, Table};
 use serde_json::{Value, json};
 
 use crate::model::{Cluster, Master};
-use crate::observe::assess::{Assessment, Finding, Severity, Verdict, newest_record};
+use crate::observe::assess::{Assessment, Finding, Severity, Verdict, newest_record, voters};
 use crate::observe::{Observation, Seen, Sight, proof};
 
 /// The table.
@@ -130,6 +130,10 @@ pub fn finding_lines(findings: &[Finding]) -> String {
 
 /// The command that comes next.
 fn next(cluster: &Cluster, seen: &Observation, assessment: &Assessment, again: &str) -> Option<String> {
+    let locked = seen.answering().find_map(|(_, seen)| seen.marks.as_ref().ok()?.lock.as_ref());
+    if let Some(lock) = locked {
+        return Some(format!("wait for run {0}; if it has stopped for good: {again} unlock {0}", lock.run));
+    }
     match assessment.verdict {
         Verdict::Healthy => None,
         Verdict::QuorumLost => {
@@ -141,9 +145,17 @@ fn next(cluster: &Cluster, seen: &Observation, assessment: &Assessment, again: &
             let zone = stale.unwrap_or_else(|| "ZONE".to_owned());
             Some(format!("{again} fence {zone}      # then: {again} recover"))
         }
+        Verdict::Degraded if missing_a_voter(cluster, seen, assessment) => {
+            Some(format!("{again} recover      # masters that do not vote yet"))
+        }
         Verdict::Degraded => Some("mend what the findings name".to_owned()),
         Verdict::Unknown => Some("make at least one master answer, then ask again".to_owned()),
     }
+}
+
+fn missing_a_voter(cluster: &Cluster, seen: &Observation, assessment: &Assessment) -> bool {
+    let serving = assessment.serving.values().next();
+    serving.is_some_and(|serving| voters(cluster, seen, serving).len() < cluster.masters().count())
 }
 
 /// The zone that serves another cluster than the newest run made. Without a record nobody can tell.

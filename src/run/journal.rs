@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::MasterName;
+use crate::model::{ClusterName, MasterName};
 use crate::plan::Plan;
 use crate::step::Fact;
 
@@ -254,6 +254,20 @@ pub fn read(text: &str) -> Result<Vec<Record>, JournalError> {
         records.push(record);
     }
     Ok(records)
+}
+
+/// The run that took the snapshot with this hash of this cluster, where this is its journal and the run never came to
+/// an acknowledged write. Of a run that did, the snapshot is history: everything written since would be lost.
+#[must_use]
+pub fn took(text: &str, sha256: &str, cluster: &ClusterName) -> Option<String> {
+    let records = read(text).ok()?;
+    let What::Run { plan, .. } = &records.first()?.what else { return None };
+    let learnt = |wanted: &dyn Fn(&Fact) -> bool| {
+        records.iter().any(|record| matches!(&record.what, What::Learnt(fact) if wanted(fact)))
+    };
+    let this = learnt(&|fact| matches!(fact, Fact::Snapshot(snapshot) if snapshot.sha256 == sha256));
+    let served = learnt(&|fact| matches!(fact, Fact::FirstWrite(_)));
+    (plan.cluster == *cluster && this && !served).then(|| plan.run.to_string())
 }
 
 #[cfg(test)]

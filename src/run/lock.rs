@@ -9,6 +9,7 @@ use crate::model::command::{Script, clean};
 use crate::model::{Command, MasterName, RunId};
 use crate::observe::marks::{Holder, LOCK};
 
+use super::joined;
 use super::ports::{Pipes, Remote};
 
 // The lock is made whole beside its place and renamed into it, so that nobody ever sees it without its holder.
@@ -49,6 +50,8 @@ pub enum Taken {
     Held {
         /// Where.
         host: MasterName,
+        /// By which run.
+        run: String,
         /// By whom.
         by: String,
     },
@@ -72,12 +75,12 @@ pub async fn take(remote: &Arc<dyn Remote>, hosts: &BTreeSet<MasterName>, holder
     }
     let mut taken = BTreeSet::new();
     let mut problem = None;
-    while let Some(Ok((answer, host))) = tasks.join_next().await {
+    while let Some((answer, host)) = tasks.join_next().await.and_then(joined) {
         match answer {
             Ok(output) if output.ok() => {
                 taken.insert(host);
             }
-            Ok(output) if output.status == 75 => problem = Some(Taken::Held { by: holder_words(&output.stdout), host }),
+            Ok(output) if output.status == 75 => problem = Some(held(host, &output.stdout)),
             Ok(output) => problem = Some(Taken::Failed { host, why: output.complaint() }),
             Err(why) => {
                 // It may have been taken all the same; giving back what is not ours is refused there.
@@ -102,7 +105,7 @@ pub async fn release(remote: &Arc<dyn Remote>, hosts: &BTreeSet<MasterName>, run
         tasks.spawn(async move { (remote.run(&host, &command, Pipes::default()).await, host) });
     }
     let mut failed = Vec::new();
-    while let Some(Ok((answer, host))) = tasks.join_next().await {
+    while let Some((answer, host)) = tasks.join_next().await.and_then(joined) {
         match answer {
             Ok(output) if output.ok() => {}
             Ok(output) if output.status == 75 => {
@@ -114,6 +117,12 @@ pub async fn release(remote: &Arc<dyn Remote>, hosts: &BTreeSet<MasterName>, run
     }
     failed.sort();
     failed
+}
+
+fn held(host: MasterName, json: &str) -> Taken {
+    let run =
+        serde_json::from_str::<Holder>(json.trim()).map_or_else(|_| "RUN".to_owned(), |holder| clean(&holder.run));
+    Taken::Held { host, run, by: holder_words(json) }
 }
 
 fn holder_words(json: &str) -> String {

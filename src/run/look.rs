@@ -10,6 +10,7 @@ use crate::observe::{
     Asked, Observation, Seen, Sight, Unclear, disk, marks, peers, read, settings, status, tools, unit,
 };
 
+use super::joined;
 use super::ports::{Pipes, Remote, RemoteError};
 
 /// Asks every master of the cluster, side by side; a dark one costs no more than its connect time-out.
@@ -28,7 +29,7 @@ pub async fn look(cluster: &Cluster, remote: &Arc<dyn Remote>) -> Observation {
         });
     }
     let mut observation = Observation::default();
-    while let Some(Ok((name, sight))) = tasks.join_next().await {
+    while let Some((name, sight)) = tasks.join_next().await.and_then(joined) {
         observation.masters.insert(name, sight);
     }
     observation

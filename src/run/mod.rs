@@ -15,6 +15,18 @@ use std::sync::Arc;
 
 use ports::{Clock, Console, Remote, Store};
 
+/// What a task gave back. A panic in it is a broken promise of ours and goes on here; it is no answer of a master.
+///
+/// # Panics
+/// When the task panicked.
+pub(crate) fn joined<T>(result: Result<T, tokio::task::JoinError>) -> Option<T> {
+    match result {
+        Ok(value) => Some(value),
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => None,
+    }
+}
+
 /// The ports of a run, together.
 #[derive(Clone)]
 pub struct World {

@@ -11,6 +11,7 @@ use crate::model::{Master, MasterName};
 use crate::observe::proof::{Attempt, Limits, Next, Outcome, Sample};
 use crate::observe::{Access, Unclear, read, status, unit};
 
+use super::joined;
 use super::look::ask;
 use super::ports::{Console, Event, Remote};
 
@@ -49,7 +50,10 @@ pub async fn prove(
                 for witness in witnesses {
                     console.tell(Event::Waiting {
                         host: witness.master.name.clone(),
-                        what: format!("proving that quorum is lost: {what}, needed for {} s", limits.window.as_secs()),
+                        what: format!(
+                            "proving that quorum is lost: {what}; {} s without one are needed",
+                            limits.window.as_secs()
+                        ),
                         waited: begun.elapsed(),
                         limit: limits.limit,
                     });
@@ -70,7 +74,7 @@ async fn sample(witnesses: &[Witness], with_read: bool, remote: &Arc<dyn Remote>
         });
     }
     let mut samples = BTreeMap::new();
-    while let Some(Ok((name, sample))) = tasks.join_next().await {
+    while let Some((name, sample)) = tasks.join_next().await.and_then(joined) {
         samples.insert(name, sample);
     }
     samples

@@ -12,10 +12,10 @@ use crate::model::{Command, MasterName, Output};
 use crate::plan::{Goal, Plan, Planned, Stage};
 use crate::step::{Act, Doing, Fact, Facts, Judgement, Step, Undo};
 
-use super::World;
 use super::journal::{Journal, JournalError, StepEvent, What};
 use super::ports::{Event, Pipes, RemoteError};
 use super::streams;
+use super::{World, joined};
 
 /// How long one stage took.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,8 +171,8 @@ impl Runner {
         }
         let mut end = None;
         let mut longest = Duration::ZERO;
-        while let Some(joined) = tasks.join_next().await {
-            match joined.map_err(std::io::Error::other)?? {
+        while let Some(ended) = tasks.join_next().await.and_then(joined) {
+            match ended? {
                 StepEnd::Done { waited } => longest = longest.max(waited),
                 StepEnd::Failed(trouble) => end = end.or(Some(Ending::Stopped(trouble))),
                 StepEnd::Unknown(trouble) => end = Some(Ending::Unknown(trouble)),
@@ -184,8 +184,8 @@ impl Runner {
     /// Waits for what runs beside; its failures are warnings.
     async fn settle(&self, beside: &mut JoinSet<Result<StepEnd, JournalError>>) -> Result<Vec<String>, JournalError> {
         let mut warnings = Vec::new();
-        while let Some(joined) = beside.join_next().await {
-            if let StepEnd::Failed(trouble) | StepEnd::Unknown(trouble) = joined.map_err(std::io::Error::other)?? {
+        while let Some(ended) = beside.join_next().await.and_then(joined) {
+            if let StepEnd::Failed(trouble) | StepEnd::Unknown(trouble) = ended? {
                 let text = format!("{} on {}: {}", trouble.title, trouble.host, trouble.why);
                 self.world.console.tell(Event::Warning { text: text.clone() });
                 warnings.push(text);
@@ -199,7 +199,9 @@ impl Runner {
         let title = kind.title();
         let move_to = |event| What::Step { id: planned.id, host: planned.host.clone(), event };
         self.journal.write(vec![move_to(StepEvent::Started)])?;
-        self.world.console.tell(Event::Begun { host: planned.host.clone(), title: title.clone() });
+        let limit = kind.acts().iter().map(|act| act.limit).max().unwrap_or_default();
+        let at_most = if limit.is_zero() { String::new() } else { format!(" (at most {} s)", limit.as_secs()) };
+        self.world.console.tell(Event::Begun { host: planned.host.clone(), title: format!("{title}{at_most}") });
         let begun = Instant::now();
         let mut notes = Notes::default();
         let mut end = ActEnd::Next;

@@ -45,6 +45,8 @@ pub enum NotBegun {
     Locked {
         /// Where.
         host: MasterName,
+        /// By which run.
+        run: String,
         /// By whom.
         by: String,
     },
@@ -131,7 +133,7 @@ async fn take_lock(
     };
     let (failure, code) = match lock::take(&world.remote, hosts, &holder, &plan.run).await {
         Taken::All => return Ok(journal.write(vec![What::Locked])?),
-        Taken::Held { host, by } => (NotBegun::Locked { host, by }, exit::LOCKED),
+        Taken::Held { host, run, by } => (NotBegun::Locked { host, run, by }, exit::LOCKED),
         Taken::Failed { host, why } => (NotBegun::NoLock { host, why }, exit::FAILED),
     };
     journal.write(vec![What::End { outcome: failure.to_string(), exit: code }])?;

@@ -119,7 +119,9 @@ impl State {
             Ok(image) => image,
             Err(refused) => return refused,
         };
-        self.watch.restored.insert(image.cluster);
+        if !self.watch.restored.contains(&image.cluster) {
+            self.watch.restored.push(image.cluster);
+        }
         let flushed = image.revision;
         let made = Data { inode, image, flushed, changed: None, restored: true, whole: !call.midway };
         let machine = self.machine(call.host);

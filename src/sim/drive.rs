@@ -16,13 +16,12 @@ use crate::observe::{Observation, Settings};
 use crate::plan::{Goal, Input, NoPlan, Plan, Refusal, Request, SnapshotFile, TrailingHash, plan};
 use crate::playbook::{Playbook, shipped, text};
 use crate::report;
-use crate::run::journal::{self, Record, What};
+use crate::run::journal;
 use crate::run::ports::{Console, Remote, Store};
 use crate::run::prove::{Witness, prove};
 use crate::run::redact::Redactor;
 use crate::run::session::{self, NotBegun, Operator};
 use crate::run::{World, exit, lock, look};
-use crate::step::Fact;
 
 use super::data::{HASH, Image};
 use super::desk::RunFiles;
@@ -188,7 +187,8 @@ impl Site {
         let ids = image.map(|image| image.members.keys().map(ToString::to_string).collect()).unwrap_or_default();
         let sha256 = super::acts::sha256(&bytes);
         let journals = self.with(|state| state.desk.journals());
-        let taken_by = journals.iter().find_map(|text| took(text, &sha256));
+        let cluster = self.cluster().name;
+        let taken_by = journals.iter().find_map(|text| journal::took(text, &sha256, &cluster));
         SnapshotFile { path: path.to_owned(), bytes: bytes.len() as u64, sha256, hash, member_ids: ids, taken_by }
     }
 
@@ -256,12 +256,4 @@ fn witnesses(cluster: &Cluster, seen: &Observation) -> Vec<Witness> {
         Some(Witness { master: master.clone(), etcdctl, access })
     };
     cluster.masters().filter_map(known).collect()
-}
-
-/// The run that took the snapshot with this hash, where this is its journal.
-fn took(text: &str, sha256: &str) -> Option<String> {
-    let records = journal::read(text).ok()?;
-    let What::Run { plan, .. } = &records.first()?.what else { return None };
-    let this = |record: &Record| matches!(&record.what, What::Learnt(Fact::Snapshot(fact)) if fact.sha256 == sha256);
-    records.iter().any(this).then(|| plan.run.to_string())
 }

@@ -195,10 +195,10 @@ impl State {
         });
         let image = self.image(host);
         let cluster = image.cluster;
-        if self.watch.restored.contains(&cluster) {
-            self.watch.timeline = Some(cluster);
+        if self.watch.timeline.is_none() || self.by_us(host) {
+            self.watch.serves(cluster);
         }
-        if *self.watch.timeline.get_or_insert(cluster) == cluster {
+        if self.watch.timeline == Some(cluster) {
             self.watch.acknowledged.insert(key.to_owned());
         }
         Reply::said(format!("{}\n", json!({ "header": header(&image) }))).after(Duration::from_millis(20))

@@ -89,6 +89,7 @@ impl Site {
             desk: Desk { appends: 0, ..state.desk.clone() },
             watch: state.watch.clone(),
             next: state.next,
+            ticked: None,
         };
         Self { state: Arc::new(Mutex::new(state)), killed: Arc::default(), since: self.since }
     }
@@ -170,6 +171,7 @@ impl State {
 
     fn suffer(&mut self, event: &Event) {
         self.tick();
+        self.ticked = None;
         match event {
             Event::Off(who) => self.meant(who).iter().for_each(|name| self.power_off(name)),
             Event::On(who) => self.meant(who).iter().for_each(|name| self.power_on(name)),

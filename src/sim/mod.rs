@@ -87,6 +87,7 @@ impl Site {
             desk: Desk::default(),
             watch: rules::Watch::default(),
             next: 100,
+            ticked: None,
         };
         let site = Self { state: Arc::new(Mutex::new(state)), killed: Arc::default(), since: Instant::now() };
         site.with(|state| {

@@ -12,19 +12,36 @@ use super::systemd::By;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Watch {
     pub(super) broken: Vec<String>,
-    /// The cluster whose acknowledged writes count: the first one, then each that a restore made and that serves.
+    /// The cluster whose acknowledged writes count: the first one, then each that a restore made and requorum started.
     pub(super) timeline: Option<ClusterId>,
     /// Keys acknowledged on the timeline.
     pub(super) acknowledged: BTreeSet<String>,
-    /// Every data directory that ever was: where, and its keys.
-    pub(super) ever: BTreeMap<(MasterName, u64), BTreeSet<String>>,
-    /// Clusters that a restore made.
-    pub(super) restored: BTreeSet<ClusterId>,
+    /// Every data directory that ever was: where, and what it held.
+    pub(super) ever: BTreeMap<(MasterName, u64), Held>,
+    /// Clusters that a restore made, in order.
+    pub(super) restored: Vec<ClusterId>,
     /// Masters whose env file requorum wrote.
     pub(super) written: BTreeSet<MasterName>,
 }
 
+/// A directory as it was last looked at.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Held {
+    /// Term, applied index and number of keys: while they stay, so does the rest.
+    mark: (u64, u64, usize),
+    keys: BTreeSet<String>,
+}
+
 impl Watch {
+    /// A cluster that requorum started takes writes: it carries the timeline on where a later restore made it.
+    pub(super) fn serves(&mut self, cluster: ClusterId) {
+        let place = |id: ClusterId| self.restored.iter().position(|known| *known == id);
+        let later = self.timeline.is_none_or(|timeline| place(cluster) > place(timeline));
+        if later {
+            self.timeline = Some(cluster);
+        }
+    }
+
     pub(super) fn say(&mut self, what: String) {
         if !self.broken.contains(&what) {
             self.broken.push(what);
@@ -68,13 +85,16 @@ impl State {
         writable
     }
 
+    /// Whether requorum started the etcd that runs there.
+    pub(super) fn by_us(&self, name: &MasterName) -> bool {
+        self.machines[name].process.as_ref().is_some_and(|process| process.by_us)
+    }
+
     fn two_clusters_of_ours(&self, said: &mut Vec<String>) {
         let ours: Vec<String> = self
             .writable()
             .into_iter()
-            .filter(|(_, names)| {
-                names.iter().any(|name| self.machines[name].process.as_ref().is_some_and(|process| process.by_us))
-            })
+            .filter(|(_, names)| names.iter().any(|name| self.by_us(name)))
             .map(|(cluster, names)| format!("{cluster} on {names:?}"))
             .collect();
         if ours.len() > 1 {
@@ -82,12 +102,11 @@ impl State {
         }
     }
 
-    /// A restored cluster that takes writes carries the timeline on, with every key of it.
+    /// A restored cluster that requorum started carries the timeline on, with every key of it.
     fn acknowledged_keys_serve(&mut self, said: &mut Vec<String>) {
         for (cluster, names) in self.writable() {
-            let is_new = self.watch.restored.contains(&cluster) && self.watch.timeline != Some(cluster);
-            if is_new {
-                self.watch.timeline = Some(cluster);
+            if names.iter().any(|name| self.by_us(name)) {
+                self.watch.serves(cluster);
             }
             if self.watch.timeline != Some(cluster) {
                 continue;
@@ -106,23 +125,29 @@ impl State {
 
     /// Every data directory is where it was or beside it, with all it held.
     fn nothing_is_deleted(&mut self, said: &mut Vec<String>) {
-        let mut now = BTreeMap::new();
+        let mut here = 0;
         for machine in self.machines.values() {
             for data in machine.dirs.values().flatten() {
-                let keys: BTreeSet<String> = data.image.keys.keys().cloned().collect();
-                now.insert((machine.name.clone(), data.inode), keys);
-            }
-        }
-        for ((name, inode), keys) in &self.watch.ever {
-            match now.get(&(name.clone(), *inode)) {
-                None => said.push(format!("data directory {inode} on {name} is gone")),
-                Some(left) if !left.is_superset(keys) => {
-                    said.push(format!("data directory {inode} on {name} has lost keys"));
+                here += 1;
+                let image = &data.image;
+                let mark = (image.term, image.applied, image.keys.len());
+                let known = self.watch.ever.entry((machine.name.clone(), data.inode)).or_default();
+                if known.mark == mark {
+                    continue;
                 }
-                Some(_) => {}
+                if known.keys.iter().any(|key| !image.keys.contains_key(key)) {
+                    said.push(format!("data directory {} on {} has lost keys", data.inode, machine.name));
+                }
+                *known = Held { mark, keys: image.keys.keys().cloned().collect() };
             }
         }
-        self.watch.ever = now;
+        if self.watch.ever.len() > here {
+            let held = |(name, inode): &&(MasterName, u64)| {
+                self.machines[name].dirs.values().flatten().any(|data| data.inode == *inode)
+            };
+            let gone = self.watch.ever.keys().filter(|place| !held(place));
+            said.extend(gone.map(|(name, inode)| format!("data directory {inode} on {name} is gone")));
+        }
     }
 
     /// What must be so when etcd starts.

@@ -77,6 +77,8 @@ pub(super) struct State {
     pub(super) desk: Desk,
     pub(super) watch: Watch,
     pub(super) next: u64,
+    /// When time last took effect, unless something was changed since.
+    pub(super) ticked: Option<Instant>,
 }
 
 impl State {
@@ -86,6 +88,7 @@ impl State {
     }
 
     pub(super) fn machine(&mut self, name: &MasterName) -> &mut Machine {
+        self.ticked = None;
         match self.machines.get_mut(name) {
             Some(machine) => machine,
             None => panic!("no machine {name}"),
@@ -139,6 +142,9 @@ impl State {
     /// Lets time take effect.
     pub(super) fn tick(&mut self) {
         let now = Instant::now();
+        if self.ticked == Some(now) {
+            return;
+        }
         let groups = self.groups();
         let mut standing = BTreeSet::new();
         for (cluster, names) in &groups {
@@ -155,6 +161,7 @@ impl State {
         }
         self.electing.retain(|cluster, _| standing.contains(cluster));
         self.leaders.retain(|cluster, _| standing.contains(cluster));
+        self.ticked = Some(now);
     }
 
     fn member_of(&self, name: &MasterName) -> Option<MemberId> {

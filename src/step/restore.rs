@@ -92,7 +92,7 @@ impl Restore {
 impl Kind for Restore {
     fn title(&self) -> String {
         let bump = if self.tool.bumps { ", revision raised, old ones compacted" } else { "" };
-        format!("restore the snapshot as a new cluster, token {}{bump}", self.token)
+        format!("restore the snapshot as a new cluster{bump}")
     }
 
     fn acts(&self) -> Vec<Act> {

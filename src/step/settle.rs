@@ -73,7 +73,7 @@ impl Settle {
 
 impl Kind for Settle {
     fn title(&self) -> String {
-        "settle: wait for the leader's snapshot, restart the learner once".to_owned()
+        "settle the learner".to_owned()
     }
 
     fn acts(&self) -> Vec<Act> {

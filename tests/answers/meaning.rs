@@ -58,6 +58,8 @@ fn machine() -> Vec<Row> {
         ("unit", "stopped", "/active_state", is("inactive")),
         ("unit", "stopped", "/main_pid", is(0)),
         ("unit", "stopped", "/condition_met", is(true)),
+        ("unit", "killed", "/main_pid", is(0)),
+        ("unit", "killed", "/active_state", is("activating")),
         ("unit", "fenced", "/active_state", is("inactive")),
         ("unit", "fenced", "/main_pid", is(0)),
         ("unit", "fenced", "/condition_met", is(false)),
@@ -160,6 +162,8 @@ fn writes() -> Vec<Row> {
         ("put", "no-space", "/again", says("database space exceeded")),
         ("put", "learner", "/again", says("not supported for learner")),
         ("put", "joined", "/facts/0/first_write", AtLeast(9)),
+        ("relieve", "not-ready", "/again", is("the member does not answer yet")),
+        ("relieve", "no-alarm", "/found", is("no alarm")),
         ("relieve", "relieved", "/done", says("alarm disarmed")),
     ]
 }
@@ -189,12 +193,17 @@ fn joins() -> Vec<Row> {
         ("join", "too-many-learners", "/again", says("too many learner members")),
         ("join", "unhealthy", "/again", says("unhealthy cluster")),
         ("settle", "restarted", "/done", is("learner restarted once")),
+        ("settle", "answers", "/found", is("its client port answers")),
+        ("settled", "not-yet", "/again", is("its client port does not answer yet")),
+        ("settled", "answers", "/done", says("its client port answers")),
         ("promote", "not-in-sync", "/again", says("in sync with leader")),
         ("promote", "promoted", "/done", is("it votes")),
         ("promote", "again", "/found", is("it votes already")),
         ("promote", "gone", "/stop", says("no longer in the member list")),
         ("drop-learner", "removed", "/done", is("removed")),
-        ("drop-learner", "again", "/again", says("member not found")),
+        ("drop-learner", "again", "/found", is("it is not listed any more")),
+        ("drop-learner", "refused", "/again", says("unhealthy cluster")),
+        ("drop-learner", "no-quorum", "/again", Some),
     ]
 }
 
@@ -205,6 +214,7 @@ fn snapshots() -> Vec<Row> {
         ("snapshot", "live", "/facts/0/snapshot/hash", Some),
         ("snapshot", "live", "/facts/0/snapshot/keys", Some),
         ("snapshot", "copy", "/facts/0/snapshot/revision", is(7)),
+        ("snapshot", "unclean", "/stop", says("did not end cleanly")),
         ("snapshot", "not-ready", "/stop", says("context deadline exceeded")),
         ("snapshot", "garbage", "/stop", Some),
         ("restore", "restored", "/done", is("restored to /var/lib/etcd")),

@@ -130,10 +130,14 @@ fn parsed<T: Serialize + 'static>(command: Command, parse: fn(&Output) -> Result
 
 /// The last act of a step: what comes before is another question.
 fn judged(step: impl Kind + 'static) -> Question {
-    let acts = step.acts();
-    let last = acts.len() - 1;
-    let answer = move |output: &Output, facts: &Facts| judgement(step.judge(last, output, facts));
-    Question { command: acts[last].doing.command().clone(), answer: Box::new(answer) }
+    let last = step.acts().len() - 1;
+    judged_act(step, last)
+}
+
+fn judged_act(step: impl Kind + 'static, act: usize) -> Question {
+    let command = step.acts()[act].doing.command().clone();
+    let answer = move |output: &Output, facts: &Facts| judgement(step.judge(act, output, facts));
+    Question { command, answer: Box::new(answer) }
 }
 
 pub fn judgement(judgement: Judgement) -> Value {
@@ -163,6 +167,11 @@ pub fn cluster(masters: &[&str], token: &str) -> ClusterId {
 
 pub const TOKEN: &str = "requorum-recorded";
 const LIMIT: Duration = Duration::from_secs(30);
+
+/// A member that is not ready is not waited for as long.
+fn limit_at(state: &str) -> Duration {
+    if state == "not-ready" { Duration::from_secs(3) } else { LIMIT }
+}
 
 fn etcd() -> UnitName {
     UnitName::new("etcd").unwrap()
@@ -208,12 +217,12 @@ fn judged_question(site: &Site, place: &Place, recording: &Recording) -> Questio
     match place.question.as_str() {
         "mark" => judged(compare::Mark { etcdctl, access, limit }),
         "hashkv" => judged(compare::Compare { master: master(node), etcdctl, access, limit }),
-        "relieve" => judged(relieve::Relieve { etcdctl, access, limit }),
+        "relieve" => judged(relieve::Relieve { etcdctl, access, limit: limit_at(state) }),
         "promote" => judged(promote::Promote { joiner: master("m1"), etcdctl, access, limit }),
         "join" => judged(join(state, etcdctl, access)),
         "drop-learner" => {
-            let id = recording.known().member_ids[&master("m2")];
-            judged(drop_learner::DropLearner { joiner: master("m2"), id, etcdctl, access, limit })
+            let (joiner, id) = recording.known().member_ids.into_iter().next().unwrap();
+            judged(drop_learner::DropLearner { joiner, id, etcdctl, access, limit })
         }
         "put" => judged(serve::Serve {
             unit: etcd(),
@@ -233,7 +242,8 @@ fn judged_question(site: &Site, place: &Place, recording: &Recording) -> Questio
             let onto = start::Onto::Restored;
             judged(start::Start { unit: etcd(), data_dir: data_dir(), run: run("live"), onto })
         }
-        "settle" => judged(settled(site, node)),
+        "settle" => judged_act(settled(site, node), 1),
+        "settled" => judged_act(settled(site, node), 2),
         other => panic!("no question is called {other}: {}", place.path.display()),
     }
 }
@@ -257,13 +267,12 @@ fn join(state: &str, etcdctl: String, access: requorum::observe::Access) -> join
 fn snapshot(site: &Site, state: &str, access: requorum::observe::Access) -> snapshot::Snapshot {
     let etcdctl = site.etcdctl();
     let source = match state {
-        "copy" => snapshot::Source::StoppedCopy { data_dir: data_dir(), unit: etcd() },
+        "copy" | "unclean" => snapshot::Source::StoppedCopy { data_dir: data_dir(), unit: etcd() },
         "garbage" => snapshot::Source::File { path: "x".into(), bytes: 8, sha256: "x".into(), at_least: None },
         _ => snapshot::Source::Live { etcdctl, access },
     };
-    let limit = if state == "not-ready" { Duration::from_secs(3) } else { LIMIT };
     let tool = site.tools.restore.clone().unwrap().path;
-    snapshot::Snapshot { master: master("m3"), source, tool, run: run(state), limit }
+    snapshot::Snapshot { master: master("m3"), source, tool, run: run(state), limit: limit_at(state) }
 }
 
 fn restored(site: &Site) -> restore::Restore {
