@@ -12,10 +12,10 @@ use crate::plan::checks::to_attest;
 use crate::plan::{Goal, Input, NoPlan, Plan, plan};
 use crate::playbook::Playbook;
 use crate::report;
-use crate::run::World;
 use crate::run::ports::{Event, Remote, Store};
 use crate::run::redact::Redactor;
 use crate::run::session::{self, NotBegun, Operator};
+use crate::run::{World, prove};
 use crate::world::store::RunDir;
 use crate::world::{files, terminal};
 
@@ -57,7 +57,7 @@ async fn planning(common: &Common, bastion: &Bastion, goal: Goal, flags: &Wish) 
             request: &request,
         });
         if only_unproved(&early) || bastion.prompt.attended() {
-            observe::prove(&cluster, &mut seen, &remote, bastion).await;
+            prove::prove(&cluster, &mut seen, &remote, &bastion.console).await;
             proof = seen.proof.as_ref().map(|_| begun.elapsed());
         }
     }

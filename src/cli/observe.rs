@@ -4,14 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::command::harmless;
 use crate::model::{Cluster, quorum};
+use crate::observe::Observation;
 use crate::observe::assess::{assess, voters};
-use crate::observe::proof::{Limits, Outcome};
-use crate::observe::{Observation, Settings};
 use crate::report;
 use crate::run::ports::{Event, Remote};
-use crate::run::prove::Witness;
 use crate::run::{look, prove};
 use crate::world::ssh::{Options, Ssh};
 use crate::world::terminal;
@@ -40,47 +37,6 @@ pub(super) async fn look(cluster: &Cluster, remote: &Arc<dyn Remote>, bastion: &
     look::look(cluster, remote).await
 }
 
-/// Takes the time to prove that quorum is lost, where nothing serves and somebody can be asked. What serves needs no
-/// proof.
-pub(super) async fn prove(cluster: &Cluster, seen: &mut Observation, remote: &Arc<dyn Remote>, bastion: &Bastion) {
-    if seen.answering().any(|(_, seen)| seen.serves()) {
-        return;
-    }
-    let witnesses = witnesses(cluster, seen);
-    if witnesses.is_empty() {
-        return;
-    }
-    let election = seen.answering().filter_map(|(_, seen)| seen.settings.as_ref().ok()).map(Settings::election_timeout);
-    let limits = Limits::from_election_timeout(election.max().unwrap_or(Duration::from_secs(1)));
-    let text = format!(
-        "nothing serves; proving that quorum is lost takes {} to {} s, as etcd's election timeout asks",
-        limits.window.as_secs(),
-        limits.limit.as_secs()
-    );
-    bastion.console.tell(Event::Said { text });
-    let (outcome, samples) = prove::prove(&witnesses, limits, remote, &bastion.console).await;
-    let text = match &outcome {
-        Outcome::Lost { leaderless_for, .. } => {
-            format!("proved: quorum is lost, no leader for {:.1} s", leaderless_for.as_secs_f64())
-        }
-        Outcome::Alive { evidence } => format!("quorum is not lost: {evidence}"),
-        Outcome::Unknown { last_seen } => format!("not proved: {last_seen}"),
-    };
-    bastion.console.tell(Event::Said { text: harmless(&text) });
-    seen.take_proof(outcome, samples);
-}
-
-/// Everyone that answers and can be asked whether it has a leader.
-fn witnesses(cluster: &Cluster, seen: &Observation) -> Vec<Witness> {
-    let known = |master: &crate::model::Master| {
-        let seen = seen.seen(&master.name)?;
-        let etcdctl = seen.tools.as_ref().ok()?.etcdctl.clone()?;
-        let access = seen.settings.as_ref().ok()?.client_access()?;
-        Some(Witness { master: master.clone(), etcdctl, access })
-    };
-    cluster.masters().filter_map(known).collect()
-}
-
 /// `requorum status`.
 pub(super) async fn status(common: &Common, bastion: &Bastion, quick: bool, output: Form) -> Result<u8, Failure> {
     let cluster = input::cluster(common, bastion)?;
@@ -90,7 +46,7 @@ pub(super) async fn status(common: &Common, bastion: &Bastion, quick: bool, outp
         terminal::print(&report::status::table(&cluster, &seen));
     }
     if !quick {
-        prove(&cluster, &mut seen, &remote, bastion).await;
+        prove::prove(&cluster, &mut seen, &remote, &bastion.console).await;
     }
     let assessment = assess(&cluster, &seen);
     match output {

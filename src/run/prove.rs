@@ -7,30 +7,69 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::model::{Master, MasterName};
+use crate::model::command::harmless;
+use crate::model::{Cluster, Master, MasterName};
 use crate::observe::proof::{Attempt, Limits, Next, Outcome, Sample};
-use crate::observe::{Access, Unclear, read, status, unit};
+use crate::observe::{Access, Observation, Settings, Unclear, read, status, unit};
 
 use super::joined;
 use super::look::ask;
 use super::ports::{Console, Event, Remote};
 
-/// A survivor and how to ask it.
+/// A survivor and how to ask it: where etcdctl lies, and its client port.
 #[derive(Debug, Clone)]
-pub struct Witness {
-    /// Which.
-    pub master: Master,
-    /// Where etcdctl lies.
-    pub etcdctl: String,
-    /// Its client port.
-    pub access: Access,
+struct Witness {
+    master: Master,
+    etcdctl: String,
+    access: Access,
 }
 
 /// Between two samples; a leader stays far longer than this.
 const EVERY: Duration = Duration::from_millis(400);
 
+/// Takes the time to prove that quorum is lost, where nothing serves and somebody can be asked. What serves needs no
+/// proof.
+pub async fn prove(cluster: &Cluster, seen: &mut Observation, remote: &Arc<dyn Remote>, console: &Arc<dyn Console>) {
+    if seen.answering().any(|(_, seen)| seen.serves()) {
+        return;
+    }
+    let witnesses = witnesses(cluster, seen);
+    if witnesses.is_empty() {
+        return;
+    }
+    let election = seen.answering().filter_map(|(_, seen)| seen.settings.as_ref().ok()).map(Settings::election_timeout);
+    let limits = Limits::from_election_timeout(election.max().unwrap_or(Duration::from_secs(1)));
+    let text = format!(
+        "nothing serves; proving that quorum is lost takes {} to {} s, as etcd's election timeout asks",
+        limits.window.as_secs(),
+        limits.limit.as_secs()
+    );
+    console.tell(Event::Said { text });
+    let (outcome, samples) = watch(&witnesses, limits, remote, console).await;
+    let text = match &outcome {
+        Outcome::Lost { leaderless_for, .. } => {
+            format!("proved: quorum is lost, no leader for {:.1} s", leaderless_for.as_secs_f64())
+        }
+        Outcome::Alive { evidence } => format!("quorum is not lost: {evidence}"),
+        Outcome::Unknown { last_seen } => format!("not proved: {last_seen}"),
+    };
+    console.tell(Event::Said { text: harmless(&text) });
+    seen.take_proof(outcome, samples);
+}
+
+/// Everyone that answers and can be asked whether it has a leader.
+fn witnesses(cluster: &Cluster, seen: &Observation) -> Vec<Witness> {
+    let known = |master: &Master| {
+        let seen = seen.seen(&master.name)?;
+        let etcdctl = seen.tools.as_ref().ok()?.etcdctl.clone()?;
+        let access = seen.settings.as_ref().ok()?.client_access()?;
+        Some(Witness { master: master.clone(), etcdctl, access })
+    };
+    cluster.masters().filter_map(known).collect()
+}
+
 /// Samples until it is proved, disproved or out of time, and gives the last samples too. Shows what is waited for.
-pub async fn prove(
+async fn watch(
     witnesses: &[Witness],
     limits: Limits,
     remote: &Arc<dyn Remote>,

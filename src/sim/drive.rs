@@ -10,15 +10,14 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::model::{Cluster, RunId, Token};
+use crate::observe::Observation;
 use crate::observe::assess::{Assessment, assess};
-use crate::observe::proof::Limits;
-use crate::observe::{Observation, Settings};
 use crate::plan::{Goal, Input, NoPlan, Plan, Refusal, Request, SnapshotFile, TrailingHash, plan};
 use crate::playbook::{Playbook, shipped, text};
 use crate::report;
 use crate::run::journal;
 use crate::run::ports::{Console, Remote, Store};
-use crate::run::prove::{Witness, prove};
+use crate::run::prove::prove;
 use crate::run::redact::Redactor;
 use crate::run::session::{self, NotBegun, Operator};
 use crate::run::{World, exit, lock, look};
@@ -133,16 +132,8 @@ impl Site {
 
     async fn observe(&self, cluster: &Cluster) -> Observation {
         let mut seen = look::look(cluster, &self.remote()).await;
-        let witnesses = witnesses(cluster, &seen);
-        if seen.answering().any(|(_, seen)| seen.serves()) || witnesses.is_empty() {
-            return seen;
-        }
-        let elections = seen.answering().filter_map(|(_, seen)| seen.settings.as_ref().ok());
-        let election = elections.map(Settings::election_timeout).max().unwrap_or_default();
         let console: Arc<dyn Console> = Arc::new(self.clone());
-        let limits = Limits::from_election_timeout(election);
-        let (outcome, samples) = prove(&witnesses, limits, &self.remote(), &console).await;
-        seen.take_proof(outcome, samples);
+        prove(cluster, &mut seen, &self.remote(), &console).await;
         seen
     }
 
@@ -246,14 +237,4 @@ fn playbook(goal: Goal) -> Playbook {
         Some(Err(mistakes)) => panic!("{mistakes:?}"),
         None => Playbook { name: goal.playbook().to_owned(), summary: String::new(), lines: Vec::new() },
     }
-}
-
-fn witnesses(cluster: &Cluster, seen: &Observation) -> Vec<Witness> {
-    let known = |master: &crate::model::Master| {
-        let seen = seen.seen(&master.name)?;
-        let etcdctl = seen.tools.as_ref().ok()?.etcdctl.clone()?;
-        let access = seen.settings.as_ref().ok()?.client_access()?;
-        Some(Witness { master: master.clone(), etcdctl, access })
-    };
-    cluster.masters().filter_map(known).collect()
 }
