@@ -104,6 +104,21 @@ fn a_client_with_an_open_watch_costs_two_seconds_and_not_fifteen() {
 }
 
 #[test]
+fn a_full_etcd_takes_writes_again_though_its_alarm_survives_the_restore() {
+    let lab = Lab::up("2+1", "3.6");
+    lab.put("m1", "before", 10);
+    let alarm = "set -a; . /etc/etcd.env; curl -sf --cacert $ETCDCTL_CACERT --cert $ETCDCTL_CERT --key $ETCDCTL_KEY \
+                 https://127.0.0.1:2379/v3/maintenance/alarm -d '{\"action\":\"ACTIVATE\",\"alarm\":\"NOSPACE\"}'";
+    lab.on("m3", alarm).exits(0).says("NOSPACE");
+    lab.etcdctl("m1", &["put", "refused", "x"]).exits(1);
+    lab.wait_for_keys("m3", "before", 10);
+    lab.lab(&["power-off", "zone1"]).exits(0);
+    lab.requorum(&DR).exits(0).says("no-space-alarm").says("alarm disarmed");
+    assert_eq!(lab.count("m3", "before"), 10);
+    lab.put("m3", "after", 3);
+}
+
+#[test]
 fn masters_come_back_one_at_a_time_the_second_one_rebuilt() {
     let lab = bereft("3.6");
     lab.requorum(&DR).exits(0);
