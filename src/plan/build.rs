@@ -57,7 +57,7 @@ impl<'a> Builder<'a> {
 
     fn line(&mut self, line: &Line, joiner: Option<Player<'a>>) -> Result<(), NoPlan> {
         let why = line.why.as_deref();
-        let beside = matches!(line.action, Action::Keep(_));
+        let beside = matches!(line.action, Action::Keep(_) | Action::Guard(_));
         match &line.action {
             Action::Compare(role) => {
                 let (mark, compare) = self.compare(*role, joiner)?;
@@ -98,7 +98,7 @@ impl<'a> Builder<'a> {
     }
 
     fn steps(&mut self, action: &Action, joiner: Option<Player<'a>>) -> Result<Steps, NoPlan> {
-        let role = role_of(action);
+        let role = action.role();
         let mut steps = Steps::new();
         for player in self.scene.role(role, joiner) {
             if let Some(step) = self.step(action, player)? {
@@ -120,6 +120,7 @@ impl<'a> Builder<'a> {
             Action::Expect(Expectation::QuorumLost) => leaderless(player, false)?.into(),
             Action::Expect(Expectation::StillLost) => leaderless(player, true)?.into(),
             Action::Expect(Expectation::OneWritableCluster | Expectation::EveryoneServes) => self.serve(player)?.into(),
+            Action::Guard(_) => fence::Guard { unit }.into(),
             Action::Fence(_) => fence::Fence { unit, reason: self.fence_reason() }.into(),
             Action::Unfence(_) => unfence::Unfence { unit }.into(),
             Action::Share(_) if player.name() == self.scene.seed.name() => return Ok(None),
@@ -372,29 +373,4 @@ fn leaderless(player: Player<'_>, unmoved: bool) -> Result<expect::Leaderless, N
     };
     let applied = player.seen.status.as_ref().ok().map(|status| status.applied);
     Ok(expect::Leaderless { master: player.name().clone(), ask, by_status, applied, unmoved })
-}
-
-/// Who a line applies to; `expect` says it by what is expected.
-fn role_of(action: &Action) -> Role {
-    match action {
-        Action::Expect(Expectation::EveryoneServes) => Role::Everyone,
-        Action::Expect(_) => Role::Survivors,
-        Action::Fence(role)
-        | Action::Unfence(role)
-        | Action::Snapshot(role)
-        | Action::Share(role)
-        | Action::Keep(role)
-        | Action::Stop { on: role, .. }
-        | Action::Start { on: role, .. }
-        | Action::Retire(role)
-        | Action::Restore(role)
-        | Action::Write { on: role, .. }
-        | Action::Join(role)
-        | Action::Settle(role)
-        | Action::Promote(role)
-        | Action::Compare(role)
-        | Action::Record(role)
-        | Action::Relieve(role)
-        | Action::Each { role, .. } => *role,
-    }
 }

@@ -53,6 +53,8 @@ pub enum Service {
 pub enum Action {
     /// Go on only if this is so.
     Expect(Expectation),
+    /// Put the fence's drop-in in place beside the later steps; without its marker it does nothing.
+    Guard(Role),
     /// Keep etcd from starting, also after a reboot.
     Fence(Role),
     /// Let etcd start again.
@@ -107,6 +109,35 @@ pub enum Action {
         /// The steps, for the `joiner`.
         steps: Vec<Line>,
     },
+}
+
+impl Action {
+    /// Who the line applies to; `expect` says it by what is expected.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        match self {
+            Self::Expect(Expectation::EveryoneServes) => Role::Everyone,
+            Self::Expect(_) => Role::Survivors,
+            Self::Guard(role)
+            | Self::Fence(role)
+            | Self::Unfence(role)
+            | Self::Snapshot(role)
+            | Self::Share(role)
+            | Self::Keep(role)
+            | Self::Stop { on: role, .. }
+            | Self::Start { on: role, .. }
+            | Self::Retire(role)
+            | Self::Restore(role)
+            | Self::Write { on: role, .. }
+            | Self::Join(role)
+            | Self::Settle(role)
+            | Self::Promote(role)
+            | Self::Compare(role)
+            | Self::Record(role)
+            | Self::Relieve(role)
+            | Self::Each { role, .. } => *role,
+        }
+    }
 }
 
 /// A step of the playbook as written.

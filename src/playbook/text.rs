@@ -7,9 +7,9 @@ use crate::model::yaml::{self, Entry, Kind, Node};
 use super::{Action, Expectation, Line, Playbook, Role, Service, order};
 
 /// The kinds of step, as written.
-const KINDS: [&str; 18] = [
-    "expect", "fence", "unfence", "snapshot", "share", "keep", "stop", "start", "retire", "restore", "write", "join",
-    "settle", "promote", "relieve", "compare", "record", "each",
+const KINDS: [&str; 19] = [
+    "expect", "guard", "fence", "unfence", "snapshot", "share", "keep", "stop", "start", "retire", "restore", "write",
+    "join", "settle", "promote", "relieve", "compare", "record", "each",
 ];
 const ROLES: [(&str, Role); 6] = [
     ("failed", Role::Failed),
@@ -129,6 +129,7 @@ fn action(reader: &mut Reader<'_>, kind: &Entry, entries: &[&Entry], within_each
         "stop" | "start" => return service(reader, kind, within_each),
         "write" => return write(reader, kind, within_each),
         "each" => return each(reader, kind, entries, within_each),
+        "guard" => Action::Guard,
         "fence" => Action::Fence,
         "unfence" => Action::Unfence,
         "snapshot" => Action::Snapshot,

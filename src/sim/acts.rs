@@ -45,6 +45,7 @@ impl State {
         match script {
             "lock" => self.lock(call),
             "unlock" => self.unlock(call),
+            "guard" => self.guard(call),
             "fence" => self.fence(call),
             "unfence" => self.unfence(call),
             "stop" => self.stop_script(call),
@@ -105,6 +106,12 @@ impl State {
         }
         machine.files.entry(marker.clone()).or_insert_with(|| format!("{}\n", call.word(4)).into_bytes());
         Reply::said(format!("done: etcd cannot start here until {marker} is gone\n"))
+    }
+
+    fn guard(&mut self, call: &Call<'_>) -> Reply {
+        let (marker, drop_in) = (call.word(2).to_owned(), call.word(3).to_owned());
+        self.machine(call.host).put(drop_in.clone(), format!("[Unit]\nConditionPathExists=!{marker}\n"));
+        Reply::said(format!("done: {drop_in}\n"))
     }
 
     fn unfence(&mut self, call: &Call<'_>) -> Reply {

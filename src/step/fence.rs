@@ -1,4 +1,5 @@
-//! Fence: keep etcd on a master from starting, also after a reboot, until its marker is taken away.
+//! Fence: keep etcd on a master from starting, also after a reboot, until its marker is taken away. Two kinds: make
+//! ready, then fence.
 
 use serde::{Deserialize, Serialize};
 
@@ -38,8 +39,8 @@ if [ -e "$marker" ] && [ "$(cat "$drop_in" 2>/dev/null)" = "$want" ] && [ "$stat
 fi
 [ "$state" = 0 ] || { echo "etcd still runs as process $state: stop it first" >&2; exit 1; }
 if [ "$(cat "$drop_in" 2>/dev/null)" != "$want" ]; then
-  printf '%s\n' "$want" >"$drop_in.new"
-  sync "$drop_in.new"; mv -f "$drop_in.new" "$drop_in"; sync "${drop_in%/*}"
+  printf '%s\n' "$want" >"$drop_in.$$"
+  sync "$drop_in.$$"; mv -f "$drop_in.$$" "$drop_in"; sync "${drop_in%/*}"
   systemctl daemon-reload
 elif ! known; then systemctl daemon-reload; fi
 known || { echo "systemd does not take $drop_in: no fence" >&2; exit 1; }
@@ -72,5 +73,49 @@ impl Kind for Fence {
 
     fn undo(&self) -> Undo {
         Undo::ByHand(format!("rm {}", fence_marker(&self.unit)))
+    }
+}
+
+/// Puts the drop-in in place ahead of the fence, while the snapshot is taken: systemd needs a tenth of a second to read
+/// it, and without its marker it does nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Guard {
+    /// The unit.
+    pub unit: UnitName,
+}
+
+const GUARD: Script = Script {
+    name: "guard",
+    text: r#"set -eu
+unit=$1 marker=$2 drop_in=$3
+umask 022
+want="[Unit]
+ConditionPathExists=!$marker"
+if [ "$(cat "$drop_in" 2>/dev/null)" = "$want" ]; then echo "found: the drop-in is there"; exit 0; fi
+mkdir -p -m 755 "${drop_in%/*}"
+printf '%s\n' "$want" >"$drop_in.$$"
+sync "$drop_in.$$"; mv -f "$drop_in.$$" "$drop_in"; sync "${drop_in%/*}"
+systemctl daemon-reload
+echo "done: $drop_in"
+"#,
+};
+
+impl Kind for Guard {
+    fn title(&self) -> String {
+        format!("make {} ready to be fenced", self.unit)
+    }
+
+    fn acts(&self) -> Vec<Act> {
+        let command =
+            Command::script(GUARD).arg(self.unit.as_str()).arg(fence_marker(&self.unit)).arg(fence_drop_in(&self.unit));
+        vec![Act::once(command)]
+    }
+
+    fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {
+        Judgement::spoken(output)
+    }
+
+    fn undo(&self) -> Undo {
+        Undo::NothingChanged
     }
 }

@@ -296,6 +296,7 @@ macro_rules! steps {
 
 steps! {
     Leaderless(expect::Leaderless),
+    Guard(fence::Guard),
     Fence(fence::Fence),
     Unfence(unfence::Unfence),
     Snapshot(snapshot::Snapshot),

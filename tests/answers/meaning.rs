@@ -190,7 +190,7 @@ fn joins() -> Vec<Row> {
         ("join", "added-second", "/facts/0/member_id/0", is("m2")),
         ("join", "listed-already", "/found", says("is listed already")),
         ("join", "listed-already", "/facts/0/member_id/0", is("m1")),
-        ("join", "too-many-learners", "/again", says("too many learner members")),
+        ("join", "too-many-learners", "/stop", says("another learner is in the member list")),
         ("join", "unhealthy", "/again", says("unhealthy cluster")),
         ("settle", "restarted", "/done", is("learner restarted once")),
         ("settle", "answers", "/found", is("its client port answers")),

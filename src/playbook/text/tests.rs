@@ -6,12 +6,12 @@ use crate::playbook::shipped;
 #[test]
 fn the_shipped_playbooks_are_read() {
     let initiate = read(&shipped::playbook("initiate_dr").unwrap().source()).unwrap();
-    assert_eq!(initiate.lines.len(), 17);
+    assert_eq!(initiate.lines.len(), 18);
     assert_eq!(initiate.lines[0].action, Action::Expect(Expectation::QuorumLost));
     assert_eq!(initiate.lines[0].at, 6);
     assert_eq!(initiate.lines[0].why.as_deref(), Some("A living majority must be left alone."));
     let stop = Action::Stop { what: Service::Etcd, on: Role::Survivors };
-    assert_eq!(initiate.lines[6].action, stop);
+    assert_eq!(initiate.lines[7].action, stop);
 
     let recover = read(&shipped::playbook("recover").unwrap().source()).unwrap();
     let Action::Each { role: Role::Returned, steps } = &recover.lines[3].action else { panic!("no each") };
@@ -69,7 +69,7 @@ const SPOILT: [(&str, &str, &str); 29] = [
         "expects: one-writable-cluster",
         "4:5 `expects` is no kind of step (did you mean `expect`?)",
     ),
-    ("expect: one-writable-cluster", "run: reboot", "4:5 `run` is no kind of step (known are `expect`, `fence`, "),
+    ("expect: one-writable-cluster", "run: reboot", "4:5 `run` is no kind of step (known are `expect`, `guard`, "),
     ("why: Members can only join a cluster that serves.", "when: later", "5:5 `when` is no key of this step"),
     (
         "why: Members can only join a cluster that serves.",
