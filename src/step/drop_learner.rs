@@ -34,6 +34,11 @@ const SCRIPT: Script = Script {
     name: "drop learner",
     text: r#"set -u
 id=$1; shift
+# Promoted since the plan was made, it would be a voter. The list's last word says whether it is a learner.
+case $("$@" member list 2>/dev/null | grep "^$id, ") in
+""|*", true") ;;
+*) echo "member $id votes by now: it was not removed" >&2; exit 76 ;;
+esac
 "$@" member remove "$id" && exit 0
 "$@" member list -w json && exit 75
 exit 1
@@ -56,6 +61,9 @@ impl Kind for DropLearner {
     fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {
         if output.ok() {
             return Judgement::done("removed");
+        }
+        if output.status == 76 {
+            return Judgement::Stop(output.complaint());
         }
         match Listed::last_of(output) {
             Some(listed) if listed.members.iter().all(|member| member.id != self.id.0) => {

@@ -33,7 +33,7 @@ pub struct Serve {
 const WRITE_TIMEOUT: Duration = Duration::from_secs(3);
 
 // A listening port proves nothing: etcd opens it before it serves, so it is asked for its version first. Exit 75:
-// not yet. Each call looks for about a second, so that the bastion can tell what is waited for.
+// not yet. Each call looks for a second or two, so that the bastion can tell what is waited for.
 const SCRIPT: Script = Script {
     name: "serve",
     text: r#"set -u
@@ -41,11 +41,11 @@ unit=$1.service url=$2 ca=$3 cert=$4 key=$5 probe=$6 value=$7; shift 7
 show() { systemctl show -p "$1" --value "$unit"; }
 answers() {
   if command -v curl >/dev/null; then
-    if [ -n "$ca" ]; then curl -s -f -o /dev/null -m 1 --cacert "$ca" --cert "$cert" --key "$key" "$url/version"
-    else curl -s -f -o /dev/null -m 1 "$url/version"; fi
+    if [ -n "$ca" ]; then curl -s -f -o /dev/null -m 0.5 --cacert "$ca" --cert "$cert" --key "$key" "$url/version"
+    else curl -s -f -o /dev/null -m 0.5 "$url/version"; fi
   else return 0; fi
 }
-tries=0
+tries=0 end=$(($(date +%s) + 2))
 until answers; do
   tries=$((tries + 1))
   if [ $((tries % 10)) = 0 ]; then
@@ -55,7 +55,7 @@ until answers; do
     activating) [ "$(show SubState)" = auto-restart ] && systemctl start --no-block "$unit" ;;
     esac
   fi
-  [ $tries -lt 25 ] || { echo "the client port does not answer yet; the unit is $(show ActiveState)" >&2; exit 75; }
+  [ $tries -lt 25 ] && [ "$(date +%s)" -lt $end ] || { echo "the client port does not answer yet; the unit is $(show ActiveState)" >&2; exit 75; }
   sleep 0.03
 done
 "$@" put "$probe" "$value" -w json || exit 75

@@ -49,10 +49,9 @@ const ANSWERS: Script = Script {
     text: r#"set -u
 unit=$1.service url=$2 ca=$3 cert=$4 key=$5
 if [ -n "$ca" ]; then set -- --cacert "$ca" --cert "$cert" --key "$key"; else set --; fi
-tries=0
+end=$(($(date +%s) + 2))
 until curl -s -f -o /dev/null -m 0.5 "$@" "$url/version"; do
-  tries=$((tries + 1))
-  [ $tries -lt 20 ] || { echo "wait: its client port does not answer yet"; exit 0; }
+  [ "$(date +%s)" -lt $end ] || { echo "wait: its client port does not answer yet"; exit 0; }
   sleep 0.03
 done
 echo "done: restarted once, its client port answers"

@@ -22,7 +22,8 @@ pub enum Source {
         /// The survivor's client port.
         access: Access,
     },
-    /// A copy of the database after a clean stop, which flushes it.
+    /// A copy of the database after a clean stop. etcd flushes it every 100 ms and when it ends; during the proof,
+    /// which takes longer than two election timeouts, nothing is applied.
     StoppedCopy {
         /// The data directory.
         data_dir: AbsPath,
