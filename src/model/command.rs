@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{MasterName, MemberId};
+use super::MasterName;
 
 /// A word that is known only once an earlier step has run. Closed on purpose: a new one is a design decision.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -244,15 +244,10 @@ fn tame(c: char) -> char {
     if hostile { '\u{fffd}' } else { c }
 }
 
-/// A member ID as a late word's text.
-#[must_use]
-pub fn member_word(id: MemberId) -> String {
-    id.to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::MemberId;
 
     #[test]
     fn terminal_escapes_in_remote_text_do_not_reach_the_terminal() {
@@ -265,7 +260,7 @@ mod tests {
         let m1 = MasterName::new("m1").unwrap();
         let command = Command::new("etcdctl").args(["member", "promote"]).late(Late::MemberId(m1));
         assert_eq!(command.shown(), "etcdctl member promote <member id of m1>");
-        let filled = command.filled(|_| Some(member_word(MemberId(0xe65f1f9be88c085))));
+        let filled = command.filled(|_| Some(MemberId(0xe65f1f9be88c085).to_string()));
         assert_eq!(filled.shown(), "etcdctl member promote e65f1f9be88c085");
         assert_eq!(filled.missing().count(), 0);
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Cluster, ClusterId, Master, MasterName, quorum};
+use crate::model::{Cluster, ClusterId, Master, MasterName};
 
 use super::{ClusterRecord, Observation, Seen, Sight, proof, tools::Version};
 
@@ -319,12 +319,4 @@ fn version_traps(version: Version, find: &mut Find<'_>) {
         );
         find("promotion-not-stored", Severity::Note, text);
     }
-}
-
-/// What losing a zone would mean, in one line.
-#[must_use]
-pub fn remark(voters: usize, lost: usize) -> String {
-    let left = voters.saturating_sub(lost);
-    let verb = if quorum::stands(left, voters) { "kept" } else { "lost" };
-    format!("{left} of {voters} voters left, quorum {verb}")
 }
