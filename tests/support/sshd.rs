@@ -3,7 +3,6 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::fs;
-use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -32,33 +31,9 @@ impl Sshd {
         keygen(&dir.path().join("host"), "ed25519", "");
         keygen(&dir.path().join("id"), "ed25519", "");
         fs::copy(dir.path().join("id.pub"), dir.path().join("authorized")).unwrap();
-        let port = free_port();
-        let at = dir.path().display();
-        let config = format!(
-            "{extra}\nPort {port}\nListenAddress 127.0.0.1\nHostKey {at}/host\nPidFile none\nStrictModes no\nUsePAM no\n\
-             AuthorizedKeysFile {at}/authorized\nPermitRootLogin prohibit-password\nPasswordAuthentication no\n\
-             KbdInteractiveAuthentication no\nMaxStartups 100\nLogLevel VERBOSE\n"
-        );
-        fs::write(dir.path().join("config"), config).unwrap();
-        let log = fs::File::create(dir.path().join("log")).unwrap();
-        let child = Command::new(SSHD)
-            .args(["-D", "-e", "-f"])
-            .arg(dir.path().join("config"))
-            .stdin(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        let sshd = Self { port, dir, child };
-        sshd.wait();
-        sshd
-    }
-
-    fn wait(&self) {
-        let begun = Instant::now();
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            assert!(begun.elapsed() < Duration::from_secs(5), "sshd does not listen: {}", self.log());
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        // The port found free may be taken a moment later, so that whoever loses it looks for another.
+        let (port, child) = (0..20).find_map(|_| listen(dir.path(), extra)).expect("an sshd that listens");
+        Self { port, dir, child }
     }
 
     /// A file of this server's.
@@ -89,6 +64,32 @@ impl Drop for Sshd {
     }
 }
 
+/// Starts sshd on a port that was free, and gives both once it says that it listens there. A connection would prove
+/// less: another thread that just starts a program holds, for that moment, the socket the port was found with.
+fn listen(dir: &Path, extra: &str) -> Option<(u16, Child)> {
+    let (port, at) = (free_port(), dir.display());
+    let config = format!(
+        "{extra}\nPort {port}\nListenAddress 127.0.0.1\nHostKey {at}/host\nPidFile none\nStrictModes no\nUsePAM no\n\
+         AuthorizedKeysFile {at}/authorized\nPermitRootLogin prohibit-password\nPasswordAuthentication no\n\
+         KbdInteractiveAuthentication no\nMaxStartups 100\nLogLevel VERBOSE\n"
+    );
+    fs::write(dir.join("config"), config).unwrap();
+    let log = fs::File::create(dir.join("log")).unwrap();
+    let mut sshd = Command::new(SSHD);
+    sshd.args(["-D", "-e", "-f"]).arg(dir.join("config")).stdin(Stdio::null()).stderr(log);
+    let (mut child, begun) = (sshd.spawn().unwrap(), Instant::now());
+    let said = || fs::read_to_string(dir.join("log")).unwrap_or_default();
+    while !said().contains("Server listening on") {
+        if child.try_wait().unwrap().is_some() {
+            assert!(said().contains("Address already in use"), "sshd does not start: {}", said());
+            return None;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "sshd does not listen: {}", said());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Some((port, child))
+}
+
 /// Algorithm and key of a `.pub` file, without the comment.
 pub fn public(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
@@ -109,7 +110,7 @@ pub fn run(command: &mut Command) -> String {
 }
 
 /// A port nobody listens on.
-pub fn free_port() -> u16 {
+fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
