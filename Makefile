@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: check test demo bench deps lab-ready
+.PHONY: check test demo bench deny deps lab-ready
 
 # Format, lints, unit and simulated tests: a few minutes from nothing, no root, no lab.
 check:
@@ -23,6 +23,10 @@ demo: deps
 bench: lab-ready
 	$(CARGO) build --locked --release
 	benches/run
+
+# Licences, banned crates and sources of what is built in; needs cargo-deny (cargo install --locked cargo-deny).
+deny:
+	$(CARGO) deny check bans licenses sources
 
 # What the lab and the tests install by themselves.
 deps:
