@@ -45,7 +45,7 @@ impl Stop {
         // Scripts that end between two changes; the others have no middle in the model.
         let middle = |act: usize| {
             let name = run.act_name(act);
-            ["fence", "write", "receive", "retire", "restore"].iter().any(|script| name.starts_with(script))
+            ["fence", "write", "receive", "retire", "restore", "start"].iter().any(|script| name.starts_with(script))
         };
         let cuts = cuts.filter(|(act, cut)| *cut != Cut::Midway || middle(*act));
         killed.chain(full).chain(cuts.map(|(act, cut)| Self::CutAt(act, cut))).collect()

@@ -60,7 +60,7 @@ impl fmt::Display for Arg {
 pub struct Script {
     /// What the plan and the journal call it.
     pub name: &'static str,
-    /// POSIX shell, run by `sh -c` with `set -eu` of its own.
+    /// POSIX shell for `sh -c`, with `set` options of its own.
     pub text: &'static str,
 }
 

@@ -23,8 +23,6 @@ pub struct Unit {
     pub environment: Vec<String>,
     /// The files its environment is read from.
     pub environment_files: Vec<String>,
-    /// When it last became active, in microseconds since boot. systemd keeps it after a stop; 0 when it never was.
-    pub active_since_us: u64,
 }
 
 impl Unit {
@@ -47,8 +45,7 @@ impl Unit {
     }
 }
 
-const PROPERTIES: &str = "LoadState,ActiveState,MainPID,ConditionResult,ExecStart,Environment,EnvironmentFiles,\
-                          ActiveEnterTimestampMonotonic";
+const PROPERTIES: &str = "LoadState,ActiveState,MainPID,ConditionResult,ExecStart,Environment,EnvironmentFiles";
 
 /// Asks systemd about the unit.
 #[must_use]
@@ -82,7 +79,6 @@ pub fn parse(output: &Output) -> Result<Unit, Unclear> {
                 let file = value.split(" (").next().unwrap_or(value);
                 unit.environment_files.push(file.to_owned());
             }
-            "ActiveEnterTimestampMonotonic" => unit.active_since_us = value.parse().unwrap_or(0),
             _ => {}
         }
     }
@@ -103,7 +99,7 @@ mod tests {
     fn a_kubespray_unit_is_read() {
         let stdout = "LoadState=loaded\nActiveState=active\nMainPID=77\nConditionResult=yes\n\
             ExecStart={ path=/usr/local/bin/etcd ; argv[]=/usr/local/bin/etcd --max-wals=5 ; ignore_errors=no ; pid=77 }\n\
-            EnvironmentFiles=/etc/etcd.env (ignore_errors=no)\nActiveEnterTimestampMonotonic=5022\n";
+            EnvironmentFiles=/etc/etcd.env (ignore_errors=no)\n";
         let unit = parse(&Output { stdout: stdout.into(), ..Output::default() }).unwrap();
         assert!(unit.running() && unit.loaded && unit.condition_met && !unit.ended());
         assert_eq!(unit.argv, ["/usr/local/bin/etcd", "--max-wals=5"]);

@@ -10,7 +10,7 @@ use crate::playbook::template::{Context, Node, check_rendered, render};
 use crate::playbook::{Action, Expectation, Line, Role};
 use crate::step::{
     Step, compare, drop_learner, expect, fence, join, keep, promote, record, relieve, restore, retire, serve, settle,
-    share, snapshot, start, stop, unfence, write,
+    share, snapshot, start, stop, write,
 };
 
 use super::scene::{Player, Scene, initial_cluster};
@@ -82,10 +82,13 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// Adds a stage; a line that applies to nobody adds none.
+    /// Adds a stage; a line that applies to nobody adds none. What does not need the stage before goes
+    /// side by side with it.
     fn stage(&mut self, steps: Steps, why: Option<&str>, beside: bool) {
         let Some((_, first)) = steps.first() else { return };
         let title = first.kind().title();
+        let together =
+            self.stages.last().is_some_and(|last| last.steps.iter().any(|other| together(&other.step, first)));
         let steps = steps
             .into_iter()
             .map(|(host, step)| {
@@ -93,8 +96,16 @@ impl<'a> Builder<'a> {
                 self.next_id += 1;
                 Planned { id, host, step }
             })
-            .collect();
-        self.stages.push(Stage { title, why: why.map(str::to_owned), beside, steps });
+            .collect::<Vec<_>>();
+        match self.stages.last_mut().filter(|_| together) {
+            Some(last) => {
+                last.title = format!("{}; {title}", last.title);
+                last.why =
+                    [last.why.as_deref(), why].into_iter().flatten().map(str::to_owned).reduce(|a, b| a + " " + &b);
+                last.steps.extend(steps);
+            }
+            None => self.stages.push(Stage { title, why: why.map(str::to_owned), beside, steps }),
+        }
     }
 
     fn steps(&mut self, action: &Action, joiner: Option<Player<'a>>) -> Result<Steps, NoPlan> {
@@ -122,7 +133,6 @@ impl<'a> Builder<'a> {
             Action::Expect(Expectation::OneWritableCluster | Expectation::EveryoneServes) => self.serve(player)?.into(),
             Action::Guard(_) => fence::Guard { unit }.into(),
             Action::Fence(_) => fence::Fence { unit, reason: self.fence_reason() }.into(),
-            Action::Unfence(_) => unfence::Unfence { unit }.into(),
             Action::Share(_) if player.name() == self.scene.seed.name() => return Ok(None),
             Action::Share(_) => {
                 let from = self.scene.seed.name().clone();
@@ -135,17 +145,14 @@ impl<'a> Builder<'a> {
             }
             Action::Start { .. } => {
                 self.started = true;
-                let onto = match self.scene.source {
-                    Some(_) => start::Onto::Restored,
-                    None => start::Onto::Emptied,
-                };
-                start::Start { unit, data_dir: player.data_dir().clone(), run, onto }.into()
+                start::Start { unit, data_dir: player.data_dir().clone(), run, onto: self.onto() }.into()
             }
             Action::Retire(_) => retire::Retire {
                 master: player.name().clone(),
                 unit,
                 data_dir: player.data_dir().clone(),
                 mount_point: player.mount_point(),
+                onto: self.onto(),
                 run,
             }
             .into(),
@@ -158,6 +165,10 @@ impl<'a> Builder<'a> {
             Action::Snapshot(_) | Action::Join(_) | Action::Compare(_) | Action::Each { .. } => return Ok(None),
         };
         Ok(Some(step))
+    }
+
+    fn onto(&self) -> start::Onto {
+        if self.scene.source.is_some() { start::Onto::Restored } else { start::Onto::Emptied }
     }
 
     fn fence_reason(&self) -> String {
@@ -188,7 +199,6 @@ impl<'a> Builder<'a> {
             self.stage(vec![(seed.name().clone(), fence.into())], why, false);
         }
         let snapshot = snapshot::Snapshot {
-            master: seed.name().clone(),
             source,
             tool: seed.restore_tool()?.path,
             run: self.scene.input.request.run.clone(),
@@ -210,6 +220,7 @@ impl<'a> Builder<'a> {
         };
         Ok(restore::Restore {
             tool: player.restore_tool()?,
+            unit: player.master.etcd.unit.clone(),
             data_dir: player.data_dir().clone(),
             mount_point: player.mount_point(),
             name: member.name,
@@ -364,6 +375,16 @@ impl<'a> Builder<'a> {
     }
 }
 
+/// Whether a step needs nothing of the one before it: env file and record lie elsewhere than the data that is moved; the
+/// snapshot is worth nothing unless both looks find what the plan was made on.
+fn together(before: &Step, step: &Step) -> bool {
+    match (before, step) {
+        (Step::Retire(_), Step::Write(_) | Step::Record(_)) => true,
+        (Step::Leaderless(_), Step::Snapshot(snapshot)) => matches!(snapshot.source, snapshot::Source::Live { .. }),
+        _ => false,
+    }
+}
+
 fn leaderless(player: Player<'_>, unmoved: bool) -> Result<expect::Leaderless, NoPlan> {
     let by_status = player.seen.status.is_ok();
     let ask: Command = if by_status {
@@ -372,5 +393,5 @@ fn leaderless(player: Player<'_>, unmoved: bool) -> Result<expect::Leaderless, N
         unit::command(&player.master.etcd.unit)
     };
     let applied = player.seen.status.as_ref().ok().map(|status| status.applied);
-    Ok(expect::Leaderless { master: player.name().clone(), ask, by_status, applied, unmoved })
+    Ok(expect::Leaderless { ask, by_status, applied, unmoved })
 }

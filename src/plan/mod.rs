@@ -144,7 +144,7 @@ pub struct Planned {
     pub step: Step,
 }
 
-/// Steps that run side by side, each on a master of its own.
+/// Steps that run side by side: of one kind, each on a master of its own, or of kinds that touch different files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stage {
     /// The playbook's line in words.

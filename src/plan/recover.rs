@@ -211,8 +211,9 @@ fn list_is_ours(input: Input<'_>, home: &Home<'_>, refusals: &mut Refusals<'_>) 
                 "voter-down",
                 format!("{name} votes in the serving cluster and its etcd does not run"),
                 format!(
-                    "start it; where a stopped run moved its data aside, first mv that directory back over {0} \
-                     (ls -d {0}.retired-*) and take its fence away: rm {1}",
+                    "start it; where a stopped run moved its data aside (ls -d {0}.retired-*), first give it back: \
+                     mv -T {0} {0}.not-used; mv -T {0}.retired-RUN {0}; rm {1} (where {0} is a mount point: the same \
+                     with {0}/member and {0}/retired-RUN/member)",
                     input.cluster.master(name).map_or("the data directory", |master| master.etcd.data_dir.as_str()),
                     input.cluster.master(name).map(|master| fence_marker(&master.etcd.unit)).unwrap_or_default()
                 ),

@@ -57,8 +57,6 @@ pub enum Action {
     Guard(Role),
     /// Keep etcd from starting, also after a reboot.
     Fence(Role),
-    /// Let etcd start again.
-    Unfence(Role),
     /// Save the data of the running survivor and verify the file.
     Snapshot(Role),
     /// Give the other masters of the role the seed's snapshot.
@@ -72,16 +70,16 @@ pub enum Action {
         /// Where.
         on: Role,
     },
-    /// Start a service, without waiting for its notification.
+    /// Lift the fence and start a service, without waiting for its notification.
     Start {
         /// Which.
         what: Service,
         /// Where.
         on: Role,
     },
-    /// Move the data directory aside.
+    /// Move the data directory aside; what was restored takes its place.
     Retire(Role),
-    /// Restore the snapshot into a fresh data directory.
+    /// Restore the snapshot into a fresh directory beside the old.
     Restore(Role),
     /// Render a template over the env file.
     Write {
@@ -120,7 +118,6 @@ impl Action {
             Self::Expect(_) => Role::Survivors,
             Self::Guard(role)
             | Self::Fence(role)
-            | Self::Unfence(role)
             | Self::Snapshot(role)
             | Self::Share(role)
             | Self::Keep(role)

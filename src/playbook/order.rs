@@ -11,7 +11,7 @@ pub fn check(playbook: &Playbook, source: &Source) -> Vec<Diagnostic> {
     let broken = (0..steps.len()).flat_map(|at| {
         let (before, from) = steps.split_at(at);
         RULES.iter().filter_map(move |rule| {
-            let said = (rule.broken)(before, from[0], from.get(1).copied())?;
+            let said = (rule.broken)(before, from[0])?;
             Some((from[0].at, rule, said))
         })
     });
@@ -37,15 +37,15 @@ fn flattened(lines: &[Line]) -> Vec<&Line> {
 struct Rule {
     code: &'static str,
     hint: &'static str,
-    /// What is wrong with a step, given those before it and the one after it.
-    broken: fn(&[&Line], &Line, Option<&Line>) -> Option<String>,
+    /// What is wrong with a step, given those before it.
+    broken: fn(&[&Line], &Line) -> Option<String>,
 }
 
 const RULES: [Rule; 10] = [
     Rule {
         code: "living-majority",
         hint: "begin with `- expect: quorum-lost`: a living majority must be left alone",
-        broken: |before, step, _| {
+        broken: |before, step| {
             let destroys = matches!(step.action, Action::Snapshot(_) | Action::Restore(_));
             let lost = |action: &Action| *action == Action::Expect(Expectation::QuorumLost);
             (destroys && !before.iter().any(|line| lost(&line.action)))
@@ -55,7 +55,7 @@ const RULES: [Rule; 10] = [
     Rule {
         code: "two-clusters",
         hint: "put `- fence: failed` before: its old members would elect a leader and take writes",
-        broken: |before, step, _| {
+        broken: |before, step| {
             let fenced = |action: &Action| matches!(action, Action::Fence(Role::Failed));
             (matches!(step.action, Action::Restore(_)) && !before.iter().any(|line| fenced(&line.action)))
                 .then(|| "this makes a second cluster while the failed zone is not fenced".to_owned())
@@ -63,19 +63,21 @@ const RULES: [Rule; 10] = [
     },
     Rule {
         code: "moved-on",
-        hint: "put `- expect: still-lost` between: what was acknowledged since the snapshot would vanish",
-        broken: |before, step, _| {
+        hint: "put `- expect: still-lost` right before: what was acknowledged since the snapshot would vanish",
+        broken: |before, step| {
             let stops = matches!(step.action, Action::Stop { on, .. } if touches(on, Role::Seed));
             let snapshot = |action: &Action| matches!(action, Action::Snapshot(_));
+            let takes_time =
+                |action: &Action| matches!(action, Action::Snapshot(_) | Action::Share(_) | Action::Restore(_));
             let still = |action: &Action| *action == Action::Expect(Expectation::StillLost);
-            (stops && before.iter().any(|line| snapshot(&line.action)) && !since(before, still, snapshot))
-                .then(|| "this stops etcd after the snapshot without another look".to_owned())
+            (stops && before.iter().any(|line| snapshot(&line.action)) && !since(before, still, takes_time))
+                .then(|| "this stops etcd without another look after snapshot and restore".to_owned())
         },
     },
     Rule {
         code: "snapshot-late",
         hint: "take the snapshot first: an etcd without quorum that was restarted answers nobody",
-        broken: |before, step, _| {
+        broken: |before, step| {
             let Action::Snapshot(role) = step.action else { return None };
             let stopped = |action: &Action| matches!(action, Action::Stop { on, .. } if covers(*on, role));
             before.iter().any(|line| stopped(&line.action)).then(|| "this asks an etcd that was stopped".to_owned())
@@ -84,10 +86,10 @@ const RULES: [Rule; 10] = [
     Rule {
         code: "retire-running",
         hint: "put `stop` and `fence` of the same masters before: data is never moved while its unit could start",
-        broken: |before, step, _| {
+        broken: |before, step| {
             let Action::Retire(role) = step.action else { return None };
             let wakes = |action: &Action| match action {
-                Action::Start { on, .. } | Action::Unfence(on) => touches(*on, role),
+                Action::Start { on, .. } => touches(*on, role),
                 _ => false,
             };
             let stops = |action: &Action| matches!(action, Action::Stop { on, .. } if covers(*on, role));
@@ -97,44 +99,43 @@ const RULES: [Rule; 10] = [
         },
     },
     Rule {
-        code: "restore-in-place",
-        hint: "put `retire` of the same masters before: nothing is deleted, and nothing old may stay below new data",
-        broken: |before, step, _| {
-            let (Action::Restore(role) | Action::Join(role)) = step.action else { return None };
+        code: "join-in-place",
+        hint: "put `retire` of the same masters before: old data ignores every new setting",
+        broken: |before, step| {
+            let Action::Join(role) = step.action else { return None };
             let starts = |action: &Action| matches!(action, Action::Start { on, .. } if touches(*on, role));
             let retires = |action: &Action| matches!(action, Action::Retire(on) if covers(*on, role));
             (!since(before, retires, starts)).then(|| "this needs a data directory that was retired".to_owned())
         },
     },
     Rule {
-        code: "unfence-early",
-        hint: "put `start` of the same masters right after it: an unfenced etcd could start by itself",
-        broken: |_, step, after| {
-            let Action::Unfence(role) = step.action else { return None };
-            let starts = after.is_some_and(|line| matches!(line.action, Action::Start { on, .. } if on == role));
-            (!starts).then(|| "this lets etcd start long before it shall".to_owned())
+        code: "restore-late",
+        hint: "put `restore` of the same masters before: the new data is built before the old is moved away",
+        broken: |before, step| {
+            let Action::Retire(role) = step.action else { return None };
+            let was = |made: &dyn Fn(&Action) -> bool| before.iter().any(|line| made(&line.action));
+            let restores = was(&|action| matches!(action, Action::Restore(on) if covers(*on, role)));
+            (was(&|action| matches!(action, Action::Snapshot(_))) && !restores)
+                .then(|| "this moves data away that nothing would replace".to_owned())
         },
     },
     Rule {
         code: "start-unprepared",
-        hint: "between `retire` and `start` come `restore` or `join`, `write` and `unfence`, of the same masters",
-        broken: |before, step, _| {
+        hint: "before `start` come `retire`, `restore` or `join`, and `write`, of the same masters",
+        broken: |before, step| {
             let Action::Start { on: role, .. } = step.action else { return None };
             let retires = |action: &Action| matches!(action, Action::Retire(on) if touches(*on, role));
-            let fences = |action: &Action| matches!(action, Action::Fence(on) if touches(*on, role));
             let fills = |action: &Action| matches!(action, Action::Restore(on) | Action::Join(on) if covers(*on, role));
             let writes = |action: &Action| matches!(action, Action::Write { on, .. } if covers(*on, role));
-            let unfences = |action: &Action| matches!(action, Action::Unfence(on) if covers(*on, role));
             let was = |made: &dyn Fn(&Action) -> bool| before.iter().any(|line| made(&line.action));
-            let bare = was(&retires) && !(since(before, fills, retires) && since(before, writes, retires));
-            let fenced = was(&fences) && !since(before, unfences, fences);
-            (bare || fenced).then(|| "this starts an etcd that is not ready to start".to_owned())
+            (was(&retires) != was(&fills) || (was(&retires) && !since(before, writes, retires)))
+                .then(|| "this starts an etcd that is not ready to start".to_owned())
         },
     },
     Rule {
         code: "two-learners",
         hint: "write it for `joiner`, within `- each: returned`: at most one learner and one join are in flight",
-        broken: |_, step, _| {
+        broken: |_, step| {
             let (Action::Join(role) | Action::Settle(role) | Action::Promote(role)) = step.action else { return None };
             (role != Role::Joiner).then(|| "this would be for several masters at once".to_owned())
         },
@@ -142,7 +143,7 @@ const RULES: [Rule; 10] = [
     Rule {
         code: "no-learner",
         hint: "the order is `join`, `start`, `settle`, `promote`: whoever votes is not restarted, quorum would go",
-        broken: |before, step, _| {
+        broken: |before, step| {
             if !matches!(step.action, Action::Settle(_) | Action::Promote(_)) {
                 return None;
             }

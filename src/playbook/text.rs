@@ -7,9 +7,9 @@ use crate::model::yaml::{self, Entry, Kind, Node};
 use super::{Action, Expectation, Line, Playbook, Role, Service, order};
 
 /// The kinds of step, as written.
-const KINDS: [&str; 19] = [
-    "expect", "guard", "fence", "unfence", "snapshot", "share", "keep", "stop", "start", "retire", "restore", "write",
-    "join", "settle", "promote", "relieve", "compare", "record", "each",
+const KINDS: [&str; 18] = [
+    "expect", "guard", "fence", "snapshot", "share", "keep", "stop", "start", "retire", "restore", "write", "join",
+    "settle", "promote", "relieve", "compare", "record", "each",
 ];
 const ROLES: [(&str, Role); 6] = [
     ("failed", Role::Failed),
@@ -117,7 +117,11 @@ fn unknown_kind(reader: &mut Reader<'_>, node: &Node, entries: &[&Entry]) {
     match entries.iter().find(|entry| !matches!(entry.key.as_str(), "why" | "steps")) {
         None => reader.hinted("no-kind", &node.span, "the step does not say what to do", known),
         Some(entry) => {
-            let hint = nearest(&entry.key, &KINDS).map_or(known, |near| format!("did you mean `{near}`?"));
+            let hint = match (entry.key.as_str(), nearest(&entry.key, &KINDS)) {
+                ("unfence", _) => "leave it out: `start` lifts the fence".to_owned(),
+                (_, Some(near)) => format!("did you mean `{near}`?"),
+                (_, None) => known,
+            };
             reader.hinted("unknown-step", &entry.span, format!("{} is no kind of step", word(&entry.key)), hint);
         }
     }
@@ -131,7 +135,6 @@ fn action(reader: &mut Reader<'_>, kind: &Entry, entries: &[&Entry], within_each
         "each" => return each(reader, kind, entries, within_each),
         "guard" => Action::Guard,
         "fence" => Action::Fence,
-        "unfence" => Action::Unfence,
         "snapshot" => Action::Snapshot,
         "share" => Action::Share,
         "keep" => Action::Keep,

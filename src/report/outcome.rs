@@ -140,6 +140,7 @@ fn stopped(story: Story<'_>, trouble: &Trouble, how: &str, out: &mut String) {
     );
     if !story.outcome.changed {
         out.push_str("Nothing was changed on the masters that take part.\n");
+        left_beside(story, out);
         fences(story, out);
         return;
     }
@@ -159,13 +160,31 @@ fn stopped(story: Story<'_>, trouble: &Trouble, how: &str, out: &mut String) {
     by_hand(story, out);
 }
 
+/// A restore that was not used: as large as the database, and as secret.
+fn left_beside(story: Story<'_>, out: &mut String) {
+    let begun = |id: u32| story.states.get(&id).is_some_and(|state| *state != StepState::Planned);
+    for planned in story.plan.steps().filter(|planned| begun(planned.id)) {
+        if let Step::Restore(restore) = &planned.step {
+            let _ = writeln!(
+                out,
+                "Restored and not used: {} on {}; remove it when you like.",
+                restore.fresh(),
+                planned.host
+            );
+        }
+    }
+}
+
 fn fences(story: Story<'_>, out: &mut String) {
-    let done = |id: u32| story.states.get(&id) == Some(&StepState::Done);
+    let state = |id: u32| story.states.get(&id).copied().unwrap_or(StepState::Planned);
     let mut fenced = std::collections::BTreeSet::new();
-    for planned in story.plan.steps().filter(|planned| done(planned.id)) {
-        match &planned.step {
-            Step::Fence(_) => fenced.insert(&planned.host),
-            Step::Unfence(_) => fenced.remove(&planned.host),
+    for planned in story.plan.steps() {
+        match (&planned.step, state(planned.id)) {
+            (Step::Fence(_), StepState::Done) => fenced.insert(&planned.host),
+            // Whoever began to start has lifted the fence, whatever came of it.
+            (Step::Unfence(_), StepState::Done) | (Step::Start(_), _) if state(planned.id) != StepState::Planned => {
+                fenced.remove(&planned.host)
+            }
             _ => false,
         };
     }

@@ -18,9 +18,10 @@ const TAKE: Script = Script {
     text: r#"set -eu
 lock=$1 run=$2
 umask 077
-mkdir -p "${lock%/*}"
+[ -d "${lock%/*}" ] || mkdir -p "${lock%/*}"
 new=$lock.$run
-rm -rf "$new"; mkdir "$new"; cat >"$new/holder.json"; sync "$new/holder.json"
+[ ! -e "$new" ] || rm -rf "$new"
+mkdir "$new"; cat >"$new/holder.json"; sync "$new/holder.json"
 # Renaming onto a directory that is not empty fails, so this is as atomic as mkdir.
 if mv -T "$new" "$lock" 2>/dev/null; then sync "${lock%/*}"; echo taken; exit 0; fi
 rm -rf "$new"

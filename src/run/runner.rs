@@ -174,7 +174,7 @@ impl Runner {
         while let Some(ended) = tasks.join_next().await.and_then(joined) {
             match ended? {
                 StepEnd::Done { waited } => longest = longest.max(waited),
-                StepEnd::Failed(trouble) => end = end.or(Some(Ending::Stopped(trouble))),
+                StepEnd::Failed(trouble) => end = Some(worse(end, trouble)),
                 StepEnd::Unknown(trouble) => end = Some(Ending::Unknown(trouble)),
             }
         }
@@ -335,6 +335,15 @@ fn changes(stage: &Stage, plan: &Plan) -> bool {
         let takes_part = plan.survivors.contains(&planned.host) || plan.returned.contains(&planned.host);
         takes_part && planned.step.kind().undo() != Undo::NothingChanged
     })
+}
+
+/// Of two failures the one of the earlier step counts: what comes later may only follow from it.
+fn worse(known: Option<Ending>, trouble: Trouble) -> Ending {
+    match known {
+        Some(Ending::Stopped(other)) if other.step > trouble.step => Ending::Stopped(trouble),
+        Some(known) => known,
+        None => Ending::Stopped(trouble),
+    }
 }
 
 fn trouble(planned: &Planned, why: String) -> Trouble {

@@ -142,6 +142,7 @@ impl State {
         let (data_dir, marks, onto) = (call.word(2).to_owned(), call.word(3).to_owned(), call.word(4).to_owned());
         let machine = self.machine(call.host);
         if machine.process.is_some() {
+            machine.files.remove(call.word(5));
             return Reply::said("found: it runs\n");
         }
         let held = machine.dirs.get(&data_dir);
@@ -155,6 +156,10 @@ impl State {
         };
         if !fit {
             return Reply::failed(1, format!("{data_dir} is not what this run left ({onto}): not started"));
+        }
+        machine.files.remove(call.word(5));
+        if call.midway {
+            return Reply::default();
         }
         self.start(call.host, By::Requorum);
         let machine = self.seen(call.host);

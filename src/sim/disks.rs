@@ -49,7 +49,8 @@ impl State {
     }
 
     pub(super) fn retire(&mut self, call: &Call<'_>) -> Reply {
-        let (data, aside, marker, marks) = (call.word(2), call.word(3), call.word(5), call.word(6));
+        let (data, aside, marker, marks, fresh) =
+            (call.word(2), call.word(3), call.word(5), call.word(6), call.word(7));
         assert_eq!(call.word(4), "no", "the model has no mount points");
         let machine = self.machine(call.host);
         if machine.process.is_some() {
@@ -60,58 +61,56 @@ impl State {
         if !machine.files.contains_key(marker) {
             return Reply::failed(1, format!("etcd is not fenced ({marker} is missing): its data is not moved"));
         }
-        let has_data = machine.dirs.get(data).is_some_and(Option::is_some);
-        let said = match (machine.dirs.contains_key(aside), machine.dirs.contains_key(data), has_data) {
-            (true, true, true) => {
+        let mark = machine.file(&format!("{marks}/restored"));
+        let ours = |dir: &str| {
+            let held = machine.dirs.get(dir).and_then(Option::as_ref);
+            held.is_some_and(|data| Some(data.inode.to_string()) == mark)
+        };
+        let placed = !fresh.is_empty() && ours(data);
+        if !placed && !fresh.is_empty() && !ours(fresh) {
+            return Reply::failed(1, format!("{fresh} is not what this run restored: nothing is moved"));
+        }
+        let mut moved = false;
+        if !placed && machine.dirs.get(data).is_some_and(Option::is_some) {
+            if machine.dirs.contains_key(aside) {
                 return Reply::failed(1, format!("{aside} is there already, and {data} has data again"));
             }
-            (true, false, _) => {
-                machine.dirs.insert(data.to_owned(), None);
-                format!("found: {aside}\n")
+            let held = machine.dirs.remove(data).flatten();
+            machine.dirs.insert(aside.to_owned(), held);
+            moved = true;
+            if call.midway {
+                return Reply::default();
             }
-            (true, true, false) => format!("found: {aside}\n"),
-            (false, false, _) => {
-                machine.dirs.insert(data.to_owned(), None);
-                "done: nothing to retire\n".to_owned()
-            }
-            (false, true, false) => "done: nothing to retire\n".to_owned(),
-            (false, true, true) => {
-                let held = machine.dirs.remove(data).flatten();
-                machine.dirs.insert(aside.to_owned(), held);
-                if call.midway {
-                    return Reply::default();
-                }
-                machine.dirs.insert(data.to_owned(), None);
-                format!("done: {aside}\n")
-            }
-        };
+        }
+        if !placed {
+            let new = machine.dirs.remove(fresh).flatten();
+            machine.dirs.insert(data.to_owned(), new);
+        }
         machine.put(format!("{marks}/retired"), "");
-        Reply::said(said)
+        Reply::said(match (moved, machine.dirs.contains_key(aside)) {
+            (true, _) => format!("done: {aside}\n"),
+            (false, true) => format!("found: {aside}\n"),
+            (false, false) => "done: nothing to retire\n".to_owned(),
+        })
     }
 
     pub(super) fn restore(&mut self, call: &Call<'_>) -> Reply {
-        let (data, marks, snapshot) = (call.word(1), call.word(3), call.word(4));
-        assert_eq!(call.word(2), "no", "the model has no mount points");
+        let (data, fresh, marks, snapshot) = (call.word(2), call.word(3), call.word(4), call.word(5));
         let inode = self.number();
         let machine = self.machine(call.host);
-        let held = machine.dirs.get(data).and_then(Option::as_ref).map(|data| data.inode.to_string());
         let mark = format!("{marks}/restored");
-        if held.is_some() && machine.file(&mark) == held {
+        let made = [fresh, data].map(|dir| machine.dirs.get(dir).and_then(Option::as_ref));
+        if made.into_iter().flatten().any(|made| machine.file(&mark) == Some(made.inode.to_string())) {
             return Reply::said("found: restored before\n");
         }
-        if held.is_some() {
-            return Reply::failed(1, format!("{data} has data: nothing is restored over it"));
-        }
         let bytes = machine.files.get(snapshot).cloned().unwrap_or_default();
-        if bytes.len().to_string() != call.word(5) {
+        if bytes.len().to_string() != call.word(6) {
             return Reply::failed(1, format!("{snapshot} has changed size"));
         }
-        if call.word(6) != "-" && sha256(&bytes) != call.word(6) {
+        if call.word(7) != "-" && sha256(&bytes) != call.word(7) {
             return Reply::failed(1, format!("{snapshot} is not the verified one"));
         }
-        let run = marks.rsplit('/').next().unwrap_or_default();
-        let fresh = format!("{data}.restore-{run}");
-        if let Some(left) = machine.dirs.remove(&fresh) {
+        if let Some(left) = machine.dirs.remove(fresh) {
             let number = (1..).find(|number| !machine.dirs.contains_key(&format!("{fresh}.partial-{number}")));
             machine.dirs.insert(format!("{fresh}.partial-{}", number.unwrap_or(0)), left);
         }
@@ -125,21 +124,18 @@ impl State {
         let flushed = image.revision;
         let made = Data { inode, image, flushed, changed: None, restored: true, whole: !call.midway };
         let machine = self.machine(call.host);
-        machine.dirs.insert(fresh.clone(), Some(made));
+        machine.dirs.insert(fresh.to_owned(), Some(made));
         if call.midway {
             return Reply::default();
         }
         machine.put(mark, inode.to_string());
-        // The empty directory is what the rename replaces.
-        let made = machine.dirs.remove(&fresh).flatten();
-        machine.dirs.insert(data.to_owned(), made);
-        Reply::said(format!("done: restored to {data}\n")).after(Duration::from_millis(50))
+        Reply::said(format!("done: restored to {fresh}\n")).after(Duration::from_millis(50))
     }
 }
 
 /// `etcdutl snapshot restore FILE --flag=…`, without its data directory.
 fn restored(call: &Call<'_>, bytes: &[u8], snapshot: &str) -> Result<Image, Reply> {
-    let words = call.rest(6);
+    let words = call.rest(7);
     assert!(
         words.len() > 4 && words[0].ends_with("/etcdutl") && words[1..4] == ["snapshot", "restore", snapshot],
         "the model does not know: {words:?}"

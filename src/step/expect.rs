@@ -1,8 +1,8 @@
-//! Expect: no leader is seen on this survivor, and, once the snapshot is taken, nothing has been applied since.
+//! Expect: no leader is seen on this survivor, and nothing was applied since the plan was made.
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Command, MasterName, Output};
+use crate::model::{Command, Output};
 use crate::observe::{status, unit};
 
 use super::{Act, Facts, Judgement, Kind, Undo};
@@ -10,8 +10,6 @@ use super::{Act, Facts, Judgement, Kind, Undo};
 /// A survivor still has no leader.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Leaderless {
-    /// Which.
-    pub master: MasterName,
     /// Asks it: `endpoint status`, or `systemctl show` where the client port never opened or etcd is down.
     pub ask: Command,
     /// Whether `ask` is `endpoint status`.
@@ -24,14 +22,14 @@ pub struct Leaderless {
 
 impl Kind for Leaderless {
     fn title(&self) -> String {
-        if self.unmoved { "still no leader, nothing applied since the snapshot" } else { "no leader" }.to_owned()
+        if self.unmoved { "still no leader, nothing applied since the plan" } else { "no leader" }.to_owned()
     }
 
     fn acts(&self) -> Vec<Act> {
         vec![Act::ask(self.ask.clone())]
     }
 
-    fn judge(&self, _act: usize, output: &Output, facts: &Facts) -> Judgement {
+    fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {
         if !self.by_status {
             return match unit::parse(output) {
                 Ok(unit) if unit.active_state == "active" => {
@@ -50,13 +48,12 @@ impl Kind for Leaderless {
                 "{leader} leads again: the zone is coming back, and writes it acknowledged since would vanish"
             ));
         }
-        let before_snapshot = facts.applied.get(&self.master).copied().filter(|_| self.unmoved);
-        match before_snapshot.into_iter().chain(self.applied).find(|before| *before != status.applied) {
+        match self.applied.filter(|before| *before != status.applied) {
             Some(before) => Judgement::Stop(format!(
                 "it applied entries {before} to {} meanwhile: those writes would vanish",
                 status.applied
             )),
-            _ => Judgement::done(format!("no leader, applied index {}", status.applied)),
+            None => Judgement::done(format!("no leader, applied index {}", status.applied)),
         }
     }
 

@@ -21,36 +21,39 @@ pub struct Fence {
 
 const SCRIPT: Script = Script {
     name: "fence",
-    text: r#"set -eu
+    text: concat!(
+        look!(),
+        r#"set -eu
 unit=$1 marker=$2 drop_in=$3 reason=$4
 umask 022
-mkdir -p -m 755 "${drop_in%/*}"
+[ -d "${drop_in%/*}" ] || mkdir -p -m 755 "${drop_in%/*}"
 [ -d "${marker%/*}" ] || mkdir -m 700 "${marker%/*}"
-state=$(systemctl show -p MainPID --value "$unit.service")
 want="[Unit]
 ConditionPathExists=!$marker"
+there() { [ "$(cat "$drop_in" 2>/dev/null)" = "$want" ]; }
+ask() { look "$unit.service" MainPID NeedDaemonReload DropInPaths; }
 # What systemd has read counts, not what lies on the disk.
 known() {
-  [ "$(systemctl show -p NeedDaemonReload --value "$unit.service")" = no ] || return 1
-  case " $(systemctl show -p DropInPaths --value "$unit.service") " in *" $drop_in "*) return 0;; esac; return 1
+  [ "$NeedDaemonReload" = no ] || return 1
+  case " $DropInPaths " in *" $drop_in "*) return 0;; esac; return 1
 }
-if [ -e "$marker" ] && [ "$(cat "$drop_in" 2>/dev/null)" = "$want" ] && [ "$state" = 0 ] && known; then
-  echo "found: fenced before"; exit 0
-fi
-[ "$state" = 0 ] || { echo "etcd still runs as process $state: stop it first" >&2; exit 1; }
-if [ "$(cat "$drop_in" 2>/dev/null)" != "$want" ]; then
-  printf '%s\n' "$want" >"$drop_in.$$"
-  sync "$drop_in.$$"; mv -f "$drop_in.$$" "$drop_in"; sync "${drop_in%/*}"
-  systemctl daemon-reload
-elif ! known; then systemctl daemon-reload; fi
+ask
+durable() { sync "$drop_in" "${drop_in%/*}" "$marker" "${marker%/*}"; }
+if [ -e "$marker" ] && [ "$MainPID" = 0 ] && there && known; then durable; echo "found: fenced before"; exit 0; fi
+[ "$MainPID" = 0 ] || { echo "etcd still runs as process $MainPID: stop it first" >&2; exit 1; }
+if ! there; then
+  printf '%s\n' "$want" >"$drop_in.$$"; mv -f "$drop_in.$$" "$drop_in"
+  systemctl daemon-reload; ask
+elif ! known; then systemctl daemon-reload; ask; fi
 known || { echo "systemd does not take $drop_in: no fence" >&2; exit 1; }
 [ -e "$marker" ] || printf '%s\n' "$reason" >"$marker"
-sync "$marker" "${marker%/*}"
+durable
 # Nothing may have slipped in between the look and the marker.
-state=$(systemctl show -p MainPID --value "$unit.service")
-[ "$state" = 0 ] || { echo "etcd started as process $state while it was being fenced" >&2; exit 1; }
+ask
+[ "$MainPID" = 0 ] || { echo "etcd started as process $MainPID while it was being fenced" >&2; exit 1; }
 echo "done: etcd cannot start here until $marker is gone"
-"#,
+"#
+    ),
 };
 
 impl Kind for Fence {
@@ -93,8 +96,8 @@ want="[Unit]
 ConditionPathExists=!$marker"
 if [ "$(cat "$drop_in" 2>/dev/null)" = "$want" ]; then echo "found: the drop-in is there"; exit 0; fi
 mkdir -p -m 755 "${drop_in%/*}"
-printf '%s\n' "$want" >"$drop_in.$$"
-sync "$drop_in.$$"; mv -f "$drop_in.$$" "$drop_in"; sync "${drop_in%/*}"
+# Nothing counts on it before `fence` has seen it and synced it.
+printf '%s\n' "$want" >"$drop_in.$$"; mv -f "$drop_in.$$" "$drop_in"
 systemctl daemon-reload
 echo "done: $drop_in"
 "#,

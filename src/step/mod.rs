@@ -8,6 +8,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Command, Late, MasterName, MemberId, Output};
 
+/// Shell that scripts begin with: `look UNIT PROPERTY…` asks systemd once, for each call costs a hundredth of a second,
+/// and makes a variable of each property; it fails where systemd does not answer.
+macro_rules! look {
+    () => {
+        r#"look() {
+  look_unit=$1; shift
+  look_said=$(IFS=,; systemctl show -p "$*" "$look_unit") || return 1
+  while IFS='=' read -r look_key look_value; do
+    case $look_key in ''|*[!A-Za-z]*) ;; *) eval "$look_key=\$look_value" ;; esac
+  done <<END
+$look_said
+END
+}
+"#
+    };
+}
+
 pub mod compare;
 pub mod drop_learner;
 pub mod expect;
@@ -120,8 +137,6 @@ impl Act {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fact {
-    /// The last raft entry a survivor had applied before the snapshot.
-    Applied(MasterName, u64),
     /// The verified snapshot.
     Snapshot(SnapshotFact),
     /// The ID that `member add` gave.
@@ -154,8 +169,6 @@ pub struct SnapshotFact {
 /// All facts of a run so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// By master, before the snapshot.
-    pub applied: BTreeMap<MasterName, u64>,
     /// The snapshot.
     pub snapshot: Option<SnapshotFact>,
     /// By master.
@@ -174,9 +187,6 @@ impl Facts {
     /// Adds one.
     pub fn learn(&mut self, fact: Fact) {
         match fact {
-            Fact::Applied(master, index) => {
-                self.applied.insert(master, index);
-            }
             Fact::Snapshot(snapshot) => self.snapshot = Some(snapshot),
             Fact::MemberId(master, id) => {
                 self.member_ids.insert(master, id);

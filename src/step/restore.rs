@@ -1,11 +1,11 @@
-//! Restore: build the new cluster's data from the snapshot in a fresh directory, mark it done, and only then put it in place.
+//! Restore: build the new cluster's data from the snapshot in a fresh directory beside the old, which etcd may still use.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::command::Script;
-use crate::model::{AbsPath, Command, Late, Output, RunId, Token};
+use crate::model::{AbsPath, Command, Late, Output, RunId, Token, UnitName};
 use crate::observe::tools::RestoreTool;
 
 use super::{Act, Facts, Judgement, Kind, Undo, run_dir, snapshot_path};
@@ -19,7 +19,9 @@ pub const BUMP: &str = "1000000000";
 pub struct Restore {
     /// The tool.
     pub tool: RestoreTool,
-    /// The data directory, empty.
+    /// The unit, for whom it runs as.
+    pub unit: UnitName,
+    /// The data directory.
     pub data_dir: AbsPath,
     /// Whether it is a mount point.
     pub mount_point: bool,
@@ -41,36 +43,50 @@ pub struct Restore {
 
 const SCRIPT: Script = Script {
     name: "restore",
-    text: r#"set -eu
-data=$1 mounted=$2 marks=$3 snapshot=$4 bytes=$5 sha=$6; shift 6
+    text: concat!(
+        look!(),
+        r#"set -eu
+unit=$1.service data=$2 fresh=$3 marks=$4 snapshot=$5 bytes=$6 sha=$7; shift 7
 umask 077
-if [ -s "$marks/restored" ] && [ "$(cat "$marks/restored")" = "$(stat -c %d:%i "$data/member" 2>/dev/null)" ]; then
-  echo "found: restored before"; exit 0
-fi
-[ ! -e "$data/member" ] || { echo "$data has data: nothing is restored over it" >&2; exit 1; }
+for made in "$fresh" "$data"; do
+  if [ -s "$marks/restored" ] && [ "$(cat "$marks/restored")" = "$(stat -c %d:%i "$made/member" 2>/dev/null)" ]; then
+    echo "found: restored before"; exit 0
+  fi
+done
 [ "$(stat -c %s "$snapshot")" = "$bytes" ] || { echo "$snapshot has changed size" >&2; exit 1; }
 if [ "$sha" != - ]; then
   [ "$(sha256sum <"$snapshot")" = "$sha  -" ] || { echo "$snapshot is not the verified one" >&2; exit 1; }
 fi
-run=${marks##*/}
-if [ "$mounted" = yes ]; then fresh=$data/restore-$run; else fresh=$data.restore-$run; fi
 if [ -e "$fresh" ]; then # A killed restore's leftovers; never started, never reused.
   n=1; while [ -e "$fresh.partial-$n" ]; do n=$((n + 1)); done; mv -T "$fresh" "$fresh.partial-$n"
 fi
 "$@" --data-dir="$fresh" >"$marks/restore.log" 2>&1 || { tail -n 1 "$marks/restore.log" >&2; exit 1; }
 [ -f "$fresh/member/snap/db" ] || { echo "the restore left no database" >&2; exit 1; }
-chown -R --reference="$data" "$fresh"; chmod --reference="$data" "$fresh"
-if command -v chcon >/dev/null; then chcon -R --reference="$data" "$fresh" 2>/dev/null || true; fi
+if [ -e "$data" ]; then
+  chown -R --reference="$data" "$fresh"; chmod --reference="$data" "$fresh"
+  if command -v chcon >/dev/null; then chcon -R --reference="$data" "$fresh" 2>/dev/null || true; fi
+else look "$unit" User Group; chown -R "${User:-root}:$Group" "$fresh"; fi
 find "$fresh" -exec sync {} +
 stat -c %d:%i "$fresh/member" >"$marks/restored"
-sync "$marks/restored" "$marks"
-if [ "$mounted" = yes ]; then mv -T "$fresh/member" "$data/member"; rmdir "$fresh"; sync "$data"
-else mv -T "$fresh" "$data"; sync "${data%/*}"; fi
-echo "done: restored to $data"
-"#,
+sync "$marks/restored" "$marks" "${fresh%/*}/"
+echo "done: restored to $fresh"
+"#
+    ),
 };
 
+/// Where a run restores to: beside the data directory, or inside it where it is a mount point.
+#[must_use]
+pub fn fresh_dir(data_dir: &AbsPath, mount_point: bool, run: &RunId) -> String {
+    if mount_point { format!("{data_dir}/restore-{run}") } else { data_dir.beside(&format!(".restore-{run}")) }
+}
+
 impl Restore {
+    /// Where it restores to.
+    #[must_use]
+    pub fn fresh(&self) -> String {
+        fresh_dir(&self.data_dir, self.mount_point, &self.run)
+    }
+
     fn argv(&self) -> Vec<String> {
         let mut argv: Vec<String> = [self.tool.path.as_str(), "snapshot", "restore"].map(str::to_owned).into();
         argv.push(snapshot_path(&self.run));
@@ -98,8 +114,8 @@ impl Kind for Restore {
     fn acts(&self) -> Vec<Act> {
         // The tool checks etcd's own hash while it reads; only a file without one is hashed here once more.
         let command = Command::script(SCRIPT)
-            .arg(self.data_dir.as_str())
-            .arg(if self.mount_point { "yes" } else { "no" })
+            .args([self.unit.as_str(), self.data_dir.as_str()])
+            .arg(self.fresh())
             .arg(run_dir(&self.run))
             .arg(snapshot_path(&self.run))
             .late(Late::SnapshotSize);
@@ -112,7 +128,6 @@ impl Kind for Restore {
     }
 
     fn undo(&self) -> Undo {
-        let member = if self.mount_point { "/member" } else { "" };
-        Undo::ByHand(format!("with etcd down: mv -T {0}{member} {0}{member}.not-used-{1}", self.data_dir, self.run))
+        Undo::NothingChanged
     }
 }

@@ -1,4 +1,4 @@
-//! Retire: move a data directory aside under the run's name; nothing is deleted.
+//! Retire: move a data directory aside under the run's name, and put what was restored in its place; nothing is deleted.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,10 +6,12 @@ use crate::model::command::Script;
 use crate::model::{AbsPath, Command, MasterName, Output, RunId, UnitName};
 use crate::observe::marks::fence_marker;
 
+use super::restore::fresh_dir;
+use super::start::Onto;
 use super::{Act, Fact, Facts, Judgement, Kind, Undo, run_dir};
 
-/// Moves the data directory aside by one rename, and leaves an empty one with the same owner, mode and label. A mount
-/// point cannot be renamed: there `member` is moved into a directory inside it.
+/// Moves the data directory aside by one rename; the restored one takes its place, or an empty one with the same owner,
+/// mode and label. A mount point cannot be renamed: there `member` is moved into a directory inside it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retire {
     /// Which master.
@@ -20,49 +22,65 @@ pub struct Retire {
     pub data_dir: AbsPath,
     /// Whether it is a mount point.
     pub mount_point: bool,
+    /// What takes its place.
+    pub onto: Onto,
     /// The run.
     pub run: RunId,
 }
 
 const SCRIPT: Script = Script {
     name: "retire",
-    text: r#"set -eu
-unit=$1.service data=$2 aside=$3 mounted=$4 marker=$5 marks=$6
-[ "$(systemctl show -p MainPID --value "$unit")" = 0 ] || { echo "etcd runs: its data is not moved" >&2; exit 1; }
+    text: concat!(
+        look!(),
+        r#"set -eu
+unit=$1.service data=$2 aside=$3 mounted=$4 marker=$5 marks=$6 fresh=$7
+look "$unit" MainPID User Group
+[ "$MainPID" = 0 ] || { echo "etcd runs: its data is not moved" >&2; exit 1; }
 [ -e "$marker" ] || { echo "etcd is not fenced ($marker is missing): its data is not moved" >&2; exit 1; }
 [ ! -L "$data" ] || { echo "$data is a symbolic link: its data is not moved" >&2; exit 1; }
 umask 077
-mkdir -p "$marks"
-mark() { : >"$marks/retired"; sync "$marks/retired" "$marks"; }
-if [ "$mounted" = yes ]; then
-  if [ -e "$data/member" ]; then
-    [ ! -e "$aside/member" ] || { echo "$aside/member is there already" >&2; exit 1; }
-    mkdir -p -m 700 "$aside"; mv -T "$data/member" "$aside/member"; sync "$aside" "$data"
-    mark; echo "done: $aside"
-  elif [ -e "$aside/member" ]; then mark; echo "found: $aside"
-  else mark; echo "done: nothing to retire"; fi
-  exit 0
-fi
+[ -d "$marks" ] || mkdir -p "$marks"
+if [ "$mounted" = yes ]; then old=$data/member kept=$aside/member; else old=$data kept=$aside; fi
+ours() { [ -s "$marks/restored" ] && [ "$(cat "$marks/restored")" = "$(stat -c %d:%i "$1/member" 2>/dev/null)" ]; }
+holds_data() { [ -e "$data/member" ] || { [ "$mounted" = no ] && [ ! -e "$kept" ] && [ -n "$(ls -A "$data" 2>/dev/null)" ]; }; }
+like() {
+  chmod --reference="$1" "$data"; chown --reference="$1" "$data"
+  if command -v chcon >/dev/null; then chcon --reference="$1" "$data" 2>/dev/null || true; fi
+}
 # What the unit runs as, where no earlier directory tells whose the new one is.
 own() {
-  user=$(systemctl show -p User --value "$unit") group=$(systemctl show -p Group --value "$unit")
-  chown "${user:-root}:$group" "$data"
+  chown "${User:-root}:$Group" "$data"
   if command -v restorecon >/dev/null; then restorecon "$data" 2>/dev/null || true; fi
 }
-if [ -d "$aside" ] && [ ! -e "$data" ]; then # The rename was done and nothing after it.
-  mkdir -m 700 "$data"; chmod --reference="$aside" "$data"; chown --reference="$aside" "$data"
-  mark; echo "found: $aside"; exit 0
+moved=no
+if [ -n "$fresh" ] && ours "$data"; then : # Both renames were done.
+else
+  [ -z "$fresh" ] || ours "$fresh" || { echo "$fresh is not what this run restored: nothing is moved" >&2; exit 1; }
+  if holds_data; then
+    [ ! -e "$kept" ] || { echo "$kept is there already, and $data has data again" >&2; exit 1; }
+    if [ "$mounted" = yes ]; then mkdir -p -m 700 "$aside"; fi
+    mv -T "$old" "$kept"; moved=yes
+  fi
+  if [ -z "$fresh" ]; then
+    if [ ! -e "$data" ]; then
+      mkdir -p "${data%/*}/"; mkdir -m 700 "$data"
+      if [ -e "$aside" ]; then like "$aside"; else own; fi
+    fi
+  elif [ "$mounted" = yes ]; then mv -T "$fresh/member" "$data/member"; rmdir "$fresh"
+  else
+    mv -T "$fresh" "$data"
+    # Where nothing was there before it has the label of another name.
+    if [ ! -e "$aside" ] && command -v restorecon >/dev/null; then restorecon -R "$data" 2>/dev/null || true; fi
+  fi
 fi
-if [ -e "$aside" ] && [ ! -e "$data/member" ]; then mark; echo "found: $aside"; exit 0; fi
-[ ! -e "$aside" ] || { echo "$aside is there already, and $data has data again" >&2; exit 1; }
-if [ ! -e "$data" ]; then mkdir -p "${data%/*}"; mkdir -m 700 "$data"; own; sync "${data%/*}"; mark; echo "done: nothing to retire"; exit 0; fi
-if [ -z "$(ls -A "$data")" ]; then mark; echo "done: nothing to retire"; exit 0; fi
-mv -T "$data" "$aside"
-mkdir -m 700 "$data"; chmod --reference="$aside" "$data"; chown --reference="$aside" "$data"
-if command -v chcon >/dev/null; then chcon --reference="$aside" "$data" 2>/dev/null || true; fi
-sync "$data" "${data%/*}"
-mark; echo "done: $aside"
-"#,
+: >"$marks/retired"
+if [ "$mounted" = yes ] && [ -e "$aside" ]; then sync "$aside"; fi
+sync "$data" "${data%/*}/" "$marks/retired" "$marks"
+if [ $moved = yes ]; then echo "done: $aside"
+elif [ -e "$kept" ]; then echo "found: $aside"
+else echo "done: nothing to retire"; fi
+"#
+    ),
 };
 
 impl Retire {
@@ -79,7 +97,11 @@ impl Retire {
 
 impl Kind for Retire {
     fn title(&self) -> String {
-        format!("retire {} to {}", self.data_dir, self.aside())
+        let then = match self.onto {
+            Onto::Restored => "; what was restored takes its place",
+            Onto::Emptied => "",
+        };
+        format!("retire {} to {}{then}", self.data_dir, self.aside())
     }
 
     fn acts(&self) -> Vec<Act> {
@@ -88,7 +110,11 @@ impl Kind for Retire {
             .arg(self.aside())
             .arg(if self.mount_point { "yes" } else { "no" })
             .arg(fence_marker(&self.unit))
-            .arg(run_dir(&self.run));
+            .arg(run_dir(&self.run))
+            .arg(match self.onto {
+                Onto::Restored => fresh_dir(&self.data_dir, self.mount_point, &self.run),
+                Onto::Emptied => String::new(),
+            });
         vec![Act::once(command)]
     }
 
@@ -102,10 +128,16 @@ impl Kind for Retire {
     }
 
     fn undo(&self) -> Undo {
-        Undo::ByHand(if self.mount_point {
-            format!("with etcd down: mv -T {1}/member {0}/member", self.data_dir, self.aside())
-        } else {
-            format!("with etcd down: rmdir {0} 2>/dev/null; mv -T {1} {0}", self.data_dir, self.aside())
-        })
+        let member = if self.mount_point { "/member" } else { "" };
+        let (data, aside, run) = (&self.data_dir, self.aside(), &self.run);
+        let clear = match self.onto {
+            Onto::Restored => format!("mv -T {data}{member} {data}{member}.not-used-{run}"),
+            Onto::Emptied if self.mount_point => "true".to_owned(),
+            Onto::Emptied => format!("rmdir {data} 2>/dev/null"),
+        };
+        // Nothing was moved where the old data is not aside.
+        Undo::ByHand(format!(
+            "with etcd down: [ ! -e {aside}{member} ] || {{ {clear}; mv -T {aside}{member} {data}{member}; }}"
+        ))
     }
 }

@@ -36,9 +36,11 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(3);
 // not yet. Each call looks for a second or two, so that the bastion can tell what is waited for.
 const SCRIPT: Script = Script {
     name: "serve",
-    text: r#"set -u
+    text: concat!(
+        look!(),
+        r#"set -u
 unit=$1.service url=$2 ca=$3 cert=$4 key=$5 probe=$6 value=$7; shift 7
-show() { systemctl show -p "$1" --value "$unit"; }
+ask() { look "$unit" ActiveState SubState || exit 75; }
 answers() {
   if command -v curl >/dev/null; then
     if [ -n "$ca" ]; then curl -s -f -o /dev/null -m 0.5 --cacert "$ca" --cert "$cert" --key "$key" "$url/version"
@@ -49,17 +51,19 @@ tries=0 end=$(($(date +%s) + 2))
 until answers; do
   tries=$((tries + 1))
   if [ $((tries % 10)) = 0 ]; then
-    case $(show ActiveState) in
+    ask
+    case $ActiveState in
     failed) systemctl reset-failed "$unit"; systemctl start --no-block "$unit" ;;
     inactive) echo "etcd has ended" >&2; exit 1 ;;
-    activating) [ "$(show SubState)" = auto-restart ] && systemctl start --no-block "$unit" ;;
+    activating) [ "$SubState" = auto-restart ] && systemctl start --no-block "$unit" ;;
     esac
   fi
-  [ $tries -lt 25 ] && [ "$(date +%s)" -lt $end ] || { echo "the client port does not answer yet; the unit is $(show ActiveState)" >&2; exit 75; }
+  [ $tries -lt 25 ] && [ "$(date +%s)" -lt $end ] || { ask; echo "the client port does not answer yet; the unit is $ActiveState" >&2; exit 75; }
   sleep 0.03
 done
 "$@" put "$probe" "$value" -w json || exit 75
-"#,
+"#
+    ),
 };
 
 impl Serve {

@@ -1,4 +1,5 @@
-//! Start: begin etcd on a master without waiting on systemd's notification, and only on the data that this run meant.
+//! Start: lift the fence and begin etcd on a master, only on the data that this run meant, without waiting on systemd's
+//! notification.
 
 use std::time::Duration;
 
@@ -6,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::command::Script;
 use crate::model::{AbsPath, Command, Output, RunId, UnitName};
+use crate::observe::marks::fence_marker;
 
 use super::{Act, Facts, Judgement, Kind, Undo, run_dir};
 
@@ -19,7 +21,7 @@ pub enum Onto {
     Emptied,
 }
 
-/// Starts a unit.
+/// Starts a unit. Its fence is lifted at the last moment: an unfenced etcd could start by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
     /// The unit.
@@ -36,10 +38,14 @@ pub struct Start {
 // failed is started again at once; RestartSec would cost ten seconds.
 const SCRIPT: Script = Script {
     name: "start",
-    text: r#"set -u
-unit=$1.service data=$2 marks=$3 onto=$4
-show() { systemctl show -p "$1" --value "$unit"; }
-if [ "$(show MainPID)" != 0 ]; then echo "found: it runs"; exit 0; fi
+    text: concat!(
+        look!(),
+        r#"set -u
+unit=$1.service data=$2 marks=$3 onto=$4 marker=$5
+lift() { [ ! -e "$marker" ] || { rm -f "$marker" && sync "${marker%/*}"; } || exit 1; }
+ask() { look "$unit" MainPID ActiveState ConditionResult ConditionTimestampMonotonic || exit 1; }
+ask
+if [ "$MainPID" != 0 ]; then lift; echo "found: it runs"; exit 0; fi
 case $onto in
 restored)
   [ -s "$marks/restored" ] && [ -d "$data/member" ] &&
@@ -49,22 +55,25 @@ emptied)
   [ -e "$marks/retired" ] && [ -d "$data" ] && [ ! -e "$data/member" ] || {
     echo "$data is not the empty directory this run left: not started" >&2; exit 1; } ;;
 esac
-tries=0 before=$(show ConditionTimestampMonotonic)
+lift
+tries=0 before=$ConditionTimestampMonotonic
 systemctl start --no-block "$unit" || exit 1
-while [ $tries -lt 100 ]; do
+while [ $tries -lt 200 ]; do
   tries=$((tries + 1))
-  [ "$(show MainPID)" != 0 ] && { echo "done: started as process $(show MainPID)"; exit 0; }
-  case $(show ActiveState) in
+  ask
+  [ "$MainPID" != 0 ] && { echo "done: started as process $MainPID"; exit 0; }
+  case $ActiveState in
   failed) systemctl reset-failed "$unit"; systemctl start --no-block "$unit" ;;
   # The answer of an earlier start, or of none, says nothing about this one.
-  inactive) [ "$(show ConditionTimestampMonotonic)" != "$before" ] && [ "$(show ConditionResult)" = no ] && {
-    echo "systemd did not start it: a condition is not met (a fence?)" >&2; exit 1; } ;;
+  inactive) [ "$ConditionTimestampMonotonic" != "$before" ] && [ "$ConditionResult" = no ] && {
+    echo "systemd did not start it: a condition is not met, and it is not the fence, which was lifted" >&2; exit 1; } ;;
   esac
-  sleep 0.05
+  sleep 0.01
 done
-echo "it has no process 5 s after its start; it is $(show ActiveState)" >&2
+echo "it has no process 5 s after its start; it is $ActiveState" >&2
 exit 1
-"#,
+"#
+    ),
 };
 
 impl Kind for Start {
@@ -81,6 +90,7 @@ impl Kind for Start {
             .args([self.unit.as_str(), self.data_dir.as_str()])
             .arg(run_dir(&self.run))
             .arg(onto)
+            .arg(fence_marker(&self.unit))
             .deadline(Duration::from_secs(20));
         vec![Act::once(command)]
     }
@@ -94,7 +104,11 @@ impl Kind for Start {
             Onto::Restored => Undo::PointOfNoReturn(
                 "once the new cluster acknowledges a write, going back to the old data would lose it".into(),
             ),
-            Onto::Emptied => Undo::ByHand(format!("systemctl stop {}, then `member remove` the learner", self.unit)),
+            Onto::Emptied => Undo::ByHand(format!(
+                "systemctl stop {}, touch {}, then `member remove` the learner",
+                self.unit,
+                fence_marker(&self.unit)
+            )),
         }
     }
 }

@@ -28,11 +28,13 @@ const KILL_LIMIT_S: u64 = 10;
 // `timeout` ends systemctl, not the job: the stop stays queued, so that the killed service is not restarted.
 const SCRIPT: Script = Script {
     name: "stop",
-    text: r#"set -u
+    text: concat!(
+        look!(),
+        r#"set -u
 unit=$1.service grace=$2 force=$3 limit=$4
-pid() { systemctl show -p MainPID --value "$unit"; }
-state() { systemctl show -p ActiveState --value "$unit"; }
-if [ "$(pid)" = 0 ]; then case $(state) in inactive|failed) echo "found: it was not running"; exit 0;; esac; fi
+ask() { look "$unit" MainPID ActiveState || exit 1; }
+ask
+if [ "$MainPID" = 0 ]; then case $ActiveState in inactive|failed) echo "found: it was not running"; exit 0;; esac; fi
 how=gracefully
 if ! timeout "$grace" systemctl stop "$unit"; then
   if [ "$force" = no ]; then echo "it did not end within $grace s and must end cleanly here" >&2; exit 1; fi
@@ -40,11 +42,12 @@ if ! timeout "$grace" systemctl stop "$unit"; then
   systemctl kill -s KILL "$unit"
   timeout "$limit" systemctl stop "$unit"
 fi
-pid=$(pid) state=$(state)
-case $state in inactive|failed) [ "$pid" = 0 ] && { echo "done: ended $how"; exit 0; };; esac
-echo "it is $state with process $pid after the stop" >&2
+ask
+case $ActiveState in inactive|failed) [ "$MainPID" = 0 ] && { echo "done: ended $how"; exit 0; };; esac
+echo "it is $ActiveState with process $MainPID after the stop" >&2
 exit 1
-"#,
+"#
+    ),
 };
 
 impl Kind for Stop {

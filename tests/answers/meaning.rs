@@ -84,7 +84,7 @@ fn machine() -> Vec<Row> {
         ("marks", "fenced", "/drop_in", is(true)),
         ("marks", "fenced", "/lock/person", is("op")),
         ("marks", "fenced", "/record/fork_revision", is(7)),
-        ("start", "fenced", "/stop", says("a condition is not met")),
+        ("start", "held", "/stop", says("a condition is not met")),
         ("start", "started", "/done", says("started as process")),
         ("peer-ports", "open", "", is(json!(["https://10.77.1.11:2380", "https://10.77.1.12:2380"]))),
         ("peer-ports", "closed", "", is(json!([]))),
@@ -202,7 +202,7 @@ fn joins() -> Vec<Row> {
         ("promote", "gone", "/stop", says("no longer in the member list")),
         ("drop-learner", "removed", "/done", is("removed")),
         ("drop-learner", "again", "/found", is("it is not listed any more")),
-        ("drop-learner", "refused", "/again", says("unhealthy cluster")),
+        ("drop-learner", "votes", "/stop", says("votes by now")),
         ("drop-learner", "no-quorum", "/again", Some),
     ]
 }
@@ -217,6 +217,6 @@ fn snapshots() -> Vec<Row> {
         ("snapshot", "unclean", "/stop", says("did not end cleanly")),
         ("snapshot", "not-ready", "/stop", says("context deadline exceeded")),
         ("snapshot", "garbage", "/stop", Some),
-        ("restore", "restored", "/done", is("restored to /var/lib/etcd")),
+        ("restore", "restored", "/done", is("restored to /var/lib/etcd.restore-recorded-live")),
     ]
 }

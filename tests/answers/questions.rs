@@ -272,12 +272,13 @@ fn snapshot(site: &Site, state: &str, access: requorum::observe::Access) -> snap
         _ => snapshot::Source::Live { etcdctl, access },
     };
     let tool = site.tools.restore.clone().unwrap().path;
-    snapshot::Snapshot { master: master("m3"), source, tool, run: run(state), limit: limit_at(state) }
+    snapshot::Snapshot { source, tool, run: run(state), limit: limit_at(state) }
 }
 
 fn restored(site: &Site) -> restore::Restore {
     restore::Restore {
         tool: site.tools.restore.clone().unwrap(),
+        unit: etcd(),
         data_dir: data_dir(),
         mount_point: false,
         name: "etcd3".into(),

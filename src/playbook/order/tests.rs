@@ -6,27 +6,25 @@ use crate::model::diagnostic::Source;
 use crate::playbook::text;
 
 /// `initiate_dr` in short.
-const INITIATE: [&str; 11] = [
+const INITIATE: [&str; 10] = [
     "expect: quorum-lost",
     "fence: failed",
     "snapshot: seed",
+    "restore: survivors",
     "expect: still-lost",
     "stop: { what: etcd, on: survivors }",
     "fence: survivors",
     "retire: survivors",
-    "restore: survivors",
     "write: { template: etcd.env.j2, on: survivors }",
-    "unfence: survivors",
     "start: { what: etcd, on: survivors }",
 ];
 
 /// `recover` in short: what comes before its `each`, and the steps in it.
 const BEFORE: [&str; 2] = ["stop: { what: etcd, on: returned }", "fence: returned"];
-const EACH: [&str; 7] = [
+const EACH: [&str; 6] = [
     "retire: joiner",
     "join: joiner",
     "write: { template: etcd.env.j2, on: joiner }",
-    "unfence: joiner",
     "start: { what: etcd, on: joiner }",
     "settle: joiner",
     "promote: joiner",
@@ -76,11 +74,9 @@ fn what_initiate_dr_cannot_do_without() {
         ("expect: still-lost", vec!["moved-on"]),
         ("stop: { what: etcd, on: survivors }", vec!["retire-running"]),
         ("fence: survivors", vec!["retire-running"]),
-        ("retire: survivors", vec!["restore-in-place"]),
-        ("restore: survivors", vec!["start-unprepared"]),
+        ("restore: survivors", vec!["restore-late", "start-unprepared"]),
+        ("retire: survivors", vec!["start-unprepared"]),
         ("write: { template: etcd.env.j2, on: survivors }", vec!["start-unprepared"]),
-        ("unfence: survivors", vec!["start-unprepared"]),
-        ("start: { what: etcd, on: survivors }", vec!["unfence-early"]),
     ] {
         assert_eq!(broken(&without(&INITIATE, missing), &[]), codes, "without {missing}");
     }
@@ -92,11 +88,10 @@ fn what_recover_cannot_do_without() {
         assert_eq!(broken(&without(&BEFORE, missing), &EACH), ["retire-running"], "without {missing}");
     }
     for (missing, codes) in [
-        ("retire: joiner", vec!["restore-in-place"]),
+        ("retire: joiner", vec!["join-in-place", "start-unprepared"]),
         ("join: joiner", vec!["start-unprepared", "no-learner", "no-learner"]),
         ("write: { template: etcd.env.j2, on: joiner }", vec!["start-unprepared"]),
-        ("unfence: joiner", vec!["start-unprepared"]),
-        ("start: { what: etcd, on: joiner }", vec!["unfence-early", "no-learner", "no-learner"]),
+        ("start: { what: etcd, on: joiner }", vec!["no-learner", "no-learner"]),
     ] {
         assert_eq!(broken(&BEFORE, &without(&EACH, missing)), codes, "without {missing}");
     }
@@ -104,8 +99,8 @@ fn what_recover_cannot_do_without() {
 
 #[test]
 fn a_voter_is_not_restarted_and_joins_are_one_by_one() {
-    assert_eq!(broken(&BEFORE, &with(&EACH, 7, "settle: joiner")), ["no-learner"]);
-    assert_eq!(broken(&["join: returned"], &[]), ["restore-in-place", "two-learners"]);
+    assert_eq!(broken(&BEFORE, &with(&EACH, 6, "settle: joiner")), ["no-learner"]);
+    assert_eq!(broken(&["join: returned"], &[]), ["join-in-place", "two-learners"]);
 }
 
 #[test]
@@ -118,6 +113,13 @@ fn a_stopped_etcd_is_not_asked_for_its_data() {
 
 #[test]
 fn an_etcd_that_could_start_between_is_not_retired() {
-    let woken = with(&INITIATE, 6, "start: { what: etcd, on: survivors }");
+    let woken = with(&INITIATE, 7, "start: { what: etcd, on: survivors }");
     assert_eq!(broken(&woken, &[]), ["start-unprepared", "retire-running"]);
+}
+
+#[test]
+fn the_last_look_is_right_before_the_stop() {
+    let mut old = INITIATE;
+    old.swap(3, 4);
+    assert_eq!(broken(&old, &[]), ["moved-on"]);
 }

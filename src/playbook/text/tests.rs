@@ -6,16 +6,16 @@ use crate::playbook::shipped;
 #[test]
 fn the_shipped_playbooks_are_read() {
     let initiate = read(&shipped::playbook("initiate_dr").unwrap().source()).unwrap();
-    assert_eq!(initiate.lines.len(), 18);
-    assert_eq!(initiate.lines[0].action, Action::Expect(Expectation::QuorumLost));
-    assert_eq!(initiate.lines[0].at, 6);
-    assert_eq!(initiate.lines[0].why.as_deref(), Some("A living majority must be left alone."));
+    assert_eq!(initiate.lines.len(), 17);
+    assert_eq!(initiate.lines[1].action, Action::Expect(Expectation::QuorumLost));
+    assert_eq!(initiate.lines[1].at, 8);
+    assert_eq!(initiate.lines[1].why.as_deref(), Some("A living majority must be left alone."));
     let stop = Action::Stop { what: Service::Etcd, on: Role::Survivors };
-    assert_eq!(initiate.lines[7].action, stop);
+    assert_eq!(initiate.lines[8].action, stop);
 
     let recover = read(&shipped::playbook("recover").unwrap().source()).unwrap();
     let Action::Each { role: Role::Returned, steps } = &recover.lines[3].action else { panic!("no each") };
-    assert_eq!(steps.len(), 7);
+    assert_eq!(steps.len(), 6);
     assert_eq!(steps[2].action, Action::Write { template: "etcd.env.j2".to_owned(), on: Role::Joiner });
 }
 
@@ -33,7 +33,6 @@ steps:
       - retire: joiner
       - join: joiner
       - write: { template: etcd.env.j2, on: joiner }
-      - unfence: joiner
       - start: { what: etcd, on: joiner }
       - promote: joiner
   - compare: everyone
@@ -48,7 +47,7 @@ fn mistakes(text: &str) -> Vec<String> {
     read(&Source::new("site.yaml", text)).map_or_else(|found| found.iter().map(told).collect(), |_| Vec::new())
 }
 
-const SPOILT: [(&str, &str, &str); 29] = [
+const SPOILT: [(&str, &str, &str); 30] = [
     ("playbook: site", "", "2:1 the playbook lacks `playbook`"),
     ("playbook: site", "playbook: ../x", "1:11 `../x` is no file name"),
     ("playbook: site", "playbok: site", "1:1 `playbok` is no key of a playbook (did you mean `playbook`?)"),
@@ -68,6 +67,11 @@ const SPOILT: [(&str, &str, &str); 29] = [
         "expect: one-writable-cluster",
         "expects: one-writable-cluster",
         "4:5 `expects` is no kind of step (did you mean `expect`?)",
+    ),
+    (
+        "expect: one-writable-cluster",
+        "unfence: joiner",
+        "4:5 `unfence` is no kind of step (leave it out: `start` lifts",
     ),
     ("expect: one-writable-cluster", "run: reboot", "4:5 `run` is no kind of step (known are `expect`, `guard`, "),
     ("why: Members can only join a cluster that serves.", "when: later", "5:5 `when` is no key of this step"),
@@ -112,11 +116,15 @@ const SPOILT: [(&str, &str, &str); 29] = [
     ("      - join: joiner", "      - join: { on: joiner }", "11:15 `join` is a set of keys, not a single value"),
     ("template: etcd.env.j2", "template: /etc/x", "12:28 `/etc/x` is no file name"),
     ("template: etcd.env.j2, ", "", "12:9 `write` lacks `template`"),
-    ("      - unfence: joiner\n", "", "13:7 this starts an etcd that is not ready to start"),
+    (
+        "      - write: { template: etcd.env.j2, on: joiner }\n",
+        "",
+        "12:7 this starts an etcd that is not ready to start",
+    ),
     (
         "  - compare: everyone\n",
         "  - compare: everyone\n  - compare: everyone\n    compare: seed\n",
-        "18:5 `compare` is set twice",
+        "17:5 `compare` is set twice",
     ),
 ];
 
