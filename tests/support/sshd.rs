@@ -32,7 +32,7 @@ impl Sshd {
         keygen(&dir.path().join("id"), "ed25519", "");
         fs::copy(dir.path().join("id.pub"), dir.path().join("authorized")).unwrap();
         // The port found free may be taken a moment later, so that whoever loses it looks for another.
-        let (port, child) = (0..20).find_map(|_| listen(dir.path(), extra)).expect("an sshd that listens");
+        let (port, child) = (0..20).find_map(|_| listen(dir.path(), extra)).unwrap();
         Self { port, dir, child }
     }
 
