@@ -154,6 +154,21 @@ pub enum Form {
     Json,
 }
 
+/// A form of a check's output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CheckForm {
+    /// For people, each mistake with its line
+    Text,
+    /// For machines: an array of mistakes and remarks
+    Json,
+    /// SARIF 2.1.0
+    Sarif,
+    /// GitHub's workflow commands, which become annotations of lines
+    Github,
+    /// GitLab's code quality report
+    Gitlab,
+}
+
 /// What a plan takes into account.
 #[derive(Debug, Args, Default)]
 pub struct Wish {
@@ -193,6 +208,14 @@ pub enum InventoryVerb {
         /// The files [default: the inventory]
         files: Vec<PathBuf>,
         /// The form of the output
+        #[arg(short, long, value_enum, default_value_t = CheckForm::Text)]
+        output: CheckForm,
+    },
+    /// Show every master with every setting resolved, and where each value comes from
+    Show {
+        /// The file [default: the inventory]
+        file: Option<PathBuf>,
+        /// The form of the output
         #[arg(short, long, value_enum, default_value_t = Form::Text)]
         output: Form,
     },
@@ -207,7 +230,7 @@ pub enum PlaybookVerb {
         #[arg(required = true)]
         files: Vec<PathBuf>,
         /// The form of the output
-        #[arg(short, long, value_enum, default_value_t = Form::Text)]
-        output: Form,
+        #[arg(short, long, value_enum, default_value_t = CheckForm::Text)]
+        output: CheckForm,
     },
 }

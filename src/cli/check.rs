@@ -1,60 +1,130 @@
-//! `inventory check`, `playbook check` and `init`: pure work on files, no network.
+//! `inventory check`, `inventory show`, `playbook check` and `init`: pure work on files, no network.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::model::diagnostic::Diagnostic;
-use crate::model::inventory;
-use crate::playbook::{shipped, text};
-use crate::report::diagnostic;
+use crate::model::diagnostic::{Diagnostic, Place, Severity, Source};
+use crate::model::inventory::{self, places::Places};
+use crate::model::{Cluster, Master};
+use crate::playbook::{Playbook, shipped, template, text};
+use crate::report::{annotations, diagnostic, resolved};
 use crate::world::{files, terminal};
 
-use super::args::Form;
+use super::args::{CheckForm, Common, Form};
 use super::{Failure, exit, input};
 
 /// `requorum inventory check`.
-pub(super) fn inventories(paths: &[PathBuf], output: Form, colour: bool) -> Result<u8, Failure> {
-    let mut remarks = String::new();
-    let mut mistakes = Vec::new();
+pub(super) fn inventories(common: &Common, paths: &[PathBuf], output: CheckForm, colour: bool) -> Result<u8, Failure> {
+    let mut heard = Heard::default();
     for path in paths {
-        match inventory::read(&input::source(path)?) {
+        let source = input::source(path)?;
+        match inventory::read(&source) {
             Ok(cluster) => {
-                remarks += &format!("{}: cluster {}\n", path.display(), cluster.name);
-                for remark in inventory::remarks(&cluster) {
-                    remarks += &format!("  {remark}\n");
-                }
+                let remarks = inventory::remarks(&source, &cluster);
+                heard.summary += &format!("{}: cluster {}\n", path.display(), cluster.name);
+                heard.summary += &remarks.iter().map(|remark| format!("  {}\n", remark.message)).collect::<String>();
+                heard.told.extend(templates_of(common, &source, &cluster)?);
+                heard.told.extend(remarks);
             }
-            Err(found) => mistakes.extend(found),
+            Err(found) => heard.told.extend(found),
         }
     }
-    finish(&mistakes, &remarks, output, colour)
+    heard.finish(output, colour)
+}
+
+/// Every mistake in the templates that an inventory names, and every one that is not there.
+fn templates_of(common: &Common, source: &Source, cluster: &Cluster) -> Result<Vec<Diagnostic>, Failure> {
+    let places = Places::of(source);
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    for master in cluster.masters().filter(|master| seen.insert(master.etcd.template.clone())) {
+        let named = |places: &Places<'_>, master: &Master| places.setting(master, &["etcd", "template"]);
+        let place = places.as_ref().and_then(|places| Some(named(places, master)?.1));
+        let place = place.unwrap_or_else(|| Place::of(source, 0..0));
+        found.extend(template_found(common, &master.etcd.template, place)?);
+    }
+    Ok(found)
+}
+
+fn template_found(common: &Common, name: &str, place: Place) -> Result<Vec<Diagnostic>, Failure> {
+    Ok(match input::template(common, name)? {
+        Some(source) => template::check(&source).err().unwrap_or_default(),
+        None => {
+            let said = format!("the template `{name}` is neither shipped nor in --templates");
+            vec![Diagnostic::error("no-template", place, said).hint("name the directory it is in: --templates DIR")]
+        }
+    })
 }
 
 /// `requorum playbook check`.
-pub(super) fn playbooks(paths: &[PathBuf], output: Form, colour: bool) -> Result<u8, Failure> {
-    let mut remarks = String::new();
-    let mut mistakes = Vec::new();
+pub(super) fn playbooks(common: &Common, paths: &[PathBuf], output: CheckForm, colour: bool) -> Result<u8, Failure> {
+    let mut heard = Heard::default();
     for path in paths {
         let source = input::source(path)?;
         match text::read(&source) {
             Ok(playbook) => {
-                remarks += &format!("{}: playbook {}, {} steps\n", path.display(), playbook.name, playbook.lines.len());
+                let (name, steps) = (&playbook.name, playbook.lines.len());
+                heard.summary += &format!("{}: playbook {name}, {steps} steps\n", path.display());
+                heard.told.extend(templates_in(common, &source, &playbook)?);
             }
-            Err(found) => mistakes.extend(found),
+            Err(found) => heard.told.extend(found),
         }
     }
-    finish(&mistakes, &remarks, output, colour)
+    heard.finish(output, colour)
 }
 
-fn finish(mistakes: &[Diagnostic], remarks: &str, output: Form, colour: bool) -> Result<u8, Failure> {
-    match output {
-        Form::Json => terminal::print(&format!("{:#}\n", diagnostic::json(mistakes))),
-        Form::Text => terminal::print(remarks),
+fn templates_in(common: &Common, source: &Source, playbook: &Playbook) -> Result<Vec<Diagnostic>, Failure> {
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    for (name, line) in input::template_names(playbook) {
+        if seen.insert(name.clone()) {
+            let line = usize::try_from(line).unwrap_or(usize::MAX);
+            found.extend(template_found(common, &name, Place::of_line(source, line))?);
+        }
     }
-    if mistakes.is_empty() {
-        return Ok(exit::DONE);
+    Ok(found)
+}
+
+/// What a check has to tell.
+#[derive(Default)]
+struct Heard {
+    /// For people: what is right, in a few lines.
+    summary: String,
+    /// Mistakes, and remarks for the forms that carry them to their lines.
+    told: Vec<Diagnostic>,
+}
+
+impl Heard {
+    fn finish(self, output: CheckForm, colour: bool) -> Result<u8, Failure> {
+        let (mistakes, remarks): (Vec<_>, Vec<_>) =
+            self.told.into_iter().partition(|told| told.severity == Severity::Error);
+        let all = [&mistakes[..], &remarks[..]].concat();
+        terminal::print(&match output {
+            CheckForm::Text => self.summary,
+            CheckForm::Json => format!("{:#}\n", diagnostic::json(&all)),
+            CheckForm::Sarif => format!("{:#}\n", annotations::sarif(&all)),
+            CheckForm::Github => annotations::github(&all),
+            CheckForm::Gitlab => format!("{:#}\n", annotations::gitlab(&all)),
+        });
+        if mistakes.is_empty() {
+            return Ok(exit::DONE);
+        }
+        let text = if output == CheckForm::Text { diagnostic::text(&mistakes, colour) } else { String::new() };
+        Err(Failure::new(exit::BAD_INPUT, text))
     }
-    let text = if output == Form::Text { diagnostic::text(mistakes, colour) } else { String::new() };
-    Err(Failure::new(exit::BAD_INPUT, text))
+}
+
+/// `requorum inventory show`.
+pub(super) fn show(path: &Path, output: Form, colour: bool) -> Result<u8, Failure> {
+    let source = input::source(path)?;
+    let cluster = inventory::read(&source)
+        .map_err(|mistakes| Failure::new(exit::BAD_INPUT, diagnostic::text(&mistakes, colour)))?;
+    let masters = resolved::of(&source, &cluster);
+    terminal::print(&match output {
+        Form::Text => resolved::text(&cluster, &masters),
+        Form::Json => format!("{:#}\n", resolved::json(&cluster, &masters)),
+    });
+    Ok(exit::DONE)
 }
 
 /// `requorum init`.

@@ -52,30 +52,38 @@ pub(super) fn playbook(common: &Common, bastion: &Bastion, name: &str) -> Result
 
 /// Every template that the playbook names.
 pub(super) fn templates(common: &Common, playbook: &Playbook) -> Result<BTreeMap<String, String>, Failure> {
-    let mut names = Vec::new();
-    collect(&playbook.lines, &mut names);
     let mut templates = BTreeMap::new();
-    for name in names {
-        let own = common.templates.as_ref().map(|dir| dir.join(&name)).filter(|path| path.exists());
-        let text = match (own, shipped::template(&name)) {
-            (Some(path), _) => source(&path)?.text.clone(),
-            (None, Some(file)) => file.text.to_owned(),
-            (None, None) => {
-                let text = format!(
-                    "error: the playbook names the template {name}, which is neither shipped nor in --templates"
-                );
-                return Err(Failure::new(exit::BAD_INPUT, text));
-            }
+    for (name, _) in template_names(playbook) {
+        let Some(source) = template(common, &name)? else {
+            let text =
+                format!("error: the playbook names the template {name}, which is neither shipped nor in --templates");
+            return Err(Failure::new(exit::BAD_INPUT, text));
         };
-        templates.insert(name, text);
+        templates.insert(name, source.text);
     }
     Ok(templates)
 }
 
-fn collect(lines: &[Line], names: &mut Vec<String>) {
+/// A template of the site's, else the shipped one, where there is one.
+pub(super) fn template(common: &Common, name: &str) -> Result<Option<Source>, Failure> {
+    let own = common.templates.as_ref().map(|dir| dir.join(name)).filter(|path| path.exists());
+    match own {
+        Some(path) => source(&path).map(Some),
+        None => Ok(shipped::template(name).map(|file| file.source())),
+    }
+}
+
+/// The templates that a playbook names, each with its line, from 1.
+pub(super) fn template_names(playbook: &Playbook) -> Vec<(String, u64)> {
+    let mut names = Vec::new();
+    collect(&playbook.lines, &mut names);
+    names
+}
+
+fn collect(lines: &[Line], names: &mut Vec<(String, u64)>) {
     for line in lines {
         match &line.action {
-            Action::Write { template, .. } => names.push(template.clone()),
+            Action::Write { template, .. } => names.push((template.clone(), line.at)),
             Action::Each { steps, .. } => collect(steps, names),
             _ => {}
         }

@@ -97,10 +97,13 @@ pub async fn run(cli: Cli, bastion: Bastion) -> Result<u8, Failure> {
         Verb::Unlock { run } => unlock::unlock(common, &bastion, &run).await,
         Verb::Inventory { what: InventoryVerb::Check { files, output } } => {
             let files = if files.is_empty() { vec![common.inventory.clone()] } else { files };
-            check::inventories(&files, output, bastion.colour)
+            check::inventories(common, &files, output, bastion.colour)
+        }
+        Verb::Inventory { what: InventoryVerb::Show { file, output } } => {
+            check::show(file.as_deref().unwrap_or(&common.inventory), output, bastion.colour)
         }
         Verb::Playbook { what: PlaybookVerb::Check { files, output } } => {
-            check::playbooks(&files, output, bastion.colour)
+            check::playbooks(common, &files, output, bastion.colour)
         }
         Verb::Init { directory } => check::init(&directory),
     }

@@ -30,6 +30,8 @@ pub enum Severity {
     Error,
     /// The file can be used; a person should look.
     Warning,
+    /// Good to know.
+    Note,
 }
 
 /// A place in a file, with its line, so that it can be shown without the file.
@@ -127,14 +129,12 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// An error at a place. What the file brought into the message is made harmless.
     pub fn error(code: &'static str, place: Place, message: impl AsRef<str>) -> Self {
-        Self {
-            code,
-            severity: Severity::Error,
-            message: clean(message.as_ref()),
-            place,
-            hint: None,
-            related: Vec::new(),
-        }
+        Self::of(Severity::Error, code, place, message)
+    }
+
+    /// A mistake or a remark at a place. What the file brought into the message is made harmless.
+    pub fn of(severity: Severity, code: &'static str, place: Place, message: impl AsRef<str>) -> Self {
+        Self { code, severity, message: clean(message.as_ref()), place, hint: None, related: Vec::new() }
     }
 
     /// Adds what to do about it.

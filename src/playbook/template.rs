@@ -119,13 +119,7 @@ impl Context {
 pub fn render(name: &str, text: &str, context: &Context) -> Result<String, Vec<Diagnostic>> {
     let source = Source::new(name, text);
     let environment = environment().map_err(|error| vec![diagnostic(&source, &error)])?;
-    let template =
-        environment.template_from_named_str(name, text).map_err(|error| vec![diagnostic(&source, &error)])?;
-    let globals: BTreeSet<&str> = environment.globals().map(|(name, _)| name).collect();
-    let unknown = unknown_names(&source, &template.undeclared_variables(true), &globals);
-    if !unknown.is_empty() {
-        return Err(unknown);
-    }
+    let template = known_template(&environment, &source)?;
     let rendered =
         template.render(minijinja::value::Serde(context)).map_err(|error| vec![diagnostic(&source, &error)])?;
     if rendered.len() > MOST_BYTES {
@@ -133,6 +127,28 @@ pub fn render(name: &str, text: &str, context: &Context) -> Result<String, Vec<D
         return Err(vec![Diagnostic::error("too-large", Place::of(&source, 0..0), said)]);
     }
     Ok(rendered)
+}
+
+/// Reads a template without rendering it.
+///
+/// # Errors
+/// As [`render`]'s, but for what shows only with values.
+pub fn check(source: &Source) -> Result<(), Vec<Diagnostic>> {
+    let environment = environment().map_err(|error| vec![diagnostic(source, &error)])?;
+    known_template(&environment, source).map(drop)
+}
+
+/// A template in which every name is known.
+fn known_template<'e, 's: 'e>(
+    environment: &'e Environment<'s>,
+    source: &'s Source,
+) -> Result<minijinja::Template<'e, 's>, Vec<Diagnostic>> {
+    let template = environment
+        .template_from_named_str(&source.name, &source.text)
+        .map_err(|error| vec![diagnostic(source, &error)])?;
+    let globals: BTreeSet<&str> = environment.globals().map(|(name, _)| name).collect();
+    let unknown = unknown_names(source, &template.undeclared_variables(true), &globals);
+    if unknown.is_empty() { Ok(template) } else { Err(unknown) }
 }
 
 /// The settings that say who a member is and where its data lies: rendering may not change them.

@@ -33,6 +33,7 @@ fn group(diagnostic: &Diagnostic) -> Group<'_> {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
     };
     let place = &diagnostic.place;
     let title = level.primary_title(&diagnostic.message).id(diagnostic.code);

@@ -1,8 +1,10 @@
 //! What people and machines are shown: values in, text out. Knows no terminal.
 
+pub mod annotations;
 pub mod diagnostic;
 pub mod outcome;
 pub mod plan;
+pub mod resolved;
 pub mod status;
 
 use std::time::Duration;

@@ -9,6 +9,7 @@ use super::fields::{Fields, Reader};
 use super::name::{Address, ClusterName, MasterName, ZoneName};
 use super::yaml::{self, Entry, Kind};
 
+pub mod places;
 mod remarks;
 mod settings;
 #[cfg(test)]

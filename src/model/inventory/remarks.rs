@@ -1,26 +1,48 @@
-//! What a person should know about an inventory that is right. Knows no file.
+//! What a person should know about an inventory that is right, each remark at its place. Knows no disk.
 
 use std::collections::BTreeSet;
 
 use crate::model::cluster::{Become, Cluster};
+use crate::model::diagnostic::{Diagnostic, Place, Severity, Source};
 use crate::model::quorum;
 
-/// What losing each zone would mean, and settings that are allowed but seldom meant.
-#[must_use]
-pub fn remarks(cluster: &Cluster) -> Vec<String> {
-    let voters = cluster.masters().count();
-    let zones = cluster.zones.values().map(|zone| {
-        let survivors = cluster.outside(&BTreeSet::from([zone.name.clone()])).count();
-        let quorum = if quorum::stands(survivors, voters) { "quorum kept" } else { "quorum lost" };
-        format!("{} lost ({} of {voters} masters): {quorum}, {}", zone.name, zone.masters.len(), counted(survivors))
-    });
-    let users = cluster.masters().filter(|m| m.ssh.elevate == Become::None && m.ssh.user.as_str() != "root").map(|m| {
-        let (name, user) = (&m.name, &m.ssh.user);
-        format!("{name}: logs in as {user} and does not become root, which works only if {user} is root")
-    });
-    zones.chain(users).collect()
-}
+use super::places::Places;
 
-fn counted(survivors: usize) -> String {
-    format!("{survivors} survivor{}", if survivors == 1 { "" } else { "s" })
+/// What losing each zone would mean, what an even count is worth, and settings that are allowed but seldom meant.
+#[must_use]
+pub fn remarks(source: &Source, cluster: &Cluster) -> Vec<Diagnostic> {
+    let places = Places::of(source);
+    let places = places.as_ref();
+    let at = |place: Option<Place>| place.unwrap_or_else(|| Place::of(source, 0..0));
+    let voters = cluster.masters().count();
+    let mut remarks = Vec::new();
+    for zone in cluster.zones.values() {
+        let survivors = cluster.outside(&BTreeSet::from([zone.name.clone()])).count();
+        let kept = quorum::stands(survivors, voters);
+        let quorum = if kept { "quorum kept" } else { "quorum lost" };
+        let said = format!(
+            "{} lost ({} of {voters} masters): {quorum}, {survivors} survivor{}",
+            zone.name,
+            zone.masters.len(),
+            if survivors == 1 { "" } else { "s" }
+        );
+        let place = at(places.and_then(|places| places.zone(&zone.name)));
+        remarks.push(Diagnostic::of(Severity::Note, if kept { "quorum-kept" } else { "quorum-lost" }, place, said));
+    }
+    if voters.is_multiple_of(2) {
+        let said = format!(
+            "{voters} masters tolerate the loss of {}, as {} do: the last one adds no safety",
+            quorum::tolerance(voters),
+            voters - 1
+        );
+        let place = at(places.and_then(|places| places.key("zones")));
+        remarks.push(Diagnostic::of(Severity::Warning, "even-count", place, said));
+    }
+    for master in cluster.masters().filter(|m| m.ssh.elevate == Become::None && m.ssh.user.as_str() != "root") {
+        let (name, user) = (&master.name, &master.ssh.user);
+        let said = format!("{name}: logs in as {user} and does not become root, which works only if {user} is root");
+        let place = at(places.and_then(|places| places.master(master)));
+        remarks.push(Diagnostic::of(Severity::Warning, "not-root", place, said));
+    }
+    remarks
 }
