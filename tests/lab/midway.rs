@@ -20,8 +20,9 @@ fn bereft(etcd: &str) -> Lab {
 fn a_run_killed_with_the_data_moved_aside_goes_on_from_the_kept_snapshot() {
     let lab = bereft("3.5");
     // The kill may come too late to keep the start from being sent; this keeps etcd down then.
-    let held = "/etc/systemd/system/etcd.service.d/held.conf";
-    let hold = format!("printf '[Unit]\\nConditionPathExists=/run/go\\n' >{held}; systemctl daemon-reload");
+    let held = "/etc/systemd/system/etcd.service.d";
+    let condition = "[Unit]\\nConditionPathExists=/run/go\\n";
+    let hold = format!("mkdir -p {held} && printf '{condition}' >{held}/held.conf && systemctl daemon-reload");
     lab.on("m3", &hold).exits(0);
     let mut child = lab.spawn(&DR);
     let begun = Instant::now();
