@@ -39,7 +39,7 @@ async fn planning(common: &Common, bastion: &Bastion, goal: Goal, flags: &Wish) 
         Goal::Fence => built_in("fence", "The zone's etcd is down and cannot start."),
         Goal::Unfence => built_in("unfence", "The zone's etcd may start again."),
     };
-    let templates = input::templates(common, &playbook)?;
+    let templates = input::templates(common, &playbook, &cluster)?;
     let mut request = wish::request(goal, flags, &cluster, bastion)?;
     let remote = observe::remote(&cluster, common, bastion);
     let mut seen = observe::look(&cluster, &remote, bastion).await;

@@ -1,6 +1,6 @@
 //! Reads inventory, playbook and templates, from the site's files or the shipped ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::model::diagnostic::{Diagnostic, Source};
@@ -50,13 +50,17 @@ pub(super) fn playbook(common: &Common, bastion: &Bastion, name: &str) -> Result
     text::read(&source).map_err(|diagnostics| mistakes(&diagnostics, bastion))
 }
 
-/// Every template that the playbook names.
-pub(super) fn templates(common: &Common, playbook: &Playbook) -> Result<BTreeMap<String, String>, Failure> {
+/// Every template that the playbook or the inventory names.
+pub(super) fn templates(
+    common: &Common,
+    playbook: &Playbook,
+    cluster: &Cluster,
+) -> Result<BTreeMap<String, String>, Failure> {
     let mut templates = BTreeMap::new();
-    for (name, _) in template_names(playbook) {
+    let of_masters = cluster.masters().map(|master| master.etcd.template.clone());
+    for name in template_names(playbook).into_iter().map(|(name, _)| name).chain(of_masters).collect::<BTreeSet<_>>() {
         let Some(source) = template(common, &name)? else {
-            let text =
-                format!("error: the playbook names the template {name}, which is neither shipped nor in --templates");
+            let text = format!("error: the template {name} is neither shipped nor in --templates");
             return Err(Failure::new(exit::BAD_INPUT, text));
         };
         templates.insert(name, source.text);
@@ -83,7 +87,7 @@ pub(super) fn template_names(playbook: &Playbook) -> Vec<(String, u64)> {
 fn collect(lines: &[Line], names: &mut Vec<(String, u64)>) {
     for line in lines {
         match &line.action {
-            Action::Write { template, .. } => names.push((template.clone(), line.at)),
+            Action::Write { template: Some(template), .. } => names.push((template.clone(), line.at)),
             Action::Each { steps, .. } => collect(steps, names),
             _ => {}
         }

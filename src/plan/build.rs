@@ -157,7 +157,10 @@ impl<'a> Builder<'a> {
             }
             .into(),
             Action::Restore(_) => self.restore(player)?.into(),
-            Action::Write { template, .. } => return self.write(template, player).map(|step| Some(step.into())),
+            Action::Write { template, .. } => {
+                let template = template.as_deref().unwrap_or(&player.master.etcd.template);
+                return self.write(template, player).map(|step| Some(step.into()));
+            }
             Action::Settle(_) => self.settle(player)?.into(),
             Action::Promote(_) => self.promote(player)?.into(),
             Action::Record(_) => self.record().into(),

@@ -83,8 +83,8 @@ pub enum Action {
     Restore(Role),
     /// Render a template over the env file.
     Write {
-        /// The template's name.
-        template: String,
+        /// The template's name; without one each master's own, as the inventory has it.
+        template: Option<String>,
         /// Where.
         on: Role,
     },

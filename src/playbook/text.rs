@@ -170,12 +170,16 @@ fn service(reader: &mut Reader<'_>, kind: &Entry, within_each: bool) -> Option<A
     Some(if kind.key == "stop" { Action::Stop { what, on } } else { Action::Start { what, on } })
 }
 
+/// `write: survivors` takes the template that the inventory names for each master; a set of keys names one itself.
 fn write(reader: &mut Reader<'_>, kind: &Entry, within_each: bool) -> Option<Action> {
+    if matches!(kind.value.kind, Kind::Text(_)) {
+        return role(reader, kind, within_each).map(|on| Action::Write { template: None, on });
+    }
     let form = "write: { template: etcd.env.j2, on: survivors }";
     let (fields, on) = on_role(reader, kind, "template", form, within_each)?;
     let template = reader.required(&fields, "template", "`write`", form);
     let template = template.and_then(|entry| reader.file_name(entry, "template: etcd.env.j2"));
-    Some(Action::Write { template: template?, on: on? })
+    Some(Action::Write { template: Some(template?), on: on? })
 }
 
 /// The keys of a step that says on whom, beside `other`.

@@ -16,7 +16,7 @@ fn the_shipped_playbooks_are_read() {
     let recover = read(&shipped::playbook("recover").unwrap().source()).unwrap();
     let Action::Each { role: Role::Returned, steps } = &recover.lines[3].action else { panic!("no each") };
     assert_eq!(steps.len(), 6);
-    assert_eq!(steps[2].action, Action::Write { template: "etcd.env.j2".to_owned(), on: Role::Joiner });
+    assert_eq!(steps[2].action, Action::Write { template: None, on: Role::Joiner });
 }
 
 /// A playbook without a mistake; a test spoils one part of it.
