@@ -211,6 +211,8 @@ pub enum InventoryVerb {
         #[arg(short, long, value_enum, default_value_t = CheckForm::Text)]
         output: CheckForm,
     },
+    /// Print the JSON Schema of inventories, for editors
+    Schema,
     /// Show every master with every setting resolved, and where each value comes from
     Show {
         /// The file [default: the inventory]
@@ -224,6 +226,8 @@ pub enum InventoryVerb {
 /// Work on playbooks.
 #[derive(Debug, Subcommand)]
 pub enum PlaybookVerb {
+    /// Print the JSON Schema of playbooks, for editors
+    Schema,
     /// Report every mistake with its line, also in the order of steps
     Check {
         /// The files

@@ -1,4 +1,4 @@
-//! `inventory check`, `inventory show`, `playbook check` and `init`: pure work on files, no network.
+//! `inventory check`, `show` and `schema`, `playbook check` and `schema`, and `init`: pure work on files, no network.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -124,6 +124,13 @@ pub(super) fn show(path: &Path, output: Form, colour: bool) -> Result<u8, Failur
         Form::Text => resolved::text(&cluster, &masters),
         Form::Json => format!("{:#}\n", resolved::json(&cluster, &masters)),
     });
+    Ok(exit::DONE)
+}
+
+/// `requorum inventory schema` and `requorum playbook schema`.
+pub(super) fn schema(kind: &str) -> Result<u8, Failure> {
+    let file = shipped::schema(kind).ok_or_else(|| Failure::usage(format!("error: there is no schema of {kind}")))?;
+    terminal::print(file.text);
     Ok(exit::DONE)
 }
 

@@ -105,6 +105,8 @@ pub async fn run(cli: Cli, bastion: Bastion) -> Result<u8, Failure> {
         Verb::Playbook { what: PlaybookVerb::Check { files, output } } => {
             check::playbooks(common, &files, output, bastion.colour)
         }
+        Verb::Inventory { what: InventoryVerb::Schema } => check::schema("inventory"),
+        Verb::Playbook { what: PlaybookVerb::Schema } => check::schema("playbook"),
         Verb::Init { directory } => check::init(&directory),
     }
 }

@@ -12,12 +12,14 @@ pub struct File {
 }
 
 /// Every shipped file.
-pub const FILES: [File; 5] = [
+pub const FILES: [File; 7] = [
     File { path: "inventory/example.yaml", text: include_str!("../../inventory/example.yaml") },
     File { path: "inventory/lab.yaml", text: include_str!("../../inventory/lab.yaml") },
     File { path: "playbooks/initiate_dr.yaml", text: include_str!("../../playbooks/initiate_dr.yaml") },
     File { path: "playbooks/recover.yaml", text: include_str!("../../playbooks/recover.yaml") },
     File { path: "templates/etcd.env.j2", text: include_str!("../../templates/etcd.env.j2") },
+    File { path: "schemas/inventory.schema.json", text: include_str!("../../schemas/inventory.schema.json") },
+    File { path: "schemas/playbook.schema.json", text: include_str!("../../schemas/playbook.schema.json") },
 ];
 
 impl File {
@@ -38,6 +40,12 @@ pub fn playbook(name: &str) -> Option<File> {
 #[must_use]
 pub fn template(name: &str) -> Option<File> {
     by_path(&format!("templates/{name}"))
+}
+
+/// The JSON Schema of `inventory` or `playbook` files.
+#[must_use]
+pub fn schema(kind: &str) -> Option<File> {
+    by_path(&format!("schemas/{kind}.schema.json"))
 }
 
 fn by_path(path: &str) -> Option<File> {

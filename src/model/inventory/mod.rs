@@ -18,6 +18,10 @@ mod tests;
 pub use remarks::remarks;
 use settings::Layer;
 
+const KEYS: [&str; 7] = ["cluster", "environment", "ssh", "etcd", "kubernetes", "objectives", "zones"];
+const ZONE_KEYS: [&str; 3] = ["ssh", "etcd", "masters"];
+const MASTER_KEYS: [&str; 3] = ["address", "ssh", "etcd"];
+
 /// How a master is written, for hints.
 const MASTER_FORM: &str = "m1: { address: 10.0.1.11 }";
 
@@ -33,7 +37,6 @@ pub fn read(source: &Source) -> Result<Cluster, Vec<Diagnostic>> {
 }
 
 fn cluster(reader: &mut Reader<'_>, root: &yaml::Node) -> Option<Cluster> {
-    const KEYS: [&str; 7] = ["cluster", "environment", "ssh", "etcd", "kubernetes", "objectives", "zones"];
     let top = root.span.start..root.span.start;
     let fields = reader.fields(root, &top, "an inventory", &KEYS, "cluster: NAME")?;
     let name = reader.required(&fields, "cluster", "the inventory", "cluster: NAME");
@@ -102,7 +105,7 @@ fn zone(
 ) -> Option<Zone> {
     let what = format!("zone {}", word(&entry.key));
     let form = format!("masters: {{ {MASTER_FORM} }}");
-    let fields = reader.fields(&entry.value, &entry.span, &what, &["ssh", "etcd", "masters"], &form)?;
+    let fields = reader.fields(&entry.value, &entry.span, &what, &ZONE_KEYS, &form)?;
     let layer = layer.over(reader, &fields);
     let masters = reader.required(&fields, "masters", &what, &form)?;
     let entries = reader.entries(&masters.value, &format!("`masters` of {what}"), &form)?;
@@ -132,7 +135,7 @@ fn master(
 ) -> Option<Master> {
     let name = reader.checked(&entry.key, &entry.span, MasterName::new);
     let what = format!("master {}", word(&entry.key));
-    let fields = reader.fields(&entry.value, &entry.span, &what, &["address", "ssh", "etcd"], MASTER_FORM)?;
+    let fields = reader.fields(&entry.value, &entry.span, &what, &MASTER_KEYS, MASTER_FORM)?;
     let address = address(reader, &fields, &what, &entry.key, seen);
     let layer = layer.over(reader, &fields);
     Some(Master { name: name?, zone: zone?.clone(), address: address?, ssh: layer.ssh()?, etcd: layer.etcd()? })

@@ -7,8 +7,8 @@ use crate::model::fields::{Fields, Reader, port_of};
 use crate::model::name::{AbsPath, Address, UnitName, UserName};
 use crate::model::yaml::{Entry, Kind};
 
-const SSH_KEYS: [&str; 6] = ["user", "port", "become", "identity", "known_hosts", "jump"];
-const ETCD_KEYS: [&str; 4] = ["unit", "data_dir", "config", "template"];
+pub const SSH_KEYS: [&str; 6] = ["user", "port", "become", "identity", "known_hosts", "jump"];
+pub const ETCD_KEYS: [&str; 4] = ["unit", "data_dir", "config", "template"];
 const JUMP_FORM: &str = "jump: ops@bastion.example:22";
 
 /// What was said so far. For `identity`, `known_hosts` and `jump` a nearer `null` takes back what was said.

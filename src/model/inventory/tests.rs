@@ -312,3 +312,26 @@ proptest::proptest! {
         let _ = crate::playbook::text::read(&source(&text));
     }
 }
+
+/// Every key is in the schema that editors use, with a word about it, and nothing else is.
+#[test]
+fn the_schema_knows_what_the_reader_knows() {
+    let schema: serde_json::Value = serde_json::from_str(shipped::schema("inventory").unwrap().text).unwrap();
+    let defs = &schema["$defs"];
+    for (at, known) in [
+        (&schema, &KEYS[..]),
+        (&defs["ssh"], &settings::SSH_KEYS),
+        (&defs["etcd"], &settings::ETCD_KEYS),
+        (&defs["zone"], &ZONE_KEYS),
+        (&defs["master"], &MASTER_KEYS),
+    ] {
+        let properties = at["properties"].as_object().unwrap();
+        let keys: std::collections::BTreeSet<&str> = properties.keys().map(String::as_str).collect();
+        assert_eq!(keys, known.iter().copied().collect());
+        for (key, said) in properties {
+            let named = said["$ref"].as_str().map(|path| &defs[path.trim_start_matches("#/$defs/")]);
+            let told = said["description"].is_string() || named.is_some_and(|named| named["description"].is_string());
+            assert!(told, "{key}");
+        }
+    }
+}

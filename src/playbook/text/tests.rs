@@ -8,7 +8,7 @@ fn the_shipped_playbooks_are_read() {
     let initiate = read(&shipped::playbook("initiate_dr").unwrap().source()).unwrap();
     assert_eq!(initiate.lines.len(), 17);
     assert_eq!(initiate.lines[1].action, Action::Expect(Expectation::QuorumLost));
-    assert_eq!(initiate.lines[1].at, 8);
+    assert_eq!(initiate.lines[1].at, 9);
     assert_eq!(initiate.lines[1].why.as_deref(), Some("A living majority must be left alone."));
     let stop = Action::Stop { what: Service::Etcd, on: Role::Survivors };
     assert_eq!(initiate.lines[8].action, stop);
@@ -162,4 +162,19 @@ fn hostile_playbooks_are_refused() {
     for text in ["[".repeat(100_000), "a: &a *a\n".to_owned(), "x: y\n".repeat(400_000), String::new()] {
         assert_eq!(mistakes(&text).len(), 1);
     }
+}
+
+/// Every step kind and role is in the schema that editors use, with a word about it, and nothing else is.
+#[test]
+fn the_schema_knows_what_the_reader_knows() {
+    let schema: serde_json::Value = serde_json::from_str(shipped::schema("playbook").unwrap().text).unwrap();
+    let step = schema["$defs"]["step"]["properties"].as_object().unwrap();
+    let known: std::collections::BTreeSet<&str> = KINDS.into_iter().chain(["why", "steps"]).collect();
+    assert_eq!(step.keys().map(String::as_str).collect::<std::collections::BTreeSet<_>>(), known);
+    for (kind, said) in step {
+        assert!(said["description"].is_string(), "{kind}");
+    }
+    let roles: Vec<&str> =
+        schema["$defs"]["role"]["enum"].as_array().unwrap().iter().filter_map(|role| role.as_str()).collect();
+    assert_eq!(roles, ROLES.map(|(role, _)| role));
 }
