@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: check test demo bench deny deps lab-ready
+.PHONY: check test demo bench fuzz deny deps lab-ready
 
 # Format, lints, unit and simulated tests: a few minutes from nothing, no root, no lab.
 check:
@@ -12,7 +12,7 @@ check:
 
 # Everything: what `check` does, real sshd and sudo, and real machines with etcd 3.4, 3.5, 3.6 and 3.7.
 test: lab-ready check
-	$(CARGO) test --locked --release --features lab --test ssh_real --test ssh_sudo
+	$(CARGO) test --locked --release --features lab --test ssh_real --test ssh_sudo --test ci_files
 	$(CARGO) test --locked --release --features lab --test lab -- --test-threads=1 --nocapture
 
 # The whole story on a lab of its own; KEEP=1 keeps the lab, ETCD=3.4 takes another version.
@@ -22,7 +22,12 @@ demo: deps
 
 bench: lab-ready
 	$(CARGO) build --locked --release
+	benches/review
 	benches/run
+
+# A million broken inventories, playbooks and templates; FUZZ=N tries another number.
+fuzz:
+	REQUORUM_FUZZ=$(or $(FUZZ),1000000) $(CARGO) test --locked --release --test fuzz -- --nocapture
 
 # Licences, banned crates and sources of what is built in; needs cargo-deny (cargo install --locked cargo-deny).
 deny:

@@ -169,6 +169,17 @@ pub enum CheckForm {
     Gitlab,
 }
 
+/// A form of a review.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DiffForm {
+    /// For people
+    Text,
+    /// A pull request's comment, below 60 kB, its details folded
+    Markdown,
+    /// For machines
+    Json,
+}
+
 /// What a plan takes into account.
 #[derive(Debug, Args, Default)]
 pub struct Wish {
@@ -210,6 +221,19 @@ pub enum InventoryVerb {
         /// The form of the output
         #[arg(short, long, value_enum, default_value_t = CheckForm::Text)]
         output: CheckForm,
+    },
+    /// Show what a change means: quorum, survivors, env files, what to do on the cluster, and what is dangerous
+    ///
+    /// Two files, two directories, or git revisions: HEAD~1:inventory/prod.yaml, main..HEAD, main...HEAD inventory/.
+    /// Exit: 0 no change, 2 changes, 3 changes against a safety rule.
+    Diff {
+        /// The old file, directory or revision; or a range of revisions
+        old: String,
+        /// The new one; after a range: a path in it
+        new: Option<String>,
+        /// The form of the output
+        #[arg(short, long, value_enum, default_value_t = DiffForm::Text)]
+        output: DiffForm,
     },
     /// Print the JSON Schema of inventories, for editors
     Schema,

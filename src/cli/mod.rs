@@ -9,6 +9,7 @@ use crate::run::ports::{Clock, Console, Prompt};
 
 pub mod args;
 mod check;
+mod diff;
 mod go;
 mod input;
 mod observe;
@@ -101,6 +102,9 @@ pub async fn run(cli: Cli, bastion: Bastion) -> Result<u8, Failure> {
         }
         Verb::Inventory { what: InventoryVerb::Show { file, output } } => {
             check::show(file.as_deref().unwrap_or(&common.inventory), output, bastion.colour)
+        }
+        Verb::Inventory { what: InventoryVerb::Diff { old, new, output } } => {
+            diff::diff(&old, new.as_deref(), output, bastion.colour)
         }
         Verb::Playbook { what: PlaybookVerb::Check { files, output } } => {
             check::playbooks(common, &files, output, bastion.colour)

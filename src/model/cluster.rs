@@ -1,6 +1,7 @@
 //! A cluster as the inventory describes it, every setting resolved per master. Knows nothing of what the masters say.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,16 @@ pub enum Environment {
     Staging,
     /// Made to be thrown away.
     Lab,
+}
+
+impl fmt::Display for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Production => "production",
+            Self::Staging => "staging",
+            Self::Lab => "lab",
+        })
+    }
 }
 
 /// How a command becomes root on a master.
@@ -38,6 +49,16 @@ pub struct Jump {
     pub port: u16,
     /// The user there.
     pub user: UserName,
+}
+
+impl fmt::Display for Jump {
+    /// As an inventory writes it: an IPv6 address stands in brackets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.address.as_str() {
+            six if six.contains(':') => write!(f, "{}@[{six}]:{}", self.user, self.port),
+            address => write!(f, "{}@{address}:{}", self.user, self.port),
+        }
+    }
 }
 
 /// How to reach one master by SSH.
@@ -84,6 +105,31 @@ pub struct Master {
     pub ssh: SshSettings,
     /// Where its etcd is.
     pub etcd: EtcdSettings,
+}
+
+impl Master {
+    /// Every setting as an inventory writes it, under its keys with dots between them; nothing for `null`.
+    #[must_use]
+    pub fn settings(&self) -> [(&'static str, Option<String>); 11] {
+        let (ssh, etcd) = (&self.ssh, &self.etcd);
+        let elevate = match ssh.elevate {
+            Become::None => "none",
+            Become::Sudo => "sudo",
+        };
+        [
+            ("address", Some(self.address.to_string())),
+            ("ssh.user", Some(ssh.user.to_string())),
+            ("ssh.port", Some(ssh.port.to_string())),
+            ("ssh.become", Some(elevate.to_owned())),
+            ("ssh.identity", ssh.identity.clone()),
+            ("ssh.known_hosts", ssh.known_hosts.clone()),
+            ("ssh.jump", ssh.jump.as_ref().map(Jump::to_string)),
+            ("etcd.unit", Some(etcd.unit.to_string())),
+            ("etcd.data_dir", Some(etcd.data_dir.to_string())),
+            ("etcd.config.env_file", Some(etcd.env_file.to_string())),
+            ("etcd.template", Some(etcd.template.clone())),
+        ]
+    }
 }
 
 /// Masters that fail together.

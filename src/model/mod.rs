@@ -1,5 +1,6 @@
 //! The words of the field as values: clusters, zones, masters, members, commands. Knows no file, host or clock.
 
+pub mod changes;
 pub mod cluster;
 pub mod command;
 pub mod diagnostic;

@@ -13,6 +13,7 @@ use crate::step::{Step, Undo};
 mod build;
 pub(crate) mod checks;
 pub mod fence;
+pub mod foresee;
 pub mod initiate;
 pub mod recover;
 pub mod safety;

@@ -155,6 +155,16 @@ fn known_template<'e, 's: 'e>(
 const KEPT: [&str; 5] =
     ["ETCD_NAME", "ETCD_INITIAL_ADVERTISE_PEER_URLS", "ETCD_LISTEN_PEER_URLS", "ETCD_DATA_DIR", "ETCD_WAL_DIR"];
 
+/// The settings that disaster recovery owns, and what every rendered file must say in them.
+#[must_use]
+pub fn owned(cluster: &Target) -> [(&'static str, &str); 3] {
+    [
+        ("ETCD_INITIAL_CLUSTER", &cluster.initial_cluster_text),
+        ("ETCD_INITIAL_CLUSTER_STATE", cluster.state),
+        ("ETCD_INITIAL_CLUSTER_TOKEN", &cluster.token),
+    ]
+}
+
 /// Reads a rendered file back and compares it with what was meant, whatever the template was.
 ///
 /// # Errors
@@ -164,14 +174,8 @@ pub fn check_rendered(text: &str, expected: &Context) -> Result<(), String> {
         return Err("the rendered file holds a NUL character".to_owned());
     }
     let file = EnvFile::parse(text);
-    let cluster = &expected.cluster;
-    let owned = [
-        ("ETCD_INITIAL_CLUSTER", cluster.initial_cluster_text.as_str()),
-        ("ETCD_INITIAL_CLUSTER_STATE", STATE),
-        ("ETCD_INITIAL_CLUSTER_TOKEN", cluster.token.as_str()),
-    ];
     let kept = KEPT.map(|key| (key, expected.current.get(key).map(String::as_str)));
-    for (key, wanted) in owned.map(|(key, value)| (key, Some(value))).into_iter().chain(kept) {
+    for (key, wanted) in owned(&expected.cluster).map(|(key, value)| (key, Some(value))).into_iter().chain(kept) {
         if file.get(key) != wanted {
             let shown =
                 |value: Option<&str>| value.map_or_else(|| "is not set".to_owned(), |text| format!("is {text:?}"));

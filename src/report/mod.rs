@@ -5,6 +5,7 @@ pub mod diagnostic;
 pub mod outcome;
 pub mod plan;
 pub mod resolved;
+pub mod review;
 pub mod status;
 
 use std::time::Duration;

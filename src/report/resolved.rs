@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::model::cluster::{Become, Cluster, Master};
+use crate::model::cluster::{Cluster, Master};
 use crate::model::diagnostic::{Place, Source};
 use crate::model::inventory::places::{Level, Places};
 
@@ -48,7 +48,8 @@ pub fn of(source: &Source, cluster: &Cluster) -> Vec<Resolved> {
     let places = Places::of(source);
     let from = |(level, place): (Level, Place)| From { level, file: place.file, line: place.line };
     let settings = |master: &Master| {
-        values(master)
+        master
+            .settings()
             .into_iter()
             .map(|(name, value)| {
                 let path: Vec<&str> = name.split('.').collect();
@@ -65,36 +66,10 @@ pub fn of(source: &Source, cluster: &Cluster) -> Vec<Resolved> {
     cluster.masters().map(resolved).collect()
 }
 
-fn values(master: &Master) -> [(&'static str, Option<String>); 11] {
-    let (ssh, etcd) = (&master.ssh, &master.etcd);
-    let elevate = match ssh.elevate {
-        Become::None => "none",
-        Become::Sudo => "sudo",
-    };
-    let jump = ssh.jump.as_ref().map(|jump| match jump.address.as_str() {
-        six if six.contains(':') => format!("{}@[{six}]:{}", jump.user, jump.port),
-        address => format!("{}@{address}:{}", jump.user, jump.port),
-    });
-    [
-        ("address", Some(master.address.to_string())),
-        ("ssh.user", Some(ssh.user.to_string())),
-        ("ssh.port", Some(ssh.port.to_string())),
-        ("ssh.become", Some(elevate.to_owned())),
-        ("ssh.identity", ssh.identity.clone()),
-        ("ssh.known_hosts", ssh.known_hosts.clone()),
-        ("ssh.jump", jump),
-        ("etcd.unit", Some(etcd.unit.to_string())),
-        ("etcd.data_dir", Some(etcd.data_dir.to_string())),
-        ("etcd.config.env_file", Some(etcd.env_file.to_string())),
-        ("etcd.template", Some(etcd.template.clone())),
-    ]
-}
-
 /// For people: a block a master.
 #[must_use]
 pub fn text(cluster: &Cluster, masters: &[Resolved]) -> String {
-    let environment = format!("{:?}", cluster.environment).to_lowercase();
-    let mut out = format!("cluster {} ({environment})\n", cluster.name);
+    let mut out = format!("cluster {} ({})\n", cluster.name, cluster.environment);
     for master in masters {
         let _ = writeln!(out, "\n{} in {}", master.master, master.zone);
         for setting in &master.settings {

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::plan::{SnapshotFile, TrailingHash};
 
 /// Beyond this an input file is not read; the parsers refuse far smaller ones with a better word.
-const MOST: u64 = 4 << 20;
+pub(super) const MOST: u64 = 4 << 20;
 
 /// Reads a text file.
 ///
@@ -19,6 +19,11 @@ const MOST: u64 = 4 << 20;
 pub fn text(path: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
     File::open(path)?.take(MOST + 1).read_to_end(&mut bytes)?;
+    utf8(bytes)
+}
+
+/// An input file's text, read up to [`MOST`] and one byte more.
+pub(super) fn utf8(bytes: Vec<u8>) -> io::Result<String> {
     if bytes.len() as u64 > MOST {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 4 MiB"));
     }

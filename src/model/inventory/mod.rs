@@ -36,6 +36,13 @@ pub fn read(source: &Source) -> Result<Cluster, Vec<Diagnostic>> {
     reader.finish(cluster)
 }
 
+/// Whether a text among others is meant to be an inventory, right or wrong: it has the two keys that none goes without.
+#[must_use]
+pub fn is_likely(text: &str) -> bool {
+    let has = |key: &str| text.lines().any(|line| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(':')));
+    has("cluster") && has("zones")
+}
+
 fn cluster(reader: &mut Reader<'_>, root: &yaml::Node) -> Option<Cluster> {
     let top = root.span.start..root.span.start;
     let fields = reader.fields(root, &top, "an inventory", &KEYS, "cluster: NAME")?;

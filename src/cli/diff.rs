@@ -1,0 +1,73 @@
+//! `inventory diff`: what a change of inventories means. Asks the disk and git, never a master.
+
+use crate::model::diagnostic::Source;
+use crate::model::{Cluster, changes::Changes, inventory};
+use crate::report::diagnostic;
+use crate::report::review::{self, Review, Verdict};
+use crate::world::revisions::{self, Side};
+use crate::world::terminal;
+
+use super::args::DiffForm;
+use super::{Failure, exit};
+
+/// `requorum inventory diff`.
+pub(super) fn diff(old: &str, new: Option<&str>, output: DiffForm, colour: bool) -> Result<u8, Failure> {
+    let (old, new) =
+        revisions::sides(old, new).map_err(|why| Failure::new(exit::BAD_INPUT, format!("error: {why}")))?;
+    let names: std::collections::BTreeSet<&String> = old.texts.keys().chain(new.texts.keys()).collect();
+    let (mut reviews, mut compared) = (Vec::new(), 0);
+    for name in names {
+        if old.texts.get(name) == new.texts.get(name) && !matches!(old.texts.get(name), Some(revisions::Text::File(_)))
+        {
+            // The same object holds the same text; whether it is an inventory need not be known.
+            continue;
+        }
+        let (before, after) = (source(&old, name)?, source(&new, name)?);
+        let given = || before.iter().chain(&after);
+        // In a directory all sorts of files lie; one that was named is an inventory.
+        if name.is_empty() || given().any(|source| inventory::is_likely(&source.text)) {
+            compared += 1;
+            reviews.extend(compare(name, before.as_ref(), after.as_ref()));
+        }
+    }
+    terminal::print(&match output {
+        DiffForm::Text => review::text(&reviews, compared),
+        DiffForm::Markdown => review::markdown(&reviews, compared),
+        DiffForm::Json => format!("{:#}\n", review::json(&reviews, compared)),
+    });
+    let mistakes: Vec<_> = reviews.iter().flat_map(Review::mistakes).cloned().collect();
+    if !mistakes.is_empty() {
+        return Err(Failure::new(exit::BAD_INPUT, diagnostic::text(&mistakes, colour)));
+    }
+    Ok(match () {
+        () if reviews.iter().any(Review::is_dangerous) => exit::REFUSED,
+        () if reviews.is_empty() => exit::DONE,
+        () => exit::CHANGES,
+    })
+}
+
+fn source(side: &Side, name: &str) -> Result<Option<Source>, Failure> {
+    let Some(text) = side.texts.get(name) else { return Ok(None) };
+    let called = side.called(name);
+    let text = text.read().map_err(|error| Failure::new(exit::BAD_INPUT, format!("error: {called}: {error}")))?;
+    Ok(Some(Source::new(called, text)))
+}
+
+/// Nothing where nothing differs.
+fn compare(name: &str, before: Option<&Source>, after: Option<&Source>) -> Option<Review> {
+    let called = || after.or(before).map_or_else(|| name.to_owned(), |source| source.name.clone());
+    let file = if name.is_empty() { called() } else { name.to_owned() };
+    if before.map(|source| &source.text) == after.map(|source| &source.text) {
+        return None;
+    }
+    let new = match after.map(inventory::read).transpose() {
+        Ok(new) => new,
+        Err(mistakes) => return Some(Review { file, verdict: Verdict::Unreadable { mistakes } }),
+    };
+    let (old, old_mistakes): (Option<Cluster>, usize) = match before.map(inventory::read).transpose() {
+        Ok(old) => (old, 0),
+        Err(mistakes) => (None, mistakes.len()),
+    };
+    let changes = Changes::between(old.as_ref(), new.as_ref())?;
+    (!changes.is_empty()).then(|| Review::changed(file, changes, old_mistakes))
+}

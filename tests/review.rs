@@ -1,0 +1,112 @@
+//! `inventory diff` as a pull request's job calls it: files, directories and revisions of a real git repository.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+#[path = "support/repository.rs"]
+mod repository;
+use repository::{OLD, git};
+
+/// A repository whose last commit changes an address and adds an inventory; other YAML lies beside.
+fn repository() -> TempDir {
+    let dir = TempDir::new().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    git(dir.path(), &["init", "-q"]);
+    write("inventory/prod.yaml", OLD);
+    write("deploy/values.yaml", "cluster: x\n");
+    git(dir.path(), &["add", "-A"]);
+    git(dir.path(), &["commit", "-qm", "one"]);
+    write("inventory/prod.yaml", &OLD.replace("10.0.1.2", "10.0.1.9"));
+    write("inventory/new.yaml", &OLD.replace("prod", "new").replace("newuction", "staging"));
+    write("deploy/values.yaml", "cluster: y\n");
+    git(dir.path(), &["add", "-A"]);
+    git(dir.path(), &["commit", "-qm", "two"]);
+    dir
+}
+
+/// The exit code and what was said on standard output and error.
+fn diff(dir: &Path, arguments: &[&str]) -> (i32, String, String) {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("requorum"));
+    let done = command.args(["inventory", "diff"]).args(arguments).current_dir(dir).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (done.status.code().unwrap(), text(done.stdout), text(done.stderr))
+}
+
+#[test]
+fn a_range_is_every_inventory_that_differs_in_it_and_nothing_else() {
+    let dir = repository();
+    for range in [&["HEAD~1..HEAD"][..], &["HEAD~1..."], &["HEAD~1", "HEAD"], &["HEAD~1..HEAD", "inventory"]] {
+        let (code, said, _) = diff(dir.path(), range);
+        assert_eq!(code, 2, "{range:?}: {said}");
+        let titles: Vec<&str> = said.lines().filter(|line| line.contains(".yaml: ")).collect();
+        let names = titles.iter().map(|title| title.trim_start_matches("inventory/")).collect::<Vec<_>>();
+        assert_eq!(names, ["new.yaml: cluster new is new", "prod.yaml: cluster prod changes"], "{range:?}");
+    }
+    let (code, said, _) = diff(dir.path(), &["HEAD..HEAD"]);
+    assert_eq!((code, said.starts_with("no inventory differs")), (0, true), "{said}");
+}
+
+#[test]
+fn a_revision_is_compared_with_a_file_and_a_directory_with_a_directory() {
+    let dir = repository();
+    fs::write(dir.path().join("mine.yaml"), OLD).unwrap();
+    assert_eq!(diff(dir.path(), &["HEAD~1:inventory/prod.yaml", "mine.yaml"]).0, 0);
+    let (code, said, _) = diff(dir.path(), &["mine.yaml", "inventory/prod.yaml"]);
+    assert_eq!((code, said.contains("m2: address 10.0.1.2 → 10.0.1.9")), (2, true), "{said}");
+    let (code, said, _) = diff(dir.path(), &["HEAD~1:inventory", "inventory", "-o", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((code, json["inventories"].as_array().unwrap().len(), &json["format"]), (2, 2, &1.into()));
+    // Against a safety rule.
+    fs::write(dir.path().join("mine.yaml"), OLD.replace("production", "lab")).unwrap();
+    assert_eq!(diff(dir.path(), &["inventory/prod.yaml", "mine.yaml"]).0, 3);
+    // A mistake is told at its line, also in a revision.
+    fs::write(dir.path().join("mine.yaml"), OLD.replace("zones", "zonse")).unwrap();
+    let (code, said, error) = diff(dir.path(), &["HEAD:inventory/prod.yaml", "mine.yaml", "-o", "markdown"]);
+    assert_eq!((code, said.contains("mine.yaml:3:1")), (65, true), "{said}");
+    assert!(error.contains("--> mine.yaml:3:1"), "{error}");
+    let (code, said, _) = diff(dir.path(), &["mine.yaml", "HEAD:inventory/prod.yaml"]);
+    assert_eq!((code, said.contains("the old text is no inventory")), (2, true), "{said}");
+}
+
+#[test]
+fn what_is_no_revision_is_refused_and_no_option_reaches_git() {
+    let dir = repository();
+    for (arguments, why) in [
+        (&["nope", "inventory"][..], "no such revision"),
+        (&["HEAD~1..HEAD", "nope"], "no such revision, or no such path in it"),
+        (&["HEAD"], "compared with what?"),
+        (&["inventory/prod.yaml", "inventory"], "one is a file and the other is not"),
+        (&["--", "--output=/tmp/x..HEAD"], "is no revision"),
+        (&["--", "--output=/tmp/x", "HEAD"], "is no revision"),
+        (&["HEAD..HEAD", "../../etc"], "is outside repository"),
+    ] {
+        let (code, _, error) = diff(dir.path(), arguments);
+        assert_eq!((code, error.contains(why)), (65, true), "{arguments:?}: {error}");
+    }
+    let (code, _, error) = diff(Path::new("/"), &["HEAD~1", "HEAD"]);
+    assert_eq!((code, error.contains("not a git repository")), (65, true), "{error}");
+}
+
+/// git must not run what a repository's own settings name.
+#[test]
+fn nothing_that_the_repository_names_is_run() {
+    let dir = repository();
+    let trap = dir.path().join("ran");
+    let run = format!("touch {}; cat", trap.display());
+    for setting in ["diff.trap.textconv", "filter.trap.smudge", "filter.trap.clean", "core.fsmonitor", "core.pager"] {
+        git(dir.path(), &["config", setting, &run]);
+    }
+    fs::write(dir.path().join(".gitattributes"), "*.yaml diff=trap filter=trap\n").unwrap();
+    assert_eq!(diff(dir.path(), &["HEAD~1..HEAD"]).0, 2);
+    assert_eq!(diff(dir.path(), &["HEAD~1:inventory", "inventory"]).0, 2);
+    assert!(!trap.exists());
+}
