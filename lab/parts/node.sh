@@ -86,8 +86,8 @@ boot_node() {
         cgroups+=("$cgroup")
     done
     setsid "$LAB_DIR/parts/run-machine" "${cgroups[*]}" -q -D "$dir/root" -M "$LAB_NAME-$node" --hostname="$node" \
-        --register=no --keep-unit --boot --network-namespace-path="/run/netns/$NS.$node" --resolv-conf=off \
-        --link-journal=no 9>&- >>"$dir/console.log" 2>&1 </dev/null &
+        --register=no --keep-unit --boot --network-namespace-path="/run/netns/$NS.$node" --capability=CAP_NET_ADMIN \
+        --resolv-conf=off --link-journal=no 9>&- >>"$dir/console.log" 2>&1 </dev/null &
     disown "$!"
 }
 

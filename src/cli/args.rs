@@ -1,6 +1,7 @@
 //! Flags and their help. Knows no verb's meaning.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -110,6 +111,17 @@ pub enum Verb {
         #[arg(long = "override", value_name = "RULE=REASON")]
         overrides: Vec<String>,
     },
+    /// Lose a zone of a staging or lab cluster on purpose, get quorum back, bring the zone home, and measure
+    ///
+    /// Exit: 0 good, 1 failed before anything was lost, 3 refused, 4 given up, 6 done, but an objective was missed.
+    Drill {
+        /// What
+        #[command(flatten)]
+        wish: DrillWish,
+        /// How to consent
+        #[command(flatten)]
+        consent: Consent,
+    },
     /// Let go of the lock that a stopped run left on the masters
     Unlock {
         /// The run, as the refusal names it
@@ -201,6 +213,51 @@ pub struct Wish {
     /// recover: bring back only these, the others later; may repeat
     #[arg(long, value_name = "NODE", num_args = 1..)]
     pub only: Vec<String>,
+}
+
+/// A way to lose a zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OutageKind {
+    /// Its etcd is stopped and fenced
+    Stop,
+    /// Its masters close their etcd ports towards the other zones
+    Isolate,
+    /// The site's own commands in the inventory (`power`) switch it off and on
+    Command,
+}
+
+impl OutageKind {
+    /// As the command line has it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Isolate => "isolate",
+            Self::Command => "command",
+        }
+    }
+}
+
+/// What a drill does.
+#[derive(Debug, Args)]
+pub struct DrillWish {
+    /// The zone to lose
+    #[arg(long)]
+    pub zone: String,
+    /// How it is lost
+    #[arg(long, value_enum, default_value_t = OutageKind::Stop)]
+    pub outage: OutageKind,
+    /// Beyond this the drill gives up and brings the cluster back: a number with its unit, as 5m or 90s
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = time)]
+    pub max_outage: Duration,
+    /// Write the drill's metrics to this file, for a node exporter's textfile collector
+    #[arg(long, value_name = "FILE")]
+    pub textfile: Option<PathBuf>,
+}
+
+/// A time as an inventory writes it.
+fn time(text: &str) -> Result<Duration, String> {
+    crate::model::fields::duration_of(text).ok_or_else(|| "write a number with its unit: 90s, 5m, 1h".to_owned())
 }
 
 /// How to consent.

@@ -1,21 +1,25 @@
 //! `plan`, `initiate-dr`, `recover`, `fence`, `unfence`: look, prove, plan, show, ask, lock, run, report.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::model::Cluster;
+use crate::model::{Cluster, ClusterName, RunId};
 use crate::observe::Observation;
 use crate::plan::checks::to_attest;
 use crate::plan::{Goal, Input, NoPlan, Plan, plan};
 use crate::playbook::Playbook;
 use crate::report;
+use crate::run::journal::StepState;
 use crate::run::ports::{Event, Remote, Store};
 use crate::run::redact::Redactor;
+use crate::run::runner::Outcome;
 use crate::run::session::{self, NotBegun, Operator};
 use crate::run::{World, prove};
+use crate::step::Step;
 use crate::world::store::RunDir;
 use crate::world::{files, terminal};
 
@@ -171,30 +175,40 @@ pub(super) async fn go(
     flags: &Wish,
     consent: &Consent,
 ) -> Result<u8, Failure> {
-    if consent.confirm.is_none() && !bastion.prompt.attended() {
-        let text = format!(
-            "refused; nothing was changed:\n  [no-consent] there is no terminal to ask at\n      next: add --confirm CLUSTER to `requorum {}`",
-            goal.command()
-        );
-        return Err(Failure::new(exit::REFUSED, text));
-    }
+    somebody_to_ask(consent, bastion, goal.command())?;
     let planning = planning(common, bastion, goal, flags).await?;
     let plan = match &planning.plan {
         Ok(plan) => plan,
         Err(no_plan) => return no_plan_code(no_plan),
     };
     terminal::say(&report::plan::summary(plan, &planning.cluster));
-    agree(plan, consent, bastion)?;
-    execute(common, bastion, &planning, plan).await
+    agree(&plan.cluster, consent, bastion)?;
+    let ran = execute(common, bastion, &planning, plan).await?;
+    if ran.code == exit::DONE {
+        terminal::print(&ran.text);
+        return Ok(ran.code);
+    }
+    Err(Failure::new(ran.code, ran.text))
+}
+
+/// Consent comes from a terminal or a flag.
+pub(super) fn somebody_to_ask(consent: &Consent, bastion: &Bastion, verb: &str) -> Result<(), Failure> {
+    if consent.confirm.is_some() || bastion.prompt.attended() {
+        return Ok(());
+    }
+    let text = format!(
+        "refused; nothing was changed:\n  [no-consent] there is no terminal to ask at\n      next: add --confirm CLUSTER to `requorum {verb}`"
+    );
+    Err(Failure::new(exit::REFUSED, text))
 }
 
 /// The cluster's name, typed or given.
-fn agree(plan: &Plan, consent: &Consent, bastion: &Bastion) -> Result<(), Failure> {
+pub(super) fn agree(cluster: &ClusterName, consent: &Consent, bastion: &Bastion) -> Result<(), Failure> {
     let refuse =
         |why: String| Err(Failure::new(exit::REFUSED, format!("refused; nothing was changed:\n  [no-consent] {why}")));
     let name = match &consent.confirm {
         Some(name) => name.clone(),
-        None => match bastion.prompt.line(&format!("Type the cluster's name ({}) to go on:", plan.cluster)) {
+        None => match bastion.prompt.line(&format!("Type the cluster's name ({cluster}) to go on:")) {
             Ok(name) => name,
             Err(error) => return refuse(error.to_string()),
         },
@@ -202,22 +216,31 @@ fn agree(plan: &Plan, consent: &Consent, bastion: &Bastion) -> Result<(), Failur
     if *bastion.interrupted.borrow() {
         return Err(Failure::new(exit::INTERRUPTED, "interrupted; nothing was changed"));
     }
-    if name == plan.cluster.as_str() {
-        Ok(())
-    } else {
-        refuse(format!("{name:?} is not the cluster's name, {}", plan.cluster))
-    }
+    if name == cluster.as_str() { Ok(()) } else { refuse(format!("{name:?} is not the cluster's name, {cluster}")) }
+}
+
+/// How a run ended, and what there is to say of it.
+pub(super) struct Ran {
+    /// The run.
+    pub run: RunId,
+    /// The exit code.
+    pub code: u8,
+    /// What happened.
+    pub outcome: Outcome,
+    /// Where each step is.
+    pub states: BTreeMap<u32, StepState>,
+    /// The steps that start etcd.
+    pub starts: Vec<u32>,
+    /// How long the proof took that quorum is lost.
+    pub proof: Option<Duration>,
+    /// The report for a terminal.
+    pub text: String,
 }
 
 /// Runs and reports.
-async fn execute(common: &Common, bastion: &Bastion, planning: &Planning, plan: &Plan) -> Result<u8, Failure> {
+async fn execute(common: &Common, bastion: &Bastion, planning: &Planning, plan: &Plan) -> Result<Ran, Failure> {
     let state = observe::state_dir(common, bastion);
-    let disk = |error: std::io::Error| {
-        let shown = state.display();
-        let text = format!("error: the run's directory under {shown} cannot be made: {error}\nNothing was changed.");
-        Failure::new(exit::FAILED, text)
-    };
-    let store: Arc<dyn Store> = Arc::new(RunDir::create(&state, &plan.run).map_err(disk)?);
+    let store: Arc<dyn Store> = Arc::new(RunDir::create(&state, &plan.run).map_err(|error| no_place(&state, &error))?);
     let place = store.place();
     bastion.console.tell(Event::Said { text: format!("journal: {}", place.join("journal.jsonl").display()) });
     let redactor = Redactor::of(&planning.seen);
@@ -243,11 +266,27 @@ async fn execute(common: &Common, bastion: &Bastion, planning: &Planning, plan: 
     };
     let text = redactor.clean(&report::outcome::text(story));
     bastion.console.tell(Event::Said { text: String::new() });
-    if ended.code == exit::DONE {
-        terminal::print(&text);
-        return Ok(ended.code);
+    let starts =
+        plan.steps().filter(|planned| matches!(planned.step, Step::Start(_))).map(|planned| planned.id).collect();
+    let (run, proof) = (plan.run.clone(), planning.proof);
+    Ok(Ran { run, code: ended.code, outcome: ended.outcome, states: ended.states, starts, proof, text })
+}
+
+/// The bastion's disk does not take the run's directory.
+pub(super) fn no_place(state: &Path, error: &std::io::Error) -> Failure {
+    let shown = state.display();
+    let text = format!("error: the run's directory under {shown} cannot be made: {error}\nNothing was changed.");
+    Failure::new(exit::FAILED, text)
+}
+
+/// Plans and runs, with consent given before: a drill's parts. Nothing to do is no failure.
+pub(super) async fn part(common: &Common, bastion: &Bastion, goal: Goal, flags: &Wish) -> Result<Option<Ran>, Failure> {
+    let planning = planning(common, bastion, goal, flags).await?;
+    match &planning.plan {
+        Ok(plan) => execute(common, bastion, &planning, plan).await.map(Some),
+        Err(NoPlan::NothingToDo(_)) => Ok(None),
+        Err(refused) => no_plan_code(refused).map(|_| None),
     }
-    Err(Failure::new(ended.code, text))
 }
 
 fn not_begun(error: &NotBegun) -> Failure {

@@ -10,6 +10,7 @@ use crate::run::ports::{Clock, Console, Prompt};
 pub mod args;
 mod check;
 mod diff;
+mod drill;
 mod go;
 mod input;
 mod observe;
@@ -95,6 +96,7 @@ pub async fn run(cli: Cli, bastion: Bastion) -> Result<u8, Failure> {
             let wish = args::Wish { failed_zone: zones, overrides, ..args::Wish::default() };
             go::go(common, &bastion, crate::plan::Goal::Unfence, &wish, &consent).await
         }
+        Verb::Drill { wish, consent } => drill::drill(common, &bastion, &wish, &consent).await,
         Verb::Unlock { run } => unlock::unlock(common, &bastion, &run).await,
         Verb::Inventory { what: InventoryVerb::Check { files, output } } => {
             let files = if files.is_empty() { vec![common.inventory.clone()] } else { files };

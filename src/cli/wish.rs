@@ -68,7 +68,7 @@ pub(super) fn with_snapshot(
 }
 
 /// Time, then four random digits: sorts by time and never collides on one bastion.
-fn run_id(bastion: &Bastion) -> Result<RunId, Failure> {
+pub(super) fn run_id(bastion: &Bastion) -> Result<RunId, Failure> {
     let random = Uuid::new_v4().simple().to_string();
     let time = bastion.clock.now().strftime("%Y%m%d-%H%M%S").to_string();
     RunId::new(format!("{time}-{}", &random[..4]))

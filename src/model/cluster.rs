@@ -139,6 +139,18 @@ pub struct Zone {
     pub name: ZoneName,
     /// Its masters.
     pub masters: BTreeMap<MasterName, Master>,
+    /// How a drill switches it off and on, where that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub power: Option<Power>,
+}
+
+/// Commands of the site's own on the bastion, by argv.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Power {
+    /// Switches the zone's masters off; done when it ends.
+    pub off: Vec<String>,
+    /// Switches them on again.
+    pub on: Vec<String>,
 }
 
 /// What a recovery must achieve; a drill measures against it.

@@ -198,10 +198,7 @@ impl<'s> Reader<'s> {
     /// How long something may take: `0`, or a number with its unit.
     pub fn duration(&mut self, entry: &Entry) -> Option<Duration> {
         let text = self.text(entry, &format!("{}: 60s", entry.key))?;
-        let parsed = match text {
-            "0" => Some(Duration::ZERO),
-            _ => text.parse::<jiff::SignedDuration>().ok().and_then(|long| Duration::try_from(long).ok()),
-        };
+        let parsed = duration_of(text);
         if parsed.is_none() {
             let said = format!("{} is no length of time", word(text));
             self.hinted("bad-duration", &entry.value.span, said, "write a number with its unit, such as `60s` or `5m`");
@@ -226,6 +223,15 @@ impl<'s> Reader<'s> {
     pub fn wrong_type(&mut self, node: &Node, what: &str, wanted: &str, form: &str) {
         let said = format!("{what} is {}, not {wanted}", node.described());
         self.hinted("wrong-type", &node.span.clone(), said, format!("write `{form}`"));
+    }
+}
+
+/// A length of time: `0`, or a number with its unit.
+#[must_use]
+pub fn duration_of(text: &str) -> Option<Duration> {
+    match text {
+        "0" => Some(Duration::ZERO),
+        _ => text.parse::<jiff::SignedDuration>().ok().and_then(|long| Duration::try_from(long).ok()),
     }
 }
 

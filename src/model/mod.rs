@@ -8,11 +8,13 @@ pub mod env_file;
 pub mod fields;
 pub mod identity;
 pub mod inventory;
+pub mod ledger;
+pub mod measures;
 pub mod name;
 pub mod quorum;
 pub mod yaml;
 
-pub use cluster::{Become, Cluster, Environment, EtcdSettings, Jump, Master, Objectives, SshSettings, Zone};
+pub use cluster::{Become, Cluster, Environment, EtcdSettings, Jump, Master, Objectives, Power, SshSettings, Zone};
 pub use command::{Arg, Command, Late, Output};
 pub use identity::{ClusterId, MemberId, Token};
 pub use name::{AbsPath, Address, ClusterName, MasterName, RunId, UnitName, UserName, ZoneName};

@@ -10,6 +10,7 @@ use crate::model::{Cluster, MasterName, Output, ZoneName};
 
 pub mod assess;
 pub mod disk;
+pub mod environment;
 pub mod marks;
 pub mod peers;
 pub mod proof;

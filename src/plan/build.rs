@@ -147,15 +147,10 @@ impl<'a> Builder<'a> {
                 self.started = true;
                 start::Start { unit, data_dir: player.data_dir().clone(), run, onto: self.onto() }.into()
             }
-            Action::Retire(_) => retire::Retire {
-                master: player.name().clone(),
-                unit,
-                data_dir: player.data_dir().clone(),
-                mount_point: player.mount_point(),
-                onto: self.onto(),
-                run,
+            Action::Retire(_) => {
+                let (master, data_dir, onto) = (player.name().clone(), player.data_dir().clone(), self.onto());
+                retire::Retire { master, unit, data_dir, mount_point: player.mount_point(), onto, run }.into()
             }
-            .into(),
             Action::Restore(_) => self.restore(player)?.into(),
             Action::Write { template, .. } => {
                 let template = template.as_deref().unwrap_or(&player.master.etcd.template);
@@ -165,7 +160,9 @@ impl<'a> Builder<'a> {
             Action::Promote(_) => self.promote(player)?.into(),
             Action::Record(_) => self.record().into(),
             Action::Relieve(_) => return self.relieve(player),
-            Action::Snapshot(_) | Action::Join(_) | Action::Compare(_) | Action::Each { .. } => return Ok(None),
+            Action::Snapshot(_) | Action::Join(_) | Action::Compare(_) | Action::Each { .. } | Action::Phase(_) => {
+                return Ok(None);
+            }
         };
         Ok(Some(step))
     }

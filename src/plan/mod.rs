@@ -12,6 +12,7 @@ use crate::step::{Step, Undo};
 
 mod build;
 pub(crate) mod checks;
+pub mod drill;
 pub mod fence;
 pub mod foresee;
 pub mod initiate;

@@ -47,6 +47,51 @@ pub enum Service {
     Etcd,
 }
 
+/// A part of a drill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Ask whether `initiate_dr` would work.
+    Doctor,
+    /// Take a snapshot of the healthy cluster to the bastion.
+    Snapshot,
+    /// Let a canary write through a survivor and one through the zone that will be lost.
+    Canaries,
+    /// Lose the zone.
+    Outage,
+    /// Notice it.
+    Detection,
+    /// Give the survivors their quorum back.
+    InitiateDr,
+    /// Let the zone come back.
+    Return,
+    /// Bring the zone home.
+    Recover,
+    /// See that the cluster is as it must be now.
+    Verification,
+    /// Hold every promise that the canaries were given against what is stored.
+    Ledger,
+}
+
+impl Phase {
+    /// As a playbook writes it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Doctor => "doctor",
+            Self::Snapshot => "snapshot",
+            Self::Canaries => "canaries",
+            Self::Outage => "outage",
+            Self::Detection => "detection",
+            Self::InitiateDr => "initiate-dr",
+            Self::Return => "return",
+            Self::Recover => "recover",
+            Self::Verification => "verification",
+            Self::Ledger => "ledger",
+        }
+    }
+}
+
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -100,6 +145,8 @@ pub enum Action {
     Compare(Role),
     /// Leave on the masters what a second bastion would need: run, token, cluster ID, fork revision.
     Record(Role),
+    /// A part of a drill; only the playbook `drill` has such.
+    Phase(Phase),
     /// Repeat steps for each master of a role, one after the other.
     Each {
         /// Over whom.
@@ -114,7 +161,7 @@ impl Action {
     #[must_use]
     pub fn role(&self) -> Role {
         match self {
-            Self::Expect(Expectation::EveryoneServes) => Role::Everyone,
+            Self::Expect(Expectation::EveryoneServes) | Self::Phase(_) => Role::Everyone,
             Self::Expect(_) => Role::Survivors,
             Self::Guard(role)
             | Self::Fence(role)

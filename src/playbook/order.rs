@@ -2,7 +2,7 @@
 
 use crate::model::diagnostic::{Diagnostic, Place, Source};
 
-use super::{Action, Expectation, Line, Playbook, Role};
+use super::{Action, Expectation, Line, Phase, Playbook, Role};
 
 /// Every step that stands where it must not.
 #[must_use]
@@ -15,12 +15,22 @@ pub fn check(playbook: &Playbook, source: &Source) -> Vec<Diagnostic> {
             Some((from[0].at, rule, said))
         })
     });
-    broken
-        .map(|(line, rule, said)| {
-            let place = Place::of_line(source, usize::try_from(line).unwrap_or(usize::MAX));
-            Diagnostic::error(rule.code, place, said).hint(rule.hint)
-        })
-        .collect()
+    let at = |line: u64| Place::of_line(source, usize::try_from(line).unwrap_or(usize::MAX));
+    let broken = broken.map(|(line, rule, said)| Diagnostic::error(rule.code, at(line), said).hint(rule.hint));
+    broken.chain(drill(playbook, &steps).map(|(line, said)| Diagnostic::error("drill", at(line), said))).collect()
+}
+
+/// A drill is made of phases and nothing else is; one that loses a zone brings it home.
+fn drill<'l>(playbook: &Playbook, steps: &[&'l Line]) -> impl Iterator<Item = (u64, &'static str)> + use<'l> {
+    let is_drill = playbook.name == "drill";
+    let is_phase = |line: &Line| matches!(line.action, Action::Phase(_));
+    let stranger = steps.iter().find(|line| is_phase(line) != is_drill).map(|line| {
+        (line.at, if is_drill { "a drill is made of phases" } else { "only the playbook `drill` has phases" })
+    });
+    let has = |phase| steps.iter().find(|line| line.action == Action::Phase(phase));
+    let outage = has(Phase::Outage).filter(|_| has(Phase::Ledger).is_none());
+    let stranded = outage.map(|line| (line.at, "the drill ends before the zone is home and the ledger was looked at"));
+    stranger.into_iter().chain(stranded)
 }
 
 /// All steps in the order in which one master meets them.
@@ -41,7 +51,7 @@ struct Rule {
     broken: fn(&[&Line], &Line) -> Option<String>,
 }
 
-const RULES: [Rule; 10] = [
+const RULES: [Rule; 11] = [
     Rule {
         code: "living-majority",
         hint: "begin with `- expect: quorum-lost`: a living majority must be left alone",
@@ -152,6 +162,25 @@ const RULES: [Rule; 10] = [
             let promote = |action: &Action| matches!(action, Action::Promote(_));
             (!since(before, join, promote) || !since(before, start, join))
                 .then(|| "this needs a learner that was started and does not vote yet".to_owned())
+        },
+    },
+    Rule {
+        code: "phase-early",
+        hint: "the order is snapshot, canaries, outage, detection, initiate-dr, return, recover, ledger",
+        broken: |before, step| {
+            let Action::Phase(phase) = step.action else { return None };
+            let needed = match phase {
+                Phase::Doctor | Phase::Snapshot => None,
+                Phase::Canaries => Some(Phase::Snapshot),
+                Phase::Outage => Some(Phase::Canaries),
+                Phase::Detection => Some(Phase::Outage),
+                Phase::InitiateDr | Phase::Verification => Some(Phase::Detection),
+                Phase::Return => Some(Phase::InitiateDr),
+                Phase::Recover => Some(Phase::Return),
+                Phase::Ledger => Some(Phase::Recover),
+            }?;
+            let was = before.iter().any(|line| line.action == Action::Phase(needed));
+            (!was).then(|| format!("this comes before `{}`", needed.name()))
         },
     },
 ];

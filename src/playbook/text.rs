@@ -4,12 +4,12 @@ use crate::model::diagnostic::{Diagnostic, Source, nearest, one_of, word};
 use crate::model::fields::{Fields, Reader};
 use crate::model::yaml::{self, Entry, Kind, Node};
 
-use super::{Action, Expectation, Line, Playbook, Role, Service, order};
+use super::{Action, Expectation, Line, Phase, Playbook, Role, Service, order};
 
 /// The kinds of step, as written.
-const KINDS: [&str; 18] = [
+const KINDS: [&str; 19] = [
     "expect", "guard", "fence", "snapshot", "share", "keep", "stop", "start", "retire", "restore", "write", "join",
-    "settle", "promote", "relieve", "compare", "record", "each",
+    "settle", "promote", "relieve", "compare", "record", "each", "phase",
 ];
 const ROLES: [(&str, Role); 6] = [
     ("failed", Role::Failed),
@@ -24,6 +24,18 @@ const EXPECTATIONS: [(&str, Expectation); 4] = [
     ("still-lost", Expectation::StillLost),
     ("one-writable-cluster", Expectation::OneWritableCluster),
     ("everyone-serves", Expectation::EveryoneServes),
+];
+const PHASES: [(&str, Phase); 10] = [
+    ("doctor", Phase::Doctor),
+    ("snapshot", Phase::Snapshot),
+    ("canaries", Phase::Canaries),
+    ("outage", Phase::Outage),
+    ("detection", Phase::Detection),
+    ("initiate-dr", Phase::InitiateDr),
+    ("return", Phase::Return),
+    ("recover", Phase::Recover),
+    ("verification", Phase::Verification),
+    ("ledger", Phase::Ledger),
 ];
 const STEPS_FORM: &str = "steps: [ … ]";
 
@@ -132,6 +144,7 @@ fn action(reader: &mut Reader<'_>, kind: &Entry, entries: &[&Entry], within_each
         "expect" => return reader.choice(kind, &EXPECTATIONS).map(Action::Expect),
         "stop" | "start" => return service(reader, kind, within_each),
         "write" => return write(reader, kind, within_each),
+        "phase" => return reader.choice(kind, &PHASES).map(Action::Phase),
         "each" => return each(reader, kind, entries, within_each),
         "guard" => Action::Guard,
         "fence" => Action::Fence,

@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ClusterName, MasterName};
+use crate::model::measures::Measures;
+use crate::model::{ClusterName, Environment, MasterName, RunId, ZoneName};
 use crate::plan::Plan;
+use crate::playbook::Phase;
 use crate::step::Fact;
 
 use super::ports::{Clock, Store};
@@ -46,6 +48,56 @@ pub enum What {
         /// The plan, without secrets.
         plan: Box<Plan>,
     },
+    /// The first record of a drill, whose parts are runs with journals of their own.
+    Drill {
+        /// The format's version.
+        version: u32,
+        /// requorum's version.
+        tool: String,
+        /// The person.
+        person: String,
+        /// The bastion.
+        host: String,
+        /// The drill, named as runs are.
+        run: RunId,
+        /// The inventory's cluster.
+        cluster: ClusterName,
+        /// What the inventory says it is.
+        environment: Environment,
+        /// The zone to be lost.
+        zone: ZoneName,
+        /// How.
+        outage: String,
+        /// When the drill gives up its purpose, in seconds.
+        max_outage_s: u64,
+    },
+    /// A part of a drill moves.
+    Phase {
+        /// Which.
+        name: Phase,
+        /// The move.
+        event: PhaseEvent,
+    },
+    /// A run within a drill ended.
+    Ran {
+        /// Which; nothing where there was nothing to do.
+        run: Option<RunId>,
+        /// The command.
+        verb: String,
+        /// Its exit code.
+        exit: u8,
+    },
+    /// A file was kept beside the journal.
+    Kept {
+        /// Its name.
+        name: String,
+        /// Its size in bytes.
+        bytes: u64,
+        /// Its SHA-256.
+        sha256: String,
+    },
+    /// What a drill measured.
+    Measured(Box<Measures>),
     /// How long it took to prove that quorum is lost, in milliseconds; apart from the run's own time.
     Proof {
         /// How long.
@@ -88,6 +140,18 @@ pub enum What {
         /// The exit code.
         exit: u8,
     },
+}
+
+/// A phase's move.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PhaseEvent {
+    /// It begins.
+    Began,
+    /// It is done.
+    Done(String),
+    /// It failed: the drill goes back or forward from here, whichever is shorter and safe.
+    Failed(String),
 }
 
 /// A step's move.

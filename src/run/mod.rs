@@ -1,12 +1,15 @@
 //! Doing what a plan says: the ports, looking, the journal, the lock, the runner. Decides nothing.
 
+pub mod canary;
 pub mod exit;
 pub mod journal;
 pub mod lock;
 pub mod look;
+pub mod outage;
 pub mod ports;
 pub mod prove;
 pub mod redact;
+pub mod revert;
 pub mod runner;
 pub mod session;
 mod streams;

@@ -43,6 +43,21 @@ pub fn write_new(path: &Path, text: &str) -> io::Result<()> {
     file.sync_all()
 }
 
+/// Puts a text in a file's place at once, readable by everybody: whoever reads finds the old one whole or the new one.
+///
+/// # Errors
+/// When the disk refuses; the old file is untouched then.
+pub fn replace(path: &Path, text: &str) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let permissions = fs::Permissions::from_mode(0o644);
+    let mut file = tempfile::Builder::new().prefix(".requorum-").permissions(permissions).tempfile_in(dir)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
 /// A page of bbolt: a bare database is a whole number of these, a snapshot has 32 bytes more.
 const PAGE: u64 = 512;
 const HASH_BYTES: u64 = 32;

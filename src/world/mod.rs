@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod files;
+pub mod local;
 pub mod revisions;
 pub mod ssh;
 pub mod store;

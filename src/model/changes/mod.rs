@@ -104,8 +104,8 @@ impl Changes {
         let cluster = new.or(old)?.name.clone();
         let mut changes = Self {
             cluster,
-            before: old.map(side),
-            after: new.map(side),
+            before: old.map(Side::of),
+            after: new.map(Side::of),
             masters: masters(old, new),
             settings: old.zip(new).map(|(old, new)| settings(old, new)).unwrap_or_default(),
             dangers: Vec::new(),
@@ -130,6 +130,27 @@ impl Changes {
     }
 }
 
+impl Side {
+    /// What an inventory's masters and zones mean for its quorum.
+    #[must_use]
+    pub fn of(cluster: &Cluster) -> Self {
+        let voters = cluster.masters().count();
+        let names = |masters: &mut dyn Iterator<Item = &Master>| masters.map(|master| master.name.clone()).collect();
+        let loss = |zone: &ZoneName| {
+            let zone = BTreeSet::from([zone.clone()]);
+            let survivors: Vec<MasterName> = names(&mut cluster.outside(&zone));
+            let quorum_kept = quorum::stands(survivors.len(), voters);
+            Loss { quorum_kept, lost: names(&mut cluster.within(&zone)), survivors }
+        };
+        Self {
+            voters,
+            needed: quorum::needed(voters),
+            tolerance: quorum::tolerance(voters),
+            zones: cluster.zones.keys().map(|zone| (zone.clone(), loss(zone))).collect(),
+        }
+    }
+}
+
 impl Change {
     /// Where the master was and is reached, if that differs.
     fn readdressed(&self) -> Option<(&str, &str)> {
@@ -137,23 +158,6 @@ impl Change {
             Self::Set(Setting { setting: "address", from: Some(from), to: Some(to) }) => Some((from, to)),
             _ => None,
         }
-    }
-}
-
-fn side(cluster: &Cluster) -> Side {
-    let voters = cluster.masters().count();
-    let names = |masters: &mut dyn Iterator<Item = &Master>| masters.map(|master| master.name.clone()).collect();
-    let loss = |zone: &ZoneName| {
-        let zone = BTreeSet::from([zone.clone()]);
-        let survivors: Vec<MasterName> = names(&mut cluster.outside(&zone));
-        let quorum_kept = quorum::stands(survivors.len(), voters);
-        Loss { quorum_kept, lost: names(&mut cluster.within(&zone)), survivors }
-    };
-    Side {
-        voters,
-        needed: quorum::needed(voters),
-        tolerance: quorum::tolerance(voters),
-        zones: cluster.zones.keys().map(|zone| (zone.clone(), loss(zone))).collect(),
     }
 }
 

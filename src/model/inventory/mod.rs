@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::cluster::{Cluster, Environment, Master, Objectives, Zone};
+use super::cluster::{Cluster, Environment, Master, Objectives, Power, Zone};
 use super::diagnostic::{Diagnostic, Source, word};
 use super::fields::{Fields, Reader};
 use super::name::{Address, ClusterName, MasterName, ZoneName};
@@ -19,7 +19,8 @@ pub use remarks::remarks;
 use settings::Layer;
 
 const KEYS: [&str; 7] = ["cluster", "environment", "ssh", "etcd", "kubernetes", "objectives", "zones"];
-const ZONE_KEYS: [&str; 3] = ["ssh", "etcd", "masters"];
+const ZONE_KEYS: [&str; 4] = ["ssh", "etcd", "power", "masters"];
+const POWER_FORM: &str = "power: { off: [ipmi-power, off, zone1], on: [ipmi-power, on, zone1] }";
 const MASTER_KEYS: [&str; 3] = ["address", "ssh", "etcd"];
 
 /// How a master is written, for hints.
@@ -130,7 +131,37 @@ fn zone(
             found.insert(master.name.clone(), master);
         }
     }
-    Some(Zone { name: name?, masters: found })
+    let power = fields.get("power").filter(|entry| entry.value.kind != Kind::Null);
+    let power = match power {
+        Some(entry) => Some(power_of(reader, entry)?),
+        None => None,
+    };
+    Some(Zone { name: name?, masters: found, power })
+}
+
+/// Commands for a drill: lists of words, since nothing of an inventory reaches a shell.
+fn power_of(reader: &mut Reader<'_>, entry: &Entry) -> Option<Power> {
+    let fields = reader.fields(&entry.value, &entry.span, "`power`", &["off", "on"], POWER_FORM)?;
+    let mut words = |key: &str| {
+        let entry = reader.required(&fields, key, "`power`", POWER_FORM)?;
+        let Kind::List(nodes) = &entry.value.kind else {
+            reader.wrong_type(&entry.value, &format!("`{key}`"), "a list of words", POWER_FORM);
+            return None;
+        };
+        let text = |node: &yaml::Node| match &node.kind {
+            Kind::Text(text) if !text.is_empty() && !text.chars().any(char::is_control) => Some(text.clone()),
+            _ => None,
+        };
+        let words: Option<Vec<String>> = nodes.iter().map(text).collect();
+        let words = words.filter(|words| !words.is_empty());
+        if words.is_none() {
+            let said = format!("`{key}` is no command: a program and its arguments, a word each");
+            reader.hinted("bad-command", &entry.value.span, said, format!("write `{POWER_FORM}`"));
+        }
+        words
+    };
+    let (off, on) = (words("off"), words("on"));
+    Some(Power { off: off?, on: on? })
 }
 
 fn master(

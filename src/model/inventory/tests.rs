@@ -139,7 +139,7 @@ fn what_each_zones_loss_means_is_remarked() {
 }
 
 /// One line of the good inventory, what it is spoilt to, and what is said of it.
-const SPOILT: [(&str, &str, &str); 45] = [
+const SPOILT: [(&str, &str, &str); 49] = [
     ("cluster: lab", "", "2:1 the inventory lacks `cluster` (write `cluster: NAME`)"),
     ("cluster: lab", "cluster:", "1:1 `cluster` is nothing, not a single value (write `cluster: NAME`)"),
     ("cluster: lab", "cluster: ''", "1:10 `` is empty"),
@@ -187,6 +187,10 @@ const SPOILT: [(&str, &str, &str); 45] = [
         "kubernetes: { manifest: /x }",
         "8:1 API servers are not handled yet, so `kubernetes` must be null",
     ),
+    ("  zone1:\n", "  zone1:\n    power: { off: reboot }\n", "12:19 `off` is a single value, not a list of words"),
+    ("  zone1:\n", "  zone1:\n    power: { off: [x] }\n", "`power` lacks `on`"),
+    ("  zone1:\n", "  zone1:\n    power: { off: [], on: [x] }\n", "12:19 `off` is no command"),
+    ("  zone1:\n", "  zone1:\n    power: { off: [[x]], on: [x] }\n", "12:19 `off` is no command"),
     ("rto: 60s", "rto: 60", "9:20 `60` is no length of time (write a number with its unit, such as `60s` or `5m`)"),
     ("rto: 60s", "rto: -5s", "9:20 `-5s` is no length of time"),
     (

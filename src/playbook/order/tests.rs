@@ -123,3 +123,26 @@ fn the_last_look_is_right_before_the_stop() {
     old.swap(3, 4);
     assert_eq!(broken(&old, &[]), ["moved-on"]);
 }
+
+/// The codes that a drill of these phases breaks.
+fn drill(phases: &[&str], name: &str) -> Vec<&'static str> {
+    let steps: String = phases.iter().map(|phase| format!("  - phase: {phase}\n")).collect();
+    let source = Source::new("d.yaml", format!("playbook: {name}\nsummary: s\nsteps:\n{steps}"));
+    text::read(&source).map_or_else(|found| found.iter().map(|told| told.code).collect(), |_| Vec::new())
+}
+
+#[test]
+fn a_drill_brings_home_what_it_loses() {
+    let whole =
+        ["snapshot", "canaries", "outage", "detection", "initiate-dr", "verification", "return", "recover", "ledger"];
+    assert_eq!(drill(&whole, "drill"), [""; 0]);
+    assert_eq!(drill(&whole, "site"), ["drill"], "phases are a drill's");
+    assert_eq!(drill(&whole[..6], "drill"), ["drill"], "it ends with the zone lost");
+    // Without each of these the next one comes too early.
+    for missing in ["snapshot", "canaries", "outage", "initiate-dr", "return", "recover"] {
+        assert!(drill(&without(&whole, missing), "drill").contains(&"phase-early"), "{missing}");
+    }
+    let mixed = "playbook: drill\nsummary: s\nsteps:\n  - phase: doctor\n  - fence: failed\n";
+    let found = text::read(&Source::new("d.yaml", mixed)).unwrap_err();
+    assert_eq!(found.iter().map(|told| told.code).collect::<Vec<_>>(), ["drill"]);
+}

@@ -1,0 +1,188 @@
+//! How a drill gives up its purpose: undone before the new cluster's first acknowledged write, only forward after it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::model::MasterName;
+use crate::observe::assess::assess;
+use crate::observe::{Observation, Verdict};
+use crate::plan::Goal;
+use crate::run::journal::StepState;
+use crate::run::{lock, look, outage, revert};
+
+use super::super::args::Wish;
+use super::phases::named;
+use super::{Drill, OutageKind};
+
+/// How long the cluster may take to serve again.
+const SERVES: Duration = Duration::from_secs(90);
+
+impl Drill<'_> {
+    /// Brings the cluster back by the shortest safe way, and says what was done.
+    pub(super) async fn back(&mut self, why: &str) -> Vec<String> {
+        self.say(&format!("== giving up: {why}"));
+        // What is done from here is not stopped by what stopped the drill.
+        let (stop, interrupted) = tokio::sync::watch::channel(false);
+        self.bastion.interrupted = interrupted;
+        self.stop = stop;
+        if let Some(deadline) = self.course.deadline.take() {
+            deadline.abort();
+        }
+        let mut done = Vec::new();
+        if self.course.began.is_none() {
+            done.push("nothing had been lost yet; nothing was changed".to_owned());
+        } else if self.is_forward().await {
+            self.forward(&mut done).await;
+        } else {
+            self.undo(&mut done).await;
+        }
+        for line in &done {
+            self.say(&format!("   {line}"));
+        }
+        done
+    }
+
+    /// Whether the new cluster may have acknowledged a write: its etcd was started, and nobody can say that it did not.
+    async fn is_forward(&self) -> bool {
+        let begun = self.course.dr.as_ref().is_some_and(|ran| {
+            let started = |id: &u32| ran.states.get(id).is_some_and(|state| *state != StepState::Planned);
+            ran.starts.iter().any(started)
+        });
+        self.course.forward || begun
+    }
+
+    async fn forward(&mut self, done: &mut Vec<String>) {
+        if !self.course.forward {
+            let serves = self.wait_until("the survivors serve", SERVES, |drill, seen| {
+                assess(&drill.cluster, seen).verdict == Verdict::OneZone
+            });
+            if let Err(why) = serves.await {
+                done.push(format!("the new cluster was started and does not serve: {why}"));
+                return;
+            }
+            self.unlock(done).await;
+        }
+        if !self.course.returned {
+            match self.return_zone().await {
+                Ok(note) => done.push(note),
+                Err(why) => return done.push(format!("the zone did not return: {why}")),
+            }
+        }
+        if self.course.home.is_none() {
+            match self.recover().await {
+                Ok(note) => done.push(format!("brought home: {note}")),
+                Err(why) => done.push(format!("the zone could not be brought home: {why}")),
+            }
+        }
+    }
+
+    async fn undo(&mut self, done: &mut Vec<String>) {
+        self.revert_survivors(done).await;
+        let hosts: Vec<MasterName> = self.zone_masters().into_iter().map(|master| master.name).collect();
+        match self.outage {
+            OutageKind::Isolate => match outage::open(&self.remote, &hosts).await {
+                Ok(()) => done.push("the zone's ports are open again".to_owned()),
+                Err(failed) => {
+                    done.push(format!("ports may be closed still: {}; there: {}", named(&failed), outage::by_hand()))
+                }
+            },
+            OutageKind::Command => match self.power(true).await {
+                Ok(note) => done.push(note),
+                Err(why) => done.push(format!("the zone could not be switched on: {why}")),
+            },
+            OutageKind::Stop => {}
+        }
+        if self.outage != OutageKind::Command {
+            self.unfence_and_start(done).await;
+        }
+        let healthy = self.wait_until("the old cluster serves", SERVES, |drill, seen| {
+            assess(&drill.cluster, seen).verdict == Verdict::Healthy
+        });
+        match healthy.await {
+            Ok(note) => done.push(format!("undone: {note}")),
+            Err(why) => done.push(why),
+        }
+    }
+
+    /// Survivors on which `initiate_dr` began take their own data again.
+    async fn revert_survivors(&mut self, done: &mut Vec<String>) {
+        let Some(run) = self.course.dr.as_ref().filter(|ran| ran.outcome.changed).map(|ran| ran.run.clone()) else {
+            return;
+        };
+        let survivors: Vec<_> = self.cluster.masters().filter(|master| master.zone != self.zone).cloned().collect();
+        for master in &survivors {
+            match revert::revert(&self.remote, master, &run).await {
+                Ok(()) => done.push(format!("{}: its own data is in place again", master.name)),
+                Err(why) => done.push(format!("{}: could not be put back: {why}", master.name)),
+            }
+        }
+        self.unlock(done).await;
+    }
+
+    /// A run that stopped midway keeps its lock; what follows knows the state that it left.
+    async fn unlock(&mut self, done: &mut Vec<String>) {
+        let Some(run) = self.course.dr.as_ref().map(|ran| ran.run.clone()) else { return };
+        let hosts: BTreeSet<MasterName> = self.cluster.masters().map(|master| master.name.clone()).collect();
+        for (host, why) in lock::release(&self.remote, &hosts, &run).await {
+            done.push(format!("{host} stays locked: {why}; requorum unlock {run}"));
+        }
+    }
+
+    async fn unfence_and_start(&mut self, done: &mut Vec<String>) {
+        let wish = Wish { failed_zone: vec![self.zone.to_string()], ..Wish::default() };
+        if let Err(why) = self.part(Goal::Unfence, &wish).await {
+            done.push(format!("the zone stays fenced: {why}"));
+        }
+        for master in self.zone_masters() {
+            if let Err(why) = revert::start(&self.remote, &master).await {
+                done.push(format!("{}: etcd was not started: {why}", master.name));
+            }
+        }
+    }
+
+    /// What a last look finds that the drill should have taken back, each with the way to do it.
+    pub(super) async fn left_behind(&mut self) -> Vec<String> {
+        self.end_canaries().await;
+        if self.course.began.is_none() {
+            return Vec::new();
+        }
+        let seen = look::look(&self.cluster, &self.remote).await;
+        let mut left = marks(&self.cluster.name.to_string(), &seen);
+        for master in self.cluster.masters().filter(|master| seen.seen(&master.name).is_none()) {
+            left.push(format!("{} does not answer: what lies there is not known", master.name));
+        }
+        let hosts: Vec<MasterName> = self.zone_masters().into_iter().map(|master| master.name).collect();
+        if self.outage == OutageKind::Isolate
+            && let Err(failed) = outage::open(&self.remote, &hosts).await
+        {
+            left.push(format!("ports may be closed: {}; there: {}", named(&failed), outage::by_hand()));
+        }
+        let assessment = assess(&self.cluster, &seen);
+        if assessment.verdict != Verdict::Healthy {
+            left.push(format!(
+                "the cluster is {}; `requorum status` names the next command",
+                assessment.verdict.words()
+            ));
+        }
+        self.seen = seen;
+        left
+    }
+}
+
+/// Fences and locks that are still there.
+fn marks(cluster: &str, seen: &Observation) -> Vec<String> {
+    let mut left = Vec::new();
+    for (name, seen) in seen.answering() {
+        match &seen.marks {
+            Ok(marks) if marks.fenced => {
+                left.push(format!("{name} of {cluster} is fenced; `requorum recover` or `requorum unfence` lifts it"))
+            }
+            Ok(_) => {}
+            Err(unclear) => left.push(format!("{name}: whether it is fenced is not known: {unclear}")),
+        }
+        if let Ok(Some(lock)) = seen.marks.as_ref().map(|marks| &marks.lock) {
+            left.push(format!("{name} is locked by run {}; requorum unlock {}", lock.run, lock.run));
+        }
+    }
+    left
+}

@@ -1,0 +1,100 @@
+//! What a drill measured and how it ends: numbers, report, metrics, exit code.
+
+use std::path::Path;
+
+use crate::model::ledger::{Ledger, Lost};
+use crate::model::measures::{Measures, Promises, millis};
+use crate::report;
+use crate::run::journal::What;
+
+use super::{Drill, Failure, exit};
+
+impl Drill<'_> {
+    /// The numbers so far; `lost` is what the data lacks, where somebody looked.
+    pub(super) fn measure(&self, survivor: &Ledger, lost_zone: &Ledger, lost: Option<(Lost, Lost)>) -> Measures {
+        let course = &self.course;
+        let (at, began) = course.began.map_or((self.bastion.clock.now(), None), |(at, began)| (at, Some(began)));
+        let between = |from: Option<tokio::time::Instant>, to: Option<tokio::time::Instant>| {
+            Some(millis(to?.saturating_duration_since(from?)))
+        };
+        let (lost_here, lost_there) = lost.unzip();
+        let fork =
+            course.dr.as_ref().and_then(|ran| ran.outcome.facts.snapshot.as_ref()).map(|snapshot| snapshot.revision);
+        let last = lost_zone.last_of_first_cluster();
+        Measures {
+            zone: self.zone.clone(),
+            outage: self.outage.word().to_owned(),
+            began: at,
+            detection_ms: between(began, course.noticed),
+            decision_ms: between(course.noticed, course.dr_began),
+            initiate_dr_ms: between(course.dr_began, course.dr_ended),
+            proof_ms: course.dr.as_ref().and_then(|ran| ran.proof).map(millis),
+            recover_ms: between(course.recover_began, course.home),
+            full_redundancy_ms: between(began, course.home),
+            without_writes: survivor.change_of_cluster(),
+            survivor: Promises::of(&self.survivor.host, survivor, lost_here),
+            lost_zone: Promises::of(&self.lost.host, lost_zone, lost_there),
+            revisions_lost: fork.zip(last).map(|(fork, last)| last.saturating_sub(fork)),
+            split_read: course.split_read,
+            objectives: Vec::new(),
+            expected_ms: None,
+        }
+        .against(self.cluster.objectives)
+    }
+
+    /// The last records, the report and the exit code.
+    pub(super) async fn conclude(
+        mut self,
+        trouble: Option<(String, Vec<String>)>,
+        left: Vec<String>,
+        textfile: Option<&Path>,
+    ) -> Result<u8, Failure> {
+        if self.course.measures.is_none()
+            && let Some((survivor, lost)) = self.course.told.clone()
+        {
+            self.course.measures = Some(self.measure(&survivor, &lost, None));
+        }
+        let measures = self.course.measures.clone();
+        if let Some(measures) = &measures {
+            self.write(What::Measured(Box::new(measures.clone())))?;
+        }
+        let good = trouble.is_none() && left.is_empty() && measures.as_ref().is_some_and(Measures::is_good);
+        let code = match () {
+            () if good => exit::DONE,
+            () if trouble.is_none() => exit::UNVERIFIED,
+            () if self.course.began.is_none() => exit::FAILED,
+            () => exit::STOPPED,
+        };
+        let outcome = match (&trouble, good) {
+            (_, true) => "done".to_owned(),
+            (Some((why, _)), _) => format!("given up: {why}"),
+            (None, false) => "done, and not as asked".to_owned(),
+        };
+        self.write(What::End { outcome, exit: code })?;
+        let story = report::drill::Story {
+            run: &self.run,
+            measures: measures.as_ref(),
+            trouble: trouble.as_ref().map(|(why, done)| (why.as_str(), done.as_slice())),
+            left: &left,
+            again: &super::super::again(&self.common.inventory),
+            prefix: &format!("requorum/drill/{}/", self.run),
+        };
+        let text = report::drill::text(&story);
+        if let Some(path) = textfile {
+            let metrics = report::drill::metrics(
+                &self.cluster.name,
+                &self.zone,
+                self.bastion.clock.now(),
+                measures.as_ref(),
+                good,
+            );
+            crate::world::files::replace(path, &metrics)
+                .map_err(|error| Failure::new(exit::FAILED, format!("{text}error: {}: {error}", path.display())))?;
+        }
+        if good {
+            crate::world::terminal::print(&text);
+            return Ok(code);
+        }
+        Err(Failure::new(code, text))
+    }
+}

@@ -1,0 +1,236 @@
+//! `requorum drill`: loses a zone of a staging or lab cluster on purpose, gets quorum back, brings the zone home, and
+//! measures. Its parts are the same verbs that an operator uses; each has a journal of its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::model::ledger::Ledger;
+use crate::model::measures::Measures;
+use crate::model::{Cluster, Master, RunId, ZoneName};
+use crate::observe::Observation;
+use crate::plan::drill::{self, Words};
+use crate::playbook::{Action, Phase, Playbook};
+use crate::report;
+use crate::run::canary::{Canary, Way};
+use crate::run::journal::{Journal, PhaseEvent, VERSION, What};
+use crate::run::ports::{Event, Remote, Store};
+use crate::run::redact::Redactor;
+use crate::world::store::RunDir;
+use crate::world::terminal;
+
+use super::args::{Common, Consent, DrillWish, OutageKind};
+use super::go::Ran;
+use super::{Bastion, Failure, exit, go, input, observe, wish};
+
+mod back;
+mod measure;
+mod phases;
+mod site;
+
+/// A drill under way.
+struct Drill<'a> {
+    common: &'a Common,
+    /// Whose `interrupted` also turns true when the outage has lasted too long.
+    bastion: Bastion,
+    cluster: Cluster,
+    zone: ZoneName,
+    outage: OutageKind,
+    limit: Duration,
+    run: RunId,
+    seen: Observation,
+    remote: Arc<dyn Remote>,
+    store: Arc<RunDir>,
+    journal: Journal,
+    survivor: Way,
+    lost: Way,
+    stop: watch::Sender<bool>,
+    course: Course,
+}
+
+/// What has happened so far.
+#[derive(Default)]
+struct Course {
+    survivor: Option<Canary>,
+    lost: Option<Canary>,
+    /// What the lost zone's canary was told, once it has ended.
+    told_in_zone: Option<Ledger>,
+    /// What both canaries were told, once they have ended.
+    told: Option<(Ledger, Ledger)>,
+    /// When the outage began, by both clocks.
+    began: Option<(jiff::Timestamp, Instant)>,
+    /// Ends when the survivor's canary was refused twice in a row.
+    noticing: Option<JoinHandle<Instant>>,
+    noticed: Option<Instant>,
+    dr_began: Option<Instant>,
+    dr: Option<Ran>,
+    dr_ended: Option<Instant>,
+    /// The new cluster has acknowledged a write: from here the way is forward.
+    forward: bool,
+    returned: bool,
+    recover_began: Option<Instant>,
+    home: Option<Instant>,
+    split_read: Option<bool>,
+    measures: Option<Measures>,
+    deadline: Option<JoinHandle<()>>,
+}
+
+/// `requorum drill`.
+pub(super) async fn drill(
+    common: &Common,
+    bastion: &Bastion,
+    flags: &DrillWish,
+    consent: &Consent,
+) -> Result<u8, Failure> {
+    go::somebody_to_ask(consent, bastion, "drill")?;
+    let cluster = input::cluster(common, bastion)?;
+    let zone = wish::zone(&cluster, &flags.zone)?;
+    let playbook = input::playbook(common, bastion, "drill")?;
+    refuse(drill::of_inventory(&cluster, &zone))?;
+    site::commands_are_known(&cluster, &zone, flags.outage)?;
+    let remote = observe::remote(&cluster, common, bastion);
+    let seen = observe::look(&cluster, &remote, bastion).await;
+    let words: Words = site::words(&cluster, &remote).await;
+    refuse(drill::refusals(&cluster, &zone, &seen, &words))?;
+    let (survivor, lost) = site::ways(&cluster, &zone, &seen)?;
+    terminal::say(&format!(
+        "This drill loses {zone} of {} ({}) by `{}`; writes will fail until `initiate_dr` has brought quorum back. \
+         It gives up after {} s.",
+        cluster.name,
+        cluster.environment,
+        flags.outage.word(),
+        flags.max_outage.as_secs()
+    ));
+    go::agree(&cluster.name, consent, bastion)?;
+    let run = wish::run_id(bastion)?;
+    let state = observe::state_dir(common, bastion);
+    let store = Arc::new(RunDir::create(&state, &run).map_err(|error| go::no_place(&state, &error))?);
+    let journal = Journal::new(Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&bastion.clock), Redactor::of(&seen));
+    let (stop, interrupted) = watch::channel(false);
+    let drill = Drill {
+        common,
+        bastion: Bastion { interrupted, ..bastion.clone() },
+        cluster,
+        zone,
+        outage: flags.outage,
+        limit: flags.max_outage,
+        run,
+        seen,
+        remote,
+        store,
+        journal,
+        survivor,
+        lost,
+        stop,
+        course: Course::default(),
+    };
+    drill.go(&playbook, bastion.interrupted.clone(), flags.textfile.as_deref()).await
+}
+
+fn refuse(refusals: Vec<crate::plan::Refusal>) -> Result<(), Failure> {
+    if refusals.is_empty() {
+        return Ok(());
+    }
+    let text = report::plan::refused(&crate::plan::NoPlan::Refused(refusals));
+    Err(Failure::new(exit::REFUSED, text))
+}
+
+impl Drill<'_> {
+    async fn go(
+        mut self,
+        playbook: &Playbook,
+        interrupted: watch::Receiver<bool>,
+        textfile: Option<&std::path::Path>,
+    ) -> Result<u8, Failure> {
+        self.say(&format!("journal: {}", self.store.place().join("journal.jsonl").display()));
+        self.write(What::Drill {
+            version: VERSION,
+            tool: env!("CARGO_PKG_VERSION").to_owned(),
+            person: self.bastion.person.clone(),
+            host: self.bastion.host.clone(),
+            run: self.run.clone(),
+            cluster: self.cluster.name.clone(),
+            environment: self.cluster.environment,
+            zone: self.zone.clone(),
+            outage: self.outage.word().to_owned(),
+            max_outage_s: self.limit.as_secs(),
+        })?;
+        let passing = self.pass_on(interrupted);
+        let ended = self.phases(playbook).await;
+        let trouble = match ended {
+            Ok(()) => None,
+            Err(why) => Some((why.clone(), self.back(&why).await)),
+        };
+        passing.abort();
+        let left = self.left_behind().await;
+        self.conclude(trouble, left, textfile).await
+    }
+
+    /// An interruption from the terminal stops the drill too.
+    fn pass_on(&self, mut interrupted: watch::Receiver<bool>) -> JoinHandle<()> {
+        let stop = self.stop.clone();
+        tokio::spawn(async move {
+            if interrupted.wait_for(|yes| *yes).await.is_ok() {
+                stop.send_replace(true);
+            }
+        })
+    }
+
+    async fn phases(&mut self, playbook: &Playbook) -> Result<(), String> {
+        let phases: Vec<Phase> = playbook
+            .lines
+            .iter()
+            .filter_map(|line| match line.action {
+                Action::Phase(phase) => Some(phase),
+                _ => None,
+            })
+            .collect();
+        for (number, phase) in phases.iter().enumerate() {
+            if *self.bastion.interrupted.borrow() {
+                return Err(self.why_stopped());
+            }
+            self.say(&format!("== {}/{} {}", number + 1, phases.len(), phase.name()));
+            self.write(What::Phase { name: *phase, event: PhaseEvent::Began }).map_err(|failure| failure.text)?;
+            let ended = self.phase(*phase).await;
+            let event = match &ended {
+                Ok(note) => PhaseEvent::Done(note.clone()),
+                Err(why) => PhaseEvent::Failed(why.clone()),
+            };
+            self.write(What::Phase { name: *phase, event }).map_err(|failure| failure.text)?;
+            match ended {
+                Ok(note) => self.say(&format!("   {note}")),
+                Err(why) => return Err(format!("{}: {why}", phase.name())),
+            }
+        }
+        Ok(())
+    }
+
+    fn why_stopped(&self) -> String {
+        match self.course.began {
+            Some((_, began)) if began.elapsed() >= self.limit => {
+                format!("the outage lasted longer than {} s", self.limit.as_secs())
+            }
+            _ => "interrupted".to_owned(),
+        }
+    }
+
+    fn say(&self, text: &str) {
+        self.bastion.console.tell(Event::Said { text: text.to_owned() });
+    }
+
+    /// A record that cannot be written ends the drill before its next act.
+    fn write(&self, what: What) -> Result<(), Failure> {
+        self.journal.write(vec![what]).map_err(|error| {
+            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+            Failure::new(exit::UNKNOWN, format!("error: {error}{cause}"))
+        })
+    }
+
+    /// The masters of the zone that is lost.
+    fn zone_masters(&self) -> Vec<Master> {
+        self.cluster.zones.get(&self.zone).map(|zone| zone.masters.values().cloned().collect()).unwrap_or_default()
+    }
+}

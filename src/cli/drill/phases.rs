@@ -1,0 +1,374 @@
+//! The phases of a drill, each to its end or to what went wrong.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::model::Command;
+use crate::model::command::Script;
+use crate::model::ledger::Ledger;
+use crate::observe::assess::assess;
+use crate::observe::read;
+use crate::observe::status::etcdctl;
+use crate::observe::{Observation, Verdict};
+use crate::plan::{Goal, TrailingHash};
+use crate::playbook::Phase;
+use crate::run::canary::{self, Canary};
+use crate::run::journal::What;
+use crate::run::look::{self, ask};
+use crate::run::outage;
+use crate::run::ports::{Pipes, Store};
+use crate::world::{files, local};
+
+use super::super::args::Wish;
+use super::{Drill, OutageKind, exit, go, site};
+
+/// Both canaries must have been answered this often before anything is lost.
+const SUNG: usize = 5;
+/// How long a quiet step may take.
+const SOON: Duration = Duration::from_secs(15);
+/// How long a command of the site's may take, and machines to come up.
+const POWER: Duration = Duration::from_secs(300);
+const POLL: Duration = Duration::from_millis(50);
+
+const SNAPSHOT: Script = Script {
+    name: "drill-snapshot",
+    text: r#"set -eu
+state=$1; shift
+umask 077
+mkdir -p "$state"
+dir=$(mktemp -d "$state/drill.XXXXXX"); trap 'rm -rf "$dir"' EXIT
+"$@" snapshot save "$dir/db" >&2
+cat "$dir/db"
+"#,
+};
+
+impl Drill<'_> {
+    pub(super) async fn phase(&mut self, phase: Phase) -> Result<String, String> {
+        match phase {
+            Phase::Doctor => self.doctor().await,
+            Phase::Snapshot => self.snapshot().await,
+            Phase::Canaries => self.canaries().await,
+            Phase::Outage => self.outage().await,
+            Phase::Detection => self.detection().await,
+            Phase::InitiateDr => self.initiate_dr().await,
+            Phase::Return => self.return_zone().await,
+            Phase::Recover => self.recover().await,
+            Phase::Verification => self.verification().await,
+            Phase::Ledger => self.ledger().await,
+        }
+    }
+
+    /// Whether `initiate_dr` would work, asked of the healthy cluster.
+    async fn doctor(&mut self) -> Result<String, String> {
+        Ok(format!("every master answers, is healthy and says that it is {}", self.cluster.environment))
+    }
+
+    /// A verified snapshot of the healthy cluster, kept beside the journal.
+    async fn snapshot(&mut self) -> Result<String, String> {
+        const NAME: &str = "before.db";
+        let way = &self.survivor;
+        let words = etcdctl(&way.etcdctl, &way.access, Duration::from_secs(600));
+        let command = Command::script(SNAPSHOT).arg(crate::observe::marks::STATE).then(words);
+        let command = command.deadline(Duration::from_secs(900)).bulk();
+        let (to_us, chunks) = mpsc::channel(16);
+        let pipes = Pipes { stdin: None, stdout: Some(to_us) };
+        let (sent, kept) = tokio::join!(self.remote.run(&way.host, &command, pipes), self.store.keep(NAME, chunks));
+        let sent = sent.map_err(|error| error.to_string())?;
+        if !sent.ok() {
+            return Err(sent.complaint());
+        }
+        let kept = kept.map_err(|error| format!("the snapshot cannot be kept: {error}"))?;
+        let file = files::snapshot(&kept, &std::collections::BTreeSet::new()).map_err(|error| error.to_string())?;
+        if file.hash != TrailingHash::Right {
+            return Err("the snapshot did not arrive whole: its hash is wrong".to_owned());
+        }
+        self.store.settle(&kept, NAME).map_err(|error| error.to_string())?;
+        self.kept(NAME, file.bytes, &file.sha256)?;
+        Ok(format!("{} bytes, SHA-256 {}…", file.bytes, &file.sha256[..12]))
+    }
+
+    pub(super) fn kept(&self, name: &str, bytes: u64, sha256: &str) -> Result<(), String> {
+        let record = What::Kept { name: name.to_owned(), bytes, sha256: sha256.to_owned() };
+        self.write(record).map_err(|failure| failure.text)
+    }
+
+    /// Where a canary writes.
+    pub(super) fn prefix(&self, canary: &str) -> String {
+        format!("requorum/drill/{}/{canary}", self.run)
+    }
+
+    async fn canaries(&mut self) -> Result<String, String> {
+        let survivor = Canary::begin(&self.remote, &self.survivor, &self.prefix("survivor"));
+        let lost = Canary::begin(&self.remote, &self.lost, &self.prefix("lost-zone"));
+        let begun = Instant::now();
+        let sung = |canary: &Canary| canary.told().acknowledged().count() >= SUNG;
+        while !(sung(&survivor) && sung(&lost)) {
+            if begun.elapsed() > SOON || survivor.is_over() || lost.is_over() {
+                let told = |canary: &Canary| canary.told().acknowledged().count();
+                let why = format!("their writes were acknowledged {} and {} times", told(&survivor), told(&lost));
+                (self.course.survivor, self.course.lost) = (Some(survivor), Some(lost));
+                return Err(why);
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        let note = format!("one writes through {}, one through {}", self.survivor.host, self.lost.host);
+        (self.course.survivor, self.course.lost) = (Some(survivor), Some(lost));
+        Ok(note)
+    }
+
+    async fn outage(&mut self) -> Result<String, String> {
+        self.course.began = Some((self.bastion.clock.now(), Instant::now()));
+        let (stop, limit) = (self.stop.clone(), self.limit);
+        self.course.deadline = Some(tokio::spawn(async move {
+            tokio::time::sleep(limit).await;
+            stop.send_replace(true);
+        }));
+        self.course.noticing = self.course.survivor.as_ref().map(|canary| notice(canary.teller()));
+        match self.outage {
+            OutageKind::Stop => self.fence().await.map(|()| format!("etcd of {} is stopped and fenced", self.zone)),
+            OutageKind::Isolate => self.isolate().await,
+            OutageKind::Command => self.power(false).await,
+        }
+    }
+
+    /// As an operator does: stop the zone's etcd and keep it from starting.
+    pub(super) async fn fence(&mut self) -> Result<(), String> {
+        let zone = self.zone.to_string();
+        let reason = format!("fence-takes-quorum=drill {}", self.run);
+        let wish = Wish { failed_zone: vec![zone], overrides: vec![reason], ..Wish::default() };
+        self.part(Goal::Fence, &wish).await.map(drop)
+    }
+
+    async fn isolate(&mut self) -> Result<String, String> {
+        let closings = site::closings(&self.cluster, &self.zone, &self.seen);
+        // Longer than the drill's own limit: the timer is for a bastion that is gone.
+        let limit = self.limit + Duration::from_secs(60);
+        outage::close(&self.remote, &closings, limit).await.map_err(|failed| named(&failed))?;
+        let ports: Vec<String> =
+            closings.first().map(|one| one.ports.iter().map(u16::to_string).collect()).unwrap_or_default();
+        Ok(format!("ports {} are closed between {} and the others", ports.join(", "), self.zone))
+    }
+
+    /// The site's own command, off or on.
+    pub(super) async fn power(&mut self, on: bool) -> Result<String, String> {
+        let power = self.cluster.zones.get(&self.zone).and_then(|zone| zone.power.clone());
+        let Some(power) = power else { return Err("the inventory has no `power` for the zone".to_owned()) };
+        let argv = if on { power.on } else { power.off };
+        local::run(&argv, POWER).await?;
+        Ok(format!("{}: done", crate::model::command::clean(&argv.join(" "))))
+    }
+
+    async fn detection(&mut self) -> Result<String, String> {
+        let Some(noticing) = self.course.noticing.take() else { return Err("no canary writes".to_owned()) };
+        let mut interrupted = self.bastion.interrupted.clone();
+        let noticed = tokio::select! {
+            noticed = noticing => noticed.map_err(|error| error.to_string())?,
+            _ = interrupted.wait_for(|yes| *yes) => return Err(self.why_stopped()),
+        };
+        self.course.noticed = Some(noticed);
+        let since = self.course.began.map(|(_, began)| noticed.duration_since(began)).unwrap_or_default();
+        let said = format!("writes through {} fail; noticed after {:.1} s", self.survivor.host, since.as_secs_f64());
+        if self.outage != OutageKind::Isolate {
+            return Ok(said);
+        }
+        let split = self.split().await?;
+        Ok(format!("{said}; {split}"))
+    }
+
+    /// What clients in the lost zone can still do. A zone that holds the majority elects a leader of its own within two
+    /// election timeouts; an operator who hurries would not see it.
+    async fn split(&mut self) -> Result<String, String> {
+        let settings = self.seen.seen(&self.lost.host).and_then(|seen| seen.settings.as_ref().ok());
+        let limit = settings.map_or(SOON, |settings| settings.election_timeout() * 2 + Duration::from_secs(2));
+        let begun = Instant::now();
+        let told = || self.course.lost.as_ref().map(|canary| canary.told().acknowledged().count()).unwrap_or_default();
+        let before = told();
+        let mut reads = false;
+        // Two acknowledgements: the first may have been on its way when the ports were closed.
+        while begun.elapsed() < limit && !(reads && told() >= before + 2) {
+            if *self.bastion.interrupted.borrow() {
+                return Err(self.why_stopped());
+            }
+            let way = &self.lost;
+            let answer = ask(&self.remote, &way.host, read::command(&way.etcdctl, &way.access)).await;
+            reads = answer.is_ok_and(|output| read::parse(&output) == read::Read::Answered);
+            tokio::time::sleep(POLL).await;
+        }
+        let writes = told() - before;
+        let can = if reads { "read" } else { "not read" };
+        let said = format!(
+            "after {:.1} s clients in {} can {can} there, and {writes} writes were acknowledged",
+            begun.elapsed().as_secs_f64(),
+            self.zone
+        );
+        self.course.split_read = Some(reads);
+        Ok(said)
+    }
+
+    async fn initiate_dr(&mut self) -> Result<String, String> {
+        self.course.dr_began = Some(Instant::now());
+        if self.outage == OutageKind::Isolate {
+            self.fence().await?;
+        }
+        // The zone is lost now: what is written through it later is another story.
+        if let Some(canary) = self.course.lost.take() {
+            self.course.told_in_zone = Some(canary.end(SOON / 5).await.0);
+        }
+        let attest = match self.outage {
+            OutageKind::Command => vec![format!("{}=switched off by drill {}", self.zone, self.run)],
+            OutageKind::Stop | OutageKind::Isolate => Vec::new(),
+        };
+        let wish = Wish { failed_zone: vec![self.zone.to_string()], attest, ..Wish::default() };
+        let ended = self.part(Goal::InitiateDr, &wish).await;
+        self.course.dr_ended = Some(Instant::now());
+        ended?;
+        self.course.forward = true;
+        if let Some(deadline) = self.course.deadline.take() {
+            // From here the way back is longer than the way on.
+            deadline.abort();
+        }
+        Ok("the survivors serve".to_owned())
+    }
+
+    pub(super) async fn return_zone(&mut self) -> Result<String, String> {
+        let note = match self.outage {
+            OutageKind::Stop => "its machines never went away; their etcd is fenced".to_owned(),
+            OutageKind::Isolate => {
+                let hosts: Vec<_> = self.zone_masters().into_iter().map(|master| master.name).collect();
+                outage::open(&self.remote, &hosts).await.map_err(|failed| named(&failed))?;
+                "its ports are open again; its etcd is fenced".to_owned()
+            }
+            OutageKind::Command => {
+                self.power(true).await?;
+                self.wait_until("its machines answer", POWER, |drill, seen| {
+                    drill.zone_masters().iter().all(|master| seen.seen(&master.name).is_some())
+                })
+                .await?
+            }
+        };
+        self.course.returned = true;
+        Ok(note)
+    }
+
+    pub(super) async fn recover(&mut self) -> Result<String, String> {
+        self.course.recover_began = Some(Instant::now());
+        self.part(Goal::Recover, &Wish::default()).await?;
+        self.course.home = Some(Instant::now());
+        Ok("every master votes".to_owned())
+    }
+
+    async fn verification(&mut self) -> Result<String, String> {
+        let wanted = if self.course.home.is_some() { Verdict::Healthy } else { Verdict::OneZone };
+        self.wait_until(wanted.words(), SOON, move |drill, seen| assess(&drill.cluster, seen).verdict == wanted).await
+    }
+
+    /// Looks until it is as wanted.
+    pub(super) async fn wait_until(
+        &mut self,
+        what: &str,
+        limit: Duration,
+        holds: impl Fn(&Self, &Observation) -> bool,
+    ) -> Result<String, String> {
+        let begun = Instant::now();
+        loop {
+            let seen = look::look(&self.cluster, &self.remote).await;
+            if holds(self, &seen) {
+                return Ok(what.to_owned());
+            }
+            if begun.elapsed() > limit {
+                let now = assess(&self.cluster, &seen).verdict.words();
+                return Err(format!("after {} s not yet: {what}; the cluster is {now}", limit.as_secs()));
+            }
+            tokio::time::sleep(POLL * 10).await;
+        }
+    }
+
+    async fn ledger(&mut self) -> Result<String, String> {
+        self.end_canaries().await;
+        let Some((survivor, lost)) = self.course.told.clone() else { return Err("no canary wrote".to_owned()) };
+        self.keep_ledger("canary-survivor.jsonl", &survivor).await?;
+        self.keep_ledger("canary-lost-zone.jsonl", &lost).await?;
+        let kept = canary::values(&self.remote, &self.survivor, &self.prefix("survivor")).await?;
+        let kept_of_lost = canary::values(&self.remote, &self.survivor, &self.prefix("lost-zone")).await?;
+        let measures = self.measure(&survivor, &lost, Some((survivor.lost(&kept), lost.lost(&kept_of_lost))));
+        let note = format!(
+            "{} and {} promises were held against the data",
+            measures.survivor.acknowledged, measures.lost_zone.acknowledged
+        );
+        self.course.measures = Some(measures);
+        Ok(note)
+    }
+
+    /// Ends both, and keeps what they were told.
+    pub(super) async fn end_canaries(&mut self) {
+        if let Some(canary) = self.course.lost.take() {
+            // It may sit on a connection that is gone: what it was told until then is known already.
+            self.course.told_in_zone = Some(canary.end(SOON / 5).await.0);
+        }
+        let Some(canary) = self.course.survivor.take() else { return };
+        let (survivor, why) = canary.end(SOON).await;
+        if let Some(why) = why {
+            self.say(&format!("   the canary on {} ended by itself: {why}", self.survivor.host));
+        }
+        self.course.told = Some((survivor, self.course.told_in_zone.take().unwrap_or_default()));
+    }
+
+    async fn keep_ledger(&self, name: &str, told: &Ledger) -> Result<(), String> {
+        use sha2::{Digest, Sha256};
+        let text: String = told
+            .attempts
+            .iter()
+            .filter_map(|attempt| serde_json::to_string(attempt).ok())
+            .map(|line| line + "\n")
+            .collect();
+        let sum: String = Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let bytes = text.len() as u64;
+        let (sender, chunks) = mpsc::channel(1);
+        let (_, kept) =
+            tokio::join!(async move { sender.send(Bytes::from(text)).await }, self.store.keep(name, chunks));
+        let kept = kept.map_err(|error| format!("{name} cannot be kept: {error}"))?;
+        self.store.settle(&kept, name).map_err(|error| error.to_string())?;
+        self.kept(name, bytes, &sum)
+    }
+
+    /// One of the operator's verbs, with its own journal. Anything but its success is trouble.
+    pub(super) async fn part(&mut self, goal: Goal, wish: &Wish) -> Result<(), String> {
+        let ended = go::part(self.common, &self.bastion, goal, wish).await;
+        let (run, code) = match &ended {
+            Ok(Some(ran)) => (Some(ran.run.clone()), ran.code),
+            Ok(None) => (None, exit::DONE),
+            Err(failure) => (None, failure.code),
+        };
+        let record = What::Ran { run, verb: goal.command().to_owned(), exit: code };
+        self.write(record).map_err(|failure| failure.text)?;
+        let ran = ended.map_err(|failure| failure.text)?;
+        let trouble = ran.as_ref().filter(|ran| ran.code != exit::DONE).map(|ran| ran.text.clone());
+        if goal == Goal::InitiateDr {
+            self.course.dr = ran;
+        }
+        trouble.map_or(Ok(()), Err)
+    }
+}
+
+/// Waits for two refusals in a row.
+fn notice(told: canary::Teller) -> tokio::task::JoinHandle<Instant> {
+    let before = told.told().attempts.len();
+    tokio::spawn(async move {
+        loop {
+            let attempts = told.told().attempts;
+            let refused = |attempt: &crate::model::ledger::Attempt| attempt.promised.is_none();
+            if attempts[before..].windows(2).any(|pair| pair.iter().all(refused)) {
+                return Instant::now();
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    })
+}
+
+/// Masters and what went wrong on each.
+pub(super) fn named(failed: &[(crate::model::MasterName, String)]) -> String {
+    failed.iter().map(|(host, why)| format!("{host}: {why}")).collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,119 @@
+//! What a drill must know of the site before it begins: what the masters say they are, and how the canaries write.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use crate::model::{Cluster, Master, ZoneName};
+use crate::observe::environment;
+use crate::observe::{Observation, Unclear};
+use crate::plan::drill::Words;
+use crate::run::canary::Way;
+use crate::run::look::ask;
+use crate::run::outage::Closing;
+use crate::run::ports::Remote;
+
+use super::{Failure, OutageKind, exit};
+
+/// Asks every master what kind of machine it says it is.
+pub(super) async fn words(cluster: &Cluster, remote: &Arc<dyn Remote>) -> Words {
+    let mut tasks = JoinSet::new();
+    for master in cluster.masters() {
+        let (remote, name) = (Arc::clone(remote), master.name.clone());
+        tasks.spawn(async move {
+            let word = ask(&remote, &name, environment::command()).await.and_then(|output| environment::parse(&output));
+            (name, word)
+        });
+    }
+    let mut words = Words::new();
+    while let Some(Ok((name, word))) = tasks.join_next().await {
+        words.insert(name, word);
+    }
+    words
+}
+
+/// How the two canaries write: through the first master outside the zone, and the first in it.
+pub(super) fn ways(cluster: &Cluster, zone: &ZoneName, seen: &Observation) -> Result<(Way, Way), Failure> {
+    let first = |inside: bool| {
+        let masters = cluster.masters().filter(|master| (&master.zone == zone) == inside);
+        let mut known = masters.map(|master| way(master, seen));
+        known.find(Result::is_ok).unwrap_or_else(|| Err(Unclear::text("a canary", "no master can be written through")))
+    };
+    let known = |inside| first(inside).map_err(|unclear| Failure::new(exit::FAILED, format!("error: {unclear}")));
+    Ok((known(false)?, known(true)?))
+}
+
+fn way(master: &Master, seen: &Observation) -> Result<Way, Unclear> {
+    let missing = |what: &str| Unclear::text("a canary", &format!("{what} of {} is not known", master.name));
+    let seen = seen.seen(&master.name).ok_or_else(|| missing("the answer"))?;
+    let etcdctl = seen.tools.as_ref().ok().and_then(|tools| tools.etcdctl.clone()).ok_or_else(|| missing("etcdctl"))?;
+    let access = seen.settings.as_ref().ok().and_then(|settings| settings.client_access());
+    Ok(Way { host: master.name.clone(), etcdctl, access: access.ok_or_else(|| missing("the client port"))? })
+}
+
+/// An outage by the site's own commands needs them in the inventory.
+pub(super) fn commands_are_known(cluster: &Cluster, zone: &ZoneName, outage: OutageKind) -> Result<(), Failure> {
+    let known = cluster.zones.get(zone).is_some_and(|zone| zone.power.is_some());
+    if outage != OutageKind::Command || known {
+        return Ok(());
+    }
+    let text = format!(
+        "error: the inventory does not say how {zone} is switched off and on\n  next: add to the zone, for example: \
+         power: {{ off: [ipmi-power, off, {zone}], on: [ipmi-power, on, {zone}] }}"
+    );
+    Err(Failure::new(exit::BAD_INPUT, text))
+}
+
+/// What is closed where, to cut the zone off from all others.
+pub(super) fn closings(cluster: &Cluster, zone: &ZoneName, seen: &Observation) -> Vec<Closing> {
+    let settings = |master: &Master| seen.seen(&master.name).and_then(|seen| seen.settings.as_ref().ok());
+    let hosts_of = |master: &Master| {
+        let urls = settings(master).map(|settings| settings.peer_urls()).unwrap_or_default();
+        let mut hosts: Vec<String> = urls.iter().filter_map(|url| host_and_port(url)).map(|(host, _)| host).collect();
+        hosts.push(master.address.to_string());
+        hosts
+    };
+    let ports_of = |master: &Master| {
+        let client = settings(master).and_then(|settings| settings.client_access()).map(|access| access.url);
+        let urls = settings(master).map(|settings| settings.peer_urls()).unwrap_or_default();
+        let mut ports: Vec<u16> =
+            urls.into_iter().chain(client).filter_map(|url| host_and_port(&url)).map(|(_, port)| port).collect();
+        // What a client in another zone would use, whatever else this master listens on.
+        ports.extend([2379, 2380]);
+        ports
+    };
+    let mut ports: Vec<u16> = cluster.masters().flat_map(ports_of).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    let mut towards: Vec<String> = cluster.masters().filter(|master| &master.zone != zone).flat_map(hosts_of).collect();
+    towards.sort();
+    towards.dedup();
+    let within = cluster.masters().filter(|master| &master.zone == zone);
+    within
+        .map(|master| Closing {
+            host: master.name.clone(),
+            unit: master.etcd.unit.clone(),
+            ports: ports.clone(),
+            towards: towards.clone(),
+        })
+        .collect()
+}
+
+/// `https://[fd00::1]:2380` is the host `fd00::1` and the port 2380.
+fn host_and_port(url: &str) -> Option<(String, u16)> {
+    let rest = url.split_once("://")?.1;
+    let (host, port) = rest.trim_end_matches('/').rsplit_once(':')?;
+    Some((host.trim_matches(['[', ']']).to_owned(), port.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_and_ports_are_read_from_urls() {
+        assert_eq!(host_and_port("https://10.0.0.1:2380"), Some(("10.0.0.1".into(), 2380)));
+        assert_eq!(host_and_port("https://[fd00::1]:12380/"), Some(("fd00::1".into(), 12380)));
+        assert_eq!(host_and_port("https://m1.example"), None);
+    }
+}

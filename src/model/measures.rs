@@ -1,0 +1,170 @@
+//! What a drill measured: times by the bastion's clock, losses by what the canaries were told. Knows no master.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::cluster::Objectives;
+use super::ledger::{Gap, Ledger, Lost};
+use super::{MasterName, ZoneName};
+
+/// A drill's numbers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measures {
+    /// The zone that was lost.
+    pub zone: ZoneName,
+    /// How: `stop`, `isolate` or `command`.
+    pub outage: String,
+    /// When the outage began.
+    pub began: Timestamp,
+    /// From then until the survivor's canary was refused twice in a row, in milliseconds.
+    pub detection_ms: Option<u64>,
+    /// From then until `initiate_dr` began, in milliseconds. No person decides in a drill: what a person needs comes on top.
+    pub decision_ms: Option<u64>,
+    /// `initiate_dr`, its proof included, in milliseconds.
+    pub initiate_dr_ms: Option<u64>,
+    /// The proof that quorum is lost, in milliseconds.
+    pub proof_ms: Option<u64>,
+    /// `recover`, in milliseconds.
+    pub recover_ms: Option<u64>,
+    /// From the outage's beginning until every master voted again, in milliseconds.
+    pub full_redundancy_ms: Option<u64>,
+    /// The time without writes as the survivor's canary saw it, from the old cluster's last promise to the new one's
+    /// first: the measured RTO.
+    pub without_writes: Option<Gap>,
+    /// What the survivor's canary was told, and whether it was kept.
+    pub survivor: Promises,
+    /// What the lost zone's canary was told, and what the new cluster lacks: the measured RPO.
+    pub lost_zone: Promises,
+    /// How many revisions the old cluster went on after the new one had left it, as the lost zone's canary was told.
+    pub revisions_lost: Option<u64>,
+    /// Whether a client in the lost zone could still read while it was cut off, where that was tried.
+    pub split_read: Option<bool>,
+    /// What was asked of the drill, and whether it was reached.
+    pub objectives: Vec<Objective>,
+    /// What `doctor` had expected the recovery to take, in milliseconds.
+    #[serde(default)]
+    pub expected_ms: Option<u64>,
+}
+
+/// One canary's account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promises {
+    /// The master it wrote through.
+    pub host: MasterName,
+    /// How many writes it tried.
+    pub tried: u64,
+    /// How many were acknowledged.
+    pub acknowledged: u64,
+    /// Acknowledged and not there at the end; nothing while nobody has looked.
+    pub lost: Option<Lost>,
+}
+
+impl Promises {
+    /// The account of a ledger.
+    #[must_use]
+    pub fn of(host: &MasterName, told: &Ledger, lost: Option<Lost>) -> Self {
+        let (tried, acknowledged) = (told.attempts.len() as u64, told.acknowledged().count() as u64);
+        Self { host: host.clone(), tried, acknowledged, lost }
+    }
+}
+
+/// Something asked of the drill.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Objective {
+    /// `rto` or `rpo`.
+    pub name: String,
+    /// The most that was allowed, in milliseconds.
+    pub allowed_ms: u64,
+    /// What was measured, in milliseconds; nothing where it could not be.
+    pub measured_ms: Option<u64>,
+}
+
+impl Objective {
+    /// Whether it was reached. What was not measured was not.
+    #[must_use]
+    pub fn is_met(&self) -> bool {
+        self.measured_ms.is_some_and(|measured| measured <= self.allowed_ms)
+    }
+}
+
+impl Measures {
+    /// Holds the numbers against what the inventory asks.
+    #[must_use]
+    pub fn against(mut self, objectives: Option<Objectives>) -> Self {
+        let asked = objectives.unwrap_or(Objectives { rto: None, rpo: None });
+        let rto = asked.rto.map(|allowed| ("rto", allowed, self.without_writes.map(Gap::length)));
+        let lost = self.lost_zone.lost.as_ref().map(|lost| lost.time);
+        let rpo = asked.rpo.map(|allowed| ("rpo", allowed, lost));
+        let objective = |(name, allowed, measured): (&str, Duration, Option<Duration>)| Objective {
+            name: name.to_owned(),
+            allowed_ms: millis(allowed),
+            measured_ms: measured.map(millis),
+        };
+        self.objectives = rto.into_iter().chain(rpo).map(objective).collect();
+        self
+    }
+
+    /// Whether every promise of the surviving timeline was kept and every objective reached.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        let kept = self.survivor.lost.as_ref().is_some_and(|lost| lost.writes == 0);
+        kept && self.full_redundancy_ms.is_some() && self.objectives.iter().all(Objective::is_met)
+    }
+}
+
+/// Whole milliseconds.
+#[must_use]
+pub fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measures() -> Measures {
+        let promises = |host: &str, lost: Lost| Promises {
+            host: MasterName::new(host).unwrap(),
+            tried: 10,
+            acknowledged: 9,
+            lost: Some(lost),
+        };
+        Measures {
+            zone: ZoneName::new("z1").unwrap(),
+            outage: "stop".into(),
+            began: Timestamp::UNIX_EPOCH,
+            detection_ms: Some(900),
+            decision_ms: Some(0),
+            initiate_dr_ms: Some(12_000),
+            proof_ms: Some(11_000),
+            recover_ms: Some(9_000),
+            full_redundancy_ms: Some(25_000),
+            without_writes: Some(Gap { from: 0, to: 13_000_000_000 }),
+            survivor: promises("m3", Lost::default()),
+            lost_zone: promises("m1", Lost { writes: 3, time: Duration::from_millis(700) }),
+            revisions_lost: Some(3),
+            split_read: None,
+            objectives: Vec::new(),
+            expected_ms: None,
+        }
+    }
+
+    #[test]
+    fn what_was_asked_is_held_against_what_was_measured() {
+        let secs = |rto: u64, rpo: u64| {
+            Some(Objectives { rto: Some(Duration::from_secs(rto)), rpo: Some(Duration::from_secs(rpo)) })
+        };
+        assert!(measures().against(None).is_good());
+        assert!(measures().against(secs(13, 1)).is_good());
+        assert!(!measures().against(secs(12, 1)).is_good());
+        // The survivor's canary lost nothing, and yet something was lost.
+        assert!(!measures().against(secs(13, 0)).is_good());
+        let unmeasured = Measures { without_writes: None, ..measures() };
+        assert!(!unmeasured.against(secs(13, 1)).is_good());
+        let mut broken = measures();
+        broken.survivor.lost = Some(Lost { writes: 1, time: Duration::ZERO });
+        assert!(!broken.against(None).is_good());
+    }
+}

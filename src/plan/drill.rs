@@ -1,0 +1,92 @@
+//! Whether a cluster may be drilled: every rule that forbids it. Knows no way to make an outage.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::changes::Side;
+use crate::model::{Cluster, Environment, MasterName, ZoneName};
+use crate::observe::assess::{Severity, assess};
+use crate::observe::environment::FILE;
+use crate::observe::{Asked, Observation, Verdict};
+
+use super::Refusal;
+
+/// What the masters say they are, as [`crate::observe::environment`] reads it.
+pub type Words = BTreeMap<MasterName, Asked<Option<String>>>;
+
+/// Every reason why `zone` of this cluster must not be lost on purpose. No rule here can be set aside.
+#[must_use]
+pub fn refusals(cluster: &Cluster, zone: &ZoneName, seen: &Observation, words: &Words) -> Vec<Refusal> {
+    let mut refusals = of_inventory(cluster, zone);
+    if refusals.is_empty() {
+        refusals.extend(of_words(cluster, words));
+        refusals.extend(of_health(cluster, seen));
+    }
+    refusals
+}
+
+/// What can be said without asking anybody.
+#[must_use]
+pub fn of_inventory(cluster: &Cluster, zone: &ZoneName) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    if cluster.environment == Environment::Production {
+        refusals.push(Refusal::new(
+            "production",
+            format!("{} is a production cluster, and a drill loses a zone on purpose", cluster.name),
+            "drill a staging cluster of the same shape; there is no override",
+        ));
+    }
+    let side = Side::of(cluster);
+    if side.zones.get(zone).is_some_and(|loss| loss.quorum_kept) {
+        refusals.push(Refusal::new(
+            "quorum-kept",
+            format!("losing {zone} costs no quorum: there would be nothing to recover"),
+            "name a zone that `requorum inventory check` says costs the quorum",
+        ));
+    }
+    if side.zones.get(zone).is_some_and(|loss| loss.survivors.is_empty()) {
+        refusals.push(Refusal::new("no-survivor", format!("nobody survives the loss of {zone}"), "name another zone"));
+    }
+    refusals
+}
+
+/// A copied inventory must not drill production: each master itself says what it is.
+fn of_words(cluster: &Cluster, words: &Words) -> Vec<Refusal> {
+    let wanted = cluster.environment.to_string();
+    let refuse = |name: &MasterName| {
+        let why = match words.get(name) {
+            Some(Ok(Some(word))) if *word == wanted => return None,
+            Some(Ok(Some(word))) => format!("{name} says in {FILE} that it is {word:?}; the inventory says {wanted}"),
+            Some(Ok(None)) => format!("{name} does not say what it is: {FILE} is missing or empty"),
+            Some(Err(unclear)) => format!("{name} could not be asked for {FILE}: {unclear}"),
+            None => format!("{name} was not asked for {FILE}"),
+        };
+        let next = format!(
+            "if {name} really is {wanted}: `mkdir -p /etc/requorum && echo {wanted} >{FILE}` there; there is no override"
+        );
+        Some(Refusal::new("environment-marker", why, next))
+    };
+    cluster.masters().filter_map(|master| refuse(&master.name)).collect()
+}
+
+/// A drill begins with a healthy cluster, or it proves nothing and may break what is left.
+fn of_health(cluster: &Cluster, seen: &Observation) -> Vec<Refusal> {
+    let assessment = assess(cluster, seen);
+    let next = "mend what `requorum status` names, then drill";
+    if assessment.verdict != Verdict::Healthy {
+        let why = format!("the cluster is not healthy: {}", assessment.verdict.words());
+        return vec![Refusal::new("not-healthy", why, next)];
+    }
+    let errors: BTreeSet<&str> = assessment
+        .findings
+        .iter()
+        .filter(|finding| finding.severity == Severity::Error)
+        .map(|f| f.text.as_str())
+        .collect();
+    let mut refusals: Vec<Refusal> = errors.into_iter().map(|text| Refusal::new("not-healthy", text, next)).collect();
+    let held = seen.answering().find_map(|(name, seen)| Some((name, seen.marks.as_ref().ok()?.lock.as_ref()?)));
+    if let Some((name, holder)) = held {
+        let why = format!("{name} is held by run {} ({} on {})", holder.run, holder.person, holder.host);
+        refusals.push(Refusal::new("locked", why, format!("wait for it, or: requorum unlock {}", holder.run)));
+    }
+    refusals
+}

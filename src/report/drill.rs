@@ -1,0 +1,145 @@
+//! A drill's end as a person reads it, and as metrics. Knows neither terminal nor disk.
+
+use std::fmt::Write;
+
+use jiff::Timestamp;
+
+use crate::model::ledger::Gap;
+use crate::model::measures::{Measures, Promises, millis};
+use crate::model::{ClusterName, RunId, ZoneName};
+
+/// What there is to tell.
+#[derive(Debug, Clone, Copy)]
+pub struct Story<'a> {
+    /// The drill.
+    pub run: &'a RunId,
+    /// Its numbers, as far as it came.
+    pub measures: Option<&'a Measures>,
+    /// Why it gave up, and what was done then.
+    pub trouble: Option<(&'a str, &'a [String])>,
+    /// What was found left behind at its end.
+    pub left: &'a [String],
+    /// The command line's beginning, for next commands.
+    pub again: &'a str,
+    /// Under which keys the canaries wrote.
+    pub prefix: &'a str,
+}
+
+/// The end in a few lines: how it ended, what was measured, what is left, what comes next.
+#[must_use]
+pub fn text(story: &Story<'_>) -> String {
+    let mut out = String::new();
+    match story.trouble {
+        Some((why, done)) => {
+            let _ = writeln!(out, "the drill was given up: {why}");
+            done.iter().for_each(|line| {
+                let _ = writeln!(out, "  {line}");
+            });
+        }
+        None if story.measures.is_some_and(Measures::is_good) && story.left.is_empty() => {
+            out.push_str("the drill is done: every promise was kept and every objective reached\n");
+        }
+        None => out.push_str("the drill is done, and not everything is as it was asked to be\n"),
+    }
+    if let Some(measures) = story.measures {
+        out.push('\n');
+        out.push_str(&numbers(measures));
+    }
+    if !story.left.is_empty() {
+        out.push_str("\nleft behind:\n");
+        story.left.iter().for_each(|line| {
+            let _ = writeln!(out, "  {line}");
+        });
+        let _ = writeln!(out, "next: {} status", story.again);
+    }
+    let _ = writeln!(out, "\nreport: {} report {} -o html >drill.html", story.again, story.run);
+    if story.measures.is_some() {
+        let _ =
+            writeln!(out, "the canaries' keys stay under {}; to remove them: etcdctl del --prefix {0}", story.prefix);
+    }
+    super::harmless(&out)
+}
+
+/// The table of numbers.
+#[must_use]
+pub fn numbers(measures: &Measures) -> String {
+    let seconds =
+        |ms: Option<u64>| ms.map_or_else(|| "not measured".to_owned(), |ms| format!("{:.2} s", ms as f64 / 1000.0));
+    let rto = seconds(measures.without_writes.map(Gap::length).map(millis));
+    let rows = [
+        ("time without writes (RTO)", rto),
+        ("  detection", seconds(measures.detection_ms)),
+        ("  decision (nobody decides in a drill)", seconds(measures.decision_ms)),
+        ("  initiate_dr", seconds(measures.initiate_dr_ms)),
+        ("    of it the proof", seconds(measures.proof_ms)),
+        ("time to full redundancy", seconds(measures.full_redundancy_ms)),
+        ("  of it recover", seconds(measures.recover_ms)),
+        ("survivor's canary", canary(&measures.survivor)),
+        ("lost zone's canary", canary(&measures.lost_zone)),
+        ("lost (RPO)", rpo(measures)),
+    ];
+    let mut out: String = rows.iter().map(|(name, value)| format!("{name:<40}{value}\n")).collect();
+    if let Some(answered) = measures.split_read {
+        let said = if answered { "could still read" } else { "could not read" };
+        let _ = writeln!(out, "{:<40}clients in {} {said}", "while it was cut off", measures.zone);
+    }
+    for objective in &measures.objectives {
+        let met = if objective.is_met() { "met" } else { "MISSED" };
+        let (name, allowed) = (format!("objective {}", objective.name), seconds(Some(objective.allowed_ms)));
+        let _ = writeln!(out, "{name:<40}{met}: {} of at most {allowed}", seconds(objective.measured_ms));
+    }
+    out
+}
+
+fn canary(promises: &Promises) -> String {
+    let lost = match &promises.lost {
+        None => "nobody looked what is there".to_owned(),
+        Some(lost) if lost.writes == 0 => "all of them there".to_owned(),
+        Some(lost) => format!("{} of them gone", lost.writes),
+    };
+    format!("{}: {} of {} writes acknowledged, {lost}", promises.host, promises.acknowledged, promises.tried)
+}
+
+fn rpo(measures: &Measures) -> String {
+    let Some(lost) = &measures.lost_zone.lost else { return "not measured".to_owned() };
+    let revisions = measures.revisions_lost.map(|count| format!(", {count} revisions")).unwrap_or_default();
+    format!("{:.2} s, {} acknowledged writes{revisions}", lost.time.as_secs_f64(), lost.writes)
+}
+
+/// For a node exporter's textfile collector. The time of the last success is only there after one.
+#[must_use]
+pub fn metrics(
+    cluster: &ClusterName,
+    zone: &ZoneName,
+    now: Timestamp,
+    measures: Option<&Measures>,
+    good: bool,
+) -> String {
+    let mut out = String::new();
+    let mut gauge = |name: &str, help: &str, value: Option<f64>| {
+        if let Some(value) = value {
+            let _ = writeln!(out, "# HELP requorum_drill_{name} {help}");
+            let _ = writeln!(out, "# TYPE requorum_drill_{name} gauge");
+            let _ = writeln!(out, "requorum_drill_{name}{{cluster=\"{cluster}\",zone=\"{zone}\"}} {value}");
+        }
+    };
+    let seconds = |ms: u64| ms as f64 / 1000.0;
+    let at = now.as_second() as f64;
+    gauge("last_run_timestamp_seconds", "When the last drill ended.", Some(at));
+    gauge("last_success_timestamp_seconds", "When the last good drill ended.", good.then_some(at));
+    gauge("success", "Whether the last drill was good.", Some(f64::from(u8::from(good))));
+    let rto = measures.and_then(|measures| measures.without_writes).map(|gap| gap.length().as_secs_f64());
+    gauge("rto_seconds", "The time without writes.", rto);
+    let lost = measures.and_then(|measures| measures.lost_zone.lost.as_ref());
+    gauge("rpo_seconds", "The time whose acknowledged writes were lost.", lost.map(|lost| lost.time.as_secs_f64()));
+    let redundancy = measures.and_then(|measures| measures.full_redundancy_ms).map(seconds);
+    gauge("full_redundancy_seconds", "The time until every master voted again.", redundancy);
+    for objective in measures.map(|measures| measures.objectives.as_slice()).unwrap_or_default() {
+        let (name, help) = match objective.name.as_str() {
+            "rto" => ("rto_objective_seconds", "The longest time without writes that is allowed."),
+            _ => ("rpo_objective_seconds", "The longest time whose writes may be lost."),
+        };
+        gauge(name, help, Some(seconds(objective.allowed_ms)));
+    }
+    out
+}

@@ -1,0 +1,136 @@
+//! A zone cut off by its own masters: nftables closes their etcd ports towards the other zones, and a timer there opens
+//! them again should the bastion vanish. Knows no reason and no cluster's state.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use crate::model::command::{Script, clean};
+use crate::model::{Command, MasterName, Output, UnitName};
+use crate::observe::marks::fence_marker;
+
+use super::joined;
+use super::ports::{Pipes, Remote, RemoteError};
+
+/// The table's name, and what the timer is called.
+const NAME: &str = "requorum_drill";
+
+// The timer comes first: whatever happens after it, the ports open again. Under a fence they may stay closed; when the
+// fence goes, the next round opens them.
+const CLOSE: Script = Script {
+    name: "close-ports",
+    text: r#"set -eu
+name=$1 after=$2 marker=$3 ports=$4; shift 4
+command -v nft >/dev/null || { echo "nft is not installed" >&2; exit 1; }
+if nft list table inet "$name" >/dev/null 2>&1; then echo "found: closed by an earlier drill"; exit 75; fi
+four= six=
+for host; do
+  for address in $(getent ahosts "$host" | cut -d' ' -f1 | sort -u); do
+    case $address in *:*) six=$six$address, ;; *) four=$four$address, ;; esac
+  done
+done
+[ -n "$four$six" ] || { echo "no address is known of $*" >&2; exit 1; }
+systemctl reset-failed "$name.timer" "$name.service" 2>/dev/null || true
+systemd-run --quiet --collect --unit="$name" --on-active="$after" --on-unit-active=10 --timer-property=AccuracySec=1s \
+  sh -c '[ -e "$1" ] && exit 0; nft delete table inet "$2"; systemctl stop "$2.timer"' sh "$marker" "$name"
+{
+  echo "table inet $name {"
+  for way in input:saddr output:daddr; do
+    echo "chain ${way%:*} { type filter hook ${way%:*} priority -300; policy accept;"
+    for family in "ip:$four" "ip6:$six"; do
+      [ -n "${family#*:}" ] || continue
+      for end in dport sport; do
+        echo "${family%%:*} ${way#*:} { ${family#*:} } tcp $end { $ports } drop"
+      done
+    done
+    echo "}"
+  done
+  echo "}"
+} | nft -f - || { systemctl stop "$name.timer"; exit 1; }
+echo "done: ports $ports are closed towards $*"
+"#,
+};
+
+const OPEN: Script = Script {
+    name: "open-ports",
+    text: r#"set -eu
+name=$1
+if systemctl cat "$name.timer" >/dev/null 2>&1; then systemctl stop "$name.timer"; fi
+command -v nft >/dev/null || { echo "found: nft is not installed"; exit 0; }
+if nft list table inet "$name" >/dev/null 2>&1; then nft delete table inet "$name"; echo "done: open again"
+else echo "found: open already"; fi
+"#,
+};
+
+/// What is closed on one master.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closing {
+    /// The master.
+    pub host: MasterName,
+    /// Its etcd unit, whose fence keeps the timer from opening.
+    pub unit: UnitName,
+    /// etcd's ports.
+    pub ports: Vec<u16>,
+    /// The masters of the other zones, by name or address.
+    pub towards: Vec<String>,
+}
+
+/// Closes the ports; after `limit` each master opens them by itself.
+///
+/// # Errors
+/// Which masters failed, and why. Those that did not are closed.
+pub async fn close(
+    remote: &Arc<dyn Remote>,
+    closings: &[Closing],
+    limit: Duration,
+) -> Result<(), Vec<(MasterName, String)>> {
+    let command = |closing: &Closing| {
+        let ports: Vec<String> = closing.ports.iter().map(u16::to_string).collect();
+        let command = Command::script(CLOSE).args([NAME.to_owned(), format!("{}s", limit.as_secs())]);
+        command.arg(fence_marker(&closing.unit)).arg(ports.join(", ")).args(closing.towards.iter().cloned())
+    };
+    on_all(remote, closings.iter().map(|closing| (closing.host.clone(), command(closing)))).await
+}
+
+/// Opens them again, wherever they are closed.
+///
+/// # Errors
+/// Which masters failed, and why.
+pub async fn open(remote: &Arc<dyn Remote>, hosts: &[MasterName]) -> Result<(), Vec<(MasterName, String)>> {
+    on_all(remote, hosts.iter().map(|host| (host.clone(), Command::script(OPEN).arg(NAME)))).await
+}
+
+/// How an operator opens them.
+#[must_use]
+pub fn by_hand() -> String {
+    format!("nft delete table inet {NAME}; systemctl stop {NAME}.timer")
+}
+
+async fn on_all(
+    remote: &Arc<dyn Remote>,
+    commands: impl Iterator<Item = (MasterName, Command)>,
+) -> Result<(), Vec<(MasterName, String)>> {
+    let mut tasks = JoinSet::new();
+    for (host, command) in commands {
+        let remote = Arc::clone(remote);
+        tasks.spawn(async move { (said(remote.run(&host, &command, Pipes::default()).await), host) });
+    }
+    let mut failed = Vec::new();
+    while let Some((end, host)) = tasks.join_next().await.and_then(joined) {
+        if let Err(why) = end {
+            failed.push((host, why));
+        }
+    }
+    failed.sort();
+    if failed.is_empty() { Ok(()) } else { Err(failed) }
+}
+
+fn said(answer: Result<Output, RemoteError>) -> Result<(), String> {
+    match answer {
+        Ok(output) if output.ok() => Ok(()),
+        Ok(output) if output.status == 75 => Err(clean(output.stdout.trim())),
+        Ok(output) => Err(output.complaint()),
+        Err(error) => Err(clean(&error.to_string())),
+    }
+}

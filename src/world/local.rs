@@ -1,0 +1,48 @@
+//! Commands of the site's own on the bastion, by argv and never through a shell. Knows no meaning.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::Command;
+
+use crate::model::command::clean;
+
+/// Runs a command to its end.
+///
+/// # Errors
+/// What it said last, where it cannot be run, fails, or does not end within `limit` (it is killed then).
+pub async fn run(argv: &[String], limit: Duration) -> Result<(), String> {
+    let Some((program, arguments)) = argv.split_first() else { return Err("the command is empty".to_owned()) };
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+    let ended = tokio::time::timeout(limit, command.output()).await;
+    let shown = clean(&argv.join(" "));
+    match ended {
+        Err(_) => Err(format!("{shown}: it did not end within {} s", limit.as_secs())),
+        Ok(Err(error)) => Err(format!("{shown}: {error}")),
+        Ok(Ok(output)) if output.status.success() => Ok(()),
+        Ok(Ok(output)) => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+            Err(format!("{shown}: {}: {}", output.status, clean(last)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_fails_hangs_or_is_missing_is_told() {
+        let run = |argv: &'static [&'static str]| {
+            let argv: Vec<String> = argv.iter().map(|word| (*word).to_owned()).collect();
+            async move { run(&argv, Duration::from_millis(300)).await }
+        };
+        assert_eq!(run(&["true"]).await, Ok(()));
+        assert!(run(&["ls", "--no-such-flag;true"]).await.unwrap_err().contains("no-such-flag"));
+        assert!(run(&["sleep", "30"]).await.unwrap_err().contains("did not end"));
+        assert!(run(&["/no/such/program"]).await.is_err());
+        assert!(run(&[]).await.is_err());
+    }
+}
