@@ -24,7 +24,6 @@ use super::{Bastion, Failure, again, exit, input, observe, wish};
 
 /// What planning gave.
 struct Planning {
-    cluster: Cluster,
     seen: Observation,
     remote: Arc<dyn Remote>,
     proof: Option<Duration>,
@@ -83,7 +82,7 @@ async fn planning(common: &Common, bastion: &Bastion, goal: Goal, flags: &Wish) 
     if seen.proof.is_none() {
         planned = planned.map_err(without_the_proof);
     }
-    Ok(Planning { cluster, seen, remote, proof, plan: planned })
+    Ok(Planning { seen, remote, proof, plan: planned })
 }
 
 fn built_in(name: &str, summary: &str) -> Playbook {
@@ -140,7 +139,7 @@ pub(super) async fn show(
     match &planning.plan {
         Ok(plan) => {
             let plan = Redactor::of(&planning.seen).plan(plan);
-            terminal::print(&report::plan::summary(&plan, &planning.cluster));
+            terminal::print(&report::plan::summary(&plan));
             terminal::print(&format!("\n{}", report::plan::details(&plan)));
             if let Some(path) = save {
                 let text = serde_json::to_string_pretty(&plan).unwrap_or_default();
@@ -183,7 +182,7 @@ pub(super) async fn go(
         Ok(plan) => plan,
         Err(no_plan) => return no_plan_code(no_plan),
     };
-    terminal::say(&report::plan::summary(plan, &planning.cluster));
+    terminal::say(&report::plan::summary(plan));
     agree(plan, consent, bastion)?;
     execute(common, bastion, &planning, plan).await
 }
@@ -233,7 +232,6 @@ async fn execute(common: &Common, bastion: &Bastion, planning: &Planning, plan: 
     let ended = ended.map_err(|error| not_begun(&error))?;
     let again = again(&common.inventory);
     let story = report::outcome::Story {
-        cluster: &planning.cluster,
         plan,
         outcome: &ended.outcome,
         states: &ended.states,
