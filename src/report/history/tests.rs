@@ -1,0 +1,1 @@
+//! Reports of journals that the model wrote.

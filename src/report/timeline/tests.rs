@@ -1,0 +1,1 @@
+//! The picture of runs that the model made.
