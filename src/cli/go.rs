@@ -127,6 +127,12 @@ fn silent_ones(
     Some(zones)
 }
 
+/// What must be shown nowhere: secrets of the env files, and sudo's password where the environment holds it.
+fn redactor(planning: &Planning, bastion: &Bastion) -> Redactor {
+    let password = bastion.sudo_password.as_ref().map(|password| password.as_str().to_owned());
+    Redactor::of(&planning.seen).and(password)
+}
+
 /// `requorum plan`.
 pub(super) async fn show(
     common: &Common,
@@ -138,9 +144,10 @@ pub(super) async fn show(
     let planning = planning(common, bastion, goal, flags).await?;
     match &planning.plan {
         Ok(plan) => {
-            let plan = Redactor::of(&planning.seen).plan(plan);
-            terminal::print(&report::plan::summary(&plan));
-            terminal::print(&format!("\n{}", report::plan::details(&plan)));
+            let redactor = redactor(&planning, bastion);
+            let plan = redactor.plan(plan);
+            terminal::print(&redactor.clean(&report::plan::summary(&plan)));
+            terminal::print(&redactor.clean(&format!("\n{}", report::plan::details(&plan))));
             if let Some(path) = save {
                 let text = serde_json::to_string_pretty(&plan).unwrap_or_default();
                 files::write_new(path, &text)
@@ -182,7 +189,7 @@ pub(super) async fn go(
         Ok(plan) => plan,
         Err(no_plan) => return no_plan_code(no_plan),
     };
-    terminal::say(&report::plan::summary(plan));
+    terminal::say(&redactor(&planning, bastion).clean(&report::plan::summary(plan)));
     agree(plan, consent, bastion)?;
     execute(common, bastion, &planning, plan).await
 }
@@ -219,7 +226,7 @@ async fn execute(common: &Common, bastion: &Bastion, planning: &Planning, plan: 
     let store: Arc<dyn Store> = Arc::new(RunDir::create(&state, &plan.run).map_err(disk)?);
     let place = store.place();
     bastion.console.tell(Event::Said { text: format!("journal: {}", place.join("journal.jsonl").display()) });
-    let redactor = Redactor::of(&planning.seen);
+    let redactor = redactor(planning, bastion);
     let world = World {
         remote: Arc::clone(&planning.remote),
         store,
