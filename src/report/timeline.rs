@@ -9,8 +9,8 @@ const WIDTH: f64 = 960.0;
 const LEFT: f64 = 104.0;
 /// So that the last tick's number is not cut.
 const RIGHT: f64 = 24.0;
-/// Room for the words of moments, one line each.
-const TOP: f64 = 58.0;
+/// A line of words above the rows.
+const WORDS: f64 = 18.0;
 const BAR: f64 = 20.0;
 const LANE: f64 = 25.0;
 const GAP: f64 = 10.0;
@@ -124,7 +124,8 @@ pub fn of(report: &Report) -> Timeline {
     let whole = ends.chain([report.took_ms, 1]).max().unwrap_or(1);
     let x = |ms: u64| rounded(LEFT + (WIDTH - LEFT - RIGHT) * ms.min(whole) as f64 / whole as f64);
     let (mut rows, mut bars) = (Vec::new(), Vec::new());
-    let mut y = TOP;
+    let (moments, top) = above(report, &x);
+    let mut y = top;
     for master in &report.masters {
         let steps = || report.steps.iter().filter(|step| step.host == master.name && step.began_ms.is_some());
         let placed = lanes(steps(), whole, &x);
@@ -152,11 +153,11 @@ pub fn of(report: &Report) -> Timeline {
         height: y + AXIS,
         left: LEFT,
         right: WIDTH - RIGHT,
-        top: TOP,
+        top,
         bottom: y,
         rows,
         bars,
-        moments: moments(report, &x),
+        moments,
         lost,
         ticks: ticks(whole, &x),
         told: told(report),
@@ -221,12 +222,14 @@ fn title(step: &Step) -> String {
     format!("step {} on {}, {} ({took}), {}{said}", step.id, step.host, step.title, step.state.words())
 }
 
-/// Each has a line of its own above the rows, so that no two words meet.
-fn moments(report: &Report, x: &impl Fn(u64) -> f64) -> Vec<Moment> {
+/// The moments, and where the rows begin: each has a line of its own above them, so that no two words meet. The first
+/// line says that quorum was lost.
+fn above(report: &Report, x: &impl Fn(u64) -> f64) -> (Vec<Moment>, f64) {
     let mut moments = Vec::new();
+    let mut y = if report.quorum.lost_before { WORDS } else { 0.0 };
     let mut add = |ms: u64, kind, words: &str| {
         let at = x(ms);
-        let y = TOP - 26.0 + 18.0 * moments.len() as f64;
+        y += WORDS;
         let before = at > WIDTH / 2.0;
         moments.push(Moment { x: at, y, before, kind, label: format!("{words}, {}", super::millis(ms)) });
     };
@@ -236,7 +239,7 @@ fn moments(report: &Report, x: &impl Fn(u64) -> f64) -> Vec<Moment> {
     if let Some(at) = report.quorum.regained_ms {
         add(at, "regained", "quorum regained");
     }
-    moments
+    (moments, y + WORDS / 2.0)
 }
 
 /// At most about eight, at round times.
@@ -268,6 +271,3 @@ fn told(report: &Report) -> String {
     }
     told
 }
-
-#[cfg(test)]
-mod tests;

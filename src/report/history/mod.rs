@@ -10,8 +10,6 @@ use crate::run::journal::Record;
 mod build;
 mod deviations;
 mod replay;
-#[cfg(test)]
-mod tests;
 
 /// The version of the published form; a reader refuses a higher one.
 pub const FORMAT: u32 = 1;

@@ -1,1 +1,0 @@
-//! Reports of journals that the model wrote.

@@ -1,1 +1,0 @@
-//! The picture of runs that the model made.
