@@ -179,21 +179,6 @@ pub enum Event {
     },
 }
 
-impl Event {
-    /// What it says, which may hold words of a master.
-    pub fn words(&mut self) -> &mut String {
-        match self {
-            Self::Stage { title: words, .. }
-            | Self::Begun { title: words, .. }
-            | Self::Waiting { what: words, .. }
-            | Self::Done { note: words, .. }
-            | Self::Failed { why: words, .. }
-            | Self::Warning { text: words }
-            | Self::Said { text: words } => words,
-        }
-    }
-}
-
 /// Shows what happens. Never fails a run.
 pub trait Console: Send + Sync {
     /// Takes one event.

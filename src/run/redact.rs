@@ -91,9 +91,22 @@ impl Discreet {
 
 impl Console for Discreet {
     fn tell(&self, mut event: Event) {
-        let words = event.words();
+        let words = words(&mut event);
         *words = self.redactor.clean(words);
         self.console.tell(event);
+    }
+}
+
+/// What an event says, which may hold words of a master.
+fn words(event: &mut Event) -> &mut String {
+    match event {
+        Event::Stage { title: words, .. }
+        | Event::Begun { title: words, .. }
+        | Event::Waiting { what: words, .. }
+        | Event::Done { note: words, .. }
+        | Event::Failed { why: words, .. }
+        | Event::Warning { text: words }
+        | Event::Said { text: words } => words,
     }
 }
 
