@@ -127,6 +127,29 @@ pub enum Verb {
         /// The run, as the refusal names it
         run: String,
     },
+    /// Work on the runs that this host has kept
+    Runs {
+        /// What
+        #[command(subcommand)]
+        what: RunsVerb,
+    },
+    /// Make a report of a run from its journal
+    ///
+    /// Exit: 0 done, 64 there is no such run, 65 its journal is damaged (what can be read is reported all the same).
+    Report {
+        /// The run's name, its beginning, or `last`
+        #[arg(required_unless_present = "schema")]
+        run: Option<String>,
+        /// The form of the output
+        #[arg(short, long, value_enum, default_value_t = ReportForm::Text)]
+        output: ReportForm,
+        /// Write to this file, which must not exist
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Print the JSON Schema of `-o json` instead
+        #[arg(long, conflicts_with_all = ["run", "output", "out"])]
+        schema: bool,
+    },
     /// Work on inventories
     Inventory {
         /// What
@@ -164,6 +187,21 @@ pub enum Form {
     Text,
     /// For machines
     Json,
+}
+
+/// A form of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportForm {
+    /// For people
+    Text,
+    /// For tickets and wikis
+    Markdown,
+    /// One file to open in a browser, print and sign
+    Html,
+    /// For machines; `report --schema` describes it
+    Json,
+    /// For machines that collect test results: a step is a test case
+    Junit,
 }
 
 /// A form of a check's output.
@@ -266,6 +304,22 @@ pub struct Consent {
     /// Consent without a terminal: the cluster's name
     #[arg(long, value_name = "CLUSTER")]
     pub confirm: Option<String>,
+}
+
+/// Work on runs.
+#[derive(Debug, Subcommand)]
+pub enum RunsVerb {
+    /// List them, oldest first
+    List {
+        /// The form of the output
+        #[arg(short, long, value_enum, default_value_t = Form::Text)]
+        output: Form,
+    },
+    /// Show one: the report as text
+    Show {
+        /// The run's name, its beginning, or `last`
+        run: String,
+    },
 }
 
 /// Work on inventories.

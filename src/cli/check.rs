@@ -127,7 +127,7 @@ pub(super) fn show(path: &Path, output: Form, colour: bool) -> Result<u8, Failur
     Ok(exit::DONE)
 }
 
-/// `requorum inventory schema` and `requorum playbook schema`.
+/// `requorum inventory schema`, `requorum playbook schema` and `requorum report --schema`.
 pub(super) fn schema(kind: &str) -> Result<u8, Failure> {
     let file = shipped::schema(kind).ok_or_else(|| Failure::usage(format!("error: there is no schema of {kind}")))?;
     terminal::print(file.text);

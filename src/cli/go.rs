@@ -28,7 +28,6 @@ use super::{Bastion, Failure, again, exit, input, observe, wish};
 
 /// What planning gave.
 struct Planning {
-    cluster: Cluster,
     seen: Observation,
     remote: Arc<dyn Remote>,
     proof: Option<Duration>,
@@ -87,7 +86,7 @@ async fn planning(common: &Common, bastion: &Bastion, goal: Goal, flags: &Wish) 
     if seen.proof.is_none() {
         planned = planned.map_err(without_the_proof);
     }
-    Ok(Planning { cluster, seen, remote, proof, plan: planned })
+    Ok(Planning { seen, remote, proof, plan: planned })
 }
 
 fn built_in(name: &str, summary: &str) -> Playbook {
@@ -132,6 +131,12 @@ fn silent_ones(
     Some(zones)
 }
 
+/// What must be shown nowhere: secrets of the env files, and sudo's password where the environment holds it.
+fn redactor(planning: &Planning, bastion: &Bastion) -> Redactor {
+    let password = bastion.sudo_password.as_ref().map(|password| password.as_str().to_owned());
+    Redactor::of(&planning.seen).and(password)
+}
+
 /// `requorum plan`.
 pub(super) async fn show(
     common: &Common,
@@ -143,9 +148,10 @@ pub(super) async fn show(
     let planning = planning(common, bastion, goal, flags).await?;
     match &planning.plan {
         Ok(plan) => {
-            let plan = Redactor::of(&planning.seen).plan(plan);
-            terminal::print(&report::plan::summary(&plan, &planning.cluster));
-            terminal::print(&format!("\n{}", report::plan::details(&plan)));
+            let redactor = redactor(&planning, bastion);
+            let plan = redactor.plan(plan);
+            terminal::print(&redactor.clean(&report::plan::summary(&plan)));
+            terminal::print(&redactor.clean(&format!("\n{}", report::plan::details(&plan))));
             if let Some(path) = save {
                 let text = serde_json::to_string_pretty(&plan).unwrap_or_default();
                 files::write_new(path, &text)
@@ -181,7 +187,7 @@ pub(super) async fn go(
         Ok(plan) => plan,
         Err(no_plan) => return no_plan_code(no_plan),
     };
-    terminal::say(&report::plan::summary(plan, &planning.cluster));
+    terminal::say(&redactor(&planning, bastion).clean(&report::plan::summary(plan)));
     agree(&plan.cluster, consent, bastion)?;
     let ran = execute(common, bastion, &planning, plan).await?;
     if ran.code == exit::DONE {
@@ -243,7 +249,7 @@ async fn execute(common: &Common, bastion: &Bastion, planning: &Planning, plan: 
     let store: Arc<dyn Store> = Arc::new(RunDir::create(&state, &plan.run).map_err(|error| no_place(&state, &error))?);
     let place = store.place();
     bastion.console.tell(Event::Said { text: format!("journal: {}", place.join("journal.jsonl").display()) });
-    let redactor = Redactor::of(&planning.seen);
+    let redactor = redactor(planning, bastion);
     let world = World {
         remote: Arc::clone(&planning.remote),
         store,
@@ -256,7 +262,6 @@ async fn execute(common: &Common, bastion: &Bastion, planning: &Planning, plan: 
     let ended = ended.map_err(|error| not_begun(&error))?;
     let again = again(&common.inventory);
     let story = report::outcome::Story {
-        cluster: &planning.cluster,
         plan,
         outcome: &ended.outcome,
         states: &ended.states,

@@ -14,10 +14,11 @@ mod drill;
 mod go;
 mod input;
 mod observe;
+mod runs;
 mod unlock;
 mod wish;
 
-use args::{Cli, InventoryVerb, PlanGoal, PlaybookVerb, Verb};
+use args::{Cli, InventoryVerb, PlanGoal, PlaybookVerb, ReportForm, RunsVerb, Verb};
 
 pub use crate::run::exit;
 
@@ -97,6 +98,12 @@ pub async fn run(cli: Cli, bastion: Bastion) -> Result<u8, Failure> {
             go::go(common, &bastion, crate::plan::Goal::Unfence, &wish, &consent).await
         }
         Verb::Drill { wish, consent } => drill::drill(common, &bastion, &wish, &consent).await,
+        Verb::Runs { what: RunsVerb::List { output } } => runs::list(common, &bastion, output),
+        Verb::Runs { what: RunsVerb::Show { run } } => runs::report(common, &bastion, &run, ReportForm::Text, None),
+        Verb::Report { run: Some(run), output, out, .. } => {
+            runs::report(common, &bastion, &run, output, out.as_deref())
+        }
+        Verb::Report { run: None, .. } => check::schema("report"),
         Verb::Unlock { run } => unlock::unlock(common, &bastion, &run).await,
         Verb::Inventory { what: InventoryVerb::Check { files, output } } => {
             let files = if files.is_empty() { vec![common.inventory.clone()] } else { files };

@@ -182,6 +182,12 @@ impl Cluster {
         self.zones.values().flat_map(|zone| zone.masters.values())
     }
 
+    /// Every master's zone.
+    #[must_use]
+    pub fn zone_of_masters(&self) -> BTreeMap<MasterName, ZoneName> {
+        self.masters().map(|master| (master.name.clone(), master.zone.clone())).collect()
+    }
+
     /// One master.
     #[must_use]
     pub fn master(&self, name: &MasterName) -> Option<&Master> {

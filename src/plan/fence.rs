@@ -75,6 +75,8 @@ fn plan(input: Input<'_>, players: &[Player<'_>], kinds: &[&dyn Fn(&Player<'_>) 
         goal: input.request.goal,
         run: input.request.run.clone(),
         cluster: input.cluster.name.clone(),
+        environment: Some(input.cluster.environment),
+        zones: input.cluster.zone_of_masters(),
         summary: input.playbook.summary.clone(),
         failed_zones: input.request.failed_zones.clone(),
         survivors: BTreeSet::new(),

@@ -84,6 +84,8 @@ fn build<'a>(
         goal: input.request.goal,
         run: input.request.run.clone(),
         cluster: input.cluster.name.clone(),
+        environment: Some(input.cluster.environment),
+        zones: input.cluster.zone_of_masters(),
         summary: input.playbook.summary.clone(),
         failed_zones,
         survivors: names,

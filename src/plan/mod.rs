@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::model::{Cluster, ClusterId, ClusterName, MasterName, RunId, Token, ZoneName};
+use crate::model::{Cluster, ClusterId, ClusterName, Environment, MasterName, RunId, Token, ZoneName};
 use crate::observe::{Finding, Observation};
 use crate::playbook::Playbook;
 use crate::step::{Step, Undo};
@@ -170,6 +170,13 @@ pub struct Plan {
     pub run: RunId,
     /// The inventory's cluster.
     pub cluster: ClusterName,
+    /// What kind of cluster it is; plans from before it was written down lack it.
+    #[serde(default)]
+    pub environment: Option<Environment>,
+    /// Every master of the inventory and its zone, for those who read the plan without the inventory; empty in plans
+    /// from before it was written down.
+    #[serde(default)]
+    pub zones: BTreeMap<MasterName, ZoneName>,
     /// What is true once it ran.
     pub summary: String,
     /// The zones that failed.
@@ -198,6 +205,13 @@ impl Plan {
     /// Every step in order.
     pub fn steps(&self) -> impl Iterator<Item = &Planned> {
         self.stages.iter().flat_map(|stage| &stage.steps)
+    }
+
+    /// Every master that the plan knows of, also those it leaves alone.
+    #[must_use]
+    pub fn masters(&self) -> BTreeSet<&MasterName> {
+        let named = self.survivors.iter().chain(&self.returned).chain(&self.left_out);
+        named.chain(self.zones.keys()).chain(self.steps().map(|planned| &planned.host)).collect()
     }
 
     /// The first step from which there is no way back.

@@ -95,6 +95,8 @@ fn build<'a>(
         goal: input.request.goal,
         run: input.request.run.clone(),
         cluster: input.cluster.name.clone(),
+        environment: Some(input.cluster.environment),
+        zones: input.cluster.zone_of_masters(),
         summary: input.playbook.summary.clone(),
         failed_zones: zones.collect(),
         survivors: home.voters,

@@ -12,7 +12,7 @@ pub struct File {
 }
 
 /// Every shipped file.
-pub const FILES: [File; 8] = [
+pub const FILES: [File; 9] = [
     File { path: "inventory/example.yaml", text: include_str!("../../inventory/example.yaml") },
     File { path: "inventory/lab.yaml", text: include_str!("../../inventory/lab.yaml") },
     File { path: "playbooks/initiate_dr.yaml", text: include_str!("../../playbooks/initiate_dr.yaml") },
@@ -21,6 +21,7 @@ pub const FILES: [File; 8] = [
     File { path: "templates/etcd.env.j2", text: include_str!("../../templates/etcd.env.j2") },
     File { path: "schemas/inventory.schema.json", text: include_str!("../../schemas/inventory.schema.json") },
     File { path: "schemas/playbook.schema.json", text: include_str!("../../schemas/playbook.schema.json") },
+    File { path: "schemas/report.schema.json", text: include_str!("../../schemas/report.schema.json") },
 ];
 
 impl File {
@@ -43,7 +44,7 @@ pub fn template(name: &str) -> Option<File> {
     by_path(&format!("templates/{name}"))
 }
 
-/// The JSON Schema of `inventory` or `playbook` files.
+/// The JSON Schema of `inventory` or `playbook` files, or of a `report`.
 #[must_use]
 pub fn schema(kind: &str) -> Option<File> {
     by_path(&format!("schemas/{kind}.schema.json"))

@@ -3,11 +3,17 @@
 pub mod annotations;
 pub mod diagnostic;
 pub mod drill;
+pub mod history;
+pub mod junit;
 pub mod outcome;
+pub mod page;
 pub mod plan;
 pub mod resolved;
 pub mod review;
+pub mod runs;
 pub mod status;
+pub mod text;
+pub mod timeline;
 
 use std::time::Duration;
 
@@ -20,6 +26,16 @@ pub(crate) fn names<T: ToString>(names: impl IntoIterator<Item = T>) -> String {
 /// A duration in seconds, as a person reads it.
 pub(crate) fn seconds(time: Duration) -> String {
     format!("{:.2} s", time.as_secs_f64())
+}
+
+/// The word for what kind of cluster it is.
+pub(crate) fn environment(environment: Option<crate::model::Environment>) -> String {
+    environment.map_or_else(|| "environment not recorded".to_owned(), |known| format!("{known:?}").to_lowercase())
+}
+
+/// Milliseconds, as a person reads them.
+pub(crate) fn millis(time: u64) -> String {
+    seconds(Duration::from_millis(time))
 }
 
 /// Text that holds remote words, made harmless line by line.

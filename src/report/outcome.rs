@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::model::{Cluster, MasterName, ZoneName};
+use crate::model::{MasterName, ZoneName};
 use crate::plan::{Goal, Plan};
 use crate::run::journal::StepState;
 use crate::run::runner::{Ending, Outcome, Trouble};
@@ -15,8 +15,6 @@ use super::{harmless, names, seconds};
 /// Everything the last words are made from.
 #[derive(Debug, Clone, Copy)]
 pub struct Story<'a> {
-    /// The inventory.
-    pub cluster: &'a Cluster,
     /// The plan.
     pub plan: &'a Plan,
     /// How it went.
@@ -36,20 +34,36 @@ pub struct Story<'a> {
 pub fn text(story: Story<'_>) -> String {
     let mut out = String::new();
     timings(story, &mut out);
-    match &story.outcome.ending {
-        Ending::Done => done(story, &mut out),
-        Ending::Stopped(trouble) => stopped(story, trouble, "failed", &mut out),
-        Ending::Unknown(trouble) => stopped(story, trouble, "has an unknown outcome", &mut out),
-        Ending::Interrupted(trouble) => stopped(story, trouble, "was not begun", &mut out),
-    }
-    for (host, path) in &story.outcome.facts.retired {
-        let _ = writeln!(out, "old data of {host}: {path}");
-    }
+    out.push_str(&result(story));
+    out.push_str(&open(story).concat());
     for warning in &story.outcome.warnings {
         let _ = writeln!(out, "warning: {warning}");
     }
     let _ = writeln!(out, "journal: {}", story.place.join("journal.jsonl").display());
     harmless(&out)
+}
+
+/// What came of the run.
+#[must_use]
+pub fn result(story: Story<'_>) -> String {
+    match &story.outcome.ending {
+        Ending::Done => done(story),
+        Ending::Stopped(trouble) => stopped(story, trouble, "failed"),
+        Ending::Unknown(trouble) => stopped(story, trouble, "has an unknown outcome"),
+        Ending::Interrupted(trouble) => stopped(story, trouble, "was not begun"),
+    }
+}
+
+/// What is left to do or to know, a paragraph each; commands stand on lines of their own, indented.
+#[must_use]
+pub fn open(story: Story<'_>) -> Vec<String> {
+    let mut left = match (&story.outcome.ending, story.outcome.changed) {
+        (Ending::Done, _) => after_done(story),
+        (_, false) => left_beside(story).into_iter().chain(fences(story)).collect(),
+        (_, true) => fences(story).into_iter().chain([by_hand(story)]).collect(),
+    };
+    left.extend(story.outcome.facts.retired.iter().map(|(host, path)| format!("old data of {host}: {path}\n")));
+    left
 }
 
 fn timings(story: Story<'_>, out: &mut String) {
@@ -67,64 +81,66 @@ fn timings(story: Story<'_>, out: &mut String) {
     }
 }
 
-fn done(story: Story<'_>, out: &mut String) {
+fn done(story: Story<'_>) -> String {
     let plan = story.plan;
     match plan.goal {
         Goal::InitiateDr => {
             let fork = story.outcome.facts.snapshot.as_ref().map_or(0, |snapshot| snapshot.revision);
             let serve = if plan.survivors.len() == 1 { "serves" } else { "serve" };
             let cluster = plan.after.as_ref().map(|after| after.cluster.to_string()).unwrap_or_default();
-            let _ = writeln!(
-                out,
-                "done: {} {serve} as cluster {cluster}; it left the old one at revision {fork}, its first write is at {}",
+            format!(
+                "done: {} {serve} as cluster {cluster}; it left the old one at revision {fork}, its first write is at {}\n",
                 names(&plan.survivors),
                 story.outcome.facts.first_write.unwrap_or(0)
-            );
-            let zones = names(&plan.failed_zones);
-            let _ = writeln!(
-                out,
-                "{zones} must not serve again: its old members would elect a leader and take writes.\n\
-                 Keep its ports 2379, 2380 and 6443 cut off until one of these has run:\n  {0} fence {1}\n  {0} recover",
-                story.again,
-                fence_target(plan)
-            );
-            let other: Vec<_> = plan.left_out.iter().filter(|name| !in_failed_zone(story, name)).collect();
-            if !other.is_empty() {
-                let _ = writeln!(out, "The same holds for {}, which did not answer and is left out.", names(other));
-            }
-            if restarts_needed(plan) {
-                out.push_str("This etcd cannot raise revisions on restore: restart every API server of the surviving zone now.\n");
-            }
+            )
         }
         Goal::Recover => {
             let voters = plan.after.as_ref().map_or(0, |after| after.members.len());
-            let _ = writeln!(out, "done: {voters} voters, one cluster, equal data; every env file has the final list");
-            let _ = writeln!(out, "next: {} status", story.again);
+            format!("done: {voters} voters, one cluster, equal data; every env file has the final list\n")
         }
         Goal::Fence => {
-            let _ = writeln!(
-                out,
-                "done: etcd is down on {} and cannot start there, also after a reboot",
-                names(&plan.returned)
-            );
-            let silent: Vec<&MasterName> = plan.left_out.iter().collect();
-            if !silent.is_empty() {
-                let _ = writeln!(out, "not reached, and so not fenced: {}", names(silent));
+            format!("done: etcd is down on {} and cannot start there, also after a reboot\n", names(&plan.returned))
+        }
+        Goal::Unfence => format!("done: etcd may start again on {}; it was not started\n", names(&plan.returned)),
+    }
+}
+
+fn after_done(story: Story<'_>) -> Vec<String> {
+    let plan = story.plan;
+    let mut left = Vec::new();
+    match plan.goal {
+        Goal::InitiateDr => {
+            let zones = names(&plan.failed_zones);
+            left.push(format!(
+                "{zones} must not serve again: its old members would elect a leader and take writes.\n\
+                 Keep its ports 2379, 2380 and 6443 cut off until one of these has run:\n  {0} fence {1}\n  {0} recover\n",
+                story.again,
+                fence_target(plan)
+            ));
+            let other: Vec<_> = plan.left_out.iter().filter(|name| !in_failed_zone(plan, name)).collect();
+            if !other.is_empty() {
+                left.push(format!("The same holds for {}, which did not answer and is left out.\n", names(other)));
+            }
+            if restarts_needed(plan) {
+                let why = "This etcd cannot raise revisions on restore";
+                left.push(format!("{why}: restart every API server of the surviving zone now.\n"));
             }
         }
-        Goal::Unfence => {
-            let _ = writeln!(out, "done: etcd may start again on {}; it was not started", names(&plan.returned));
-            let _ = writeln!(out, "next, on each of them: systemctl start --no-block etcd");
-        }
+        Goal::Recover => left.push(format!("next: {} status\n", story.again)),
+        Goal::Fence if plan.left_out.is_empty() => {}
+        Goal::Fence => left.push(format!("not reached, and so not fenced: {}\n", names(&plan.left_out))),
+        Goal::Unfence => left.push("next, on each of them: systemctl start --no-block etcd\n".to_owned()),
     }
+    left
 }
 
 fn fence_target(plan: &Plan) -> String {
     plan.failed_zones.iter().map(ZoneName::as_str).collect::<Vec<_>>().join(" ")
 }
 
-fn in_failed_zone(story: Story<'_>, name: &MasterName) -> bool {
-    story.cluster.master(name).is_some_and(|master| story.plan.failed_zones.contains(&master.zone))
+/// A plan that names no zones is taken to leave out nobody else.
+fn in_failed_zone(plan: &Plan, name: &MasterName) -> bool {
+    plan.zones.get(name).is_none_or(|zone| plan.failed_zones.contains(zone))
 }
 
 /// Whether a restore could not raise revisions: watches would then silently miss changes.
@@ -132,17 +148,12 @@ fn restarts_needed(plan: &Plan) -> bool {
     plan.steps().any(|planned| matches!(&planned.step, Step::Restore(restore) if !restore.tool.bumps))
 }
 
-fn stopped(story: Story<'_>, trouble: &Trouble, how: &str, out: &mut String) {
-    let _ = writeln!(
-        out,
-        "STOPPED: step {} on {} ({}) {how}:\n  {}",
-        trouble.step, trouble.host, trouble.title, trouble.why
-    );
+fn stopped(story: Story<'_>, trouble: &Trouble, how: &str) -> String {
+    let Trouble { step, host, title, why } = trouble;
+    let mut out = format!("STOPPED: step {step} on {host} ({title}) {how}:\n  {why}\n");
     if !story.outcome.changed {
         out.push_str("Nothing was changed on the masters that take part.\n");
-        left_beside(story, out);
-        fences(story, out);
-        return;
+        return out;
     }
     let state = |id: u32| story.states.get(&id).copied().unwrap_or(StepState::Planned);
     let list = |wanted: fn(StepState) -> bool, out: &mut String| {
@@ -151,31 +162,28 @@ fn stopped(story: Story<'_>, trouble: &Trouble, how: &str, out: &mut String) {
         }
     };
     out.push_str("Done:\n");
-    list(|state| state == StepState::Done, out);
+    list(|state| state == StepState::Done, &mut out);
     out.push_str("Begun and not done:\n");
-    list(|state| matches!(state, StepState::Running | StepState::Failed | StepState::Unknown), out);
+    list(|state| matches!(state, StepState::Running | StepState::Failed | StepState::Unknown), &mut out);
     out.push_str("Not begun:\n");
-    list(|state| state == StepState::Planned, out);
-    fences(story, out);
-    by_hand(story, out);
+    list(|state| state == StepState::Planned, &mut out);
+    out
 }
 
 /// A restore that was not used: as large as the database, and as secret.
-fn left_beside(story: Story<'_>, out: &mut String) {
+fn left_beside(story: Story<'_>) -> Vec<String> {
+    let mut left = Vec::new();
     let begun = |id: u32| story.states.get(&id).is_some_and(|state| *state != StepState::Planned);
     for planned in story.plan.steps().filter(|planned| begun(planned.id)) {
         if let Step::Restore(restore) = &planned.step {
-            let _ = writeln!(
-                out,
-                "Restored and not used: {} on {}; remove it when you like.",
-                restore.fresh(),
-                planned.host
-            );
+            let (path, host) = (restore.fresh(), &planned.host);
+            left.push(format!("Restored and not used: {path} on {host}; remove it when you like.\n"));
         }
     }
+    left
 }
 
-fn fences(story: Story<'_>, out: &mut String) {
+fn fences(story: Story<'_>) -> Option<String> {
     let state = |id: u32| story.states.get(&id).copied().unwrap_or(StepState::Planned);
     let mut fenced = std::collections::BTreeSet::new();
     for planned in story.plan.steps() {
@@ -188,13 +196,12 @@ fn fences(story: Story<'_>, out: &mut String) {
             _ => false,
         };
     }
-    if !fenced.is_empty() {
-        let _ = writeln!(out, "Fenced now (etcd cannot start there): {}", names(fenced));
-    }
+    (!fenced.is_empty()).then(|| format!("Fenced now (etcd cannot start there): {}\n", names(fenced)))
 }
 
 /// How to go on without `resume`.
-fn by_hand(story: Story<'_>, out: &mut String) {
+fn by_hand(story: Story<'_>) -> String {
+    let mut out = String::new();
     let _ = writeln!(out, "The masters stay locked for run {}. To go on:", story.plan.run);
     let _ = writeln!(out, "  {} unlock {}", story.again, story.plan.run);
     let reached = |wanted: fn(&Step) -> bool| {
@@ -211,7 +218,7 @@ fn by_hand(story: Story<'_>, out: &mut String) {
             );
         }
         Goal::InitiateDr if reached(|step| matches!(step, Step::Stop(_))) => {
-            from_the_snapshot(story, out);
+            from_the_snapshot(story, &mut out);
             out.push_str("or take it all back, in this order:\n");
             let begun = |id: u32| story.states.get(&id).is_some_and(|state| *state != StepState::Planned);
             for planned in story.plan.steps().filter(|planned| begun(planned.id)).collect::<Vec<_>>().into_iter().rev()
@@ -225,6 +232,7 @@ fn by_hand(story: Story<'_>, out: &mut String) {
             let _ = writeln!(out, "  {} {}", story.again, goal.command());
         }
     }
+    out
 }
 
 /// How to begin anew from the snapshot: every etcd is down then, so zones and attestations are named again.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use similar::TextDiff;
 
-use crate::model::{Cluster, quorum};
+use crate::model::quorum;
 use crate::plan::{Goal, NoPlan, Plan, Planned, Refusal};
 use crate::step::{Doing, Step, Undo};
 
@@ -13,7 +13,7 @@ use super::{harmless, indented, names};
 
 /// The summary: what becomes of the cluster, what is done to whom, where the way back ends.
 #[must_use]
-pub fn summary(plan: &Plan, cluster: &Cluster) -> String {
+pub fn summary(plan: &Plan) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "plan {} · run {} · cluster {}", plan.digest(), plan.run, plan.cluster);
     let _ = writeln!(out, "{} {}: {}", plan.goal.command(), names(&plan.failed_zones), plan.summary);
@@ -38,7 +38,7 @@ pub fn summary(plan: &Plan, cluster: &Cluster) -> String {
     }
     if let Some(after) = &plan.after {
         let voters = after.members.len();
-        let all = cluster.masters().count();
+        let all = plan.masters().len();
         let _ = writeln!(
             out,
             "  then       cluster {}: {voters} of {all} masters vote, {} of them may be lost",

@@ -21,9 +21,9 @@ pub const UNKNOWN: u8 = 5;
 pub const UNVERIFIED: u8 = 6;
 /// Another run holds the lock.
 pub const LOCKED: u8 = 7;
-/// The command line is wrong.
+/// The command line is wrong, or names a run that is not kept.
 pub const USAGE: u8 = 64;
-/// Inventory, playbook or template is wrong.
+/// Inventory, playbook or template is wrong, or a journal is damaged.
 pub const BAD_INPUT: u8 = 65;
 /// Interrupted before any change.
 pub const INTERRUPTED: u8 = 130;

@@ -299,6 +299,15 @@ impl Journal {
 /// # Errors
 /// When any other line cannot be read, or the moves do not fit.
 pub fn read(text: &str) -> Result<Vec<Record>, JournalError> {
+    match readable(text) {
+        (records, None) => Ok(records),
+        (_, Some(error)) => Err(error),
+    }
+}
+
+/// Reads a journal as far as it can be read, and says what is wrong with the line after that.
+#[must_use]
+pub fn readable(text: &str) -> (Vec<Record>, Option<JournalError>) {
     let mut moves = Moves::default();
     let mut records = Vec::new();
     let lines: Vec<&str> = text.lines().collect();
@@ -306,18 +315,27 @@ pub fn read(text: &str) -> Result<Vec<Record>, JournalError> {
         let record: Record = match serde_json::from_str(line) {
             Ok(record) => record,
             Err(_) if index + 1 == lines.len() && !text.ends_with('\n') => break,
-            Err(e) => return Err(JournalError::Damaged { line: index + 1, why: e.to_string() }),
+            Err(e) => return (records, Some(JournalError::Damaged { line: index + 1, why: e.to_string() })),
         };
-        let seq = moves.take(&record.what)?;
-        if seq != record.seq {
-            return Err(JournalError::Damaged {
-                line: index + 1,
-                why: format!("record {} where {seq} belongs", record.seq),
-            });
+        if let Err(error) = fits(&mut moves, &record) {
+            return (records, Some(error));
         }
         records.push(record);
     }
-    Ok(records)
+    (records, None)
+}
+
+/// Whether a record may stand where it stands.
+fn fits(moves: &mut Moves, record: &Record) -> Result<(), JournalError> {
+    let seq = moves.take(&record.what)?;
+    let damaged = |why| Err(JournalError::Damaged { line: usize::try_from(seq).unwrap_or(usize::MAX), why });
+    match record.what {
+        _ if seq != record.seq => damaged(format!("record {} where {seq} belongs", record.seq)),
+        What::Run { version, .. } if version > VERSION => {
+            damaged(format!("format {version}; this requorum reads up to {VERSION}"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The run that took the snapshot with this hash of this cluster, where this is its journal and the run never came to

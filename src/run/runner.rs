@@ -330,7 +330,8 @@ impl Runner {
 }
 
 /// Whether a stage changes a master that takes part. A fence on the failed zone is no such change.
-fn changes(stage: &Stage, plan: &Plan) -> bool {
+#[must_use]
+pub fn changes(stage: &Stage, plan: &Plan) -> bool {
     stage.steps.iter().any(|planned| {
         let takes_part = plan.survivors.contains(&planned.host) || plan.returned.contains(&planned.host);
         takes_part && planned.step.kind().undo() != Undo::NothingChanged

@@ -13,7 +13,7 @@ use crate::plan::{Goal, Plan};
 use super::journal::{Journal, JournalError, StepState, VERSION, What};
 use super::lock::{self, Taken};
 use super::ports::Event;
-use super::redact::Redactor;
+use super::redact::{Discreet, Redactor};
 use super::runner::{Outcome, Runner};
 use super::{World, exit};
 
@@ -76,6 +76,8 @@ pub async fn execute(
     interrupted: watch::Receiver<bool>,
 ) -> Result<Ended, NotBegun> {
     let journal = Journal::new(Arc::clone(&world.store), Arc::clone(&world.clock), redactor.clone());
+    let console = Arc::new(Discreet::new(Arc::clone(&world.console), redactor.clone()));
+    let world = World { console, ..world };
     journal.write(first_records(plan, operator, &redactor, proof))?;
     let hosts = to_lock(plan);
     take_lock(&world, &hosts, plan, operator, &journal).await?;

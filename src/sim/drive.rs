@@ -123,7 +123,7 @@ impl Site {
     /// Runs a plan as it is, whoever made it.
     pub async fn run(&self, plan: &Plan) -> End {
         self.with(|state| state.desk.runs += 1);
-        self.execute(&self.cluster(), &Observation::default(), plan, None).await
+        self.execute(&Observation::default(), plan, None).await
     }
 
     fn remote(&self) -> Arc<dyn Remote> {
@@ -191,7 +191,7 @@ impl Site {
             Ok(plan) => {
                 self.with(|state| state.desk.runs += 1);
                 let proof = seen.proof.as_ref().map(|_| begun.elapsed());
-                let end = self.execute(&cluster, &seen, &plan, proof).await;
+                let end = self.execute(&seen, &plan, proof).await;
                 End { plan: Some(Box::new(plan)), ..end }
             }
             Err(no_plan @ NoPlan::NothingToDo(_)) => End::new(exit::DONE, report::plan::refused(&no_plan)),
@@ -203,7 +203,7 @@ impl Site {
     }
 
     /// Locks, runs, says the last words.
-    async fn execute(&self, cluster: &Cluster, seen: &Observation, plan: &Plan, proof: Option<Duration>) -> End {
+    async fn execute(&self, seen: &Observation, plan: &Plan, proof: Option<Duration>) -> End {
         let place = format!("/bastion/runs/{}", plan.run);
         let store: Arc<dyn Store> = Arc::new(RunFiles { site: self.clone(), place: place.clone() });
         let redactor = Redactor::of(seen);
@@ -219,7 +219,6 @@ impl Site {
             Err(error @ NotBegun::Journal(_)) => return End::new(exit::UNKNOWN, error.to_string()),
         };
         let story = report::outcome::Story {
-            cluster,
             plan,
             outcome: &ended.outcome,
             states: &ended.states,

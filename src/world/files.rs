@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -112,6 +113,50 @@ pub fn snapshot(path: &Path, ids: &BTreeSet<String>) -> io::Result<SnapshotFile>
 pub fn journals(state: &Path) -> Vec<String> {
     let Ok(runs) = fs::read_dir(state.join("runs")) else { return Vec::new() };
     runs.flatten().filter_map(|run| fs::read_to_string(run.path().join(super::store::JOURNAL)).ok()).collect()
+}
+
+/// A run's journal as it lies on the disk.
+#[derive(Debug)]
+pub struct Kept {
+    /// The run's name: that of its directory.
+    pub run: String,
+    /// The journal's path.
+    pub path: PathBuf,
+    /// What is in it, or why it cannot be read.
+    pub bytes: io::Result<Vec<u8>>,
+}
+
+impl Kept {
+    /// SHA-256 of the journal, in hexadecimal digits.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        let bytes = self.bytes.as_deref().unwrap_or_default();
+        Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// Every run kept under `state`, by name and so oldest first; also those whose journal cannot be read.
+#[must_use]
+pub fn runs(state: &Path) -> Vec<Kept> {
+    let Ok(entries) = fs::read_dir(state.join("runs")) else { return Vec::new() };
+    let mut names: Vec<_> = entries.flatten().filter(|entry| entry.path().is_dir()).collect();
+    names.sort_by_key(fs::DirEntry::file_name);
+    let kept = |entry: fs::DirEntry| {
+        let path = absolute(&entry.path().join(super::store::JOURNAL));
+        let bytes = fs::read(&path);
+        Kept { run: entry.file_name().to_string_lossy().into_owned(), path, bytes }
+    };
+    names.into_iter().map(kept).collect()
+}
+
+/// Writes a file that must not exist and that nobody else may read.
+///
+/// # Errors
+/// When it exists or the disk refuses.
+pub fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
 }
 
 /// `path` made absolute, so that a report can be acted on from elsewhere.

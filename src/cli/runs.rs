@@ -1,0 +1,106 @@
+//! `runs` and `report`: the journals that this host has kept, as values and in every form. Asks no master.
+
+use std::path::Path;
+
+use crate::report::history::{self, Origin, Report};
+use crate::report::{junit, page, runs, text};
+use crate::run::journal;
+use crate::world::files::{self, Kept};
+use crate::world::terminal;
+
+use super::args::{Common, Form, ReportForm};
+use super::{Bastion, Failure, exit, observe};
+
+/// `requorum runs list`.
+pub(super) fn list(common: &Common, bastion: &Bastion, output: Form) -> Result<u8, Failure> {
+    let kept = files::runs(&observe::state_dir(common, bastion));
+    let told = |kept: &Kept| {
+        let (report, damage) = read(kept);
+        runs::Run::of(&kept.run, report.as_ref(), damage)
+    };
+    let all: Vec<_> = kept.iter().map(told).collect();
+    terminal::print(&match output {
+        Form::Text => runs::table(&all),
+        Form::Json => format!("{:#}\n", serde_json::json!(all)),
+    });
+    Ok(exit::DONE)
+}
+
+/// `requorum report` and `requorum runs show`. A damaged journal is reported as far as it goes, and then is a failure.
+pub(super) fn report(
+    common: &Common,
+    bastion: &Bastion,
+    run: &str,
+    output: ReportForm,
+    out: Option<&Path>,
+) -> Result<u8, Failure> {
+    let kept = files::runs(&observe::state_dir(common, bastion));
+    let (report, damage) = read(chosen(&kept, run)?);
+    if let Some(report) = &report {
+        let text = rendered(report, output)?;
+        match out {
+            None => terminal::print(&text),
+            Some(path) => files::write_private(path, &text)
+                .map_err(|error| Failure::new(exit::FAILED, format!("error: {}: {error}", path.display())))?,
+        }
+    }
+    match damage {
+        None => Ok(exit::DONE),
+        Some(why) => Err(Failure::new(exit::BAD_INPUT, format!("error: {why}"))),
+    }
+}
+
+fn rendered(report: &Report, output: ReportForm) -> Result<String, Failure> {
+    let page = |made: Result<String, minijinja::Error>| {
+        made.map_err(|error| Failure::new(exit::FAILED, format!("error: the report cannot be made: {error:#}")))
+    };
+    match output {
+        ReportForm::Text => Ok(text::text(report)),
+        ReportForm::Markdown => page(page::markdown(report)),
+        ReportForm::Html => page(page::html(report)),
+        ReportForm::Json => Ok(format!("{:#}\n", serde_json::json!(report))),
+        ReportForm::Junit => Ok(junit::xml(report)),
+    }
+}
+
+/// The run of this name, the only one that begins so, or the last one.
+fn chosen<'a>(kept: &'a [Kept], run: &str) -> Result<&'a Kept, Failure> {
+    if run == "last" {
+        return kept.last().ok_or_else(|| Failure::usage("error: no run is kept here"));
+    }
+    if let Some(exact) = kept.iter().find(|kept| kept.run == run) {
+        return Ok(exact);
+    }
+    let begin_so: Vec<&Kept> = kept.iter().filter(|kept| !run.is_empty() && kept.run.starts_with(run)).collect();
+    match begin_so[..] {
+        [one] => Ok(one),
+        [] => Err(Failure::usage(format!("error: no run is called {run:?}\n  next: requorum runs list"))),
+        _ => {
+            let names: Vec<&str> = begin_so.iter().map(|kept| kept.run.as_str()).collect();
+            Err(Failure::usage(format!("error: {run:?} may be {}", names.join(", "))))
+        }
+    }
+}
+
+/// A journal as a report, as far as it can be read, and what is wrong with it.
+fn read(kept: &Kept) -> (Option<Report>, Option<String>) {
+    let bytes = match &kept.bytes {
+        Ok(bytes) => bytes,
+        Err(error) => return (None, Some(format!("{}: {error}", kept.path.display()))),
+    };
+    let (records, error) = journal::readable(&String::from_utf8_lossy(bytes));
+    let damage = error.map(|error| match error {
+        journal::JournalError::Illegal(_) => format!("line {} of the journal: {error}", records.len() + 1),
+        error => error.to_string(),
+    });
+    let origin = Origin {
+        path: kept.path.display().to_string(),
+        bytes: bytes.len() as u64,
+        sha256: kept.sha256(),
+        damage: damage.clone(),
+    };
+    let report = history::of(&records, &origin);
+    let empty = || format!("{} does not begin with a run", kept.path.display());
+    let damage = damage.or_else(|| report.is_none().then(empty));
+    (report, damage)
+}

@@ -1,0 +1,270 @@
+//! Puts a replayed journal into the words of a report. Every text is made harmless here, once, for all forms.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::observe::Finding;
+use crate::plan::{Goal, Planned, Stage};
+use crate::report::outcome::{self, Story};
+use crate::report::plan::{diff, summary};
+use crate::run::journal::{StepEvent, StepState};
+use crate::run::runner::Outcome;
+use crate::step::{Step as Doing, Undo};
+
+use super::replay::{Ran, Replay, between};
+use super::{Command, Evidence, FileDiff, Master, NoReturn, Origin, Part, Phase, Proved, Quorum, Reason, Report};
+use super::{FORMAT, State, Step, deviations};
+
+/// Text of any origin, fit to be shown.
+pub(super) fn plain(text: &str) -> String {
+    crate::report::harmless(text).trim_end().to_owned()
+}
+
+pub(super) fn report(replay: &Replay<'_>, origin: &Origin) -> Report {
+    let plan = replay.plan;
+    let outcome = replay.outcome();
+    let place = Path::new(&origin.path).parent().unwrap_or(Path::new(""));
+    let states = &replay.states;
+    let story = Story { plan, outcome: &outcome, states, proof: None, place, again: "requorum" };
+    let steps = steps(replay);
+    Report {
+        format: FORMAT,
+        run: plan.run.to_string(),
+        verb: plan.goal.command().to_owned(),
+        cluster: plan.cluster.to_string(),
+        environment: plan.environment,
+        aim: plain(&plan.summary),
+        person: plain(replay.person),
+        host: plain(replay.host),
+        tool: plain(replay.tool),
+        digest: plain(replay.digest),
+        began: replay.began,
+        ended: replay.last,
+        took_ms: between(replay.began, replay.last),
+        proof_ms: replay.proof_ms,
+        finished: replay.end.is_some(),
+        outcome: plain(&ended(replay, origin)),
+        exit: replay.end.map(|(_, exit)| exit),
+        result: plain(&outcome::result(story)),
+        plan: summary(plan).trim_end().to_owned(),
+        failed_zones: plan.failed_zones.iter().map(ToString::to_string).collect(),
+        masters: masters(replay),
+        quorum: quorum(replay),
+        no_return: no_return(replay),
+        phases: plan.stages.iter().enumerate().map(|(index, stage)| phase(replay, index + 1, stage)).collect(),
+        findings_before: plan.findings.iter().map(harmless).collect(),
+        findings_after: None,
+        proved: proved(replay, &steps),
+        file_diffs: file_diffs(replay),
+        evidence: evidence(replay, origin),
+        attestations: reasons(&plan.attested),
+        overrides: reasons(&plan.overrides),
+        deviations: deviations::all(replay, &steps, origin),
+        open_actions: open_actions(replay, story, &outcome),
+        steps,
+    }
+}
+
+fn ended(replay: &Replay<'_>, origin: &Origin) -> String {
+    match (replay.end, &origin.damage) {
+        (Some((outcome, _)), _) => outcome.lines().next().unwrap_or_default().to_owned(),
+        (None, Some(_)) => "the journal is damaged: how the run ended cannot be read".to_owned(),
+        (None, None) => "cut off: the journal has no last record; the run was killed, or still goes on".to_owned(),
+    }
+}
+
+fn harmless(finding: &Finding) -> Finding {
+    Finding { code: plain(&finding.code), text: plain(&finding.text), ..finding.clone() }
+}
+
+fn reasons(said: &BTreeMap<String, String>) -> Vec<Reason> {
+    said.iter().map(|(of, why)| Reason { of: plain(of), why: plain(why) }).collect()
+}
+
+fn masters(replay: &Replay<'_>) -> Vec<Master> {
+    let plan = replay.plan;
+    let part = |name| match name {
+        name if plan.returned.contains(name) => Part::Returned,
+        name if plan.seed.as_ref() == Some(name) => Part::Seed,
+        name if plan.survivors.contains(name) => Part::Survivor,
+        _ => Part::LeftOut,
+    };
+    let master = |name| Master {
+        name: ToString::to_string(name),
+        zone: plan.zones.get(name).map(ToString::to_string),
+        part: part(name),
+    };
+    plan.masters().into_iter().map(master).collect()
+}
+
+/// Only `initiate-dr` is for a quorum that is lost; it is back with the first write that the new cluster acknowledged.
+fn quorum(replay: &Replay<'_>) -> Quorum {
+    let lost_before = replay.plan.goal == Goal::InitiateDr;
+    let regained = replay.first_write.filter(|_| lost_before);
+    Quorum { lost_before, regained_ms: regained.map(|at| between(replay.began, at)) }
+}
+
+/// Each kind of step says itself whether there is a way back, and the plan was shown with that line before consent: a
+/// report that drew it elsewhere would contradict what was agreed to. For `initiate-dr` it is the first start on
+/// restored data; joining and promoting are taken back by `member remove`, so `recover` has none of its own.
+fn no_return(replay: &Replay<'_>) -> Option<NoReturn> {
+    let (planned, why) = replay.plan.point_of_no_return()?;
+    let began = replay.tracks.get(&planned.id).and_then(|track| track.began);
+    Some(NoReturn { step: planned.id, why: plain(&why), at_ms: began.map(|at| between(replay.began, at)) })
+}
+
+fn phase(replay: &Replay<'_>, number: usize, stage: &Stage) -> Phase {
+    let tracks: Vec<_> = stage.steps.iter().filter_map(|planned| replay.tracks.get(&planned.id)).collect();
+    let began = tracks.iter().filter_map(|track| track.began).min();
+    let all_ended = tracks.len() == stage.steps.len() && tracks.iter().all(|track| track.ended.is_some());
+    let ended = tracks.iter().filter_map(|track| track.ended).max().filter(|_| all_ended);
+    Phase {
+        number,
+        name: plain(&stage.title),
+        why: stage.why.as_deref().map(plain),
+        beside: stage.beside,
+        began_ms: began.map(|at| between(replay.began, at)),
+        took_ms: began.zip(ended).map(|(from, to)| between(from, to)),
+    }
+}
+
+fn steps(replay: &Replay<'_>) -> Vec<Step> {
+    let stages = replay.plan.stages.iter().enumerate();
+    stages.flat_map(|(index, stage)| stage.steps.iter().map(move |planned| step(replay, index + 1, planned))).collect()
+}
+
+fn step(replay: &Replay<'_>, phase: usize, planned: &Planned) -> Step {
+    let track = replay.tracks.get(&planned.id).cloned().unwrap_or_default();
+    let (state, said) = match &track.event {
+        None => (State::NotBegun, ""),
+        Some(StepEvent::Started) => (State::CutOff, ""),
+        Some(StepEvent::Done(said)) => (State::Done, said.as_str()),
+        Some(StepEvent::FoundDone(said)) => (State::FoundDone, said.as_str()),
+        Some(StepEvent::Failed(said)) => (State::Failed, said.as_str()),
+        Some(StepEvent::OutcomeUnknown(said)) => (State::Unknown, said.as_str()),
+    };
+    let back = match planned.step.kind().undo() {
+        Undo::NothingChanged => None,
+        Undo::ByHand(how) => Some(plain(&how)),
+        Undo::PointOfNoReturn(why) => Some(format!("no way back: {}", plain(&why))),
+    };
+    Step {
+        id: planned.id,
+        phase,
+        host: planned.host.to_string(),
+        kind: kind(&planned.step),
+        title: plain(&planned.step.kind().title()),
+        state,
+        began_ms: track.began.map(|at| between(replay.began, at)),
+        took_ms: track.began.zip(track.ended).map(|(from, to)| between(from, to)),
+        said: plain(said),
+        back,
+        commands: track.ran.iter().map(command).collect(),
+    }
+}
+
+fn command(ran: &Ran) -> Command {
+    Command {
+        host: ran.host.clone(),
+        command: plain(&ran.command),
+        exit: ran.exit,
+        took_ms: ran.took_ms,
+        times: ran.times,
+        said: plain(&ran.said),
+    }
+}
+
+/// The kind's name in the journal.
+fn kind(step: &Doing) -> String {
+    word(step).replace('_', "-")
+}
+
+/// The name of an enum's value: what serde writes for it, or the key that it writes its contents under.
+fn word(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        Ok(serde_json::Value::Object(map)) => map.keys().next().cloned().unwrap_or_default(),
+        _ => String::new(),
+    }
+}
+
+/// Checks after the last step that changed something: what holds at the end.
+fn proved(replay: &Replay<'_>, steps: &[Step]) -> Vec<Proved> {
+    let checks = |step: &Doing| matches!(step, Doing::Serve(_) | Doing::Compare(_) | Doing::Record(_));
+    let last_change = replay
+        .plan
+        .steps()
+        .filter(|planned| {
+            planned.step.kind().undo() != Undo::NothingChanged && replay.state(planned) != StepState::Planned
+        })
+        .map(|planned| planned.id)
+        .max()
+        .unwrap_or(0);
+    let checks: Vec<u32> =
+        replay.plan.steps().filter(|planned| planned.id > last_change && checks(&planned.step)).map(|p| p.id).collect();
+    steps
+        .iter()
+        .filter(|step| checks.contains(&step.id) && step.state != State::NotBegun)
+        .map(|step| Proved {
+            step: step.id,
+            host: step.host.clone(),
+            what: step.title.clone(),
+            holds: matches!(step.state, State::Done | State::FoundDone),
+            said: step.said.clone(),
+        })
+        .collect()
+}
+
+fn file_diffs(replay: &Replay<'_>) -> Vec<FileDiff> {
+    let write = |planned: &Planned| match &planned.step {
+        Doing::Write(write) => Some(FileDiff {
+            host: planned.host.to_string(),
+            path: write.path.to_string(),
+            step: planned.id,
+            written: replay.state(planned) == StepState::Done,
+            diff: plain(&diff(write.path.as_str(), &write.before, &write.after)),
+        }),
+        _ => None,
+    };
+    replay.plan.steps().filter_map(write).collect()
+}
+
+fn evidence(replay: &Replay<'_>, origin: &Origin) -> Vec<Evidence> {
+    let run = &replay.plan.run;
+    let mut evidence = vec![Evidence {
+        what: "journal".to_owned(),
+        sha256: origin.sha256.clone(),
+        bytes: Some(origin.bytes),
+        place: format!("{}:{}", plain(replay.host), origin.path),
+    }];
+    if let Some(snapshot) = &replay.facts.snapshot {
+        let seed = replay.plan.seed.as_ref().map(ToString::to_string).unwrap_or_default();
+        evidence.push(Evidence {
+            what: format!("snapshot, revision {}, {} keys", snapshot.revision, snapshot.keys),
+            sha256: plain(&snapshot.sha256),
+            bytes: Some(snapshot.bytes),
+            place: format!("{seed}:{}", crate::step::snapshot_path(run)),
+        });
+    }
+    evidence.push(Evidence {
+        what: "plan".to_owned(),
+        sha256: plain(replay.digest),
+        bytes: None,
+        place: "the journal's first record".to_owned(),
+    });
+    evidence
+}
+
+/// What the last words left open, and what only a reader of the journal can know: that nobody let go of the lock.
+fn open_actions(replay: &Replay<'_>, story: Story<'_>, outcome: &Outcome) -> Vec<String> {
+    let mut open: Vec<String> = outcome::open(story).iter().map(|action| plain(action)).collect();
+    let told = open.iter().any(|action| action.contains("unlock"));
+    if replay.locked && !replay.unlocked && replay.end.is_none() && !told {
+        let run = &replay.plan.run;
+        open.push(format!("The masters are locked for run {run}. If it does not go on:\n  requorum unlock {run}"));
+    }
+    open.extend(outcome.warnings.iter().map(|warning| format!("warning: {}", plain(warning))));
+    open
+}

@@ -1,0 +1,46 @@
+//! What did not go as in the plan, in sentences: what a reviewer of a drill reads first. Knows no form.
+
+use super::build::plain;
+use super::replay::Replay;
+use super::{Origin, State, Step};
+
+/// Everything, in the order of its weight: the run, rules, then step by step.
+pub(super) fn all(replay: &Replay<'_>, steps: &[Step], origin: &Origin) -> Vec<String> {
+    let mut said = Vec::new();
+    if let Some(damage) = &origin.damage {
+        said.push(format!("the journal is damaged, and this report ends there: {}", plain(damage)));
+    } else if replay.end.is_none() {
+        said.push("the journal has no last record: the run was killed, or still goes on".to_owned());
+    }
+    if !steps.iter().all(|step| matches!(step.state, State::Done | State::FoundDone)) {
+        let done = steps.iter().filter(|step| matches!(step.state, State::Done | State::FoundDone)).count();
+        said.push(format!("{done} of {} steps were done", steps.len()));
+    }
+    let rules = replay.plan.overrides.iter();
+    said.extend(rules.map(|(rule, why)| format!("the rule {} was set aside: {}", plain(rule), plain(why))));
+    said.extend(steps.iter().flat_map(of_step));
+    said
+}
+
+fn of_step(step: &Step) -> Vec<String> {
+    let name = format!("step {} on {} ({})", step.id, step.host, step.title);
+    let mut said = Vec::new();
+    match step.state {
+        State::FoundDone => said.push(format!("{name} was done already: {}", step.said)),
+        State::Failed => said.push(format!("{name} failed: {}", step.said)),
+        State::Unknown => said.push(format!("{name} has an unknown outcome: {}", step.said)),
+        State::CutOff => said.push(format!("{name} was begun, and the journal ends")),
+        State::Done | State::NotBegun => {}
+    }
+    // The stop's script says how the process ended; a graceful end is what the plan wants.
+    if step.kind == "stop" && step.said.contains("by force") {
+        said.push(format!("{name}: {}, not gracefully", step.said));
+    }
+    let failed: u64 = step.commands.iter().filter(|ran| ran.exit != Some(0)).map(|ran| ran.times).sum();
+    let again = matches!(step.state, State::Done | State::FoundDone) && failed > 0;
+    if again {
+        let times = if failed == 1 { "once".to_owned() } else { format!("{failed} times") };
+        said.push(format!("{name} was refused {times} before it went through"));
+    }
+    said
+}

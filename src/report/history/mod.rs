@@ -1,0 +1,312 @@
+//! A run as one plain value, made from its journal alone: what every form of a report shows. Knows neither disk nor form.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::model::Environment;
+use crate::observe::Finding;
+use crate::run::journal::Record;
+
+mod build;
+mod deviations;
+mod replay;
+
+/// The version of the published form; a reader refuses a higher one.
+pub const FORMAT: u32 = 1;
+
+/// What is known of the journal's file and not in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The journal's path.
+    pub path: String,
+    /// Its size.
+    pub bytes: u64,
+    /// SHA-256 of it.
+    pub sha256: String,
+    /// Where and why it cannot be read on.
+    pub damage: Option<String>,
+}
+
+/// A run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The run's name.
+    pub run: String,
+    /// The verb.
+    pub verb: String,
+    /// The cluster.
+    pub cluster: String,
+    /// What kind of cluster it is; none where the journal does not say.
+    pub environment: Option<Environment>,
+    /// What is true once the run is done, in the playbook's words.
+    pub aim: String,
+    /// Who ran it.
+    pub person: String,
+    /// From which host.
+    pub host: String,
+    /// requorum's version.
+    pub tool: String,
+    /// The plan's digest.
+    pub digest: String,
+    /// When the first record was written.
+    pub began: Timestamp,
+    /// When the last one was.
+    pub ended: Timestamp,
+    /// The time between.
+    pub took_ms: u64,
+    /// How long it took to prove, before the run, that quorum was lost.
+    pub proof_ms: Option<u64>,
+    /// Whether the run wrote its last record; otherwise it was cut off, or still runs.
+    pub finished: bool,
+    /// How it ended, in one line.
+    pub outcome: String,
+    /// The exit code; none where the run was cut off.
+    pub exit: Option<u8>,
+    /// What came of it, as its last words said.
+    pub result: String,
+    /// The plan, as it was shown before consent.
+    pub plan: String,
+    /// The zones that had failed.
+    pub failed_zones: Vec<String>,
+    /// Every master that the plan knows of.
+    pub masters: Vec<Master>,
+    /// What became of quorum.
+    pub quorum: Quorum,
+    /// The first step without a way back; none where each can be taken back.
+    pub no_return: Option<NoReturn>,
+    /// The stages.
+    pub phases: Vec<Phase>,
+    /// The steps.
+    pub steps: Vec<Step>,
+    /// What was found before the run.
+    pub findings_before: Vec<Finding>,
+    /// What was found after it. A run does not look again by itself, so a journal does not say; `proved` does.
+    pub findings_after: Option<Vec<Finding>>,
+    /// What the run's own checks said, those after its last change.
+    pub proved: Vec<Proved>,
+    /// Files that the plan rewrites.
+    pub file_diffs: Vec<FileDiff>,
+    /// What can be held against this report later.
+    pub evidence: Vec<Evidence>,
+    /// What was attested before the run.
+    pub attestations: Vec<Reason>,
+    /// Rules set aside.
+    pub overrides: Vec<Reason>,
+    /// What did not go as in the plan.
+    pub deviations: Vec<String>,
+    /// What is left to do.
+    pub open_actions: Vec<String>,
+}
+
+/// A master and its part in the run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Master {
+    /// Its name.
+    pub name: String,
+    /// Its zone; none where the journal does not say.
+    pub zone: Option<String>,
+    /// Its part.
+    pub part: Part,
+}
+
+/// What a master is in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// The survivor from which others grow.
+    Seed,
+    /// Serves, or will.
+    Survivor,
+    /// Comes back in this run.
+    Returned,
+    /// Left alone.
+    LeftOut,
+}
+
+/// What became of quorum in the run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Quorum {
+    /// Whether it was lost before the run began, which is what the run was for.
+    pub lost_before: bool,
+    /// When it was back, in milliseconds since the run began: a write was acknowledged.
+    pub regained_ms: Option<u64>,
+}
+
+/// Where the way back ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NoReturn {
+    /// The step.
+    pub step: u32,
+    /// Why.
+    pub why: String,
+    /// When it began, in milliseconds since the run did; none where it was not reached.
+    pub at_ms: Option<u64>,
+}
+
+/// A stage of the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Phase {
+    /// Its place, from 1.
+    pub number: usize,
+    /// What it does.
+    pub name: String,
+    /// Why, in the playbook's words.
+    pub why: Option<String>,
+    /// Whether later stages did not wait for it.
+    pub beside: bool,
+    /// When it began, in milliseconds since the run did; none where it was not reached.
+    pub began_ms: Option<u64>,
+    /// How long it took; none where it did not end.
+    pub took_ms: Option<u64>,
+}
+
+/// A step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// Its number in the plan.
+    pub id: u32,
+    /// Its stage.
+    pub phase: usize,
+    /// The master.
+    pub host: String,
+    /// Its kind.
+    pub kind: String,
+    /// What it does.
+    pub title: String,
+    /// Where it came to.
+    pub state: State,
+    /// When it began, in milliseconds since the run did.
+    pub began_ms: Option<u64>,
+    /// How long it took; none where it did not end.
+    pub took_ms: Option<u64>,
+    /// What it said last.
+    pub said: String,
+    /// The way back; none where it changes nothing.
+    pub back: Option<String>,
+    /// Every command of it.
+    pub commands: Vec<Command>,
+}
+
+/// Where a step came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It was not begun.
+    NotBegun,
+    /// It was begun, and the journal ends.
+    CutOff,
+    /// It is done.
+    Done,
+    /// It was done already.
+    FoundDone,
+    /// It failed.
+    Failed,
+    /// Nobody knows.
+    Unknown,
+}
+
+impl State {
+    /// The state as a person says it.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::NotBegun => "not begun",
+            Self::CutOff => "cut off",
+            Self::Done => "done",
+            Self::FoundDone => "found done",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// One sign for it, so that no colour is needed to tell.
+    #[must_use]
+    pub const fn sign(self) -> &'static str {
+        match self {
+            Self::NotBegun => "·",
+            Self::CutOff => "…",
+            Self::Done => "✓",
+            Self::FoundDone => "=",
+            Self::Failed => "✗",
+            Self::Unknown => "?",
+        }
+    }
+}
+
+/// A command that ran.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Command {
+    /// Where.
+    pub host: String,
+    /// The command as shown.
+    pub command: String,
+    /// Its exit status; none when the outcome is unknown.
+    pub exit: Option<u32>,
+    /// How long it took, all times together.
+    pub took_ms: u64,
+    /// How often it ran in a row with the same answer.
+    pub times: u64,
+    /// What it said.
+    pub said: String,
+}
+
+/// A check of the run's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Proved {
+    /// Its step.
+    pub step: u32,
+    /// Where.
+    pub host: String,
+    /// What was checked.
+    pub what: String,
+    /// Whether it holds.
+    pub holds: bool,
+    /// What was said.
+    pub said: String,
+}
+
+/// A file that the plan rewrites.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FileDiff {
+    /// Where.
+    pub host: String,
+    /// The file.
+    pub path: String,
+    /// Its step.
+    pub step: u32,
+    /// Whether it was written.
+    pub written: bool,
+    /// The change as a unified diff, secrets taken out.
+    pub diff: String,
+}
+
+/// Something whose hash was taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    /// What.
+    pub what: String,
+    /// SHA-256 of it; the first 16 digits for a plan.
+    pub sha256: String,
+    /// Its size, where it has one.
+    pub bytes: Option<u64>,
+    /// Where it lies.
+    #[serde(rename = "where")]
+    pub place: String,
+}
+
+/// Something a person said, and about what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    /// The zone, master or rule.
+    pub of: String,
+    /// What was said.
+    pub why: String,
+}
+
+/// The report of a run; nothing where the journal does not begin with one.
+#[must_use]
+pub fn of(records: &[Record], origin: &Origin) -> Option<Report> {
+    replay::replay(records).map(|replay| build::report(&replay, origin))
+}

@@ -1,0 +1,193 @@
+//! A journal read from its first record to its last: where each step came to, when, by which commands. Knows no form.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::plan::{Plan, Planned};
+use crate::run::exit;
+use crate::run::journal::{Record, StepEvent, StepState, What};
+use crate::run::runner::{Ending, Outcome, Trouble, changes};
+use crate::step::{Fact, Facts};
+
+/// One step as the journal tells it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Track {
+    pub began: Option<Timestamp>,
+    pub ended: Option<Timestamp>,
+    pub event: Option<StepEvent>,
+    pub ran: Vec<Ran>,
+}
+
+/// One command that ran, or several in a row that were the same and gave the same.
+#[derive(Debug, Clone)]
+pub(super) struct Ran {
+    pub host: String,
+    pub command: String,
+    pub exit: Option<u32>,
+    pub took_ms: u64,
+    pub times: u64,
+    pub said: String,
+}
+
+/// What the records of a run say together.
+#[derive(Debug, Clone)]
+pub(super) struct Replay<'a> {
+    pub plan: &'a Plan,
+    pub tool: &'a str,
+    pub person: &'a str,
+    pub host: &'a str,
+    pub digest: &'a str,
+    pub began: Timestamp,
+    pub last: Timestamp,
+    pub proof_ms: Option<u64>,
+    pub tracks: BTreeMap<u32, Track>,
+    pub states: BTreeMap<u32, StepState>,
+    pub facts: Facts,
+    pub first_write: Option<Timestamp>,
+    pub locked: bool,
+    pub unlocked: bool,
+    pub end: Option<(&'a str, u8)>,
+}
+
+/// Nothing where the first record is not a run's.
+pub(super) fn replay(records: &[Record]) -> Option<Replay<'_>> {
+    let first = records.first()?;
+    let What::Run { tool, person, host, digest, plan, .. } = &first.what else { return None };
+    let mut replay = Replay {
+        plan,
+        tool,
+        person,
+        host,
+        digest,
+        began: first.at,
+        last: first.at,
+        proof_ms: None,
+        tracks: BTreeMap::new(),
+        states: BTreeMap::new(),
+        facts: Facts::default(),
+        first_write: None,
+        locked: false,
+        unlocked: false,
+        end: None,
+    };
+    records.iter().for_each(|record| replay.take(record));
+    Some(replay)
+}
+
+impl<'a> Replay<'a> {
+    fn take(&mut self, record: &'a Record) {
+        // The bastion's clock may be set back while a run goes on; the report's time only goes on.
+        self.last = self.last.max(record.at);
+        match &record.what {
+            // A drill's journal holds no steps; its parts have journals of their own.
+            What::Run { .. }
+            | What::Drill { .. }
+            | What::Phase { .. }
+            | What::Ran { .. }
+            | What::Kept { .. }
+            | What::Measured(_) => {}
+            What::Proof { took_ms } => self.proof_ms = Some(*took_ms),
+            What::Locked => self.locked = true,
+            What::Unlocked => self.unlocked = true,
+            What::End { outcome, exit } => self.end = Some((outcome, *exit)),
+            What::Learnt(fact) => {
+                if matches!(fact, Fact::FirstWrite(_)) {
+                    self.first_write.get_or_insert(self.last);
+                }
+                self.facts.learn(fact.clone());
+            }
+            What::Step { id, event, .. } => {
+                let before = self.states.get(id).copied().unwrap_or(StepState::Planned);
+                // The reader has refused what is illegal.
+                self.states.insert(*id, before.next(*id, event).unwrap_or(before));
+                let track = self.tracks.entry(*id).or_default();
+                match event {
+                    StepEvent::Started => track.began = Some(self.last),
+                    _ => track.ended = Some(self.last),
+                }
+                track.event = Some(event.clone());
+            }
+            What::Command { step, host, command, exit, took_ms, said } => {
+                let ran = &mut self.tracks.entry(*step).or_default().ran;
+                match ran.last_mut() {
+                    Some(ran) if ran.command == *command && ran.exit == *exit && ran.said == *said => {
+                        ran.times += 1;
+                        ran.took_ms += took_ms;
+                    }
+                    _ => ran.push(Ran {
+                        host: host.to_string(),
+                        command: command.clone(),
+                        exit: *exit,
+                        took_ms: *took_ms,
+                        times: 1,
+                        said: said.clone(),
+                    }),
+                }
+            }
+        }
+    }
+
+    pub(super) fn state(&self, planned: &Planned) -> StepState {
+        self.states.get(&planned.id).copied().unwrap_or(StepState::Planned)
+    }
+
+    /// The run's end as the runner itself would tell it, made from what it wrote down.
+    pub(super) fn outcome(&self) -> Outcome {
+        let begun = |planned: &Planned| self.state(planned) != StepState::Planned;
+        let stages = self.plan.stages.iter().filter(|stage| !stage.beside);
+        let changed = stages.clone().any(|stage| stage.steps.iter().any(begun) && changes(stage, self.plan));
+        let beside: BTreeSet<u32> = self.besides().map(|planned| planned.id).collect();
+        let failed =
+            self.besides().filter(|planned| matches!(self.state(planned), StepState::Failed | StepState::Unknown));
+        let warnings = failed.map(|planned| {
+            let Trouble { host, title, why, .. } = self.trouble(planned);
+            format!("{title} on {host}: {why}")
+        });
+        let warnings = warnings.collect();
+        let ending = self.ending(&beside);
+        // How long each stage waited for etcd is not in the journal, so the stages' times are told by the report itself.
+        Outcome { ending, phases: Vec::new(), facts: self.facts.clone(), warnings, changed }
+    }
+
+    fn besides(&self) -> impl Iterator<Item = &Planned> {
+        self.plan.stages.iter().filter(|stage| stage.beside).flat_map(|stage| &stage.steps)
+    }
+
+    fn ending(&self, beside: &BTreeSet<u32>) -> Ending {
+        let first = |wanted: &[StepState]| {
+            let mut steps = self.plan.steps().filter(|planned| !beside.contains(&planned.id));
+            steps.find(|planned| wanted.contains(&self.state(planned))).map(|planned| self.trouble(planned))
+        };
+        if self.end.is_some_and(|(_, code)| code == exit::DONE) {
+            return Ending::Done;
+        }
+        // Begun and not ended is as unknown as what the runner itself called so: nobody saw its end.
+        if let Some(trouble) = first(&[StepState::Unknown, StepState::Running]) {
+            return Ending::Unknown(trouble);
+        }
+        if let Some(trouble) = first(&[StepState::Failed]) {
+            return Ending::Stopped(trouble);
+        }
+        match first(&[StepState::Planned]) {
+            Some(trouble) => Ending::Interrupted(trouble),
+            None => Ending::Done,
+        }
+    }
+
+    fn trouble(&self, planned: &Planned) -> Trouble {
+        let why = match self.tracks.get(&planned.id).and_then(|track| track.event.as_ref()) {
+            Some(StepEvent::Failed(why) | StepEvent::OutcomeUnknown(why)) => why.clone(),
+            Some(StepEvent::Started) => "the journal ends before this step does".to_owned(),
+            _ => self.end.map_or("the journal ends before this step", |(outcome, _)| outcome).to_owned(),
+        };
+        Trouble { step: planned.id, host: planned.host.clone(), title: planned.step.kind().title(), why }
+    }
+}
+
+/// Milliseconds from one moment to another, none where the second lies before the first.
+pub(super) fn between(from: Timestamp, to: Timestamp) -> u64 {
+    let passed = Duration::try_from(to.duration_since(from)).unwrap_or_default();
+    u64::try_from(passed.as_millis()).unwrap_or(u64::MAX)
+}

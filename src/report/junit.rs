@@ -1,0 +1,80 @@
+//! A run as JUnit XML, for machines that collect test results: a step is a test case. Knows no disk.
+
+use std::fmt::Write;
+
+use super::history::{Report, State, Step};
+
+/// The run as one test suite.
+#[must_use]
+pub fn xml(report: &Report) -> String {
+    let count = |wanted: fn(State) -> bool| report.steps.iter().filter(|step| wanted(step.state)).count();
+    let failures = count(|state| state == State::Failed);
+    let errors = count(|state| matches!(state, State::Unknown | State::CutOff));
+    let skipped = count(|state| state == State::NotBegun);
+    let name = format!("requorum {} {}", report.verb, report.cluster);
+    let counts = format!("tests=\"{}\" failures=\"{failures}\" errors=\"{errors}\"", report.steps.len());
+    let time = seconds(Some(report.took_ms));
+    let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    let _ = writeln!(out, "<testsuites name=\"requorum\" {counts} time=\"{time}\">");
+    let _ = writeln!(
+        out,
+        "  <testsuite name=\"{}\" id=\"0\" hostname=\"{}\" timestamp=\"{:.0}\" {counts} skipped=\"{skipped}\" time=\"{time}\">",
+        escaped(&name),
+        escaped(&report.host),
+        report.began
+    );
+    out.push_str("    <properties>\n");
+    let exit = report.exit.map_or_else(|| "none".to_owned(), |exit| exit.to_string());
+    for (key, value) in [
+        ("run", &report.run),
+        ("digest", &report.digest),
+        ("person", &report.person),
+        ("outcome", &report.outcome),
+        ("exit", &exit),
+    ] {
+        let _ = writeln!(out, "      <property name=\"{key}\" value=\"{}\"/>", escaped(value));
+    }
+    out.push_str("    </properties>\n");
+    report.steps.iter().for_each(|step| case(step, &mut out));
+    out.push_str("  </testsuite>\n</testsuites>\n");
+    out
+}
+
+fn case(step: &Step, out: &mut String) {
+    let said = escaped(&step.said);
+    let name = escaped(&format!("{} {}", step.id, step.title));
+    let (host, time) = (escaped(&step.host), seconds(step.took_ms));
+    let _ = write!(out, "    <testcase name=\"{name}\" classname=\"{host}\" time=\"{time}\">");
+    let _ = match step.state {
+        State::Done => write!(out, "<system-out>{said}</system-out>"),
+        State::FoundDone => write!(out, "<system-out>found done: {said}</system-out>"),
+        State::Failed => write!(out, "<failure message=\"{said}\"/>"),
+        State::Unknown => write!(out, "<error message=\"the outcome is unknown: {said}\"/>"),
+        State::CutOff => write!(out, "<error message=\"begun, and the journal ends\"/>"),
+        State::NotBegun => write!(out, "<skipped message=\"not begun\"/>"),
+    };
+    out.push_str("</testcase>\n");
+}
+
+fn seconds(ms: Option<u64>) -> String {
+    format!("{:.3}", ms.unwrap_or(0) as f64 / 1000.0)
+}
+
+/// Text for an attribute or an element. Characters that XML 1.0 forbids even as references are replaced.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            // An attribute's line breaks would become spaces.
+            '\n' => out.push_str("&#10;"),
+            '\t' => out.push_str("&#9;"),
+            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}

@@ -1,0 +1,113 @@
+//! A run as a page: HTML that needs nothing beside itself, and Markdown. Both through templates that are compiled in; an
+//! inventory cannot name them. Knows no disk.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use minijinja::value::Serde;
+use minijinja::{
+    AutoEscape, Environment, Error, ErrorKind, Output, State as Rendering, UndefinedBehavior, Value,
+    syntax::SyntaxConfig,
+};
+use serde::Serialize;
+
+use super::history::{Report, State};
+use super::timeline::{self, Timeline};
+
+const HTML: &str = include_str!("../../templates/report.html.j2");
+const MARKDOWN: &str = include_str!("../../templates/report.md.j2");
+
+/// What the templates are given.
+#[derive(Serialize)]
+struct Context<'a> {
+    report: &'a Report,
+    timeline: Timeline,
+    /// The sign of each state.
+    signs: BTreeMap<String, &'static str>,
+}
+
+/// One HTML file: no script, no network, light and dark, printable.
+///
+/// # Errors
+/// Only when the template is wrong, which the tests would have told.
+pub fn html(report: &Report) -> Result<String, Error> {
+    render(report, HTML, AutoEscape::Html)
+}
+
+/// Markdown as GitHub and GitLab show it.
+///
+/// # Errors
+/// As [`html`].
+pub fn markdown(report: &Report) -> Result<String, Error> {
+    render(report, MARKDOWN, AutoEscape::Custom("markdown".into()))
+}
+
+fn render(report: &Report, template: &str, escape: AutoEscape) -> Result<String, Error> {
+    let mut environment = Environment::new();
+    environment
+        .set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build()?);
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(move |_| escape.clone());
+    environment.set_formatter(format);
+    environment.add_filter("ms", super::millis);
+    environment.add_filter("when", when);
+    environment.add_filter("code", |text: &str| Value::from_safe_string(code(text)));
+    environment.add_filter("block", |text: &str| Value::from_safe_string(block(text)));
+    let all = [State::NotBegun, State::CutOff, State::Done, State::FoundDone, State::Failed, State::Unknown];
+    let context = Context {
+        report,
+        timeline: timeline::of(report),
+        signs: all.into_iter().map(|state| (state.words().replace(' ', "_"), state.sign())).collect(),
+    };
+    environment.template_from_str(template)?.render(Serde(&context))
+}
+
+/// Whatever a template prints is escaped here, unless a filter above has made it harmless in its own way.
+fn format(out: &mut Output<'_>, state: &mut Rendering<'_, '_>, value: &Value) -> Result<(), Error> {
+    match state.auto_escape() {
+        AutoEscape::Custom(_) if value.is_safe() => Ok(out.write_str(&value.to_string())?),
+        AutoEscape::Custom(_) => Ok(out.write_str(&prose(&value.to_string()))?),
+        _ => minijinja::escape_formatter(out, state, value),
+    }
+}
+
+fn when(text: &str) -> Result<String, Error> {
+    let at: Timestamp =
+        text.parse().map_err(|_| Error::new(ErrorKind::InvalidOperation, "this is no moment of a journal"))?;
+    Ok(at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
+}
+
+/// Markdown in which every letter means itself, on one line, also within a table.
+fn prose(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => out.push(' '),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            // A name after it would be told of the report.
+            '@' => out.push_str("&#64;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '{' | '}' | '#' | '|' | '~' | '!' | '$' => out.extend(['\\', c]),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Words that stand between backticks, more of them than the text has in a row.
+fn code(text: &str) -> String {
+    let text = text.replace('\n', " ").replace('|', "\\|");
+    let marks = "`".repeat(longest_run(&text) + 1);
+    format!("{marks} {text} {marks}")
+}
+
+/// Lines as they are, between fences that none of them can close.
+fn block(text: &str) -> String {
+    let marks = "`".repeat(longest_run(text).max(2) + 1);
+    format!("{marks}text\n{}\n{marks}", text.trim_end())
+}
+
+fn longest_run(text: &str) -> usize {
+    text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
+}

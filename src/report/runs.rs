@@ -1,0 +1,78 @@
+//! All runs that are kept, a line each, also those whose journal is damaged or ends midway. Knows no disk.
+
+use comfy_table::{ContentArrangement, Table};
+use serde::Serialize;
+
+use super::history::Report;
+use super::millis;
+
+/// A run that is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Run {
+    /// Its name.
+    pub run: String,
+    /// When it began.
+    pub began: Option<jiff::Timestamp>,
+    /// The verb.
+    pub verb: Option<String>,
+    /// The cluster.
+    pub cluster: Option<String>,
+    /// How it ended.
+    pub outcome: String,
+    /// The exit code; none where the run was cut off.
+    pub exit: Option<u8>,
+    /// How long it took.
+    pub took_ms: Option<u64>,
+    /// Where and why its journal cannot be read on.
+    pub damage: Option<String>,
+}
+
+impl Run {
+    /// A run as its journal tells it.
+    #[must_use]
+    pub fn of(run: &str, report: Option<&Report>, damage: Option<String>) -> Self {
+        let nothing = || "there is no journal".to_owned();
+        Self {
+            run: super::harmless(run).trim_end().to_owned(),
+            began: report.map(|report| report.began),
+            verb: report.map(|report| report.verb.clone()),
+            cluster: report.map(|report| report.cluster.clone()),
+            outcome: report.map_or_else(|| damage.clone().unwrap_or_else(nothing), |report| report.outcome.clone()),
+            exit: report.and_then(|report| report.exit),
+            took_ms: report.map(|report| report.took_ms),
+            damage,
+        }
+    }
+}
+
+/// The longest outcome shown in the table; `runs show` has all of it.
+const OUTCOME: usize = 60;
+
+/// The table, oldest first.
+#[must_use]
+pub fn table(runs: &[Run]) -> String {
+    if runs.is_empty() {
+        return "no run is kept here\n".to_owned();
+    }
+    let mut table = Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(["run", "began", "verb", "cluster", "exit", "took", "outcome"]);
+    let dash = || "-".to_owned();
+    for run in runs {
+        let mut outcome: String = run.outcome.chars().take(OUTCOME).collect();
+        if outcome.len() < run.outcome.len() {
+            outcome.push('…');
+        }
+        table.add_row([
+            run.run.clone(),
+            run.began.map_or_else(dash, |began| format!("{began:.0}")),
+            run.verb.clone().unwrap_or_else(dash),
+            run.cluster.clone().unwrap_or_else(dash),
+            run.exit.map_or_else(dash, |exit| exit.to_string()),
+            run.took_ms.map_or_else(dash, millis),
+            if run.damage.is_some() { format!("damaged: {outcome}") } else { outcome },
+        ]);
+    }
+    super::harmless(&table.to_string())
+}

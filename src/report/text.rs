@@ -1,0 +1,111 @@
+//! A run as a person reads it in a terminal. Knows no terminal.
+
+use std::fmt::Write;
+
+use super::history::{Phase, Report, Step};
+use super::status::finding_lines;
+use super::{indented, millis};
+
+/// The whole report.
+#[must_use]
+pub fn text(report: &Report) -> String {
+    let mut out = String::new();
+    head(report, &mut out);
+    section(&mut out, "Result", &report.result);
+    section(&mut out, "Plan", &report.plan);
+    out.push_str("\nSteps\n");
+    for phase in &report.phases {
+        stage(phase, report, &mut out);
+    }
+    let before = finding_lines(&report.findings_before);
+    section(&mut out, "Found before", if before.is_empty() { "nothing wrong" } else { &before });
+    section(&mut out, "Found after", &after(report));
+    for file in &report.file_diffs {
+        let written = if file.written { "" } else { " (not written)" };
+        section(&mut out, &format!("{} on {}{written}", file.path, file.host), &file.diff);
+    }
+    section(&mut out, "Evidence", &evidence(report));
+    section(&mut out, "Deviations", &listed(&report.deviations));
+    section(&mut out, "Open", &listed(&report.open_actions));
+    super::harmless(&out)
+}
+
+fn section(out: &mut String, title: &str, body: &str) {
+    let _ = write!(out, "\n{title}\n{}", indented(body, "  "));
+}
+
+fn listed(lines: &[String]) -> String {
+    if lines.is_empty() { "none".to_owned() } else { lines.join("\n") }
+}
+
+fn head(report: &Report, out: &mut String) {
+    let environment = super::environment(report.environment);
+    let _ = writeln!(out, "{} {} · cluster {} ({environment})", report.verb, report.run, report.cluster);
+    let exit = report.exit.map_or_else(|| "no exit code".to_owned(), |exit| format!("exit {exit}"));
+    let _ = writeln!(out, "{} ({exit})", report.outcome);
+    let _ = writeln!(
+        out,
+        "began {:.0}, took {}; by {} on {}",
+        report.began,
+        millis(report.took_ms),
+        report.person,
+        report.host
+    );
+    let _ = writeln!(out, "requorum {}, plan {}", report.tool, report.digest);
+    if let Some(proof) = report.proof_ms {
+        let _ = writeln!(out, "proof that quorum is lost: {} (before the run)", millis(proof));
+    }
+    if report.quorum.lost_before {
+        let back =
+            report.quorum.regained_ms.map_or_else(|| "not in this run".to_owned(), |at| format!("at {}", millis(at)));
+        let _ = writeln!(out, "quorum: lost before the run began; regained {back}");
+    }
+    if let Some(no_return) = &report.no_return {
+        let at = no_return.at_ms.map_or_else(|| "not reached".to_owned(), |at| format!("at {}", millis(at)));
+        let _ = writeln!(out, "point of no return: step {}, {at}", no_return.step);
+    }
+}
+
+fn stage(phase: &Phase, report: &Report, out: &mut String) {
+    let took = phase.took_ms.map_or_else(|| "-".to_owned(), millis);
+    let began = phase.began_ms.map_or_else(|| "-".to_owned(), |at| format!("+{}", millis(at)));
+    let _ = writeln!(out, "  {:>2}. {} · {began}, {took}", phase.number, phase.name);
+    for step in report.steps.iter().filter(|step| step.phase == phase.number) {
+        steps(step, out);
+    }
+}
+
+fn steps(step: &Step, out: &mut String) {
+    let said = if step.said.is_empty() { String::new() } else { format!(": {}", step.said.replace('\n', " ")) };
+    let _ = writeln!(out, "      {} {} {} {}{said}", step.state.sign(), step.id, step.host, step.state.words());
+    for ran in &step.commands {
+        let times = if ran.times > 1 { format!(" ×{}", ran.times) } else { String::new() };
+        let exit = ran.exit.map_or_else(|| "no exit".to_owned(), |exit| format!("exit {exit}"));
+        let _ = writeln!(out, "          $ {}   {exit}, {}{times}", ran.command, millis(ran.took_ms));
+    }
+}
+
+fn after(report: &Report) -> String {
+    if let Some(found) = &report.findings_after {
+        return finding_lines(found);
+    }
+    let mut out =
+        String::from("not recorded: a run does not look again; `requorum status` does. Its own last checks:\n");
+    for proved in &report.proved {
+        let holds = if proved.holds { "holds" } else { "DOES NOT HOLD" };
+        let _ = writeln!(out, "step {} on {}: {}: {holds} ({})", proved.step, proved.host, proved.what, proved.said);
+    }
+    if report.proved.is_empty() {
+        out.push_str("none\n");
+    }
+    out
+}
+
+fn evidence(report: &Report) -> String {
+    let mut out = String::new();
+    for evidence in &report.evidence {
+        let bytes = evidence.bytes.map(|bytes| format!(", {bytes} bytes")).unwrap_or_default();
+        let _ = writeln!(out, "{} {}{bytes}\n  {}", evidence.sha256, evidence.what, evidence.place);
+    }
+    out
+}

@@ -1,0 +1,273 @@
+//! The picture of a run as coordinates: a row for each master, bars for steps, lines for moments. Draws nothing.
+
+use serde::Serialize;
+
+use super::history::{Report, State, Step};
+
+const WIDTH: f64 = 960.0;
+/// Where names stand.
+const LEFT: f64 = 104.0;
+/// So that the last tick's number is not cut.
+const RIGHT: f64 = 24.0;
+/// A line of words above the rows.
+const WORDS: f64 = 18.0;
+const BAR: f64 = 20.0;
+const LANE: f64 = 25.0;
+const GAP: f64 = 10.0;
+const AXIS: f64 = 40.0;
+/// A letter at the size of the bars' labels, not too small for any usual font.
+const LETTER: f64 = 7.2;
+/// A step that took no time is still seen.
+const NARROWEST: f64 = 3.0;
+
+/// The picture.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Timeline {
+    /// Its width.
+    pub width: f64,
+    /// Its height.
+    pub height: f64,
+    /// Where time begins.
+    pub left: f64,
+    /// Where it ends.
+    pub right: f64,
+    /// Where the rows begin.
+    pub top: f64,
+    /// Where they end, and the axis is.
+    pub bottom: f64,
+    /// The masters.
+    pub rows: Vec<Row>,
+    /// The steps.
+    pub bars: Vec<Bar>,
+    /// The moments.
+    pub moments: Vec<Moment>,
+    /// From where to where quorum was lost.
+    pub lost: Option<Span>,
+    /// The axis.
+    pub ticks: Vec<Tick>,
+    /// What the picture shows, in a sentence.
+    pub told: String,
+}
+
+/// A master's row.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Row {
+    /// The master.
+    pub name: String,
+    /// Its zone or, where that is not recorded, nothing.
+    pub zone: String,
+    /// Its upper edge.
+    pub y: f64,
+    /// Its height.
+    pub height: f64,
+    /// Whether nothing was done there.
+    pub idle: bool,
+}
+
+/// A step.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Bar {
+    /// Its left edge.
+    pub x: f64,
+    /// Its upper edge.
+    pub y: f64,
+    /// Its width.
+    pub width: f64,
+    /// Its height.
+    pub height: f64,
+    /// Its state.
+    pub state: State,
+    /// What fits into it; may be empty.
+    pub label: String,
+    /// All of it.
+    pub title: String,
+}
+
+/// A moment.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Moment {
+    /// Its place.
+    pub x: f64,
+    /// Where its words stand.
+    pub y: f64,
+    /// Whether its words stand left of it.
+    pub before: bool,
+    /// Which.
+    pub kind: &'static str,
+    /// Its words.
+    pub label: String,
+}
+
+/// A stretch of time.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Span {
+    /// Its left edge.
+    pub x: f64,
+    /// Its width.
+    pub width: f64,
+}
+
+/// A mark of the axis.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Tick {
+    /// Its place.
+    pub x: f64,
+    /// The time.
+    pub label: String,
+}
+
+/// The picture of a run.
+#[must_use]
+pub fn of(report: &Report) -> Timeline {
+    // A step's last moment may lie beyond the last record's millisecond.
+    let ends = report.steps.iter().filter_map(|step| Some(step.began_ms? + step.took_ms.unwrap_or(0)));
+    let whole = ends.chain([report.took_ms, 1]).max().unwrap_or(1);
+    let x = |ms: u64| rounded(LEFT + (WIDTH - LEFT - RIGHT) * ms.min(whole) as f64 / whole as f64);
+    let (mut rows, mut bars) = (Vec::new(), Vec::new());
+    let (moments, top) = above(report, &x);
+    let mut y = top;
+    for master in &report.masters {
+        let steps = || report.steps.iter().filter(|step| step.host == master.name && step.began_ms.is_some());
+        let placed = lanes(steps(), whole, &x);
+        let lanes = placed.iter().map(|(lane, _)| lane + 1).max().unwrap_or(1);
+        let height = LANE * lanes as f64 + GAP;
+        for (lane, bar) in placed {
+            bars.push(Bar { y: y + GAP / 2.0 + LANE * lane as f64 + (LANE - BAR) / 2.0, ..bar });
+        }
+        let zone = master.zone.clone().unwrap_or_default();
+        rows.push(Row {
+            name: shortened(&master.name),
+            zone: shortened(&zone),
+            y,
+            height,
+            idle: steps().next().is_none(),
+        });
+        y += height;
+    }
+    let lost = report.quorum.lost_before.then(|| {
+        let end = report.quorum.regained_ms.map_or(WIDTH - RIGHT, &x);
+        Span { x: LEFT, width: rounded(end - LEFT) }
+    });
+    Timeline {
+        width: WIDTH,
+        height: y + AXIS,
+        left: LEFT,
+        right: WIDTH - RIGHT,
+        top,
+        bottom: y,
+        rows,
+        bars,
+        moments,
+        lost,
+        ticks: ticks(whole, &x),
+        told: told(report),
+    }
+}
+
+fn rounded(length: f64) -> f64 {
+    (length * 100.0).round() / 100.0
+}
+
+/// A name that fits beside the rows.
+fn shortened(name: &str) -> String {
+    let most = 13;
+    if name.chars().count() <= most { name.to_owned() } else { name.chars().take(most - 1).chain(['…']).collect() }
+}
+
+/// Bars of one master, each in the first lane that is free where it begins.
+fn lanes<'a>(steps: impl Iterator<Item = &'a Step>, whole: u64, x: &impl Fn(u64) -> f64) -> Vec<(usize, Bar)> {
+    let mut sorted: Vec<&Step> = steps.collect();
+    sorted.sort_by_key(|step| (step.began_ms, step.id));
+    let mut free_from: Vec<u64> = Vec::new();
+    let mut placed = Vec::new();
+    for step in sorted {
+        let from = step.began_ms.unwrap_or(0);
+        // What did not end goes on to the picture's edge.
+        let to = step.took_ms.map_or(whole, |took| from + took);
+        let lane = free_from.iter().position(|free| *free <= from).unwrap_or(free_from.len());
+        if lane == free_from.len() {
+            free_from.push(to);
+        } else {
+            free_from[lane] = to;
+        }
+        let width = rounded(x(to) - x(from)).max(NARROWEST);
+        let bar = Bar {
+            x: x(from),
+            y: 0.0,
+            width,
+            height: BAR,
+            state: step.state,
+            label: label(step, width),
+            title: title(step),
+        };
+        placed.push((lane, bar));
+    }
+    placed
+}
+
+/// The longest of a step's names that its bar has room for.
+fn label(step: &Step, width: f64) -> String {
+    let sign = match step.state {
+        State::Done => String::new(),
+        state => format!("{} ", state.sign()),
+    };
+    let names = [format!("{sign}{} {}", step.id, step.kind), format!("{sign}{}", step.id), sign.trim().to_owned()];
+    let fits = |name: &&String| name.chars().count() as f64 * LETTER + 6.0 <= width;
+    names.iter().find(fits).cloned().unwrap_or_default()
+}
+
+fn title(step: &Step) -> String {
+    let took = step.took_ms.map_or_else(|| "no end".to_owned(), super::millis);
+    let said = if step.said.is_empty() { String::new() } else { format!(": {}", step.said.replace('\n', " ")) };
+    format!("step {} on {}, {} ({took}), {}{said}", step.id, step.host, step.title, step.state.words())
+}
+
+/// The moments, and where the rows begin: each has a line of its own above them, so that no two words meet. The first
+/// line says that quorum was lost.
+fn above(report: &Report, x: &impl Fn(u64) -> f64) -> (Vec<Moment>, f64) {
+    let mut moments = Vec::new();
+    let mut y = if report.quorum.lost_before { WORDS } else { 0.0 };
+    let mut add = |ms: u64, kind, words: &str| {
+        let at = x(ms);
+        y += WORDS;
+        let before = at > WIDTH / 2.0;
+        moments.push(Moment { x: at, y, before, kind, label: format!("{words}, {}", super::millis(ms)) });
+    };
+    if let Some(at) = report.no_return.as_ref().and_then(|no_return| no_return.at_ms) {
+        add(at, "no-return", "point of no return");
+    }
+    if let Some(at) = report.quorum.regained_ms {
+        add(at, "regained", "quorum regained");
+    }
+    (moments, y + WORDS / 2.0)
+}
+
+/// At most about eight, at round times.
+fn ticks(whole: u64, x: &impl Fn(u64) -> f64) -> Vec<Tick> {
+    const ROUND_MS: [u64; 19] = [
+        1, 5, 10, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 120_000, 300_000, 600_000, 1_800_000,
+        3_600_000, 10_800_000,
+    ];
+    let every = ROUND_MS.into_iter().find(|every| whole / every <= 8).unwrap_or((whole / 8).max(1));
+    let label = |ms: u64| match every {
+        0..1_000 => format!("{} s", ms as f64 / 1000.0),
+        1_000..60_000 => format!("{} s", ms / 1000),
+        _ => format!("{} min", ms / 60_000),
+    };
+    (0..=whole / every).map(|number| Tick { x: x(number * every), label: label(number * every) }).collect()
+}
+
+fn told(report: &Report) -> String {
+    let steps = report.steps.iter().filter(|step| step.began_ms.is_some()).count();
+    let masters = report.masters.len();
+    let mut told = format!("{steps} steps on {masters} masters in {}", super::millis(report.took_ms));
+    if let Some(at) = report.no_return.as_ref().and_then(|no_return| no_return.at_ms) {
+        told += &format!("; the point of no return was at {}", super::millis(at));
+    }
+    match (report.quorum.lost_before, report.quorum.regained_ms) {
+        (true, Some(at)) => told += &format!("; quorum, lost before the run began, was back at {}", super::millis(at)),
+        (true, None) => told += "; quorum, lost before the run began, did not come back in this run",
+        (false, _) => {}
+    }
+    told
+}

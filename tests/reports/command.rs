@@ -1,0 +1,57 @@
+//! The verbs, on a state directory of the test's own.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use super::{journal_of, lost};
+
+fn requorum(state: &std::path::Path, words: &[&str]) -> (i32, String, String) {
+    let output = assert_cmd::Command::cargo_bin("requorum").unwrap().args(words).arg("--state-dir").arg(state).output();
+    let output = output.unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+#[tokio::test(start_paused = true)]
+async fn runs_are_listed_shown_and_reported() {
+    let (site, ask) = lost().await;
+    site.initiate_dr(&ask).await;
+    let (whole, state) = (journal_of(&site), tempfile::tempdir().unwrap());
+    let lines: Vec<&str> = whole.lines().collect();
+    let keep = |name: &str, text: &str| {
+        let place = state.path().join("runs").join(name);
+        fs::create_dir_all(&place).unwrap();
+        fs::write(place.join("journal.jsonl"), text).unwrap();
+    };
+    keep("20260101-a", &whole);
+    keep("20260102-b", &(lines[..20].join("\n") + "\n"));
+    keep("20260103-c", &format!("{}\nnonsense\n{}\n", lines[0], lines[1]));
+    keep("20260104-d", "");
+    let run = |words: &[&str]| requorum(state.path(), words);
+
+    let (code, said, _) = run(&["runs", "list"]);
+    assert!(code == 0 && said.lines().count() == 5, "{said}");
+    assert!(said.contains("done") && said.contains("cut off") && said.contains("damaged"), "{said}");
+    let (_, json, _) = run(&["runs", "list", "-o", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert!(json[0]["exit"] == 0 && json[1]["exit"].is_null() && json[2]["damage"].is_string(), "{json:#}");
+
+    assert_eq!(run(&["runs", "show", "20260101"]).0, 0);
+    assert_eq!(run(&["report", "2026"]).0, 64, "more than one begins so");
+    assert_eq!(run(&["report", "20270101"]).0, 64);
+    assert_eq!(run(&["report"]).0, 64, "which run?");
+    let (code, said, error) = run(&["report", "20260103-c"]);
+    assert!(code == 65 && said.contains("damaged") && error.contains("line 2"), "{said}{error}");
+    assert_eq!(run(&["report", "last"]).0, 65, "an empty journal");
+
+    let out = state.path().join("report.html");
+    let path = out.to_str().unwrap();
+    assert_eq!(run(&["report", "20260101", "-o", "html", "--out", path]).0, 0);
+    assert_eq!(fs::metadata(&out).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(run(&["report", "20260101", "--out", path]).0, 1, "it is there already");
+    for form in ["text", "markdown", "html", "json", "junit"] {
+        assert_eq!(run(&["report", "20260101-a", "-o", form]).0, 0, "{form}");
+    }
+    let (code, schema, _) = run(&["report", "--schema"]);
+    assert!(code == 0 && schema.starts_with("{\n  \"$schema\""));
+}

@@ -1,0 +1,60 @@
+//! Runs as the model leaves them: one that went well, one stopped midway, one cut off, one that came home.
+
+use std::time::Duration;
+
+use requorum::report::history::{self, Origin, Report};
+use requorum::run::journal;
+use requorum::sim::{Ask, Cut, Event, Site};
+
+/// The journal of a site's last run.
+pub fn text(site: &Site) -> String {
+    let bytes = site.kept(&format!("{}/journal.jsonl", site.last_run())).unwrap();
+    String::from_utf8(bytes).unwrap()
+}
+
+/// A journal as a report.
+pub fn report(text: &str) -> Report {
+    let (records, damage) = journal::readable(text);
+    let origin = Origin {
+        path: "/bastion/runs/20260101-000000-0001/journal.jsonl".into(),
+        bytes: text.len() as u64,
+        sha256: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855".into(),
+        damage: damage.map(|damage| damage.to_string()),
+    };
+    history::of(&records, &origin).unwrap()
+}
+
+/// Two masters that lost the other three.
+pub async fn lost() -> (Site, Ask) {
+    let site = Site::with_election(&[3, 2], Duration::from_secs(1));
+    site.wait(Duration::from_secs(4)).await;
+    assert!(site.write("m1", "before"));
+    site.happens(&Event::Off("zone1".into()));
+    site.wait(Duration::from_secs(4)).await;
+    (site, Ask { attested: vec!["zone1".into()], ..Ask::default() })
+}
+
+/// All of them by name.
+pub async fn all() -> Vec<(&'static str, Report)> {
+    let (site, ask) = lost().await;
+    site.initiate_dr(&ask).await;
+    let done = text(&site);
+    site.happens(&Event::On("zone1".into()));
+    site.wait(Duration::from_secs(4)).await;
+    site.recover(&Ask::default()).await;
+    let home = text(&site);
+    let (site, ask) = lost().await;
+    site.cut_at(stop_of(&site, &ask).await, Cut::NotDone);
+    site.initiate_dr(&ask).await;
+    let stopped = text(&site);
+    let lines: Vec<&str> = done.lines().collect();
+    let cut_off = lines[..lines.len() * 2 / 3].join("\n") + "\n";
+    vec![("done", report(&done)), ("home", report(&home)), ("stopped", report(&stopped)), ("cut-off", report(&cut_off))]
+}
+
+/// The act at which a run on such a site writes its first env file, told by one that is run to its end.
+async fn stop_of(site: &Site, ask: &Ask) -> usize {
+    let (twin, _) = lost().await;
+    twin.initiate_dr(ask).await;
+    (site.acts() + 1..=twin.acts()).find(|act| twin.act_name(*act).starts_with("write")).unwrap()
+}
