@@ -17,29 +17,35 @@ use crate::observe::status::etcdctl;
 
 use super::ports::{Pipes, Remote};
 
-/// A write that takes longer has failed: a stalled attempt must not hide the moment in which writes work again.
-const ANSWER: Duration = Duration::from_millis(500);
+/// A write that takes longer has failed.
+const ANSWER: Duration = Duration::from_secs(1);
 /// No drill lasts longer.
 const LONGEST: Duration = Duration::from_secs(2 * 3600);
 
-// It ends when its standard input does: with the session, whatever became of the bastion.
+// It ends when its standard input does: with the session, whatever became of the bastion. While writes fail, each is
+// given four times what the last good one took (at least 0.2 s) and the next follows at once: an attempt that is stuck
+// must not hide the moment in which writes work again.
 const SCRIPT: Script = Script {
     name: "canary",
     text: r#"set -u
-prefix=$1 number=0 stop=; shift
+prefix=$1 longest=$2 number=0 stop= took=$2 limit=$2; shift 2
 trap 'stop=1' TERM
 exec 3<&0 </dev/null
 ( cat <&3 >/dev/null; kill -TERM $$ ) &
 while [ -z "$stop" ]; do
   number=$((number + 1)); begun=$(date +%s%N)
-  if said=$("$@" put "$prefix/$number" "$number $begun" -w json 2>/dev/null); then
-    ended=$(date +%s%N)
+  if said=$("$@" put "$prefix/$number" "$number $begun" -w json --command-timeout="${limit}ms" --dial-timeout="${limit}ms" 2>/dev/null); then
+    ended=$(date +%s%N) limit=$longest
+    took=$(((ended - begun) / 1000000))
     cluster=${said#*\"cluster_id\":}; revision=${said#*\"revision\":}
     echo "ok $number $begun $ended ${cluster%%[!0-9]*} ${revision%%[!0-9]*}"
+    sleep 0.05
   else
     echo "no $number $begun $(date +%s%N)"
+    limit=$((took * 4))
+    if [ $limit -lt 200 ]; then limit=200; fi
+    if [ $limit -gt "$longest" ]; then limit=$longest; fi
   fi
-  sleep 0.05
 done
 "#,
 };
@@ -80,7 +86,8 @@ impl Canary {
     #[must_use]
     pub fn begin(remote: &Arc<dyn Remote>, way: &Way, prefix: &str) -> Self {
         let words = etcdctl(&way.etcdctl, &way.access, ANSWER);
-        let command = Command::script(SCRIPT).arg(prefix).then(words).deadline(LONGEST);
+        let command =
+            Command::script(SCRIPT).arg(prefix).arg(ANSWER.as_millis().to_string()).then(words).deadline(LONGEST);
         let (stdin, from_us) = mpsc::channel(1);
         let (to_us, lines) = mpsc::channel(64);
         let told = Arc::new(Mutex::new(Ledger::default()));

@@ -145,7 +145,7 @@ impl Drill<'_> {
     async fn isolate(&mut self) -> Result<String, String> {
         let closings = site::closings(&self.cluster, &self.zone, &self.seen);
         // Longer than the drill's own limit: the timer is for a bastion that is gone.
-        let limit = self.limit + Duration::from_secs(60);
+        let limit = self.limit + Duration::from_secs(30);
         outage::close(&self.remote, &closings, limit).await.map_err(|failed| named(&failed))?;
         let ports: Vec<String> =
             closings.first().map(|one| one.ports.iter().map(u16::to_string).collect()).unwrap_or_default();

@@ -1,0 +1,198 @@
+//! Drills on real machines: what they measure is what an independent client saw, and whatever breaks them, nothing is
+//! left that they do not name.
+
+use std::time::Duration;
+
+use crate::support::{Lab, Said};
+
+const CONSENT: [&str; 5] = ["drill", "--zone", "zone1", "--confirm", "test"];
+
+/// A client that knows nothing of requorum: it writes as fast as it can and notes each acknowledgement.
+const CLIENT: &str = r#"rm -f /tmp/client.*; cat >/tmp/client.sh <<'END'
+set -a; . /etc/etcd.env; set +a
+export ETCDCTL_API=3 ETCDCTL_ENDPOINTS=https://127.0.0.1:2379
+while [ ! -e /tmp/client.stop ]; do
+  etcdctl --command-timeout=200ms --dial-timeout=200ms put independent x >/dev/null 2>&1 && date +%s%N >>/tmp/client.log
+done
+END
+setsid sh /tmp/client.sh >/dev/null 2>&1 </dev/null &"#;
+
+/// The longest time without an acknowledgement, in seconds.
+fn longest_gap(lab: &Lab, node: &str) -> f64 {
+    let said = lab.on(node, "touch /tmp/client.stop; cat /tmp/client.log").exits(0).stdout;
+    let times: Vec<u64> = said.lines().map(|line| line.parse().expect("nanoseconds")).collect();
+    let gap = times.windows(2).map(|pair| pair[1] - pair[0]).max().expect("two acknowledgements");
+    Duration::from_nanos(gap).as_secs_f64()
+}
+
+fn with(more: &[&'static str]) -> Vec<&'static str> {
+    CONSENT.iter().chain(more).copied().collect()
+}
+
+/// The numbers that the last drill wrote into its journal.
+fn measured(lab: &Lab) -> serde_json::Value {
+    let journals = lab.journals();
+    let is_drill = |journal: &&String| journal.lines().next().is_some_and(|line| line.contains("\"drill\":{"));
+    let drill = journals.iter().rfind(is_drill).expect("a drill's journal");
+    let records = drill.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("a record"));
+    let measured = records.filter_map(|record| record["what"].get("measured").cloned()).last();
+    measured.expect("the drill measured something")
+}
+
+/// No fence, lock, firewall rule or timer on any master, and every one of them serves.
+fn nothing_is_left(lab: &Lab, nodes: &[&str]) {
+    for node in nodes {
+        let look = "ls /var/lib/requorum/fence-* /var/lib/requorum/lock 2>/dev/null; nft list tables; \
+                    systemctl list-timers --all --no-legend 'requorum*'";
+        assert_eq!(lab.on(node, look).exits(0).stdout, "", "{node}");
+        lab.wait_for_write(node, "afterwards");
+    }
+}
+
+/// A drill from loss to home; its numbers are held against those of a client that only writes.
+fn whole(lab: &Lab, survivor: &str, nodes: &[&str], outage: &'static str) -> serde_json::Value {
+    lab.on(survivor, CLIENT).exits(0);
+    let begun = std::time::Instant::now();
+    let said = lab.requorum(&with(&["--outage", outage])).exits(0).says("every promise was kept");
+    assert!(begun.elapsed() < Duration::from_secs(120), "{outage} took {:?}", begun.elapsed());
+    let numbers = measured(lab);
+    let nanos = |edge: &str| numbers["without_writes"][edge].as_u64().expect("the time without writes");
+    let rto = Duration::from_nanos(nanos("to") - nanos("from")).as_secs_f64();
+    let seen = longest_gap(lab, survivor);
+    println!("{outage}: RTO {rto:.2} s, an independent client saw {seen:.2} s, the drill took {:?}", begun.elapsed());
+    assert!((rto - seen).abs() <= 0.3, "RTO {rto:.2} s, and a client saw {seen:.2} s:\n{}", said.all());
+    assert_eq!(numbers["survivor"]["lost"]["writes"], 0);
+    every_promise_is_kept(lab, survivor);
+    nothing_is_left(lab, nodes);
+    lab.requorum(&["status"]).exits(0);
+    numbers
+}
+
+/// Each acknowledged value of the survivor's canary, from its kept ledger, asked of etcd without requorum.
+fn every_promise_is_kept(lab: &Lab, survivor: &str) {
+    let runs = lab.bastion().join("runs");
+    let mut drills: Vec<_> = std::fs::read_dir(&runs).expect("runs").flatten().map(|entry| entry.path()).collect();
+    drills.retain(|run| run.join("canary-survivor.jsonl").exists());
+    drills.sort();
+    let drill = drills.last().expect("a drill");
+    let ledger = std::fs::read_to_string(drill.join("canary-survivor.jsonl")).expect("a ledger");
+    let prefix = format!("requorum/drill/{}/survivor/", drill.file_name().expect("a name").to_string_lossy());
+    let stored = lab.etcdctl(survivor, &["get", &prefix, "--prefix"]).exits(0).stdout;
+    let lines: Vec<&str> = stored.lines().collect();
+    let pairs: std::collections::BTreeMap<&str, &str> = lines.chunks(2).map(|pair| (pair[0], pair[1])).collect();
+    let mut promises = 0;
+    for line in ledger.lines() {
+        let attempt: serde_json::Value = serde_json::from_str(line).expect("an attempt");
+        if !attempt["promised"].is_null() {
+            let (key, value) =
+                (format!("{prefix}{}", attempt["number"]), format!("{} {}", attempt["number"], attempt["begun"]));
+            assert_eq!(pairs.get(key.as_str()).copied(), Some(value.as_str()), "{key}");
+            promises += 1;
+        }
+    }
+    assert!(promises > 20, "only {promises} promises");
+}
+
+#[test]
+fn two_and_one_are_drilled_by_stop_and_by_isolation() {
+    let lab = Lab::up("2+1", "3.5");
+    let numbers = whole(&lab, "m3", &["m1", "m2", "m3"], "stop");
+    assert_eq!(numbers["lost_zone"]["lost"]["writes"], 0, "a zone that was stopped promised nothing afterwards");
+    let numbers = whole(&lab, "m3", &["m1", "m2", "m3"], "isolate");
+    assert!(numbers["lost_zone"]["lost"]["writes"].as_u64() > Some(0), "the cut-off majority went on: {numbers}");
+    assert!(numbers["revisions_lost"].as_u64() > Some(0), "{numbers}");
+    assert_eq!(numbers["split_read"], true, "{numbers}");
+}
+
+#[test]
+fn three_and_two_are_drilled_by_stop_and_by_isolation() {
+    let lab = Lab::up("3+2", "3.6");
+    for outage in ["stop", "isolate"] {
+        whole(&lab, "m4", &["m1", "m2", "m3", "m4", "m5"], outage);
+    }
+}
+
+/// What a drill says that gave up: why, and that the old cluster serves.
+fn undone(lab: &Lab, said: Said, why: &str) {
+    let said = said.exits(4).says("given up").says(why).says("undone: the old cluster serves");
+    assert!(!said.all().contains("left behind"), "{}", said.all());
+    nothing_is_left(lab, &["m1", "m2", "m3"]);
+}
+
+#[test]
+fn a_drill_that_breaks_gives_the_old_cluster_back() {
+    let lab = Lab::up("2+1", "3.5");
+    // Too slow: the proof alone takes longer.
+    for outage in ["stop", "isolate"] {
+        let said = lab.requorum(&with(&["--outage", outage, "--max-outage", "6s"]));
+        undone(&lab, said, "the outage lasted longer than 6 s");
+    }
+    // A template that renders something else than was meant.
+    let templates = lab.state("templates");
+    std::fs::create_dir_all(&templates).expect("made");
+    std::fs::write(templates.join("etcd.env.j2"), "ETCD_NAME=nobody\n").expect("written");
+    let path = templates.display().to_string();
+    let mut command = vec!["--templates", path.as_str()];
+    command.extend(with(&[]));
+    undone(&lab, lab.requorum(&command), "template");
+    // A disk that is full.
+    lab.on("m3", "fallocate -l $(($(df --output=avail -B1 /var/lib | tail -1) - 1000000)) /var/lib/ballast").exits(0);
+    let said = lab.requorum(&with(&[]));
+    lab.on("m3", "rm -f /var/lib/ballast").exits(0);
+    assert!(matches!(said.code, 1 | 3 | 4), "{}", said.all());
+    nothing_is_left(&lab, &["m1", "m2", "m3"]);
+}
+
+#[test]
+fn a_bastion_that_dies_leaves_ports_that_open_by_themselves() {
+    let lab = Lab::up("2+1", "3.5");
+    let mut drill = lab.spawn(&with(&["--outage", "isolate", "--max-outage", "2s"]));
+    lab.wait_for("closed ports", 30, || lab.on("m1", "nft list tables").stdout.contains("requorum_drill"));
+    drill.kill().expect("killed");
+    drill.wait().expect("waited for");
+    lab.on("m1", "pkill -9 requorum").all();
+    lab.wait_for("ports that are open again", 60, || {
+        ["m1", "m2"].iter().all(|node| !lab.on(node, "nft list tables").stdout.contains("requorum_drill"))
+    });
+    lab.wait_for("a healthy cluster", 30, || lab.requorum(&["status", "--quick"]).code == 0);
+}
+
+#[test]
+fn what_must_not_be_drilled_is_not() {
+    let lab = Lab::up("2+1", "3.5");
+    let text = std::fs::read_to_string(lab.inventory()).expect("inventory");
+    let as_written = |name: &str, text: String| {
+        let path = lab.state(name);
+        std::fs::write(&path, text).expect("written");
+        path.display().to_string()
+    };
+    let refused = |inventory: &str, zone: &str, rule: &str| {
+        lab.requorum(&["-i", inventory, "drill", "--zone", zone, "--confirm", "test"]).exits(3).says(rule);
+    };
+    let before: Vec<String> = ["m1", "m2", "m3"].iter().map(|node| lab.fingerprint(node)).collect();
+    refused(
+        &as_written("production.yaml", text.replace("environment: lab", "environment: production")),
+        "zone1",
+        "[production]",
+    );
+    refused(
+        &as_written("staging.yaml", text.replace("environment: lab", "environment: staging")),
+        "zone1",
+        "[environment-marker]",
+    );
+    let inventory = lab.inventory().display().to_string();
+    refused(&inventory, "zone2", "[quorum-kept]");
+    lab.on("m2", "mv /etc/requorum/environment /etc/requorum/environment.aside").exits(0);
+    refused(&inventory, "zone1", "mkdir -p /etc/requorum && echo lab >/etc/requorum/environment");
+    lab.on("m2", "mv /etc/requorum/environment.aside /etc/requorum/environment").exits(0);
+    let one = text.split("  zone2:").next().expect("a text").to_owned();
+    lab.requorum(&["-i", &as_written("one.yaml", one), "drill", "--zone", "zone1", "--confirm", "test"])
+        .exits(65)
+        .says("one-zone");
+    lab.requorum(&["drill", "--zone", "zone1"]).exits(3).says("no-consent");
+    lab.requorum(&["drill", "--zone", "zone1", "--confirm", "tset"]).exits(3).says("is not the cluster's name");
+    let after: Vec<String> = ["m1", "m2", "m3"].iter().map(|node| lab.fingerprint(node)).collect();
+    assert_eq!(before, after);
+    lab.on("m2", "systemctl stop etcd").exits(0);
+    refused(&inventory, "zone1", "[not-healthy]");
+}
