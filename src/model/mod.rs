@@ -7,6 +7,7 @@ pub mod env_file;
 pub mod fields;
 pub mod identity;
 pub mod inventory;
+pub mod kubespray;
 pub mod name;
 pub mod quorum;
 pub mod yaml;
