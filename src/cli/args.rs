@@ -200,6 +200,13 @@ pub struct Consent {
     pub confirm: Option<String>,
 }
 
+/// A tool whose inventories can be imported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Origin {
+    /// Ansible's inventory of a cluster made by kubespray
+    Kubespray,
+}
+
 /// Work on inventories.
 #[derive(Debug, Subcommand)]
 pub enum InventoryVerb {
@@ -213,6 +220,24 @@ pub enum InventoryVerb {
     },
     /// Print the JSON Schema of inventories, for editors
     Schema,
+    /// Print an inventory made from another tool's; what that does not say is "?"
+    ///
+    /// Exit: 0 complete, 2 something is left to fill in, 65 the files cannot be read.
+    Import {
+        /// The tool
+        from: Origin,
+        /// Its inventory file, or the directory that holds it
+        path: PathBuf,
+        /// The variable whose value names a master's zone
+        #[arg(long, value_name = "VARIABLE", conflicts_with = "zone_group")]
+        zone_var: Option<String>,
+        /// A group whose masters are a zone of that name; may repeat
+        #[arg(long, value_name = "GROUP")]
+        zone_group: Vec<String>,
+        /// What kind of cluster it is, which kubespray does not say
+        #[arg(long, value_parser = ["production", "staging", "lab"])]
+        environment: Option<String>,
+    },
     /// Show every master with every setting resolved, and where each value comes from
     Show {
         /// The file [default: the inventory]
