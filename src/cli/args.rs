@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod files;
+
+pub use files::{CheckForm, DiffForm, InventoryVerb, Origin, PlaybookVerb};
+
 /// Gives a stretched Kubernetes cluster its etcd quorum back, over SSH, and brings the lost zone home.
 ///
 /// A zone is down:      requorum status, then requorum initiate-dr
@@ -204,32 +208,6 @@ pub enum ReportForm {
     Junit,
 }
 
-/// A form of a check's output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum CheckForm {
-    /// For people, each mistake with its line
-    Text,
-    /// For machines: an array of mistakes and remarks
-    Json,
-    /// SARIF 2.1.0
-    Sarif,
-    /// GitHub's workflow commands, which become annotations of lines
-    Github,
-    /// GitLab's code quality report
-    Gitlab,
-}
-
-/// A form of a review.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum DiffForm {
-    /// For people
-    Text,
-    /// A pull request's comment, below 60 kB, its details folded
-    Markdown,
-    /// For machines
-    Json,
-}
-
 /// What a plan takes into account.
 #[derive(Debug, Args, Default)]
 pub struct Wish {
@@ -319,57 +297,5 @@ pub enum RunsVerb {
     Show {
         /// The run's name, its beginning, or `last`
         run: String,
-    },
-}
-
-/// Work on inventories.
-#[derive(Debug, Subcommand)]
-pub enum InventoryVerb {
-    /// Report every mistake with its line, and what losing each zone would mean
-    Check {
-        /// The files [default: the inventory]
-        files: Vec<PathBuf>,
-        /// The form of the output
-        #[arg(short, long, value_enum, default_value_t = CheckForm::Text)]
-        output: CheckForm,
-    },
-    /// Show what a change means: quorum, survivors, env files, what to do on the cluster, and what is dangerous
-    ///
-    /// Two files, two directories, or git revisions: HEAD~1:inventory/prod.yaml, main..HEAD, main...HEAD inventory/.
-    /// Exit: 0 no change, 2 changes, 3 changes against a safety rule.
-    Diff {
-        /// The old file, directory or revision; or a range of revisions
-        old: String,
-        /// The new one; after a range: a path in it
-        new: Option<String>,
-        /// The form of the output
-        #[arg(short, long, value_enum, default_value_t = DiffForm::Text)]
-        output: DiffForm,
-    },
-    /// Print the JSON Schema of inventories, for editors
-    Schema,
-    /// Show every master with every setting resolved, and where each value comes from
-    Show {
-        /// The file [default: the inventory]
-        file: Option<PathBuf>,
-        /// The form of the output
-        #[arg(short, long, value_enum, default_value_t = Form::Text)]
-        output: Form,
-    },
-}
-
-/// Work on playbooks.
-#[derive(Debug, Subcommand)]
-pub enum PlaybookVerb {
-    /// Print the JSON Schema of playbooks, for editors
-    Schema,
-    /// Report every mistake with its line, also in the order of steps
-    Check {
-        /// The files
-        #[arg(required = true)]
-        files: Vec<PathBuf>,
-        /// The form of the output
-        #[arg(short, long, value_enum, default_value_t = CheckForm::Text)]
-        output: CheckForm,
     },
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::model::kubespray::Zones;
 use crate::run::ports::{Clock, Console, Prompt};
 
 pub mod args;
@@ -12,13 +13,14 @@ mod check;
 mod diff;
 mod drill;
 mod go;
+mod import;
 mod input;
 mod observe;
 mod runs;
 mod unlock;
 mod wish;
 
-use args::{Cli, InventoryVerb, PlanGoal, PlaybookVerb, ReportForm, RunsVerb, Verb};
+use args::{Cli, InventoryVerb, Origin, PlanGoal, PlaybookVerb, ReportForm, RunsVerb, Verb};
 
 pub use crate::run::exit;
 
@@ -114,6 +116,12 @@ pub async fn run(cli: Cli, bastion: Bastion) -> Result<u8, Failure> {
         }
         Verb::Inventory { what: InventoryVerb::Diff { old, new, output } } => {
             diff::diff(&old, new.as_deref(), output, bastion.colour)
+        }
+        Verb::Inventory {
+            what: InventoryVerb::Import { from: Origin::Kubespray, path, zone_var, zone_group, environment },
+        } => {
+            let groups = || if zone_group.is_empty() { Zones::Unsaid } else { Zones::Groups(zone_group) };
+            import::kubespray(&path, &zone_var.map_or_else(groups, Zones::Var), environment.as_deref())
         }
         Verb::Playbook { what: PlaybookVerb::Check { files, output } } => {
             check::playbooks(common, &files, output, bastion.colour)

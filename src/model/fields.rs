@@ -144,6 +144,10 @@ impl<'s> Reader<'s> {
     /// A single value that is not empty.
     pub fn text<'n>(&mut self, entry: &'n Entry, form: &str) -> Option<&'n str> {
         match &entry.value.kind {
+            Kind::Text(text) if is_open(text) => {
+                self.left_open(&entry.value.span, &format!("`{}`", entry.key), &format!("such as `{form}`"));
+                None
+            }
             Kind::Text(text) => Some(text),
             _ => {
                 let said = format!("`{}` is {}, not a single value", entry.key, entry.value.described());
@@ -166,9 +170,18 @@ impl<'s> Reader<'s> {
         span: &Range<usize>,
         rule: impl FnOnce(String) -> Result<T, BadName>,
     ) -> Option<T> {
+        if is_open(text) {
+            self.left_open(span, "a name", "in its place");
+            return None;
+        }
         rule(text.to_owned())
             .map_err(|bad| self.mistake("bad-name", span, format!("{} {}", word(&bad.text), bad.why)))
             .ok()
+    }
+
+    fn left_open(&mut self, span: &Range<usize>, what: &str, form: &str) {
+        let said = format!("{what} is left open: `?` stands for what an import could not know");
+        self.hinted("left-open", span, said, format!("write what holds, {form}"));
     }
 
     /// One of a few words.
@@ -233,6 +246,11 @@ pub fn duration_of(text: &str) -> Option<Duration> {
         "0" => Some(Duration::ZERO),
         _ => text.parse::<jiff::SignedDuration>().ok().and_then(|long| Duration::try_from(long).ok()),
     }
+}
+
+/// Whether a text stands for what an import could not know: `?`, or `?2` where one key needs several.
+fn is_open(text: &str) -> bool {
+    text.strip_prefix('?').is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// A port's number; nothing that only looks like one (`+22`, `022`).

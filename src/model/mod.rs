@@ -8,6 +8,7 @@ pub mod env_file;
 pub mod fields;
 pub mod identity;
 pub mod inventory;
+pub mod kubespray;
 pub mod ledger;
 pub mod measures;
 pub mod name;

@@ -9,7 +9,7 @@ use super::runner::{Ending, Outcome, is_verification};
 pub const DONE: u8 = 0;
 /// Failed before anything was changed.
 pub const FAILED: u8 = 1;
-/// `plan`: there is something to do.
+/// `plan`: there is something to do; `inventory import`: there is something left to fill in.
 pub const CHANGES: u8 = 2;
 /// A safety rule said no; nothing was changed.
 pub const REFUSED: u8 = 3;

@@ -1,5 +1,6 @@
 //! The ports for real: SSH, disk, clock, terminal. The only place that touches the outside.
 
+pub mod ansible;
 pub mod clock;
 pub mod files;
 pub mod local;

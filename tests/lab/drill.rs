@@ -34,8 +34,8 @@ fn measured(lab: &Lab) -> serde_json::Value {
     let journals = lab.journals();
     let is_drill = |journal: &&String| journal.lines().next().is_some_and(|line| line.contains("\"drill\":{"));
     let drill = journals.iter().rfind(is_drill).expect("a drill's journal");
-    let records = drill.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("a record"));
-    let measured = records.filter_map(|record| record["what"].get("measured").cloned()).last();
+    let mut records = drill.lines().rev().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("a record"));
+    let measured = records.find_map(|record| record["what"].get("measured").cloned());
     measured.expect("the drill measured something")
 }
 

@@ -139,7 +139,10 @@ fn bastion_file(reader: &mut Reader<'_>, entry: &Entry) -> Option<String> {
 fn jump(reader: &mut Reader<'_>, entry: &Entry) -> Option<Jump> {
     match &entry.value.kind {
         Kind::Null => None,
-        Kind::Text(text) => jump_of(reader, entry, text),
+        Kind::Text(_) => {
+            let text = reader.text(entry, JUMP_FORM)?;
+            jump_of(reader, entry, text)
+        }
         _ => {
             let keys = ["address", "port", "user"];
             let fields = reader.fields(&entry.value, &entry.span, "`jump`", &keys, JUMP_FORM)?;

@@ -139,7 +139,7 @@ fn what_each_zones_loss_means_is_remarked() {
 }
 
 /// One line of the good inventory, what it is spoilt to, and what is said of it.
-const SPOILT: [(&str, &str, &str); 49] = [
+const SPOILT: [(&str, &str, &str); 53] = [
     ("cluster: lab", "", "2:1 the inventory lacks `cluster` (write `cluster: NAME`)"),
     ("cluster: lab", "cluster:", "1:1 `cluster` is nothing, not a single value (write `cluster: NAME`)"),
     ("cluster: lab", "cluster: ''", "1:10 `` is empty"),
@@ -150,6 +150,18 @@ const SPOILT: [(&str, &str, &str); 49] = [
     ("cluster: lab", "cluster: lab\ncluster: lab", "2:1 `cluster` is set twice"),
     ("cluster: lab", "clutser: lab", "1:1 `clutser` is no key of an inventory (did you mean `cluster`?)"),
     ("cluster: lab", "cluster: lab\ncolour: red", "2:1 `colour` is no key of an inventory (known here: `cluster`, "),
+    (
+        "environment: staging",
+        "environment: '?'",
+        "2:14 `environment` is left open: `?` stands for what an import could",
+    ),
+    (
+        "user: ops",
+        "jump: '?'",
+        "3:14 `jump` is left open: `?` stands for what an import could not know (write what holds",
+    ),
+    ("  zone1:", "  '?':", "11:3 a name is left open: `?` stands for what an import could not know"),
+    ("m1: { address: 10.77.1.11 }", "'?1': { address: 10.77.1.11 }", "13:7 a name is left open: `?` stands for"),
     ("environment: staging", "", "1:1 the inventory lacks `environment` (write `environment: production`)"),
     ("environment: staging", "environment: prod", "2:14 `environment` cannot be `prod` (did you mean `production`?)"),
     (

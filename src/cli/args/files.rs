@@ -1,0 +1,110 @@
+//! The flags of `inventory` and `playbook`: verbs that read files. Knows no verb's meaning.
+
+use std::path::PathBuf;
+
+use clap::{Subcommand, ValueEnum};
+
+use super::Form;
+
+/// A form of a check's output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CheckForm {
+    /// For people, each mistake with its line
+    Text,
+    /// For machines: an array of mistakes and remarks
+    Json,
+    /// SARIF 2.1.0
+    Sarif,
+    /// GitHub's workflow commands, which become annotations of lines
+    Github,
+    /// GitLab's code quality report
+    Gitlab,
+}
+
+/// A form of a review.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DiffForm {
+    /// For people
+    Text,
+    /// A pull request's comment, below 60 kB, its details folded
+    Markdown,
+    /// For machines
+    Json,
+}
+
+/// A tool whose inventories can be imported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Origin {
+    /// Ansible's inventory of a cluster made by kubespray
+    Kubespray,
+}
+
+/// Work on inventories.
+#[derive(Debug, Subcommand)]
+pub enum InventoryVerb {
+    /// Report every mistake with its line, and what losing each zone would mean
+    Check {
+        /// The files [default: the inventory]
+        files: Vec<PathBuf>,
+        /// The form of the output
+        #[arg(short, long, value_enum, default_value_t = CheckForm::Text)]
+        output: CheckForm,
+    },
+    /// Show what a change means: quorum, survivors, env files, what to do on the cluster, and what is dangerous
+    ///
+    /// Two files, two directories, or git revisions: HEAD~1:inventory/prod.yaml, main..HEAD, main...HEAD inventory/.
+    /// Exit: 0 no change, 2 changes, 3 changes against a safety rule.
+    Diff {
+        /// The old file, directory or revision; or a range of revisions
+        old: String,
+        /// The new one; after a range: a path in it
+        new: Option<String>,
+        /// The form of the output
+        #[arg(short, long, value_enum, default_value_t = DiffForm::Text)]
+        output: DiffForm,
+    },
+    /// Print the JSON Schema of inventories, for editors
+    Schema,
+    /// Print an inventory made from another tool's; what that does not say is "?"
+    ///
+    /// Exit: 0 complete, 2 something is left to fill in, 65 the files cannot be read.
+    Import {
+        /// The tool
+        from: Origin,
+        /// Its inventory file, or the directory that holds it
+        path: PathBuf,
+        /// The variable whose value names a master's zone
+        #[arg(long, value_name = "VARIABLE", conflicts_with = "zone_group")]
+        zone_var: Option<String>,
+        /// A group whose masters are a zone of that name; may repeat
+        #[arg(long, value_name = "GROUP")]
+        zone_group: Vec<String>,
+        /// What kind of cluster it is, which kubespray does not say
+        #[arg(long, value_parser = ["production", "staging", "lab"])]
+        environment: Option<String>,
+    },
+    /// Show every master with every setting resolved, and where each value comes from
+    Show {
+        /// The file [default: the inventory]
+        file: Option<PathBuf>,
+        /// The form of the output
+        #[arg(short, long, value_enum, default_value_t = Form::Text)]
+        output: Form,
+    },
+}
+
+/// Work on playbooks.
+#[derive(Debug, Subcommand)]
+pub enum PlaybookVerb {
+    /// Print the JSON Schema of playbooks, for editors
+    Schema,
+    /// Report every mistake with its line, also in the order of steps
+    Check {
+        /// The files
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// The form of the output
+        #[arg(short, long, value_enum, default_value_t = CheckForm::Text)]
+        output: CheckForm,
+    },
+}
