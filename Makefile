@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: check test demo bench fuzz deny deps lab-ready
+.PHONY: check test demo drill bench fuzz deny deps lab-ready
 
 # Format, lints, unit and simulated tests: a few minutes from nothing, no root, no lab.
 check:
@@ -19,6 +19,10 @@ test: lab-ready check
 demo: deps
 	$(CARGO) build --locked --release
 	lab/demo
+
+# Drills of 2+1 and 3+2 on real machines, by stop and by isolation, and drills that are broken on purpose.
+drill: lab-ready
+	$(CARGO) test --locked --release --features lab --test lab -- --test-threads=1 --nocapture drill::
 
 bench: lab-ready
 	$(CARGO) build --locked --release

@@ -284,9 +284,16 @@ pub(super) fn no_place(state: &Path, error: &std::io::Error) -> Failure {
     Failure::new(exit::FAILED, text)
 }
 
-/// Plans and runs, with consent given before: a drill's parts. Nothing to do is no failure.
+/// Plans and runs, with consent given before: a drill's parts. Nothing to do is no failure. An interruption ends the
+/// looking and proving at once, and a run between two steps.
 pub(super) async fn part(common: &Common, bastion: &Bastion, goal: Goal, flags: &Wish) -> Result<Option<Ran>, Failure> {
-    let planning = planning(common, bastion, goal, flags).await?;
+    let mut interrupted = bastion.interrupted.clone();
+    let planning = tokio::select! {
+        planning = planning(common, bastion, goal, flags) => planning?,
+        _ = interrupted.wait_for(|yes| *yes) => {
+            return Err(Failure::new(exit::INTERRUPTED, "interrupted; nothing was changed"));
+        }
+    };
     match &planning.plan {
         Ok(plan) => execute(common, bastion, &planning, plan).await.map(Some),
         Err(NoPlan::NothingToDo(_)) => Ok(None),

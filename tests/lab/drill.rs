@@ -34,7 +34,8 @@ fn measured(lab: &Lab) -> serde_json::Value {
     let journals = lab.journals();
     let is_drill = |journal: &&String| journal.lines().next().is_some_and(|line| line.contains("\"drill\":{"));
     let drill = journals.iter().rfind(is_drill).expect("a drill's journal");
-    let mut records = drill.lines().rev().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("a record"));
+    let mut records =
+        drill.lines().rev().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("a record"));
     let measured = records.find_map(|record| record["what"].get("measured").cloned());
     measured.expect("the drill measured something")
 }
@@ -119,6 +120,24 @@ fn undone(lab: &Lab, said: Said, why: &str) {
     nothing_is_left(lab, &["m1", "m2", "m3"]);
 }
 
+/// The lost zone's second master dies for good in the drill: its silence cannot be attested, so nothing is restored.
+fn a_master_is_unplugged(lab: &Lab) {
+    let drill = lab.spawn(&with(&[]));
+    lab.wait_for("a fence on m2", 60, || lab.on("m2", "test -e /var/lib/requorum/fence-etcd").code == 0);
+    lab.lab(&["power-off", "m2"]).exits(0);
+    let end = drill.wait_with_output().expect("an end");
+    let said = String::from_utf8_lossy(&[end.stderr, end.stdout].concat()).into_owned();
+    assert_eq!(end.status.code(), Some(4), "{said}");
+    for words in ["not-attested", "undone: the old cluster serves", "m2 does not answer"] {
+        assert!(said.contains(words), "{words} is not in {said}");
+    }
+    lab.wait_for_write("m3", "without-m2");
+    lab.lab(&["power-on", "m2"]).exits(0);
+    lab.requorum(&["unfence", "zone1", "--confirm", "test"]).exits(0);
+    lab.on("m2", "systemctl start etcd").exits(0);
+    lab.wait_for("a healthy cluster", 60, || lab.requorum(&["status", "--quick"]).code == 0);
+}
+
 #[test]
 fn a_drill_that_breaks_gives_the_old_cluster_back() {
     let lab = Lab::up("2+1", "3.5");
@@ -127,6 +146,7 @@ fn a_drill_that_breaks_gives_the_old_cluster_back() {
         let said = lab.requorum(&with(&["--outage", outage, "--max-outage", "6s"]));
         undone(&lab, said, "the outage lasted longer than 6 s");
     }
+    a_master_is_unplugged(&lab);
     // A template that renders something else than was meant.
     let templates = lab.state("templates");
     std::fs::create_dir_all(&templates).expect("made");

@@ -344,10 +344,14 @@ impl Drill<'_> {
         };
         let record = What::Ran { run, verb: goal.command().to_owned(), exit: code };
         self.write(record).map_err(|failure| failure.text)?;
-        let ran = ended.map_err(|failure| failure.text)?;
-        let trouble = ran.as_ref().filter(|ran| ran.code != exit::DONE).map(|ran| ran.text.clone());
+        let trouble = match &ended {
+            _ if *self.bastion.interrupted.borrow() && code != exit::DONE => Some(self.why_stopped()),
+            Ok(Some(ran)) if code != exit::DONE => Some(ran.outcome.ending.words()),
+            Ok(_) => None,
+            Err(failure) => Some(failure.text.trim_end().to_owned()),
+        };
         if goal == Goal::InitiateDr {
-            self.course.dr = ran;
+            self.course.dr = ended.ok().flatten();
         }
         trouble.map_or(Ok(()), Err)
     }
