@@ -10,9 +10,11 @@ pub mod identity;
 pub mod inventory;
 pub mod name;
 pub mod quorum;
+pub mod size;
 pub mod yaml;
 
 pub use cluster::{Become, Cluster, Environment, EtcdSettings, Jump, Master, Objectives, SshSettings, Zone};
 pub use command::{Arg, Command, Late, Output};
 pub use identity::{ClusterId, MemberId, Token};
 pub use name::{AbsPath, Address, ClusterName, MasterName, RunId, UnitName, UserName, ZoneName};
+pub use size::Size;
