@@ -1,12 +1,16 @@
 //! What people and machines are shown: values in, text out. Knows no terminal.
 
 pub mod annotations;
+pub mod changes;
 pub mod diagnostic;
+pub mod metrics;
 pub mod outcome;
 pub mod plan;
 pub mod resolved;
 pub mod review;
 pub mod status;
+pub mod status_metrics;
+pub mod table;
 
 use std::time::Duration;
 
