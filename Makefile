@@ -12,7 +12,7 @@ check:
 
 # Everything: what `check` does, real sshd and sudo, and real machines with etcd 3.4, 3.5, 3.6 and 3.7.
 test: lab-ready check
-	$(CARGO) test --locked --release --features lab --test ssh_real --test ssh_sudo --test ci_files --test report_page
+	$(CARGO) test --locked --release --features lab --test ssh_real --test ssh_sudo --test ci_files --test report_page --test metrics --test schedules
 	$(CARGO) test --locked --release --features lab --test lab -- --test-threads=1 --nocapture
 
 # The whole story on a lab of its own; KEEP=1 keeps the lab, ETCD=3.4 takes another version.

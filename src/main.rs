@@ -61,7 +61,7 @@ fn signals() -> watch::Receiver<bool> {
                 terminal::say("interrupted again: the step under way has an unknown outcome; run `requorum status`");
                 std::process::exit(i32::from(exit::UNKNOWN));
             }
-            terminal::say("interrupted: stopping after the step under way (again: stop at once)");
+            terminal::say("interrupted: stopping once nothing is half done (again: stop at once)");
         }
     });
     receiver

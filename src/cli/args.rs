@@ -51,14 +51,7 @@ pub enum Verb {
     /// Show the state of the cluster and the next command
     ///
     /// Exit: 0 healthy, 10 degraded, 11 quorum lost, 12 one zone serves, 13 split brain, 14 unknown.
-    Status {
-        /// Do not take the time to prove that quorum is lost
-        #[arg(long)]
-        quick: bool,
-        /// The form of the output
-        #[arg(short, long, value_enum, default_value_t = Form::Text)]
-        output: Form,
-    },
+    Status(StatusWish),
     /// Show what a playbook would do, with every command and file diff; change nothing
     ///
     /// Exit: 0 nothing to do, 2 there is something to do, 3 refused.
@@ -172,6 +165,35 @@ pub enum Verb {
         #[arg(default_value = ".")]
         directory: PathBuf,
     },
+}
+
+/// What `status` shows, and how often.
+#[derive(Debug, Args)]
+pub struct StatusWish {
+    /// Do not take the time to prove that quorum is lost; exits 14 where only that could tell
+    #[arg(long)]
+    pub quick: bool,
+    /// The form of the output
+    #[arg(short, long, value_enum, default_value_t = StatusForm::Text)]
+    pub output: StatusForm,
+    /// Look again and again: redrawn on a terminal, elsewhere one line a change; ends with the last verdict's exit code
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "5")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub watch: Option<u64>,
+    /// Also write the metrics into this file, as a whole or not at all, for node_exporter's textfile collector
+    #[arg(long, value_name = "FILE")]
+    pub textfile: Option<PathBuf>,
+}
+
+/// A form of `status`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StatusForm {
+    /// For people
+    Text,
+    /// For machines
+    Json,
+    /// Metrics in Prometheus' text form
+    Prometheus,
 }
 
 /// What can be planned.

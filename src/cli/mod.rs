@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::watch::Receiver;
 
 use crate::model::kubespray::Zones;
 use crate::run::ports::{Clock, Console, Prompt};
@@ -17,7 +17,9 @@ mod import;
 mod input;
 mod observe;
 mod runs;
+mod status;
 mod unlock;
+mod watch;
 mod wish;
 
 use args::{Cli, InventoryVerb, Origin, PlanGoal, PlaybookVerb, ReportForm, RunsVerb, Verb};
@@ -48,7 +50,7 @@ pub struct Bastion {
     /// The person at the terminal.
     pub prompt: Arc<dyn Prompt>,
     /// Turns true at the first Ctrl-C.
-    pub interrupted: watch::Receiver<bool>,
+    pub interrupted: Receiver<bool>,
 }
 
 /// An end that is no success, with its exit code and what to say.
@@ -79,7 +81,7 @@ impl Failure {
 pub async fn run(cli: Cli, bastion: Bastion) -> Result<u8, Failure> {
     let common = &cli.common;
     match cli.verb {
-        Verb::Status { quick, output } => observe::status(common, &bastion, quick, output).await,
+        Verb::Status(wish) => status::status(common, &bastion, &wish).await,
         Verb::Plan { playbook, wish, save } => {
             let goal = match playbook {
                 PlanGoal::InitiateDr => crate::plan::Goal::InitiateDr,

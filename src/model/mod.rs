@@ -13,9 +13,11 @@ pub mod ledger;
 pub mod measures;
 pub mod name;
 pub mod quorum;
+pub mod size;
 pub mod yaml;
 
 pub use cluster::{Become, Cluster, Environment, EtcdSettings, Jump, Master, Objectives, Power, SshSettings, Zone};
 pub use command::{Arg, Command, Late, Output};
 pub use identity::{ClusterId, MemberId, Token};
 pub use name::{AbsPath, Address, ClusterName, MasterName, RunId, UnitName, UserName, ZoneName};
+pub use size::Size;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Cluster, ClusterId, Master, MasterName};
 
+use super::ahead::find_ahead;
 use super::{ClusterRecord, Observation, Seen, Sight, proof, tools::Version};
 
 /// How bad a finding is.
@@ -18,6 +19,18 @@ pub enum Severity {
     Warning,
     /// Wrong.
     Error,
+}
+
+impl Severity {
+    /// The word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
 }
 
 /// Something wrong, by code; `docs/findings.md` explains each.
@@ -62,6 +75,23 @@ impl Verdict {
             Self::OneZone => 12,
             Self::SplitBrain => 13,
             Self::Unknown => 14,
+        }
+    }
+
+    /// Every verdict there is.
+    pub const ALL: [Self; 6] =
+        [Self::Healthy, Self::Degraded, Self::QuorumLost, Self::OneZone, Self::SplitBrain, Self::Unknown];
+
+    /// The verdict as machines read it, as in JSON.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Degraded => "degraded",
+            Self::QuorumLost => "quorum-lost",
+            Self::OneZone => "one-zone",
+            Self::SplitBrain => "split-brain",
+            Self::Unknown => "unknown",
         }
     }
 
@@ -227,13 +257,14 @@ fn of_master(master: &Master, sight: Option<&Sight>) -> Vec<Finding> {
             let mut all = Vec::new();
             process(seen, &mut |code, severity, text| all.push(finding(code, severity, text)));
             tools(seen, &mut |code, severity, text| all.push(finding(code, severity, text)));
+            find_ahead(seen, &mut |code, severity, text| all.push(finding(code, severity, text)));
             all
         }
     }
 }
 
 /// Takes a code, its severity and what was seen.
-type Find<'a> = dyn FnMut(&str, Severity, String) + 'a;
+pub(super) type Find<'a> = dyn FnMut(&str, Severity, String) + 'a;
 
 fn process(seen: &Seen, find: &mut Find<'_>) {
     for unclear in
@@ -271,6 +302,10 @@ fn process(seen: &Seen, find: &mut Find<'_>) {
     if let Ok(status) = &seen.status {
         if status.no_space() {
             find("no-space-alarm", Severity::Error, "NOSPACE alarm: etcd refuses writes until space is made".into());
+        }
+        if status.alarms().contains(&"CORRUPT") {
+            let text = "CORRUPT alarm: a member's data differs from the others', and etcd refuses everything";
+            find("corrupt-alarm", Severity::Error, text.into());
         }
         if status.learner {
             find("learner", Severity::Warning, "is a learner: it has no vote yet".into());

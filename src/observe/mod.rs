@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::model::command::clean;
 use crate::model::{Cluster, MasterName, Output, ZoneName};
 
+mod ahead;
 pub mod assess;
+pub mod certificates;
 pub mod disk;
 pub mod environment;
 pub mod marks;
@@ -21,6 +23,7 @@ pub mod tools;
 pub mod unit;
 
 pub use assess::{Finding, Verdict};
+pub use certificates::Certificates;
 pub use disk::Disk;
 pub use marks::{ClusterRecord, Marks};
 pub use peers::{Member, Members};
@@ -78,6 +81,9 @@ pub struct Seen {
     pub read: Asked<Read>,
     /// Peer URLs of masters outside its zone that take a connection from it.
     pub open_peers: Asked<Vec<String>>,
+    /// When its certificates end.
+    #[serde(default = "certificates::not_asked")]
+    pub certificates: Asked<Certificates>,
 }
 
 impl Seen {
@@ -97,6 +103,19 @@ impl Seen {
     #[must_use]
     pub fn serves(&self) -> bool {
         self.read == Ok(Read::Answered)
+    }
+
+    /// The database's size, from the member or else from the disk; none where there is no database.
+    #[must_use]
+    pub fn db_bytes(&self) -> Option<u64> {
+        let status = self.status.as_ref().map(|status| status.db_bytes).ok();
+        status.or_else(|| self.disk.as_ref().map(|disk| disk.db_bytes).ok()).filter(|bytes| *bytes > 0)
+    }
+
+    /// The database's size and its quota, where there is one.
+    #[must_use]
+    pub fn db_of_quota(&self) -> Option<(u64, u64)> {
+        self.db_bytes().zip(self.settings.as_ref().ok()?.quota_bytes())
     }
 
     /// The cluster it belongs to, from either port.

@@ -42,6 +42,9 @@ pub struct TlsFiles {
 /// etcd's default election timeout (`embed/config.go`).
 const DEFAULT_ELECTION: Duration = Duration::from_millis(1000);
 
+/// etcd's default quota, which 0 means too (`server/storage/quota.go`).
+const DEFAULT_QUOTA: u64 = 2 << 30;
+
 impl Settings {
     /// The parsed file.
     #[must_use]
@@ -71,6 +74,16 @@ impl Settings {
     #[must_use]
     pub fn election_timeout(&self) -> Duration {
         self.get("ETCD_ELECTION_TIMEOUT").and_then(|ms| ms.parse().ok()).map_or(DEFAULT_ELECTION, Duration::from_millis)
+    }
+
+    /// How large the database may grow before etcd refuses writes; none where the quota is switched off.
+    #[must_use]
+    pub fn quota_bytes(&self) -> Option<u64> {
+        match self.get("ETCD_QUOTA_BACKEND_BYTES").and_then(|bytes| bytes.trim().parse::<i64>().ok()) {
+            None | Some(0) => Some(DEFAULT_QUOTA),
+            // A negative number becomes none: no quota.
+            Some(bytes) => u64::try_from(bytes).ok(),
+        }
     }
 
     /// How long etcd lets a request take: 5 s plus two election timeouts (`config.ReqTimeout`).
@@ -162,6 +175,15 @@ mod tests {
         assert_eq!(access.url, "https://127.0.0.1:2379");
         assert_eq!(access.tls.unwrap().cert, "/c");
         assert_eq!(seen.request_timeout(), Duration::from_secs(15));
+    }
+
+    #[test]
+    fn a_quota_of_zero_is_the_default_and_a_negative_one_is_none() {
+        let quota = |text: &str| settings(text).quota_bytes();
+        assert_eq!(quota(""), Some(2_147_483_648));
+        assert_eq!(quota("ETCD_QUOTA_BACKEND_BYTES=0\n"), Some(2_147_483_648));
+        assert_eq!(quota("ETCD_QUOTA_BACKEND_BYTES=8589934592\n"), Some(8 << 30));
+        assert_eq!(quota("ETCD_QUOTA_BACKEND_BYTES=-1\n"), None);
     }
 
     #[test]

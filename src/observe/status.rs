@@ -36,11 +36,24 @@ pub struct Status {
     pub errors: Vec<String>,
 }
 
+/// The database has reached its quota: etcd refuses writes.
+const NO_SPACE: &str = "NOSPACE";
+/// A member's data differs from the others': etcd refuses everything.
+const CORRUPT: &str = "CORRUPT";
+/// Every alarm there is (`AlarmType` in etcd's API).
+pub const ALARMS: [&str; 2] = [NO_SPACE, CORRUPT];
+
 impl Status {
+    /// The active alarms by name. Each member names those of the whole cluster.
+    #[must_use]
+    pub fn alarms(&self) -> Vec<&'static str> {
+        ALARMS.into_iter().filter(|alarm| self.errors.iter().any(|error| error.contains(alarm))).collect()
+    }
+
     /// Whether a NOSPACE alarm is active: it refuses writes, also after a restore.
     #[must_use]
     pub fn no_space(&self) -> bool {
-        self.errors.iter().any(|error| error.contains("NOSPACE"))
+        self.alarms().contains(&NO_SPACE)
     }
 }
 

@@ -8,6 +8,8 @@ use crate::model::ledger::Gap;
 use crate::model::measures::{Measures, Promises, millis};
 use crate::model::{ClusterName, RunId, ZoneName};
 
+use super::metrics::Metric;
+
 /// What there is to tell.
 #[derive(Debug, Clone, Copy)]
 pub struct Story<'a> {
@@ -106,40 +108,62 @@ fn rpo(measures: &Measures) -> String {
     format!("{:.2} s, {} acknowledged writes{revisions}", lost.time.as_secs_f64(), lost.writes)
 }
 
-/// For a node exporter's textfile collector. The time of the last success is only there after one.
+/// What a drill's metrics are made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Gauges<'a> {
+    /// The cluster.
+    pub cluster: &'a ClusterName,
+    /// The zone that was lost.
+    pub zone: &'a ZoneName,
+    /// When the drill ended.
+    pub now: Timestamp,
+    /// Its numbers, as far as it came.
+    pub measures: Option<&'a Measures>,
+    /// Whether it was good.
+    pub good: bool,
+    /// The file as the drill before left it: a bad drill does not make the last good one forgotten.
+    pub before: &'a str,
+}
+
+const LAST_SUCCESS: &str = "requorum_drill_last_success_timestamp_seconds";
+
+/// For a node exporter's textfile collector.
 #[must_use]
-pub fn metrics(
-    cluster: &ClusterName,
-    zone: &ZoneName,
-    now: Timestamp,
-    measures: Option<&Measures>,
-    good: bool,
-) -> String {
-    let mut out = String::new();
-    let mut gauge = |name: &str, help: &str, value: Option<f64>| {
-        if let Some(value) = value {
-            let _ = writeln!(out, "# HELP requorum_drill_{name} {help}");
-            let _ = writeln!(out, "# TYPE requorum_drill_{name} gauge");
-            let _ = writeln!(out, "requorum_drill_{name}{{cluster=\"{cluster}\",zone=\"{zone}\"}} {value}");
-        }
+pub fn metrics(drill: &Gauges<'_>) -> String {
+    let labels = [("cluster", drill.cluster.as_str()), ("zone", drill.zone.as_str())];
+    let gauge = |name, help, value: Option<f64>| {
+        let metric = Metric::gauge(name, help);
+        value.map_or_else(|| metric.clone(), |value| metric.clone().with(&labels, value))
     };
     let seconds = |ms: u64| ms as f64 / 1000.0;
-    let at = now.as_second() as f64;
-    gauge("last_run_timestamp_seconds", "When the last drill ended.", Some(at));
-    gauge("last_success_timestamp_seconds", "When the last good drill ended.", good.then_some(at));
-    gauge("success", "Whether the last drill was good.", Some(f64::from(u8::from(good))));
+    let at = drill.now.as_second() as f64;
+    let success = if drill.good { Some(at) } else { earlier(drill.before, &labels) };
+    let measures = drill.measures;
     let rto = measures.and_then(|measures| measures.without_writes).map(|gap| gap.length().as_secs_f64());
-    gauge("rto_seconds", "The time without writes.", rto);
-    let lost = measures.and_then(|measures| measures.lost_zone.lost.as_ref());
-    gauge("rpo_seconds", "The time whose acknowledged writes were lost.", lost.map(|lost| lost.time.as_secs_f64()));
+    let lost = measures.and_then(|measures| measures.lost_zone.lost.as_ref()).map(|lost| lost.time.as_secs_f64());
     let redundancy = measures.and_then(|measures| measures.full_redundancy_ms).map(seconds);
-    gauge("full_redundancy_seconds", "The time until every master voted again.", redundancy);
-    for objective in measures.map(|measures| measures.objectives.as_slice()).unwrap_or_default() {
-        let (name, help) = match objective.name.as_str() {
-            "rto" => ("rto_objective_seconds", "The longest time without writes that is allowed."),
-            _ => ("rpo_objective_seconds", "The longest time whose writes may be lost."),
-        };
-        gauge(name, help, Some(seconds(objective.allowed_ms)));
-    }
-    out
+    let objective = |name: &str| {
+        let all = measures.map(|measures| measures.objectives.as_slice()).unwrap_or_default();
+        all.iter().find(|objective| objective.name == name).map(|objective| seconds(objective.allowed_ms))
+    };
+    super::metrics::text(&[
+        gauge("requorum_drill_last_run_timestamp_seconds", "When the last drill ended.", Some(at)),
+        gauge(LAST_SUCCESS, "When the last good drill ended.", success),
+        gauge("requorum_drill_success", "Whether the last drill was good.", Some(f64::from(u8::from(drill.good)))),
+        gauge("requorum_drill_rto_seconds", "The time without writes.", rto),
+        gauge("requorum_drill_rto_objective_seconds", "The longest that is allowed.", objective("rto")),
+        gauge("requorum_drill_rpo_seconds", "The time whose acknowledged writes were lost.", lost),
+        gauge("requorum_drill_rpo_objective_seconds", "The longest that may be lost.", objective("rpo")),
+        gauge("requorum_drill_full_redundancy_seconds", "The time until every master voted again.", redundancy),
+    ])
 }
+
+/// When the last good drill of the same zone ended, as an earlier file says it.
+fn earlier(before: &str, labels: &[(&str, &str)]) -> Option<f64> {
+    let sample = super::metrics::text(&[Metric::gauge(LAST_SUCCESS, "").with(labels, 0.0)]);
+    let series = sample.lines().last()?.strip_suffix('0')?;
+    before.lines().find_map(|line| line.strip_prefix(series)?.parse().ok())
+}
+
+#[cfg(test)]
+mod tests;

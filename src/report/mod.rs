@@ -1,10 +1,12 @@
 //! What people and machines are shown: values in, text out. Knows no terminal.
 
 pub mod annotations;
+pub mod changes;
 pub mod diagnostic;
 pub mod drill;
 pub mod history;
 pub mod junit;
+pub mod metrics;
 pub mod outcome;
 pub mod page;
 pub mod plan;
@@ -12,6 +14,8 @@ pub mod resolved;
 pub mod review;
 pub mod runs;
 pub mod status;
+pub mod status_metrics;
+pub mod table;
 pub mod text;
 pub mod timeline;
 

@@ -1,81 +1,12 @@
-//! The state of a cluster as a table by zone, with findings, verdict and the next command; also as JSON.
+//! What the state of a cluster means, in words: findings, verdict and the next command; and the whole of it as JSON.
 
 use std::fmt::Write;
 
-use comfy_table::{Cell, ContentArrangement, Table};
 use serde_json::{Value, json};
 
-use crate::model::{Cluster, Master};
-use crate::observe::assess::{Assessment, Finding, Severity, Verdict, newest_record, voters};
-use crate::observe::{Observation, Seen, Sight, proof};
-
-/// The table.
-#[must_use]
-pub fn table(cluster: &Cluster, seen: &Observation) -> String {
-    let mut table = Table::new();
-    table.load_style(comfy_table::presets::NOTHING);
-    table.set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header([
-        "zone", "master", "etcd", "member", "cluster", "role", "revision", "term", "db", "version", "fence",
-    ]);
-    for master in cluster.masters() {
-        table.add_row(row(master, seen.masters.get(&master.name)));
-    }
-    super::harmless(&table.to_string())
-}
-
-fn row(master: &Master, sight: Option<&Sight>) -> Vec<Cell> {
-    let mut cells = vec![master.zone.to_string(), master.name.to_string()];
-    match sight {
-        Some(Sight::Answers(seen)) => cells.extend(words(master, seen)),
-        Some(Sight::Refused(_)) => cells.push("refused".to_owned()),
-        _ => cells.push("silent".to_owned()),
-    }
-    cells.into_iter().map(Cell::new).collect()
-}
-
-fn words(master: &Master, seen: &Seen) -> Vec<String> {
-    let dash = || "-".to_owned();
-    let status = seen.status.as_ref().ok();
-    let unit = seen.unit.as_ref().map_or_else(|_| "?".to_owned(), |unit| unit.active_state.clone());
-    let role = match (seen.etcd_runs(), status) {
-        (Some(false), _) => dash(),
-        (_, None) => "no answer".to_owned(),
-        (_, Some(status)) if status.learner => "learner".to_owned(),
-        (_, Some(status)) => match status.leader {
-            Some(leader) if leader == status.member && seen.serves() => "leader".to_owned(),
-            Some(_) if seen.serves() => "follower".to_owned(),
-            Some(_) => "stale leader?".to_owned(),
-            None => "NO LEADER".to_owned(),
-        },
-    };
-    let fence = match &seen.marks {
-        Ok(marks) if marks.fenced => "fenced".to_owned(),
-        Ok(_) => dash(),
-        Err(_) => "?".to_owned(),
-    };
-    let version = status.map(|status| status.version.clone());
-    let installed = || seen.tools.as_ref().ok().and_then(|tools| tools.etcd).map(|version| version.to_string());
-    vec![
-        unit,
-        seen.settings.as_ref().map_or_else(|_| dash(), |settings| settings.member_name()),
-        seen.cluster().map_or_else(dash, |id| id.to_string().chars().take(8).collect()),
-        role,
-        status.map_or_else(dash, |status| status.revision.to_string()),
-        status.map_or_else(dash, |status| status.term.to_string()),
-        megabytes(status.map_or_else(|| seen.disk.as_ref().map_or(0, |disk| disk.db_bytes), |status| status.db_bytes)),
-        version.or_else(installed).unwrap_or_else(|| format!("? ({})", master.etcd.unit)),
-        fence,
-    ]
-}
-
-fn megabytes(bytes: u64) -> String {
-    match bytes {
-        0 => "-".to_owned(),
-        small if small < 1 << 20 => format!("{} kB", small >> 10),
-        large => format!("{} MB", large >> 20),
-    }
-}
+use crate::model::Cluster;
+use crate::observe::assess::{Assessment, Finding, Verdict, newest_record, voters};
+use crate::observe::{Observation, Seen, Settings, Sight, Status, proof};
 
 /// Findings, verdict, next command. `again` is the command line's beginning.
 #[must_use]
@@ -115,11 +46,7 @@ pub fn finding_lines(findings: &[Finding]) -> String {
         if findings[..place].iter().any(|before| same(before, finding)) {
             continue;
         }
-        let severity = match finding.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-            Severity::Note => "note",
-        };
+        let severity = finding.severity.word();
         let masters: Vec<_> =
             findings.iter().filter(|other| same(finding, other)).filter_map(|f| f.master.as_ref()).collect();
         let who = if masters.is_empty() { String::new() } else { format!("{}: ", super::names(masters)) };
@@ -149,6 +76,9 @@ fn next(cluster: &Cluster, seen: &Observation, assessment: &Assessment, again: &
             Some(format!("{again} recover      # masters that do not vote yet"))
         }
         Verdict::Degraded => Some("mend what the findings name".to_owned()),
+        Verdict::Unknown if seen.proof.is_none() && seen.answering().next().is_some() => {
+            Some(format!("{again} status      # takes the time to prove whether quorum is lost"))
+        }
         Verdict::Unknown => Some("make at least one master answer, then ask again".to_owned()),
     }
 }
@@ -183,6 +113,9 @@ pub fn json(cluster: &Cluster, seen: &Observation, assessment: &Assessment) -> V
                 "etcd": said.and_then(|seen| seen.unit.as_ref().ok()).map(|unit| &unit.active_state),
                 "status": said.and_then(|seen| seen.status.as_ref().ok()),
                 "serves": said.map(Seen::serves),
+                "alarms": said.and_then(|seen| seen.status.as_ref().ok()).map(Status::alarms),
+                "quota_bytes": said.and_then(|seen| seen.settings.as_ref().ok()).and_then(Settings::quota_bytes),
+                "certificates": said.and_then(|seen| seen.certificates.as_ref().ok()),
                 "fenced": said.and_then(|seen| seen.marks.as_ref().ok()).map(|marks| marks.fenced),
             })
         })

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
 
 use crate::model::{Cluster, Command, Master, MasterName, Output};
 use crate::observe::assess::usual_peer_urls;
 use crate::observe::{
-    Asked, Observation, Seen, Sight, Unclear, disk, marks, peers, read, settings, status, tools, unit,
+    Asked, Observation, Seen, Settings, Sight, Unclear, certificates, disk, marks, peers, read, settings, status,
+    tools, unit,
 };
 
 use super::joined;
@@ -15,28 +18,90 @@ use super::ports::{Pipes, Remote, RemoteError};
 
 /// Asks every master of the cluster, side by side; a dark one costs no more than its connect time-out.
 pub async fn look(cluster: &Cluster, remote: &Arc<dyn Remote>) -> Observation {
-    let mut tasks = JoinSet::new();
-    for master in cluster.masters().cloned() {
-        let remote = Arc::clone(remote);
-        let usual: Vec<String> = cluster
-            .masters()
-            .filter(|other| other.name != master.name)
-            .filter_map(|other| usual_peer_urls(other).into_iter().next())
-            .collect();
-        tasks.spawn(async move {
-            let sight = look_at(&master, &usual, &remote).await;
-            (master.name, sight)
-        });
-    }
-    let mut observation = Observation::default();
-    while let Some((name, sight)) = tasks.join_next().await.and_then(joined) {
-        observation.masters.insert(name, sight);
-    }
-    observation
+    Looking::begin(cluster, remote).finish().await
 }
 
-/// Asks one master; `usual` are the others' peer URLs as the inventory has them.
-pub async fn look_at(master: &Master, usual: &[String], remote: &Arc<dyn Remote>) -> Sight {
+/// A look under way: a dark master is tried for seconds, and a read that no quorum answers takes as long.
+pub struct Looking {
+    tasks: JoinSet<(MasterName, Sight)>,
+    early: UnboundedReceiver<(MasterName, Sight)>,
+    seen: Observation,
+}
+
+impl Looking {
+    /// Begins to ask every master.
+    #[must_use]
+    pub fn begin(cluster: &Cluster, remote: &Arc<dyn Remote>) -> Self {
+        let (tell, early) = unbounded_channel();
+        let mut tasks = JoinSet::new();
+        for master in cluster.masters().cloned() {
+            let (remote, tell) = (Arc::clone(remote), tell.clone());
+            let usual: Vec<String> = cluster
+                .masters()
+                .filter(|other| other.name != master.name)
+                .filter_map(|other| usual_peer_urls(other).into_iter().next())
+                .collect();
+            tasks.spawn(async move {
+                let sight = look_at(&master, &usual, &remote, &tell).await;
+                (master.name, sight)
+            });
+        }
+        Self { tasks, early, seen: Observation::default() }
+    }
+
+    /// What is known by now. A master that is still being tried is missing; one that answers may not have been asked
+    /// everything yet.
+    #[must_use]
+    pub fn so_far(&self) -> &Observation {
+        &self.seen
+    }
+
+    /// Waits until all has been said, or until `end` has passed and something is known. Whether all has been said.
+    pub async fn until(&mut self, end: Instant) -> bool {
+        while !self.tasks.is_empty() {
+            if self.seen.masters.is_empty() {
+                self.step().await;
+                continue;
+            }
+            tokio::select! {
+                () = self.step() => {}
+                () = sleep_until(end) => return false,
+            }
+        }
+        true
+    }
+
+    /// Waits for the rest.
+    pub async fn finish(mut self) -> Observation {
+        while !self.tasks.is_empty() {
+            self.step().await;
+        }
+        self.seen
+    }
+
+    /// Takes what comes next. A master's early word lies in the channel before its last one is there.
+    async fn step(&mut self) {
+        tokio::select! {
+            biased;
+            Some((name, sight)) = self.early.recv() => { self.seen.masters.insert(name, sight); }
+            Some(end) = self.tasks.join_next() => {
+                if let Some((name, sight)) = joined(end) {
+                    self.seen.masters.insert(name, sight);
+                }
+            }
+            else => {}
+        }
+    }
+}
+
+/// Asks one master; `usual` are the others' peer URLs as the inventory has them. What is known before the slow answers
+/// are there is told on the way.
+async fn look_at(
+    master: &Master,
+    usual: &[String],
+    remote: &Arc<dyn Remote>,
+    tell: &UnboundedSender<(MasterName, Sight)>,
+) -> Sight {
     let ask = |command: Command| ask(remote, &master.name, command);
     let first = remote.run(&master.name, &unit::command(&master.etcd.unit), Pipes::default()).await;
     let unit = match first {
@@ -57,31 +122,66 @@ pub async fn look_at(master: &Master, usual: &[String], remote: &Arc<dyn Remote>
     let settings = settings.and_then(|output| settings::parse(&output));
     let tools = tools.and_then(|output| tools::parse(&output));
     let runs = unit.as_ref().is_ok_and(unit::Unit::running);
-    let etcdctl = tools.as_ref().ok().and_then(|tools| tools.etcdctl.clone());
-    let client = settings.as_ref().ok().and_then(settings::Settings::client_access);
-    let peer = settings.as_ref().ok().and_then(settings::Settings::peer_access);
-    let by_client = runs.then_some(etcdctl.zip(client)).flatten();
-    let mut others = settings.as_ref().map(other_peers).unwrap_or_default();
-    others.extend(usual.iter().cloned());
-    others.sort();
-    others.dedup();
-    let (status, members, read, open_peers) = tokio::join!(
-        ask_if(ask, by_client.as_ref().map(|(path, access)| status::command(path, access)), runs),
-        ask_if(ask, peer.filter(|_| runs).map(|access| peers::command(&access)), runs),
-        ask_if(ask, by_client.as_ref().map(|(path, access)| read::command(path, access)), runs),
-        ask_if(ask, Some(peers::reach_command(&others)), true),
-    );
+    let questions = Questions::of(settings.as_ref().ok(), tools.as_ref().ok(), runs, usual);
+    let early = async {
+        let (status, members, certificates) = tokio::join!(
+            ask_if(ask, questions.status, runs),
+            ask_if(ask, questions.members, runs),
+            ask_if(ask, questions.certificates, true),
+        );
+        let pending = || Unclear::text("asking etcd", "it has not answered yet");
+        let seen = Seen {
+            unit,
+            settings,
+            tools,
+            disk: disk.and_then(|output| disk::parse(&output)),
+            marks: marks.and_then(|output| marks::parse(&output)),
+            status: status.and_then(|output| status::parse(&output)),
+            members: members.and_then(|output| peers::parse(&output)),
+            read: Err(pending()),
+            open_peers: Err(pending()),
+            certificates: certificates.and_then(|output| certificates::parse(&output)),
+        };
+        // Nobody may be listening any more.
+        let _ = tell.send((master.name.clone(), Sight::Answers(Box::new(seen.clone()))));
+        seen
+    };
+    let (seen, read, open_peers) =
+        tokio::join!(early, ask_if(ask, questions.read, runs), ask_if(ask, Some(questions.reach), true));
     Sight::Answers(Box::new(Seen {
-        unit,
-        settings,
-        tools,
-        disk: disk.and_then(|output| disk::parse(&output)),
-        marks: marks.and_then(|output| marks::parse(&output)),
-        status: status.and_then(|output| status::parse(&output)),
-        members: members.and_then(|output| peers::parse(&output)),
         read: read.map(|output| read::parse(&output)),
         open_peers: open_peers.and_then(|output| peers::parse_reach(&output)),
+        ..seen
     }))
+}
+
+/// What is asked once the settings and the tools are known; none where they are not, or etcd does not run.
+struct Questions {
+    status: Option<Command>,
+    members: Option<Command>,
+    read: Option<Command>,
+    reach: Command,
+    certificates: Option<Command>,
+}
+
+impl Questions {
+    fn of(settings: Option<&Settings>, tools: Option<&tools::Tools>, runs: bool, usual: &[String]) -> Self {
+        let etcdctl = tools.and_then(|tools| tools.etcdctl.clone());
+        let client = settings.and_then(Settings::client_access);
+        let peer = settings.and_then(Settings::peer_access).filter(|_| runs);
+        let by_client = runs.then_some(etcdctl.zip(client)).flatten();
+        let mut others = settings.map(other_peers).unwrap_or_default();
+        others.extend(usual.iter().cloned());
+        others.sort();
+        others.dedup();
+        Self {
+            status: by_client.as_ref().map(|(path, access)| status::command(path, access)),
+            members: peer.map(|access| peers::command(&access)),
+            read: by_client.as_ref().map(|(path, access)| read::command(path, access)),
+            reach: peers::reach_command(&others),
+            certificates: settings.map(certificates::command),
+        }
+    }
 }
 
 /// Runs a question; a lost connection is an unknown answer.

@@ -19,7 +19,8 @@ const LATENCY: Duration = Duration::from_millis(5);
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// Scripts that only ask.
-const QUESTIONS: [&str; 7] = ["env file", "disk", "marks", "tools", "peer members", "peer ports", "settled"];
+const QUESTIONS: [&str; 8] =
+    ["env file", "disk", "marks", "tools", "peer members", "peer ports", "settled", "certificates"];
 
 impl Remote for Site {
     fn run<'a>(

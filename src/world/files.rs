@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -44,19 +44,25 @@ pub fn write_new(path: &Path, text: &str) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Puts a text in a file's place at once, readable by everybody: whoever reads finds the old one whole or the new one.
+/// Writes a file that others read while it is written, mode 0644: they see the old text or the new one, never a part.
 ///
 /// # Errors
-/// When the disk refuses; the old file is untouched then.
+/// When the disk refuses; the old file is there still.
 pub fn replace(path: &Path, text: &str) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let permissions = fs::Permissions::from_mode(0o644);
-    let mut file = tempfile::Builder::new().prefix(".requorum-").permissions(permissions).tempfile_in(dir)?;
+    let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it names no file"))?;
+    let place = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // The collector reads what ends in `.prom`; the unfinished file must not.
+    let mut file = tempfile::Builder::new()
+        .prefix(&format!(".{}.", name.to_string_lossy()))
+        .suffix(".part")
+        .permissions(fs::Permissions::from_mode(0o644))
+        .tempfile_in(place)?;
+    // The process's umask may have taken bits away.
+    file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    File::open(place)?.sync_all()
 }
 
 /// A page of bbolt: a bare database is a whole number of these, a snapshot has 32 bytes more.
@@ -163,4 +169,23 @@ pub fn write_private(path: &Path, text: &str) -> io::Result<()> {
 #[must_use]
 pub fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replaced_file_is_whole_readable_and_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("requorum.prom");
+        for text in ["one\n", "two\n"] {
+            replace(&path, text).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        }
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        assert!(replace(&dir.path().join("nowhere/x.prom"), "x").is_err());
+        assert!(replace(Path::new("/"), "x").is_err());
+    }
 }

@@ -28,6 +28,57 @@ pub fn print(text: &str) {
     let _ = out.flush();
 }
 
+/// How many columns standard output's terminal has, where it is one.
+#[must_use]
+pub fn width() -> Option<usize> {
+    size().map(|(columns, _)| columns)
+}
+
+fn size() -> Option<(usize, usize)> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    // A serial line may not know its size.
+    (size.ws_col > 0 && size.ws_row > 0).then_some((size.ws_col.into(), size.ws_row.into()))
+}
+
+/// A terminal's screen that is drawn over and over. What stood on it before is scrolled away, not lost.
+pub struct Screen(());
+
+impl Screen {
+    /// Standard output's screen, where it is a terminal that can move its cursor.
+    #[must_use]
+    pub fn of_stdout() -> Option<Self> {
+        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+        let (_, rows) = size().filter(|_| io::stdout().is_terminal() && !dumb)?;
+        print(&"\n".repeat(rows));
+        Some(Self(()))
+    }
+
+    /// Draws over what stands there; what does not fit below is left out, and that is said.
+    pub fn draw(&self, text: &str) {
+        if let Some((columns, rows)) = size() {
+            print(&drawing(text, columns, rows));
+        }
+    }
+}
+
+/// From the top left corner, each line's rest and all below it cleared. The last row stays free for the cursor.
+fn drawing(text: &str, columns: usize, rows: usize) -> String {
+    let mut out = "\u{1b}[H".to_owned();
+    let mut left = rows.saturating_sub(1);
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        let takes = line.chars().count().div_ceil(columns.max(1)).max(1);
+        let needed = takes + usize::from(lines.peek().is_some());
+        if needed > left {
+            out += "… (the terminal is too small for the rest)\u{1b}[K\n";
+            break;
+        }
+        left -= takes;
+        out += &format!("{line}\u{1b}[K\n");
+    }
+    out + "\u{1b}[J"
+}
+
 /// The console for where we are: live lines on a terminal, plain ones elsewhere.
 #[must_use]
 pub fn console() -> Box<dyn Console> {
@@ -181,5 +232,25 @@ impl Prompt for Person {
             return Err(io::Error::other("there is no terminal to ask at"));
         }
         rpassword::prompt_password(format!("{question} ")).map(Zeroizing::new)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drawing_never_scrolls() {
+        let shown = |text, columns, rows| drawing(text, columns, rows).replace('\u{1b}', "^");
+        assert_eq!(shown("one\ntwo\n", 80, 4), "^[Hone^[K\ntwo^[K\n^[J");
+        assert_eq!(
+            shown("one\ntwo\nthree\nfour\n", 80, 4),
+            "^[Hone^[K\ntwo^[K\n… (the terminal is too small for the rest)^[K\n^[J"
+        );
+        // A line that wraps takes two rows.
+        assert_eq!(
+            shown("0123456789ab\ntwo\nthree\n", 10, 4),
+            "^[H0123456789ab^[K\n… (the terminal is too small for the rest)^[K\n^[J"
+        );
     }
 }

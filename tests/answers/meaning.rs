@@ -48,6 +48,11 @@ pub fn table() -> Vec<Row> {
 
 fn machine() -> Vec<Row> {
     vec![
+        ("certificates", "found", "/now", Some),
+        ("certificates", "found", "/ends/~1etc~1ssl~1etcd~1ssl~1ca.pem", Some),
+        ("certificates", "found", "/ends/~1etc~1ssl~1etcd~1ssl~1admin-m3.pem", Some),
+        ("certificates", "missing", "/ends/~1etc~1ssl~1etcd~1ssl~1ca.pem", Some),
+        ("certificates", "missing", "/ends/~1etc~1ssl~1etcd~1ssl~1member-m1.pem", None),
         ("unit", "active", "/active_state", is("active")),
         ("unit", "active", "/main_pid", Some),
         ("unit", "active", "/condition_met", is(true)),

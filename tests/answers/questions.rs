@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use requorum::model::identity::{bootstrap_cluster_id, bootstrap_member_id};
 use requorum::model::{AbsPath, ClusterId, Command, MasterName, MemberId, Output, RunId, Token, UnitName};
-use requorum::observe::{Settings, Tools, Unclear, disk, marks, peers, read, settings, status, tools, unit};
+use requorum::observe::{
+    Settings, Tools, Unclear, certificates, disk, marks, peers, read, settings, status, tools, unit,
+};
 use requorum::step::{
     Fact, Facts, Judgement, Kind, compare, drop_learner, join, promote, relieve, restore, serve, settle, snapshot,
     start,
@@ -200,6 +202,11 @@ pub fn question(site: &Site, place: &Place, recording: &Recording) -> Question {
             parsed(settings::command(&AbsPath::new(path).unwrap()), settings::parse)
         }
         "tools" => parsed(tools::command(Some("/usr/local/bin/etcd")), tools::parse),
+        // A machine that lacks the files is one that is asked for another's.
+        "certificates" => {
+            let named = if state == "missing" { "m1" } else { node };
+            parsed(certificates::command(&site.settings[named]), certificates::parse)
+        }
         "disk" => parsed(disk::command(&data_dir()), disk::parse),
         "marks" => parsed(marks::command(&etcd()), marks::parse),
         "status" => parsed(status::command(&etcdctl, &site.client(node)), status::parse),

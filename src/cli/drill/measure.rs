@@ -81,13 +81,11 @@ impl Drill<'_> {
         };
         let text = report::drill::text(&story);
         if let Some(path) = textfile {
-            let metrics = report::drill::metrics(
-                &self.cluster.name,
-                &self.zone,
-                self.bastion.clock.now(),
-                measures.as_ref(),
-                good,
-            );
+            // A file that cannot be read says nothing of an earlier success; one that cannot be written is told below.
+            let before = crate::world::files::text(path).unwrap_or_default();
+            let (cluster, zone, now) = (&self.cluster.name, &self.zone, self.bastion.clock.now());
+            let (measures, before) = (measures.as_ref(), before.as_str());
+            let metrics = report::drill::metrics(&report::drill::Gauges { cluster, zone, now, measures, good, before });
             crate::world::files::replace(path, &metrics)
                 .map_err(|error| Failure::new(exit::FAILED, format!("{text}error: {}: {error}", path.display())))?;
         }

@@ -1,0 +1,76 @@
+//! `requorum status`: the table as soon as there is something in it, the findings and the verdict once all is known.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::model::{Cluster, quorum};
+use crate::observe::Observation;
+use crate::observe::assess::{Assessment, assess, voters};
+use crate::report;
+use crate::run::prove;
+use crate::world::{files, terminal};
+
+use super::args::{Common, StatusForm, StatusWish};
+use super::{Bastion, Failure, again, exit, input, observe, watch};
+
+/// When the table is shown although some are still being tried: a dark master takes its whole connect time-out.
+pub(super) const TABLE_AFTER: Duration = Duration::from_millis(1500);
+
+/// `requorum status`.
+pub(super) async fn status(common: &Common, bastion: &Bastion, wish: &StatusWish) -> Result<u8, Failure> {
+    let cluster = input::cluster(common, bastion)?;
+    let remote = observe::remote(&cluster, common, bastion);
+    if let Some(seconds) = wish.watch {
+        return watch::watch(&cluster, &remote, common, bastion, wish, Duration::from_secs(seconds)).await;
+    }
+    let mut looking = observe::begin(&cluster, &remote, bastion);
+    let mut early = Observation::default();
+    if wish.output == StatusForm::Text {
+        looking.until(Instant::now() + TABLE_AFTER).await;
+        looking.so_far().clone_into(&mut early);
+        terminal::print(&report::table::table(&cluster, &early, terminal::width()));
+    }
+    let mut seen = looking.finish().await;
+    if wish.output == StatusForm::Text {
+        let late = report::changes::of_masters(&cluster, &early, &seen);
+        terminal::print(&late.iter().map(|line| format!("{line}\n")).collect::<String>());
+    }
+    if !wish.quick {
+        prove::prove(&cluster, &mut seen, &remote, &bastion.console).await;
+    }
+    let assessment = assess(&cluster, &seen);
+    let text = match wish.output {
+        StatusForm::Text => verdict(&cluster, &seen, &assessment, &common.inventory),
+        StatusForm::Json => format!("{:#}\n", report::status::json(&cluster, &seen, &assessment)),
+        StatusForm::Prometheus => metrics(&cluster, &seen, &assessment, bastion),
+    };
+    terminal::print(&text);
+    if let Some(path) = &wish.textfile {
+        write(path, &metrics(&cluster, &seen, &assessment, bastion))?;
+    }
+    Ok(if seen.masters.is_empty() { exit::FAILED } else { assessment.verdict.exit_code() })
+}
+
+/// Findings, verdict, the next command, and how many voters may be lost.
+pub(super) fn verdict(cluster: &Cluster, seen: &Observation, assessment: &Assessment, inventory: &Path) -> String {
+    let mut text = report::status::verdict(cluster, seen, assessment, &again(inventory));
+    if let [(_, serving)] = assessment.serving.iter().collect::<Vec<_>>()[..] {
+        let voters = voters(cluster, seen, serving).len();
+        text += &format!("voters: {voters}; {} of them may be lost\n", quorum::tolerance(voters));
+    }
+    text
+}
+
+/// The metrics as text.
+pub(super) fn metrics(cluster: &Cluster, seen: &Observation, assessment: &Assessment, bastion: &Bastion) -> String {
+    let now = bastion.clock.now();
+    report::metrics::text(&report::status_metrics::metrics(cluster, seen, assessment, now))
+}
+
+/// Writes the metrics; a monitor that is not told must not go unnoticed.
+pub(super) fn write(path: &Path, metrics: &str) -> Result<(), Failure> {
+    files::replace(path, metrics)
+        .map_err(|error| Failure::new(exit::FAILED, format!("error: cannot write {}: {error}", path.display())))
+}

@@ -1,0 +1,145 @@
+//! `requorum status --watch`: look after look, redrawn on a terminal, told as changes elsewhere.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use tokio::time::{Instant, sleep_until};
+
+use crate::model::Cluster;
+use crate::observe::assess::{Assessment, Verdict, assess};
+use crate::observe::{Observation, proof};
+use crate::report;
+use crate::report::changes::View;
+use crate::run::look::Looking;
+use crate::run::ports::Remote;
+use crate::run::prove;
+use crate::world::terminal::{self, Screen};
+
+use super::args::{Common, StatusForm, StatusWish};
+use super::{Bastion, Failure, exit, observe, status};
+
+/// Between the end of a look and the next: dark masters make a look longer than the interval.
+const BREATH: Duration = Duration::from_secs(1);
+
+/// A look and what it means.
+struct Round {
+    seen: Observation,
+    assessment: Assessment,
+}
+
+impl Round {
+    fn view(&self) -> View<'_> {
+        View { seen: &self.seen, assessment: &self.assessment }
+    }
+}
+
+/// Looks every so often until Ctrl-C; the exit code is the last verdict's.
+pub(super) async fn watch(
+    cluster: &Cluster,
+    remote: &Arc<dyn Remote>,
+    common: &Common,
+    bastion: &Bastion,
+    wish: &StatusWish,
+    every: Duration,
+) -> Result<u8, Failure> {
+    if wish.output != StatusForm::Text {
+        let text = "error: --watch shows text only\n  next: --watch --textfile FILE keeps metrics up to date";
+        return Err(Failure::usage(text));
+    }
+    let mut interrupted = bastion.interrupted.clone();
+    let screen = Screen::of_stdout();
+    let mut last: Option<Round> = None;
+    loop {
+        let begun = Instant::now();
+        let round = tokio::select! {
+            round = look(cluster, remote, bastion, wish, last.as_ref(), screen.as_ref()) => round,
+            _ = interrupted.wait_for(|stop| *stop) => break,
+        };
+        let now = bastion.clock.now().to_zoned(TimeZone::UTC);
+        match &screen {
+            Some(screen) => {
+                let words = round.assessment.verdict.words();
+                let time = now.strftime("%H:%M:%S");
+                let table = report::table::table(cluster, &round.seen, terminal::width());
+                let verdict = status::verdict(cluster, &round.seen, &round.assessment, &common.inventory);
+                screen.draw(&format!("{}: {words} ({time} UTC, Ctrl-C ends)\n\n{table}\n{verdict}", cluster.name));
+            }
+            None => {
+                for change in report::changes::changes(cluster, last.as_ref().map(Round::view), round.view()) {
+                    terminal::print(&format!("{} {change}\n", now.strftime("%Y-%m-%dT%H:%M:%SZ")));
+                }
+            }
+        }
+        if let Some(path) = &wish.textfile {
+            status::write(path, &status::metrics(cluster, &round.seen, &round.assessment, bastion))?;
+        }
+        last = Some(round);
+        tokio::select! {
+            () = sleep_until((begun + every).max(Instant::now() + BREATH)) => {}
+            _ = interrupted.wait_for(|stop| *stop) => break,
+        }
+    }
+    Ok(last.map_or(exit::INTERRUPTED, |round| round.assessment.verdict.exit_code()))
+}
+
+async fn look(
+    cluster: &Cluster,
+    remote: &Arc<dyn Remote>,
+    bastion: &Bastion,
+    wish: &StatusWish,
+    last: Option<&Round>,
+    screen: Option<&Screen>,
+) -> Round {
+    let mut looking = match last {
+        None => observe::begin(cluster, remote, bastion),
+        Some(_) => Looking::begin(cluster, remote),
+    };
+    if let (None, Some(screen)) = (last, screen)
+        && !looking.until(Instant::now() + status::TABLE_AFTER).await
+    {
+        let table = report::table::table(cluster, looking.so_far(), terminal::width());
+        screen.draw(&format!("{}: looking\n\n{table}", cluster.name));
+    }
+    let mut seen = looking.finish().await;
+    seen.proof = last.and_then(|last| kept_proof(cluster, &last.seen, &seen));
+    if seen.proof.is_none() && !wish.quick {
+        prove::prove(cluster, &mut seen, remote, &bastion.console).await;
+    }
+    let assessment = assess(cluster, &seen);
+    Round { seen, assessment }
+}
+
+/// A proof takes many seconds, and holds as long as every master says what it said then.
+fn kept_proof(cluster: &Cluster, before: &Observation, seen: &Observation) -> Option<proof::Outcome> {
+    let same = report::changes::of_masters(cluster, before, seen).is_empty();
+    before.proof.clone().filter(|_| same && assess(cluster, seen).verdict == Verdict::Unknown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::ports::Console;
+    use crate::sim::{Event, Site};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_proof_is_kept_while_every_master_says_the_same() {
+        let site = Site::new(&[2, 1]);
+        site.wait(Duration::from_secs(15)).await;
+        let cluster = site.cluster();
+        let remote: Arc<dyn Remote> = Arc::new(site.clone());
+        let console: Arc<dyn Console> = Arc::new(site.clone());
+        let look = async || Looking::begin(&cluster, &remote).finish().await;
+        site.happens(&Event::Off("zone1".into()));
+        let mut lost = look().await;
+        assert_eq!(kept_proof(&cluster, &lost, &look().await), None, "there is none yet");
+        prove::prove(&cluster, &mut lost, &remote, &console).await;
+        assert!(matches!(lost.proof, Some(proof::Outcome::Lost { .. })));
+        assert_eq!(kept_proof(&cluster, &lost, &look().await), lost.proof);
+        site.happens(&Event::Restart("m3".into()));
+        assert_eq!(kept_proof(&cluster, &lost, &look().await), None, "its etcd has been restarted");
+        site.happens(&Event::On("zone1".into()));
+        site.wait(Duration::from_secs(20)).await;
+        assert_eq!(kept_proof(&cluster, &lost, &look().await), None, "it serves");
+    }
+}

@@ -1,0 +1,104 @@
+//! What is otherwise than at the look before, one line a change. Knows no time and no terminal. What moves by itself
+//! (revisions, sizes, days) is no change.
+
+use crate::model::{Cluster, Master};
+use crate::observe::assess::Assessment;
+use crate::observe::{Finding, Observation, Seen, Sight};
+
+use super::status::finding_lines;
+use super::table::{alarms, cluster_id, fence, role, unit};
+
+/// A look and what it means.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    /// What the masters said.
+    pub seen: &'a Observation,
+    /// What it means.
+    pub assessment: &'a Assessment,
+}
+
+/// What changed between two looks; before the first one nothing was known.
+#[must_use]
+pub fn changes(cluster: &Cluster, before: Option<View<'_>>, after: View<'_>) -> Vec<String> {
+    let nothing = Observation::default();
+    let mut lines = of_masters(cluster, before.map_or(&nothing, |view| view.seen), after.seen);
+    let old = before.map(|view| view.assessment.findings.as_slice()).unwrap_or_default();
+    let new = &after.assessment.findings;
+    lines.extend(finding_lines(&missing_in(old, new)).lines().map(str::to_owned));
+    lines.extend(finding_lines(&missing_in(new, old)).lines().map(|line| format!("gone: {line}")));
+    let verdict = after.assessment.verdict.code();
+    match before.map(|view| view.assessment.verdict.code()) {
+        None => lines.push(format!("verdict: {verdict}")),
+        Some(was) if was != verdict => lines.push(format!("verdict: {was} → {verdict}")),
+        Some(_) => {}
+    }
+    lines.iter().map(|line| crate::model::command::harmless(line)).collect()
+}
+
+/// What changed of the masters alone. One that is missing is still being tried.
+#[must_use]
+pub fn of_masters(cluster: &Cluster, before: &Observation, after: &Observation) -> Vec<String> {
+    let changed = |master: &Master| {
+        let name = &master.name;
+        of_master(before.masters.get(name), after.masters.get(name))
+            .into_iter()
+            .map(move |change| crate::model::command::harmless(&format!("{name}: {change}")))
+            .collect::<Vec<_>>()
+    };
+    cluster.masters().flat_map(changed).collect()
+}
+
+fn of_master(before: Option<&Sight>, after: Option<&Sight>) -> Vec<String> {
+    match (before, after) {
+        (Some(Sight::Answers(was)), Some(Sight::Answers(is))) => facts(was)
+            .into_iter()
+            .zip(facts(is))
+            .filter(|((_, was), (_, is))| was != is)
+            .map(|((name, was), (_, is))| format!("{name} {was} → {is}"))
+            .collect(),
+        // The words in which a connection fails may differ from one to the next.
+        (Some(Sight::Silent(_)), Some(Sight::Silent(_))) | (Some(Sight::Refused(_)), Some(Sight::Refused(_))) => vec![],
+        (_, None) => vec![],
+        (None, Some(is)) => vec![whole(is)],
+        (Some(was), Some(is)) => vec![format!("{} → {}", reach(was), whole(is))],
+    }
+}
+
+fn facts(seen: &Seen) -> [(&'static str, String); 5] {
+    [
+        ("etcd", unit(seen)),
+        ("role", role(seen)),
+        ("cluster", cluster_id(seen)),
+        ("alarms", alarms(seen)),
+        ("fence", fence(seen)),
+    ]
+}
+
+fn reach(sight: &Sight) -> &'static str {
+    match sight {
+        Sight::Answers(_) => "answered",
+        Sight::Silent(_) => "silent",
+        Sight::Refused(_) => "refused",
+    }
+}
+
+fn whole(sight: &Sight) -> String {
+    match sight {
+        Sight::Silent(why) | Sight::Refused(why) => format!("{}: {why}", reach(sight)),
+        Sight::Answers(seen) => {
+            let said = facts(seen).into_iter().filter(|(_, value)| value != "-");
+            said.map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
+/// The findings of `these` that `others` lack. That a master is silent or refuses, its own line has just said.
+fn missing_in(others: &[Finding], these: &[Finding]) -> Vec<Finding> {
+    let same = |a: &Finding, b: &Finding| (&a.code, a.severity, &a.master) == (&b.code, b.severity, &b.master);
+    these
+        .iter()
+        .filter(|finding| !["silent", "refused"].contains(&finding.code.as_str()))
+        .filter(|finding| !others.iter().any(|other| same(other, finding)))
+        .cloned()
+        .collect()
+}

@@ -1,0 +1,165 @@
+//! The masters of a cluster as a table by zone, no wider than the terminal where that is possible. Judges nothing.
+
+use comfy_table::{ContentArrangement, Table};
+
+use crate::model::{Cluster, Master, Size};
+use crate::observe::{Asked, Certificates, Observation, Read, Seen, Sight};
+
+/// The columns, and at which narrowing each is left out; the database's size is said in fewer words before it goes.
+const COLUMNS: [(&str, usize); 13] = [
+    ("zone", NEVER),
+    ("master", NEVER),
+    ("etcd", NEVER),
+    ("member", 4),
+    ("cluster", 5),
+    ("role", NEVER),
+    ("revision", 6),
+    ("term", 2),
+    ("db", NEVER),
+    ("alarms", NEVER),
+    ("version", 3),
+    ("certs", NEVER),
+    ("fence", NEVER),
+];
+const NEVER: usize = usize::MAX;
+const NARROWEST: usize = 7;
+
+/// The table. Without a width it is as wide as it wants to be.
+#[must_use]
+pub fn table(cluster: &Cluster, seen: &Observation, width: Option<usize>) -> String {
+    let fits = |text: &String| width.is_none_or(|width| text.lines().all(|line| line.chars().count() <= width));
+    let narrower = (0..NARROWEST).map(|narrowing| drawn(cluster, seen, narrowing)).find(fits);
+    narrower.unwrap_or_else(|| drawn(cluster, seen, NARROWEST))
+}
+
+fn drawn(cluster: &Cluster, seen: &Observation, narrowing: usize) -> String {
+    let stays = |cells: Vec<String>| -> Vec<String> {
+        cells.into_iter().zip(COLUMNS).filter(|(_, (_, leaves))| *leaves > narrowing).map(|(cell, _)| cell).collect()
+    };
+    let mut table = Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(stays(COLUMNS.map(|(name, _)| name.to_owned()).into()));
+    let mut zone = None;
+    for master in cluster.masters() {
+        let named = if zone == Some(&master.zone) { String::new() } else { master.zone.to_string() };
+        zone = Some(&master.zone);
+        table.add_row(stays(row(named, master, seen.masters.get(&master.name), narrowing)));
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    super::harmless(&table.to_string()).lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+fn row(zone: String, master: &Master, sight: Option<&Sight>, narrowing: usize) -> Vec<String> {
+    let mut cells = vec![zone, master.name.to_string()];
+    match sight {
+        None => cells.push("trying…".to_owned()),
+        Some(Sight::Silent(_)) => cells.push("silent".to_owned()),
+        Some(Sight::Refused(_)) => cells.push("refused".to_owned()),
+        Some(Sight::Answers(seen)) => cells.extend(words(master, seen, narrowing)),
+    }
+    cells.resize(COLUMNS.len(), String::new());
+    cells
+}
+
+fn words(master: &Master, seen: &Seen, narrowing: usize) -> Vec<String> {
+    let status = seen.status.as_ref().ok();
+    let version = status.map(|status| status.version.clone());
+    let installed = || seen.tools.as_ref().ok().and_then(|tools| tools.etcd).map(|version| version.to_string());
+    vec![
+        unit(seen),
+        seen.settings.as_ref().map_or_else(|_| dash(), |settings| settings.member_name()),
+        cluster_id(seen),
+        role(seen),
+        status.map_or_else(dash, |status| status.revision.to_string()),
+        status.map_or_else(dash, |status| status.term.to_string()),
+        database(seen, narrowing),
+        alarms(seen),
+        version.or_else(installed).unwrap_or_else(|| format!("? ({})", master.etcd.unit)),
+        days(&seen.certificates),
+        fence(seen),
+    ]
+}
+
+fn dash() -> String {
+    "-".to_owned()
+}
+
+fn unknown() -> String {
+    "?".to_owned()
+}
+
+/// The unit's state.
+pub(super) fn unit(seen: &Seen) -> String {
+    seen.unit.as_ref().map_or_else(|_| unknown(), |unit| unit.active_state.clone())
+}
+
+/// The cluster's ID, short.
+pub(super) fn cluster_id(seen: &Seen) -> String {
+    seen.cluster().map_or_else(dash, |id| id.to_string().chars().take(8).collect())
+}
+
+/// What a member is. While its linearizable read is out, nobody knows whether what it believes is stale.
+pub(super) fn role(seen: &Seen) -> String {
+    let status = match (seen.etcd_runs(), &seen.status) {
+        (Some(false), _) => return dash(),
+        (_, Err(_)) => return "no answer".to_owned(),
+        (_, Ok(status)) => status,
+    };
+    let leads = status.leader == Some(status.member);
+    match (status.leader, &seen.read) {
+        _ if status.learner => "learner",
+        (None, _) => "NO LEADER",
+        (Some(_), Ok(Read::Answered)) if leads => "leader",
+        (Some(_), Ok(Read::Answered)) => "follower",
+        (Some(_), Ok(Read::Failed(_))) => "stale leader?",
+        (Some(_), Err(_)) if leads => "leader?",
+        (Some(_), Err(_)) => "follower?",
+    }
+    .to_owned()
+}
+
+/// The active alarms.
+pub(super) fn alarms(seen: &Seen) -> String {
+    let alarms = seen.status.as_ref().map(|status| status.alarms()).unwrap_or_default();
+    if alarms.is_empty() { dash() } else { alarms.join(",") }
+}
+
+/// Whether it is fenced.
+pub(super) fn fence(seen: &Seen) -> String {
+    match &seen.marks {
+        Ok(marks) if marks.fenced => "fenced".to_owned(),
+        Ok(_) => dash(),
+        Err(_) => unknown(),
+    }
+}
+
+/// The database's size against its quota.
+fn database(seen: &Seen, narrowing: usize) -> String {
+    match (seen.db_bytes(), seen.db_of_quota()) {
+        (None, _) => dash(),
+        (Some(bytes), None) => Size(bytes).to_string(),
+        (Some(_), Some((bytes, quota))) => {
+            let percent = u128::from(bytes) * 100 / u128::from(quota);
+            match narrowing {
+                0 => format!("{} of {} ({percent} %)", Size(bytes), Size(quota)),
+                1..NARROWEST => format!("{} ({percent} %)", Size(bytes)),
+                _ => format!("{percent} %"),
+            }
+        }
+    }
+}
+
+/// How long the first certificate to end still lasts; beyond three years nobody counts days.
+fn days(certificates: &Asked<Certificates>) -> String {
+    let Ok(certificates) = certificates else { return unknown() };
+    match certificates.first_end().map(|end| certificates.days(end)) {
+        None if certificates.ends.is_empty() => dash(),
+        None => unknown(),
+        Some(..0) => "ended".to_owned(),
+        Some(days @ 0..1000) => format!("{days} d"),
+        Some(days) => format!("{} y", days / 365),
+    }
+}
