@@ -1,6 +1,7 @@
 //! Drills on real machines: what they measure is what an independent client saw, and whatever breaks them, nothing is
 //! left that they do not name.
 
+use std::process::Command;
 use std::time::Duration;
 
 use crate::support::{Lab, Said};
@@ -97,12 +98,29 @@ fn every_promise_is_kept(lab: &Lab, survivor: &str) {
 #[test]
 fn two_and_one_are_drilled_by_stop_and_by_isolation() {
     let lab = Lab::up("2+1", "3.5");
+    for node in ["m1", "m3"] {
+        lab.on(node, "echo SITE_SECRET=planted-0815 >>/etc/etcd.env").exits(0);
+    }
     let numbers = whole(&lab, "m3", &["m1", "m2", "m3"], "stop");
     assert_eq!(numbers["lost_zone"]["lost"]["writes"], 0, "a zone that was stopped promised nothing afterwards");
     let numbers = whole(&lab, "m3", &["m1", "m2", "m3"], "isolate");
     assert!(numbers["lost_zone"]["lost"]["writes"].as_u64() > Some(0), "the cut-off majority went on: {numbers}");
     assert!(numbers["revisions_lost"].as_u64() > Some(0), "{numbers}");
     assert_eq!(numbers["split_read"], true, "{numbers}");
+    no_secret_is_told(&lab);
+}
+
+/// What stood in env files and the environment is in no file of any run and in no form of the drill's report.
+fn no_secret_is_told(lab: &Lab) {
+    for form in ["text", "markdown", "html", "json", "junit"] {
+        let said = lab.requorum(&["report", "last-drill", "-o", form]).exits(0).says("zone1");
+        assert!(!said.all().contains("planted-0815"), "{form}");
+        std::fs::write(lab.bastion().join(format!("report.{form}")), said.stdout).expect("written");
+    }
+    let hits = Command::new("grep").args(["-rlF", "planted-0815"]).arg(lab.bastion()).output().expect("grep");
+    assert_eq!(String::from_utf8_lossy(&hits.stdout), "");
+    // The control: it is where it was planted.
+    lab.on("m3", "grep -q planted-0815 /etc/etcd.env").exits(0);
 }
 
 #[test]
@@ -155,8 +173,20 @@ fn a_drill_that_breaks_gives_the_old_cluster_back() {
     let mut command = vec!["--templates", path.as_str()];
     command.extend(with(&[]));
     undone(&lab, lab.requorum(&command), "template");
+    // The survivor's data has been moved aside when a step fails: it takes its place again.
+    lab.put("m1", "before", 10);
+    lab.on("m3", "mkdir -p /var/lib/requorum/cluster.json.new").exits(0);
+    let said = lab.requorum(&with(&[])).says("m3: its own data is in place again");
+    undone(&lab, said, "record cluster");
+    lab.on(
+        "m3",
+        "rmdir /var/lib/requorum/cluster.json.new; ls -d /var/lib/etcd.unused-*/member /etc/etcd.env.unused-*",
+    )
+    .exits(0);
+    assert_eq!(lab.count("m3", "before"), 10);
+    lab.requorum(&["status"]).exits(0);
     // A disk that is full.
-    lab.on("m3", "fallocate -l $(($(df --output=avail -B1 /var/lib | tail -1) - 1000000)) /var/lib/ballast").exits(0);
+    lab.on("m3", "fallocate -l $(($(df --output=avail -B1 /var/lib | tail -1) - 20000000)) /var/lib/ballast").exits(0);
     let said = lab.requorum(&with(&[]));
     lab.on("m3", "rm -f /var/lib/ballast").exits(0);
     assert!(matches!(said.code, 1 | 3 | 4), "{}", said.all());
