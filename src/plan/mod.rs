@@ -12,10 +12,12 @@ use crate::step::{Step, Undo};
 
 mod build;
 pub(crate) mod checks;
+pub mod doctor;
 pub mod fence;
 pub mod foresee;
 pub mod initiate;
 pub mod recover;
+pub mod rehearse;
 pub mod safety;
 mod scene;
 mod seed;
