@@ -14,7 +14,7 @@ use crate::world::ssh::{Options, Ssh};
 use crate::world::terminal;
 
 use super::args::{Common, Form};
-use super::{Bastion, Failure, again, exit, input};
+use super::{Bastion, Failure, again, doctor, exit, input};
 
 /// The remote port for real.
 pub(super) fn remote(cluster: &Cluster, common: &Common, bastion: &Bastion) -> Arc<dyn Remote> {
@@ -57,10 +57,11 @@ pub(super) async fn status(common: &Common, bastion: &Bastion, quick: bool, outp
                 let voters = voters(&cluster, &seen, serving).len();
                 text += &format!("voters: {voters}; {} of them may be lost\n", quorum::tolerance(voters));
             }
-            terminal::print(&text);
+            terminal::print(&(text + &doctor::last(common, bastion, &cluster.name).0));
         }
         Form::Json => {
-            let json = report::status::json(&cluster, &seen, &assessment);
+            let mut json = report::status::json(&cluster, &seen, &assessment);
+            json["doctor"] = doctor::last(common, bastion, &cluster.name).1;
             terminal::print(&format!("{json:#}\n"));
         }
     }

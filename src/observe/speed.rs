@@ -20,6 +20,8 @@ pub struct Speed {
     pub save: Duration,
     /// Until it was verified as well, as a run does it.
     pub verify: Duration,
+    /// The revision in it; 0 where nothing was ever written, and a run takes no such snapshot.
+    pub revision: u64,
 }
 
 impl Speed {
@@ -69,9 +71,9 @@ saved=$(date +%s%N)
 sha256sum <"$dir/snapshot.db" >"$dir/sum"
 wait $status || { tail -n 1 "$dir/log" >&2; exit 1; }
 verified=$(date +%s%N)
-bytes=$(stat -c %s "$dir/snapshot.db")
+bytes=$(stat -c %s "$dir/snapshot.db") verdict=$(cat "$dir/status")
 rm -rf "$dir"
-echo "bytes=$bytes"; echo "save_ns=$((saved - begun))"; echo "verify_ns=$((verified - saved))"
+echo "status=$verdict"; echo "bytes=$bytes"; echo "save_ns=$((saved - begun))"; echo "verify_ns=$((verified - saved))"
 "#,
 };
 
@@ -83,6 +85,12 @@ pub fn command(etcdctl_path: &str, access: &Access, tool: &str, data_dir: &AbsPa
         .args([marks::STATE, data_dir.as_str(), tool])
         .then(etcdctl(etcdctl_path, access, limit))
         .deadline(limit * 2)
+}
+
+/// What the tool says of a snapshot, as far as it is needed.
+#[derive(Deserialize)]
+struct Verdict {
+    revision: u64,
 }
 
 /// Reads `name=value` lines.
@@ -100,7 +108,10 @@ pub fn parse(output: &Output) -> Result<Speed, Unclear> {
         value.ok_or_else(|| Unclear::text(WHAT, &format!("no {name} was said")))
     };
     let time = |name: &str| number(name).map(Duration::from_nanos);
-    Ok(Speed { bytes: number("bytes")?, save: time("save_ns")?, verify: time("verify_ns")? })
+    let verdict = output.stdout.lines().find_map(|line| line.strip_prefix("status=")).unwrap_or_default();
+    let verdict: Verdict = serde_json::from_str(verdict).map_err(|e| Unclear::text(WHAT, &e.to_string()))?;
+    let (save, verify) = (time("save_ns")?, time("verify_ns")?);
+    Ok(Speed { bytes: number("bytes")?, save, verify, revision: verdict.revision })
 }
 
 #[cfg(test)]
@@ -110,11 +121,13 @@ mod tests {
     #[test]
     fn a_measured_snapshot_is_read() {
         let say = |stdout: &str| parse(&Output { stdout: stdout.into(), ..Output::default() });
-        let speed = say("bytes=50000000\nsave_ns=500000000\nverify_ns=250000000\n").unwrap();
+        let status = r#"status={"hash":1,"revision":7,"totalKey":9,"totalSize":5}"#;
+        let speed = say(&format!("{status}\nbytes=50000000\nsave_ns=500000000\nverify_ns=250000000\n")).unwrap();
+        assert_eq!((speed.bytes, speed.revision), (50_000_000, 7));
         assert_eq!((speed.whole(), speed.once_more()), (Duration::from_millis(750), Duration::from_millis(500)));
         assert!((speed.bytes_a_second() - 1e8).abs() < 1.0);
         // A clock that was set back meanwhile measured nothing.
-        assert!(say("bytes=5\nsave_ns=-1\nverify_ns=2\n").is_err());
-        assert!(say("bytes=5\n").is_err());
+        assert!(say(&format!("{status}\nbytes=5\nsave_ns=-1\nverify_ns=2\n")).is_err());
+        assert!(say("bytes=5\nsave_ns=1\nverify_ns=2\n").is_err());
     }
 }

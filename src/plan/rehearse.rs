@@ -98,11 +98,20 @@ fn quorum_kept(cluster: &Cluster, seen: &Observation, lost: &BTreeSet<ZoneName>)
     let known = voters(cluster, seen, serving);
     let list = serving.iter().find_map(|name| seen.seen(name)?.members.as_ref().ok());
     let all = list.map_or(known.len(), Members::voters);
-    let left = cluster.outside(lost).filter(|master| {
-        let runs = seen.seen(&master.name).is_some_and(|seen| seen.etcd_runs() == Some(true));
-        runs && known.contains(&master.name)
-    });
+    let left = cluster.outside(lost).filter(|master| known.contains(&master.name) && is_alive(master, seen));
     quorum::stands(left.count(), all)
+}
+
+/// Whether a master's etcd runs, as it says itself, or where it cannot be asked as another one finds its peer port.
+fn is_alive(master: &Master, seen: &Observation) -> bool {
+    match seen.seen(&master.name) {
+        Some(own) => own.etcd_runs() == Some(true),
+        None => {
+            let urls = urls(master, seen);
+            let mut open = seen.answering().filter_map(|(_, other)| other.open_peers.as_ref().ok()).flatten();
+            open.any(|url| urls.contains(url))
+        }
+    }
 }
 
 /// What would be seen: the zone silent, quorum proved lost, everything else as it is today.

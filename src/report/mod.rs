@@ -2,6 +2,7 @@
 
 pub mod annotations;
 pub mod diagnostic;
+pub mod doctor;
 pub mod outcome;
 pub mod plan;
 pub mod resolved;

@@ -1,5 +1,6 @@
 //! Doing what a plan says: the ports, looking, the journal, the lock, the runner. Decides nothing.
 
+pub mod examine;
 pub mod exit;
 pub mod journal;
 pub mod lock;

@@ -19,7 +19,8 @@ const LATENCY: Duration = Duration::from_millis(5);
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// Scripts that only ask.
-const QUESTIONS: [&str; 7] = ["env file", "disk", "marks", "tools", "peer members", "peer ports", "settled"];
+const QUESTIONS: [&str; 9] =
+    ["env file", "disk", "marks", "tools", "peer members", "peer ports", "settled", "layout", "measure"];
 
 impl Remote for Site {
     fn run<'a>(
@@ -139,6 +140,7 @@ impl State {
                 }
                 None => Reply::failed(1, format!("cat: {path}: No such file or directory")),
             },
+            [date, form] if date == "date" && form == "+%s.%N" => self.time_at(host),
             _ => panic!("the model does not know: {}", command.shown()),
         }
     }

@@ -4,5 +4,6 @@ pub mod clock;
 pub mod files;
 pub mod revisions;
 pub mod ssh;
+pub mod state;
 pub mod store;
 pub mod terminal;

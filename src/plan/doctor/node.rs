@@ -148,9 +148,17 @@ pub(super) fn comes_home(master: &Master, seen: &Seen) -> Vec<Remark> {
     refusals.into_iter().map(remark).collect()
 }
 
-/// A snapshot that could not be taken: `initiate-dr` takes one in the same way.
+/// A snapshot that could not be taken, or holds nothing: `initiate-dr` takes one in the same way.
 pub(super) fn not_measured(name: &MasterName, speed: &Asked<Speed>) -> Option<Remark> {
-    let why = speed.as_ref().err()?;
+    let why = match speed {
+        Ok(speed) if speed.revision > 0 => return None,
+        Ok(_) => {
+            let text = "its snapshot holds revision 0: nothing was ever written, and a run would stop there";
+            let next = "write something: Kubernetes does at its start";
+            return Some(Remark::error("snapshot-empty", Check::Speed, text, next).at(name));
+        }
+        Err(why) => why,
+    };
     let next = "mend what the text names; a run takes its snapshot in the same way";
     Some(Remark::error("not-measured", Check::Speed, why.to_string(), next).at(name))
 }

@@ -50,7 +50,8 @@ impl Expected {
 /// What a rehearsed plan would take.
 pub(super) fn expected(plan: &Plan, found: &Examination) -> Expected {
     let survivors = || plan.survivors.iter().filter_map(|name| found.seen.seen(name));
-    let timeout = |seen: &crate::observe::Seen| seen.settings.as_ref().ok().map(crate::observe::Settings::election_timeout);
+    let timeout =
+        |seen: &crate::observe::Seen| seen.settings.as_ref().ok().map(crate::observe::Settings::election_timeout);
     let election = survivors().filter_map(timeout).max().unwrap_or_default();
     let alone = plan.survivors.len() == 1;
     let speed = plan.seed.as_ref().and_then(|seed| found.speeds.get(seed)?.as_ref().ok());
@@ -67,7 +68,10 @@ pub(super) fn expected(plan: &Plan, found: &Examination) -> Expected {
 /// What that night's observation would hold: the survivors.
 fn only(plan: &Plan, found: &Examination) -> crate::observe::Observation {
     let masters = found.seen.masters.iter().filter(|(name, _)| plan.survivors.contains(*name));
-    crate::observe::Observation { masters: masters.map(|(name, sight)| (name.clone(), sight.clone())).collect(), proof: None }
+    crate::observe::Observation {
+        masters: masters.map(|(name, sight)| (name.clone(), sight.clone())).collect(),
+        proof: None,
+    }
 }
 
 /// Whether it is longer than the inventory allows.
