@@ -7,6 +7,8 @@ mod support;
 
 #[path = "lab/circle.rs"]
 mod circle;
+#[path = "lab/doctor.rs"]
+mod doctor;
 #[path = "lab/midway.rs"]
 mod midway;
 #[path = "lab/odd_zones.rs"]

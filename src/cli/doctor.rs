@@ -1,6 +1,7 @@
 //! `doctor`: in peace time, would `initiate-dr` work if a zone were lost now? Changes nothing on a master.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use crate::model::{ClusterName, ZoneName};
 use crate::observe::Unclear;
@@ -39,7 +40,8 @@ pub(super) async fn doctor(
     }
     let redactor = Redactor::of(&seen);
     let given = Given { cluster: &cluster, playbook: &playbook, templates: &templates };
-    let through = Through { remote: &remote, clock: &bastion.clock };
+    let connect_limit = Duration::from_secs(common.connect_timeout);
+    let through = Through { remote: &remote, clock: &bastion.clock, connect_limit };
     let (mut found, rehearsals) = examine(given, seen, &zones, measure, through).await;
     let place = observe::state_dir(common, bastion);
     let desk = state::desk(&place);

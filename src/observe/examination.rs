@@ -1,6 +1,7 @@
 //! What only the doctor asks, beside the observation that every verb begins with. Judges nothing.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +42,8 @@ pub struct Examination {
     pub masters: BTreeMap<MasterName, Examined>,
     /// What a snapshot took on those that would be a seed.
     pub speeds: BTreeMap<MasterName, Asked<Speed>>,
+    /// How long a dark master is tried: that night the lost zone costs it once.
+    pub connect_limit: Duration,
     /// The bastion, where it was looked at.
     pub desk: Option<Asked<Desk>>,
 }

@@ -82,7 +82,7 @@ fn loss_of(zone: &ZoneName, given: Given<'_>, seen: &Observation) -> Rehearsal {
         Err(NoPlan::Refused(refusals)) => Ending::Refused(refusals),
         // Nothing serves in what is imagined, so that nothing can have been done before.
         Err(NoPlan::NothingToDo(why)) => {
-            Ending::Refused(vec![Refusal::new("nothing-to-do", why, "see `requorum status`")])
+            Ending::Refused(vec![Refusal::new("not-serving", why, "see `requorum status`")])
         }
     };
     Rehearsal { zone: zone.clone(), survivors, ending }

@@ -23,6 +23,8 @@ pub struct Through<'a> {
     pub remote: &'a Arc<dyn Remote>,
     /// The bastion's time.
     pub clock: &'a Arc<dyn Clock>,
+    /// How long a dark master is tried.
+    pub connect_limit: Duration,
 }
 
 /// Examines everyone that answered, and rehearses the loss of these zones (of all where none is named). With `measure`
@@ -46,7 +48,8 @@ pub async fn examine(
             }
         }
     }
-    (Examination { seen, masters, speeds, desk: None }, rehearsals)
+    let connect_limit = through.connect_limit;
+    (Examination { seen, masters, speeds, connect_limit, desk: None }, rehearsals)
 }
 
 async fn everyone(given: Given<'_>, seen: &Observation, through: Through<'_>) -> BTreeMap<MasterName, Examined> {

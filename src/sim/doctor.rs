@@ -28,7 +28,7 @@ impl Site {
         let remote: Arc<dyn Remote> = self.remote();
         let clock: Arc<dyn Clock> = Arc::new(self.clone());
         let seen = look::look(&cluster, &remote).await;
-        let through = Through { remote: &remote, clock: &clock };
+        let through = Through { remote: &remote, clock: &clock, connect_limit: super::remote::CONNECT };
         let (found, rehearsals) = examine(given, seen, &BTreeSet::new(), true, through).await;
         let diagnosis = diagnose(given, &found, &rehearsals);
         (found, diagnosis)

@@ -16,7 +16,7 @@ use super::state::{Cut, State};
 /// A command's way there and back.
 const LATENCY: Duration = Duration::from_millis(5);
 /// How long a connection to a dark machine is tried.
-const CONNECT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT: Duration = Duration::from_secs(5);
 
 /// Scripts that only ask.
 const QUESTIONS: [&str; 9] =

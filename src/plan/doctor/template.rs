@@ -76,7 +76,7 @@ fn difference(name: &str, template: &str, master: &Master, settings: &Settings) 
         return Ok(None);
     }
     let path = master.etcd.env_file.as_str();
-    let diff = TextDiff::from_lines(&expected.to_string(), &after)
+    let diff = TextDiff::from_lines(expected.to_string().as_str(), after.as_str())
         .unified_diff()
         .context_radius(0)
         .header(path, &format!("{path} by {name}"))

@@ -18,7 +18,10 @@ const REST: Duration = Duration::from_millis(2500);
 /// The parts of the time from the command to the acknowledged write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expected {
-    /// For so long no leader may be seen; begun at once after the loss it takes up to twice that and a little more.
+    /// Until the lost zone's masters are found dark: the connect time-out, at most.
+    pub look: Duration,
+    /// For so long no leader may be seen. Begun within two election timeouts of the loss it takes longer, since a dead
+    /// leader is named until then.
     pub proof: Duration,
     /// Saving and verifying, as measured; absent where it was not.
     pub snapshot: Option<Duration>,
@@ -37,7 +40,7 @@ impl Expected {
     #[must_use]
     pub fn total(&self) -> Duration {
         let measured = [self.snapshot, self.restore, self.share].into_iter().flatten().sum::<Duration>();
-        self.proof + measured + self.election + self.rest
+        self.look + self.proof + measured + self.election + self.rest
     }
 
     /// Whether every part is known.
@@ -56,6 +59,7 @@ pub(super) fn expected(plan: &Plan, found: &Examination) -> Expected {
     let alone = plan.survivors.len() == 1;
     let speed = plan.seed.as_ref().and_then(|seed| found.speeds.get(seed)?.as_ref().ok());
     Expected {
+        look: found.connect_limit,
         proof: rehearse::limits(&only(plan, found)).window,
         snapshot: speed.map(|speed| speed.whole()),
         restore: speed.map(|speed| speed.once_more()),

@@ -125,7 +125,7 @@ fn outlook_words(outlook: &Outlook, diagnosis: &Diagnosis, zone: &ZoneName) -> S
 /// The sum and its parts.
 fn expected_words(expected: &Expected) -> String {
     let s = |time: Duration| format!("{:.1}", time.as_secs_f64());
-    let mut parts = vec![format!("proof {}", s(expected.proof))];
+    let mut parts = vec![format!("look at most {}", s(expected.look)), format!("proof {}", s(expected.proof))];
     match (expected.snapshot, expected.restore) {
         (Some(snapshot), Some(restore)) => {
             parts.push(format!("snapshot {}", s(snapshot)));
@@ -171,5 +171,9 @@ fn severity(severity: Severity) -> &'static str {
 }
 
 fn size(bytes: u64) -> String {
-    if bytes < 1 << 20 { format!("{} kB", bytes >> 10) } else { format!("{} MB", bytes >> 20) }
+    match bytes {
+        small if small < 1 << 10 => format!("{small} B"),
+        middle if middle < 1 << 20 => format!("{} kB", middle >> 10),
+        large => format!("{} MB", large >> 20),
+    }
 }
