@@ -7,6 +7,8 @@ mod support;
 
 #[path = "lab/circle.rs"]
 mod circle;
+#[path = "lab/doctor.rs"]
+mod doctor;
 #[path = "lab/drill.rs"]
 mod drill;
 #[path = "lab/midway.rs"]

@@ -52,6 +52,21 @@ pub enum Verb {
     ///
     /// Exit: 0 healthy, 10 degraded, 11 quorum lost, 12 one zone serves, 13 split brain, 14 unknown.
     Status(StatusWish),
+    /// In peace time: would initiate-dr work if a zone were lost now? Changes nothing
+    ///
+    /// Rehearses the loss of each zone on what the masters say, and measures a snapshot where it would be taken.
+    /// Exit: 0 it would work (there may be warnings), 3 not for every zone, 1 no master answers.
+    Doctor {
+        /// Only this zone's loss; may repeat. Such a result is not kept
+        #[arg(long, value_name = "ZONE", num_args = 1..)]
+        zone: Vec<String>,
+        /// Take no snapshot; the expected time lacks its parts then
+        #[arg(long)]
+        no_measure: bool,
+        /// The form of the output
+        #[arg(short, long, value_enum, default_value_t = DoctorForm::Text)]
+        output: DoctorForm,
+    },
     /// Show what a playbook would do, with every command and file diff; change nothing
     ///
     /// Exit: 0 nothing to do, 2 there is something to do, 3 refused.
@@ -213,6 +228,17 @@ pub enum Form {
     Text,
     /// For machines
     Json,
+}
+
+/// A form of the doctor's result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DoctorForm {
+    /// For people
+    Text,
+    /// For machines, as it is kept
+    Json,
+    /// JUnit XML: a suite a zone, a case a check
+    Junit,
 }
 
 /// A form of a report.

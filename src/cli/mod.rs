@@ -11,6 +11,7 @@ use crate::run::ports::{Clock, Console, Prompt};
 pub mod args;
 mod check;
 mod diff;
+mod doctor;
 mod drill;
 mod go;
 mod import;
@@ -82,6 +83,7 @@ pub async fn run(cli: Cli, bastion: Bastion) -> Result<u8, Failure> {
     let common = &cli.common;
     match cli.verb {
         Verb::Status(wish) => status::status(common, &bastion, &wish).await,
+        Verb::Doctor { zone, no_measure, output } => doctor::doctor(common, &bastion, &zone, !no_measure, output).await,
         Verb::Plan { playbook, wish, save } => {
             let goal = match playbook {
                 PlanGoal::InitiateDr => crate::plan::Goal::InitiateDr,

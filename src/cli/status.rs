@@ -13,7 +13,7 @@ use crate::run::prove;
 use crate::world::{files, terminal};
 
 use super::args::{Common, StatusForm, StatusWish};
-use super::{Bastion, Failure, again, exit, input, observe, watch};
+use super::{Bastion, Failure, again, doctor, exit, input, observe, watch};
 
 /// When the table is shown although some are still being tried: a dark master takes its whole connect time-out.
 pub(super) const TABLE_AFTER: Duration = Duration::from_millis(1500);
@@ -42,8 +42,14 @@ pub(super) async fn status(common: &Common, bastion: &Bastion, wish: &StatusWish
     }
     let assessment = assess(&cluster, &seen);
     let text = match wish.output {
-        StatusForm::Text => verdict(&cluster, &seen, &assessment, &common.inventory),
-        StatusForm::Json => format!("{:#}\n", report::status::json(&cluster, &seen, &assessment)),
+        StatusForm::Text => {
+            verdict(&cluster, &seen, &assessment, &common.inventory) + &doctor::last(common, bastion, &cluster.name).0
+        }
+        StatusForm::Json => {
+            let mut json = report::status::json(&cluster, &seen, &assessment);
+            json["doctor"] = doctor::last(common, bastion, &cluster.name).1;
+            format!("{json:#}\n")
+        }
         StatusForm::Prometheus => metrics(&cluster, &seen, &assessment, bastion),
     };
     terminal::print(&text);

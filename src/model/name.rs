@@ -98,6 +98,14 @@ name!(
     RunId, label_rule
 );
 
+impl RunId {
+    /// Stands for a run that is only imagined.
+    #[must_use]
+    pub fn imagined() -> Self {
+        Self("imagined".to_owned())
+    }
+}
+
 impl AbsPath {
     /// The path of `name` beside this one: `/var/lib/etcd` and `.retired-x` give `/var/lib/etcd.retired-x`.
     #[must_use]

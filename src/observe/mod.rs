@@ -1,5 +1,5 @@
 //! What the masters say: one question a file (a command and a parser), the answers together as an [`Observation`],
-//! and what they mean ([`assess`], [`proof`]). Asks nothing itself; `run::look` does.
+//! and what they mean ([`assess`], [`proof`]). Asks nothing itself; `run::look` and `run::examine` do.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +11,18 @@ use crate::model::{Cluster, MasterName, Output, ZoneName};
 mod ahead;
 pub mod assess;
 pub mod certificates;
+pub mod clock;
 pub mod disk;
 pub mod environment;
+pub mod examination;
+pub mod layout;
 pub mod marks;
 pub mod peers;
+pub mod policy;
 pub mod proof;
 pub mod read;
 pub mod settings;
+pub mod speed;
 pub mod status;
 pub mod tools;
 pub mod unit;
@@ -25,6 +30,7 @@ pub mod unit;
 pub use assess::{Finding, Verdict};
 pub use certificates::Certificates;
 pub use disk::Disk;
+pub use examination::{Desk, Examination, Examined};
 pub use marks::{ClusterRecord, Marks};
 pub use peers::{Member, Members};
 pub use read::Read;

@@ -12,11 +12,13 @@ use crate::step::{Step, Undo};
 
 mod build;
 pub(crate) mod checks;
+pub mod doctor;
 pub mod drill;
 pub mod fence;
 pub mod foresee;
 pub mod initiate;
 pub mod recover;
+pub mod rehearse;
 pub mod safety;
 mod scene;
 mod seed;

@@ -70,6 +70,7 @@ pub fn numbers(measures: &Measures) -> String {
     let rto = seconds(measures.without_writes.map(Gap::length).map(millis));
     let rows = [
         ("time without writes (RTO)", rto),
+        ("  the doctor expected", seconds(measures.expected_ms)),
         ("  detection", seconds(measures.detection_ms)),
         ("  decision (nobody decides in a drill)", seconds(measures.decision_ms)),
         ("  initiate_dr", seconds(measures.initiate_dr_ms)),

@@ -3,6 +3,7 @@
 pub mod annotations;
 pub mod changes;
 pub mod diagnostic;
+pub mod doctor;
 pub mod drill;
 pub mod history;
 pub mod junit;

@@ -1,6 +1,7 @@
 //! Doing what a plan says: the ports, looking, the journal, the lock, the runner. Decides nothing.
 
 pub mod canary;
+pub mod examine;
 pub mod exit;
 pub mod journal;
 pub mod lock;

@@ -23,6 +23,8 @@ impl State {
             ("disk", [dir, _state]) => disk(machine, dir),
             ("marks", [marker, drop_in, lock, record]) => marks(machine, [marker, drop_in, lock, record]),
             ("tools", [program]) => tools(machine, program),
+            ("layout", [_dir]) => Reply::said(""),
+            ("measure", _) => self.measure(host),
             ("peer members", [url, _ca, _cert, _key]) => self.peer_members(host, url),
             ("peer ports", urls) => self.peer_ports(host, urls),
             ("certificates", files) => certificates(files),
@@ -108,6 +110,14 @@ fn property_of(machine: &Machine, property: &str) -> String {
             unit.argv.join(" "),
             machine.pid()
         ),
+        "UnitFileState" => if unit.enabled { "enabled" } else { "disabled" }.to_owned(),
+        "Restart" => "always".to_owned(),
+        "RestartUSec" => "10s".to_owned(),
+        "TimeoutStopUSec" => "1min 30s".to_owned(),
+        "Type" => "notify".to_owned(),
+        "User" => "etcd".to_owned(),
+        "FragmentPath" => "/etc/systemd/system/etcd.service".to_owned(),
+        "DropInPaths" => String::new(),
         "Environment" => unit.environment.join(" "),
         "EnvironmentFiles" => {
             let line = |file: &String| format!("EnvironmentFiles={file} (ignore_errors=no)\n");

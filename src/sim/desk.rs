@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::run::ports::{Clock, Console, Event, Later, Store};
 
@@ -99,10 +100,14 @@ impl Store for RunFiles {
 
 impl Clock for Site {
     fn now(&self) -> Timestamp {
-        let passed = i64::try_from(self.since.elapsed().as_millis()).unwrap_or(0);
-        // 2026-01-01; every story begins then.
-        Timestamp::from_millisecond(1_767_225_600_000 + passed).unwrap_or(Timestamp::UNIX_EPOCH)
+        time(self.since)
     }
+}
+
+/// The time of day in a story that began at `since`: at midnight, on 2026-01-01.
+pub(super) fn time(since: Instant) -> Timestamp {
+    let passed = i64::try_from(since.elapsed().as_millis()).unwrap_or(0);
+    Timestamp::from_millisecond(1_767_225_600_000 + passed).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 impl Console for Site {

@@ -126,7 +126,7 @@ impl Site {
         self.execute(&Observation::default(), plan, None).await
     }
 
-    fn remote(&self) -> Arc<dyn Remote> {
+    pub(super) fn remote(&self) -> Arc<dyn Remote> {
         Arc::new(self.clone())
     }
 
@@ -230,7 +230,7 @@ impl Site {
     }
 }
 
-fn playbook(goal: Goal) -> Playbook {
+pub(super) fn playbook(goal: Goal) -> Playbook {
     match shipped::playbook(goal.playbook()).map(|file| text::read(&file.source())) {
         Some(Ok(playbook)) => playbook,
         Some(Err(mistakes)) => panic!("{mistakes:?}"),

@@ -39,6 +39,8 @@ pub enum Event {
     OtherKey(String),
     /// A master lacks a tool: `etcdutl`, `etcdctl`, or one of the small ones.
     Lacks(String, String),
+    /// A master's clock is so many milliseconds ahead.
+    Clock(String, i64),
     /// A master's disk is full.
     Full(String),
     /// A master's env file is gone.
@@ -77,6 +79,7 @@ impl Site {
     pub fn fork(&self) -> Self {
         let state = self.lock();
         let state = State {
+            since: state.since,
             cluster: state.cluster.clone(),
             machines: state.machines.clone(),
             isolated: state.isolated.clone(),
@@ -207,6 +210,7 @@ impl State {
         | Event::OtherKey(master)
         | Event::Slow(master)
         | Event::Lacks(master, _)
+        | Event::Clock(master, _)
         | Event::Full(master)
         | Event::NoEnv(master)
         | Event::Setting(master, ..)
@@ -232,6 +236,7 @@ impl State {
                 "curl" => machine.installed.curl = false,
                 other => machine.installed.missing.push(other.to_owned()),
             },
+            Event::Clock(_, ms) => machine.clock_ms = *ms,
             Event::Full(_) => machine.free_bytes = 1 << 20,
             Event::NoEnv(_) => drop(machine.files.remove(ENV_FILE)),
             Event::Setting(_, key, value) => {

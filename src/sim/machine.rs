@@ -94,6 +94,8 @@ pub(super) struct Machine {
     pub(super) free_bytes: u64,
     /// Whether it is kept from hearing its leader, so that it falls behind.
     pub(super) lags: bool,
+    /// How many milliseconds its clock is ahead.
+    pub(super) clock_ms: i64,
     /// Whether its files come at a snail's pace.
     pub(super) slow: bool,
     pub(super) files: BTreeMap<String, Vec<u8>>,

@@ -17,6 +17,7 @@ mod answers;
 mod data;
 mod desk;
 mod disks;
+mod doctor;
 mod drive;
 mod etcdctl;
 mod faults;
@@ -74,7 +75,9 @@ impl Site {
             cluster.masters().map(|master| (member_name(&master.name), peer_url(master.address.as_str()))).collect();
         let machines =
             cluster.masters().map(|master| (master.name.clone(), machine(master, &members, election))).collect();
+        let since = Instant::now();
         let state = State {
+            since,
             cluster,
             machines,
             isolated: BTreeSet::new(),
@@ -89,7 +92,7 @@ impl Site {
             next: 100,
             ticked: None,
         };
-        let site = Self { state: Arc::new(Mutex::new(state)), killed: Arc::default(), since: Instant::now() };
+        let site = Self { state: Arc::new(Mutex::new(state)), killed: Arc::default(), since };
         site.with(|state| {
             let names: Vec<MasterName> = state.machines.keys().cloned().collect();
             names.iter().for_each(|name| state.start(name, By::Boot));
@@ -196,6 +199,7 @@ fn machine(master: &crate::model::Master, members: &[(String, String)], election
         },
         free_bytes: 80 << 30,
         lags: false,
+        clock_ms: 0,
         slow: false,
         files: BTreeMap::from([(
             ENV_FILE.to_owned(),

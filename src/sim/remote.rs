@@ -16,11 +16,21 @@ use super::state::{Cut, State};
 /// A command's way there and back.
 const LATENCY: Duration = Duration::from_millis(5);
 /// How long a connection to a dark machine is tried.
-const CONNECT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT: Duration = Duration::from_secs(5);
 
 /// Scripts that only ask.
-const QUESTIONS: [&str; 8] =
-    ["env file", "disk", "marks", "tools", "peer members", "peer ports", "settled", "certificates"];
+const QUESTIONS: [&str; 10] = [
+    "env file",
+    "disk",
+    "marks",
+    "tools",
+    "peer members",
+    "peer ports",
+    "settled",
+    "certificates",
+    "layout",
+    "measure",
+];
 
 impl Remote for Site {
     fn run<'a>(
@@ -140,6 +150,7 @@ impl State {
                 }
                 None => Reply::failed(1, format!("cat: {path}: No such file or directory")),
             },
+            [date, form] if date == "date" && form == "+%s.%N" => self.time_at(host),
             _ => panic!("the model does not know: {}", command.shown()),
         }
     }

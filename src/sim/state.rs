@@ -59,6 +59,8 @@ pub enum Cut {
 
 /// The model.
 pub(super) struct State {
+    /// When the story began.
+    pub(super) since: Instant,
     pub(super) cluster: Cluster,
     pub(super) machines: BTreeMap<MasterName, Machine>,
     /// Zones that no other zone hears.

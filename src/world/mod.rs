@@ -6,5 +6,6 @@ pub mod files;
 pub mod local;
 pub mod revisions;
 pub mod ssh;
+pub mod state;
 pub mod store;
 pub mod terminal;

@@ -37,7 +37,7 @@ impl Drill<'_> {
             revisions_lost: fork.zip(last).map(|(fork, last)| last.saturating_sub(fork)),
             split_read: course.split_read,
             objectives: Vec::new(),
-            expected_ms: None,
+            expected_ms: course.expected.map(millis),
         }
         .against(self.cluster.objectives)
     }

@@ -58,6 +58,8 @@ struct Course {
     lost: Option<Canary>,
     /// What the lost zone's canary was told, once it has ended.
     told_in_zone: Option<Ledger>,
+    /// How long the doctor expects a recovery to take.
+    expected: Option<Duration>,
     /// What both canaries were told, once they have ended.
     told: Option<(Ledger, Ledger)>,
     /// When the outage began, by both clocks.

@@ -9,10 +9,11 @@ use tokio::time::Instant;
 use crate::model::Command;
 use crate::model::command::Script;
 use crate::model::ledger::Ledger;
-use crate::observe::assess::assess;
+use crate::observe::assess::{Severity, assess};
 use crate::observe::read;
 use crate::observe::status::etcdctl;
 use crate::observe::{Observation, Verdict};
+use crate::plan::doctor::Expected;
 use crate::plan::{Goal, TrailingHash};
 use crate::playbook::Phase;
 use crate::run::canary::{self, Canary};
@@ -23,6 +24,7 @@ use crate::run::ports::{Pipes, Store};
 use crate::world::{files, local};
 
 use super::super::args::Wish;
+use super::super::doctor;
 use super::{Drill, OutageKind, exit, go, site};
 
 /// Both canaries must have been answered this often before anything is lost.
@@ -61,9 +63,21 @@ impl Drill<'_> {
         }
     }
 
-    /// Whether `initiate_dr` would work, asked of the healthy cluster.
+    /// Whether `initiate_dr` would work, asked of the healthy cluster. A drill that cannot succeed is not begun.
     async fn doctor(&mut self) -> Result<String, String> {
-        Ok(format!("every master answers, is healthy and says that it is {}", self.cluster.environment))
+        let zones = std::collections::BTreeSet::from([self.zone.clone()]);
+        let at = (&self.cluster, &self.remote);
+        let told = doctor::diagnosis(self.common, &self.bastion, at, self.seen.clone(), &zones, true).await;
+        let told = told.map_err(|failure| failure.text.trim_end().to_owned())?;
+        let outlook = told.zones.get(&self.zone).ok_or("the loss of the zone was not rehearsed")?;
+        if !outlook.ready {
+            let errors = told.about(&self.zone).filter(|remark| remark.severity == Severity::Error);
+            let why: Vec<String> = errors.map(|remark| format!("[{}] {}", remark.code, remark.text)).collect();
+            return Err(format!("initiate-dr would not work: {}", why.join("; ")));
+        }
+        self.course.expected = outlook.expected.as_ref().map(Expected::total);
+        let expected = self.course.expected.map(|time| format!(", in about {:.0} s", time.as_secs_f64()));
+        Ok(format!("initiate-dr would work{}", expected.unwrap_or_default()))
     }
 
     /// A verified snapshot of the healthy cluster, kept beside the journal.

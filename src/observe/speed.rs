@@ -1,0 +1,133 @@
+//! The question "how long does a snapshot take here?", answered by taking one and removing it again. Knows no plan.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::command::Script;
+use crate::model::{AbsPath, Command, Output};
+
+use super::settings::Access;
+use super::status::etcdctl;
+use super::{Unclear, marks};
+
+/// What a snapshot took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Speed {
+    /// The snapshot's size.
+    pub bytes: u64,
+    /// Until it was saved and on disk.
+    pub save: Duration,
+    /// Until it was verified as well, as a run does it.
+    pub verify: Duration,
+    /// The revision in it; 0 where nothing was ever written, and a run takes no such snapshot.
+    pub revision: u64,
+}
+
+impl Speed {
+    /// Until it was saved, on disk and verified.
+    #[must_use]
+    pub fn whole(&self) -> Duration {
+        self.save + self.verify
+    }
+
+    /// Bytes a second while it was saved.
+    #[must_use]
+    pub fn bytes_a_second(&self) -> f64 {
+        #[allow(clippy::cast_precision_loss, reason = "a rate for people")]
+        let bytes = self.bytes as f64;
+        bytes / self.save.as_secs_f64().max(0.001)
+    }
+
+    /// How long the same bytes take once more at that speed: an estimate.
+    #[must_use]
+    pub fn once_more(&self) -> Duration {
+        self.save
+    }
+}
+
+// It lies where a run's snapshot would, on the same file system, in a directory of its own that goes whatever happens:
+// without PIPE in the trap a lost connection would end the shell before it. What a machine's death leaves holds every
+// Secret of the cluster, so that the next one says where it is and adds no second.
+const SCRIPT: Script = Script {
+    name: "measure",
+    text: r#"set -eu
+state=$1 data=$2 tool=$3; shift 3
+umask 077
+parent=$state; [ -d "$parent" ] || parent=${state%/*}
+for left in "$parent"/.requorum-doctor.*; do
+  [ ! -e "$left" ] || { echo "$left is there: another doctor runs, or one died with its machine and left a snapshot in it (remove it)" >&2; exit 1; }
+done
+bytes=$(stat -c %s "$data/member/snap/db")
+free=$(df -P -B1 "$parent" | awk 'NR==2 {print $4}')
+[ "$free" -ge $((bytes * 2)) ] || { echo "only $free bytes are free in $parent for a snapshot of $bytes; twice that is asked for" >&2; exit 1; }
+dir=$(mktemp -d "$parent/.requorum-doctor.XXXXXX")
+trap 'rm -rf "$dir"' EXIT; trap 'exit 1' HUP INT TERM PIPE
+begun=$(date +%s%N)
+"$@" snapshot save "$dir/snapshot.db" >"$dir/log" 2>&1 || { tail -n 1 "$dir/log" >&2; exit 1; }
+sync "$dir/snapshot.db" "$dir"
+saved=$(date +%s%N)
+"$tool" snapshot status "$dir/snapshot.db" -w json >"$dir/status" 2>"$dir/log" & status=$!
+sha256sum <"$dir/snapshot.db" >"$dir/sum"
+wait $status || { tail -n 1 "$dir/log" >&2; exit 1; }
+verified=$(date +%s%N)
+bytes=$(stat -c %s "$dir/snapshot.db") verdict=$(cat "$dir/status")
+rm -rf "$dir"
+echo "status=$verdict"; echo "bytes=$bytes"; echo "save_ns=$((saved - begun))"; echo "verify_ns=$((verified - saved))"
+"#,
+};
+
+/// Saves and verifies a snapshot by these tools, and removes it. It may take `limit`.
+#[must_use]
+pub fn command(etcdctl_path: &str, access: &Access, tool: &str, data_dir: &AbsPath, limit: Duration) -> Command {
+    // Without --command-timeout the stream has no limit at all.
+    Command::script(SCRIPT)
+        .args([marks::STATE, data_dir.as_str(), tool])
+        .then(etcdctl(etcdctl_path, access, limit))
+        .deadline(limit * 2)
+}
+
+/// What the tool says of a snapshot, as far as it is needed.
+#[derive(Deserialize)]
+struct Verdict {
+    revision: u64,
+}
+
+/// Reads `name=value` lines.
+///
+/// # Errors
+/// When there was no room, no snapshot, or it was not right.
+pub fn parse(output: &Output) -> Result<Speed, Unclear> {
+    const WHAT: &str = "measuring a snapshot";
+    if !output.ok() {
+        return Err(Unclear::failed(WHAT, output));
+    }
+    let number = |name: &str| -> Result<u64, Unclear> {
+        let mut lines = output.stdout.lines().filter_map(|line| line.split_once('='));
+        let value = lines.find(|(found, _)| *found == name).and_then(|(_, value)| value.parse().ok());
+        value.ok_or_else(|| Unclear::text(WHAT, &format!("no {name} was said")))
+    };
+    let time = |name: &str| number(name).map(Duration::from_nanos);
+    let verdict = output.stdout.lines().find_map(|line| line.strip_prefix("status=")).unwrap_or_default();
+    let verdict: Verdict = serde_json::from_str(verdict).map_err(|e| Unclear::text(WHAT, &e.to_string()))?;
+    let (save, verify) = (time("save_ns")?, time("verify_ns")?);
+    Ok(Speed { bytes: number("bytes")?, save, verify, revision: verdict.revision })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_measured_snapshot_is_read() {
+        let say = |stdout: &str| parse(&Output { stdout: stdout.into(), ..Output::default() });
+        let status = r#"status={"hash":1,"revision":7,"totalKey":9,"totalSize":5}"#;
+        let speed = say(&format!("{status}\nbytes=50000000\nsave_ns=500000000\nverify_ns=250000000\n")).unwrap();
+        assert_eq!((speed.bytes, speed.revision), (50_000_000, 7));
+        assert_eq!((speed.whole(), speed.once_more()), (Duration::from_millis(750), Duration::from_millis(500)));
+        assert!((speed.bytes_a_second() - 1e8).abs() < 1.0);
+        // A clock that was set back meanwhile measured nothing.
+        assert!(say(&format!("{status}\nbytes=5\nsave_ns=-1\nverify_ns=2\n")).is_err());
+        assert!(say("bytes=5\nsave_ns=1\nverify_ns=2\n").is_err());
+    }
+}

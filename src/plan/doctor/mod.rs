@@ -1,0 +1,259 @@
+//! What an examination in peace time means: for each zone whether `initiate-dr` would work if it were lost now, how
+//! long it would take, and what to mend. Pure; asks nothing and changes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{ClusterName, MasterName, ZoneName};
+use crate::observe::assess::Severity;
+use crate::observe::{Examination, speed::Speed};
+
+use super::rehearse::{Ending, Given, Rehearsal};
+
+mod node;
+mod site;
+mod template;
+mod time;
+
+pub use time::Expected;
+
+/// What is looked at, in the order in which it is reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Check {
+    /// Whether `initiate-dr` would have a plan.
+    Plan,
+    /// Whether it would be quick enough.
+    Time,
+    /// Whether a master answers.
+    Reach,
+    /// Its etcd and its tools, as `status` sees them.
+    Etcd,
+    /// Its env file against the template.
+    Template,
+    /// Its unit.
+    Unit,
+    /// Its data directory.
+    Data,
+    /// Its clock.
+    Clock,
+    /// How fast a snapshot is.
+    Speed,
+    /// The bastion.
+    Bastion,
+}
+
+impl Check {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Plan,
+        Self::Time,
+        Self::Reach,
+        Self::Etcd,
+        Self::Template,
+        Self::Unit,
+        Self::Data,
+        Self::Clock,
+        Self::Speed,
+        Self::Bastion,
+    ];
+
+    /// What is looked at, in words.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Plan => "initiate-dr would be planned",
+            Self::Time => "expected time within the objective",
+            Self::Reach => "reached over SSH",
+            Self::Etcd => "etcd and its tools",
+            Self::Template => "template changes what it owns only",
+            Self::Unit => "unit's policy",
+            Self::Data => "data directory",
+            Self::Clock => "clock",
+            Self::Speed => "snapshot measured",
+            Self::Bastion => "bastion",
+        }
+    }
+}
+
+/// Something to know or to mend, by code; `docs/findings.md` explains each.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remark {
+    /// The code; for what `initiate-dr` would refuse, the rule's name.
+    pub code: String,
+    /// What was looked at.
+    pub check: Check,
+    /// An error means that `initiate-dr` would be refused or would do what is not meant.
+    pub severity: Severity,
+    /// The zone whose loss it is about.
+    pub zone: Option<ZoneName>,
+    /// The master it is about.
+    pub master: Option<MasterName>,
+    /// What was seen.
+    pub text: String,
+    /// What to do.
+    pub next: String,
+    /// For files: the difference.
+    pub diff: Option<String>,
+}
+
+impl Remark {
+    fn new(severity: Severity, code: &str, check: Check, text: impl Into<String>, next: impl Into<String>) -> Self {
+        let (text, next) = (text.into(), next.into());
+        Self { code: code.to_owned(), check, severity, zone: None, master: None, text, next, diff: None }
+    }
+
+    fn error(code: &str, check: Check, text: impl Into<String>, next: impl Into<String>) -> Self {
+        Self::new(Severity::Error, code, check, text, next)
+    }
+
+    fn warning(code: &str, check: Check, text: impl Into<String>, next: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, code, check, text, next)
+    }
+
+    fn at(mut self, master: &MasterName) -> Self {
+        self.master = Some(master.clone());
+        self
+    }
+
+    fn of(mut self, zone: &ZoneName) -> Self {
+        self.zone = Some(zone.clone());
+        self
+    }
+}
+
+/// What a zone's loss would mean.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outlook {
+    /// Whether the others would go on by themselves.
+    pub quorum_kept: bool,
+    /// Whether nothing speaks against `initiate-dr`; true where it is not needed.
+    pub ready: bool,
+    /// The masters outside the zone.
+    pub survivors: Vec<MasterName>,
+    /// The survivor that the new cluster would grow from.
+    pub seed: Option<MasterName>,
+    /// How many steps the plan would have.
+    pub steps: usize,
+    /// How long it would take.
+    pub expected: Option<Expected>,
+}
+
+/// What the doctor says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Diagnosis {
+    /// The cluster.
+    pub cluster: ClusterName,
+    /// Whether nothing speaks against `initiate-dr` for any zone whose loss costs the quorum.
+    pub good: bool,
+    /// By zone.
+    pub zones: BTreeMap<ZoneName, Outlook>,
+    /// Everything found, worst first.
+    pub remarks: Vec<Remark>,
+    /// What a snapshot took, where it was measured.
+    pub speeds: BTreeMap<MasterName, Speed>,
+}
+
+impl Diagnosis {
+    /// What speaks about a zone's loss: said of it, or of a survivor where the loss costs the quorum.
+    pub fn about<'a>(&'a self, zone: &'a ZoneName) -> impl Iterator<Item = &'a Remark> {
+        self.remarks.iter().filter(move |remark| self.is_about(remark, zone))
+    }
+
+    /// What speaks about no zone's loss.
+    pub fn elsewhere(&self) -> impl Iterator<Item = &Remark> {
+        self.remarks.iter().filter(|remark| !self.zones.keys().any(|zone| self.is_about(remark, zone)))
+    }
+
+    fn is_about(&self, remark: &Remark, zone: &ZoneName) -> bool {
+        let survives = |outlook: &Outlook| {
+            !outlook.quorum_kept && remark.master.as_ref().is_some_and(|master| outlook.survivors.contains(master))
+        };
+        match &remark.zone {
+            Some(about) => about == zone,
+            None => self.zones.get(zone).is_some_and(survives),
+        }
+    }
+
+    /// How many remarks are of this severity.
+    #[must_use]
+    pub fn count(&self, severity: Severity) -> usize {
+        self.remarks.iter().filter(|remark| remark.severity == severity).count()
+    }
+
+    /// The same with every text that came from a master made clean: of secrets, say.
+    #[must_use]
+    pub fn cleaned(mut self, clean: impl Fn(&str) -> String) -> Self {
+        for remark in &mut self.remarks {
+            remark.text = clean(&remark.text);
+            remark.diff = remark.diff.as_deref().map(&clean);
+        }
+        self
+    }
+}
+
+/// Says what was found.
+#[must_use]
+pub fn diagnose(given: Given<'_>, found: &Examination, rehearsals: &[Rehearsal]) -> Diagnosis {
+    let mut remarks = site::peace(given.cluster, &found.seen);
+    remarks.extend(found.desk.iter().flat_map(|desk| site::desk(desk, &found.seen)));
+    remarks.extend(rehearsals.iter().flat_map(refused));
+    remarks.extend(site::observed(given.cluster, &found.seen, rehearsals));
+    let survivors: BTreeSet<&MasterName> =
+        rehearsals.iter().filter(|rehearsal| rehearsal.costs_quorum()).flat_map(|one| &one.survivors).collect();
+    for master in given.cluster.masters() {
+        let Some(seen) = found.seen.seen(&master.name) else { continue };
+        remarks.extend(template::remarks(given, master, seen, survivors.contains(&master.name)));
+        if !survivors.contains(&master.name) {
+            remarks.extend(node::comes_home(master, seen));
+        }
+        if let Some(examined) = found.masters.get(&master.name) {
+            remarks.extend(node::remarks(master, seen, examined));
+        }
+    }
+    remarks.extend(found.speeds.iter().filter_map(|(name, speed)| node::not_measured(name, speed)));
+    let mut zones = BTreeMap::new();
+    for rehearsal in rehearsals {
+        let outlook = outlook(found, rehearsal);
+        remarks.extend(time::remarks(given.cluster, &rehearsal.zone, outlook.expected.as_ref()));
+        zones.insert(rehearsal.zone.clone(), outlook);
+    }
+    remarks.sort_by_key(|remark| (std::cmp::Reverse(remark.severity), remark.check));
+    let speeds = found.speeds.iter().filter_map(|(name, speed)| Some((name.clone(), *speed.as_ref().ok()?))).collect();
+    let diagnosis = Diagnosis { cluster: given.cluster.name.clone(), good: false, zones, remarks, speeds };
+    judged(diagnosis)
+}
+
+/// An error about a zone speaks against it; one about neither zone nor master speaks against all.
+fn judged(mut diagnosis: Diagnosis) -> Diagnosis {
+    let error = |remark: &&Remark| remark.severity == Severity::Error;
+    let all = diagnosis.remarks.iter().filter(error).any(|remark| remark.zone.is_none() && remark.master.is_none());
+    let ill: BTreeSet<ZoneName> =
+        diagnosis.zones.keys().filter(|zone| diagnosis.about(zone).any(|remark| error(&remark))).cloned().collect();
+    for (zone, outlook) in &mut diagnosis.zones {
+        outlook.ready = outlook.quorum_kept || !(all || ill.contains(zone));
+    }
+    diagnosis.good = !all && diagnosis.zones.values().all(|outlook| outlook.ready);
+    diagnosis
+}
+
+fn outlook(found: &Examination, rehearsal: &Rehearsal) -> Outlook {
+    let plan = rehearsal.plan();
+    Outlook {
+        quorum_kept: !rehearsal.costs_quorum(),
+        ready: false,
+        survivors: rehearsal.survivors.clone(),
+        seed: plan.and_then(|plan| plan.seed.clone()),
+        steps: plan.map_or(0, |plan| plan.steps().count()),
+        expected: plan.map(|plan| time::expected(plan, found)),
+    }
+}
+
+fn refused(rehearsal: &Rehearsal) -> Vec<Remark> {
+    let Ending::Refused(refusals) = &rehearsal.ending else { return Vec::new() };
+    let remark = |refusal: &super::Refusal| {
+        Remark::error(&refusal.rule, Check::Plan, refusal.why.clone(), refusal.next.clone()).of(&rehearsal.zone)
+    };
+    refusals.iter().map(remark).collect()
+}

@@ -1,0 +1,117 @@
+//! What speaks for or against the whole cluster, what `status` finds, and the bastion. Knows no single node's details.
+
+use std::collections::BTreeSet;
+
+use crate::model::{Cluster, MasterName};
+use crate::observe::assess::{Finding, Severity, assess};
+use crate::observe::{Asked, Desk, Observation};
+
+use super::{Check, Ending, Rehearsal, Remark};
+
+/// What a run writes on the bastion beside the snapshot: its journal.
+const JOURNAL_BYTES: u64 = 16 << 20;
+
+/// Whether it is peace: a rehearsal of a loss means nothing while there is one.
+pub(super) fn peace(cluster: &Cluster, seen: &Observation) -> Vec<Remark> {
+    match assess(cluster, seen).serving.len() {
+        1 => Vec::new(),
+        0 => vec![Remark::error(
+            "not-serving",
+            Check::Plan,
+            "no master serves now: this is no peace time, and what follows is no rehearsal",
+            "requorum status",
+        )],
+        clusters => vec![Remark::error(
+            "not-serving",
+            Check::Plan,
+            format!("{clusters} clusters serve now: what follows is no rehearsal"),
+            "requorum status",
+        )],
+    }
+}
+
+/// What the planner says of a survivor in its own words.
+const SAID_BY_THE_PLANNER: [&str; 3] = ["unclear", "tool-missing", "no-restore-tool"];
+
+/// What `status` finds as well, with what to do.
+pub(super) fn observed(cluster: &Cluster, seen: &Observation, rehearsals: &[Rehearsal]) -> Vec<Remark> {
+    let of = |ending: fn(&Ending) -> bool| -> BTreeSet<&MasterName> {
+        rehearsals.iter().filter(|one| ending(&one.ending)).flat_map(|one| &one.survivors).collect()
+    };
+    let needed = of(|ending| *ending != Ending::QuorumKept);
+    let refused = of(|ending| matches!(ending, Ending::Refused(_)));
+    let findings = assess(cluster, seen).findings.into_iter();
+    let said_before = |finding: &Finding| {
+        let planner = SAID_BY_THE_PLANNER.contains(&finding.code.as_str());
+        planner && finding.master.as_ref().is_some_and(|master| refused.contains(master))
+    };
+    findings
+        .filter(|finding| !said_before(finding))
+        .map(|finding| {
+            let survives = finding.master.as_ref().is_some_and(|master| needed.contains(master));
+            // `status` only warns of a lock; a run would not begin.
+            let severity = if finding.code == "locked" && survives { Severity::Error } else { finding.severity };
+            let check = if ["silent", "refused", "not-asked"].contains(&finding.code.as_str()) {
+                Check::Reach
+            } else {
+                Check::Etcd
+            };
+            let next = next_of(&finding.code);
+            Remark { master: finding.master, ..Remark::new(severity, &finding.code, check, finding.text, next) }
+        })
+        .collect()
+}
+
+/// What to do about a finding of `status`. One that is not named here (a certificate's end, say) speaks for itself,
+/// and `docs/findings.md` says more.
+fn next_of(code: &str) -> &'static str {
+    match code {
+        "silent" => "make it answer over SSH: it would be missing that night",
+        "refused" => "make SSH work from this bastion, as the text says",
+        "not-asked" => "run it again",
+        "etcd-down" => "systemctl status etcd there; `requorum recover` where it is to come home",
+        "not-ready" | "split-brain" => "requorum status",
+        "fenced" | "fence-broken" => "`requorum recover`, or `requorum unfence` where no newer cluster exists",
+        "locked" => "wait for that run; if it has stopped for good: requorum unlock RUN",
+        "no-space-alarm" => "compact, defragment, then `etcdctl alarm disarm`",
+        "learner" => "requorum recover",
+        "tool-missing" => "install what is missing",
+        "no-restore-tool" => "install etcdutl of etcd's own version beside etcd",
+        "unclear" => "see the text; run as root, or mend the node",
+        "no-revision-bump" => "after initiate-dr restart every API server, or go to an etcd whose tool can",
+        _ => "see docs/findings.md",
+    }
+}
+
+/// Whether this bastion can keep a run.
+pub(super) fn desk(desk: &Asked<Desk>, seen: &Observation) -> Vec<Remark> {
+    let desk = match desk {
+        Ok(desk) => desk,
+        Err(why) => {
+            let next = "make the state directory usable, or name another: --state-dir DIR";
+            return vec![Remark::error("bastion-state", Check::Bastion, why.to_string(), next)];
+        }
+    };
+    let place = &desk.place;
+    let mut remarks = Vec::new();
+    if !desk.writable {
+        let text = format!("{place} on this bastion cannot be written: no run could keep its journal");
+        let next = "make it writable, or name another: --state-dir DIR";
+        remarks.push(Remark::error("bastion-state", Check::Bastion, text, next));
+    }
+    if let Some(mode) = desk.mode.filter(|mode| mode & 0o022 != 0) {
+        let text = format!("{place} on this bastion may be written by others (mode {mode:o})");
+        remarks.push(Remark::warning("bastion-state", Check::Bastion, text, format!("chmod go-w {place}")));
+    }
+    let largest = seen.answering().filter_map(|(_, seen)| seen.disk.as_ref().ok()).map(|disk| disk.db_bytes).max();
+    let needed = largest.unwrap_or(0) + JOURNAL_BYTES;
+    if desk.free_bytes < needed {
+        let (free, needed) = (desk.free_bytes >> 20, needed >> 20);
+        let text = format!("{free} MiB are free for {place} on this bastion; journal and snapshot need {needed}");
+        let next = "make space there, or name another place: --state-dir DIR";
+        // Without its copy of the snapshot a run goes on and warns; without its journal it does not.
+        let severity = if desk.free_bytes < JOURNAL_BYTES { Severity::Error } else { Severity::Warning };
+        remarks.push(Remark::new(severity, "bastion-space", Check::Bastion, text, next));
+    }
+    remarks
+}

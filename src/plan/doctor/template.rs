@@ -1,0 +1,97 @@
+//! Whether a template, rendered with what a node's file says already, changes nothing but what disaster recovery owns.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use similar::TextDiff;
+
+use crate::model::Master;
+use crate::model::env_file::EnvFile;
+use crate::observe::{Seen, Settings};
+use crate::plan::rehearse::Given;
+use crate::playbook::template::{Context, Node, Peer, check_rendered, owned, render};
+use crate::playbook::{Action, Line};
+
+use super::{Check, Remark};
+
+/// What rendering would change on one node. A template that cannot be rendered on a survivor is the planner's to
+/// refuse.
+pub(super) fn remarks(given: Given<'_>, master: &Master, seen: &Seen, survives: bool) -> Vec<Remark> {
+    let Ok(settings) = &seen.settings else { return Vec::new() };
+    let mut names = BTreeSet::new();
+    collect(&given.playbook.lines, master, &mut names);
+    let rendering = |name: &str| {
+        let text = given.templates.get(name).map_or("", String::as_str);
+        match difference(name, text, master, settings) {
+            Ok(None) => None,
+            Ok(Some(diff)) => Some(Remark {
+                diff: Some(diff),
+                ..Remark::error(
+                    "template-changes-more",
+                    Check::Template,
+                    format!("{name} would change more of {} than the three settings it owns", master.etcd.env_file),
+                    "make the node's file and the template agree: what differs would change that night",
+                )
+            }),
+            Err(_) if survives => None,
+            Err(why) => Some(Remark::error("template", Check::Template, why, "`requorum playbook check` helps")),
+        }
+    };
+    names.into_iter().filter_map(rendering).map(|remark| remark.at(&master.name)).collect()
+}
+
+/// Every template that the playbook writes to this master.
+fn collect<'a>(lines: &'a [Line], master: &'a Master, names: &mut BTreeSet<&'a str>) {
+    for line in lines {
+        match &line.action {
+            Action::Write { template, .. } => {
+                names.insert(template.as_deref().unwrap_or(&master.etcd.template));
+            }
+            Action::Each { steps, .. } => collect(steps, master, names),
+            _ => {}
+        }
+    }
+}
+
+/// The difference beyond the three settings, as unified diff of the file; nothing where every other setting stays.
+fn difference(name: &str, template: &str, master: &Master, settings: &Settings) -> Result<Option<String>, String> {
+    let before = settings.file();
+    let node = Node {
+        name: master.name.to_string(),
+        member: settings.member_name(),
+        zone: master.zone.to_string(),
+        address: master.address.to_string(),
+    };
+    let token = settings.get("ETCD_INITIAL_CLUSTER_TOKEN").unwrap_or_default();
+    let context = Context::new(node, &before, &token, peers(settings));
+    let after = render(name, template, &context).map_err(|mistakes| {
+        let said = mistakes.iter().map(|one| format!("{}:{}: {}", one.place.file, one.place.line, one.message));
+        said.collect::<Vec<_>>().join("; ")
+    })?;
+    check_rendered(&after, &context).map_err(|why| format!("{name}: {why}"))?;
+    let mut expected = before;
+    for (key, value) in owned(&context.cluster) {
+        expected.set(key, value).map_err(|why| format!("{}: {why}", master.etcd.env_file))?;
+    }
+    if values(&expected) == values(&EnvFile::parse(&after)) {
+        return Ok(None);
+    }
+    let path = master.etcd.env_file.as_str();
+    let diff = TextDiff::from_lines(expected.to_string().as_str(), after.as_str())
+        .unified_diff()
+        .context_radius(0)
+        .header(path, &format!("{path} by {name}"))
+        .to_string();
+    Ok(Some(diff))
+}
+
+/// The members as the node's own file lists them.
+fn peers(settings: &Settings) -> Vec<Peer> {
+    let list = settings.get("ETCD_INITIAL_CLUSTER").unwrap_or_default();
+    let pairs = list.split(',').filter_map(|pair| pair.split_once('='));
+    pairs.map(|(name, url)| Peer { name: name.trim().to_owned(), peer_url: url.trim().to_owned() }).collect()
+}
+
+/// Each setting's value that counts.
+fn values(file: &EnvFile) -> BTreeMap<&str, &str> {
+    file.settings().collect()
+}

@@ -1,0 +1,94 @@
+//! How long `initiate-dr` would take: a sum of what was measured here, what etcd's timers ask for, and what
+//! `docs/performance.md` measured. Knows no person: consent and attestation are not in it.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Cluster, ZoneName};
+use crate::observe::Examination;
+use crate::plan::{Plan, rehearse};
+
+use super::{Check, Remark};
+
+/// What a run takes beside the other parts: SSH, sudo, two looks, the fence's daemon-reload, and 2 s of grace for a
+/// stop, which is used up more often than not (`docs/performance.md`: 0.5 to 2.5 s).
+const REST: Duration = Duration::from_millis(2500);
+
+/// The parts of the time from the command to the acknowledged write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expected {
+    /// Until the lost zone's masters are found dark: the connect time-out, at most.
+    pub look: Duration,
+    /// For so long no leader may be seen. Begun within two election timeouts of the loss it takes longer, since a dead
+    /// leader is named until then.
+    pub proof: Duration,
+    /// Saving and verifying, as measured; absent where it was not.
+    pub snapshot: Option<Duration>,
+    /// Estimated: the same bytes once more at the measured speed.
+    pub restore: Option<Duration>,
+    /// Estimated: the snapshot's way to the other survivors, zero where there are none.
+    pub share: Option<Duration>,
+    /// The election's worst case: etcd draws between one and two election timeouts, and a member alone at most one.
+    pub election: Duration,
+    /// All the rest.
+    pub rest: Duration,
+}
+
+impl Expected {
+    /// The sum of what is known.
+    #[must_use]
+    pub fn total(&self) -> Duration {
+        let measured = [self.snapshot, self.restore, self.share].into_iter().flatten().sum::<Duration>();
+        self.look + self.proof + measured + self.election + self.rest
+    }
+
+    /// Whether every part is known.
+    #[must_use]
+    pub fn whole(&self) -> bool {
+        self.snapshot.is_some()
+    }
+}
+
+/// What a rehearsed plan would take.
+pub(super) fn expected(plan: &Plan, found: &Examination) -> Expected {
+    let survivors = || plan.survivors.iter().filter_map(|name| found.seen.seen(name));
+    let timeout =
+        |seen: &crate::observe::Seen| seen.settings.as_ref().ok().map(crate::observe::Settings::election_timeout);
+    let election = survivors().filter_map(timeout).max().unwrap_or_default();
+    let alone = plan.survivors.len() == 1;
+    let speed = plan.seed.as_ref().and_then(|seed| found.speeds.get(seed)?.as_ref().ok());
+    Expected {
+        look: found.connect_limit,
+        proof: rehearse::limits(&only(plan, found)).window,
+        snapshot: speed.map(|speed| speed.whole()),
+        restore: speed.map(|speed| speed.once_more()),
+        share: speed.map(|speed| if alone { Duration::ZERO } else { speed.once_more() }),
+        election: if alone { election } else { election * 2 },
+        rest: REST,
+    }
+}
+
+/// What that night's observation would hold: the survivors.
+fn only(plan: &Plan, found: &Examination) -> crate::observe::Observation {
+    let masters = found.seen.masters.iter().filter(|(name, _)| plan.survivors.contains(*name));
+    crate::observe::Observation {
+        masters: masters.map(|(name, sight)| (name.clone(), sight.clone())).collect(),
+        proof: None,
+    }
+}
+
+/// Whether it is longer than the inventory allows.
+pub(super) fn remarks(cluster: &Cluster, zone: &ZoneName, expected: Option<&Expected>) -> Option<Remark> {
+    let objective = cluster.objectives?.rto?;
+    let total = expected?.total();
+    (total > objective).then(|| {
+        let text = format!(
+            "about {:.1} s are expected, `objectives.rto` says {:.1} s",
+            total.as_secs_f64(),
+            objective.as_secs_f64()
+        );
+        let next = "a smaller database, faster disks or a shorter election timeout; else another objective";
+        Remark::warning("rto-above-objective", Check::Time, text, next).of(zone)
+    })
+}

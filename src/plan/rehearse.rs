@@ -1,0 +1,182 @@
+//! What `initiate-dr` would do if a zone were lost now: the real planner on an imagined observation in which that zone
+//! is silent. Asks nothing; what it refuses here is what it would refuse that night.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::model::{Cluster, Master, MasterName, RunId, Token, ZoneName, quorum};
+use crate::observe::assess::{assess, peer_urls, usual_peer_urls, voters};
+use crate::observe::{Members, Observation, Read, Seen, Settings, Sight, proof};
+use crate::playbook::Playbook;
+
+use super::{Goal, Input, NoPlan, Plan, Refusal, Request, plan};
+
+/// What a rehearsal is held with.
+#[derive(Debug, Clone, Copy)]
+pub struct Given<'a> {
+    /// The inventory.
+    pub cluster: &'a Cluster,
+    /// The playbook of `initiate_dr`.
+    pub playbook: &'a Playbook,
+    /// Templates by name.
+    pub templates: &'a BTreeMap<String, String>,
+}
+
+/// One zone's loss, rehearsed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rehearsal {
+    /// The zone.
+    pub zone: ZoneName,
+    /// The masters outside it, whether they answer or not.
+    pub survivors: Vec<MasterName>,
+    /// What would come of it.
+    pub ending: Ending,
+}
+
+/// What would come of a zone's loss.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// The others go on by themselves.
+    QuorumKept,
+    /// `initiate-dr` would have this plan.
+    Planned(Box<Plan>),
+    /// `initiate-dr` would be refused.
+    Refused(Vec<Refusal>),
+}
+
+impl Rehearsal {
+    /// Whether the loss would cost the quorum.
+    #[must_use]
+    pub fn costs_quorum(&self) -> bool {
+        self.ending != Ending::QuorumKept
+    }
+
+    /// The plan, where there would be one.
+    #[must_use]
+    pub fn plan(&self) -> Option<&Plan> {
+        match &self.ending {
+            Ending::Planned(plan) => Some(plan),
+            Ending::QuorumKept | Ending::Refused(_) => None,
+        }
+    }
+}
+
+/// Rehearses the loss of these zones, of every zone where none is named.
+#[must_use]
+pub fn rehearse(given: Given<'_>, seen: &Observation, zones: &BTreeSet<ZoneName>) -> Vec<Rehearsal> {
+    let meant = given.cluster.zones.keys().filter(|zone| zones.is_empty() || zones.contains(*zone));
+    meant.map(|zone| loss_of(zone, given, seen)).collect()
+}
+
+fn loss_of(zone: &ZoneName, given: Given<'_>, seen: &Observation) -> Rehearsal {
+    let lost = BTreeSet::from([zone.clone()]);
+    let survivors = given.cluster.outside(&lost).map(|master| master.name.clone()).collect();
+    if quorum_kept(given.cluster, seen, &lost) {
+        return Rehearsal { zone: zone.clone(), survivors, ending: Ending::QuorumKept };
+    }
+    let imagined = imagine(given.cluster, seen, &lost);
+    let request = request(given.cluster, &imagined, &lost);
+    let Given { cluster, playbook, templates } = given;
+    let ending = match plan(Input { cluster, playbook, templates, seen: &imagined, request: &request }) {
+        Ok(plan) => Ending::Planned(Box::new(plan)),
+        Err(NoPlan::Refused(refusals)) => Ending::Refused(refusals),
+        // Nothing serves in what is imagined, so that nothing can have been done before.
+        Err(NoPlan::NothingToDo(why)) => {
+            Ending::Refused(vec![Refusal::new("not-serving", why, "see `requorum status`")])
+        }
+    };
+    Rehearsal { zone: zone.clone(), survivors, ending }
+}
+
+/// Whether a majority of those that vote today would go on: by the cluster's own list where it serves, whose
+/// strangers may stand in the lost zone; else by the inventory.
+fn quorum_kept(cluster: &Cluster, seen: &Observation, lost: &BTreeSet<ZoneName>) -> bool {
+    let assessment = assess(cluster, seen);
+    let Some(serving) = assessment.serving.values().next() else {
+        return quorum::stands(cluster.outside(lost).count(), cluster.masters().count());
+    };
+    let known = voters(cluster, seen, serving);
+    let list = serving.iter().find_map(|name| seen.seen(name)?.members.as_ref().ok());
+    let all = list.map_or(known.len(), Members::voters);
+    let left = cluster.outside(lost).filter(|master| known.contains(&master.name) && is_alive(master, seen));
+    quorum::stands(left.count(), all)
+}
+
+/// Whether a master's etcd runs, as it says itself, or where it cannot be asked as another one finds its peer port.
+fn is_alive(master: &Master, seen: &Observation) -> bool {
+    match seen.seen(&master.name) {
+        Some(own) => own.etcd_runs() == Some(true),
+        None => {
+            let urls = urls(master, seen);
+            let mut open = seen.answering().filter_map(|(_, other)| other.open_peers.as_ref().ok()).flatten();
+            open.any(|url| urls.contains(url))
+        }
+    }
+}
+
+/// What would be seen: the zone silent, quorum proved lost, everything else as it is today.
+fn imagine(cluster: &Cluster, seen: &Observation, lost: &BTreeSet<ZoneName>) -> Observation {
+    let gone: BTreeSet<String> = cluster.within(lost).flat_map(|master| urls(master, seen)).collect();
+    let sight = |(name, sight): (&MasterName, &Sight)| {
+        let within = cluster.master(name).is_some_and(|master| lost.contains(&master.zone));
+        let sight = match sight {
+            _ if within => Sight::Silent("imagined lost".to_owned()),
+            Sight::Answers(seen) => Sight::Answers(Box::new(without_quorum(seen, &gone))),
+            other => other.clone(),
+        };
+        (name.clone(), sight)
+    };
+    let masters: BTreeMap<MasterName, Sight> = seen.masters.iter().map(sight).collect();
+    let mut imagined = Observation { masters, proof: None };
+    let window = limits(&imagined).window;
+    imagined.proof = Some(proof::Outcome::Lost { leaderless_for: window, took: window });
+    imagined
+}
+
+fn urls(master: &Master, seen: &Observation) -> Vec<String> {
+    let own = peer_urls(master, seen.seen(&master.name));
+    own.into_iter().chain(usual_peer_urls(master)).collect()
+}
+
+fn without_quorum(seen: &Seen, gone: &BTreeSet<String>) -> Seen {
+    let mut seen = seen.clone();
+    if let Ok(status) = &mut seen.status {
+        status.leader = None;
+    }
+    if seen.read.is_ok() {
+        seen.read = Ok(Read::Failed("imagined without quorum".to_owned()));
+    }
+    if let Ok(open) = &mut seen.open_peers {
+        open.retain(|url| !gone.contains(url));
+    }
+    seen
+}
+
+/// How long the proof takes with the timers of those that answer.
+#[must_use]
+pub fn limits(seen: &Observation) -> proof::Limits {
+    let election = seen.answering().filter_map(|(_, seen)| seen.settings.as_ref().ok()).map(Settings::election_timeout);
+    proof::Limits::from_election_timeout(election.max().unwrap_or(Duration::from_secs(1)))
+}
+
+/// The run and the token stand for those of that night. Survivors that are dark today are attested here, so that the
+/// rest of the rehearsal is not lost on them; that they are dark is a finding of its own.
+fn request(cluster: &Cluster, imagined: &Observation, lost: &BTreeSet<ZoneName>) -> Request {
+    let dark = cluster.outside(lost).filter(|master| imagined.seen(&master.name).is_none());
+    let attested = lost.iter().map(ToString::to_string).chain(dark.map(|master| master.name.to_string()));
+    Request {
+        goal: Goal::InitiateDr,
+        run: RunId::imagined(),
+        token: Token("requorum-imagined".to_owned()),
+        failed_zones: lost.clone(),
+        only: BTreeSet::new(),
+        seed: None,
+        attested: attested.map(|who| (who, "imagined by the doctor".to_owned())).collect(),
+        overrides: BTreeMap::new(),
+        snapshot: None,
+        person: "doctor".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! Losses rehearsed on the model, each beside what the same loss really brings there.
+
+use super::*;
+use crate::playbook::{shipped, text};
+use crate::sim::{Ask, Event, Site};
+
+struct Files {
+    playbook: Playbook,
+    templates: BTreeMap<String, String>,
+}
+
+fn files() -> Files {
+    let playbook = text::read(&shipped::playbook("initiate_dr").unwrap().source()).unwrap();
+    let template = shipped::template("etcd.env.j2").unwrap().text.to_owned();
+    Files { playbook, templates: BTreeMap::from([("etcd.env.j2".to_owned(), template)]) }
+}
+
+async fn rehearsed(site: &Site) -> Vec<Rehearsal> {
+    let files = files();
+    let cluster = site.cluster();
+    let given = Given { cluster: &cluster, playbook: &files.playbook, templates: &files.templates };
+    let (seen, _) = site.status().await;
+    rehearse(given, &seen, &BTreeSet::new())
+}
+
+async fn healthy(zones: &[usize]) -> Site {
+    let site = Site::with_election(zones, Duration::from_secs(1));
+    site.wait(Duration::from_secs(4)).await;
+    assert!(site.write("m1", "before"));
+    site
+}
+
+fn rules(rehearsal: &Rehearsal) -> Vec<&str> {
+    match &rehearsal.ending {
+        Ending::Refused(refusals) => refusals.iter().map(|refusal| refusal.rule.as_str()).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_planned_is_what_that_night_plans() {
+    for (zones, survivors) in [(&[2, 1][..], &["m3"][..]), (&[3, 2], &["m4", "m5"])] {
+        let site = healthy(zones).await;
+        let all = rehearsed(&site).await;
+        assert_eq!(all[1].ending, Ending::QuorumKept, "{zones:?}");
+        let plan = all[0].plan().unwrap();
+        let names: Vec<&str> = plan.survivors.iter().map(MasterName::as_str).collect();
+        assert_eq!(names, survivors);
+        site.happens(&Event::Off("zone1".into()));
+        site.wait(Duration::from_secs(4)).await;
+        let ask = Ask { attested: vec!["zone1".into()], ..Ask::default() };
+        let real = site.plan(Goal::InitiateDr, &ask).await.unwrap();
+        let kinds = |plan: &Plan| plan.steps().map(|planned| planned.step.kind().title()).collect::<Vec<_>>();
+        assert_eq!(kinds(plan).len(), kinds(&real).len());
+        assert_eq!((&plan.seed, &plan.left_out), (&real.seed, &real.left_out));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_is_what_that_night_refuses() {
+    for (event, rule) in [
+        (Event::Lacks("m3".into(), "etcdutl".into()), "tool-missing"),
+        (Event::Lacks("m3".into(), "sha256sum".into()), "tool-missing"),
+        (Event::Full("m3".into()), "space"),
+        (Event::NoEnv("m3".into()), "env-file-missing"),
+        (Event::Flag("m3".into(), "--initial-cluster-token=x".into()), "config-style"),
+        (Event::Setting("m3".into(), "ETCD_WAL_DIR".into(), "/wal".into()), "wal-dir"),
+        (Event::Setting("m3".into(), "ETCD_DATA_DIR".into(), "/data".into()), "inventory-contradicts"),
+    ] {
+        let site = healthy(&[2, 1]).await;
+        site.happens(&event);
+        let all = rehearsed(&site).await;
+        let mut found = rules(&all[0]);
+        found.dedup();
+        assert_eq!(found, [rule], "{event:?}");
+        site.happens(&Event::Off("zone1".into()));
+        site.wait(Duration::from_secs(4)).await;
+        let ask = Ask { attested: vec!["zone1".into()], ..Ask::default() };
+        let Err(NoPlan::Refused(real)) = site.plan(Goal::InitiateDr, &ask).await else { panic!("{event:?}") };
+        assert!(real.iter().any(|refusal| refusal.rule == rule), "{real:?}");
+        // The same on a master of the other zone forbids nothing.
+        if let Event::Lacks(_, tool) = event {
+            let site = healthy(&[2, 1]).await;
+            site.happens(&Event::Lacks("m1".into(), tool));
+            assert!(rehearsed(&site).await[0].plan().is_some());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_voter_that_is_down_already_makes_another_zone_matter() {
+    let site = healthy(&[2, 1]).await;
+    site.happens(&Event::Off("m1".into()));
+    site.wait(Duration::from_secs(4)).await;
+    let all = rehearsed(&site).await;
+    // m2 alone would be left of three.
+    assert!(all[1].costs_quorum());
+    let survivors = &all[1].plan().unwrap().survivors;
+    assert_eq!(survivors.iter().map(MasterName::as_str).collect::<Vec<_>>(), ["m2"]);
+    // One that SSH does not reach and whose peer port answers is alive.
+    let site = healthy(&[2, 1]).await;
+    site.happens(&Event::OtherKey("m1".into()));
+    assert!(!rehearsed(&site).await[1].costs_quorum());
+}
+
+#[tokio::test(start_paused = true)]
+async fn halves_need_each_other() {
+    let all = rehearsed(&healthy(&[2, 2]).await).await;
+    assert!(all.iter().all(|rehearsal| rehearsal.plan().is_some()));
+    let three = rehearsed(&healthy(&[1, 1, 1]).await).await;
+    assert!(three.iter().all(|rehearsal| rehearsal.ending == Ending::QuorumKept));
+}

@@ -1,0 +1,109 @@
+//! Asks what only the doctor asks, on top of the look that every verb begins with. Changes nothing that lasts, and
+//! judges nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::model::{Master, MasterName, ZoneName};
+use crate::observe::{Asked, Examination, Examined, Observation, Seen, Unclear, clock, layout, policy, speed};
+use crate::plan::rehearse::{Given, Rehearsal, rehearse};
+
+use super::joined;
+use super::look::ask;
+use super::ports::{Clock, Pipes, Remote};
+
+/// Through what an examination asks.
+#[derive(Clone, Copy)]
+pub struct Through<'a> {
+    /// Commands on masters.
+    pub remote: &'a Arc<dyn Remote>,
+    /// The bastion's time.
+    pub clock: &'a Arc<dyn Clock>,
+    /// How long a dark master is tried.
+    pub connect_limit: Duration,
+}
+
+/// Examines everyone that answered, and rehearses the loss of these zones (of all where none is named). With `measure`
+/// each master that would be a seed takes a snapshot and removes it again, one master after the other.
+pub async fn examine(
+    given: Given<'_>,
+    seen: Observation,
+    zones: &BTreeSet<ZoneName>,
+    measure: bool,
+    through: Through<'_>,
+) -> (Examination, Vec<Rehearsal>) {
+    let masters = everyone(given, &seen, through).await;
+    let rehearsals = rehearse(given, &seen, zones);
+    let mut speeds = BTreeMap::new();
+    if measure {
+        let seeds = rehearsals.iter().filter_map(|one| one.plan()?.seed.clone());
+        for seed in seeds.collect::<BTreeSet<MasterName>>() {
+            if let (Some(master), Some(seen)) = (given.cluster.master(&seed), seen.seen(&seed)) {
+                let speed = measured(master, seen, through.remote).await;
+                speeds.insert(seed, speed);
+            }
+        }
+    }
+    let connect_limit = through.connect_limit;
+    (Examination { seen, masters, speeds, connect_limit, desk: None }, rehearsals)
+}
+
+async fn everyone(given: Given<'_>, seen: &Observation, through: Through<'_>) -> BTreeMap<MasterName, Examined> {
+    let mut tasks = JoinSet::new();
+    for master in given.cluster.masters().filter(|master| seen.seen(&master.name).is_some()).cloned() {
+        let (remote, clock) = (Arc::clone(through.remote), Arc::clone(through.clock));
+        tasks.spawn(async move {
+            let examined = one(&master, &remote, &clock).await;
+            (master.name, examined)
+        });
+    }
+    let mut masters = BTreeMap::new();
+    while let Some((name, examined)) = tasks.join_next().await.and_then(joined) {
+        masters.insert(name, examined);
+    }
+    masters
+}
+
+async fn one(master: &Master, remote: &Arc<dyn Remote>, clock: &Arc<dyn Clock>) -> Examined {
+    // By itself: what runs beside would make its way longer, and the answer less sharp.
+    let clock = offset(&master.name, remote, clock).await;
+    let (policy, layout) = tokio::join!(
+        ask(remote, &master.name, policy::command(&master.etcd.unit)),
+        ask(remote, &master.name, layout::command(&master.etcd.data_dir)),
+    );
+    Examined {
+        clock,
+        policy: policy.and_then(|output| policy::parse(&output)),
+        layout: layout.and_then(|output| layout::parse(&output)),
+    }
+}
+
+async fn offset(host: &MasterName, remote: &Arc<dyn Remote>, clock: &Arc<dyn Clock>) -> Asked<clock::Offset> {
+    let command = clock::command();
+    let (asked, begun) = (clock.now(), Instant::now());
+    let answer = remote.run(host, &command, Pipes::default()).await;
+    let took = begun.elapsed();
+    let output = answer.map_err(|error| Unclear::text(&command.shown(), &error.to_string()))?;
+    clock::parse(&output, asked, took)
+}
+
+/// How much a snapshot may take at most: as a run's own limit, it grows with the database.
+fn limit(bytes: u64) -> Duration {
+    Duration::from_secs(60) + Duration::from_millis(bytes / 1_000_000 * 35)
+}
+
+async fn measured(master: &Master, seen: &Seen, remote: &Arc<dyn Remote>) -> Asked<speed::Speed> {
+    let unknown = |what: &str| Unclear::text("measuring a snapshot", what);
+    let tools = seen.tools.as_ref().map_err(Clone::clone)?;
+    let etcdctl = tools.etcdctl.as_deref().ok_or_else(|| unknown("no etcdctl"))?;
+    let tool = tools.restore.as_ref().ok_or_else(|| unknown("no tool to verify it with"))?;
+    let access = seen.settings.as_ref().map_err(Clone::clone)?.client_access();
+    let access = access.ok_or_else(|| unknown("no client port in its env file"))?;
+    let limit = limit(seen.disk.as_ref().map_or(0, |disk| disk.db_bytes));
+    let command = speed::command(etcdctl, &access, &tool.path, &master.etcd.data_dir, limit);
+    speed::parse(&ask(remote, &master.name, command).await?)
+}

@@ -1,0 +1,108 @@
+//! The state directory of this bastion: whether it can keep a run, and what the doctor leaves there. Knows no master.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, access, statvfs};
+
+use crate::model::ClusterName;
+use crate::observe::Desk;
+
+/// Looks at the state directory, or where it is not there yet at what it would be made in.
+///
+/// # Errors
+/// When the disk does not answer.
+pub fn desk(state: &Path) -> io::Result<Desk> {
+    let state = super::files::absolute(state);
+    let near = state.ancestors().find(|place| place.exists()).unwrap_or(Path::new("/"));
+    let disk = statvfs(near)?;
+    let mode = match fs::metadata(&state) {
+        Ok(there) => Some(there.permissions().mode() & 0o7777),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    Ok(Desk {
+        place: state.display().to_string(),
+        free_bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
+        mode,
+        writable: near.is_dir() && access(near, Access::WRITE_OK | Access::EXEC_OK).is_ok(),
+    })
+}
+
+/// Which of the doctor's results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// The last one.
+    Last,
+    /// The last good one.
+    LastGood,
+}
+
+fn place(state: &Path, cluster: &ClusterName, which: Kept) -> PathBuf {
+    let ending = match which {
+        Kept::Last => "",
+        Kept::LastGood => "-good",
+    };
+    state.join("doctor").join(format!("{cluster}{ending}.json"))
+}
+
+/// Keeps a result in the place of the one before, whole or not at all; only its owner may read it.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn keep(state: &Path, cluster: &ClusterName, which: Kept, text: &str) -> io::Result<PathBuf> {
+    let path = place(state, cluster, which);
+    let dir = state.join("doctor");
+    DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
+    // Of this process alone, so that two doctors do not write into one file.
+    let fresh = path.with_extension(format!("json.{}", std::process::id()));
+    let written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh).and_then(
+        |mut file: File| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        },
+    );
+    written.and_then(|()| fs::rename(&fresh, &path)).inspect_err(|_| drop(fs::remove_file(&fresh)))?;
+    File::open(&dir)?.sync_all()?;
+    Ok(path)
+}
+
+/// A result that was kept; nothing where there is none that can be read.
+#[must_use]
+pub fn kept(state: &Path, cluster: &ClusterName, which: Kept) -> Option<String> {
+    super::files::text(&place(state, cluster, which)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_takes_the_place_of_the_one_before_and_is_its_owners_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("state");
+        let cluster = ClusterName::new("prod").unwrap();
+        assert_eq!(kept(&state, &cluster, Kept::Last), None);
+        for text in ["one, which is longer", "two"] {
+            keep(&state, &cluster, Kept::Last, text).unwrap();
+        }
+        let path = keep(&state, &cluster, Kept::LastGood, "good").unwrap();
+        assert_eq!(kept(&state, &cluster, Kept::Last).as_deref(), Some("two"));
+        assert_eq!(kept(&state, &cluster, Kept::LastGood).as_deref(), Some("good"));
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+        let names = fs::read_dir(path.parent().unwrap()).unwrap().count();
+        assert_eq!(names, 2, "something temporary is left");
+    }
+
+    #[test]
+    fn a_desk_that_is_not_there_yet_is_looked_at_where_it_would_be() {
+        let dir = tempfile::tempdir().unwrap();
+        let found = desk(&dir.path().join("a/b")).unwrap();
+        assert!(found.mode.is_none() && found.writable && found.free_bytes > 0);
+        fs::write(dir.path().join("file"), "").unwrap();
+        assert!(!desk(&dir.path().join("file/b")).is_ok_and(|found| found.writable));
+    }
+}
