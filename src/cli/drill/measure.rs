@@ -77,9 +77,9 @@ impl Drill<'_> {
             trouble: trouble.as_ref().map(|(why, done)| (why.as_str(), done.as_slice())),
             left: &left,
             again: &super::super::again(&self.common.inventory),
-            prefix: &format!("requorum/drill/{}/", self.run),
+            prefix: &report::drill::prefix(&self.run),
         };
-        let text = report::drill::text(&story);
+        let text = self.redactor.clean(&report::drill::text(&story));
         if let Some(path) = textfile {
             let metrics = report::drill::metrics(
                 &self.cluster.name,
