@@ -4,10 +4,12 @@
 
 #[path = "reports/command.rs"]
 mod command;
+#[path = "reports/drills.rs"]
+mod drills;
 #[path = "support/kept_runs.rs"]
 mod kept_runs;
 
-use kept_runs::{all, lost, report, text as journal_of};
+use kept_runs::{all, drill, drill_journals, drill_report, lost, report, text as journal_of};
 use proptest::strategy::{Strategy, ValueTree};
 use requorum::report::history::{Part, Report, State};
 use requorum::report::{junit, page, text, timeline};
@@ -48,7 +50,7 @@ async fn a_run_that_went_well() {
     began 2026-01-01T00:00:19Z, took 3.31 s; by keeper on bastion
     requorum 0.1.0, plan febbc6e71a6eb0f4
     proof that quorum is lost: 11.31 s (before the run)
-    quorum: lost before the run began; regained at 3.29 s
+    quorum: lost before the run began; regained after 3.29 s
     point of no return: step 22, at 0.17 s
 
     Result

@@ -132,9 +132,9 @@ fn silent_ones(
 }
 
 /// What must be shown nowhere: secrets of the env files, and sudo's password where the environment holds it.
-fn redactor(planning: &Planning, bastion: &Bastion) -> Redactor {
+pub(super) fn redactor(seen: &Observation, bastion: &Bastion) -> Redactor {
     let password = bastion.sudo_password.as_ref().map(|password| password.as_str().to_owned());
-    Redactor::of(&planning.seen).and(password)
+    Redactor::of(seen).and(password)
 }
 
 /// `requorum plan`.
@@ -148,7 +148,7 @@ pub(super) async fn show(
     let planning = planning(common, bastion, goal, flags).await?;
     match &planning.plan {
         Ok(plan) => {
-            let redactor = redactor(&planning, bastion);
+            let redactor = redactor(&planning.seen, bastion);
             let plan = redactor.plan(plan);
             terminal::print(&redactor.clean(&report::plan::summary(&plan)));
             terminal::print(&redactor.clean(&format!("\n{}", report::plan::details(&plan))));
@@ -187,7 +187,7 @@ pub(super) async fn go(
         Ok(plan) => plan,
         Err(no_plan) => return no_plan_code(no_plan),
     };
-    terminal::say(&redactor(&planning, bastion).clean(&report::plan::summary(plan)));
+    terminal::say(&redactor(&planning.seen, bastion).clean(&report::plan::summary(plan)));
     agree(&plan.cluster, consent, bastion)?;
     let ran = execute(common, bastion, &planning, plan).await?;
     if ran.code == exit::DONE {
@@ -249,7 +249,7 @@ async fn execute(common: &Common, bastion: &Bastion, planning: &Planning, plan: 
     let store: Arc<dyn Store> = Arc::new(RunDir::create(&state, &plan.run).map_err(|error| no_place(&state, &error))?);
     let place = store.place();
     bastion.console.tell(Event::Said { text: format!("journal: {}", place.join("journal.jsonl").display()) });
-    let redactor = redactor(planning, bastion);
+    let redactor = redactor(&planning.seen, bastion);
     let world = World {
         remote: Arc::clone(&planning.remote),
         store,

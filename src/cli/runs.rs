@@ -15,7 +15,7 @@ use super::{Bastion, Failure, exit, observe};
 pub(super) fn list(common: &Common, bastion: &Bastion, output: Form) -> Result<u8, Failure> {
     let kept = files::runs(&observe::state_dir(common, bastion));
     let told = |kept: &Kept| {
-        let (report, damage) = read(kept);
+        let (report, damage) = read(kept, &[]);
         runs::Run::of(&kept.run, report.as_ref(), damage)
     };
     let all: Vec<_> = kept.iter().map(told).collect();
@@ -35,7 +35,7 @@ pub(super) fn report(
     out: Option<&Path>,
 ) -> Result<u8, Failure> {
     let kept = files::runs(&observe::state_dir(common, bastion));
-    let (report, damage) = read(chosen(&kept, run)?);
+    let (report, damage) = read(chosen(&kept, run)?, &kept);
     if let Some(report) = &report {
         let text = rendered(report, output)?;
         match out {
@@ -82,8 +82,9 @@ fn chosen<'a>(kept: &'a [Kept], run: &str) -> Result<&'a Kept, Failure> {
     }
 }
 
-/// A journal as a report, as far as it can be read, and what is wrong with it.
-fn read(kept: &Kept) -> (Option<Report>, Option<String>) {
+/// A journal as a report, as far as it can be read, and what is wrong with it. The runs of a drill are looked for among
+/// `all`.
+fn read(kept: &Kept, all: &[Kept]) -> (Option<Report>, Option<String>) {
     let bytes = match &kept.bytes {
         Ok(bytes) => bytes,
         Err(error) => return (None, Some(format!("{}: {error}", kept.path.display()))),
@@ -99,8 +100,11 @@ fn read(kept: &Kept) -> (Option<Report>, Option<String>) {
         sha256: kept.sha256(),
         damage: damage.clone(),
     };
-    let report = history::of(&records, &origin);
-    let empty = || format!("{} does not begin with a run", kept.path.display());
+    let named = history::parts(&records);
+    let parts = all.iter().filter(|kept| named.contains(&kept.run));
+    let parts: Vec<Report> = parts.filter_map(|kept| read(kept, &[]).0).collect();
+    let report = history::of(&records, &origin, &parts);
+    let empty = || format!("{} begins with neither a run nor a drill", kept.path.display());
     let damage = damage.or_else(|| report.is_none().then(empty));
     (report, damage)
 }

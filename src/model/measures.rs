@@ -10,7 +10,7 @@ use super::ledger::{Gap, Ledger, Lost};
 use super::{MasterName, ZoneName};
 
 /// A drill's numbers.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Measures {
     /// The zone that was lost.
     pub zone: ZoneName,

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use jiff::Timestamp;
 
 use crate::model::ledger::Gap;
-use crate::model::measures::{Measures, Promises, millis};
+use crate::model::measures::{Measures, Objective, Promises, millis};
 use crate::model::{ClusterName, RunId, ZoneName};
 
 use super::metrics::Metric;
@@ -38,10 +38,10 @@ pub fn text(story: &Story<'_>) -> String {
                 let _ = writeln!(out, "  {line}");
             });
         }
-        None if story.measures.is_some_and(Measures::is_good) && story.left.is_empty() => {
-            out.push_str("the drill is done: every promise was kept and every objective reached\n");
+        None => {
+            let good = story.measures.is_some_and(Measures::is_good) && story.left.is_empty();
+            let _ = writeln!(out, "{}", verdict(good));
         }
-        None => out.push_str("the drill is done, and not everything is as it was asked to be\n"),
     }
     if let Some(measures) = story.measures {
         out.push('\n');
@@ -56,17 +56,46 @@ pub fn text(story: &Story<'_>) -> String {
     }
     let _ = writeln!(out, "\nreport: {} report {} -o html >drill.html", story.again, story.run);
     if story.measures.is_some() {
-        let _ =
-            writeln!(out, "the canaries' keys stay under {}; to remove them: etcdctl del --prefix {0}", story.prefix);
+        let _ = writeln!(out, "{}", keys_stay(story.prefix));
     }
     super::harmless(&out)
+}
+
+/// Whether a drill that was not given up was good, in words.
+#[must_use]
+pub const fn verdict(good: bool) -> &'static str {
+    if good {
+        "the drill is done: every promise was kept and every objective reached"
+    } else {
+        "the drill is done, and not everything is as it was asked to be"
+    }
+}
+
+/// Under which keys the canaries of a drill write.
+#[must_use]
+pub fn prefix(run: &RunId) -> String {
+    format!("requorum/drill/{run}/")
+}
+
+/// What a drill leaves in the data.
+#[must_use]
+pub fn keys_stay(prefix: &str) -> String {
+    format!("the canaries' keys stay under {prefix}; to remove them: etcdctl del --prefix {prefix}")
+}
+
+fn seconds(ms: Option<u64>) -> String {
+    ms.map_or_else(|| "not measured".to_owned(), super::millis)
 }
 
 /// The table of numbers.
 #[must_use]
 pub fn numbers(measures: &Measures) -> String {
-    let seconds =
-        |ms: Option<u64>| ms.map_or_else(|| "not measured".to_owned(), |ms| format!("{:.2} s", ms as f64 / 1000.0));
+    rows(measures).iter().map(|(name, value)| format!("{name:<40}{value}\n")).collect()
+}
+
+/// Its rows: name and value; what is part of the row above it begins with spaces.
+#[must_use]
+pub fn rows(measures: &Measures) -> Vec<(String, String)> {
     let rto = seconds(measures.without_writes.map(Gap::length).map(millis));
     let rows = [
         ("time without writes (RTO)", rto),
@@ -81,17 +110,21 @@ pub fn numbers(measures: &Measures) -> String {
         ("lost zone's canary", canary(&measures.lost_zone)),
         ("lost (RPO)", rpo(measures)),
     ];
-    let mut out: String = rows.iter().map(|(name, value)| format!("{name:<40}{value}\n")).collect();
+    let mut rows: Vec<_> = rows.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     if let Some(answered) = measures.split_read {
         let said = if answered { "could still read" } else { "could not read" };
-        let _ = writeln!(out, "{:<40}clients in {} {said}", "while it was cut off", measures.zone);
+        rows.push(("while it was cut off".to_owned(), format!("clients in {} {said}", measures.zone)));
     }
-    for objective in &measures.objectives {
-        let met = if objective.is_met() { "met" } else { "MISSED" };
-        let (name, allowed) = (format!("objective {}", objective.name), seconds(Some(objective.allowed_ms)));
-        let _ = writeln!(out, "{name:<40}{met}: {} of at most {allowed}", seconds(objective.measured_ms));
-    }
-    out
+    rows.extend(measures.objectives.iter().map(objective));
+    rows
+}
+
+/// An objective's row.
+#[must_use]
+pub fn objective(objective: &Objective) -> (String, String) {
+    let met = if objective.is_met() { "met" } else { "MISSED" };
+    let (measured, allowed) = (seconds(objective.measured_ms), seconds(Some(objective.allowed_ms)));
+    (format!("objective {}", objective.name), format!("{met}: {measured} of at most {allowed}"))
 }
 
 fn canary(promises: &Promises) -> String {

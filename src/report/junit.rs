@@ -1,18 +1,29 @@
-//! A run as JUnit XML, for machines that collect test results: a step is a test case. Knows no disk.
+//! A run or drill as JUnit XML, for machines that collect test results: a step is a test case. Knows no disk.
 
 use std::fmt::Write;
 
-use super::history::{Report, State, Step};
+use super::history::{Drill, Report, State, Step};
 
-/// The run as one test suite.
+/// A test case.
+struct Case {
+    name: String,
+    class: String,
+    took_ms: Option<u64>,
+    state: State,
+    said: String,
+}
+
+/// The run or drill as one test suite.
 #[must_use]
 pub fn xml(report: &Report) -> String {
-    let count = |wanted: fn(State) -> bool| report.steps.iter().filter(|step| wanted(step.state)).count();
+    let steps = report.steps.iter().map(of_step);
+    let cases: Vec<Case> = report.drill.iter().flat_map(of_drill).chain(steps).collect();
+    let count = |wanted: fn(State) -> bool| cases.iter().filter(|case| wanted(case.state)).count();
     let failures = count(|state| state == State::Failed);
     let errors = count(|state| matches!(state, State::Unknown | State::CutOff));
     let skipped = count(|state| state == State::NotBegun);
     let name = format!("requorum {} {}", report.verb, report.cluster);
-    let counts = format!("tests=\"{}\" failures=\"{failures}\" errors=\"{errors}\"", report.steps.len());
+    let counts = format!("tests=\"{}\" failures=\"{failures}\" errors=\"{errors}\"", cases.len());
     let time = seconds(Some(report.took_ms));
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let _ = writeln!(out, "<testsuites name=\"requorum\" {counts} time=\"{time}\">");
@@ -35,17 +46,44 @@ pub fn xml(report: &Report) -> String {
         let _ = writeln!(out, "      <property name=\"{key}\" value=\"{}\"/>", escaped(value));
     }
     out.push_str("    </properties>\n");
-    report.steps.iter().for_each(|step| case(step, &mut out));
+    cases.iter().for_each(|case| write_case(case, &mut out));
     out.push_str("  </testsuite>\n</testsuites>\n");
     out
 }
 
-fn case(step: &Step, out: &mut String) {
-    let said = escaped(&step.said);
-    let name = escaped(&format!("{} {}", step.id, step.title));
-    let (host, time) = (escaped(&step.host), seconds(step.took_ms));
-    let _ = write!(out, "    <testcase name=\"{name}\" classname=\"{host}\" time=\"{time}\">");
-    let _ = match step.state {
+fn of_step(step: &Step) -> Case {
+    Case {
+        name: format!("{} {}", step.id, step.title),
+        class: step.host.clone(),
+        took_ms: step.took_ms,
+        state: step.state,
+        said: step.said.clone(),
+    }
+}
+
+/// The phases, and what was asked of the drill.
+fn of_drill(drill: &Drill) -> Vec<Case> {
+    let phases = drill.phases.iter().map(|phase| Case {
+        name: phase.name.clone(),
+        class: "drill phase".to_owned(),
+        took_ms: phase.took_ms,
+        state: phase.state,
+        said: phase.note.clone(),
+    });
+    let objectives = drill.measures.iter().flat_map(|measures| &measures.objectives).map(|objective| {
+        let (_, said) = super::drill::objective(objective);
+        let state = if objective.is_met() { State::Done } else { State::Failed };
+        let class = "drill objective".to_owned();
+        Case { name: objective.name.clone(), class, took_ms: objective.measured_ms, state, said }
+    });
+    phases.chain(objectives).collect()
+}
+
+fn write_case(case: &Case, out: &mut String) {
+    let said = escaped(&case.said);
+    let (name, class, time) = (escaped(&case.name), escaped(&case.class), seconds(case.took_ms));
+    let _ = write!(out, "    <testcase name=\"{name}\" classname=\"{class}\" time=\"{time}\">");
+    let _ = match case.state {
         State::Done => write!(out, "<system-out>{said}</system-out>"),
         State::FoundDone => write!(out, "<system-out>found done: {said}</system-out>"),
         State::Failed => write!(out, "<failure message=\"{said}\"/>"),

@@ -11,6 +11,7 @@ use minijinja::{
 };
 use serde::Serialize;
 
+use super::drill;
 use super::history::{Report, State};
 use super::timeline::{self, Timeline};
 
@@ -22,6 +23,14 @@ const MARKDOWN: &str = include_str!("../../templates/report.md.j2");
 struct Context<'a> {
     report: &'a Report,
     timeline: Timeline,
+    /// What became of quorum.
+    quorum: String,
+    /// When the proof was made.
+    proof_when: &'static str,
+    /// The rows of what a drill measured.
+    measured: Vec<(String, String)>,
+    /// What the report is about: a run or a drill.
+    about: &'static str,
     /// The sign of each state.
     signs: BTreeMap<String, &'static str>,
 }
@@ -54,9 +63,14 @@ fn render(report: &Report, template: &str, escape: AutoEscape) -> Result<String,
     environment.add_filter("code", |text: &str| Value::from_safe_string(code(text)));
     environment.add_filter("block", |text: &str| Value::from_safe_string(block(text)));
     let all = [State::NotBegun, State::CutOff, State::Done, State::FoundDone, State::Failed, State::Unknown];
+    let measures = report.drill.as_ref().and_then(|drill| drill.measures.as_ref());
     let context = Context {
         report,
         timeline: timeline::of(report),
+        quorum: report.quorum_words(),
+        proof_when: report.proof_when(),
+        measured: measures.map(drill::rows).unwrap_or_default(),
+        about: if report.drill.is_some() { "drill" } else { "run" },
         signs: all.into_iter().map(|state| (state.words().replace(' ', "_"), state.sign())).collect(),
     };
     environment.template_from_str(template)?.render(Serde(&context))

@@ -15,6 +15,8 @@ pub struct Run {
     pub began: Option<jiff::Timestamp>,
     /// The verb.
     pub verb: Option<String>,
+    /// The zone that a drill loses; none for a run.
+    pub zone: Option<String>,
     /// The cluster.
     pub cluster: Option<String>,
     /// How it ended.
@@ -36,6 +38,7 @@ impl Run {
             run: super::harmless(run).trim_end().to_owned(),
             began: report.map(|report| report.began),
             verb: report.map(|report| report.verb.clone()),
+            zone: report.and_then(|report| report.drill.as_ref()).map(|drill| drill.zone.clone()),
             cluster: report.map(|report| report.cluster.clone()),
             outcome: report.map_or_else(|| damage.clone().unwrap_or_else(nothing), |report| report.outcome.clone()),
             exit: report.and_then(|report| report.exit),
@@ -67,7 +70,12 @@ pub fn table(runs: &[Run]) -> String {
         table.add_row([
             run.run.clone(),
             run.began.map_or_else(dash, |began| format!("{began:.0}")),
-            run.verb.clone().unwrap_or_else(dash),
+            [&run.verb, &run.zone]
+                .into_iter()
+                .flatten()
+                .cloned()
+                .reduce(|verb, zone| verb + " " + &zone)
+                .unwrap_or_else(dash),
             run.cluster.clone().unwrap_or_else(dash),
             run.exit.map_or_else(dash, |exit| exit.to_string()),
             run.took_ms.map_or_else(dash, millis),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::history::{Phase, Report, Step};
+use super::history::{Drill, Phase, Report, Step};
 use super::status::finding_lines;
 use super::{indented, millis};
 
@@ -11,6 +11,9 @@ use super::{indented, millis};
 pub fn text(report: &Report) -> String {
     let mut out = String::new();
     head(report, &mut out);
+    if let Some(drill) = &report.drill {
+        section(&mut out, "Measured", &measured(drill));
+    }
     section(&mut out, "Result", &report.result);
     section(&mut out, "Plan", &report.plan);
     out.push_str("\nSteps\n");
@@ -53,23 +56,30 @@ fn head(report: &Report, out: &mut String) {
     );
     let _ = writeln!(out, "requorum {}, plan {}", report.tool, report.digest);
     if let Some(proof) = report.proof_ms {
-        let _ = writeln!(out, "proof that quorum is lost: {} (before the run)", millis(proof));
+        let _ = writeln!(out, "proof that quorum is lost: {} ({})", millis(proof), report.proof_when());
     }
-    if report.quorum.lost_before {
-        let back =
-            report.quorum.regained_ms.map_or_else(|| "not in this run".to_owned(), |at| format!("at {}", millis(at)));
-        let _ = writeln!(out, "quorum: lost before the run began; regained {back}");
+    if report.quorum.lost_before || report.drill.is_some() {
+        let _ = writeln!(out, "quorum: {}", report.quorum_words());
     }
     if let Some(no_return) = &report.no_return {
         let at = no_return.at_ms.map_or_else(|| "not reached".to_owned(), |at| format!("at {}", millis(at)));
         let _ = writeln!(out, "point of no return: step {}, {at}", no_return.step);
     }
+    if let Some(drill) = &report.drill {
+        let (zone, outage, limit) = (&drill.zone, &drill.outage, drill.max_outage_s);
+        let _ = writeln!(out, "to be lost: {zone}, by `{outage}`, for at most {limit} s");
+    }
+}
+
+fn measured(drill: &Drill) -> String {
+    drill.measures.as_ref().map_or_else(|| "nothing".to_owned(), super::drill::numbers)
 }
 
 fn stage(phase: &Phase, report: &Report, out: &mut String) {
     let took = phase.took_ms.map_or_else(|| "-".to_owned(), millis);
     let began = phase.began_ms.map_or_else(|| "-".to_owned(), |at| format!("+{}", millis(at)));
-    let _ = writeln!(out, "  {:>2}. {} · {began}, {took}", phase.number, phase.name);
+    let said = if report.drill.is_some() { phase.why.as_deref().map(|why| format!(": {why}")) } else { None };
+    let _ = writeln!(out, "  {:>2}. {} · {began}, {took}{}", phase.number, phase.name, said.unwrap_or_default());
     for step in report.steps.iter().filter(|step| step.phase == phase.number) {
         steps(step, out);
     }
@@ -89,8 +99,7 @@ fn after(report: &Report) -> String {
     if let Some(found) = &report.findings_after {
         return finding_lines(found);
     }
-    let mut out =
-        String::from("not recorded: a run does not look again; `requorum status` does. Its own last checks:\n");
+    let mut out = String::from("not recorded; `requorum status` looks again. Its own last checks:\n");
     for proved in &report.proved {
         let holds = if proved.holds { "holds" } else { "DOES NOT HOLD" };
         let _ = writeln!(out, "step {} on {}: {}: {holds} ({})", proved.step, proved.host, proved.what, proved.said);

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::history::{Report, State, Step};
+use super::history::{DrillPhase, Report, State, Step};
 
 const WIDTH: f64 = 960.0;
 /// Where names stand.
@@ -105,6 +105,8 @@ pub struct Span {
     pub x: f64,
     /// Its width.
     pub width: f64,
+    /// What is said of it above the rows; empty where a moment says it.
+    pub words: String,
 }
 
 /// A mark of the axis.
@@ -126,28 +128,25 @@ pub fn of(report: &Report) -> Timeline {
     let (mut rows, mut bars) = (Vec::new(), Vec::new());
     let (moments, top) = above(report, &x);
     let mut y = top;
-    for master in &report.masters {
-        let steps = || report.steps.iter().filter(|step| step.host == master.name && step.began_ms.is_some());
-        let placed = lanes(steps(), whole, &x);
+    let mut row = |name: &str, zone: &str, spells: Vec<Spell>| {
+        let idle = spells.is_empty();
+        let placed = lanes(spells, whole, &x);
         let lanes = placed.iter().map(|(lane, _)| lane + 1).max().unwrap_or(1);
         let height = LANE * lanes as f64 + GAP;
         for (lane, bar) in placed {
             bars.push(Bar { y: y + GAP / 2.0 + LANE * lane as f64 + (LANE - BAR) / 2.0, ..bar });
         }
-        let zone = master.zone.clone().unwrap_or_default();
-        rows.push(Row {
-            name: shortened(&master.name),
-            zone: shortened(&zone),
-            y,
-            height,
-            idle: steps().next().is_none(),
-        });
+        rows.push(Row { name: shortened(name), zone: shortened(zone), y, height, idle });
         y += height;
+    };
+    if let Some(drill) = &report.drill {
+        row("drill", "phases", drill.phases.iter().map(of_phase).collect());
     }
-    let lost = report.quorum.lost_before.then(|| {
-        let end = report.quorum.regained_ms.map_or(WIDTH - RIGHT, &x);
-        Span { x: LEFT, width: rounded(end - LEFT) }
-    });
+    for master in &report.masters {
+        let steps = report.steps.iter().filter(|step| step.host == master.name);
+        row(&master.name, master.zone.as_deref().unwrap_or_default(), steps.filter_map(of_step).collect());
+    }
+    let lost = lost(report, &x);
     Timeline {
         width: WIDTH,
         height: y + AXIS,
@@ -174,52 +173,78 @@ fn shortened(name: &str) -> String {
     if name.chars().count() <= most { name.to_owned() } else { name.chars().take(most - 1).chain(['…']).collect() }
 }
 
-/// Bars of one master, each in the first lane that is free where it begins.
-fn lanes<'a>(steps: impl Iterator<Item = &'a Step>, whole: u64, x: &impl Fn(u64) -> f64) -> Vec<(usize, Bar)> {
-    let mut sorted: Vec<&Step> = steps.collect();
-    sorted.sort_by_key(|step| (step.began_ms, step.id));
+/// What a bar is made from.
+struct Spell {
+    began: u64,
+    took: Option<u64>,
+    state: State,
+    /// From the longest to the shortest.
+    names: Vec<String>,
+    title: String,
+}
+
+fn of_step(step: &Step) -> Option<Spell> {
+    let took = step.took_ms.map_or_else(|| "no end".to_owned(), super::millis);
+    let said = if step.said.is_empty() { String::new() } else { format!(": {}", step.said.replace('\n', " ")) };
+    Some(Spell {
+        began: step.began_ms?,
+        took: step.took_ms,
+        state: step.state,
+        names: vec![format!("{} {}", step.id, step.kind), step.id.to_string()],
+        title: format!("step {} on {}, {} ({took}), {}{said}", step.id, step.host, step.title, step.state.words()),
+    })
+}
+
+fn of_phase(phase: &DrillPhase) -> Spell {
+    let took = phase.took_ms.map_or_else(|| "no end".to_owned(), super::millis);
+    let said = if phase.note.is_empty() { String::new() } else { format!(": {}", phase.note.replace('\n', " ")) };
+    Spell {
+        began: phase.began_ms,
+        took: phase.took_ms,
+        state: phase.state,
+        names: vec![phase.name.clone()],
+        title: format!("phase {} ({took}), {}{said}", phase.name, phase.state.words()),
+    }
+}
+
+/// Bars of one row, each in the first lane that is free where it begins.
+fn lanes(mut spells: Vec<Spell>, whole: u64, x: &impl Fn(u64) -> f64) -> Vec<(usize, Bar)> {
+    spells.sort_by_key(|spell| spell.began);
     let mut free_from: Vec<u64> = Vec::new();
     let mut placed = Vec::new();
-    for step in sorted {
-        let from = step.began_ms.unwrap_or(0);
+    for spell in spells {
         // What did not end goes on to the picture's edge.
-        let to = step.took_ms.map_or(whole, |took| from + took);
-        let lane = free_from.iter().position(|free| *free <= from).unwrap_or(free_from.len());
+        let to = spell.took.map_or(whole, |took| spell.began + took);
+        let lane = free_from.iter().position(|free| *free <= spell.began).unwrap_or(free_from.len());
         if lane == free_from.len() {
             free_from.push(to);
         } else {
             free_from[lane] = to;
         }
-        let width = rounded(x(to) - x(from)).max(NARROWEST);
-        let bar = Bar {
-            x: x(from),
-            y: 0.0,
-            width,
-            height: BAR,
-            state: step.state,
-            label: label(step, width),
-            title: title(step),
-        };
-        placed.push((lane, bar));
+        let width = rounded(x(to) - x(spell.began)).max(NARROWEST);
+        let (x, label) = (x(spell.began), label(&spell, width));
+        placed.push((lane, Bar { x, y: 0.0, width, height: BAR, state: spell.state, label, title: spell.title }));
     }
     placed
 }
 
-/// The longest of a step's names that its bar has room for.
-fn label(step: &Step, width: f64) -> String {
-    let sign = match step.state {
+/// The longest of its names that a bar has room for.
+fn label(spell: &Spell, width: f64) -> String {
+    let sign = match spell.state {
         State::Done => String::new(),
         state => format!("{} ", state.sign()),
     };
-    let names = [format!("{sign}{} {}", step.id, step.kind), format!("{sign}{}", step.id), sign.trim().to_owned()];
-    let fits = |name: &&String| name.chars().count() as f64 * LETTER + 6.0 <= width;
-    names.iter().find(fits).cloned().unwrap_or_default()
+    let mut names = spell.names.iter().map(|name| format!("{sign}{name}")).chain([sign.trim().to_owned()]);
+    names.find(|name| name.chars().count() as f64 * LETTER + 6.0 <= width).unwrap_or_default()
 }
 
-fn title(step: &Step) -> String {
-    let took = step.took_ms.map_or_else(|| "no end".to_owned(), super::millis);
-    let said = if step.said.is_empty() { String::new() } else { format!(": {}", step.said.replace('\n', " ")) };
-    format!("step {} on {}, {} ({took}), {}{said}", step.id, step.host, step.title, step.state.words())
+fn lost(report: &Report, x: &impl Fn(u64) -> f64) -> Option<Span> {
+    let quorum = &report.quorum;
+    let from = if quorum.lost_before { 0 } else { quorum.lost_ms? };
+    let end = quorum.regained_ms.map_or(WIDTH - RIGHT, x);
+    let not = if quorum.regained_ms.is_none() { ", not regained" } else { "" };
+    let words = if quorum.lost_before { format!("quorum lost (before the run began){not}") } else { String::new() };
+    Some(Span { x: x(from), width: rounded((end - x(from)).max(0.0)), words })
 }
 
 /// The moments, and where the rows begin: each has a line of its own above them, so that no two words meet. The first
@@ -233,13 +258,25 @@ fn above(report: &Report, x: &impl Fn(u64) -> f64) -> (Vec<Moment>, f64) {
         let before = at > WIDTH / 2.0;
         moments.push(Moment { x: at, y, before, kind, label: format!("{words}, {}", super::millis(ms)) });
     };
+    if let Some(at) = report.quorum.lost_ms {
+        add(at, "outage", "outage: quorum lost");
+    }
     if let Some(at) = report.no_return.as_ref().and_then(|no_return| no_return.at_ms) {
         add(at, "no-return", "point of no return");
     }
     if let Some(at) = report.quorum.regained_ms {
         add(at, "regained", "quorum regained");
     }
+    if let Some(at) = redundant(report) {
+        add(at, "redundant", "full redundancy");
+    }
     (moments, y + WORDS / 2.0)
+}
+
+/// When every master of a drill voted again.
+fn redundant(report: &Report) -> Option<u64> {
+    let measures = report.drill.as_ref()?.measures.as_ref()?;
+    Some(report.quorum.lost_ms? + measures.full_redundancy_ms?)
 }
 
 /// At most about eight, at round times.
@@ -264,10 +301,11 @@ fn told(report: &Report) -> String {
     if let Some(at) = report.no_return.as_ref().and_then(|no_return| no_return.at_ms) {
         told += &format!("; the point of no return was at {}", super::millis(at));
     }
-    match (report.quorum.lost_before, report.quorum.regained_ms) {
-        (true, Some(at)) => told += &format!("; quorum, lost before the run began, was back at {}", super::millis(at)),
-        (true, None) => told += "; quorum, lost before the run began, did not come back in this run",
-        (false, _) => {}
+    if report.quorum.lost_before || report.drill.is_some() {
+        told += &format!("; quorum: {}", report.quorum_words());
+    }
+    if let Some(at) = redundant(report) {
+        told += &format!("; full redundancy at {}", super::millis(at));
     }
     told
 }

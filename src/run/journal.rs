@@ -331,7 +331,7 @@ fn fits(moves: &mut Moves, record: &Record) -> Result<(), JournalError> {
     let damaged = |why| Err(JournalError::Damaged { line: usize::try_from(seq).unwrap_or(usize::MAX), why });
     match record.what {
         _ if seq != record.seq => damaged(format!("record {} where {seq} belongs", record.seq)),
-        What::Run { version, .. } if version > VERSION => {
+        What::Run { version, .. } | What::Drill { version, .. } if version > VERSION => {
             damaged(format!("format {version}; this requorum reads up to {VERSION}"))
         }
         _ => Ok(()),

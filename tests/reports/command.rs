@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use super::{journal_of, lost};
+use super::{drill_journals, journal_of, lost};
 
 fn requorum(state: &std::path::Path, words: &[&str]) -> (i32, String, String) {
     let output = assert_cmd::Command::cargo_bin("requorum").unwrap().args(words).arg("--state-dir").arg(state).output();
@@ -54,4 +54,34 @@ async fn runs_are_listed_shown_and_reported() {
     }
     let (code, schema, _) = run(&["report", "--schema"]);
     assert!(code == 0 && schema.starts_with("{\n  \"$schema\""));
+}
+
+#[test]
+fn a_drill_is_listed_with_its_zone_and_reported_with_its_runs() {
+    let (journals, state) = (drill_journals("isolate"), tempfile::tempdir().unwrap());
+    for (run, text) in &journals {
+        let place = state.path().join("runs").join(run);
+        fs::create_dir_all(&place).unwrap();
+        fs::write(place.join("journal.jsonl"), text).unwrap();
+    }
+    let name = journals[0].0.as_str();
+    let run = |words: &[&str]| requorum(state.path(), words);
+    let (code, said, _) = run(&["runs", "list"]);
+    let line = said.lines().find(|line| line.contains(name)).unwrap();
+    assert!(code == 0 && line.contains("drill zone1") && line.contains("done"), "{said}");
+    assert_eq!(said.lines().count(), 1 + journals.len(), "its runs stay listed: {said}");
+    let (_, json, _) = run(&["runs", "list", "-o", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert!(json[0]["verb"] == "drill" && json[0]["zone"] == "zone1" && json[1]["zone"].is_null(), "{json:#}");
+    for words in [["runs", "show", name], ["report", name, "--output=text"]] {
+        let (code, said, error) = run(&words);
+        assert!(code == 0 && said.contains("time without writes (RTO)"), "{error}");
+        assert!(journals[1..].iter().all(|(run, _)| said.contains(run.as_str())), "{said}");
+        assert!(!said.contains("is not recorded"), "{said}");
+    }
+    // A run whose journal is damaged or gone is told, and the drill's report is still one.
+    fs::write(state.path().join("runs").join(&journals[3].0).join("journal.jsonl"), "nonsense\n").unwrap();
+    fs::remove_dir_all(state.path().join("runs").join(&journals[1].0)).unwrap();
+    let (code, said, _) = run(&["report", name]);
+    assert!(code == 0 && said.matches("is not recorded").count() == 2, "{said}");
 }

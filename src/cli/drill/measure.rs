@@ -77,9 +77,9 @@ impl Drill<'_> {
             trouble: trouble.as_ref().map(|(why, done)| (why.as_str(), done.as_slice())),
             left: &left,
             again: &super::super::again(&self.common.inventory),
-            prefix: &format!("requorum/drill/{}/", self.run),
+            prefix: &report::drill::prefix(&self.run),
         };
-        let text = report::drill::text(&story);
+        let text = self.redactor.clean(&report::drill::text(&story));
         if let Some(path) = textfile {
             // A file that cannot be read says nothing of an earlier success; one that cannot be written is told below.
             let before = crate::world::files::text(path).unwrap_or_default();

@@ -18,7 +18,7 @@ use crate::report;
 use crate::run::canary::{Canary, Way};
 use crate::run::journal::{Journal, PhaseEvent, VERSION, What};
 use crate::run::ports::{Event, Remote, Store};
-use crate::run::redact::Redactor;
+use crate::run::redact::{Discreet, Redactor};
 use crate::world::store::RunDir;
 use crate::world::terminal;
 
@@ -45,6 +45,7 @@ struct Drill<'a> {
     remote: Arc<dyn Remote>,
     store: Arc<RunDir>,
     journal: Journal,
+    redactor: Redactor,
     survivor: Way,
     lost: Way,
     stop: watch::Sender<bool>,
@@ -110,11 +111,13 @@ pub(super) async fn drill(
     let run = wish::run_id(bastion)?;
     let state = observe::state_dir(common, bastion);
     let store = Arc::new(RunDir::create(&state, &run).map_err(|error| go::no_place(&state, &error))?);
-    let journal = Journal::new(Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&bastion.clock), Redactor::of(&seen));
+    let redactor = go::redactor(&seen, bastion);
+    let journal = Journal::new(Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&bastion.clock), redactor.clone());
+    let console = Arc::new(Discreet::new(Arc::clone(&bastion.console), redactor.clone()));
     let (stop, interrupted) = watch::channel(false);
     let drill = Drill {
         common,
-        bastion: Bastion { interrupted, ..bastion.clone() },
+        bastion: Bastion { interrupted, console, ..bastion.clone() },
         cluster,
         zone,
         outage: flags.outage,
@@ -124,6 +127,7 @@ pub(super) async fn drill(
         remote,
         store,
         journal,
+        redactor,
         survivor,
         lost,
         stop,

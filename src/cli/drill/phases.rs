@@ -111,7 +111,7 @@ impl Drill<'_> {
 
     /// Where a canary writes.
     pub(super) fn prefix(&self, canary: &str) -> String {
-        format!("requorum/drill/{}/{canary}", self.run)
+        format!("{}{canary}", crate::report::drill::prefix(&self.run))
     }
 
     async fn canaries(&mut self) -> Result<String, String> {

@@ -45,7 +45,7 @@ pub(super) fn report(replay: &Replay<'_>, origin: &Origin) -> Report {
         took_ms: between(replay.began, replay.last),
         proof_ms: replay.proof_ms,
         finished: replay.end.is_some(),
-        outcome: plain(&ended(replay, origin)),
+        outcome: plain(&ended(replay.end, origin)),
         exit: replay.end.map(|(_, exit)| exit),
         result: plain(&outcome::result(story)),
         plan: summary(plan).trim_end().to_owned(),
@@ -53,6 +53,7 @@ pub(super) fn report(replay: &Replay<'_>, origin: &Origin) -> Report {
         masters: masters(replay),
         quorum: quorum(replay),
         no_return: no_return(replay),
+        drill: None,
         phases: plan.stages.iter().enumerate().map(|(index, stage)| phase(replay, index + 1, stage)).collect(),
         findings_before: plan.findings.iter().map(harmless).collect(),
         findings_after: None,
@@ -67,8 +68,8 @@ pub(super) fn report(replay: &Replay<'_>, origin: &Origin) -> Report {
     }
 }
 
-fn ended(replay: &Replay<'_>, origin: &Origin) -> String {
-    match (replay.end, &origin.damage) {
+pub(super) fn ended(end: Option<(&str, u8)>, origin: &Origin) -> String {
+    match (end, &origin.damage) {
         (Some((outcome, _)), _) => outcome.lines().next().unwrap_or_default().to_owned(),
         (None, Some(_)) => "the journal is damaged: how the run ended cannot be read".to_owned(),
         (None, None) => "cut off: the journal has no last record; the run was killed, or still goes on".to_owned(),
@@ -103,7 +104,7 @@ fn masters(replay: &Replay<'_>) -> Vec<Master> {
 fn quorum(replay: &Replay<'_>) -> Quorum {
     let lost_before = replay.plan.goal == Goal::InitiateDr;
     let regained = replay.first_write.filter(|_| lost_before);
-    Quorum { lost_before, regained_ms: regained.map(|at| between(replay.began, at)) }
+    Quorum { lost_before, lost_ms: None, regained_ms: regained.map(|at| between(replay.began, at)) }
 }
 
 /// Each kind of step says itself whether there is a way back, and the plan was shown with that line before consent: a
@@ -152,6 +153,7 @@ fn step(replay: &Replay<'_>, phase: usize, planned: &Planned) -> Step {
     };
     Step {
         id: planned.id,
+        run: None,
         phase,
         host: planned.host.to_string(),
         kind: kind(&planned.step),
@@ -231,14 +233,18 @@ fn file_diffs(replay: &Replay<'_>) -> Vec<FileDiff> {
     replay.plan.steps().filter_map(write).collect()
 }
 
-fn evidence(replay: &Replay<'_>, origin: &Origin) -> Vec<Evidence> {
-    let run = &replay.plan.run;
-    let mut evidence = vec![Evidence {
+pub(super) fn journal(host: &str, origin: &Origin) -> Evidence {
+    Evidence {
         what: "journal".to_owned(),
         sha256: origin.sha256.clone(),
         bytes: Some(origin.bytes),
-        place: format!("{}:{}", plain(replay.host), origin.path),
-    }];
+        place: format!("{}:{}", plain(host), origin.path),
+    }
+}
+
+fn evidence(replay: &Replay<'_>, origin: &Origin) -> Vec<Evidence> {
+    let run = &replay.plan.run;
+    let mut evidence = vec![journal(replay.host, origin)];
     if let Some(snapshot) = &replay.facts.snapshot {
         let seed = replay.plan.seed.as_ref().map(ToString::to_string).unwrap_or_default();
         evidence.push(Evidence {

@@ -6,12 +6,7 @@ use super::{Origin, State, Step};
 
 /// Everything, in the order of its weight: the run, rules, then step by step.
 pub(super) fn all(replay: &Replay<'_>, steps: &[Step], origin: &Origin) -> Vec<String> {
-    let mut said = Vec::new();
-    if let Some(damage) = &origin.damage {
-        said.push(format!("the journal is damaged, and this report ends there: {}", plain(damage)));
-    } else if replay.end.is_none() {
-        said.push("the journal has no last record: the run was killed, or still goes on".to_owned());
-    }
+    let mut said: Vec<String> = of_end(replay.end.is_some(), origin).into_iter().collect();
     if !steps.iter().all(|step| matches!(step.state, State::Done | State::FoundDone)) {
         let done = steps.iter().filter(|step| matches!(step.state, State::Done | State::FoundDone)).count();
         said.push(format!("{done} of {} steps were done", steps.len()));
@@ -20,6 +15,15 @@ pub(super) fn all(replay: &Replay<'_>, steps: &[Step], origin: &Origin) -> Vec<S
     said.extend(rules.map(|(rule, why)| format!("the rule {} was set aside: {}", plain(rule), plain(why))));
     said.extend(steps.iter().flat_map(of_step));
     said
+}
+
+/// A journal that does not tell the end.
+pub(super) fn of_end(finished: bool, origin: &Origin) -> Option<String> {
+    match &origin.damage {
+        Some(damage) => Some(format!("the journal is damaged, and this report ends there: {}", plain(damage))),
+        None if !finished => Some("the journal has no last record: the run was killed, or still goes on".to_owned()),
+        None => None,
+    }
 }
 
 fn of_step(step: &Step) -> Vec<String> {

@@ -8,8 +8,12 @@ use crate::observe::Finding;
 use crate::run::journal::Record;
 
 mod build;
+mod course;
 mod deviations;
+mod drill;
 mod replay;
+
+pub use drill::{Drill, DrillPhase, parts};
 
 /// The version of the published form; a reader refuses a higher one.
 pub const FORMAT: u32 = 1;
@@ -76,7 +80,9 @@ pub struct Report {
     pub quorum: Quorum,
     /// The first step without a way back; none where each can be taken back.
     pub no_return: Option<NoReturn>,
-    /// The stages.
+    /// What only a drill has; none for a run.
+    pub drill: Option<Drill>,
+    /// The stages; of a drill its phases, each followed by the stages of its runs.
     pub phases: Vec<Phase>,
     /// The steps.
     pub steps: Vec<Step>,
@@ -130,6 +136,8 @@ pub enum Part {
 pub struct Quorum {
     /// Whether it was lost before the run began, which is what the run was for.
     pub lost_before: bool,
+    /// When the drill itself made it be lost, in milliseconds since it began; none for a run.
+    pub lost_ms: Option<u64>,
     /// When it was back, in milliseconds since the run began: a write was acknowledged.
     pub regained_ms: Option<u64>,
 }
@@ -165,8 +173,10 @@ pub struct Phase {
 /// A step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Step {
-    /// Its number in the plan.
+    /// Its number in the plan; in a drill, whose title keeps that number, one that no other run's step has.
     pub id: u32,
+    /// The run within a drill that it belongs to; none in a run of its own.
+    pub run: Option<String>,
     /// Its stage.
     pub phase: usize,
     /// The master.
@@ -305,8 +315,34 @@ pub struct Reason {
     pub why: String,
 }
 
-/// The report of a run; nothing where the journal does not begin with one.
+impl Report {
+    /// What became of quorum, as a person says it.
+    #[must_use]
+    pub fn quorum_words(&self) -> String {
+        let Quorum { lost_before, lost_ms, regained_ms } = &self.quorum;
+        match (lost_before, lost_ms, regained_ms.map(super::millis)) {
+            (true, _, None) => "lost before the run began; not regained in it".to_owned(),
+            (true, _, Some(back)) => format!("lost before the run began; regained after {back}"),
+            (false, None, _) if self.drill.is_some() => "not known to have been lost".to_owned(),
+            (false, None, _) => "not lost before the run".to_owned(),
+            (false, Some(lost), back) => {
+                let back = back.map_or("not by a new cluster".to_owned(), |back| format!("after {back}"));
+                format!("lost on purpose after {}; regained {back}", super::millis(*lost))
+            }
+        }
+    }
+
+    /// When the proof that quorum is lost was made.
+    #[must_use]
+    pub const fn proof_when(&self) -> &'static str {
+        if self.drill.is_some() { "within the drill" } else { "before the run" }
+    }
+}
+
+/// The report of a run or a drill; nothing where the journal begins with neither. Of a drill, `runs` are the reports of
+/// its [`parts`], as many as there are.
 #[must_use]
-pub fn of(records: &[Record], origin: &Origin) -> Option<Report> {
-    replay::replay(records).map(|replay| build::report(&replay, origin))
+pub fn of(records: &[Record], origin: &Origin, runs: &[Report]) -> Option<Report> {
+    let run = || replay::replay(records).map(|replay| build::report(&replay, origin));
+    run().or_else(|| drill::of(records, origin, runs))
 }

@@ -1,0 +1,146 @@
+//! A drill's journal read from its first record to its last: phases, runs, files, numbers. Knows no form.
+
+use jiff::Timestamp;
+
+use crate::model::measures::Measures;
+use crate::model::{ClusterName, Environment, RunId, ZoneName};
+use crate::playbook::Phase;
+use crate::run::journal::{PhaseEvent, Record, What};
+
+use super::State;
+use super::build::plain;
+
+/// The time after the drill has given up its purpose, which has no records of its own.
+const GIVING_UP: &str = "giving up";
+
+/// A phase as the journal tells it.
+#[derive(Debug, Clone)]
+pub(super) struct Track {
+    pub name: &'static str,
+    pub began: Timestamp,
+    pub ended: Option<Timestamp>,
+    pub state: State,
+    pub note: String,
+}
+
+/// A run within the drill.
+#[derive(Debug, Clone)]
+pub(super) struct Ran {
+    /// Its place among the phases.
+    pub phase: usize,
+    pub run: Option<String>,
+    pub verb: String,
+    pub exit: u8,
+}
+
+/// What the records of a drill say together.
+#[derive(Debug, Clone)]
+pub(super) struct Course<'a> {
+    pub tool: &'a str,
+    pub person: &'a str,
+    pub host: &'a str,
+    pub run: &'a RunId,
+    pub cluster: &'a ClusterName,
+    pub environment: Environment,
+    pub zone: &'a ZoneName,
+    pub outage: &'a str,
+    pub max_outage_s: u64,
+    pub began: Timestamp,
+    pub last: Timestamp,
+    pub phases: Vec<Track>,
+    pub ran: Vec<Ran>,
+    pub kept: Vec<(&'a str, u64, &'a str)>,
+    pub measures: Option<&'a Measures>,
+    pub end: Option<(&'a str, u8)>,
+}
+
+/// Nothing where the first record is not a drill's.
+pub(super) fn course(records: &[Record]) -> Option<Course<'_>> {
+    let first = records.first()?;
+    let What::Drill { tool, person, host, run, cluster, environment, zone, outage, max_outage_s, .. } = &first.what
+    else {
+        return None;
+    };
+    let mut course = Course {
+        tool,
+        person,
+        host,
+        run,
+        cluster,
+        environment: *environment,
+        zone,
+        outage,
+        max_outage_s: *max_outage_s,
+        began: first.at,
+        last: first.at,
+        phases: Vec::new(),
+        ran: Vec::new(),
+        kept: Vec::new(),
+        measures: None,
+        end: None,
+    };
+    records.iter().for_each(|record| course.take(record));
+    Some(course)
+}
+
+impl<'a> Course<'a> {
+    fn take(&mut self, record: &'a Record) {
+        // As in a run's replay: time only goes on.
+        self.last = self.last.max(record.at);
+        match &record.what {
+            What::Phase { name, event: PhaseEvent::Began } => self.begin(name.name(), self.last),
+            What::Phase { event: PhaseEvent::Done(note), .. } => self.end_phase(State::Done, note),
+            What::Phase { event: PhaseEvent::Failed(why), .. } => {
+                self.end_phase(State::Failed, why);
+                self.begin(GIVING_UP, self.last);
+            }
+            What::Ran { run, verb, exit } => {
+                if self.phases.last().is_none_or(|phase| phase.ended.is_some()) {
+                    let since = self.phases.last().and_then(|phase| phase.ended).unwrap_or(self.began);
+                    self.begin(GIVING_UP, since);
+                }
+                let phase = self.phases.len().saturating_sub(1);
+                if let (None, crate::run::exit::DONE, Some(phase)) = (run, *exit, self.phases.last_mut()) {
+                    phase.note = format!("{verb}: nothing to do");
+                }
+                let run = run.as_ref().map(ToString::to_string);
+                self.ran.push(Ran { phase, run, verb: plain(verb), exit: *exit });
+            }
+            What::Kept { name, bytes, sha256 } => self.kept.push((name, *bytes, sha256)),
+            What::Measured(measures) => self.measures = Some(measures),
+            What::End { outcome, exit } => {
+                if let Some(phase) = self.phases.last_mut().filter(|phase| phase.name == GIVING_UP) {
+                    (phase.ended, phase.state) = (Some(self.last), State::Done);
+                }
+                self.end = Some((outcome, *exit));
+            }
+            // A run's.
+            What::Drill { .. }
+            | What::Run { .. }
+            | What::Proof { .. }
+            | What::Locked
+            | What::Step { .. }
+            | What::Command { .. }
+            | What::Learnt(_)
+            | What::Unlocked => {}
+        }
+    }
+
+    fn begin(&mut self, name: &'static str, at: Timestamp) {
+        self.phases.push(Track { name, began: at, ended: None, state: State::CutOff, note: String::new() });
+    }
+
+    fn end_phase(&mut self, state: State, note: &str) {
+        if let Some(phase) = self.phases.last_mut() {
+            (phase.ended, phase.state) = (Some(self.last), state);
+            note.clone_into(&mut phase.note);
+        }
+    }
+
+    /// When the zone was lost; nothing where the outage is not known to have come about.
+    pub(super) fn lost_at(&self) -> Option<Timestamp> {
+        let outage = self.phases.iter().find(|phase| phase.name == Phase::Outage.name())?;
+        let began = self.measures.map_or(outage.began, |measures| measures.began.max(self.began));
+        (outage.state == State::Done).then_some(began)
+    }
+}

@@ -1,0 +1,316 @@
+//! A drill as one report: what its own journal says, and under its phases the runs that it was made of. Knows no form.
+
+use serde::Serialize;
+
+use crate::model::measures::{Measures, Objective};
+use crate::report::drill as words;
+use crate::run::exit;
+use crate::run::journal::Record;
+
+use super::build::{self, plain};
+use super::course::{Course, Ran, course};
+use super::replay::between;
+use super::{Evidence, FORMAT, Master, Origin, Part, Phase, Quorum, Report, State, Step};
+
+/// What only a drill has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Drill {
+    /// The zone that was lost.
+    pub zone: String,
+    /// How: `stop`, `isolate` or `command`.
+    pub outage: String,
+    /// When it gives up its purpose, in seconds.
+    pub max_outage_s: u64,
+    /// Its numbers, as far as it came.
+    pub measures: Option<Measures>,
+    /// Its phases, in the order in which they began.
+    pub phases: Vec<DrillPhase>,
+}
+
+/// A phase of a drill.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DrillPhase {
+    /// Its name.
+    pub name: String,
+    /// When it began, in milliseconds since the drill did.
+    pub began_ms: u64,
+    /// How long it took; none where it did not end.
+    pub took_ms: Option<u64>,
+    /// Where it came to.
+    pub state: State,
+    /// What it said last.
+    pub note: String,
+}
+
+/// The runs that a drill names, in their order; none where these are not a drill's records.
+#[must_use]
+pub fn parts(records: &[Record]) -> Vec<String> {
+    let ran = course(records).map(|course| course.ran).unwrap_or_default();
+    ran.into_iter().filter_map(|ran| ran.run).collect()
+}
+
+/// The report of a drill; nothing where the journal does not begin with one. A run whose report is not among `runs` is
+/// a deviation.
+pub(super) fn of(records: &[Record], origin: &Origin, runs: &[Report]) -> Option<Report> {
+    let course = course(records)?;
+    let mut report = alone(&course, origin);
+    for (index, phase) in course.phases.iter().enumerate() {
+        report.phases.push(Phase {
+            number: report.phases.len() + 1,
+            name: format!("drill: {}", phase.name),
+            why: Some(plain(&phase.note)).filter(|note| !note.is_empty()),
+            beside: false,
+            began_ms: Some(between(course.began, phase.began)),
+            took_ms: phase.ended.map(|ended| between(phase.began, ended)),
+        });
+        for ran in course.ran.iter().filter(|ran| ran.phase == index) {
+            take(&mut report, ran, runs);
+        }
+    }
+    if report.digest.is_empty() {
+        "none".clone_into(&mut report.digest);
+        "no part of the drill became a run that is recorded".clone_into(&mut report.plan);
+    }
+    report.open_actions.extend(open(&course));
+    Some(report)
+}
+
+/// What the drill's own journal says.
+fn alone(course: &Course<'_>, origin: &Origin) -> Report {
+    let phase = |phase: &super::course::Track| DrillPhase {
+        name: phase.name.to_owned(),
+        began_ms: between(course.began, phase.began),
+        took_ms: phase.ended.map(|ended| between(phase.began, ended)),
+        state: phase.state,
+        note: plain(&phase.note),
+    };
+    Report {
+        format: FORMAT,
+        run: course.run.to_string(),
+        verb: "drill".to_owned(),
+        cluster: course.cluster.to_string(),
+        environment: Some(course.environment),
+        aim: format!("{} is lost on purpose, quorum comes back, the zone comes home, all is measured.", course.zone),
+        person: plain(course.person),
+        host: plain(course.host),
+        tool: plain(course.tool),
+        digest: String::new(),
+        began: course.began,
+        ended: course.last,
+        took_ms: between(course.began, course.last),
+        proof_ms: None,
+        finished: course.end.is_some(),
+        outcome: plain(&build::ended(course.end, origin)),
+        exit: course.end.map(|(_, exit)| exit),
+        result: result(course),
+        plan: String::new(),
+        failed_zones: vec![course.zone.to_string()],
+        masters: course.measures.map(writers).unwrap_or_default(),
+        quorum: Quorum {
+            lost_before: false,
+            lost_ms: course.lost_at().map(|at| between(course.began, at)),
+            regained_ms: None,
+        },
+        no_return: None,
+        drill: Some(Drill {
+            zone: course.zone.to_string(),
+            outage: plain(course.outage),
+            max_outage_s: course.max_outage_s,
+            measures: course.measures.cloned(),
+            phases: course.phases.iter().map(phase).collect(),
+        }),
+        phases: Vec::new(),
+        steps: Vec::new(),
+        findings_before: Vec::new(),
+        findings_after: None,
+        proved: Vec::new(),
+        file_diffs: Vec::new(),
+        evidence: evidence(course, origin),
+        attestations: Vec::new(),
+        overrides: Vec::new(),
+        deviations: deviations(course, origin),
+        open_actions: Vec::new(),
+    }
+}
+
+/// The two masters that a drill's own journal knows of: those that the canaries wrote through.
+fn writers(measures: &Measures) -> Vec<Master> {
+    let master =
+        |name: &crate::model::MasterName, zone: Option<String>, part| Master { name: name.to_string(), zone, part };
+    vec![
+        master(&measures.lost_zone.host, Some(measures.zone.to_string()), Part::LeftOut),
+        master(&measures.survivor.host, None, Part::Survivor),
+    ]
+}
+
+fn result(course: &Course<'_>) -> String {
+    let good = course.end.is_some_and(|(_, code)| code == exit::DONE);
+    match course.end {
+        None => "the drill's journal has no end".to_owned(),
+        Some((outcome, _)) if outcome != "done" && !outcome.starts_with("done,") => {
+            format!("the drill was {}", plain(outcome))
+        }
+        Some(_) => words::verdict(good).to_owned(),
+    }
+}
+
+fn evidence(course: &Course<'_>, origin: &Origin) -> Vec<Evidence> {
+    let place = |name: &str| {
+        let beside = std::path::Path::new(&origin.path).with_file_name(name);
+        format!("{}:{}", plain(course.host), plain(&beside.display().to_string()))
+    };
+    let kept = course.kept.iter().map(|(name, bytes, sha256)| Evidence {
+        what: plain(name),
+        sha256: plain(sha256),
+        bytes: Some(*bytes),
+        place: place(name),
+    });
+    [build::journal(course.host, origin)].into_iter().chain(kept).collect()
+}
+
+/// What the drill's own records say that did not go as asked.
+fn deviations(course: &Course<'_>, origin: &Origin) -> Vec<String> {
+    let mut said: Vec<String> = super::deviations::of_end(course.end.is_some(), origin).into_iter().collect();
+    for phase in course.phases.iter().filter(|phase| matches!(phase.state, State::Failed | State::CutOff)) {
+        let note =
+            if phase.state == State::Failed { plain(&phase.note) } else { "the journal ends within it".to_owned() };
+        said.push(format!("the phase {} {}: {note}", phase.name, phase.state.words()));
+    }
+    let measures = course.measures;
+    if let Some(lost) = measures.and_then(|all| all.survivor.lost.as_ref()).filter(|lost| lost.writes > 0) {
+        said.push(format!("{} writes that were acknowledged on the surviving side are gone", lost.writes));
+    }
+    let objectives = measures.map(|all| all.objectives.as_slice()).unwrap_or_default();
+    let missed = objectives.iter().filter(|objective| !objective.is_met());
+    said.extend(missed.map(|objective: &Objective| {
+        let (name, value) = words::objective(objective);
+        format!("{name} {value}")
+    }));
+    said
+}
+
+/// What the drill leaves behind by its nature, and what its journal does not tell.
+fn open(course: &Course<'_>) -> Vec<String> {
+    let mut open = Vec::new();
+    let good = course.end.is_some_and(|(_, code)| code == exit::DONE);
+    if !good && course.phases.iter().any(|phase| phase.name == crate::playbook::Phase::Outage.name()) {
+        let also = "\nFences, locks and closed ports may be there still:\n  requorum status";
+        open.push(format!("The drill did not end well; what it left behind is not in its journal.{also}"));
+    }
+    if course.phases.iter().any(|phase| phase.name == crate::playbook::Phase::Canaries.name()) {
+        open.push(words::keys_stay(&words::prefix(course.run)));
+    }
+    open
+}
+
+/// Puts a run under the drill's last phase.
+fn take(whole: &mut Report, ran: &Ran, runs: &[Report]) {
+    let name = ran.run.as_ref().map(|run| format!("{} {run}", ran.verb));
+    match (&name, ran.exit) {
+        (Some(name), code) if code != exit::DONE => whole.deviations.push(format!("{name} ended with exit {code}")),
+        (None, code) if code != exit::DONE => {
+            whole.deviations.push(format!("{} ended with exit {code} before it became a run", plain(&ran.verb)))
+        }
+        _ => {}
+    }
+    let (Some(run), Some(name)) = (&ran.run, name) else { return };
+    match runs.iter().find(|report| report.run == *run) {
+        Some(part) => join(whole, part, &name),
+        None => whole.deviations.push(format!("{name} is not recorded: its journal is missing or cannot be read")),
+    }
+}
+
+/// The union of both, `part`'s numbers and times made the whole's.
+fn join(whole: &mut Report, part: &Report, name: &str) {
+    let shift = between(whole.began, part.began);
+    let later = |at: Option<u64>| at.map(|at| at + shift);
+    let (steps, phases) = (whole.steps.iter().map(|step| step.id).max().unwrap_or(0), whole.phases.len());
+    whole.phases.extend(part.phases.iter().map(|phase| Phase {
+        number: phases + phase.number,
+        name: format!("{}: {}", part.verb, phase.name),
+        began_ms: later(phase.began_ms),
+        ..phase.clone()
+    }));
+    whole.steps.extend(part.steps.iter().map(|step| Step {
+        id: steps + step.id,
+        phase: phases + step.phase,
+        run: Some(part.run.clone()),
+        title: format!("{} {}: {}", part.verb, step.id, step.title),
+        began_ms: later(step.began_ms),
+        ..step.clone()
+    }));
+    let proved: Vec<_> = part
+        .proved
+        .iter()
+        .cloned()
+        .map(|mut proved| {
+            proved.step += steps;
+            proved
+        })
+        .collect();
+    if !proved.is_empty() {
+        whole.proved = proved;
+    }
+    whole.file_diffs.extend(part.file_diffs.iter().cloned().map(|mut file| {
+        file.step += steps;
+        file
+    }));
+    if whole.no_return.is_none() {
+        whole.no_return = part.no_return.clone().map(|mut no_return| {
+            no_return.step += steps;
+            no_return.at_ms = later(no_return.at_ms);
+            no_return
+        });
+    }
+    if part.quorum.lost_before {
+        whole.quorum.regained_ms = later(part.quorum.regained_ms).or(whole.quorum.regained_ms);
+        whole.proof_ms = part.proof_ms.or(whole.proof_ms);
+    }
+    let gap = if whole.plan.is_empty() { "" } else { "\n\n" };
+    whole.plan += &format!("{gap}== {name}\n{}", part.plan);
+    whole.result += &format!("\n{name}: {}", part.result);
+    let comma = if whole.digest.is_empty() { "" } else { ", " };
+    whole.digest += &format!("{comma}{}", part.digest);
+    if whole.findings_before.is_empty() {
+        whole.findings_before.clone_from(&part.findings_before);
+    }
+    whole.evidence.extend(
+        part.evidence
+            .iter()
+            .map(|evidence| Evidence { what: format!("{name}: {}", evidence.what), ..evidence.clone() }),
+    );
+    whole.attestations.extend(part.attestations.iter().cloned());
+    whole.overrides.extend(part.overrides.iter().cloned());
+    whole.deviations.extend(part.deviations.iter().map(|line| format!("{name}: {line}")));
+    // What a run that went well says comes next is what the drill did next; what lies there still lies there.
+    let lies = |action: &&String| part.exit != Some(exit::DONE) || action.starts_with("old data of");
+    let warned = |action: &&String| action.starts_with("warning:");
+    let left = part.open_actions.iter().filter(|action| lies(action) || warned(action));
+    whole.open_actions.extend(left.map(|action| format!("{name}: {action}")));
+    masters(whole, part);
+}
+
+/// A survivor stays one, whatever a later run calls it.
+fn masters(whole: &mut Report, part: &Report) {
+    let rank = |part: Part| match part {
+        Part::Seed => 0,
+        Part::Survivor => 1,
+        Part::Returned => 2,
+        Part::LeftOut => 3,
+    };
+    for master in &part.masters {
+        match whole.masters.iter_mut().find(|known| known.name == master.name) {
+            None => whole.masters.push(master.clone()),
+            Some(known) => {
+                known.zone = known.zone.take().or_else(|| master.zone.clone());
+                if rank(master.part) < rank(known.part) {
+                    known.part = master.part;
+                }
+            }
+        }
+    }
+    // Zone by zone, unless some are not recorded.
+    let all = whole.masters.iter().all(|master| master.zone.is_some());
+    let key = |master: &Master| (master.zone.clone().filter(|_| all), master.name.len(), master.name.clone());
+    whole.masters.sort_by_key(key);
+}
