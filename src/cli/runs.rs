@@ -63,10 +63,13 @@ fn rendered(report: &Report, output: ReportForm) -> Result<String, Failure> {
     }
 }
 
-/// The run of this name, the only one that begins so, or the last one.
+/// The run of this name, the only one that begins so, the last one, or the last drill.
 fn chosen<'a>(kept: &'a [Kept], run: &str) -> Result<&'a Kept, Failure> {
-    if run == "last" {
-        return kept.last().ok_or_else(|| Failure::usage("error: no run is kept here"));
+    let none = |what: &str| Failure::usage(format!("error: no {what} is kept here"));
+    match run {
+        "last" => return kept.last().ok_or_else(|| none("run")),
+        "last-drill" => return kept.iter().rfind(|kept| is_drill(kept)).ok_or_else(|| none("drill")),
+        _ => {}
     }
     if let Some(exact) = kept.iter().find(|kept| kept.run == run) {
         return Ok(exact);
@@ -80,6 +83,13 @@ fn chosen<'a>(kept: &'a [Kept], run: &str) -> Result<&'a Kept, Failure> {
             Err(Failure::usage(format!("error: {run:?} may be {}", names.join(", "))))
         }
     }
+}
+
+/// Its journal begins with a drill's first record.
+fn is_drill(kept: &Kept) -> bool {
+    let first = kept.bytes.as_ref().ok().and_then(|bytes| bytes.split(|byte| *byte == b'\n').next());
+    let record = first.and_then(|line| serde_json::from_slice::<journal::Record>(line).ok());
+    record.is_some_and(|record| matches!(record.what, journal::What::Drill { .. }))
 }
 
 /// A journal as a report, as far as it can be read, and what is wrong with it. The runs of a drill are looked for among

@@ -53,6 +53,9 @@ fn nothing_is_left(lab: &Lab, nodes: &[&str]) {
 
 /// A drill from loss to home; its numbers are held against those of a client that only writes.
 fn whole(lab: &Lab, survivor: &str, nodes: &[&str], outage: &'static str) -> serde_json::Value {
+    // A cluster into which nothing was ever written cannot be restored, and the drill would not be begun.
+    lab.put("m1", "before", 10);
+    lab.wait_for_keys(survivor, "before", 10);
     lab.on(survivor, CLIENT).exits(0);
     let begun = std::time::Instant::now();
     let said = lab.requorum(&with(&["--outage", outage])).exits(0).says("every promise was kept");
@@ -159,6 +162,7 @@ fn a_master_is_unplugged(lab: &Lab) {
 #[test]
 fn a_drill_that_breaks_gives_the_old_cluster_back() {
     let lab = Lab::up("2+1", "3.5");
+    lab.put("m1", "before", 10);
     // Too slow: the proof alone takes longer.
     for outage in ["stop", "isolate"] {
         let said = lab.requorum(&with(&["--outage", outage, "--max-outage", "6s"]));
@@ -175,7 +179,6 @@ fn a_drill_that_breaks_gives_the_old_cluster_back() {
     lab.requorum(&command).exits(1).says("nothing had been lost yet").says("[template");
     nothing_is_left(&lab, &["m1", "m2", "m3"]);
     // The survivor's data has been moved aside when a step fails: it takes its place again.
-    lab.put("m1", "before", 10);
     lab.on("m3", "mkdir -p /var/lib/requorum/cluster.json.new").exits(0);
     let said = lab.requorum(&with(&[])).says("m3: its own data is in place again");
     undone(&lab, said, "record cluster");
@@ -197,6 +200,7 @@ fn a_drill_that_breaks_gives_the_old_cluster_back() {
 #[test]
 fn a_bastion_that_dies_leaves_ports_that_open_by_themselves() {
     let lab = Lab::up("2+1", "3.5");
+    lab.put("m1", "before", 10);
     let mut drill = lab.spawn(&with(&["--outage", "isolate", "--max-outage", "2s"]));
     lab.wait_for("closed ports", 30, || lab.on("m1", "nft list tables").stdout.contains("requorum_drill"));
     drill.kill().expect("killed");
