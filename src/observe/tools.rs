@@ -66,7 +66,10 @@ etcd=$(find_tool etcd); ctl=$(find_tool etcdctl); utl=$(find_tool etcdutl)
 [ -n "$ctl" ] && echo "etcdctl=$ctl"
 restore=
 if [ -n "$utl" ]; then restore=$utl
-elif [ -n "$ctl" ] && "$ctl" snapshot restore --help >/dev/null 2>&1; then restore=$ctl; fi
+elif [ -n "$ctl" ]; then
+  # From 3.6 it restores no more and answers --help all the same, with that of `snapshot`.
+  case $("$ctl" snapshot restore --help 2>&1) in *--data-dir*) restore=$ctl;; esac
+fi
 if [ -n "$restore" ]; then
   echo "restore=$restore"
   case $("$restore" snapshot restore --help 2>&1) in *--bump-revision*) echo bumps=yes;; esac
