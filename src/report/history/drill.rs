@@ -262,6 +262,13 @@ fn join(whole: &mut Report, part: &Report, name: &str) {
             no_return
         });
     }
+    words_of(whole, part, name);
+    masters(whole, part);
+}
+
+/// What of a run needs no other number.
+fn words_of(whole: &mut Report, part: &Report, name: &str) {
+    let later = |at: Option<u64>| at.map(|at| at + between(whole.began, part.began));
     if part.quorum.lost_before {
         whole.quorum.regained_ms = later(part.quorum.regained_ms).or(whole.quorum.regained_ms);
         whole.proof_ms = part.proof_ms.or(whole.proof_ms);
@@ -287,7 +294,6 @@ fn join(whole: &mut Report, part: &Report, name: &str) {
     let warned = |action: &&String| action.starts_with("warning:");
     let left = part.open_actions.iter().filter(|action| lies(action) || warned(action));
     whole.open_actions.extend(left.map(|action| format!("{name}: {action}")));
-    masters(whole, part);
 }
 
 /// A survivor stays one, whatever a later run calls it.
