@@ -96,6 +96,8 @@ pub enum What {
         /// Its SHA-256.
         sha256: String,
     },
+    /// What a drill did when it gave up, and what it left behind.
+    Left(Vec<String>, Vec<String>),
     /// What a drill measured.
     Measured(Box<Measures>),
     /// How long it took to prove that quorum is lost, in milliseconds; apart from the run's own time.

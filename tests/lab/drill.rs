@@ -138,6 +138,7 @@ fn three_and_two_are_drilled_by_stop_and_by_isolation() {
 fn undone(lab: &Lab, said: Said, why: &str) {
     let said = said.exits(4).says("given up").says(why).says("undone: the old cluster serves");
     assert!(!said.all().contains("left behind"), "{}", said.all());
+    lab.requorum(&["report", "last-drill"]).exits(0).says("giving up: undone: the old cluster serves");
     nothing_is_left(lab, &["m1", "m2", "m3"]);
 }
 
@@ -152,6 +153,7 @@ fn a_master_is_unplugged(lab: &Lab) {
     for words in ["not-attested", "undone: the old cluster serves", "m2 does not answer"] {
         assert!(said.contains(words), "{words} is not in {said}");
     }
+    lab.requorum(&["report", "last-drill"]).exits(0).says("Left behind").says("m2 does not answer");
     lab.wait_for_write("m3", "without-m2");
     lab.lab(&["power-on", "m2"]).exits(0);
     lab.requorum(&["unfence", "zone1", "--confirm", "test"]).exits(0);

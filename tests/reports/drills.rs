@@ -44,7 +44,7 @@ fn a_drill_is_one_report_of_all_its_runs() {
 #[test]
 fn its_numbers_stand_below_the_head() {
     let report = drill("isolate");
-    insta::assert_snapshot!(beginning(&text::text(&report), 22), @r#"
+    insta::assert_snapshot!(beginning(&text::text(&report), 23), @r#"
     drill 20261122-222822-4127 · cluster dr32 (lab)
     done (exit 0)
     began 2026-11-22T22:28:22Z, took 57.20 s; by uid 0 on vm
@@ -56,6 +56,7 @@ fn its_numbers_stand_below_the_head() {
 
     Measured
       time without writes (RTO)               41.06 s
+        the doctor expected                   not measured
         detection                             1.28 s
         decision (nobody decides in a drill)  0.19 s
         initiate_dr                           39.82 s
@@ -71,6 +72,7 @@ fn its_numbers_stand_below_the_head() {
     | | |
     | --- | --- |
     | time without writes (RTO) | 41.06 s |
+    | the doctor expected | not measured |
     | detection | 1.28 s |
     | decision (nobody decides in a drill) | 0.19 s |
     | initiate\_dr | 39.82 s |

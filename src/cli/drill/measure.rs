@@ -58,6 +58,8 @@ impl Drill<'_> {
         if let Some(measures) = &measures {
             self.write(What::Measured(Box::new(measures.clone())))?;
         }
+        let done = trouble.as_ref().map(|(_, done)| done.clone()).unwrap_or_default();
+        self.write(What::Left(done, left.clone()))?;
         let good = trouble.is_none() && left.is_empty() && measures.as_ref().is_some_and(Measures::is_good);
         let code = match () {
             () if good => exit::DONE,

@@ -51,6 +51,8 @@ pub(super) struct Course<'a> {
     pub ran: Vec<Ran>,
     pub kept: Vec<(&'a str, u64, &'a str)>,
     pub measures: Option<&'a Measures>,
+    /// What it did when it gave up, and what it left; nothing where the journal does not say.
+    pub left: Option<(&'a [String], &'a [String])>,
     pub end: Option<(&'a str, u8)>,
 }
 
@@ -77,6 +79,7 @@ pub(super) fn course(records: &[Record]) -> Option<Course<'_>> {
         ran: Vec::new(),
         kept: Vec::new(),
         measures: None,
+        left: None,
         end: None,
     };
     records.iter().for_each(|record| course.take(record));
@@ -107,6 +110,7 @@ impl<'a> Course<'a> {
                 self.ran.push(Ran { phase, run, verb: plain(verb), exit: *exit });
             }
             What::Kept { name, bytes, sha256 } => self.kept.push((name, *bytes, sha256)),
+            What::Left(done, left) => self.left = Some((done, left)),
             What::Measured(measures) => self.measures = Some(measures),
             What::End { outcome, exit } => {
                 if let Some(phase) = self.phases.last_mut().filter(|phase| phase.name == GIVING_UP) {

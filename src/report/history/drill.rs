@@ -176,6 +176,7 @@ fn deviations(course: &Course<'_>, origin: &Origin) -> Vec<String> {
             if phase.state == State::Failed { plain(&phase.note) } else { "the journal ends within it".to_owned() };
         said.push(format!("the phase {} {}: {note}", phase.name, phase.state.words()));
     }
+    said.extend(course.left.iter().flat_map(|(done, _)| *done).map(|line| format!("giving up: {}", plain(line))));
     let measures = course.measures;
     if let Some(lost) = measures.and_then(|all| all.survivor.lost.as_ref()).filter(|lost| lost.writes > 0) {
         said.push(format!("{} writes that were acknowledged on the surviving side are gone", lost.writes));
@@ -193,9 +194,18 @@ fn deviations(course: &Course<'_>, origin: &Origin) -> Vec<String> {
 fn open(course: &Course<'_>) -> Vec<String> {
     let mut open = Vec::new();
     let good = course.end.is_some_and(|(_, code)| code == exit::DONE);
-    if !good && course.phases.iter().any(|phase| phase.name == crate::playbook::Phase::Outage.name()) {
-        let also = "\nFences, locks and closed ports may be there still:\n  requorum status";
-        open.push(format!("The drill did not end well; what it left behind is not in its journal.{also}"));
+    let lost = course.phases.iter().any(|phase| phase.name == crate::playbook::Phase::Outage.name());
+    match course.left {
+        Some((_, left)) if !left.is_empty() => {
+            let left: Vec<String> = left.iter().map(|line| plain(line)).collect();
+            open.push(format!("Left behind:\n  {}\nnext: requorum status", left.join("\n  ")));
+        }
+        // A drill that was killed had no last look.
+        None if !good && lost => {
+            let also = "\nFences, locks and closed ports may be there still:\n  requorum status";
+            open.push(format!("The drill did not end well; what it left behind is not in its journal.{also}"));
+        }
+        _ => {}
     }
     if course.phases.iter().any(|phase| phase.name == crate::playbook::Phase::Canaries.name()) {
         open.push(words::keys_stay(&words::prefix(course.run)));

@@ -87,6 +87,7 @@ impl<'a> Replay<'a> {
             | What::Phase { .. }
             | What::Ran { .. }
             | What::Kept { .. }
+            | What::Left(..)
             | What::Measured(_) => {}
             What::Proof { took_ms } => self.proof_ms = Some(*took_ms),
             What::Locked => self.locked = true,
