@@ -321,7 +321,8 @@ pub struct DrillWish {
 
 /// A time as an inventory writes it.
 fn time(text: &str) -> Result<Duration, String> {
-    crate::model::fields::duration_of(text).ok_or_else(|| "write a number with its unit: 90s, 5m, 1h".to_owned())
+    let long = crate::model::fields::duration_of(text).filter(|long| *long <= Duration::from_secs(3600));
+    long.ok_or_else(|| "write a number with its unit, 1h at most: 90s, 5m".to_owned())
 }
 
 /// How to consent.

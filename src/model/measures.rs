@@ -106,11 +106,14 @@ impl Measures {
         self
     }
 
-    /// Whether every promise of the surviving timeline was kept and every objective reached.
+    /// Whether every promise of the surviving timeline was kept and every objective reached. A drill whose canary fell
+    /// silent has not shown it.
     #[must_use]
     pub fn is_good(&self) -> bool {
         let kept = self.survivor.lost.as_ref().is_some_and(|lost| lost.writes == 0);
-        kept && self.full_redundancy_ms.is_some() && self.objectives.iter().all(Objective::is_met)
+        kept && self.without_writes.is_some()
+            && self.full_redundancy_ms.is_some()
+            && self.objectives.iter().all(Objective::is_met)
     }
 }
 
@@ -162,7 +165,7 @@ mod tests {
         // The survivor's canary lost nothing, and yet something was lost.
         assert!(!measures().against(secs(13, 0)).is_good());
         let unmeasured = Measures { without_writes: None, ..measures() };
-        assert!(!unmeasured.against(secs(13, 1)).is_good());
+        assert!(!unmeasured.against(None).is_good());
         let mut broken = measures();
         broken.survivor.lost = Some(Lost { writes: 1, time: Duration::ZERO });
         assert!(!broken.against(None).is_good());

@@ -13,7 +13,7 @@ use super::ports::{Pipes, Remote};
 const SCRIPT: Script = Script {
     name: "revert",
     text: r#"set -eu
-unit=$1.service data=$2 env=$3 run=$4 marker=$5 record=$6
+unit=$1.service data=$2 env=$(readlink -f "$3") aside=$3.retired-$4 run=$4 marker=$5 record=$6
 pid=$(systemctl show -p MainPID --value "$unit")
 swap() { # swap OLD NOW: what lies aside comes back, once
   [ -e "$1" ] || return 0
@@ -24,14 +24,16 @@ swap() { # swap OLD NOW: what lies aside comes back, once
 }
 swap "$data.retired-$run" "$data"
 swap "$data/retired-$run/member" "$data/member"
-if [ -e "$env.retired-$run" ]; then
+if [ -e "$aside" ]; then
   [ ! -e "$env.unused-$run" ] || { echo "$env.unused-$run is there already" >&2; exit 1; }
-  cp -p "$env" "$env.unused-$run"; mv -f "$env.retired-$run" "$env"
+  cp -p "$env" "$env.unused-$run"; mv -f "$aside" "$env"
 fi
 if [ -f "$record" ] && grep -q "\"run\":\"$run\"" "$record"; then mv -T "$record" "$record.unused-$run"; fi
 sync "${data%/*}/" "${env%/*}/"
-rm -f "$marker"
-[ "$pid" != 0 ] || { systemctl reset-failed "$unit" 2>/dev/null || true; systemctl start --no-block "$unit"; }
+if [ -e "$marker" ]; then rm -f "$marker"; sync "${marker%/*}"; fi
+# Also where it runs: a stop that is still queued gives way to the start.
+systemctl reset-failed "$unit" 2>/dev/null || true
+systemctl start --no-block "$unit"
 "#,
 };
 

@@ -16,7 +16,8 @@ pub async fn run(argv: &[String], limit: Duration) -> Result<(), String> {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
     let ended = tokio::time::timeout(limit, command.output()).await;
-    let shown = clean(&argv.join(" "));
+    // Arguments may hold a password, and a program may repeat them.
+    let shown = clean(program);
     match ended {
         Err(_) => Err(format!("{shown}: it did not end within {} s", limit.as_secs())),
         Ok(Err(error)) => Err(format!("{shown}: {error}")),
@@ -24,7 +25,9 @@ pub async fn run(argv: &[String], limit: Duration) -> Result<(), String> {
         Ok(Ok(output)) => {
             let said = String::from_utf8_lossy(&output.stderr);
             let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
-            Err(format!("{shown}: {}: {}", output.status, clean(last)))
+            let hidden = arguments.iter().filter(|word| word.len() >= 4);
+            let last = hidden.fold(last.to_owned(), |last, word| last.replace(word.as_str(), "<argument>"));
+            Err(format!("{shown}: {}: {}", output.status, clean(&last)))
         }
     }
 }
@@ -40,7 +43,11 @@ mod tests {
             async move { run(&argv, Duration::from_millis(300)).await }
         };
         assert_eq!(run(&["true"]).await, Ok(()));
-        assert!(run(&["ls", "--no-such-flag;true"]).await.unwrap_err().contains("no-such-flag"));
+        let said = run(&["ls", "/hunter22/;true"]).await.unwrap_err();
+        assert!(
+            said.starts_with("ls: exit status") && said.contains("<argument>") && !said.contains("hunter22"),
+            "{said}"
+        );
         assert!(run(&["sleep", "30"]).await.unwrap_err().contains("did not end"));
         assert!(run(&["/no/such/program"]).await.is_err());
         assert!(run(&[]).await.is_err());

@@ -215,6 +215,30 @@ fn a_bastion_that_dies_leaves_ports_that_open_by_themselves() {
 }
 
 #[test]
+fn a_zone_is_switched_off_and_on_by_the_sites_own_commands() {
+    let lab = Lab::up("2+1", "3.5");
+    lab.put("m1", "before", 10);
+    lab.wait_for_keys("m3", "before", 10);
+    // The bastion sits in a network of its own; the lab's script works in the host's.
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/lab/lab");
+    let words = |verb: &str| format!("[nsenter, --target, \"1\", --net, {script}, {verb}, --name, test, zone1]");
+    let power = format!("  zone1:\n    power: {{ off: {}, on: {} }}\n", words("power-off"), words("power-on"));
+    let text = std::fs::read_to_string(lab.inventory()).expect("inventory").replace("  zone1:\n", &power);
+    let path = lab.state("power.yaml");
+    std::fs::write(&path, text).expect("written");
+    let path = path.display().to_string();
+    let mut command = vec!["-i", path.as_str()];
+    command.extend(with(&["--outage", "command"]));
+    lab.requorum(&command)
+        .exits(0)
+        .says("every promise was kept")
+        .says("its machines answer, and their etcd is fenced");
+    every_promise_is_kept(&lab, "m3");
+    assert_eq!(lab.count("m3", "before"), 10);
+    nothing_is_left(&lab, &["m1", "m2", "m3"]);
+}
+
+#[test]
 fn what_must_not_be_drilled_is_not() {
     let lab = Lab::up("2+1", "3.5");
     let text = std::fs::read_to_string(lab.inventory()).expect("inventory");

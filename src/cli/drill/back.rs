@@ -11,7 +11,7 @@ use crate::run::journal::StepState;
 use crate::run::{lock, look, outage, revert};
 
 use super::super::args::Wish;
-use super::phases::named;
+use super::phases::{POWER, named};
 use super::{Drill, OutageKind};
 
 /// How long the cluster may take to serve again.
@@ -48,7 +48,7 @@ impl Drill<'_> {
             let started = |id: &u32| ran.states.get(id).is_some_and(|state| *state != StepState::Planned);
             ran.starts.iter().any(started)
         });
-        self.course.forward || begun
+        self.course.forward || self.course.unknown || begun
     }
 
     async fn forward(&mut self, done: &mut Vec<String>) {
@@ -60,8 +60,8 @@ impl Drill<'_> {
                 done.push(format!("the new cluster was started and does not serve: {why}"));
                 return;
             }
-            self.unlock(done).await;
         }
+        self.unlock(done).await;
         if !self.course.returned {
             match self.return_zone().await {
                 Ok(note) => done.push(note),
@@ -87,14 +87,18 @@ impl Drill<'_> {
                 }
             },
             OutageKind::Command => match self.power(true).await {
-                Ok(note) => done.push(note),
+                Ok(note) => {
+                    done.push(note);
+                    let up = self.wait_until("the zone's machines answer", POWER, |drill, seen| {
+                        drill.zone_masters().iter().all(|master| seen.seen(&master.name).is_some())
+                    });
+                    done.push(up.await.unwrap_or_else(|why| why));
+                }
                 Err(why) => done.push(format!("the zone could not be switched on: {why}")),
             },
             OutageKind::Stop => {}
         }
-        if self.outage != OutageKind::Command {
-            self.unfence_and_start(done).await;
-        }
+        self.unfence_and_start(done).await;
         let serves = self.wait_until("the old cluster serves", SERVES, |_, seen| {
             // Whoever is dark is named by the last look.
             seen.answering().count() > 0 && seen.answering().all(|(_, seen)| seen.serves())
@@ -122,10 +126,11 @@ impl Drill<'_> {
 
     /// A run that stopped midway keeps its lock; what follows knows the state that it left.
     async fn unlock(&mut self, done: &mut Vec<String>) {
-        let Some(run) = self.course.dr.as_ref().map(|ran| ran.run.clone()) else { return };
         let hosts: BTreeSet<MasterName> = self.cluster.masters().map(|master| master.name.clone()).collect();
-        for (host, why) in lock::release(&self.remote, &hosts, &run).await {
-            done.push(format!("{host} stays locked: {why}; requorum unlock {run}"));
+        for run in std::mem::take(&mut self.course.held) {
+            for (host, why) in lock::release(&self.remote, &hosts, &run).await {
+                done.push(format!("{host} stays locked: {why}; requorum unlock {run}"));
+            }
         }
     }
 

@@ -55,11 +55,12 @@ impl Drill<'_> {
             self.course.measures = Some(self.measure(&survivor, &lost, None));
         }
         let measures = self.course.measures.clone();
+        let mut records = Vec::new();
         if let Some(measures) = &measures {
-            self.write(What::Measured(Box::new(measures.clone())))?;
+            records.push(What::Measured(Box::new(measures.clone())));
         }
         let done = trouble.as_ref().map(|(_, done)| done.clone()).unwrap_or_default();
-        self.write(What::Left(done, left.clone()))?;
+        records.push(What::Left(done, left.clone()));
         let good = trouble.is_none() && left.is_empty() && measures.as_ref().is_some_and(Measures::is_good);
         let code = match () {
             () if good => exit::DONE,
@@ -72,7 +73,9 @@ impl Drill<'_> {
             (Some((why, _)), _) => format!("given up: {why}"),
             (None, false) => "done, and not as asked".to_owned(),
         };
-        self.write(What::End { outcome, exit: code })?;
+        records.push(What::End { outcome, exit: code });
+        // Whatever becomes of the journal, the person is told below.
+        let written: Result<(), Failure> = records.into_iter().try_for_each(|record| self.write(record));
         let story = report::drill::Story {
             run: &self.run,
             measures: measures.as_ref(),
@@ -90,6 +93,9 @@ impl Drill<'_> {
             let metrics = report::drill::metrics(&report::drill::Gauges { cluster, zone, now, measures, good, before });
             crate::world::files::replace(path, &metrics)
                 .map_err(|error| Failure::new(exit::FAILED, format!("{text}error: {}: {error}", path.display())))?;
+        }
+        if let Err(failure) = written {
+            return Err(Failure::new(failure.code, format!("{text}{}", failure.text)));
         }
         if good {
             crate::world::terminal::print(&text);

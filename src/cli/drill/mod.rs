@@ -27,6 +27,7 @@ use super::go::Ran;
 use super::{Bastion, Failure, exit, go, input, observe, wish};
 
 mod back;
+mod evidence;
 mod measure;
 mod phases;
 mod site;
@@ -73,6 +74,10 @@ struct Course {
     dr_ended: Option<Instant>,
     /// The new cluster has acknowledged a write: from here the way is forward.
     forward: bool,
+    /// Nobody can say how far `initiate_dr` came: its journal could not be written.
+    unknown: bool,
+    /// Runs that ended badly, which may hold their locks.
+    held: Vec<RunId>,
     returned: bool,
     recover_began: Option<Instant>,
     home: Option<Instant>,
@@ -117,7 +122,12 @@ pub(super) async fn drill(
     let (stop, interrupted) = watch::channel(false);
     let drill = Drill {
         common,
-        bastion: Bastion { interrupted, console, ..bastion.clone() },
+        bastion: Bastion {
+            interrupted,
+            prompt: Arc::new(site::Busy(Arc::clone(&bastion.prompt))),
+            console,
+            ..bastion.clone()
+        },
         cluster,
         zone,
         outage: flags.outage,

@@ -2,26 +2,20 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::model::Command;
-use crate::model::command::Script;
-use crate::model::ledger::Ledger;
 use crate::observe::assess::{Severity, assess};
 use crate::observe::read;
-use crate::observe::status::etcdctl;
-use crate::observe::{Observation, Verdict};
+use crate::observe::{Observation, Seen, Verdict};
+use crate::plan::Goal;
 use crate::plan::doctor::Expected;
-use crate::plan::{Goal, TrailingHash};
+use crate::plan::drill;
 use crate::playbook::Phase;
 use crate::run::canary::{self, Canary};
 use crate::run::journal::What;
 use crate::run::look::{self, ask};
 use crate::run::outage;
-use crate::run::ports::{Pipes, Store};
-use crate::world::{files, local};
+use crate::world::local;
 
 use super::super::args::Wish;
 use super::super::doctor;
@@ -30,22 +24,10 @@ use super::{Drill, OutageKind, exit, go, site};
 /// Both canaries must have been answered this often before anything is lost.
 const SUNG: usize = 5;
 /// How long a quiet step may take.
-const SOON: Duration = Duration::from_secs(15);
+pub(super) const SOON: Duration = Duration::from_secs(15);
 /// How long a command of the site's may take, and machines to come up.
-const POWER: Duration = Duration::from_secs(300);
+pub(super) const POWER: Duration = Duration::from_secs(300);
 const POLL: Duration = Duration::from_millis(50);
-
-const SNAPSHOT: Script = Script {
-    name: "drill-snapshot",
-    text: r#"set -eu
-state=$1; shift
-umask 077
-mkdir -p "$state"
-dir=$(mktemp -d "$state/drill.XXXXXX"); trap 'rm -rf "$dir"' EXIT
-"$@" snapshot save "$dir/db" >&2
-cat "$dir/db"
-"#,
-};
 
 impl Drill<'_> {
     pub(super) async fn phase(&mut self, phase: Phase) -> Result<String, String> {
@@ -80,35 +62,6 @@ impl Drill<'_> {
         Ok(format!("initiate-dr would work{}", expected.unwrap_or_default()))
     }
 
-    /// A verified snapshot of the healthy cluster, kept beside the journal.
-    async fn snapshot(&mut self) -> Result<String, String> {
-        const NAME: &str = "before.db";
-        let way = &self.survivor;
-        let words = etcdctl(&way.etcdctl, &way.access, Duration::from_secs(600));
-        let command = Command::script(SNAPSHOT).arg(crate::observe::marks::STATE).then(words);
-        let command = command.deadline(Duration::from_secs(900)).bulk();
-        let (to_us, chunks) = mpsc::channel(16);
-        let pipes = Pipes { stdin: None, stdout: Some(to_us) };
-        let (sent, kept) = tokio::join!(self.remote.run(&way.host, &command, pipes), self.store.keep(NAME, chunks));
-        let sent = sent.map_err(|error| error.to_string())?;
-        if !sent.ok() {
-            return Err(sent.complaint());
-        }
-        let kept = kept.map_err(|error| format!("the snapshot cannot be kept: {error}"))?;
-        let file = files::snapshot(&kept, &std::collections::BTreeSet::new()).map_err(|error| error.to_string())?;
-        if file.hash != TrailingHash::Right {
-            return Err("the snapshot did not arrive whole: its hash is wrong".to_owned());
-        }
-        self.store.settle(&kept, NAME).map_err(|error| error.to_string())?;
-        self.kept(NAME, file.bytes, &file.sha256)?;
-        Ok(format!("{} bytes, SHA-256 {}…", file.bytes, &file.sha256[..12]))
-    }
-
-    pub(super) fn kept(&self, name: &str, bytes: u64, sha256: &str) -> Result<(), String> {
-        let record = What::Kept { name: name.to_owned(), bytes, sha256: sha256.to_owned() };
-        self.write(record).map_err(|failure| failure.text)
-    }
-
     /// Where a canary writes.
     pub(super) fn prefix(&self, canary: &str) -> String {
         format!("{}{canary}", crate::report::drill::prefix(&self.run))
@@ -134,6 +87,12 @@ impl Drill<'_> {
     }
 
     async fn outage(&mut self) -> Result<String, String> {
+        // Consent, doctor and snapshot took their time: a cluster that is no longer healthy loses nothing more.
+        let seen = look::look(&self.cluster, &self.remote).await;
+        let words = site::words(&self.cluster, &self.remote).await;
+        if let Some(refusal) = drill::refusals(&self.cluster, &self.zone, &seen, &words).first() {
+            return Err(format!("[{}] {}", refusal.rule, refusal.why));
+        }
         self.course.began = Some((self.bastion.clock.now(), Instant::now()));
         let (stop, limit) = (self.stop.clone(), self.limit);
         self.course.deadline = Some(tokio::spawn(async move {
@@ -172,7 +131,8 @@ impl Drill<'_> {
         let Some(power) = power else { return Err("the inventory has no `power` for the zone".to_owned()) };
         let argv = if on { power.on } else { power.off };
         local::run(&argv, POWER).await?;
-        Ok(format!("{}: done", crate::model::command::clean(&argv.join(" "))))
+        // Its arguments may hold a password.
+        Ok(format!("{}: done", crate::model::command::clean(argv.first().map(String::as_str).unwrap_or_default())))
     }
 
     async fn detection(&mut self) -> Result<String, String> {
@@ -239,7 +199,6 @@ impl Drill<'_> {
         let ended = self.part(Goal::InitiateDr, &wish).await;
         self.course.dr_ended = Some(Instant::now());
         ended?;
-        self.course.forward = true;
         if let Some(deadline) = self.course.deadline.take() {
             // From here the way back is longer than the way on.
             deadline.abort();
@@ -257,14 +216,33 @@ impl Drill<'_> {
             }
             OutageKind::Command => {
                 self.power(true).await?;
-                self.wait_until("its machines answer", POWER, |drill, seen| {
-                    drill.zone_masters().iter().all(|master| seen.seen(&master.name).is_some())
-                })
-                .await?
+                self.fence_as_they_come().await?
             }
         };
         self.course.returned = true;
         Ok(note)
+    }
+
+    /// Old members that boot would elect a leader and take writes: each is stopped and fenced as soon as it answers.
+    async fn fence_as_they_come(&mut self) -> Result<String, String> {
+        let begun = Instant::now();
+        let masters = self.zone_masters();
+        loop {
+            let seen = look::look(&self.cluster, &self.remote).await;
+            let down =
+                |seen: &Seen| seen.etcd_runs() == Some(false) && seen.marks.as_ref().is_ok_and(|marks| marks.fenced);
+            let up: Vec<&Seen> = masters.iter().filter_map(|master| seen.seen(&master.name)).collect();
+            let all = up.len() == masters.len();
+            if up.iter().any(|seen| !down(seen)) {
+                self.fence().await?;
+            } else if all {
+                return Ok("its machines answer, and their etcd is fenced".to_owned());
+            }
+            if begun.elapsed() > POWER {
+                return Err(format!("after {} s not every machine of {} answers", POWER.as_secs(), self.zone));
+            }
+            tokio::time::sleep(POLL * 10).await;
+        }
     }
 
     pub(super) async fn recover(&mut self) -> Result<String, String> {
@@ -300,54 +278,6 @@ impl Drill<'_> {
         }
     }
 
-    async fn ledger(&mut self) -> Result<String, String> {
-        self.end_canaries().await;
-        let Some((survivor, lost)) = self.course.told.clone() else { return Err("no canary wrote".to_owned()) };
-        self.keep_ledger("canary-survivor.jsonl", &survivor).await?;
-        self.keep_ledger("canary-lost-zone.jsonl", &lost).await?;
-        let kept = canary::values(&self.remote, &self.survivor, &self.prefix("survivor")).await?;
-        let kept_of_lost = canary::values(&self.remote, &self.survivor, &self.prefix("lost-zone")).await?;
-        let measures = self.measure(&survivor, &lost, Some((survivor.lost(&kept), lost.lost(&kept_of_lost))));
-        let note = format!(
-            "{} and {} promises were held against the data",
-            measures.survivor.acknowledged, measures.lost_zone.acknowledged
-        );
-        self.course.measures = Some(measures);
-        Ok(note)
-    }
-
-    /// Ends both, and keeps what they were told.
-    pub(super) async fn end_canaries(&mut self) {
-        if let Some(canary) = self.course.lost.take() {
-            // It may sit on a connection that is gone: what it was told until then is known already.
-            self.course.told_in_zone = Some(canary.end(SOON / 5).await.0);
-        }
-        let Some(canary) = self.course.survivor.take() else { return };
-        let (survivor, why) = canary.end(SOON).await;
-        if let Some(why) = why {
-            self.say(&format!("   the canary on {} ended by itself: {why}", self.survivor.host));
-        }
-        self.course.told = Some((survivor, self.course.told_in_zone.take().unwrap_or_default()));
-    }
-
-    async fn keep_ledger(&self, name: &str, told: &Ledger) -> Result<(), String> {
-        use sha2::{Digest, Sha256};
-        let text: String = told
-            .attempts
-            .iter()
-            .filter_map(|attempt| serde_json::to_string(attempt).ok())
-            .map(|line| line + "\n")
-            .collect();
-        let sum: String = Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-        let bytes = text.len() as u64;
-        let (sender, chunks) = mpsc::channel(1);
-        let (_, kept) =
-            tokio::join!(async move { sender.send(Bytes::from(text)).await }, self.store.keep(name, chunks));
-        let kept = kept.map_err(|error| format!("{name} cannot be kept: {error}"))?;
-        self.store.settle(&kept, name).map_err(|error| error.to_string())?;
-        self.kept(name, bytes, &sum)
-    }
-
     /// One of the operator's verbs, with its own journal. Anything but its success is trouble.
     pub(super) async fn part(&mut self, goal: Goal, wish: &Wish) -> Result<(), String> {
         let ended = go::part(self.common, &self.bastion, goal, wish).await;
@@ -356,17 +286,23 @@ impl Drill<'_> {
             Ok(None) => (None, exit::DONE),
             Err(failure) => (None, failure.code),
         };
-        let record = What::Ran { run, verb: goal.command().to_owned(), exit: code };
-        self.write(record).map_err(|failure| failure.text)?;
         let trouble = match &ended {
             _ if *self.bastion.interrupted.borrow() && code != exit::DONE => Some(self.why_stopped()),
             Ok(Some(ran)) if code != exit::DONE => Some(ran.outcome.ending.words()),
             Ok(_) => None,
             Err(failure) => Some(failure.text.trim_end().to_owned()),
         };
+        // What is known is kept before anything is written: a bastion whose disk is full must not take a cluster that
+        // was started for one that was not.
+        if code != exit::DONE {
+            self.course.held.extend(run.clone());
+        }
         if goal == Goal::InitiateDr {
+            self.course.forward |= code == exit::DONE;
+            self.course.unknown |= code == exit::UNKNOWN;
             self.course.dr = ended.ok().flatten();
         }
+        self.write(What::Ran { run, verb: goal.command().to_owned(), exit: code }).map_err(|failure| failure.text)?;
         trouble.map_or(Ok(()), Err)
     }
 }

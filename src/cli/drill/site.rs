@@ -11,9 +11,26 @@ use crate::plan::drill::Words;
 use crate::run::canary::Way;
 use crate::run::look::ask;
 use crate::run::outage::Closing;
-use crate::run::ports::Remote;
+use crate::run::ports::{Prompt, Remote};
 
 use super::{Failure, OutageKind, exit};
+
+/// A person who may still have to give a passphrase, and is asked nothing else: a question would outlast the outage.
+pub(super) struct Busy(pub Arc<dyn Prompt>);
+
+impl Prompt for Busy {
+    fn attended(&self) -> bool {
+        self.0.attended()
+    }
+
+    fn line(&self, _question: &str) -> std::io::Result<String> {
+        Err(std::io::Error::other("a drill asks nothing while it goes on"))
+    }
+
+    fn secret(&self, question: &str) -> std::io::Result<zeroize::Zeroizing<String>> {
+        self.0.secret(question)
+    }
+}
 
 /// Asks every master what kind of machine it says it is.
 pub(super) async fn words(cluster: &Cluster, remote: &Arc<dyn Remote>) -> Words {
