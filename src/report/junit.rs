@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::history::{Drill, Report, State, Step};
+use super::markup::xml_text;
 
 /// A test case.
 struct Case {
@@ -30,8 +31,8 @@ pub fn xml(report: &Report) -> String {
     let _ = writeln!(
         out,
         "  <testsuite name=\"{}\" id=\"0\" hostname=\"{}\" timestamp=\"{:.0}\" {counts} skipped=\"{skipped}\" time=\"{time}\">",
-        escaped(&name),
-        escaped(&report.host),
+        xml_text(&name),
+        xml_text(&report.host),
         report.began
     );
     out.push_str("    <properties>\n");
@@ -43,7 +44,7 @@ pub fn xml(report: &Report) -> String {
         ("outcome", &report.outcome),
         ("exit", &exit),
     ] {
-        let _ = writeln!(out, "      <property name=\"{key}\" value=\"{}\"/>", escaped(value));
+        let _ = writeln!(out, "      <property name=\"{key}\" value=\"{}\"/>", xml_text(value));
     }
     out.push_str("    </properties>\n");
     cases.iter().for_each(|case| write_case(case, &mut out));
@@ -80,8 +81,8 @@ fn of_drill(drill: &Drill) -> Vec<Case> {
 }
 
 fn write_case(case: &Case, out: &mut String) {
-    let said = escaped(&case.said);
-    let (name, class, time) = (escaped(&case.name), escaped(&case.class), seconds(case.took_ms));
+    let said = xml_text(&case.said);
+    let (name, class, time) = (xml_text(&case.name), xml_text(&case.class), seconds(case.took_ms));
     let _ = write!(out, "    <testcase name=\"{name}\" classname=\"{class}\" time=\"{time}\">");
     let _ = match case.state {
         State::Done => write!(out, "<system-out>{said}</system-out>"),
@@ -96,23 +97,4 @@ fn write_case(case: &Case, out: &mut String) {
 
 fn seconds(ms: Option<u64>) -> String {
     format!("{:.3}", ms.unwrap_or(0) as f64 / 1000.0)
-}
-
-/// Text for an attribute or an element. Characters that XML 1.0 forbids even as references are replaced.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            // An attribute's line breaks would become spaces.
-            '\n' => out.push_str("&#10;"),
-            '\t' => out.push_str("&#9;"),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
 }

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::drill;
 use super::history::{Report, State};
+use super::markup::{longest_run, prose};
 use super::timeline::{self, Timeline};
 
 const HTML: &str = include_str!("../../templates/report.html.j2");
@@ -91,24 +92,6 @@ fn when(text: &str) -> Result<String, Error> {
     Ok(at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
 }
 
-/// Markdown in which every letter means itself, on one line, also within a table.
-fn prose(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' => out.push(' '),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            // A name after it would be told of the report.
-            '@' => out.push_str("&#64;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '{' | '}' | '#' | '|' | '~' | '!' | '$' => out.extend(['\\', c]),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
 /// Words that stand between backticks, more of them than the text has in a row.
 fn code(text: &str) -> String {
     let text = text.replace('\n', " ").replace('|', "\\|");
@@ -120,8 +103,4 @@ fn code(text: &str) -> String {
 fn block(text: &str) -> String {
     let marks = "`".repeat(longest_run(text).max(2) + 1);
     format!("{marks}text\n{}\n{marks}", text.trim_end())
-}
-
-fn longest_run(text: &str) -> usize {
-    text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
 }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use crate::observe::assess::Severity;
 use crate::plan::doctor::{Check, Diagnosis, Remark};
+use crate::report::markup::xml_text;
 
 /// The XML. Errors fail their case; warnings and notes stand in its output.
 #[must_use]
@@ -19,7 +20,7 @@ pub fn junit(diagnosis: &Diagnosis) -> String {
         .chain([("elsewhere".to_owned(), diagnosis.elsewhere().collect(), elsewhere_checks().to_vec())])
         .collect();
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    let _ = writeln!(out, "<testsuites name=\"requorum doctor {}\">", escaped(diagnosis.cluster.as_str()));
+    let _ = writeln!(out, "<testsuites name=\"requorum doctor {}\">", xml_text(diagnosis.cluster.as_str()));
     for (name, remarks, checks) in suites {
         suite(&name, &remarks, &checks, &mut out);
     }
@@ -44,11 +45,11 @@ fn suite(name: &str, remarks: &[&Remark], checks: &[Check], out: &mut String) {
     // A remark of a check that is not usual here is not lost.
     let unusual = Check::ALL.into_iter().filter(|check| !checks.contains(check) && of(*check).next().is_some());
     let checks: Vec<Check> = checks.iter().copied().chain(unusual).collect();
-    let (name, tests) = (escaped(name), checks.len());
+    let (name, tests) = (xml_text(name), checks.len());
     let failures = checks.iter().filter(|check| fails(check)).count();
     let _ = writeln!(out, "  <testsuite name=\"{name}\" tests=\"{tests}\" failures=\"{failures}\">");
     for check in checks {
-        let _ = writeln!(out, "    <testcase classname=\"{name}\" name=\"{}\">", escaped(check.words()));
+        let _ = writeln!(out, "    <testcase classname=\"{name}\" name=\"{}\">", xml_text(check.words()));
         let said = |error: bool| -> String {
             let meant = of(check).filter(|remark| (remark.severity == Severity::Error) == error);
             super::remarks_text(&meant.collect::<Vec<_>>())
@@ -56,30 +57,13 @@ fn suite(name: &str, remarks: &[&Remark], checks: &[Check], out: &mut String) {
         if fails(&check) {
             let codes: Vec<&str> =
                 of(check).filter(|one| one.severity == Severity::Error).map(|one| one.code.as_str()).collect();
-            let message = escaped(&codes.join(", "));
-            let _ = writeln!(out, "      <failure message=\"{message}\">{}</failure>", escaped(&said(true)));
+            let message = xml_text(&codes.join(", "));
+            let _ = writeln!(out, "      <failure message=\"{message}\">{}</failure>", xml_text(&said(true)));
         }
         if !said(false).is_empty() {
-            let _ = writeln!(out, "      <system-out>{}</system-out>", escaped(&said(false)));
+            let _ = writeln!(out, "      <system-out>{}</system-out>", xml_text(&said(false)));
         }
         out.push_str("    </testcase>\n");
     }
     out.push_str("  </testsuite>\n");
-}
-
-/// Text that may stand in XML: markup escaped, and what XML cannot hold replaced.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\n' => out.push('\n'),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
 }

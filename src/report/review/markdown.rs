@@ -2,6 +2,7 @@
 //! length that GitHub and GitLab take. Knows no service.
 
 use super::{Form, Part, Review, nothing, parts};
+use crate::report::markup::{longest_run, prose};
 
 /// The most bytes of a comment. GitHub takes 65,536 characters, GitLab a million.
 const MOST: usize = 60_000;
@@ -33,12 +34,12 @@ pub fn markdown(reviews: &[Review], compared: usize) -> String {
         reviews.iter().map(|review| (parts::title(review), parts::of(review))).collect();
     for (title, parts) in &all {
         let matters = parts.iter().filter(|part| !part.detail).map(block).collect::<String>();
-        push(&mut out, &format!("### {}\n\n{matters}", escaped(title)));
+        push(&mut out, &format!("### {}\n\n{matters}", shown(title)));
     }
     for (title, parts) in &all {
         let details: Vec<&Part> = parts.iter().filter(|part| part.detail).collect();
         if all.len() > 1 && !details.is_empty() {
-            push(&mut out, &format!("**{}**\n\n", escaped(title)));
+            push(&mut out, &format!("**{}**\n\n", shown(title)));
         }
         for part in details {
             push(&mut out, &block(part));
@@ -72,7 +73,7 @@ fn block(part: &Part) -> String {
     let fence = "`".repeat(longest_run(&body).max(2) + 1);
     let language = if part.form == Form::Diff { "diff" } else { "text" };
     let fenced = format!("{fence}{language}\n{body}\n{fence}\n");
-    let title = escaped(&part.title);
+    let title = shown(&part.title);
     if part.detail || lines.len() > OPEN_LINES {
         format!("<details><summary>{title}</summary>\n\n{fenced}\n</details>\n\n")
     } else {
@@ -101,22 +102,7 @@ fn within(lines: &[String], bytes: usize) -> (Vec<String>, usize) {
     (kept, cut)
 }
 
-fn longest_run(text: &str) -> usize {
-    text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
-}
-
-/// Words of a file's name or an inventory in running text: nothing in them is Markdown, HTML or a mention.
-fn escaped(text: &str) -> String {
-    let mut out = String::new();
-    for c in crate::model::command::harmless(text).chars() {
-        match c {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            '@' => out.push_str("&#64;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '|' | '~' | '!' => out.extend(['\\', c]),
-            _ => out.push(c),
-        }
-    }
-    out
+/// Words of a file's name or an inventory in running text.
+fn shown(text: &str) -> String {
+    prose(&crate::model::command::harmless(text))
 }
