@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use clap::Parser;
 use requorum::cli::{self, Bastion, args::Cli, exit};
+use requorum::run::ports::Prompt;
 use requorum::world::clock::SystemClock;
+use requorum::world::ssh::Unlocked;
 use requorum::world::terminal;
 use tokio::sync::watch;
 
@@ -77,17 +79,21 @@ fn bastion(interrupted: watch::Receiver<bool>) -> Bastion {
         .unwrap_or_else(|| PathBuf::from("."));
     let person = text("SUDO_USER").or_else(|| text("USER")).or_else(|| text("LOGNAME"));
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let prompt: Arc<dyn Prompt> = Arc::new(terminal::Person::new());
+    let sudo_password = text("REQUORUM_SUDO_PASSWORD").map(zeroize::Zeroizing::new);
+    let agent_socket = variable("SSH_AUTH_SOCK").map(PathBuf::from);
+    let unlocked = Unlocked::new(Arc::clone(&prompt), home.clone(), agent_socket, sudo_password.clone());
     Bastion {
         person: person.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw())),
         host,
         home,
-        agent_socket: variable("SSH_AUTH_SOCK").map(PathBuf::from),
+        unlocked,
         state: state.join("requorum"),
         colour: std::io::stderr().is_terminal() && variable("NO_COLOR").is_none(),
-        sudo_password: text("REQUORUM_SUDO_PASSWORD").map(zeroize::Zeroizing::new),
+        sudo_password,
         clock: Arc::new(SystemClock),
         console: Arc::from(terminal::console()),
-        prompt: Arc::new(terminal::Person::new()),
+        prompt,
         interrupted,
     }
 }

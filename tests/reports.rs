@@ -44,6 +44,8 @@ async fn a_run_that_went_well() {
     assert!(report.steps.iter().all(|step| step.state == State::Done && !step.commands.is_empty()));
     assert!(report.masters.iter().filter(|master| master.part == Part::LeftOut).count() == 3);
     assert!(report.proved.iter().all(|proved| proved.holds) && !report.proved.is_empty());
+    let silent: Vec<_> = report.findings_after.iter().flatten().filter(|found| found.code == "silent").collect();
+    assert_eq!(silent.len(), 3, "who is left out is silent still");
     insta::assert_snapshot!(beginning(&text::text(&report), 12), @r#"
     initiate-dr 20260101-000000-0001 · cluster story (lab)
     done (exit 0)
@@ -113,7 +115,7 @@ async fn a_journal_that_ends_midway_is_a_run_that_was_cut_off() {
     cut off: the journal has no last record; the run was killed, or still goes on
     "#);
     insta::assert_snapshot!(report.result.lines().next().unwrap(), @r#"
-    STOPPED: step 19 on m5 (write /etc/etcd.env) has an unknown outcome:
+    STOPPED: step 20 on m4 (record cluster df7228852fc460bf) has an unknown outcome:
     "#);
 }
 
@@ -121,6 +123,7 @@ async fn a_journal_that_ends_midway_is_a_run_that_was_cut_off() {
 async fn a_zone_that_came_home_never_lost_quorum() {
     let report = named("home").await;
     assert!(!report.quorum.lost_before && report.no_return.is_none());
+    assert_eq!(report.findings_after, Some(Vec::new()), "all is well again");
     assert!(timeline::of(&report).lost.is_none());
     let tries = report.steps.iter().flat_map(|step| &step.commands).map(|ran| ran.times).max();
     assert!(tries > Some(1), "etcd's rule between two joins makes the second be tried again");
@@ -334,7 +337,8 @@ async fn a_journal_cut_off_anywhere_is_a_report() {
     let lines: Vec<&str> = text.lines().collect();
     for count in 1..=lines.len() {
         let report = report(&(lines[..count].join("\n") + "\n"));
-        assert_eq!(report.finished, count == lines.len());
+        assert_eq!(report.finished, lines[..count].iter().any(|line| line.contains(r#""what":{"end""#)));
+        assert_eq!(report.findings_after.is_some(), count == lines.len(), "what is found after it comes last");
         forms(&report);
     }
     let first = lines[0].len();

@@ -55,6 +55,7 @@ fn the_exit_code_is_the_drills_and_its_report_is_kept() {
         (3, "refused", false),
         (4, "given up", true),
         (6, "objective", true),
+        (7, "another run", false),
         (65, "inventory is wrong", false),
     ] {
         let (ended, said, calls) = run_drill(code, &[]);

@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 use requorum::model::{Command, MasterName};
 use requorum::run::ports::{Pipes, Remote, RemoteError};
-use requorum::world::ssh::Ssh;
+use requorum::world::ssh::{Options, Ssh};
 use serde_json::{Value, json};
-use ssh_site::{Agent, Person, cluster, m1, options, plain, say, settings, sh, ssh_to};
+use ssh_site::{Agent, Person, cluster, m1, options, plain, say, settings, sh, ssh_by, ssh_to};
 use sshd::{Sshd, keygen, public, run};
 
 async fn host_key_error(server: &Sshd, known_hosts: &str) -> String {
@@ -66,11 +66,21 @@ async fn a_passphrase_is_asked_for_once_per_key_file() {
     ssh["identity"] = json!("~/locked");
     let person = Person::who_types(&["wrong", "open sesame"]);
     let both =
-        Ssh::new(&cluster(&[("m1", ssh.clone()), ("m2", ssh.clone())]), person.clone(), options(server.dir.path()));
+        ssh_by(&cluster(&[("m1", ssh.clone()), ("m2", ssh.clone())]), person.clone(), options(server.dir.path()));
     let (m1, m2, command) = (m1(), MasterName::new("m2").unwrap(), sh("true"));
     let (one, two) = tokio::join!(both.run(&m1, &command, Pipes::default()), both.run(&m2, &command, Pipes::default()));
     assert!(one.unwrap().ok() && two.unwrap().ok());
     assert_eq!(person.asked(), 2, "one mistyped, one right, none for the second master");
+
+    // As a drill does: several runs, each with connections of its own, and nobody is asked again.
+    let person = Person::who_types(&["open sesame"]);
+    let unlocked = options(server.dir.path()).unlocked(person.clone());
+    for _ in 0..2 {
+        let of_a_run = Options::new(Some(server.dir.path()));
+        let run = Ssh::new(&cluster(&[("m1", ssh.clone())]), unlocked.clone(), of_a_run);
+        assert!(say(&run, &command).await.unwrap().ok());
+    }
+    assert_eq!(person.asked(), 1);
 
     let nobody = say(&ssh_to(ssh, Person::absent(), options(server.dir.path())), &command).await;
     assert!(matches!(nobody, Err(RemoteError::Denied { why }) if why.contains("locked has a passphrase")));
@@ -228,7 +238,7 @@ async fn a_jump_host_is_checked_as_strictly_and_serves_all_behind_it() {
     let known = fs::read_to_string(server.path("known_hosts")).unwrap();
     let both = format!("{known}[127.0.0.1]:{} {}\n", jump.port, jump.host_key());
     fs::write(server.path("known_hosts"), both).unwrap();
-    let through = Ssh::new(&cluster(&[("m1", ssh.clone()), ("m2", ssh)]), Person::absent(), options(server.dir.path()));
+    let through = ssh_by(&cluster(&[("m1", ssh.clone()), ("m2", ssh)]), Person::absent(), options(server.dir.path()));
     for master in ["m1", "m2"] {
         let master = MasterName::new(master).unwrap();
         assert!(through.run(&master, &sh("true"), Pipes::default()).await.unwrap().ok());

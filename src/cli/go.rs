@@ -13,11 +13,11 @@ use crate::plan::checks::to_attest;
 use crate::plan::{Goal, Input, NoPlan, Plan, plan};
 use crate::playbook::Playbook;
 use crate::report;
-use crate::run::journal::StepState;
+use crate::run::journal::{Journal, StepState};
 use crate::run::ports::{Event, Remote, Store};
 use crate::run::redact::Redactor;
 use crate::run::runner::Outcome;
-use crate::run::session::{self, NotBegun, Operator};
+use crate::run::session::{self, Agreed, NotBegun, Operator};
 use crate::run::{World, prove};
 use crate::step::Step;
 use crate::world::store::RunDir;
@@ -28,6 +28,7 @@ use super::{Bastion, Failure, again, exit, input, observe, wish};
 
 /// What planning gave.
 struct Planning {
+    cluster: Cluster,
     seen: Observation,
     remote: Arc<dyn Remote>,
     proof: Option<Duration>,
@@ -86,7 +87,7 @@ async fn planning(common: &Common, bastion: &Bastion, goal: Goal, flags: &Wish) 
     if seen.proof.is_none() {
         planned = planned.map_err(without_the_proof);
     }
-    Ok(Planning { seen, remote, proof, plan: planned })
+    Ok(Planning { cluster, seen, remote, proof, plan: planned })
 }
 
 fn built_in(name: &str, summary: &str) -> Playbook {
@@ -189,12 +190,22 @@ pub(super) async fn go(
     };
     terminal::say(&redactor(&planning.seen, bastion).clean(&report::plan::summary(plan)));
     agree(&plan.cluster, consent, bastion)?;
-    let ran = execute(common, bastion, &planning, plan).await?;
+    let ran = execute(common, bastion, &planning, plan, None).await?;
     if ran.code == exit::DONE {
         terminal::print(&ran.text);
+    } else {
+        terminal::say(ran.text.trim_end());
+    }
+    // What was done is told; a journal that does not take what comes after it is worth a word and no other exit code.
+    let now = match session::last_look(&planning.cluster, &planning.remote, &ran.journal).await {
+        Ok(after) => after.map(|after| report::outcome::now(after.verdict)).unwrap_or_default(),
+        Err(error) => format!("warning: {error}\n"),
+    };
+    if ran.code == exit::DONE {
+        terminal::print(&now);
         return Ok(ran.code);
     }
-    Err(Failure::new(ran.code, ran.text))
+    Err(Failure::new(ran.code, now))
 }
 
 /// Consent comes from a terminal or a flag.
@@ -241,10 +252,18 @@ pub(super) struct Ran {
     pub proof: Option<Duration>,
     /// The report for a terminal.
     pub text: String,
+    /// Takes what a last look finds.
+    pub journal: Journal,
 }
 
 /// Runs and reports.
-async fn execute(common: &Common, bastion: &Bastion, planning: &Planning, plan: &Plan) -> Result<Ran, Failure> {
+async fn execute(
+    common: &Common,
+    bastion: &Bastion,
+    planning: &Planning,
+    plan: &Plan,
+    drill: Option<&RunId>,
+) -> Result<Ran, Failure> {
     let state = observe::state_dir(common, bastion);
     let store: Arc<dyn Store> = Arc::new(RunDir::create(&state, &plan.run).map_err(|error| no_place(&state, &error))?);
     let place = store.place();
@@ -258,7 +277,8 @@ async fn execute(common: &Common, bastion: &Bastion, planning: &Planning, plan: 
     };
     let operator = Operator { person: bastion.person.clone(), host: bastion.host.clone() };
     let interrupted = bastion.interrupted.clone();
-    let ended = session::execute(plan, world, &operator, redactor.clone(), planning.proof, interrupted).await;
+    let agreed = Agreed { plan, proof: planning.proof, drill };
+    let ended = session::execute(agreed, world, &operator, redactor.clone(), interrupted).await;
     let ended = ended.map_err(|error| not_begun(&error))?;
     let again = again(&common.inventory);
     let story = report::outcome::Story {
@@ -268,13 +288,15 @@ async fn execute(common: &Common, bastion: &Bastion, planning: &Planning, plan: 
         proof: planning.proof,
         place: &place,
         again: &again,
+        drill,
     };
     let text = redactor.clean(&report::outcome::text(story));
     bastion.console.tell(Event::Said { text: String::new() });
     let starts =
         plan.steps().filter(|planned| matches!(planned.step, Step::Start(_))).map(|planned| planned.id).collect();
     let (run, proof) = (plan.run.clone(), planning.proof);
-    Ok(Ran { run, code: ended.code, outcome: ended.outcome, states: ended.states, starts, proof, text })
+    let session::Ended { code, outcome, states, journal } = ended;
+    Ok(Ran { run, code, outcome, states, starts, proof, text, journal })
 }
 
 /// The bastion's disk does not take the run's directory.
@@ -284,9 +306,24 @@ pub(super) fn no_place(state: &Path, error: &std::io::Error) -> Failure {
     Failure::new(exit::FAILED, text)
 }
 
+/// The drill that a run is a part of.
+#[derive(Clone, Copy)]
+pub(super) struct Within<'a> {
+    /// Its name; it holds the masters.
+    pub drill: &'a RunId,
+    /// Told the run's name before anything is done.
+    pub begins: &'a (dyn Fn(&RunId) -> Result<(), Failure> + Sync),
+}
+
 /// Plans and runs, with consent given before: a drill's parts. Nothing to do is no failure. An interruption ends the
 /// looking and proving at once, and a run between two steps.
-pub(super) async fn part(common: &Common, bastion: &Bastion, goal: Goal, flags: &Wish) -> Result<Option<Ran>, Failure> {
+pub(super) async fn part(
+    common: &Common,
+    bastion: &Bastion,
+    goal: Goal,
+    flags: &Wish,
+    within: Within<'_>,
+) -> Result<Option<Ran>, Failure> {
     let mut interrupted = bastion.interrupted.clone();
     let planning = tokio::select! {
         planning = planning(common, bastion, goal, flags) => planning?,
@@ -295,21 +332,25 @@ pub(super) async fn part(common: &Common, bastion: &Bastion, goal: Goal, flags: 
         }
     };
     match &planning.plan {
-        Ok(plan) => execute(common, bastion, &planning, plan).await.map(Some),
+        Ok(plan) => {
+            (within.begins)(&plan.run)?;
+            execute(common, bastion, &planning, plan, Some(within.drill)).await.map(Some)
+        }
         Err(NoPlan::NothingToDo(_)) => Ok(None),
         Err(refused) => no_plan_code(refused).map(|_| None),
     }
 }
 
-fn not_begun(error: &NotBegun) -> Failure {
+/// Why a run or a drill was not begun, and what comes next.
+pub(super) fn not_begun(error: &NotBegun) -> Failure {
     match error {
         NotBegun::Locked { run, .. } => Failure::new(
-            exit::LOCKED,
+            error.code(),
             format!(
                 "locked: {error}\nNothing was changed.\n  next: wait for that run; if it has stopped for good: requorum unlock {run}"
             ),
         ),
-        NotBegun::NoLock { .. } => Failure::new(exit::FAILED, format!("error: {error}\nNothing was changed.")),
+        NotBegun::NoLock { .. } => Failure::new(error.code(), format!("error: {error}\nNothing was changed.")),
         NotBegun::Journal(error) => {
             let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
             let next = "Nothing further was begun. Make the bastion's disk writable, then run `requorum status`.";

@@ -7,6 +7,7 @@ use tokio::sync::watch::Receiver;
 
 use crate::model::kubespray::Zones;
 use crate::run::ports::{Clock, Console, Prompt};
+use crate::world::ssh::Unlocked;
 
 pub mod args;
 mod check;
@@ -36,8 +37,8 @@ pub struct Bastion {
     pub host: String,
     /// The home directory.
     pub home: Option<PathBuf>,
-    /// The SSH agent's socket.
-    pub agent_socket: Option<PathBuf>,
+    /// Keys and passwords, once somebody has unlocked them.
+    pub unlocked: Unlocked,
     /// Where state is kept by default.
     pub state: PathBuf,
     /// Whether to colour standard output.

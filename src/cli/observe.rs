@@ -15,10 +15,9 @@ use super::args::Common;
 
 /// The remote port for real.
 pub(super) fn remote(cluster: &Cluster, common: &Common, bastion: &Bastion) -> Arc<dyn Remote> {
-    let mut options = Options::new(bastion.home.clone(), bastion.agent_socket.clone());
+    let mut options = Options::new(bastion.home.as_deref());
     options.connect_timeout = Duration::from_secs(common.connect_timeout);
-    options.sudo_password.clone_from(&bastion.sudo_password);
-    Arc::new(Ssh::new(cluster, Arc::clone(&bastion.prompt), options))
+    Arc::new(Ssh::new(cluster, bastion.unlocked.clone(), options))
 }
 
 /// Where runs are kept.

@@ -31,7 +31,7 @@ pub use assess::{Finding, Verdict};
 pub use certificates::Certificates;
 pub use disk::Disk;
 pub use examination::{Desk, Examination, Examined};
-pub use marks::{ClusterRecord, Marks};
+pub use marks::{ClusterRecord, Holder, Marks};
 pub use peers::{Member, Members};
 pub use read::Read;
 pub use settings::{Access, Settings};
@@ -188,6 +188,19 @@ impl Observation {
     #[must_use]
     pub fn zone_answers(&self, cluster: &Cluster, zone: &ZoneName) -> bool {
         cluster.zones.get(zone).is_some_and(|zone| zone.masters.keys().any(|name| self.seen(name).is_some()))
+    }
+
+    /// The same without the locks that `are_known`: a lock of one's own, for example, is nothing to find.
+    #[must_use]
+    pub fn without_locks(mut self, are_known: impl Fn(&Holder) -> bool) -> Self {
+        for sight in self.masters.values_mut() {
+            if let Sight::Answers(seen) = sight
+                && let Ok(marks) = &mut seen.marks
+            {
+                marks.lock.take_if(|lock| are_known(lock));
+            }
+        }
+        self
     }
 
     /// Every master that answered.

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::changes::Side;
-use crate::model::{Cluster, Environment, MasterName, ZoneName};
+use crate::model::{Cluster, Environment, MasterName, RunId, ZoneName};
 use crate::observe::assess::{Severity, assess};
 use crate::observe::environment::FILE;
+use crate::observe::marks::Holder;
 use crate::observe::{Asked, Observation, Verdict};
 
 use super::Refusal;
@@ -13,13 +14,21 @@ use super::Refusal;
 /// What the masters say they are, as [`crate::observe::environment`] reads it.
 pub type Words = BTreeMap<MasterName, Asked<Option<String>>>;
 
-/// Every reason why `zone` of this cluster must not be lost on purpose. No rule here can be set aside.
+/// Every reason why `zone` of this cluster must not be lost on purpose. No rule here can be set aside. `holder` is the
+/// drill that has locked the masters, once it has.
 #[must_use]
-pub fn refusals(cluster: &Cluster, zone: &ZoneName, seen: &Observation, words: &Words) -> Vec<Refusal> {
+pub fn refusals(
+    cluster: &Cluster,
+    zone: &ZoneName,
+    seen: &Observation,
+    words: &Words,
+    holder: Option<&RunId>,
+) -> Vec<Refusal> {
     let mut refusals = of_inventory(cluster, zone);
     if refusals.is_empty() {
         refusals.extend(of_words(cluster, words));
-        refusals.extend(of_health(cluster, seen));
+        refusals.extend(of_health(cluster, &seen.clone().without_locks(|_| true)));
+        refusals.extend(of_lock(seen, holder));
     }
     refusals
 }
@@ -82,11 +91,19 @@ fn of_health(cluster: &Cluster, seen: &Observation) -> Vec<Refusal> {
         .filter(|finding| finding.severity == Severity::Error)
         .map(|f| f.text.as_str())
         .collect();
-    let mut refusals: Vec<Refusal> = errors.into_iter().map(|text| Refusal::new("not-healthy", text, next)).collect();
-    let held = seen.answering().find_map(|(name, seen)| Some((name, seen.marks.as_ref().ok()?.lock.as_ref()?)));
+    errors.into_iter().map(|text| Refusal::new("not-healthy", text, next)).collect()
+}
+
+/// Nobody else holds a master, and nobody took one away from this drill.
+fn of_lock(seen: &Observation, ours: Option<&RunId>) -> Option<Refusal> {
+    let marks = || seen.answering().filter_map(|(name, seen)| Some((name, seen.marks.as_ref().ok()?)));
+    let other = |lock: &&Holder| ours.is_none_or(|ours| lock.run != ours.as_str());
+    let held = marks().find_map(|(name, marks)| Some((name, marks.lock.as_ref().filter(other)?)));
     if let Some((name, holder)) = held {
         let why = format!("{name} is held by run {} ({} on {})", holder.run, holder.person, holder.host);
-        refusals.push(Refusal::new("locked", why, format!("wait for it, or: requorum unlock {}", holder.run)));
+        return Some(Refusal::new("locked", why, format!("wait for it, or: requorum unlock {}", holder.run)));
     }
-    refusals
+    let (name, _) = marks().find(|(_, marks)| ours.is_some() && marks.lock.is_none())?;
+    let why = format!("{name} is no longer locked for this drill: somebody let go of it");
+    Some(Refusal::new("locked", why, "find out who else works on this cluster"))
 }

@@ -4,7 +4,8 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::model::{MasterName, ZoneName};
+use crate::model::{MasterName, RunId, ZoneName};
+use crate::observe::Verdict;
 use crate::plan::{Goal, Plan};
 use crate::run::journal::StepState;
 use crate::run::runner::{Ending, Outcome, Trouble};
@@ -27,6 +28,8 @@ pub struct Story<'a> {
     pub place: &'a Path,
     /// The command line's beginning, for next commands: `requorum -i FILE`.
     pub again: &'a str,
+    /// The drill that holds the masters, where the run is a part of one.
+    pub drill: Option<&'a RunId>,
 }
 
 /// The last words.
@@ -41,6 +44,12 @@ pub fn text(story: Story<'_>) -> String {
     }
     let _ = writeln!(out, "journal: {}", story.place.join("journal.jsonl").display());
     harmless(&out)
+}
+
+/// What a last look found the cluster to be.
+#[must_use]
+pub fn now(verdict: Verdict) -> String {
+    format!("the cluster now: {}\n", verdict.words())
 }
 
 /// What came of the run.
@@ -202,8 +211,9 @@ fn fences(story: Story<'_>) -> Option<String> {
 /// How to go on without `resume`.
 fn by_hand(story: Story<'_>) -> String {
     let mut out = String::new();
-    let _ = writeln!(out, "The masters stay locked for run {}. To go on:", story.plan.run);
-    let _ = writeln!(out, "  {} unlock {}", story.again, story.plan.run);
+    let holder = story.drill.unwrap_or(&story.plan.run);
+    let _ = writeln!(out, "The masters stay locked for run {holder}. To go on:");
+    let _ = writeln!(out, "  {} unlock {holder}", story.again);
     let reached = |wanted: fn(&Step) -> bool| {
         story.plan.steps().any(|planned| {
             wanted(&planned.step) && !matches!(story.states.get(&planned.id), None | Some(StepState::Planned))

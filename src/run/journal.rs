@@ -3,174 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-
-use crate::model::measures::Measures;
-use crate::model::{ClusterName, Environment, MasterName, RunId, ZoneName};
-use crate::plan::Plan;
-use crate::playbook::Phase;
+use crate::model::ClusterName;
 use crate::step::Fact;
 
 use super::ports::{Clock, Store};
 use super::redact::Redactor;
 
+mod record;
+
+pub use record::{PhaseEvent, Record, StepEvent, What};
+
 /// The format's version. A reader refuses a higher one.
 pub const VERSION: u32 = 1;
-
-/// One line.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Record {
-    /// Its place, from 1, without gaps.
-    pub seq: u64,
-    /// When, by the bastion's clock.
-    pub at: Timestamp,
-    /// What.
-    pub what: What,
-}
-
-/// What a record says.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum What {
-    /// The first record: the whole plan, and who runs it.
-    Run {
-        /// The format's version.
-        version: u32,
-        /// requorum's version.
-        tool: String,
-        /// The person.
-        person: String,
-        /// The bastion.
-        host: String,
-        /// The plan's digest.
-        digest: String,
-        /// The plan, without secrets.
-        plan: Box<Plan>,
-    },
-    /// The first record of a drill, whose parts are runs with journals of their own.
-    Drill {
-        /// The format's version.
-        version: u32,
-        /// requorum's version.
-        tool: String,
-        /// The person.
-        person: String,
-        /// The bastion.
-        host: String,
-        /// The drill, named as runs are.
-        run: RunId,
-        /// The inventory's cluster.
-        cluster: ClusterName,
-        /// What the inventory says it is.
-        environment: Environment,
-        /// The zone to be lost.
-        zone: ZoneName,
-        /// How.
-        outage: String,
-        /// When the drill gives up its purpose, in seconds.
-        max_outage_s: u64,
-    },
-    /// A part of a drill moves.
-    Phase {
-        /// Which.
-        name: Phase,
-        /// The move.
-        event: PhaseEvent,
-    },
-    /// A run within a drill ended.
-    Ran {
-        /// Which; nothing where there was nothing to do.
-        run: Option<RunId>,
-        /// The command.
-        verb: String,
-        /// Its exit code.
-        exit: u8,
-    },
-    /// A file was kept beside the journal.
-    Kept {
-        /// Its name.
-        name: String,
-        /// Its size in bytes.
-        bytes: u64,
-        /// Its SHA-256.
-        sha256: String,
-    },
-    /// What a drill did when it gave up, and what it left behind.
-    Left(Vec<String>, Vec<String>),
-    /// What a drill measured.
-    Measured(Box<Measures>),
-    /// How long it took to prove that quorum is lost, in milliseconds; apart from the run's own time.
-    Proof {
-        /// How long.
-        took_ms: u64,
-    },
-    /// The masters are locked for this run.
-    Locked,
-    /// A step moves.
-    Step {
-        /// Its number in the plan.
-        id: u32,
-        /// Its host.
-        host: MasterName,
-        /// The move.
-        event: StepEvent,
-    },
-    /// A command ended, or its end is unknown.
-    Command {
-        /// The step it belongs to.
-        step: u32,
-        /// Where it ran.
-        host: MasterName,
-        /// The command as shown.
-        command: String,
-        /// Its exit status; none when the outcome is unknown.
-        exit: Option<u32>,
-        /// How long it took, in milliseconds.
-        took_ms: u64,
-        /// What it said last, cleaned and cut.
-        said: String,
-    },
-    /// Something that later steps need.
-    Learnt(Fact),
-    /// The masters are unlocked.
-    Unlocked,
-    /// The last record.
-    End {
-        /// How it ended, in words.
-        outcome: String,
-        /// The exit code.
-        exit: u8,
-    },
-}
-
-/// A phase's move.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PhaseEvent {
-    /// It begins.
-    Began,
-    /// It is done.
-    Done(String),
-    /// It failed: the drill goes back or forward from here, whichever is shorter and safe.
-    Failed(String),
-}
-
-/// A step's move.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StepEvent {
-    /// About to act.
-    Started,
-    /// It is done.
-    Done(String),
-    /// It was done already.
-    FoundDone(String),
-    /// It failed.
-    Failed(String),
-    /// Nobody knows whether it was done.
-    OutcomeUnknown(String),
-}
 
 /// Where a step is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -356,7 +200,10 @@ pub fn took(text: &str, sha256: &str, cluster: &ClusterName) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
+    use crate::model::MasterName;
 
     fn record(seq: u64, event: StepEvent) -> String {
         let host = MasterName::new("m3").unwrap();

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use crate::model::command::{Script, clean};
-use crate::model::{Command, MasterName, RunId};
+use crate::model::{Command, MasterName, Output, RunId};
 use crate::observe::marks::{Holder, LOCK};
 
 use super::joined;
-use super::ports::{Pipes, Remote};
+use super::ports::{Pipes, Remote, RemoteError};
 
 // The lock is made whole beside its place and renamed into it, so that nobody ever sees it without its holder.
 const TAKE: Script = Script {
@@ -42,6 +42,15 @@ echo released
 "#,
 };
 
+const CHECK: Script = Script {
+    name: "lock-held",
+    text: r#"set -eu
+grep -q "\"run\":\"$2\"" "$1/holder.json" 2>/dev/null && exit 0
+cat "$1/holder.json" 2>/dev/null || true
+exit 75
+"#,
+};
+
 /// How taking the lock ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Taken {
@@ -68,12 +77,7 @@ pub enum Taken {
 /// Takes the lock on all of `hosts`, or on none.
 pub async fn take(remote: &Arc<dyn Remote>, hosts: &BTreeSet<MasterName>, holder: &Holder, run: &RunId) -> Taken {
     let text = serde_json::to_vec(holder).unwrap_or_default();
-    let mut tasks = JoinSet::new();
-    for host in hosts.clone() {
-        let (remote, command) =
-            (Arc::clone(remote), Command::script(TAKE).arg(LOCK).arg(run.as_str()).stdin(text.clone()));
-        tasks.spawn(async move { (remote.run(&host, &command, Pipes::default()).await, host) });
-    }
+    let mut tasks = on_each(remote, hosts, &Command::script(TAKE).arg(LOCK).arg(run.as_str()).stdin(text));
     let mut taken = BTreeSet::new();
     let mut problem = None;
     while let Some((answer, host)) = tasks.join_next().await.and_then(joined) {
@@ -97,14 +101,40 @@ pub async fn take(remote: &Arc<dyn Remote>, hosts: &BTreeSet<MasterName>, holder
     Taken::All
 }
 
-/// Gives the lock back wherever `run` holds it; says where that failed.
-pub async fn release(remote: &Arc<dyn Remote>, hosts: &BTreeSet<MasterName>, run: &RunId) -> Vec<(MasterName, String)> {
+/// Whether `run` holds all of `hosts`: a drill has taken them, and nobody took them away since.
+pub async fn held_by(remote: &Arc<dyn Remote>, hosts: &BTreeSet<MasterName>, run: &RunId) -> Taken {
+    let mut tasks = on_each(remote, hosts, &Command::script(CHECK).arg(LOCK).arg(run.as_str()));
+    while let Some((answer, host)) = tasks.join_next().await.and_then(joined) {
+        match answer {
+            Ok(output) if output.ok() => {}
+            Ok(output) if output.status == 75 && output.stdout.trim().is_empty() => {
+                return Taken::Failed { host, why: format!("run {run} holds it no longer") };
+            }
+            Ok(output) if output.status == 75 => return held(host, &output.stdout),
+            Ok(output) => return Taken::Failed { host, why: output.complaint() },
+            Err(why) => return Taken::Failed { host, why: why.to_string() },
+        }
+    }
+    Taken::All
+}
+
+fn on_each(
+    remote: &Arc<dyn Remote>,
+    hosts: &BTreeSet<MasterName>,
+    command: &Command,
+) -> JoinSet<(Result<Output, RemoteError>, MasterName)> {
     let mut tasks = JoinSet::new();
     for host in hosts.clone() {
-        let command = Command::script(RELEASE).arg(LOCK).arg(run.as_str()).arg(crate::step::run_dir(run));
-        let remote = Arc::clone(remote);
+        let (remote, command) = (Arc::clone(remote), command.clone());
         tasks.spawn(async move { (remote.run(&host, &command, Pipes::default()).await, host) });
     }
+    tasks
+}
+
+/// Gives the lock back wherever `run` holds it; says where that failed.
+pub async fn release(remote: &Arc<dyn Remote>, hosts: &BTreeSet<MasterName>, run: &RunId) -> Vec<(MasterName, String)> {
+    let command = Command::script(RELEASE).arg(LOCK).arg(run.as_str()).arg(crate::step::run_dir(run));
+    let mut tasks = on_each(remote, hosts, &command);
     let mut failed = Vec::new();
     while let Some((answer, host)) = tasks.join_next().await.and_then(joined) {
         match answer {

@@ -4,18 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 
-use crate::model::MasterName;
+use crate::model::{Cluster, MasterName, RunId};
+use crate::observe::assess::{Assessment, assess};
 use crate::observe::marks::Holder;
 use crate::plan::{Goal, Plan};
 
 use super::journal::{Journal, JournalError, StepState, VERSION, What};
 use super::lock::{self, Taken};
-use super::ports::Event;
+use super::ports::{Event, Remote};
 use super::redact::{Discreet, Redactor};
 use super::runner::{Outcome, Runner};
-use super::{World, exit};
+use super::{World, exit, look};
+
+/// How long the last look may take.
+const LAST_LOOK: Duration = Duration::from_secs(10);
 
 /// Who runs, and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,8 +31,33 @@ pub struct Operator {
     pub host: String,
 }
 
+impl Operator {
+    /// As the one who holds masters for `run`.
+    #[must_use]
+    pub fn holder(&self, run: &RunId, since: Timestamp) -> Holder {
+        Holder {
+            run: run.to_string(),
+            person: self.person.clone(),
+            host: self.host.clone(),
+            since: since.to_string(),
+            plan: String::new(),
+            token: String::new(),
+        }
+    }
+}
+
+/// A plan that was consented to, and what belongs to it.
+#[derive(Debug, Clone, Copy)]
+pub struct Agreed<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// How long the proof took that quorum is lost.
+    pub proof: Option<Duration>,
+    /// The drill that this run is a part of: it holds the masters.
+    pub drill: Option<&'a RunId>,
+}
+
 /// How a run ended that was begun.
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
     /// The exit code.
     pub code: u8,
@@ -35,6 +65,8 @@ pub struct Ended {
     pub outcome: Outcome,
     /// Where each step is.
     pub states: BTreeMap<u32, StepState>,
+    /// Takes what a last look finds.
+    pub journal: Journal,
 }
 
 /// Why a run was not begun, or could not be recorded.
@@ -63,28 +95,50 @@ pub enum NotBegun {
     Journal(#[from] JournalError),
 }
 
+impl NotBegun {
+    /// Nothing where the masters are held.
+    #[must_use]
+    pub fn of(taken: Taken) -> Option<Self> {
+        match taken {
+            Taken::All => None,
+            Taken::Held { host, run, by } => Some(Self::Locked { host, run, by }),
+            Taken::Failed { host, why } => Some(Self::NoLock { host, why }),
+        }
+    }
+
+    /// The exit code.
+    #[must_use]
+    pub const fn code(&self) -> u8 {
+        match self {
+            Self::Locked { .. } => exit::LOCKED,
+            Self::NoLock { .. } => exit::FAILED,
+            Self::Journal(_) => exit::UNKNOWN,
+        }
+    }
+}
+
 /// Runs a plan that was consented to.
 ///
 /// # Errors
 /// [`NotBegun`]; with a failed journal something may have been done before.
 pub async fn execute(
-    plan: &Plan,
+    agreed: Agreed<'_>,
     world: World,
     operator: &Operator,
     redactor: Redactor,
-    proof: Option<Duration>,
     interrupted: watch::Receiver<bool>,
 ) -> Result<Ended, NotBegun> {
+    let plan = agreed.plan;
     let journal = Journal::new(Arc::clone(&world.store), Arc::clone(&world.clock), redactor.clone());
     let console = Arc::new(Discreet::new(Arc::clone(&world.console), redactor.clone()));
     let world = World { console, ..world };
-    journal.write(first_records(plan, operator, &redactor, proof))?;
+    journal.write(first_records(plan, operator, &redactor, agreed.proof))?;
     let hosts = to_lock(plan);
-    take_lock(&world, &hosts, plan, operator, &journal).await?;
+    take_lock(&world, &hosts, agreed, operator, &journal).await?;
     let outcome = Runner::new(world.clone(), journal.clone(), interrupted).run(plan).await?;
     let code = exit::code(plan, &outcome);
     // A run that stopped midway keeps its lock: nobody else may go on from a state they have not looked at.
-    if code == exit::DONE || !outcome.changed {
+    if agreed.drill.is_none() && (code == exit::DONE || !outcome.changed) {
         for (host, why) in lock::release(&world.remote, &hosts, &plan.run).await {
             let text = format!("{host} stays locked: {why}; `requorum unlock {}`", plan.run);
             world.console.tell(Event::Warning { text });
@@ -92,7 +146,23 @@ pub async fn execute(
         journal.write(vec![What::Unlocked])?;
     }
     journal.write(vec![What::End { outcome: outcome.ending.words(), exit: code }])?;
-    Ok(Ended { code, states: journal.states(), outcome })
+    Ok(Ended { code, states: journal.states(), outcome, journal })
+}
+
+/// What state the cluster is in after a run, once its end has been told: a dark master takes its connect time-out, and
+/// nobody should wait that long for the word that the cluster serves. Nothing where looking takes too long.
+///
+/// # Errors
+/// When the journal could not take it.
+pub async fn last_look(
+    cluster: &Cluster,
+    remote: &Arc<dyn Remote>,
+    journal: &Journal,
+) -> Result<Option<Assessment>, JournalError> {
+    let Ok(seen) = tokio::time::timeout(LAST_LOOK, look::look(cluster, remote)).await else { return Ok(None) };
+    let after = assess(cluster, &seen);
+    journal.write(vec![What::FoundAfter(after.findings.clone())])?;
+    Ok(Some(after))
 }
 
 fn first_records(plan: &Plan, operator: &Operator, redactor: &Redactor, proof: Option<Duration>) -> Vec<What> {
@@ -121,23 +191,18 @@ fn to_lock(plan: &Plan) -> BTreeSet<MasterName> {
 async fn take_lock(
     world: &World,
     hosts: &BTreeSet<MasterName>,
-    plan: &Plan,
+    agreed: Agreed<'_>,
     operator: &Operator,
     journal: &Journal,
 ) -> Result<(), NotBegun> {
-    let holder = Holder {
-        run: plan.run.to_string(),
-        person: operator.person.clone(),
-        host: operator.host.clone(),
-        since: world.clock.now().to_string(),
-        plan: plan.digest(),
-        token: plan.after.as_ref().map(|after| after.token.to_string()).unwrap_or_default(),
+    let plan = agreed.plan;
+    let token = plan.after.as_ref().map(|after| after.token.to_string()).unwrap_or_default();
+    let holder = Holder { plan: plan.digest(), token, ..operator.holder(&plan.run, world.clock.now()) };
+    let (taken, record) = match agreed.drill {
+        None => (lock::take(&world.remote, hosts, &holder, &plan.run).await, What::Locked),
+        Some(drill) => (lock::held_by(&world.remote, hosts, drill).await, What::Lent(drill.clone())),
     };
-    let (failure, code) = match lock::take(&world.remote, hosts, &holder, &plan.run).await {
-        Taken::All => return Ok(journal.write(vec![What::Locked])?),
-        Taken::Held { host, run, by } => (NotBegun::Locked { host, run, by }, exit::LOCKED),
-        Taken::Failed { host, why } => (NotBegun::NoLock { host, why }, exit::FAILED),
-    };
-    journal.write(vec![What::End { outcome: failure.to_string(), exit: code }])?;
+    let Some(failure) = NotBegun::of(taken) else { return Ok(journal.write(vec![record])?) };
+    journal.write(vec![What::End { outcome: failure.to_string(), exit: failure.code() }])?;
     Err(failure)
 }

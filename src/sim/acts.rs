@@ -44,6 +44,7 @@ impl State {
     pub(super) fn act(&mut self, script: &str, call: &Call<'_>) -> Reply {
         match script {
             "lock" => self.lock(call),
+            "lock-held" => self.lock_held(call),
             "unlock" => self.unlock(call),
             "guard" => self.guard(call),
             "fence" => self.fence(call),
@@ -75,6 +76,12 @@ impl State {
         }
         machine.put(path, call.stdin.clone());
         Reply::said("taken\n")
+    }
+
+    fn lock_held(&mut self, call: &Call<'_>) -> Reply {
+        let holder = self.machine(call.host).file(&format!("{}/holder.json", call.word(1))).unwrap_or_default();
+        let status = if holder.contains(&format!("\"run\":\"{}\"", call.word(2))) { 0 } else { 75 };
+        Reply { output: Output { status, stdout: holder, ..Output::default() }, ..Reply::default() }
     }
 
     fn unlock(&mut self, call: &Call<'_>) -> Reply {

@@ -19,7 +19,7 @@ use crate::run::journal;
 use crate::run::ports::{Console, Remote, Store};
 use crate::run::prove::prove;
 use crate::run::redact::Redactor;
-use crate::run::session::{self, NotBegun, Operator};
+use crate::run::session::{self, Agreed, NotBegun, Operator};
 use crate::run::{World, exit, lock, look};
 
 use super::data::{HASH, Image};
@@ -123,7 +123,7 @@ impl Site {
     /// Runs a plan as it is, whoever made it.
     pub async fn run(&self, plan: &Plan) -> End {
         self.with(|state| state.desk.runs += 1);
-        self.execute(&Observation::default(), plan, None).await
+        self.execute(&self.cluster(), &Observation::default(), plan, None).await
     }
 
     pub(super) fn remote(&self) -> Arc<dyn Remote> {
@@ -191,7 +191,7 @@ impl Site {
             Ok(plan) => {
                 self.with(|state| state.desk.runs += 1);
                 let proof = seen.proof.as_ref().map(|_| begun.elapsed());
-                let end = self.execute(&seen, &plan, proof).await;
+                let end = self.execute(&cluster, &seen, &plan, proof).await;
                 End { plan: Some(Box::new(plan)), ..end }
             }
             Err(no_plan @ NoPlan::NothingToDo(_)) => End::new(exit::DONE, report::plan::refused(&no_plan)),
@@ -203,7 +203,7 @@ impl Site {
     }
 
     /// Locks, runs, says the last words.
-    async fn execute(&self, seen: &Observation, plan: &Plan, proof: Option<Duration>) -> End {
+    async fn execute(&self, cluster: &Cluster, seen: &Observation, plan: &Plan, proof: Option<Duration>) -> End {
         let place = format!("/bastion/runs/{}", plan.run);
         let store: Arc<dyn Store> = Arc::new(RunFiles { site: self.clone(), place: place.clone() });
         let redactor = Redactor::of(seen);
@@ -211,7 +211,8 @@ impl Site {
             World { remote: self.remote(), store, clock: Arc::new(self.clone()), console: Arc::new(self.clone()) };
         let operator = Operator { person: "keeper".to_owned(), host: "bastion".to_owned() };
         let (_stay, interrupted) = watch::channel(false);
-        let ended = session::execute(plan, world, &operator, redactor.clone(), proof, interrupted).await;
+        let agreed = Agreed { plan, proof, drill: None };
+        let ended = session::execute(agreed, world, &operator, redactor.clone(), interrupted).await;
         let ended = match ended {
             Ok(ended) => ended,
             Err(error @ NotBegun::Locked { .. }) => return End::new(exit::LOCKED, error.to_string()),
@@ -225,8 +226,16 @@ impl Site {
             proof,
             place: Path::new(&place),
             again: "requorum",
+            drill: None,
         };
-        End::new(ended.code, redactor.clean(&report::outcome::text(story)))
+        let text = redactor.clean(&report::outcome::text(story));
+        match session::last_look(cluster, &self.remote(), &ended.journal).await {
+            Ok(after) => {
+                let now = after.map(|after| report::outcome::now(after.verdict)).unwrap_or_default();
+                End::new(ended.code, text + &now)
+            }
+            Err(error) => End::new(exit::UNKNOWN, error.to_string()),
+        }
     }
 }
 

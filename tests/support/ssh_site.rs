@@ -4,14 +4,14 @@
 
 use std::collections::VecDeque;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command as Process;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use requorum::model::{Cluster, Command, MasterName, Output};
 use requorum::run::ports::{Pipes, Prompt, Remote, RemoteError};
-use requorum::world::ssh::{Options, Ssh};
+use requorum::world::ssh::{Options, Ssh, Unlocked};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -86,12 +86,30 @@ pub fn m1() -> MasterName {
     MasterName::new("m1").unwrap()
 }
 
-pub fn options(home: &Path) -> Options {
-    Options::new(Some(home.to_owned()), None)
+/// What the machine and its person bring along.
+pub struct Brought {
+    pub home: PathBuf,
+    pub agent_socket: Option<PathBuf>,
+    pub sudo_password: Option<Zeroizing<String>>,
 }
 
-pub fn ssh_to(ssh: Value, prompt: Arc<Person>, options: Options) -> Ssh {
-    Ssh::new(&cluster(&[("m1", ssh)]), prompt, options)
+pub fn options(home: &Path) -> Brought {
+    Brought { home: home.to_owned(), agent_socket: None, sudo_password: None }
+}
+
+impl Brought {
+    pub fn unlocked(self, prompt: Arc<Person>) -> Unlocked {
+        Unlocked::new(prompt, Some(self.home), self.agent_socket, self.sudo_password)
+    }
+}
+
+pub fn ssh_by(cluster: &Cluster, prompt: Arc<Person>, brought: Brought) -> Ssh {
+    let options = Options::new(Some(&brought.home));
+    Ssh::new(cluster, brought.unlocked(prompt), options)
+}
+
+pub fn ssh_to(ssh: Value, prompt: Arc<Person>, brought: Brought) -> Ssh {
+    ssh_by(&cluster(&[("m1", ssh)]), prompt, brought)
 }
 
 /// The plain case: the server's own key, nobody asked.

@@ -1,14 +1,13 @@
 //! How a drill gives up its purpose: undone before the new cluster's first acknowledged write, only forward after it.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::model::MasterName;
 use crate::observe::assess::assess;
 use crate::observe::{Observation, Verdict};
 use crate::plan::Goal;
-use crate::run::journal::StepState;
-use crate::run::{lock, look, outage, revert};
+use crate::run::journal::{StepState, What};
+use crate::run::{look, outage, revert};
 
 use super::super::args::Wish;
 use super::phases::{POWER, named};
@@ -61,7 +60,6 @@ impl Drill<'_> {
                 return;
             }
         }
-        self.unlock(done).await;
         if !self.course.returned {
             match self.return_zone().await {
                 Ok(note) => done.push(note),
@@ -121,17 +119,6 @@ impl Drill<'_> {
                 Err(why) => done.push(format!("{}: could not be put back: {why}", master.name)),
             }
         }
-        self.unlock(done).await;
-    }
-
-    /// A run that stopped midway keeps its lock; what follows knows the state that it left.
-    async fn unlock(&mut self, done: &mut Vec<String>) {
-        let hosts: BTreeSet<MasterName> = self.cluster.masters().map(|master| master.name.clone()).collect();
-        for run in std::mem::take(&mut self.course.held) {
-            for (host, why) in lock::release(&self.remote, &hosts, &run).await {
-                done.push(format!("{host} stays locked: {why}; requorum unlock {run}"));
-            }
-        }
     }
 
     async fn unfence_and_start(&mut self, done: &mut Vec<String>) {
@@ -164,6 +151,8 @@ impl Drill<'_> {
             left.push(format!("ports may be closed: {}; there: {}", named(&failed), outage::by_hand()));
         }
         let assessment = assess(&self.cluster, &seen);
+        let found = self.write(What::FoundAfter(assessment.findings));
+        left.extend(found.err().map(|failure| failure.text));
         if assessment.verdict != Verdict::Healthy {
             left.push(format!(
                 "the cluster is {}; `requorum status` names the next command",

@@ -12,6 +12,7 @@ use crate::model::ledger::Ledger;
 use crate::model::measures::Measures;
 use crate::model::{Cluster, Master, RunId, ZoneName};
 use crate::observe::Observation;
+use crate::observe::assess::assess;
 use crate::plan::drill::{self, Words};
 use crate::playbook::{Action, Phase, Playbook};
 use crate::report;
@@ -28,6 +29,7 @@ use super::{Bastion, Failure, exit, go, input, observe, wish};
 
 mod back;
 mod evidence;
+mod hold;
 mod measure;
 mod phases;
 mod site;
@@ -76,8 +78,6 @@ struct Course {
     forward: bool,
     /// Nobody can say how far `initiate_dr` came: its journal could not be written.
     unknown: bool,
-    /// Runs that ended badly, which may hold their locks.
-    held: Vec<RunId>,
     returned: bool,
     recover_began: Option<Instant>,
     home: Option<Instant>,
@@ -102,7 +102,7 @@ pub(super) async fn drill(
     let remote = observe::remote(&cluster, common, bastion);
     let seen = observe::look(&cluster, &remote, bastion).await;
     let words: Words = site::words(&cluster, &remote).await;
-    refuse(drill::refusals(&cluster, &zone, &seen, &words))?;
+    refuse(drill::refusals(&cluster, &zone, &seen, &words, None))?;
     let (survivor, lost) = site::ways(&cluster, &zone, &seen)?;
     terminal::say(&format!(
         "This drill loses {zone} of {} ({}) by `{}`; writes will fail until `initiate_dr` has brought quorum back. \
@@ -174,6 +174,9 @@ impl Drill<'_> {
             outage: self.outage.word().to_owned(),
             max_outage_s: self.limit.as_secs(),
         })?;
+        let before = assess(&self.cluster, &self.seen).findings;
+        self.write(What::FoundBefore(before))?;
+        self.lock().await?;
         let passing = self.pass_on(interrupted);
         let ended = self.phases(playbook).await;
         let trouble = match ended {
@@ -181,7 +184,8 @@ impl Drill<'_> {
             Err(why) => Some((why.clone(), self.back(&why).await)),
         };
         passing.abort();
-        let left = self.left_behind().await;
+        let mut left = self.unlock().await;
+        left.extend(self.left_behind().await);
         self.conclude(trouble, left, textfile).await
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::model::RunId;
 use crate::observe::assess::{Severity, assess};
 use crate::observe::read;
 use crate::observe::{Observation, Seen, Verdict};
@@ -90,7 +91,7 @@ impl Drill<'_> {
         // Consent, doctor and snapshot took their time: a cluster that is no longer healthy loses nothing more.
         let seen = look::look(&self.cluster, &self.remote).await;
         let words = site::words(&self.cluster, &self.remote).await;
-        if let Some(refusal) = drill::refusals(&self.cluster, &self.zone, &seen, &words).first() {
+        if let Some(refusal) = drill::refusals(&self.cluster, &self.zone, &seen, &words, Some(&self.run)).first() {
             return Err(format!("[{}] {}", refusal.rule, refusal.why));
         }
         self.course.began = Some((self.bastion.clock.now(), Instant::now()));
@@ -117,9 +118,7 @@ impl Drill<'_> {
 
     async fn isolate(&mut self) -> Result<String, String> {
         let closings = site::closings(&self.cluster, &self.zone, &self.seen);
-        // Longer than the drill's own limit: the timer is for a bastion that is gone.
-        let limit = self.limit + Duration::from_secs(30);
-        outage::close(&self.remote, &closings, limit).await.map_err(|failed| named(&failed))?;
+        outage::close(&self.remote, &closings, outage::by_itself(self.limit)).await.map_err(|failed| named(&failed))?;
         let ports: Vec<String> =
             closings.first().map(|one| one.ports.iter().map(u16::to_string).collect()).unwrap_or_default();
         Ok(format!("ports {} are closed between {} and the others", ports.join(", "), self.zone))
@@ -137,11 +136,19 @@ impl Drill<'_> {
 
     async fn detection(&mut self) -> Result<String, String> {
         let Some(noticing) = self.course.noticing.take() else { return Err("no canary writes".to_owned()) };
-        let mut interrupted = self.bastion.interrupted.clone();
-        let noticed = tokio::select! {
-            noticed = noticing => noticed.map_err(|error| error.to_string())?,
-            _ = interrupted.wait_for(|yes| *yes) => return Err(self.why_stopped()),
-        };
+        while !noticing.is_finished() {
+            if *self.bastion.interrupted.borrow() {
+                return Err(self.why_stopped());
+            }
+            if self.course.survivor.as_ref().is_none_or(Canary::is_over) {
+                return Err(format!(
+                    "the canary on {0} is gone: nobody writes through {0} any more",
+                    self.survivor.host
+                ));
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        let noticed = noticing.await.map_err(|error| error.to_string())?;
         self.course.noticed = Some(noticed);
         let since = self.course.began.map(|(_, began)| noticed.duration_since(began)).unwrap_or_default();
         let said = format!("writes through {} fail; noticed after {:.1} s", self.survivor.host, since.as_secs_f64());
@@ -228,7 +235,7 @@ impl Drill<'_> {
         let begun = Instant::now();
         let masters = self.zone_masters();
         loop {
-            let seen = look::look(&self.cluster, &self.remote).await;
+            let seen = self.look().await;
             let down =
                 |seen: &Seen| seen.etcd_runs() == Some(false) && seen.marks.as_ref().is_ok_and(|marks| marks.fenced);
             let up: Vec<&Seen> = masters.iter().filter_map(|master| seen.seen(&master.name)).collect();
@@ -266,7 +273,7 @@ impl Drill<'_> {
     ) -> Result<String, String> {
         let begun = Instant::now();
         loop {
-            let seen = look::look(&self.cluster, &self.remote).await;
+            let seen = self.look().await;
             if holds(self, &seen) {
                 return Ok(what.to_owned());
             }
@@ -280,7 +287,9 @@ impl Drill<'_> {
 
     /// One of the operator's verbs, with its own journal. Anything but its success is trouble.
     pub(super) async fn part(&mut self, goal: Goal, wish: &Wish) -> Result<(), String> {
-        let ended = go::part(self.common, &self.bastion, goal, wish).await;
+        let begins = |run: &RunId| self.write(What::Runs { run: run.clone(), verb: goal.command().to_owned() });
+        let within = go::Within { drill: &self.run, begins: &begins };
+        let ended = go::part(self.common, &self.bastion, goal, wish, within).await;
         let (run, code) = match &ended {
             Ok(Some(ran)) => (Some(ran.run.clone()), ran.code),
             Ok(None) => (None, exit::DONE),
@@ -294,12 +303,10 @@ impl Drill<'_> {
         };
         // What is known is kept before anything is written: a bastion whose disk is full must not take a cluster that
         // was started for one that was not.
-        if code != exit::DONE {
-            self.course.held.extend(run.clone());
-        }
         if goal == Goal::InitiateDr {
             self.course.forward |= code == exit::DONE;
-            self.course.unknown |= code == exit::UNKNOWN;
+            // What ran has told where it came to; what could not write its journal has not.
+            self.course.unknown |= ended.is_err() && code == exit::UNKNOWN;
             self.course.dr = ended.ok().flatten();
         }
         self.write(What::Ran { run, verb: goal.command().to_owned(), exit: code }).map_err(|failure| failure.text)?;

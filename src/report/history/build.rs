@@ -27,7 +27,7 @@ pub(super) fn report(replay: &Replay<'_>, origin: &Origin) -> Report {
     let outcome = replay.outcome();
     let place = Path::new(&origin.path).parent().unwrap_or(Path::new(""));
     let states = &replay.states;
-    let story = Story { plan, outcome: &outcome, states, proof: None, place, again: "requorum" };
+    let story = Story { plan, outcome: &outcome, states, proof: None, place, again: "requorum", drill: replay.drill };
     let steps = steps(replay);
     Report {
         format: FORMAT,
@@ -56,7 +56,7 @@ pub(super) fn report(replay: &Replay<'_>, origin: &Origin) -> Report {
         drill: None,
         phases: plan.stages.iter().enumerate().map(|(index, stage)| phase(replay, index + 1, stage)).collect(),
         findings_before: plan.findings.iter().map(harmless).collect(),
-        findings_after: None,
+        findings_after: replay.after.map(|findings| findings.iter().map(harmless).collect()),
         proved: proved(replay, &steps),
         file_diffs: file_diffs(replay),
         evidence: evidence(replay, origin),
@@ -76,7 +76,7 @@ pub(super) fn ended(end: Option<(&str, u8)>, origin: &Origin) -> String {
     }
 }
 
-fn harmless(finding: &Finding) -> Finding {
+pub(super) fn harmless(finding: &Finding) -> Finding {
     Finding { code: plain(&finding.code), text: plain(&finding.text), ..finding.clone() }
 }
 

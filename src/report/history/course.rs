@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::model::measures::Measures;
 use crate::model::{ClusterName, Environment, RunId, ZoneName};
+use crate::observe::Finding;
 use crate::playbook::Phase;
 use crate::run::journal::{PhaseEvent, Record, What};
 
@@ -30,7 +31,8 @@ pub(super) struct Ran {
     pub phase: usize,
     pub run: Option<String>,
     pub verb: String,
-    pub exit: u8,
+    /// Nothing where the drill's journal ends first.
+    pub exit: Option<u8>,
 }
 
 /// What the records of a drill say together.
@@ -51,6 +53,10 @@ pub(super) struct Course<'a> {
     pub ran: Vec<Ran>,
     pub kept: Vec<(&'a str, u64, &'a str)>,
     pub measures: Option<&'a Measures>,
+    pub before: &'a [Finding],
+    pub after: Option<&'a [Finding]>,
+    /// Whether it holds the masters.
+    pub locked: bool,
     /// What it did when it gave up, and what it left; nothing where the journal does not say.
     pub left: Option<(&'a [String], &'a [String])>,
     pub end: Option<(&'a str, u8)>,
@@ -79,6 +85,9 @@ pub(super) fn course(records: &[Record]) -> Option<Course<'_>> {
         ran: Vec::new(),
         kept: Vec::new(),
         measures: None,
+        before: &[],
+        after: None,
+        locked: false,
         left: None,
         end: None,
     };
@@ -97,18 +106,12 @@ impl<'a> Course<'a> {
                 self.end_phase(State::Failed, why);
                 self.begin(GIVING_UP, self.last);
             }
-            What::Ran { run, verb, exit } => {
-                if self.phases.last().is_none_or(|phase| phase.ended.is_some()) {
-                    let since = self.phases.last().and_then(|phase| phase.ended).unwrap_or(self.began);
-                    self.begin(GIVING_UP, since);
-                }
-                let phase = self.phases.len().saturating_sub(1);
-                if let (None, crate::run::exit::DONE, Some(phase)) = (run, *exit, self.phases.last_mut()) {
-                    phase.note = format!("{verb}: nothing to do");
-                }
-                let run = run.as_ref().map(ToString::to_string);
-                self.ran.push(Ran { phase, run, verb: plain(verb), exit: *exit });
-            }
+            What::Runs { run, verb } => self.runs(Some(run), verb, None),
+            What::Ran { run, verb, exit } => self.runs(run.as_ref(), verb, Some(*exit)),
+            What::FoundBefore(findings) => self.before = findings,
+            What::FoundAfter(findings) => self.after = Some(findings),
+            What::Locked => self.locked = true,
+            What::Unlocked => self.locked = false,
             What::Kept { name, bytes, sha256 } => self.kept.push((name, *bytes, sha256)),
             What::Left(done, left) => self.left = Some((done, left)),
             What::Measured(measures) => self.measures = Some(measures),
@@ -122,12 +125,29 @@ impl<'a> Course<'a> {
             What::Drill { .. }
             | What::Run { .. }
             | What::Proof { .. }
-            | What::Locked
+            | What::Lent(_)
             | What::Step { .. }
             | What::Command { .. }
-            | What::Learnt(_)
-            | What::Unlocked => {}
+            | What::Learnt(_) => {}
         }
+    }
+
+    /// A run begins, or ends.
+    fn runs(&mut self, run: Option<&RunId>, verb: &str, exit: Option<u8>) {
+        let run = run.map(ToString::to_string);
+        if let Some(begun) = self.ran.last_mut().filter(|ran| run.is_some() && ran.run == run) {
+            begun.exit = exit;
+            return;
+        }
+        if self.phases.last().is_none_or(|phase| phase.ended.is_some()) {
+            let since = self.phases.last().and_then(|phase| phase.ended).unwrap_or(self.began);
+            self.begin(GIVING_UP, since);
+        }
+        let phase = self.phases.len().saturating_sub(1);
+        if let (None, Some(crate::run::exit::DONE), Some(phase)) = (&run, exit, self.phases.last_mut()) {
+            phase.note = format!("{verb}: nothing to do");
+        }
+        self.ran.push(Ran { phase, run, verb: plain(verb), exit });
     }
 
     fn begin(&mut self, name: &'static str, at: Timestamp) {

@@ -1,11 +1,13 @@
 //! A drill as one report: what its own journal says, and under its phases the runs that it was made of. Knows no form.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::model::measures::{Measures, Objective};
 use crate::report::drill as words;
-use crate::run::exit;
 use crate::run::journal::Record;
+use crate::run::{exit, outage};
 
 use super::build::{self, plain};
 use super::course::{Course, Ran, course};
@@ -121,8 +123,8 @@ fn alone(course: &Course<'_>, origin: &Origin) -> Report {
         }),
         phases: Vec::new(),
         steps: Vec::new(),
-        findings_before: Vec::new(),
-        findings_after: None,
+        findings_before: course.before.iter().map(build::harmless).collect(),
+        findings_after: course.after.map(|findings| findings.iter().map(build::harmless).collect()),
         proved: Vec::new(),
         file_diffs: Vec::new(),
         evidence: evidence(course, origin),
@@ -201,10 +203,7 @@ fn open(course: &Course<'_>) -> Vec<String> {
             open.push(format!("Left behind:\n  {}\nnext: requorum status", left.join("\n  ")));
         }
         // A drill that was killed had no last look.
-        None if !good && lost => {
-            let also = "\nFences, locks and closed ports may be there still:\n  requorum status";
-            open.push(format!("The drill did not end well; what it left behind is not in its journal.{also}"));
-        }
+        None if !good => open.extend(unended(course, lost)),
         _ => {}
     }
     if course.phases.iter().any(|phase| phase.name == crate::playbook::Phase::Canaries.name()) {
@@ -213,12 +212,40 @@ fn open(course: &Course<'_>) -> Vec<String> {
     open
 }
 
+/// What a drill that was killed may have left, and the way on.
+fn unended(course: &Course<'_>, lost: bool) -> Option<String> {
+    let mut lines = Vec::new();
+    if course.locked {
+        lines.push(format!(
+            "every master is locked for it; once it is known to be dead: requorum unlock {}",
+            course.run
+        ));
+    }
+    if lost && course.outage == "isolate" {
+        let (zone, limit) = (course.zone, Duration::from_secs(course.max_outage_s));
+        lines.push(format!(
+            "the etcd ports of {zone} may be closed; unless etcd is fenced there they open by themselves within {} s; \
+             there: {}",
+            outage::by_itself(limit).as_secs(),
+            outage::by_hand()
+        ));
+    }
+    if lost {
+        lines
+            .push(format!("etcd of {} may be stopped and fenced: requorum status names the next command", course.zone));
+    }
+    (!lines.is_empty()).then(|| format!("The drill did not end; what may be there still:\n  {}", lines.join("\n  ")))
+}
+
 /// Puts a run under the drill's last phase.
 fn take(whole: &mut Report, ran: &Ran, runs: &[Report]) {
     let name = ran.run.as_ref().map(|run| format!("{} {run}", ran.verb));
     match (&name, ran.exit) {
-        (Some(name), code) if code != exit::DONE => whole.deviations.push(format!("{name} ended with exit {code}")),
-        (None, code) if code != exit::DONE => {
+        (Some(name), None) => whole.deviations.push(format!("{name} had begun when the drill's journal ends")),
+        (Some(name), Some(code)) if code != exit::DONE => {
+            whole.deviations.push(format!("{name} ended with exit {code}"))
+        }
+        (None, Some(code)) if code != exit::DONE => {
             whole.deviations.push(format!("{} ended with exit {code} before it became a run", plain(&ran.verb)))
         }
         _ => {}
@@ -288,9 +315,6 @@ fn words_of(whole: &mut Report, part: &Report, name: &str) {
     whole.result += &format!("\n{name}: {}", part.result);
     let comma = if whole.digest.is_empty() { "" } else { ", " };
     whole.digest += &format!("{comma}{}", part.digest);
-    if whole.findings_before.is_empty() {
-        whole.findings_before.clone_from(&part.findings_before);
-    }
     whole.evidence.extend(
         part.evidence
             .iter()

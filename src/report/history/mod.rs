@@ -88,7 +88,7 @@ pub struct Report {
     pub steps: Vec<Step>,
     /// What was found before the run.
     pub findings_before: Vec<Finding>,
-    /// What was found after it. A run does not look again by itself, so a journal does not say; `proved` does.
+    /// What a last look found after it; none where nobody looked: the run was cut off, or is a part of a drill.
     pub findings_after: Option<Vec<Finding>>,
     /// What the run's own checks said, those after its last change.
     pub proved: Vec<Proved>,

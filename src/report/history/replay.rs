@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::model::RunId;
+use crate::observe::Finding;
 use crate::plan::{Plan, Planned};
 use crate::run::exit;
 use crate::run::journal::{Record, StepEvent, StepState, What};
@@ -48,6 +50,10 @@ pub(super) struct Replay<'a> {
     pub first_write: Option<Timestamp>,
     pub locked: bool,
     pub unlocked: bool,
+    /// The drill that holds the masters, where the run is a part of one.
+    pub drill: Option<&'a RunId>,
+    /// What a last look found.
+    pub after: Option<&'a [Finding]>,
     pub end: Option<(&'a str, u8)>,
 }
 
@@ -70,6 +76,8 @@ pub(super) fn replay(records: &[Record]) -> Option<Replay<'_>> {
         first_write: None,
         locked: false,
         unlocked: false,
+        drill: None,
+        after: None,
         end: None,
     };
     records.iter().for_each(|record| replay.take(record));
@@ -79,7 +87,9 @@ pub(super) fn replay(records: &[Record]) -> Option<Replay<'_>> {
 impl<'a> Replay<'a> {
     fn take(&mut self, record: &'a Record) {
         // The bastion's clock may be set back while a run goes on; the report's time only goes on.
-        self.last = self.last.max(record.at);
+        if self.end.is_none() {
+            self.last = self.last.max(record.at);
+        }
         match &record.what {
             // A drill's journal holds no steps; its parts have journals of their own.
             What::Run { .. }
@@ -87,8 +97,12 @@ impl<'a> Replay<'a> {
             | What::Phase { .. }
             | What::Ran { .. }
             | What::Kept { .. }
+            | What::Runs { .. }
+            | What::FoundBefore(_)
             | What::Left(..)
             | What::Measured(_) => {}
+            What::FoundAfter(findings) => self.after = Some(findings),
+            What::Lent(drill) => self.drill = Some(drill),
             What::Proof { took_ms } => self.proof_ms = Some(*took_ms),
             What::Locked => self.locked = true,
             What::Unlocked => self.unlocked = true,

@@ -75,8 +75,13 @@ impl Keyring {
     /// The key in the file the inventory names. Where that file is encrypted and the agent holds the key, the agent
     /// signs and nobody is asked.
     pub(super) async fn named(&self, path: &str) -> Result<Identity, String> {
-        let path = expanded(path, self.home.as_deref())?;
+        let path = self.expanded(path)?;
         self.file(&path).await?.ok_or_else(|| format!("the identity {} does not exist on this machine", path.display()))
+    }
+
+    /// `~/x` within the person's home.
+    pub(super) fn expanded(&self, path: &str) -> Result<PathBuf, String> {
+        expanded(path, self.home.as_deref())
     }
 
     /// Where keys usually are.
@@ -169,7 +174,7 @@ impl Keyring {
 }
 
 /// `~/x` within `home`.
-pub(super) fn expanded(path: &str, home: Option<&Path>) -> Result<PathBuf, String> {
+fn expanded(path: &str, home: Option<&Path>) -> Result<PathBuf, String> {
     match (path.strip_prefix("~/"), home) {
         (None, _) => Ok(PathBuf::from(path)),
         (Some(rest), Some(home)) => Ok(home.join(rest)),

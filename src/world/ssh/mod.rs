@@ -13,7 +13,7 @@ mod talk;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,31 +37,48 @@ const HANDSHAKES: usize = 8;
 pub struct Options {
     /// How long a host may take to accept a connection and prove who it is.
     pub connect_timeout: Duration,
-    /// The home directory, for `~/` and the usual key files.
-    pub home: Option<PathBuf>,
-    /// The agent's socket, `SSH_AUTH_SOCK`.
-    pub agent_socket: Option<PathBuf>,
     /// The known_hosts files consulted where the inventory names none.
     pub known_hosts: Vec<PathBuf>,
-    /// sudo's password where nobody is there to type it.
-    pub sudo_password: Option<Zeroizing<String>>,
 }
 
 impl Options {
     /// The usual places below `home` and in `/etc/ssh`.
     #[must_use]
-    pub fn new(home: Option<PathBuf>, agent_socket: Option<PathBuf>) -> Self {
+    pub fn new(home: Option<&Path>) -> Self {
         let user = home.iter().map(|home| home.join(".ssh/known_hosts"));
         let known_hosts = user.chain([PathBuf::from("/etc/ssh/ssh_known_hosts")]).collect();
-        Self { connect_timeout: Duration::from_secs(5), home, agent_socket, known_hosts, sudo_password: None }
+        Self { connect_timeout: Duration::from_secs(5), known_hosts }
+    }
+}
+
+/// The keys and the password of one person: each is asked for once, however many runs one process makes. A drill makes
+/// several, and a question in the middle of one would be part of the outage.
+#[derive(Clone)]
+pub struct Unlocked {
+    keyring: Arc<Keyring>,
+    password: Arc<Password>,
+}
+
+impl Unlocked {
+    /// Nothing is read or asked yet. `home` is for `~/` and the usual key files, `agent_socket` is `SSH_AUTH_SOCK`, and
+    /// `sudo_password` is for where nobody is there to type it.
+    #[must_use]
+    pub fn new(
+        prompt: Arc<dyn Prompt>,
+        home: Option<PathBuf>,
+        agent_socket: Option<PathBuf>,
+        sudo_password: Option<Zeroizing<String>>,
+    ) -> Self {
+        let password = Arc::new(Password::new(Arc::clone(&prompt), sudo_password));
+        Self { keyring: Arc::new(Keyring::new(prompt, home, agent_socket)), password }
     }
 }
 
 /// What all connections share.
 struct Bastion {
     options: Options,
-    keyring: Keyring,
-    password: Password,
+    keyring: Arc<Keyring>,
+    password: Arc<Password>,
     handshakes: Semaphore,
 }
 
@@ -81,9 +98,8 @@ pub struct Ssh {
 impl Ssh {
     /// Reads nothing and connects nowhere yet.
     #[must_use]
-    pub fn new(cluster: &Cluster, prompt: Arc<dyn Prompt>, mut options: Options) -> Self {
-        let password = Password::new(Arc::clone(&prompt), options.sudo_password.take());
-        let keyring = Keyring::new(Arc::clone(&prompt), options.home.clone(), options.agent_socket.clone());
+    pub fn new(cluster: &Cluster, unlocked: Unlocked, options: Options) -> Self {
+        let Unlocked { keyring, password } = unlocked;
         let mut jumps: Vec<Arc<Peer>> = Vec::new();
         let mut hosts = BTreeMap::new();
         for master in cluster.masters() {

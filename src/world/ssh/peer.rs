@@ -13,7 +13,6 @@ use tokio::time::timeout;
 
 use super::Bastion;
 use super::kept::Kept;
-use super::keyring::expanded;
 use super::known_hosts::Known;
 use super::line::{Ended, Fault, Line, Watch};
 use super::login::Login;
@@ -172,7 +171,7 @@ impl Peer {
     async fn known(&self, bastion: &Bastion) -> Result<Known, RemoteError> {
         let refuse = |why: String| RemoteError::HostKey { why };
         let paths: Vec<PathBuf> = match &self.known_hosts {
-            Some(path) => vec![expanded(path, bastion.options.home.as_deref()).map_err(refuse)?],
+            Some(path) => vec![bastion.keyring.expanded(path).map_err(refuse)?],
             None => bastion.options.known_hosts.clone(),
         };
         let mut files = Vec::new();

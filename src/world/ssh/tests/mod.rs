@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use super::{Options, Ssh};
+use super::{Options, Ssh, Unlocked};
 use crate::model::{Command, Late, MasterName, Output};
 use crate::run::ports::{Pipes, Prompt, Remote, RemoteError};
 use fake::{Fake, hex, key, text, write_key};
@@ -56,9 +56,10 @@ impl Site {
         let m1 = json!({ "name": "m1", "zone": "a", "address": "127.0.0.1", "ssh": ssh, "etcd": etcd });
         let zones = json!({ "a": { "name": "a", "masters": { "m1": m1 } } });
         let cluster = json!({ "name": "test", "environment": "lab", "zones": zones });
-        let mut options = Options::new(Some(dir.path().to_owned()), None);
+        let mut options = Options::new(Some(dir.path()));
+        let unlocked = Unlocked::new(Arc::new(Nobody), Some(dir.path().to_owned()), None, None);
         options.connect_timeout = Duration::from_secs(2);
-        let ssh = Ssh::new(&serde_json::from_value(cluster).unwrap(), Arc::new(Nobody), options);
+        let ssh = Ssh::new(&serde_json::from_value(cluster).unwrap(), unlocked, options);
         Self { ssh, host: MasterName::new("m1").unwrap(), _dir: dir }
     }
 

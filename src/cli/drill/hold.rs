@@ -1,0 +1,45 @@
+//! A drill holds every master from its first act to its last, so that no other run and no second drill comes between its
+//! parts.
+
+use std::collections::BTreeSet;
+
+use crate::model::MasterName;
+use crate::observe::Observation;
+use crate::run::journal::What;
+use crate::run::session::{NotBegun, Operator};
+use crate::run::{lock, look};
+
+use super::{Drill, Failure, go};
+
+impl Drill<'_> {
+    /// Takes the lock on every master, or ends the drill before anything was done.
+    pub(super) async fn lock(&self) -> Result<(), Failure> {
+        let operator = Operator { person: self.bastion.person.clone(), host: self.bastion.host.clone() };
+        let holder = operator.holder(&self.run, self.bastion.clock.now());
+        let taken = lock::take(&self.remote, &self.hosts(), &holder, &self.run).await;
+        let Some(failure) = NotBegun::of(taken) else { return self.write(What::Locked) };
+        self.write(What::End { outcome: failure.to_string(), exit: failure.code() })?;
+        Err(go::not_begun(&failure))
+    }
+
+    /// Lets go of every master; says where that failed. Whatever became of the drill, its end says what state things are
+    /// in, and the next command must be able to go on.
+    pub(super) async fn unlock(&self) -> Vec<String> {
+        let failed = lock::release(&self.remote, &self.hosts(), &self.run).await;
+        let stays = |(host, why): &(MasterName, String)| {
+            format!("{host} stays locked: {why}; once it answers: requorum unlock {}", self.run)
+        };
+        let mut left: Vec<String> = failed.iter().map(stays).collect();
+        left.extend(self.write(What::Unlocked).err().map(|failure| failure.text));
+        left
+    }
+
+    /// The cluster as it is but for the drill's own lock.
+    pub(super) async fn look(&self) -> Observation {
+        look::look(&self.cluster, &self.remote).await.without_locks(|lock| lock.run == self.run.as_str())
+    }
+
+    fn hosts(&self) -> BTreeSet<MasterName> {
+        self.cluster.masters().map(|master| master.name.clone()).collect()
+    }
+}
