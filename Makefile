@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: check test demo drill bench fuzz deny deps lab-ready
+.PHONY: check test demo drill faults bench fuzz deny deps lab-ready
 
 # Format, lints, unit and simulated tests: a few minutes from nothing, no root, no lab.
 check:
@@ -22,7 +22,11 @@ demo: deps
 
 # Drills of 2+1 and 3+2 on real machines, by stop and by isolation, and drills that are broken on purpose.
 drill: lab-ready
-	$(CARGO) test --locked --release --features lab --test lab -- --test-threads=1 --nocapture drill::
+	$(CARGO) test --locked --release --features lab --test lab -- --test-threads=1 --nocapture drill:: broken_drills::
+
+# A drill broken at each of its phases: killed, unplugged, without space, with a spoiled template. Forty minutes.
+faults: lab-ready
+	$(CARGO) test --locked --release --features lab --test faults -- --test-threads=1 --nocapture
 
 bench: lab-ready
 	$(CARGO) build --locked --release

@@ -5,6 +5,11 @@
 #[path = "lab/support.rs"]
 mod support;
 
+#[path = "lab/broken.rs"]
+#[allow(dead_code, reason = "tests/faults.rs uses all of it")]
+mod broken;
+#[path = "lab/broken_drills.rs"]
+mod broken_drills;
 #[path = "lab/circle.rs"]
 mod circle;
 #[path = "lab/doctor.rs"]

@@ -79,8 +79,8 @@ async fn a_run_that_went_well() {
     "#);
     insta::assert_snapshot!(beginning(&junit::xml(&report), 13), @r#"
     <?xml version="1.0" encoding="UTF-8"?>
-    <testsuites name="requorum" tests="27" failures="0" errors="0" time="3.305">
-      <testsuite name="requorum initiate-dr story" id="0" hostname="bastion" timestamp="2026-01-01T00:00:19Z" tests="27" failures="0" errors="0" skipped="0" time="3.305">
+    <testsuites name="requorum" tests="27" failures="0" errors="0" time="3.315">
+      <testsuite name="requorum initiate-dr story" id="0" hostname="bastion" timestamp="2026-01-01T00:00:19Z" tests="27" failures="0" errors="0" skipped="0" time="3.315">
         <properties>
           <property name="run" value="20260101-000000-0001"/>
           <property name="digest" value="febbc6e71a6eb0f4"/>

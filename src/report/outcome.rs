@@ -211,9 +211,11 @@ fn fences(story: Story<'_>) -> Option<String> {
 /// How to go on without `resume`.
 fn by_hand(story: Story<'_>) -> String {
     let mut out = String::new();
-    let holder = story.drill.unwrap_or(&story.plan.run);
-    let _ = writeln!(out, "The masters stay locked for run {holder}. To go on:");
-    let _ = writeln!(out, "  {} unlock {holder}", story.again);
+    let (holder, locked) = match story.drill {
+        Some(drill) => (drill, format!("Drill {drill} held the masters. To go on, where it has not let go itself:")),
+        None => (&story.plan.run, format!("The masters stay locked for run {}. To go on:", story.plan.run)),
+    };
+    let _ = writeln!(out, "{locked}\n  {} unlock {holder}", story.again);
     let reached = |wanted: fn(&Step) -> bool| {
         story.plan.steps().any(|planned| {
             wanted(&planned.step) && !matches!(story.states.get(&planned.id), None | Some(StepState::Planned))

@@ -59,7 +59,11 @@ pub fn finding_lines(findings: &[Finding]) -> String {
 fn next(cluster: &Cluster, seen: &Observation, assessment: &Assessment, again: &str) -> Option<String> {
     let locked = seen.answering().find_map(|(_, seen)| seen.marks.as_ref().ok()?.lock.as_ref());
     if let Some(lock) = locked {
-        return Some(format!("wait for run {0}; if it has stopped for good: {again} unlock {0}", lock.run));
+        return Some(format!(
+            "wait for run {0} (on {1}, {again} runs show {0} says how far it came); if it has stopped for good: \
+             {again} unlock {0}",
+            lock.run, lock.host
+        ));
     }
     match assessment.verdict {
         Verdict::Healthy => None,

@@ -74,11 +74,31 @@ pub enum Taken {
     },
 }
 
-/// Takes the lock on all of `hosts`, or on none.
+/// Takes the lock on all of `hosts`, or on none. The first one is taken before all others: of two that want the same
+/// masters at the same moment, one gets them all.
 pub async fn take(remote: &Arc<dyn Remote>, hosts: &BTreeSet<MasterName>, holder: &Holder, run: &RunId) -> Taken {
     let text = serde_json::to_vec(holder).unwrap_or_default();
-    let mut tasks = on_each(remote, hosts, &Command::script(TAKE).arg(LOCK).arg(run.as_str()).stdin(text));
+    let command = Command::script(TAKE).arg(LOCK).arg(run.as_str()).stdin(text);
+    let mut rest = hosts.clone();
+    let first: BTreeSet<MasterName> = rest.pop_first().into_iter().collect();
     let mut taken = BTreeSet::new();
+    for group in [first, rest] {
+        if let Some(problem) = take_each(remote, &group, &command, &mut taken).await {
+            let _ = release(remote, &taken, run).await;
+            return problem;
+        }
+    }
+    Taken::All
+}
+
+/// Side by side; gives the last problem, and adds whom this run may hold now.
+async fn take_each(
+    remote: &Arc<dyn Remote>,
+    hosts: &BTreeSet<MasterName>,
+    command: &Command,
+    taken: &mut BTreeSet<MasterName>,
+) -> Option<Taken> {
+    let mut tasks = on_each(remote, hosts, command);
     let mut problem = None;
     while let Some((answer, host)) = tasks.join_next().await.and_then(joined) {
         match answer {
@@ -94,11 +114,7 @@ pub async fn take(remote: &Arc<dyn Remote>, hosts: &BTreeSet<MasterName>, holder
             }
         }
     }
-    if let Some(problem) = problem {
-        let _ = release(remote, &taken, run).await;
-        return problem;
-    }
-    Taken::All
+    problem
 }
 
 /// Whether `run` holds all of `hosts`: a drill has taken them, and nobody took them away since.

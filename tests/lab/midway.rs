@@ -73,11 +73,7 @@ fn a_restarted_survivor_is_copied_after_a_clean_stop_by_an_operator_whose_sudo_a
     lab.wait_for("a survivor that is not ready", 150, || {
         lab.on("m3", "systemctl is-active etcd").stdout == "activating\n"
     });
-    let inventory = lab.state("opspw.yaml");
-    let text = std::fs::read_to_string(lab.inventory()).expect("inventory").replace("user: ops", "user: opspw");
-    std::fs::write(&inventory, text).expect("written");
-    let password = std::fs::read_to_string(lab.state("ssh/opspw-password")).expect("password").trim().to_owned();
-    let file = inventory.display().to_string();
+    let (file, password) = lab.whose_sudo_asks();
     let with_file = |verb: &[&'static str]| -> Vec<String> {
         ["-i", &file].iter().copied().chain(verb.iter().copied()).map(str::to_owned).collect()
     };

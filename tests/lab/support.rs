@@ -21,7 +21,7 @@ pub struct Said {
 }
 
 impl Said {
-    fn of(output: Output) -> Self {
+    pub fn of(output: Output) -> Self {
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         Self { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
@@ -168,6 +168,33 @@ impl Lab {
             .unwrap_or_default();
         runs.sort();
         runs.iter().map(|run| std::fs::read_to_string(run.join("journal.jsonl")).unwrap_or_default()).collect()
+    }
+
+    /// Puts a master's data onto a disk of its own, which can be full without filling this machine's.
+    pub fn own_disk(&self, node: &str) {
+        let moved = "systemctl stop etcd && mv /var/lib/etcd /var/lib/etcd.before && mkdir /var/lib/etcd && \
+                     mount -t tmpfs -o size=400m tmpfs /var/lib/etcd && \
+                     chown --reference=/var/lib/etcd.before /var/lib/etcd && chmod 700 /var/lib/etcd && \
+                     cp -a /var/lib/etcd.before/. /var/lib/etcd/ && systemctl start etcd";
+        self.on(node, moved).exits(0);
+        self.wait_for_write(node, "moved");
+    }
+
+    /// Fills that disk, or makes room again.
+    pub fn fill_disk(&self, node: &str, full: bool) {
+        let ballast = "fallocate -l $(($(df --output=avail -B1 /var/lib/etcd | tail -1) - 20000000))";
+        let line =
+            if full { format!("{ballast} /var/lib/etcd/ballast") } else { "rm -f /var/lib/etcd/ballast".to_owned() };
+        self.on(node, &line).exits(0);
+    }
+
+    /// An inventory of the user whose sudo asks for a password, and that password.
+    pub fn whose_sudo_asks(&self) -> (String, String) {
+        let inventory = self.state("opspw.yaml");
+        let text = std::fs::read_to_string(self.inventory()).expect("inventory").replace("user: ops", "user: opspw");
+        std::fs::write(&inventory, text).expect("written");
+        let password = std::fs::read_to_string(self.state("ssh/opspw-password")).expect("password");
+        (inventory.display().to_string(), password.trim().to_owned())
     }
 
     /// Everything on a master that requorum could change, as one text.

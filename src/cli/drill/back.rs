@@ -136,9 +136,6 @@ impl Drill<'_> {
     /// What a last look finds that the drill should have taken back, each with the way to do it.
     pub(super) async fn left_behind(&mut self) -> Vec<String> {
         self.end_canaries().await;
-        if self.course.began.is_none() {
-            return Vec::new();
-        }
         let seen = look::look(&self.cluster, &self.remote).await;
         let mut left = marks(&self.cluster.name.to_string(), &seen);
         for master in self.cluster.masters().filter(|master| seen.seen(&master.name).is_none()) {
@@ -146,6 +143,7 @@ impl Drill<'_> {
         }
         let hosts: Vec<MasterName> = self.zone_masters().into_iter().map(|master| master.name).collect();
         if self.outage == OutageKind::Isolate
+            && self.course.began.is_some()
             && let Err(failed) = outage::open(&self.remote, &hosts).await
         {
             left.push(format!("ports may be closed: {}; there: {}", named(&failed), outage::by_hand()));

@@ -76,7 +76,8 @@ impl Drill<'_> {
         while !(sung(&survivor) && sung(&lost)) {
             if begun.elapsed() > SOON || survivor.is_over() || lost.is_over() {
                 let told = |canary: &Canary| canary.told().acknowledged().count();
-                let why = format!("their writes were acknowledged {} and {} times", told(&survivor), told(&lost));
+                let (here, there) = (&self.survivor.host, &self.lost.host);
+                let why = format!("{here} acknowledged {} writes, {there} {}", told(&survivor), told(&lost));
                 (self.course.survivor, self.course.lost) = (Some(survivor), Some(lost));
                 return Err(why);
             }

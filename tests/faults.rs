@@ -1,0 +1,71 @@
+//! Drills broken at each of their phases on real machines: what they leave is named, and what requorum itself says comes
+//! next makes the cluster serve again. Takes forty minutes: `make faults`.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+#[path = "lab/broken.rs"]
+mod broken;
+#[path = "lab/support.rs"]
+#[allow(dead_code, reason = "each test file uses its part")]
+mod support;
+
+use broken::{NODES, full, kills, lab, phase, said, spoiled, unplugged};
+
+#[test]
+fn a_drill_that_is_killed_before_the_new_cluster_is_finished_by_hand() {
+    kills(&[
+        ("isolate", phase("doctor", 1)),
+        ("stop", phase("snapshot", 1)),
+        ("isolate", phase("canaries", 1)),
+        ("stop", phase("outage", 1)),
+        ("stop", said("[fence] ", 1)),
+        ("isolate", phase("detection", 1)),
+        ("stop", phase("initiate-dr", 1)),
+        ("stop", said("[stop] etcd", 2)),
+        ("isolate", said("[retire] ", 1)),
+    ]);
+}
+
+#[test]
+fn a_drill_that_is_killed_after_it_is_finished_by_hand() {
+    kills(&[
+        ("stop", said("[start] ", 1)),
+        ("isolate", phase("verification", 1)),
+        ("isolate", phase("return", 1)),
+        ("stop", phase("recover", 1)),
+        ("isolate", said("[join] ", 1)),
+        ("stop", phase("verification", 2)),
+        ("stop", phase("ledger", 1)),
+    ]);
+}
+
+#[test]
+fn a_drill_whose_survivor_is_unplugged_is_finished_by_hand() {
+    let lab = lab();
+    unplugged(&lab, "stop", "m3", &phase("canaries", 1));
+    unplugged(&lab, "isolate", "m3", &phase("detection", 1));
+    unplugged(&lab, "stop", "m3", &said("[retire] ", 1));
+    unplugged(&lab, "isolate", "m3", &said("first_write", 1));
+    unplugged(&lab, "stop", "m3", &said("[join] ", 1));
+}
+
+#[test]
+fn a_drill_whose_lost_zone_fails_once_more_is_finished_by_hand() {
+    let lab = lab();
+    unplugged(&lab, "isolate", "m2", &phase("detection", 1));
+    unplugged(&lab, "isolate", "m2", &phase("return", 1));
+    unplugged(&lab, "stop", "m2", &said("[join] ", 1));
+    unplugged(&lab, "stop", "m1", &phase("verification", 2));
+}
+
+#[test]
+fn a_drill_whose_disks_fill_or_whose_template_breaks_is_finished_by_hand() {
+    let lab = lab();
+    NODES.iter().for_each(|node| lab.own_disk(node));
+    for (node, at) in [("m3", phase("initiate-dr", 1)), ("m1", phase("detection", 1)), ("m2", phase("recover", 1))] {
+        full(&lab, node, &at);
+    }
+    for at in [phase("initiate-dr", 1), phase("recover", 1)] {
+        spoiled(&lab, &at);
+    }
+}
