@@ -5,8 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use crate::model::{Cluster, ClusterName, RunId};
 use crate::observe::Observation;
 use crate::plan::checks::to_attest;
@@ -46,10 +44,13 @@ async fn planning(common: &Common, bastion: &Bastion, goal: Goal, flags: &Wish) 
     let templates = input::templates(common, &playbook, &cluster)?;
     let mut request = wish::request(goal, flags, &cluster, bastion)?;
     let remote = observe::remote(&cluster, common, bastion);
-    let mut seen = observe::look(&cluster, &remote, bastion).await;
+    let looking = observe::begin(&cluster, &remote, bastion);
+    let (mut seen, proving) = match goal {
+        Goal::InitiateDr => prove::look(looking, &cluster, &remote, &bastion.console).await,
+        Goal::Recover | Goal::Fence | Goal::Unfence => (looking.finish().await, None),
+    };
     let state = observe::state_dir(common, bastion);
     request = wish::with_snapshot(request, flags, &seen, &cluster, &state)?;
-    let begun = Instant::now();
     let mut proof = None;
     if goal == Goal::InitiateDr {
         // What would be refused anyway need not wait for the proof.
@@ -61,8 +62,7 @@ async fn planning(common: &Common, bastion: &Bastion, goal: Goal, flags: &Wish) 
             request: &request,
         });
         if only_unproved(&early) || bastion.prompt.attended() {
-            prove::prove(&cluster, &mut seen, &remote, &bastion.console).await;
-            proof = seen.proof.as_ref().map(|_| begun.elapsed());
+            proof = prove::prove(&cluster, &mut seen, proving, &remote, &bastion.console).await;
         }
     }
     let mut planned =

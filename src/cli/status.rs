@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::model::{Cluster, quorum};
-use crate::observe::Observation;
 use crate::observe::assess::{Assessment, assess, voters};
+use crate::observe::{Observation, proof};
 use crate::report;
 use crate::run::prove;
 use crate::world::{files, terminal};
@@ -16,7 +16,7 @@ use super::args::{Common, StatusForm, StatusWish};
 use super::{Bastion, Failure, again, doctor, exit, input, observe, watch};
 
 /// When the table is shown although some are still being tried: a dark master takes its whole connect time-out.
-pub(super) const TABLE_AFTER: Duration = Duration::from_millis(1500);
+pub(super) const TABLE_AFTER: Duration = proof::BESIDE;
 
 /// `requorum status`.
 pub(super) async fn status(common: &Common, bastion: &Bastion, wish: &StatusWish) -> Result<u8, Failure> {
@@ -27,8 +27,11 @@ pub(super) async fn status(common: &Common, bastion: &Bastion, wish: &StatusWish
     }
     let mut looking = observe::begin(&cluster, &remote, bastion);
     let mut early = Observation::default();
+    let whole = looking.until(Instant::now() + TABLE_AFTER).await;
+    let proving = (!whole && !wish.quick)
+        .then(|| prove::Proving::begin(&cluster, looking.so_far(), &remote, &bastion.console))
+        .flatten();
     if wish.output == StatusForm::Text {
-        looking.until(Instant::now() + TABLE_AFTER).await;
         looking.so_far().clone_into(&mut early);
         terminal::print(&report::table::table(&cluster, &early, terminal::width()));
     }
@@ -38,7 +41,7 @@ pub(super) async fn status(common: &Common, bastion: &Bastion, wish: &StatusWish
         terminal::print(&late.iter().map(|line| format!("{line}\n")).collect::<String>());
     }
     if !wish.quick {
-        prove::prove(&cluster, &mut seen, &remote, &bastion.console).await;
+        prove::prove(&cluster, &mut seen, proving, &remote, &bastion.console).await;
     }
     let assessment = assess(&cluster, &seen);
     let text = match wish.output {

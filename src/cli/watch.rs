@@ -104,7 +104,7 @@ async fn look(
     let mut seen = looking.finish().await;
     seen.proof = last.and_then(|last| kept_proof(cluster, &last.seen, &seen));
     if seen.proof.is_none() && !wish.quick {
-        prove::prove(cluster, &mut seen, remote, &bastion.console).await;
+        prove::prove(cluster, &mut seen, None, remote, &bastion.console).await;
     }
     let assessment = assess(cluster, &seen);
     Round { seen, assessment }
@@ -133,7 +133,7 @@ mod tests {
         site.happens(&Event::Off("zone1".into()));
         let mut lost = look().await;
         assert_eq!(kept_proof(&cluster, &lost, &look().await), None, "there is none yet");
-        prove::prove(&cluster, &mut lost, &remote, &console).await;
+        prove::prove(&cluster, &mut lost, None, &remote, &console).await;
         assert!(matches!(lost.proof, Some(proof::Outcome::Lost { .. })));
         assert_eq!(kept_proof(&cluster, &lost, &look().await), lost.proof);
         site.happens(&Event::Restart("m3".into()));

@@ -25,6 +25,9 @@ pub struct Sample {
     pub read: Option<Read>,
 }
 
+/// A look that waits longer than this has a proof begun beside it: who answers has said so by then.
+pub const BESIDE: Duration = Duration::from_millis(1500);
+
 /// How long a proof takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {

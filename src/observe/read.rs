@@ -12,8 +12,9 @@ use super::status::etcdctl;
 /// The key that requorum writes to prove that a cluster takes writes. Kubernetes keeps its own below `/registry`.
 pub const PROBE_KEY: &str = "requorum/probe";
 
-/// A quorum answers within milliseconds, over a stretched link within tens of them.
-const READ_TIMEOUT: Duration = Duration::from_secs(3);
+/// A quorum answers within milliseconds, over a stretched link within tens of them. Without one a read takes all of
+/// this.
+pub const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What a linearizable read showed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +29,7 @@ pub enum Read {
 /// Asks for a linearizable read.
 #[must_use]
 pub fn command(etcdctl_path: &str, access: &Access) -> Command {
-    etcdctl(etcdctl_path, access, READ_TIMEOUT).args(["get", PROBE_KEY, "--consistency=l", "--keys-only"])
+    etcdctl(etcdctl_path, access, TIMEOUT).args(["get", PROBE_KEY, "--consistency=l", "--keys-only"])
 }
 
 /// Reads the exit status: it alone decides.

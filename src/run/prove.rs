@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -9,15 +10,15 @@ use tokio::time::Instant;
 
 use crate::model::command::harmless;
 use crate::model::{Cluster, Master, MasterName};
-use crate::observe::proof::{Attempt, Limits, Next, Outcome, Sample};
+use crate::observe::proof::{Attempt, BESIDE, Limits, Next, Outcome, Sample};
 use crate::observe::{Access, Observation, Settings, Unclear, read, status, unit};
 
 use super::joined;
-use super::look::ask;
+use super::look::{Looking, ask};
 use super::ports::{Console, Event, Remote};
 
 /// A survivor and how to ask it: where etcdctl lies, and its client port.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Witness {
     master: Master,
     etcdctl: String,
@@ -27,25 +28,71 @@ struct Witness {
 /// Between two samples; a leader stays far longer than this.
 const EVERY: Duration = Duration::from_millis(400);
 
-/// Takes the time to prove that quorum is lost, where nothing serves and somebody can be asked. What serves needs no
-/// proof.
-pub async fn prove(cluster: &Cluster, seen: &mut Observation, remote: &Arc<dyn Remote>, console: &Arc<dyn Console>) {
-    if seen.answering().any(|(_, seen)| seen.serves()) {
-        return;
+/// A proof under way. A dark master takes its whole connect time-out, and a read that no quorum answers takes as long:
+/// the survivors are watched meanwhile. Dropped, it ends.
+pub struct Proving {
+    witnesses: Vec<Witness>,
+    limits: Limits,
+    begun: Instant,
+    /// Whether anybody waits for it and wants to read how far it is.
+    awaited: Arc<AtomicBool>,
+    task: JoinSet<(Outcome, BTreeMap<MasterName, Sample>)>,
+}
+
+impl Proving {
+    /// Begins to watch those that answer, where nothing serves. What serves needs no proof.
+    #[must_use]
+    pub fn begin(
+        cluster: &Cluster,
+        seen: &Observation,
+        remote: &Arc<dyn Remote>,
+        console: &Arc<dyn Console>,
+    ) -> Option<Self> {
+        let (witnesses, limits) = witnesses(cluster, seen)?;
+        let awaited = Arc::new(AtomicBool::new(false));
+        let mut task = JoinSet::new();
+        let (remote, console) = (Arc::clone(remote), Arc::clone(console));
+        let (them, heard) = (witnesses.clone(), Arc::clone(&awaited));
+        task.spawn(async move { watch(&them, limits, &remote, &console, &heard).await });
+        Some(Self { witnesses, limits, begun: Instant::now(), awaited, task })
     }
-    let witnesses = witnesses(cluster, seen);
-    if witnesses.is_empty() {
-        return;
-    }
-    let election = seen.answering().filter_map(|(_, seen)| seen.settings.as_ref().ok()).map(Settings::election_timeout);
-    let limits = Limits::from_election_timeout(election.max().unwrap_or(Duration::from_secs(1)));
+}
+
+/// Looks to the end; where that takes long, a proof is begun beside it.
+pub async fn look(
+    mut looking: Looking,
+    cluster: &Cluster,
+    remote: &Arc<dyn Remote>,
+    console: &Arc<dyn Console>,
+) -> (Observation, Option<Proving>) {
+    let whole = looking.until(Instant::now() + BESIDE).await;
+    let proving = if whole { None } else { Proving::begin(cluster, looking.so_far(), remote, console) };
+    (looking.finish().await, proving)
+}
+
+/// Takes the time to prove that quorum is lost, where nothing serves and somebody can be asked; what was begun beside
+/// the look counts, if nobody answered later whom it does not watch. Gives the time since the proof began.
+pub async fn prove(
+    cluster: &Cluster,
+    seen: &mut Observation,
+    begun: Option<Proving>,
+    remote: &Arc<dyn Remote>,
+    console: &Arc<dyn Console>,
+) -> Option<Duration> {
+    let (witnesses, limits) = witnesses(cluster, seen)?;
+    let fits = |proving: &Proving| proving.witnesses == witnesses && proving.limits == limits;
+    let mut proving = match begun.filter(fits) {
+        Some(proving) => proving,
+        None => Proving::begin(cluster, seen, remote, console)?,
+    };
     let text = format!(
         "nothing serves; proving that quorum is lost takes {} to {} s, as etcd's election timeout asks",
         limits.window.as_secs(),
         limits.limit.as_secs()
     );
     console.tell(Event::Said { text });
-    let (outcome, samples) = watch(&witnesses, limits, remote, console).await;
+    proving.awaited.store(true, Ordering::Relaxed);
+    let (outcome, samples) = joined(proving.task.join_next().await?)?;
     let text = match &outcome {
         Outcome::Lost { leaderless_for, .. } => {
             format!("proved: quorum is lost, no leader for {:.1} s", leaderless_for.as_secs_f64())
@@ -55,17 +102,25 @@ pub async fn prove(cluster: &Cluster, seen: &mut Observation, remote: &Arc<dyn R
     };
     console.tell(Event::Said { text: harmless(&text) });
     seen.take_proof(outcome, samples);
+    Some(proving.begun.elapsed())
 }
 
-/// Everyone that answers and can be asked whether it has a leader.
-fn witnesses(cluster: &Cluster, seen: &Observation) -> Vec<Witness> {
+/// Everyone that answers and can be asked whether it has a leader, and how long that takes; nothing where somebody
+/// serves or nobody can be asked.
+fn witnesses(cluster: &Cluster, seen: &Observation) -> Option<(Vec<Witness>, Limits)> {
+    if seen.answering().any(|(_, seen)| seen.serves()) {
+        return None;
+    }
     let known = |master: &Master| {
         let seen = seen.seen(&master.name)?;
         let etcdctl = seen.tools.as_ref().ok()?.etcdctl.clone()?;
         let access = seen.settings.as_ref().ok()?.client_access()?;
         Some(Witness { master: master.clone(), etcdctl, access })
     };
-    cluster.masters().filter_map(known).collect()
+    let witnesses: Vec<Witness> = cluster.masters().filter_map(known).collect();
+    let election = seen.answering().filter_map(|(_, seen)| seen.settings.as_ref().ok()).map(Settings::election_timeout);
+    let limits = Limits::from_election_timeout(election.max().unwrap_or(Duration::from_secs(1)));
+    (!witnesses.is_empty()).then_some((witnesses, limits))
 }
 
 /// Samples until it is proved, disproved or out of time, and gives the last samples too. Shows what is waited for.
@@ -74,6 +129,7 @@ async fn watch(
     limits: Limits,
     remote: &Arc<dyn Remote>,
     console: &Arc<dyn Console>,
+    awaited: &AtomicBool,
 ) -> (Outcome, BTreeMap<MasterName, Sample>) {
     let begun = Instant::now();
     let mut attempt = Attempt::new(limits);
@@ -86,7 +142,7 @@ async fn watch(
             Next::Read => with_read = true,
             Next::Again(what) => {
                 with_read = false;
-                for witness in witnesses {
+                for witness in witnesses.iter().filter(|_| awaited.load(Ordering::Relaxed)) {
                     console.tell(Event::Waiting {
                         host: witness.master.name.clone(),
                         what: format!(

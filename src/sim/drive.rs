@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use crate::model::{Cluster, RunId, Token};
 use crate::observe::Observation;
@@ -16,11 +15,12 @@ use crate::plan::{Goal, Input, NoPlan, Plan, Refusal, Request, SnapshotFile, Tra
 use crate::playbook::{Playbook, shipped, text};
 use crate::report;
 use crate::run::journal;
+use crate::run::look::Looking;
 use crate::run::ports::{Console, Remote, Store};
-use crate::run::prove::prove;
+use crate::run::prove;
 use crate::run::redact::Redactor;
 use crate::run::session::{self, Agreed, NotBegun, Operator};
-use crate::run::{World, exit, lock, look};
+use crate::run::{World, exit, lock};
 
 use super::data::{HASH, Image};
 use super::desk::RunFiles;
@@ -100,7 +100,7 @@ impl Site {
     /// `requorum status`: what is seen and what it means.
     pub async fn status(&self) -> (Observation, Assessment) {
         let cluster = self.cluster();
-        let seen = self.observe(&cluster).await;
+        let (seen, _) = self.observe(&cluster).await;
         let assessment = assess(&cluster, &seen);
         (seen, assessment)
     }
@@ -116,7 +116,7 @@ impl Site {
     /// The plan as `requorum plan` shows it, and what it was made of.
     pub async fn plan(&self, goal: Goal, ask: &Ask) -> Result<Plan, NoPlan> {
         let cluster = self.cluster();
-        let seen = self.observe(&cluster).await;
+        let (seen, _) = self.observe(&cluster).await;
         self.plan_of(&cluster, &seen, goal, ask)
     }
 
@@ -130,11 +130,12 @@ impl Site {
         Arc::new(self.clone())
     }
 
-    async fn observe(&self, cluster: &Cluster) -> Observation {
-        let mut seen = look::look(cluster, &self.remote()).await;
-        let console: Arc<dyn Console> = Arc::new(self.clone());
-        prove(cluster, &mut seen, &self.remote(), &console).await;
-        seen
+    /// A look and the proof, and how long the proof took.
+    async fn observe(&self, cluster: &Cluster) -> (Observation, Option<Duration>) {
+        let (remote, console): (_, Arc<dyn Console>) = (self.remote(), Arc::new(self.clone()));
+        let (mut seen, begun) = prove::look(Looking::begin(cluster, &remote), cluster, &remote, &console).await;
+        let proof = prove::prove(cluster, &mut seen, begun, &remote, &console).await;
+        (seen, proof)
     }
 
     fn plan_of(&self, cluster: &Cluster, seen: &Observation, goal: Goal, ask: &Ask) -> Result<Plan, NoPlan> {
@@ -185,12 +186,10 @@ impl Site {
 
     async fn verb(&self, goal: Goal, ask: &Ask) -> End {
         let cluster = self.cluster();
-        let begun = Instant::now();
-        let seen = self.observe(&cluster).await;
+        let (seen, proof) = self.observe(&cluster).await;
         match self.plan_of(&cluster, &seen, goal, ask) {
             Ok(plan) => {
                 self.with(|state| state.desk.runs += 1);
-                let proof = seen.proof.as_ref().map(|_| begun.elapsed());
                 let end = self.execute(&cluster, &seen, &plan, proof).await;
                 End { plan: Some(Box::new(plan)), ..end }
             }

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Cluster, ZoneName};
 use crate::observe::Examination;
+use crate::observe::proof::BESIDE;
+use crate::observe::read;
 use crate::plan::{Plan, rehearse};
 
 use super::{Check, Remark};
@@ -18,10 +20,10 @@ const REST: Duration = Duration::from_millis(2500);
 /// The parts of the time from the command to the acknowledged write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expected {
-    /// Until the lost zone's masters are found dark: the connect time-out, at most.
+    /// Until the proof begins, beside a look that waits for the lost zone's masters.
     pub look: Duration,
-    /// For so long no leader may be seen. Begun within two election timeouts of the loss it takes longer, since a dead
-    /// leader is named until then.
+    /// For so long no leader may be seen, and then a linearizable read must fail. Begun within two election timeouts of
+    /// the loss it takes longer, since a dead leader is named until then.
     pub proof: Duration,
     /// Saving and verifying, as measured; absent where it was not.
     pub snapshot: Option<Duration>,
@@ -58,9 +60,11 @@ pub(super) fn expected(plan: &Plan, found: &Examination) -> Expected {
     let election = survivors().filter_map(timeout).max().unwrap_or_default();
     let alone = plan.survivors.len() == 1;
     let speed = plan.seed.as_ref().and_then(|seed| found.speeds.get(seed)?.as_ref().ok());
+    let look = found.connect_limit.min(BESIDE);
     Expected {
-        look: found.connect_limit,
-        proof: rehearse::limits(&only(plan, found)).window,
+        look,
+        // A plan needs the whole look, too.
+        proof: (rehearse::limits(&only(plan, found)).window + read::TIMEOUT).max(found.connect_limit - look),
         snapshot: speed.map(|speed| speed.whole()),
         restore: speed.map(|speed| speed.once_more()),
         share: speed.map(|speed| if alone { Duration::ZERO } else { speed.once_more() }),

@@ -1,0 +1,98 @@
+//! The proof that quorum is lost, begun while dark masters are still being tried: on the model.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use requorum::model::MasterName;
+use requorum::observe::Observation;
+use requorum::observe::proof::{BESIDE, Outcome};
+use requorum::run::look::Looking;
+use requorum::run::ports::{Console, Remote};
+use requorum::run::prove::{self, Proving};
+use requorum::sim::{Event, Site};
+use tokio::time::Instant;
+
+/// How long the site's etcd needs before its silence proves anything: two election timeouts and a second.
+const WINDOW: Duration = Duration::from_secs(11);
+
+fn ports(site: &Site) -> (Arc<dyn Remote>, Arc<dyn Console>) {
+    (Arc::new(site.clone()), Arc::new(site.clone()))
+}
+
+async fn without(zones: &[usize], lost: &str) -> Site {
+    let site = Site::new(zones);
+    site.wait(Duration::from_secs(15)).await;
+    site.happens(&Event::Off(lost.into()));
+    site.wait(Duration::from_secs(30)).await;
+    site
+}
+
+async fn look(site: &Site) -> (Observation, Option<Proving>) {
+    let (remote, console) = ports(site);
+    prove::look(Looking::begin(&site.cluster(), &remote), &site.cluster(), &remote, &console).await
+}
+
+async fn prove(site: &Site, seen: &mut Observation, begun: Option<Proving>) -> Option<Duration> {
+    let (remote, console) = ports(site);
+    prove::prove(&site.cluster(), seen, begun, &remote, &console).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn dark_masters_cost_the_proof_no_time() {
+    let site = without(&[2, 1], "zone1").await;
+    let begun = Instant::now();
+    let (mut seen, proving) = look(&site).await;
+    let looked = begun.elapsed();
+    assert!(looked > Duration::from_secs(4), "the dark ones were tried for {looked:?}");
+    let took = prove(&site, &mut seen, proving).await.unwrap();
+    assert!(
+        matches!(seen.proof, Some(Outcome::Lost { leaderless_for, .. }) if leaderless_for > WINDOW),
+        "{:?}",
+        seen.proof
+    );
+    assert!(took > WINDOW, "{took:?}");
+    let whole = begun.elapsed();
+    assert!(whole < BESIDE + took + Duration::from_millis(100), "{whole:?} in all, {took:?} for the proof");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_answers_late_is_watched_as_long_as_all_others() {
+    let site = without(&[3, 2], "zone1").await;
+    let (remote, console) = ports(&site);
+    let (mut seen, _) = look(&site).await;
+    // The second survivor had not answered yet when the proof was begun.
+    let mut early = seen.clone();
+    early.masters.remove(&MasterName::new("m5").unwrap());
+    let of_one = Proving::begin(&site.cluster(), &early, &remote, &console).unwrap();
+    site.wait(Duration::from_secs(8)).await;
+    let begun = Instant::now();
+    let took = prove(&site, &mut seen, Some(of_one)).await.unwrap();
+    assert!(matches!(seen.proof, Some(Outcome::Lost { .. })), "{:?}", seen.proof);
+    assert!(begun.elapsed() > WINDOW && took <= begun.elapsed(), "{took:?} of {:?}", begun.elapsed());
+    // The same with both counts from its beginning.
+    let of_both = Proving::begin(&site.cluster(), &seen, &remote, &console).unwrap();
+    site.wait(Duration::from_secs(8)).await;
+    let begun = Instant::now();
+    let took = prove(&site, &mut seen, Some(of_both)).await.unwrap();
+    let waited = begun.elapsed();
+    assert!(took > WINDOW && waited + Duration::from_secs(8) <= took, "{waited:?} of {took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_serves_is_not_watched() {
+    let site = Site::new(&[2, 1]);
+    site.wait(Duration::from_secs(15)).await;
+    let (mut seen, proving) = look(&site).await;
+    assert!(proving.is_none(), "all had answered before it was worth it");
+    let (remote, console) = ports(&site);
+    assert!(Proving::begin(&site.cluster(), &seen, &remote, &console).is_none());
+    assert_eq!(prove(&site, &mut seen, proving).await, None);
+    // One master is dark, the others serve.
+    site.happens(&Event::Off("m1".into()));
+    site.wait(Duration::from_secs(30)).await;
+    let (mut seen, proving) = look(&site).await;
+    assert_eq!(prove(&site, &mut seen, proving).await, None);
+    assert_eq!(seen.proof, None);
+}
