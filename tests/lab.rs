@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
+#[path = "support/promtool.rs"]
+mod promtool;
+#[path = "support/stand_in.rs"]
+mod stand_in;
 #[path = "lab/support.rs"]
 mod support;
 
@@ -12,6 +16,8 @@ mod broken;
 mod broken_drills;
 #[path = "lab/circle.rs"]
 mod circle;
+#[path = "lab/confines.rs"]
+mod confines;
 #[path = "lab/doctor.rs"]
 mod doctor;
 #[path = "lab/drill.rs"]
@@ -22,3 +28,5 @@ mod midway;
 mod odd_zones;
 #[path = "lab/refusals.rs"]
 mod refusals;
+#[path = "lab/schedules.rs"]
+mod schedules;

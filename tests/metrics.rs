@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
-use std::io::Write;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,27 +12,9 @@ use requorum::run::look::look;
 use requorum::run::ports::Remote;
 use requorum::sim::{Event, Site};
 
-/// On the path, or where `lab/ready` puts it.
-fn promtool() -> String {
-    let cache = std::env::var("REQUORUM_LAB_CACHE").unwrap_or_else(|_| "/var/cache/requorum-lab".into());
-    let own = format!("{cache}/promtool");
-    if std::path::Path::new(&own).exists() { own } else { "promtool".into() }
-}
-
-/// The exit status and what was said.
-fn check(text: &str) -> (bool, String) {
-    let mut child = Command::new(promtool())
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("promtool is missing: run lab/ready");
-    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
-    (output.status.success(), said.into_owned())
-}
+#[path = "support/promtool.rs"]
+mod promtool;
+use promtool::check;
 
 #[tokio::test(start_paused = true)]
 async fn promtool_finds_nothing() {

@@ -49,20 +49,34 @@ pub fn write_new(path: &Path, text: &str) -> io::Result<()> {
 /// # Errors
 /// When the disk refuses; the old file is there still.
 pub fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it names no file"))?;
-    let place = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // The collector reads what ends in `.prom`; the unfinished file must not.
-    let mut file = tempfile::Builder::new()
-        .prefix(&format!(".{}.", name.to_string_lossy()))
-        .suffix(".part")
-        .permissions(fs::Permissions::from_mode(0o644))
-        .tempfile_in(place)?;
+    let (mut file, place) = beside(path)?;
     // The process's umask may have taken bits away.
     file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     File::open(place)?.sync_all()
+}
+
+/// Whether [`replace`] would find a place for that file; leaves nothing there.
+///
+/// # Errors
+/// When it would not.
+pub fn replaceable(path: &Path) -> io::Result<()> {
+    beside(path).map(|_| ())
+}
+
+/// An unfinished file beside `path`, and where that is.
+fn beside(path: &Path) -> io::Result<(tempfile::NamedTempFile, &Path)> {
+    let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it names no file"))?;
+    let place = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // The collector reads what ends in `.prom`; the unfinished file must not.
+    let file = tempfile::Builder::new()
+        .prefix(&format!(".{}.", name.to_string_lossy()))
+        .suffix(".part")
+        .permissions(fs::Permissions::from_mode(0o644))
+        .tempfile_in(place)?;
+    Ok((file, place))
 }
 
 /// A page of bbolt: a bare database is a whole number of these, a snapshot has 32 bytes more.
@@ -184,7 +198,9 @@ mod tests {
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
         }
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
+        replaceable(&path).unwrap();
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        assert!(replaceable(&dir.path().join("nowhere/x.prom")).is_err());
         assert!(replace(&dir.path().join("nowhere/x.prom"), "x").is_err());
         assert!(replace(Path::new("/"), "x").is_err());
     }

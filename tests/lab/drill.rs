@@ -44,7 +44,7 @@ fn measured(lab: &Lab) -> serde_json::Value {
 }
 
 /// No fence, lock, firewall rule or timer on any master, and every one of them serves.
-fn nothing_is_left(lab: &Lab, nodes: &[&str]) {
+pub fn nothing_is_left(lab: &Lab, nodes: &[&str]) {
     for node in nodes {
         let look = "ls /var/lib/requorum/fence-* /var/lib/requorum/lock 2>/dev/null; nft list tables; \
                     systemctl list-timers --all --no-legend 'requorum*'";

@@ -1,5 +1,6 @@
 //! What a drill measured and how it ends: numbers, report, metrics, exit code.
 
+use std::fmt::Write;
 use std::path::Path;
 
 use crate::model::ledger::{Ledger, Lost};
@@ -84,23 +85,30 @@ impl Drill<'_> {
             again: &super::super::again(&self.common.inventory),
             prefix: &report::drill::prefix(&self.run),
         };
-        let text = self.redactor.clean(&report::drill::text(&story));
-        if let Some(path) = textfile {
-            // A file that cannot be read says nothing of an earlier success; one that cannot be written is told below.
-            let before = crate::world::files::text(path).unwrap_or_default();
-            let (cluster, zone, now) = (&self.cluster.name, &self.zone, self.bastion.clock.now());
-            let (measures, before) = (measures.as_ref(), before.as_str());
-            let metrics = report::drill::metrics(&report::drill::Gauges { cluster, zone, now, measures, good, before });
-            crate::world::files::replace(path, &metrics)
-                .map_err(|error| Failure::new(exit::FAILED, format!("{text}error: {}: {error}", path.display())))?;
+        let mut text = self.redactor.clean(&report::drill::text(&story));
+        let mut told = code;
+        if let Some(path) = textfile
+            && let Err(error) = self.keep_metrics(path, measures.as_ref(), good)
+        {
+            // What the drill came to is said first: a file of metrics hides no other exit code.
+            let _ = writeln!(text, "error: {}: {error}", path.display());
+            told = if good { exit::UNVERIFIED } else { code };
         }
         if let Err(failure) = written {
             return Err(Failure::new(failure.code, format!("{text}{}", failure.text)));
         }
-        if good {
+        if told == exit::DONE {
             crate::world::terminal::print(&text);
-            return Ok(code);
+            return Ok(told);
         }
-        Err(Failure::new(code, text))
+        Err(Failure::new(told, text))
+    }
+
+    fn keep_metrics(&self, path: &Path, measures: Option<&Measures>, good: bool) -> std::io::Result<()> {
+        // A file that cannot be read says nothing of an earlier success; one that cannot be written is told of.
+        let before = crate::world::files::text(path).unwrap_or_default();
+        let (cluster, zone, now) = (&self.cluster.name, &self.zone, self.bastion.clock.now());
+        let gauges = report::drill::Gauges { cluster, zone, now, measures, good, before: &before };
+        crate::world::files::replace(path, &report::drill::metrics(&gauges))
     }
 }

@@ -99,6 +99,7 @@ pub(super) async fn drill(
     let playbook = input::playbook(common, bastion, "drill")?;
     refuse(drill::of_inventory(&cluster, &zone))?;
     site::commands_are_known(&cluster, &zone, flags.outage)?;
+    metrics_have_a_place(flags.textfile.as_deref())?;
     let remote = observe::remote(&cluster, common, bastion);
     let seen = observe::look(&cluster, &remote, bastion).await;
     let words: Words = site::words(&cluster, &remote).await;
@@ -144,6 +145,14 @@ pub(super) async fn drill(
         course: Course::default(),
     };
     drill.go(&playbook, bastion.interrupted.clone(), flags.textfile.as_deref()).await
+}
+
+/// Found out now, and not when the cluster has been without writes for it.
+fn metrics_have_a_place(textfile: Option<&std::path::Path>) -> Result<(), Failure> {
+    let Some(path) = textfile else { return Ok(()) };
+    crate::world::files::replaceable(path).map_err(|error| {
+        Failure::new(exit::FAILED, format!("error: {}: {error}\nNothing was changed.", path.display()))
+    })
 }
 
 fn refuse(refusals: Vec<crate::plan::Refusal>) -> Result<(), Failure> {
