@@ -96,3 +96,17 @@ async fn what_serves_is_not_watched() {
     assert_eq!(prove(&site, &mut seen, proving).await, None);
     assert_eq!(seen.proof, None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_proof_that_is_over_for_long_is_made_anew() {
+    let site = without(&[2, 1], "zone1").await;
+    let (remote, console) = ports(&site);
+    let (mut seen, _) = look(&site).await;
+    let old = Proving::begin(&site.cluster(), &seen, &remote, &console).unwrap();
+    // A person took a minute to type a passphrase for another host, and the look waited.
+    site.wait(Duration::from_secs(60)).await;
+    let begun = Instant::now();
+    let took = prove(&site, &mut seen, Some(old)).await.unwrap();
+    assert!(matches!(seen.proof, Some(Outcome::Lost { .. })), "{:?}", seen.proof);
+    assert!(begun.elapsed() > WINDOW && took <= begun.elapsed(), "{took:?} of {:?}", begun.elapsed());
+}

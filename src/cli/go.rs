@@ -196,10 +196,16 @@ pub(super) async fn go(
     } else {
         terminal::say(ran.text.trim_end());
     }
-    // What was done is told; a journal that does not take what comes after it is worth a word and no other exit code.
-    let now = match session::last_look(&planning.cluster, &planning.remote, &ran.journal).await {
-        Ok(after) => after.map(|after| report::outcome::now(after.verdict)).unwrap_or_default(),
-        Err(error) => format!("warning: {error}\n"),
+    // What was done is told: an interruption ends the look, and a journal that does not take it is worth a word and no
+    // other exit code.
+    let mut interrupted = bastion.interrupted.clone();
+    let now = tokio::select! {
+        biased;
+        _ = interrupted.wait_for(|yes| *yes) => String::new(),
+        after = session::last_look(&planning.cluster, &planning.remote, &ran.journal) => match after {
+            Ok(after) => after.map(|after| report::outcome::now(after.verdict)).unwrap_or_default(),
+            Err(error) => format!("warning: {error}\n"),
+        },
     };
     if ran.code == exit::DONE {
         terminal::print(&now);

@@ -84,6 +84,8 @@ pub enum JournalError {
 struct Moves {
     seq: u64,
     states: BTreeMap<u32, StepState>,
+    /// A record is missing on disk.
+    broken: bool,
 }
 
 impl Moves {
@@ -119,6 +121,10 @@ impl Journal {
     /// When the disk refused or a move is illegal; then nothing further may be done.
     pub fn write(&self, whats: Vec<What>) -> Result<(), JournalError> {
         let mut moves = self.moves.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if moves.broken {
+            // What came after a missing record could not be read.
+            return Err(std::io::Error::other("an earlier record could not be written").into());
+        }
         let mut lines = String::new();
         for what in whats {
             let seq = moves.take(&what)?;
@@ -129,7 +135,9 @@ impl Journal {
             }
             lines.push_str(&self.redactor.clean(&line));
         }
+        moves.broken = true;
         self.store.append(&lines)?;
+        moves.broken = false;
         Ok(())
     }
 
@@ -200,15 +208,72 @@ pub fn took(text: &str, sha256: &str, cluster: &ClusterName) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::{Path, PathBuf};
+
+    use bytes::Bytes;
     use jiff::Timestamp;
+    use tokio::sync::mpsc;
 
     use super::*;
     use crate::model::MasterName;
+    use crate::run::ports::Later;
 
     fn record(seq: u64, event: StepEvent) -> String {
         let host = MasterName::new("m3").unwrap();
         let what = What::Step { id: 4, host, event };
         serde_json::to_string(&Record { seq, at: Timestamp::UNIX_EPOCH, what }).unwrap()
+    }
+
+    /// A disk that is full once.
+    #[derive(Default)]
+    struct Once(Mutex<(u32, String)>);
+
+    impl Store for Once {
+        fn append(&self, line: &str) -> std::io::Result<()> {
+            let mut disk = self.0.lock().unwrap();
+            disk.0 += 1;
+            if disk.0 == 2 {
+                return Err(std::io::ErrorKind::StorageFull.into());
+            }
+            disk.1 += &format!("{line}\n");
+            Ok(())
+        }
+
+        fn keep<'a>(&'a self, _: &'a str, _: mpsc::Receiver<Bytes>) -> Later<'a, std::io::Result<PathBuf>> {
+            Box::pin(async { Err(std::io::ErrorKind::Unsupported.into()) })
+        }
+
+        fn settle(&self, _: &Path, _: &str) -> std::io::Result<PathBuf> {
+            Err(std::io::ErrorKind::Unsupported.into())
+        }
+
+        fn read<'a>(&'a self, _: &'a str, _: mpsc::Sender<Bytes>) -> Later<'a, std::io::Result<()>> {
+            Box::pin(async { Err(std::io::ErrorKind::Unsupported.into()) })
+        }
+
+        fn place(&self) -> PathBuf {
+            PathBuf::new()
+        }
+    }
+
+    struct Epoch;
+
+    impl Clock for Epoch {
+        fn now(&self) -> Timestamp {
+            Timestamp::UNIX_EPOCH
+        }
+    }
+
+    #[test]
+    fn after_a_record_that_is_missing_comes_no_other() {
+        let disk = Arc::new(Once::default());
+        let store: Arc<dyn Store> = disk.clone();
+        let journal = Journal::new(store, Arc::new(Epoch), Redactor::default());
+        assert!(journal.write(vec![What::Locked]).is_ok());
+        assert!(matches!(journal.write(vec![What::Unlocked]), Err(JournalError::Disk(_))));
+        // There is space again, and a gap.
+        assert!(matches!(journal.write(vec![What::Locked]), Err(JournalError::Disk(_))));
+        assert_eq!(read(&disk.0.lock().unwrap().1).unwrap().len(), 1);
     }
 
     #[test]

@@ -120,18 +120,20 @@ async fn take_each(
 /// Whether `run` holds all of `hosts`: a drill has taken them, and nobody took them away since.
 pub async fn held_by(remote: &Arc<dyn Remote>, hosts: &BTreeSet<MasterName>, run: &RunId) -> Taken {
     let mut tasks = on_each(remote, hosts, &Command::script(CHECK).arg(LOCK).arg(run.as_str()));
+    let mut taken = Taken::All;
     while let Some((answer, host)) = tasks.join_next().await.and_then(joined) {
-        match answer {
-            Ok(output) if output.ok() => {}
+        taken = match answer {
+            Ok(output) if output.ok() => continue,
             Ok(output) if output.status == 75 && output.stdout.trim().is_empty() => {
-                return Taken::Failed { host, why: format!("run {run} holds it no longer") };
+                Taken::Failed { host, why: format!("run {run} holds it no longer") }
             }
+            // Another holder says more than a master that is dark.
             Ok(output) if output.status == 75 => return held(host, &output.stdout),
-            Ok(output) => return Taken::Failed { host, why: output.complaint() },
-            Err(why) => return Taken::Failed { host, why: why.to_string() },
-        }
+            Ok(output) => Taken::Failed { host, why: output.complaint() },
+            Err(why) => Taken::Failed { host, why: why.to_string() },
+        };
     }
-    Taken::All
+    taken
 }
 
 fn on_each(

@@ -36,8 +36,14 @@ pub struct Proving {
     begun: Instant,
     /// Whether anybody waits for it and wants to read how far it is.
     awaited: Arc<AtomicBool>,
-    task: JoinSet<(Outcome, BTreeMap<MasterName, Sample>)>,
+    task: JoinSet<Watched>,
 }
+
+/// How watching ended, what was said last, and when.
+type Watched = (Outcome, BTreeMap<MasterName, Sample>, Instant);
+
+/// A proof that ended before the look did, and by more than this, is too old to be told.
+const STALE: Duration = Duration::from_secs(5);
 
 impl Proving {
     /// Begins to watch those that answer, where nothing serves. What serves needs no proof.
@@ -53,8 +59,19 @@ impl Proving {
         let mut task = JoinSet::new();
         let (remote, console) = (Arc::clone(remote), Arc::clone(console));
         let (them, heard) = (witnesses.clone(), Arc::clone(&awaited));
-        task.spawn(async move { watch(&them, limits, &remote, &console, &heard).await });
+        task.spawn(async move {
+            let (outcome, samples) = watch(&them, limits, &remote, &console, &heard).await;
+            (outcome, samples, Instant::now())
+        });
         Some(Self { witnesses, limits, begun: Instant::now(), awaited, task })
+    }
+}
+
+impl Proving {
+    /// Its end; from now on somebody waits for it.
+    async fn ended(mut self) -> Option<Watched> {
+        self.awaited.store(true, Ordering::Relaxed);
+        joined(self.task.join_next().await?)
     }
 }
 
@@ -71,7 +88,8 @@ pub async fn look(
 }
 
 /// Takes the time to prove that quorum is lost, where nothing serves and somebody can be asked; what was begun beside
-/// the look counts, if nobody answered later whom it does not watch. Gives the time since the proof began.
+/// the look counts, if nobody answered later whom it does not watch and it is not over for long. Gives how long the
+/// proof took.
 pub async fn prove(
     cluster: &Cluster,
     seen: &mut Observation,
@@ -81,18 +99,24 @@ pub async fn prove(
 ) -> Option<Duration> {
     let (witnesses, limits) = witnesses(cluster, seen)?;
     let fits = |proving: &Proving| proving.witnesses == witnesses && proving.limits == limits;
-    let mut proving = match begun.filter(fits) {
-        Some(proving) => proving,
-        None => Proving::begin(cluster, seen, remote, console)?,
-    };
+    let early = begun.filter(fits);
     let text = format!(
         "nothing serves; proving that quorum is lost takes {} to {} s, as etcd's election timeout asks",
         limits.window.as_secs(),
         limits.limit.as_secs()
     );
     console.tell(Event::Said { text });
-    proving.awaited.store(true, Ordering::Relaxed);
-    let (outcome, samples) = joined(proving.task.join_next().await?)?;
+    let (mut ended, mut begun) = (None, Instant::now());
+    if let Some(proving) = early {
+        begun = proving.begun;
+        ended = proving.ended().await.filter(|(_, _, at)| at.elapsed() < STALE);
+    }
+    if ended.is_none() {
+        let proving = Proving::begin(cluster, seen, remote, console)?;
+        begun = proving.begun;
+        ended = proving.ended().await;
+    }
+    let (outcome, samples, at) = ended?;
     let text = match &outcome {
         Outcome::Lost { leaderless_for, .. } => {
             format!("proved: quorum is lost, no leader for {:.1} s", leaderless_for.as_secs_f64())
@@ -102,7 +126,7 @@ pub async fn prove(
     };
     console.tell(Event::Said { text: harmless(&text) });
     seen.take_proof(outcome, samples);
-    Some(proving.begun.elapsed())
+    Some(at.duration_since(begun))
 }
 
 /// Everyone that answers and can be asked whether it has a leader, and how long that takes; nothing where somebody

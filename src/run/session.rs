@@ -20,7 +20,7 @@ use super::runner::{Outcome, Runner};
 use super::{World, exit, look};
 
 /// How long the last look may take.
-const LAST_LOOK: Duration = Duration::from_secs(10);
+const LAST_LOOK: Duration = Duration::from_secs(20);
 
 /// Who runs, and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -202,7 +202,14 @@ async fn take_lock(
         None => (lock::take(&world.remote, hosts, &holder, &plan.run).await, What::Locked),
         Some(drill) => (lock::held_by(&world.remote, hosts, drill).await, What::Lent(drill.clone())),
     };
-    let Some(failure) = NotBegun::of(taken) else { return Ok(journal.write(vec![record])?) };
+    let Some(failure) = NotBegun::of(taken) else {
+        let written = journal.write(vec![record]);
+        if written.is_err() && agreed.drill.is_none() {
+            // Nothing was done, and nobody would know of the lock.
+            lock::release(&world.remote, hosts, &plan.run).await;
+        }
+        return Ok(written?);
+    };
     journal.write(vec![What::End { outcome: failure.to_string(), exit: failure.code() }])?;
     Err(failure)
 }

@@ -7,7 +7,7 @@ use crate::observe::assess::assess;
 use crate::observe::{Observation, Verdict};
 use crate::plan::Goal;
 use crate::run::journal::{StepState, What};
-use crate::run::{look, outage, revert};
+use crate::run::{outage, revert};
 
 use super::super::args::Wish;
 use super::phases::{POWER, named};
@@ -30,6 +30,8 @@ impl Drill<'_> {
         let mut done = Vec::new();
         if self.course.began.is_none() {
             done.push("nothing had been lost yet; nothing was changed".to_owned());
+        } else if let Some(other) = self.held_by_another().await {
+            done.push(format!("{other}: nothing was taken back, so as not to come between its steps"));
         } else if self.is_forward().await {
             self.forward(&mut done).await;
         } else {
@@ -136,7 +138,7 @@ impl Drill<'_> {
     /// What a last look finds that the drill should have taken back, each with the way to do it.
     pub(super) async fn left_behind(&mut self) -> Vec<String> {
         self.end_canaries().await;
-        let seen = look::look(&self.cluster, &self.remote).await;
+        let seen = self.look().await;
         let mut left = marks(&self.cluster.name.to_string(), &seen);
         for master in self.cluster.masters().filter(|master| seen.seen(&master.name).is_none()) {
             left.push(format!("{} does not answer: what lies there is not known", master.name));

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use crate::model::MasterName;
 use crate::observe::Observation;
 use crate::run::journal::What;
+use crate::run::lock::Taken;
 use crate::run::session::{NotBegun, Operator};
 use crate::run::{lock, look};
 
@@ -17,7 +18,11 @@ impl Drill<'_> {
         let operator = Operator { person: self.bastion.person.clone(), host: self.bastion.host.clone() };
         let holder = operator.holder(&self.run, self.bastion.clock.now());
         let taken = lock::take(&self.remote, &self.hosts(), &holder, &self.run).await;
-        let Some(failure) = NotBegun::of(taken) else { return self.write(What::Locked) };
+        let Some(failure) = NotBegun::of(taken) else {
+            let Err(failure) = self.write(What::Locked) else { return Ok(()) };
+            let stays = self.release().await.join("\n");
+            return Err(Failure::new(failure.code, format!("{}\n{stays}", failure.text)));
+        };
         self.write(What::End { outcome: failure.to_string(), exit: failure.code() })?;
         Err(go::not_begun(&failure))
     }
@@ -25,13 +30,27 @@ impl Drill<'_> {
     /// Lets go of every master; says where that failed. Whatever became of the drill, its end says what state things are
     /// in, and the next command must be able to go on.
     pub(super) async fn unlock(&self) -> Vec<String> {
+        let mut left = self.release().await;
+        if left.is_empty() {
+            left.extend(self.write(What::Unlocked).err().map(|failure| failure.text));
+        }
+        left
+    }
+
+    async fn release(&self) -> Vec<String> {
         let failed = lock::release(&self.remote, &self.hosts(), &self.run).await;
         let stays = |(host, why): &(MasterName, String)| {
             format!("{host} stays locked: {why}; once it answers: requorum unlock {}", self.run)
         };
-        let mut left: Vec<String> = failed.iter().map(stays).collect();
-        left.extend(self.write(What::Unlocked).err().map(|failure| failure.text));
-        left
+        failed.iter().map(stays).collect()
+    }
+
+    /// Who else holds a master now: somebody let go of this drill's lock and took their own.
+    pub(super) async fn held_by_another(&self) -> Option<String> {
+        match lock::held_by(&self.remote, &self.hosts(), &self.run).await {
+            Taken::Held { host, by, .. } => Some(format!("{host} is held by {by}")),
+            Taken::All | Taken::Failed { .. } => None,
+        }
     }
 
     /// The cluster as it is but for the drill's own lock.

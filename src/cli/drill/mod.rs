@@ -193,8 +193,8 @@ impl Drill<'_> {
             Err(why) => Some((why.clone(), self.back(&why).await)),
         };
         passing.abort();
-        let mut left = self.unlock().await;
-        left.extend(self.left_behind().await);
+        let mut left = self.left_behind().await;
+        left.extend(self.unlock().await);
         self.conclude(trouble, left, textfile).await
     }
 

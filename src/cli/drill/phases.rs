@@ -20,7 +20,7 @@ use crate::world::local;
 
 use super::super::args::Wish;
 use super::super::doctor;
-use super::{Drill, OutageKind, exit, go, site};
+use super::{Drill, Failure, OutageKind, exit, go, site};
 
 /// Both canaries must have been answered this often before anything is lost.
 const SUNG: usize = 5;
@@ -288,13 +288,20 @@ impl Drill<'_> {
 
     /// One of the operator's verbs, with its own journal. Anything but its success is trouble.
     pub(super) async fn part(&mut self, goal: Goal, wish: &Wish) -> Result<(), String> {
-        let begins = |run: &RunId| self.write(What::Runs { run: run.clone(), verb: goal.command().to_owned() });
+        let begun = std::sync::OnceLock::new();
+        let begins = |run: &RunId| {
+            let record = What::Runs { run: run.clone(), verb: goal.command().to_owned() };
+            // Nothing was done yet: this is no run of which nobody knows how far it came.
+            self.write(record).map_err(|failure| Failure::new(exit::FAILED, failure.text))?;
+            begun.get_or_init(|| run.clone());
+            Ok(())
+        };
         let within = go::Within { drill: &self.run, begins: &begins };
         let ended = go::part(self.common, &self.bastion, goal, wish, within).await;
         let (run, code) = match &ended {
             Ok(Some(ran)) => (Some(ran.run.clone()), ran.code),
             Ok(None) => (None, exit::DONE),
-            Err(failure) => (None, failure.code),
+            Err(failure) => (begun.get().cloned(), failure.code),
         };
         let trouble = match &ended {
             _ if *self.bastion.interrupted.borrow() && code != exit::DONE => Some(self.why_stopped()),

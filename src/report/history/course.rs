@@ -55,7 +55,7 @@ pub(super) struct Course<'a> {
     pub measures: Option<&'a Measures>,
     pub before: &'a [Finding],
     pub after: Option<&'a [Finding]>,
-    /// Whether it holds the masters.
+    /// Whether it holds the masters, or may.
     pub locked: bool,
     /// What it did when it gave up, and what it left; nothing where the journal does not say.
     pub left: Option<(&'a [String], &'a [String])>,
@@ -108,7 +108,8 @@ impl<'a> Course<'a> {
             }
             What::Runs { run, verb } => self.runs(Some(run), verb, None),
             What::Ran { run, verb, exit } => self.runs(run.as_ref(), verb, Some(*exit)),
-            What::FoundBefore(findings) => self.before = findings,
+            // The lock is taken next: a drill that was killed then may hold masters.
+            What::FoundBefore(findings) => (self.before, self.locked) = (findings, true),
             What::FoundAfter(findings) => self.after = Some(findings),
             What::Locked => self.locked = true,
             What::Unlocked => self.locked = false,

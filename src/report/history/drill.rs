@@ -217,7 +217,7 @@ fn unended(course: &Course<'_>, lost: bool) -> Option<String> {
     let mut lines = Vec::new();
     if course.locked {
         lines.push(format!(
-            "every master is locked for it; once it is known to be dead: requorum unlock {}",
+            "the masters are locked for it; once it is known to be dead: requorum unlock {}",
             course.run
         ));
     }
