@@ -164,7 +164,7 @@ impl Drill<'_> {
     }
 }
 
-/// Fences and locks that are still there.
+/// Fences that are still there, and locks of others.
 fn marks(cluster: &str, seen: &Observation) -> Vec<String> {
     let mut left = Vec::new();
     for (name, seen) in seen.answering() {
@@ -176,7 +176,7 @@ fn marks(cluster: &str, seen: &Observation) -> Vec<String> {
             Err(unclear) => left.push(format!("{name}: whether it is fenced is not known: {unclear}")),
         }
         if let Ok(Some(lock)) = seen.marks.as_ref().map(|marks| &marks.lock) {
-            left.push(format!("{name} is locked by run {}; requorum unlock {}", lock.run, lock.run));
+            left.push(format!("{name} is held by run {} ({} on {}) by now", lock.run, lock.person, lock.host));
         }
     }
     left
