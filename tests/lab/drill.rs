@@ -32,11 +32,21 @@ fn with(more: &[&'static str]) -> Vec<&'static str> {
     CONSENT.iter().chain(more).copied().collect()
 }
 
+fn last_journal(lab: &Lab) -> String {
+    let is_drill = |journal: &String| journal.lines().next().is_some_and(|line| line.contains("\"drill\":{"));
+    lab.journals().into_iter().rfind(is_drill).expect("a drill's journal")
+}
+
+/// The name of the last drill.
+fn last_drill(lab: &Lab) -> String {
+    let journal = last_journal(lab);
+    let first: serde_json::Value = serde_json::from_str(journal.lines().next().expect("a record")).expect("JSON");
+    first["what"]["drill"]["run"].as_str().expect("a run").to_owned()
+}
+
 /// The numbers that the last drill wrote into its journal.
 fn measured(lab: &Lab) -> serde_json::Value {
-    let journals = lab.journals();
-    let is_drill = |journal: &&String| journal.lines().next().is_some_and(|line| line.contains("\"drill\":{"));
-    let drill = journals.iter().rfind(is_drill).expect("a drill's journal");
+    let drill = last_journal(lab);
     let mut records =
         drill.lines().rev().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("a record"));
     let measured = records.find_map(|record| record["what"].get("measured").cloned());
@@ -179,6 +189,8 @@ fn a_master_is_unplugged(lab: &Lab) {
     lab.requorum(&["report", "last-drill"]).exits(0).says("Left behind").says("m2 does not answer");
     lab.wait_for_write("m3", "without-m2");
     lab.lab(&["power-on", "m2"]).exits(0);
+    lab.requorum(&["unfence", "zone1", "--confirm", "test"]).exits(7).says("m2 is held by");
+    lab.requorum(&["unlock", &last_drill(lab)]).exits(0);
     lab.requorum(&["unfence", "zone1", "--confirm", "test"]).exits(0);
     lab.on("m2", "systemctl start etcd").exits(0);
     lab.wait_for("a healthy cluster", 60, || lab.requorum(&["status", "--quick"]).code == 0);
@@ -235,6 +247,8 @@ fn a_bastion_that_dies_leaves_ports_that_open_by_themselves() {
     lab.wait_for("ports that are open again", 60, || {
         ["m1", "m2"].iter().all(|node| !lab.on(node, "nft list tables").stdout.contains("requorum_drill"))
     });
+    lab.requorum(&["report", "last-drill"]).exits(0).says("cut off").says("nft delete table");
+    lab.requorum(&["unlock", &last_drill(&lab)]).exits(0);
     lab.wait_for("a healthy cluster", 30, || lab.requorum(&["status", "--quick"]).code == 0);
 }
 

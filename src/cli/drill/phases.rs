@@ -54,7 +54,8 @@ impl Drill<'_> {
         let told = told.map_err(|failure| failure.text.trim_end().to_owned())?;
         let outlook = told.zones.get(&self.zone).ok_or("the loss of the zone was not rehearsed")?;
         if !outlook.ready {
-            let errors = told.about(&self.zone).filter(|remark| remark.severity == Severity::Error);
+            let all = told.about(&self.zone).chain(told.elsewhere());
+            let errors = all.filter(|remark| remark.severity == Severity::Error);
             let why: Vec<String> = errors.map(|remark| format!("[{}] {}", remark.code, remark.text)).collect();
             return Err(format!("initiate-dr would not work: {}", why.join("; ")));
         }
