@@ -357,10 +357,12 @@ pub(super) fn not_begun(error: &NotBegun) -> Failure {
             ),
         ),
         NotBegun::NoLock { .. } => Failure::new(error.code(), format!("error: {error}\nNothing was changed.")),
-        NotBegun::Journal(error) => {
-            let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-            let next = "Nothing further was begun. Make the bastion's disk writable, then run `requorum status`.";
-            Failure::new(exit::UNKNOWN, format!("error: {error}{cause}\n{next}"))
+        NotBegun::Journal(disk) | NotBegun::Unwritten(disk) => {
+            let cause = std::error::Error::source(disk).map(|cause| format!(": {cause}")).unwrap_or_default();
+            let begun = matches!(error, NotBegun::Journal(_));
+            let done = if begun { "Nothing further was begun." } else { "Nothing was changed." };
+            let next = "Make the bastion's disk writable, then run `requorum status`.";
+            Failure::new(error.code(), format!("error: {error}{cause}\n{done} {next}"))
         }
     }
 }

@@ -90,6 +90,9 @@ pub enum NotBegun {
         /// Why.
         why: String,
     },
+    /// The journal could not be begun; nothing was changed.
+    #[error(transparent)]
+    Unwritten(JournalError),
     /// The journal could not be written; nothing was begun after that.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -111,7 +114,7 @@ impl NotBegun {
     pub const fn code(&self) -> u8 {
         match self {
             Self::Locked { .. } => exit::LOCKED,
-            Self::NoLock { .. } => exit::FAILED,
+            Self::NoLock { .. } | Self::Unwritten(_) => exit::FAILED,
             Self::Journal(_) => exit::UNKNOWN,
         }
     }
@@ -132,7 +135,7 @@ pub async fn execute(
     let journal = Journal::new(Arc::clone(&world.store), Arc::clone(&world.clock), redactor.clone());
     let console = Arc::new(Discreet::new(Arc::clone(&world.console), redactor.clone()));
     let world = World { console, ..world };
-    journal.write(first_records(plan, operator, &redactor, agreed.proof))?;
+    journal.write(first_records(plan, operator, &redactor, agreed.proof)).map_err(NotBegun::Unwritten)?;
     let hosts = to_lock(plan);
     take_lock(&world, &hosts, agreed, operator, &journal).await?;
     let outcome = Runner::new(world.clone(), journal.clone(), interrupted).run(plan).await?;
@@ -208,7 +211,7 @@ async fn take_lock(
             // Nothing was done, and nobody would know of the lock.
             lock::release(&world.remote, hosts, &plan.run).await;
         }
-        return Ok(written?);
+        return written.map_err(NotBegun::Unwritten);
     };
     journal.write(vec![What::End { outcome: failure.to_string(), exit: failure.code() }])?;
     Err(failure)

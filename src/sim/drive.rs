@@ -215,7 +215,9 @@ impl Site {
         let ended = match ended {
             Ok(ended) => ended,
             Err(error @ NotBegun::Locked { .. }) => return End::new(exit::LOCKED, error.to_string()),
-            Err(error @ NotBegun::NoLock { .. }) => return End::new(exit::FAILED, error.to_string()),
+            Err(error @ (NotBegun::NoLock { .. } | NotBegun::Unwritten(_))) => {
+                return End::new(exit::FAILED, error.to_string());
+            }
             Err(error @ NotBegun::Journal(_)) => return End::new(exit::UNKNOWN, error.to_string()),
         };
         let story = report::outcome::Story {
