@@ -123,10 +123,10 @@ fn two_and_one_are_drilled_by_stop_and_by_isolation() {
         lab.on(node, "echo SITE_SECRET=planted-0815 >>/etc/etcd.env").exits(0);
     }
     // A tool that tells the secret to whoever runs it.
-    let blab = ". /etc/etcd.env; echo connected as root:$SITE_SECRET; echo root:$SITE_SECRET >&2";
+    let blab = ". /etc/etcd.env; echo connected as root:$SITE_SECRET; echo root:$SITE_SECRET >&2; touch /run/told";
     let put = format!(
         "cd /usr/local/bin && mv etcdutl etcdutl.real && \
-         printf '%s\\n' '#!/bin/sh' 'case \"$*\" in *restore*--data-dir*) {blab};; esac' 'exec etcdutl.real \"$@\"' >etcdutl && \
+         printf '%s\\n' '#!/bin/sh' 'case \"$*\" in *--help*) ;; *restore*) {blab};; esac' 'exec etcdutl.real \"$@\"' >etcdutl && \
          chmod 755 etcdutl"
     );
     lab.on("m3", &put).exits(0);
@@ -140,7 +140,8 @@ fn two_and_one_are_drilled_by_stop_and_by_isolation() {
     assert!(numbers["revisions_lost"].as_u64() > Some(0), "{numbers}");
     assert_eq!(numbers["split_read"], true, "{numbers}");
     no_secret_is_told(&lab, &["planted-0815", &password]);
-    assert!(lab.journals().concat().contains("root:<redacted>"), "the tool told it, and the journal heard it");
+    // The control: the tool did tell it.
+    lab.on("m3", "test -e /run/told").exits(0);
 }
 
 /// What stood in env files, in the environment and in what commands said is in no file of any run and in no form of the
