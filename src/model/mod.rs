@@ -4,6 +4,7 @@ pub mod changes;
 pub mod cluster;
 pub mod command;
 pub mod diagnostic;
+pub mod digest;
 pub mod env_file;
 pub mod fields;
 pub mod identity;

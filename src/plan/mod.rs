@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use crate::model::digest::sha256;
 use crate::model::{Cluster, ClusterId, ClusterName, Environment, MasterName, RunId, Token, ZoneName};
 use crate::observe::{Finding, Observation};
 use crate::playbook::Playbook;
@@ -229,7 +229,7 @@ impl Plan {
     #[must_use]
     pub fn digest(&self) -> String {
         let bytes = serde_json::to_vec(self).unwrap_or_default();
-        Sha256::digest(&bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        sha256(&bytes)[..16].to_owned()
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::model::diagnostic::{Diagnostic, Place, Severity};
+use crate::model::digest::hex;
 
 /// SARIF 2.1.0 (OASIS): one run, a rule for each code, columns in Unicode characters.
 #[must_use]
@@ -121,7 +122,7 @@ pub fn gitlab(diagnostics: &[Diagnostic]) -> Value {
         json!({
             "description": sentence(diagnostic),
             "check_name": diagnostic.code,
-            "fingerprint": sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
+            "fingerprint": hex(&sum.finalize()),
             "severity": severity,
             "location": { "path": place.file, "lines": { "begin": place.line } },
         })

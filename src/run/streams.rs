@@ -4,6 +4,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
+use crate::model::digest::hex;
 use crate::model::{Command, MasterName, Output};
 use crate::step::SnapshotFact;
 
@@ -70,8 +71,7 @@ pub(super) async fn keep(
             }
         }
         drop(to_disk);
-        let sum: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        (bytes, sum)
+        (bytes, hex(&hash.finalize()))
     };
     let (sent, (bytes, sum), kept) = tokio::join!(
         world.remote.run(from, read, Pipes { stdin: None, stdout: Some(sender) }),

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
+use crate::model::digest::sha256;
 use crate::model::{MasterName, Output};
 
 use super::etcdctl::Reply;
@@ -33,10 +33,6 @@ impl Call<'_> {
     pub(super) fn rest(&self, number: usize) -> &[String] {
         &self.words[number..]
     }
-}
-
-pub(super) fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl State {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use crate::model::digest::sha256;
 use crate::model::{Token, UnitName};
 use crate::observe::marks::fence_marker;
 
-use super::acts::{Call, sha256};
+use super::acts::Call;
 use super::data::{Data, Image, pairs};
 use super::etcdctl::Reply;
 use super::state::State;

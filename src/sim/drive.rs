@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::model::digest::sha256;
 use crate::model::{Cluster, RunId, Token};
 use crate::observe::Observation;
 use crate::observe::assess::{Assessment, assess};
@@ -177,7 +178,7 @@ impl Site {
             None => TrailingHash::Wrong,
         };
         let ids = image.map(|image| image.members.keys().map(ToString::to_string).collect()).unwrap_or_default();
-        let sha256 = super::acts::sha256(&bytes);
+        let sha256 = sha256(&bytes);
         let journals = self.with(|state| state.desk.journals());
         let cluster = self.cluster().name;
         let taken_by = journals.iter().find_map(|text| journal::took(text, &sha256, &cluster));

@@ -1,9 +1,9 @@
 //! Write: replace a file atomically by one rendered in the plan, with owner, mode and label kept and the previous one retired.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::model::command::Script;
+use crate::model::digest::sha256;
 use crate::model::{AbsPath, Command, Output, RunId};
 
 use super::{Act, Facts, Judgement, Kind, Undo};
@@ -43,10 +43,6 @@ echo "done: the previous one is $aside$n"
 "#,
 };
 
-fn digest(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 impl Kind for Write {
     fn title(&self) -> String {
         format!("write {}", self.path)
@@ -55,8 +51,8 @@ impl Kind for Write {
     fn acts(&self) -> Vec<Act> {
         let command = Command::script(SCRIPT)
             .arg(self.path.as_str())
-            .arg(digest(&self.before))
-            .arg(digest(&self.after))
+            .arg(sha256(self.before.as_bytes()))
+            .arg(sha256(self.after.as_bytes()))
             .arg(self.path.beside(&format!(".retired-{}", self.run)))
             .stdin(self.after.clone().into_bytes());
         vec![Act::once(command)]

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::model::digest::{hex, sha256};
 use crate::plan::{SnapshotFile, TrailingHash};
 
 /// Beyond this an input file is not read; the parsers refuse far smaller ones with a better word.
@@ -124,8 +125,14 @@ pub fn snapshot(path: &Path, ids: &BTreeSet<String>) -> io::Result<SnapshotFile>
         (false, _) if bytes > 0 && bytes % PAGE == 0 => TrailingHash::Absent,
         _ => TrailingHash::Wrong,
     };
-    let sha256 = whole.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(SnapshotFile { path: path.display().to_string(), bytes, sha256, hash, member_ids: found, taken_by: None })
+    Ok(SnapshotFile {
+        path: path.display().to_string(),
+        bytes,
+        sha256: hex(&whole.finalize()),
+        hash,
+        member_ids: found,
+        taken_by: None,
+    })
 }
 
 /// The journals of all runs kept under `state`; what cannot be read is left out.
@@ -151,7 +158,7 @@ impl Kept {
     #[must_use]
     pub fn sha256(&self) -> String {
         let bytes = self.bytes.as_deref().unwrap_or_default();
-        Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+        sha256(bytes)
     }
 }
 

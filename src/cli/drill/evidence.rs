@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 
 use crate::model::Command;
 use crate::model::command::Script;
+use crate::model::digest::sha256;
 use crate::model::ledger::Ledger;
 use crate::observe::status::etcdctl;
 use crate::plan::TrailingHash;
@@ -91,14 +92,13 @@ impl Drill<'_> {
     }
 
     async fn keep_ledger(&self, name: &str, told: &Ledger) -> Result<(), String> {
-        use sha2::{Digest, Sha256};
         let text: String = told
             .attempts
             .iter()
             .filter_map(|attempt| serde_json::to_string(attempt).ok())
             .map(|line| line + "\n")
             .collect();
-        let sum: String = Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let sum = sha256(text.as_bytes());
         let bytes = text.len() as u64;
         let (sender, chunks) = mpsc::channel(1);
         let (_, kept) =

@@ -13,6 +13,8 @@ use russh::{Channel, ChannelId, ChannelMsg, ChannelOpenFailure, Sig};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 
+use crate::model::digest::hex;
+
 /// What the server has seen.
 #[derive(Default)]
 pub(super) struct Seen {
@@ -196,8 +198,4 @@ async fn end(channel: &Channel<Msg>, status: u32) {
     let _ = channel.exit_status(status).await;
     let _ = channel.eof().await;
     let _ = channel.close().await;
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -10,15 +10,15 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use super::{Options, Ssh, Unlocked};
+use crate::model::digest::sha256;
 use crate::model::{Command, Late, MasterName, Output};
 use crate::run::ports::{Pipes, Prompt, Remote, RemoteError};
-use fake::{Fake, hex, key, text, write_key};
+use fake::{Fake, key, text, write_key};
 
 struct Nobody;
 
@@ -108,7 +108,7 @@ async fn standard_input_arrives_whole_from_memory_and_from_a_stream() {
     let fake = Fake::start(10).await;
     let site = Site::of(&fake);
     let big: Vec<u8> = (0..8u32 << 20).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
-    let expected = hex(&Sha256::digest(&big));
+    let expected = sha256(&big);
     assert_eq!(site.run(&Command::new("hash").stdin(big.clone())).await.unwrap().stdout, expected);
 
     let (send, stdin) = mpsc::channel(2);
