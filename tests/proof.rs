@@ -110,3 +110,39 @@ async fn a_proof_that_is_over_for_long_is_made_anew() {
     assert!(matches!(seen.proof, Some(Outcome::Lost { .. })), "{:?}", seen.proof);
     assert!(begun.elapsed() > WINDOW && took <= begun.elapsed(), "{took:?} of {:?}", begun.elapsed());
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_followed_a_leader_among_the_survivors_names_it_for_long() {
+    let site = Site::new(&[3, 2]);
+    site.wait(Duration::from_secs(15)).await;
+    // The survivors' logs are the longest, so that one of them leads.
+    for behind in ["m2", "m3"] {
+        site.happens(&Event::Lag(behind.into()));
+    }
+    assert!(site.write("m1", "a-key"));
+    site.happens(&Event::Off("m1".into()));
+    site.wait(Duration::from_secs(20)).await;
+    assert_eq!(site.writable().len(), 1);
+    site.happens(&Event::Off("zone1".into()));
+    let begun = Instant::now();
+    let (mut seen, proving) = look(&site).await;
+    let took = prove(&site, &mut seen, proving).await.unwrap();
+    assert!(matches!(seen.proof, Some(Outcome::Lost { .. })), "{:?}", seen.proof);
+    // Two election timeouts until it steps down, two more until the other campaigns, then the window.
+    assert!(begun.elapsed() > Duration::from_secs(20) + WINDOW, "{took:?} of {:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn masters_whose_etcd_ended_do_not_slow_the_samples() {
+    let site = Site::new(&[3, 2]);
+    site.wait(Duration::from_secs(15)).await;
+    for ended in ["m1", "m2", "m3"] {
+        site.happens(&Event::Kill(ended.into()));
+    }
+    site.wait(Duration::from_secs(30)).await;
+    let (mut seen, proving) = look(&site).await;
+    let took = prove(&site, &mut seen, proving).await.unwrap();
+    assert!(matches!(seen.proof, Some(Outcome::Lost { .. })), "{:?}", seen.proof);
+    // The window, half a second for a sample at its end, and the last read's time-out.
+    assert!(took < WINDOW + Duration::from_millis(3500), "{took:?}");
+}

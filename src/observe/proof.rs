@@ -1,8 +1,10 @@
 //! The proof that quorum is lost: a fold over timed samples. Knows no clock; each sample carries its time.
 //!
-//! A member names a dead leader for up to two election timeouts after the loss, so one look proves nothing. With a
-//! majority connected, a leader is elected within two election timeouts. So quorum is proved lost when for longer
-//! than that no answering member has named a leader or applied anything, and a linearizable read still fails on each.
+//! A member names a leader for up to four election timeouts after the loss, so one look proves nothing: a leader
+//! without a majority steps down after two at most (it looks once in each), and whoever followed it campaigns after
+//! two more at most. With a majority connected, a leader is elected within two election timeouts. So quorum is proved
+//! lost when for longer than that no answering member has named a leader or applied anything, and a linearizable read
+//! still fails on each.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{MasterName, MemberId};
 
-use super::{Asked, Read, Status};
+use super::{Asked, Observation, Read, Settings, Status};
 
 /// What one survivor said at one time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub struct Sample {
     /// Whether systemd says that etcd has not become ready: it has not been able to publish itself, so there is no
     /// quorum behind it. Only asked where the status gives no answer.
     pub not_ready: bool,
+    /// Whether nothing of its unit runs or is about to: there is nobody to ask.
+    pub ended: bool,
     /// A linearizable read through it, where one was tried.
     pub read: Option<Read>,
 }
@@ -33,7 +37,7 @@ pub const BESIDE: Duration = Duration::from_millis(1500);
 pub struct Limits {
     /// For how long no leader may be seen: a little over two election timeouts.
     pub window: Duration,
-    /// When the attempt is given up: a stale leader may be named for one window before the clean one begins.
+    /// When the attempt is given up: a stale leader may be named for four election timeouts before the window begins.
     pub limit: Duration,
 }
 
@@ -42,7 +46,14 @@ impl Limits {
     #[must_use]
     pub fn from_election_timeout(election: Duration) -> Self {
         let window = election * 2 + Duration::from_secs(1);
-        Self { window, limit: window * 2 + Duration::from_secs(4) }
+        Self { window, limit: election * 4 + window + Duration::from_secs(5) }
+    }
+
+    /// By the timers of those that answer.
+    #[must_use]
+    pub fn of(seen: &Observation) -> Self {
+        let known = seen.answering().filter_map(|(_, seen)| seen.settings.as_ref().ok());
+        Self::from_election_timeout(known.map(Settings::election_timeout).max().unwrap_or(Duration::from_secs(1)))
     }
 }
 
@@ -76,7 +87,8 @@ pub struct Attempt {
     /// Since when no leader was seen and nothing applied.
     quiet_since: Option<Duration>,
     applied: BTreeMap<MasterName, u64>,
-    last_leader: Option<(MasterName, MemberId)>,
+    /// Who named whom in the last samples.
+    named: Option<(MasterName, MemberId)>,
     last_disturbance: String,
 }
 
@@ -99,7 +111,7 @@ impl Attempt {
             limits,
             quiet_since: None,
             applied: BTreeMap::new(),
-            last_leader: None,
+            named: None,
             last_disturbance: "nobody answered".to_owned(),
         }
     }
@@ -124,7 +136,7 @@ impl Attempt {
             return if all_read { Next::Over(Outcome::Lost { leaderless_for: quiet, took: at }) } else { Next::Read };
         }
         if at >= self.limits.limit {
-            return Next::Over(self.out_of_time());
+            return Next::Over(self.out_of_time(quiet));
         }
         Next::Again(match (&disturbed, self.quiet_since) {
             (Some(what), _) => what.clone(),
@@ -135,6 +147,7 @@ impl Attempt {
     /// What speaks against a lost quorum in these samples.
     fn disturbance(&mut self, samples: &BTreeMap<MasterName, Sample>) -> Option<String> {
         let mut found = None;
+        self.named = None;
         for (master, sample) in samples {
             let status = match &sample.status {
                 Ok(status) => status,
@@ -145,7 +158,7 @@ impl Attempt {
                 }
             };
             if let Some(leader) = status.leader {
-                self.last_leader = Some((master.clone(), leader));
+                self.named = Some((master.clone(), leader));
                 found = Some(format!("{master} still names {leader} as leader, which may be stale"));
             }
             if let Some(before) = self.applied.insert(master.clone(), status.applied)
@@ -157,12 +170,19 @@ impl Attempt {
         found
     }
 
-    fn out_of_time(&self) -> Outcome {
-        match (&self.last_leader, self.quiet_since) {
-            (Some((master, leader)), None) => Outcome::Alive {
+    fn out_of_time(&self, quiet: Duration) -> Outcome {
+        let before = &self.last_disturbance;
+        match (&self.named, self.quiet_since) {
+            (Some((master, leader)), _) => Outcome::Alive {
                 evidence: format!("{master} names {leader} as leader, longer than a stale one could be"),
             },
-            _ => Outcome::Unknown { last_seen: self.last_disturbance.clone() },
+            (None, None) => Outcome::Unknown { last_seen: before.clone() },
+            (None, Some(_)) => {
+                let (quiet, window) = (quiet.as_secs(), self.limits.window.as_secs());
+                Outcome::Unknown {
+                    last_seen: format!("no leader for {quiet} s only, and {window} s are needed; before, {before}"),
+                }
+            }
         }
     }
 }
@@ -200,7 +220,7 @@ mod tests {
         let mut now = Duration::ZERO;
         let mut reading = false;
         loop {
-            let sample = Sample { status: at(now), not_ready, read: reading.then(|| read.clone()) };
+            let sample = Sample { status: at(now), not_ready, ended: false, read: reading.then(|| read.clone()) };
             let samples = BTreeMap::from([(MasterName::new("m3").unwrap(), sample)]);
             match attempt.take(now, &samples) {
                 Next::Over(outcome) => return (outcome, now),
@@ -229,6 +249,33 @@ mod tests {
         let (outcome, took) = play(|now| status((now < stale).then_some(1), 7), failed());
         assert!(matches!(outcome, Outcome::Lost { .. }), "{outcome:?}");
         assert!(took > stale + Duration::from_secs(10), "{took:?}");
+    }
+
+    #[test]
+    fn the_longest_that_a_stale_leader_is_named_leaves_time_for_the_proof() {
+        // Four election timeouts after the loss, with samples that are a little late.
+        let stale = Duration::from_secs(22);
+        let (outcome, took) = play(|now| status((now < stale).then_some(1), 7), failed());
+        assert!(matches!(outcome, Outcome::Lost { .. }), "{outcome:?}");
+        assert!(took > stale + Duration::from_secs(10), "{took:?}");
+    }
+
+    #[test]
+    fn who_named_a_leader_once_and_is_silent_since_shows_no_quorum() {
+        let silent = || Err(Unclear::text("status", "deadline"));
+        let at = |now| if now < Duration::from_secs(5) { status(Some(1), 7) } else { silent() };
+        let (outcome, _) = play(at, failed());
+        assert!(matches!(outcome, Outcome::Unknown { .. }), "{outcome:?}");
+    }
+
+    #[test]
+    fn a_window_that_ends_too_late_says_how_much_is_missing() {
+        let (outcome, _) = play(|now| status((now < Duration::from_secs(30)).then_some(1), 7), failed());
+        let Outcome::Unknown { last_seen } = outcome else { panic!("{outcome:?}") };
+        assert!(
+            last_seen.starts_with("no leader for 6 s only, and 11 s are needed; before, m3 still names"),
+            "{last_seen}"
+        );
     }
 
     #[test]

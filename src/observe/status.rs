@@ -1,5 +1,5 @@
 //! The question "how does this member see itself?" (`etcdctl endpoint status`). It answers without quorum, and its
-//! `leader` may be two election timeouts old: never a proof by itself.
+//! `leader` may be four election timeouts old: never a proof by itself.
 
 use std::time::Duration;
 

@@ -140,7 +140,7 @@ fn quorum_is_lost(input: Input<'_>, refusals: &mut Refusals<'_>) {
             refusals.add(
                 "quorum-unproved",
                 format!("it could not be proved that quorum is lost: {last_seen}"),
-                "run `requorum status` and mend what keeps the survivors from answering",
+                "run it again; if it says the same, `requorum status` shows what keeps the survivors from answering",
             );
         }
         None => refusals.add("quorum-unproved", "nobody answered that could prove it", "run `requorum status`"),

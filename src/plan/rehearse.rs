@@ -2,11 +2,10 @@
 //! is silent. Asks nothing; what it refuses here is what it would refuse that night.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use crate::model::{Cluster, Master, MasterName, RunId, Token, ZoneName, quorum};
 use crate::observe::assess::{assess, peer_urls, usual_peer_urls, voters};
-use crate::observe::{Members, Observation, Read, Seen, Settings, Sight, proof};
+use crate::observe::{Members, Observation, Read, Seen, Sight, proof};
 use crate::playbook::Playbook;
 
 use super::{Goal, Input, NoPlan, Plan, Refusal, Request, plan};
@@ -128,7 +127,7 @@ fn imagine(cluster: &Cluster, seen: &Observation, lost: &BTreeSet<ZoneName>) -> 
     };
     let masters: BTreeMap<MasterName, Sight> = seen.masters.iter().map(sight).collect();
     let mut imagined = Observation { masters, proof: None };
-    let window = limits(&imagined).window;
+    let window = proof::Limits::of(&imagined).window;
     imagined.proof = Some(proof::Outcome::Lost { leaderless_for: window, took: window });
     imagined
 }
@@ -150,13 +149,6 @@ fn without_quorum(seen: &Seen, gone: &BTreeSet<String>) -> Seen {
         open.retain(|url| !gone.contains(url));
     }
     seen
-}
-
-/// How long the proof takes with the timers of those that answer.
-#[must_use]
-pub fn limits(seen: &Observation) -> proof::Limits {
-    let election = seen.answering().filter_map(|(_, seen)| seen.settings.as_ref().ok()).map(Settings::election_timeout);
-    proof::Limits::from_election_timeout(election.max().unwrap_or(Duration::from_secs(1)))
 }
 
 /// The run and the token stand for those of that night. Survivors that are dark today are attested here, so that the

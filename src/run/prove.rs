@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::model::command::harmless;
 use crate::model::{Cluster, Master, MasterName};
 use crate::observe::proof::{Attempt, BESIDE, Limits, Next, Outcome, Sample};
-use crate::observe::{Access, Observation, Settings, Unclear, read, status, unit};
+use crate::observe::{Access, Observation, Read, Unclear, read, status, unit};
 
 use super::joined;
 use super::look::{Looking, ask};
@@ -142,9 +142,7 @@ fn witnesses(cluster: &Cluster, seen: &Observation) -> Option<(Vec<Witness>, Lim
         Some(Witness { master: master.clone(), etcdctl, access })
     };
     let witnesses: Vec<Witness> = cluster.masters().filter_map(known).collect();
-    let election = seen.answering().filter_map(|(_, seen)| seen.settings.as_ref().ok()).map(Settings::election_timeout);
-    let limits = Limits::from_election_timeout(election.max().unwrap_or(Duration::from_secs(1)));
-    (!witnesses.is_empty()).then_some((witnesses, limits))
+    (!witnesses.is_empty()).then(|| (witnesses, Limits::of(seen)))
 }
 
 /// Samples until it is proved, disproved or out of time, and gives the last samples too. Shows what is waited for.
@@ -158,9 +156,10 @@ async fn watch(
     let begun = Instant::now();
     let mut attempt = Attempt::new(limits);
     let mut with_read = false;
+    let mut samples = BTreeMap::new();
     loop {
         let at = begun.elapsed();
-        let samples = sample(witnesses, with_read, remote).await;
+        samples = sample(witnesses, with_read, &samples, remote).await;
         match attempt.take(at, &samples) {
             Next::Over(outcome) => return (outcome, samples),
             Next::Read => with_read = true,
@@ -183,12 +182,18 @@ async fn watch(
     }
 }
 
-async fn sample(witnesses: &[Witness], with_read: bool, remote: &Arc<dyn Remote>) -> BTreeMap<MasterName, Sample> {
+async fn sample(
+    witnesses: &[Witness],
+    with_read: bool,
+    before: &BTreeMap<MasterName, Sample>,
+    remote: &Arc<dyn Remote>,
+) -> BTreeMap<MasterName, Sample> {
     let mut tasks = JoinSet::new();
     for witness in witnesses.iter().cloned() {
         let remote = Arc::clone(remote);
+        let ended = before.get(&witness.master.name).is_some_and(|sample| sample.ended);
         tasks.spawn(async move {
-            let sample = sample_one(&witness, with_read, &remote).await;
+            let sample = sample_one(&witness, ended, with_read, &remote).await;
             (witness.master.name, sample)
         });
     }
@@ -199,27 +204,37 @@ async fn sample(witnesses: &[Witness], with_read: bool, remote: &Arc<dyn Remote>
     samples
 }
 
-async fn sample_one(witness: &Witness, with_read: bool, remote: &Arc<dyn Remote>) -> Sample {
+/// A client port that nobody opens takes the question's whole time-out, and all others are sampled at that pace: where
+/// the unit had ended, it is asked first whether it still has.
+async fn sample_one(witness: &Witness, ended: bool, with_read: bool, remote: &Arc<dyn Remote>) -> Sample {
     let host = &witness.master.name;
+    let unit =
+        async || ask(remote, host, unit::command(&witness.master.etcd.unit)).await.and_then(|it| unit::parse(&it));
+    if ended && unit().await.is_ok_and(|unit| unit.ended()) {
+        let status = Err(Unclear::text("asking etcd", "it does not run"));
+        return Sample { status, not_ready: true, ended: true, read: with_read.then(not_ready) };
+    }
     let answer = ask(remote, host, status::command(&witness.etcdctl, &witness.access)).await;
     let status = answer.and_then(|output| status::parse(&output));
-    let not_ready = match &status {
-        Ok(_) => false,
-        Err(_) => ask(remote, host, unit::command(&witness.master.etcd.unit))
+    if status.is_err()
+        && let Ok(unit) = unit().await
+        && unit.active_state != "active"
+    {
+        return Sample { status, not_ready: true, ended: unit.ended(), read: with_read.then(not_ready) };
+    }
+    let read = if with_read {
+        // A lost connection is no failed read: the attempt goes on without it.
+        ask(remote, host, read::command(&witness.etcdctl, &witness.access))
             .await
-            .and_then(|output| unit::parse(&output))
-            .is_ok_and(|unit| unit.active_state != "active"),
-    };
-    let read = if !with_read {
-        None
-    } else if not_ready {
-        Some(read::Read::Failed("etcd is not ready".into()))
+            .ok()
+            .map(|output| read::parse(&output))
     } else {
-        match ask(remote, host, read::command(&witness.etcdctl, &witness.access)).await {
-            Ok(output) => Some(read::parse(&output)),
-            // A lost connection is no failed read: the attempt goes on without it.
-            Err(Unclear { .. }) => None,
-        }
+        None
     };
-    Sample { status, not_ready, read }
+    Sample { status, not_ready: false, ended: false, read }
+}
+
+/// What a linearizable read would say.
+fn not_ready() -> Read {
+    Read::Failed("etcd is not ready".into())
 }

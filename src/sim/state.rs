@@ -158,7 +158,7 @@ impl State {
                 if self.leaders.get(cluster).is_some_and(|leader| members.contains(leader)) {
                     self.leaders.remove(cluster);
                 }
-                names.iter().for_each(|name| self.without_leader(name, now));
+                names.iter().for_each(|name| self.without_leader(name, names, now));
             }
         }
         self.electing.retain(|cluster, _| standing.contains(cluster));
@@ -188,7 +188,7 @@ impl State {
                 let since = *self.electing.entry(cluster).or_insert(now);
                 let election = names.iter().map(|name| self.machines[name].election()).max().unwrap_or_default();
                 if now < since + election * 3 / 2 {
-                    names.iter().for_each(|name| self.without_leader(name, now));
+                    names.iter().for_each(|name| self.without_leader(name, names, now));
                     return;
                 }
                 let leader = self.elect(cluster, names, &newest);
@@ -226,9 +226,12 @@ impl State {
         leader
     }
 
-    fn without_leader(&mut self, name: &MasterName, now: Instant) {
+    /// A leader steps down two election timeouts after the loss, and whoever hears it campaigns two later.
+    fn without_leader(&mut self, name: &MasterName, heard: &[MasterName], now: Instant) {
+        let led_by = self.machines[name].process.as_ref().and_then(|process| process.leader);
+        let hears_it = heard.iter().any(|other| other != name && led_by.is_some() && self.member_of(other) == led_by);
         let machine = self.machine(name);
-        let stale = machine.election() * 2;
+        let stale = machine.election() * if hears_it { 4 } else { 2 };
         let Some(process) = &mut machine.process else { return };
         match (process.leader, process.leader_lost) {
             (Some(_), None) => process.leader_lost = Some(now),

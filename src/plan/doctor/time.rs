@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Cluster, ZoneName};
 use crate::observe::Examination;
-use crate::observe::proof::BESIDE;
+use crate::observe::proof::{BESIDE, Limits};
 use crate::observe::read;
-use crate::plan::{Plan, rehearse};
+use crate::plan::Plan;
 
 use super::{Check, Remark};
 
@@ -22,8 +22,8 @@ const REST: Duration = Duration::from_millis(2500);
 pub struct Expected {
     /// Until the proof begins, beside a look that waits for the lost zone's masters.
     pub look: Duration,
-    /// For so long no leader may be seen, and then a linearizable read must fail. Begun within two election timeouts of
-    /// the loss it takes longer, since a dead leader is named until then.
+    /// For so long no leader may be seen, and then a linearizable read must fail. Begun within four election timeouts of
+    /// the loss it takes longer, since a stale leader is named until then.
     pub proof: Duration,
     /// Saving and verifying, as measured; absent where it was not.
     pub snapshot: Option<Duration>,
@@ -64,7 +64,7 @@ pub(super) fn expected(plan: &Plan, found: &Examination) -> Expected {
     Expected {
         look,
         // A plan needs the whole look, too.
-        proof: (rehearse::limits(&only(plan, found)).window + read::TIMEOUT).max(found.connect_limit - look),
+        proof: (Limits::of(&only(plan, found)).window + read::TIMEOUT).max(found.connect_limit - look),
         snapshot: speed.map(|speed| speed.whole()),
         restore: speed.map(|speed| speed.once_more()),
         share: speed.map(|speed| if alone { Duration::ZERO } else { speed.once_more() }),

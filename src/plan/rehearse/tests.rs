@@ -1,5 +1,7 @@
 //! Losses rehearsed on the model, each beside what the same loss really brings there.
 
+use std::time::Duration;
+
 use super::*;
 use crate::playbook::{shipped, text};
 use crate::sim::{Ask, Event, Site};
