@@ -2,9 +2,11 @@
 //!
 //! A member names a leader for up to four election timeouts after the loss, so one look proves nothing: a leader
 //! without a majority steps down after two at most (it looks once in each), and whoever followed it campaigns after
-//! two more at most. With a majority connected, a leader is elected within two election timeouts. So quorum is proved
-//! lost when for longer than that no answering member has named a leader or applied anything, and a linearizable read
-//! still fails on each.
+//! two more at most. With a majority connected, a leader is normally elected within two election timeouts. So quorum is
+//! proved lost when for longer than that no answering voter has named a leader and no member has applied anything, and
+//! a linearizable read still fails on each. A learner never campaigns: it names the last leader it heard for ever, and
+//! tells nothing. An etcd that is not ready, or has ended, has no quorum behind it; that there is none beside it either
+//! is what other witnesses show, or an operator attests.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -89,6 +91,8 @@ pub struct Attempt {
     applied: BTreeMap<MasterName, u64>,
     /// Who named whom in the last samples.
     named: Option<(MasterName, MemberId)>,
+    /// Whether the reads that end it were asked for.
+    reading: bool,
     last_disturbance: String,
 }
 
@@ -112,6 +116,7 @@ impl Attempt {
             quiet_since: None,
             applied: BTreeMap::new(),
             named: None,
+            reading: false,
             last_disturbance: "nobody answered".to_owned(),
         }
     }
@@ -131,9 +136,19 @@ impl Attempt {
             self.quiet_since = Some(at);
         }
         let quiet = self.quiet_since.map_or(Duration::ZERO, |since| at.saturating_sub(since));
-        let all_read = samples.values().all(|sample| sample.read.is_some());
-        if quiet > self.limits.window && !samples.is_empty() {
-            return if all_read { Next::Over(Outcome::Lost { leaderless_for: quiet, took: at }) } else { Next::Read };
+        let unread = samples.iter().find(|(_, sample)| sample.read.is_none()).map(|(master, _)| master);
+        if quiet > self.limits.window {
+            match unread {
+                None => return Next::Over(Outcome::Lost { leaderless_for: quiet, took: at }),
+                Some(master) if self.reading && at >= self.limits.limit => {
+                    let last_seen = format!("whether a linearizable read through {master} fails could not be learnt");
+                    return Next::Over(Outcome::Unknown { last_seen });
+                }
+                Some(_) => {
+                    self.reading = true;
+                    return Next::Read;
+                }
+            }
         }
         if at >= self.limits.limit {
             return Next::Over(self.out_of_time(quiet));
@@ -157,7 +172,7 @@ impl Attempt {
                     continue;
                 }
             };
-            if let Some(leader) = status.leader {
+            if let Some(leader) = status.leader.filter(|_| !status.learner) {
                 self.named = Some((master.clone(), leader));
                 found = Some(format!("{master} still names {leader} as leader, which may be stale"));
             }
@@ -166,6 +181,11 @@ impl Attempt {
             {
                 found = Some(format!("{master} applied entries {before} to {}", status.applied));
             }
+        }
+        let tells = |sample: &Sample| sample.not_ready || sample.status.as_ref().is_ok_and(|status| !status.learner);
+        if found.is_none() && !samples.values().any(tells) {
+            found =
+                samples.keys().next().map(|master| format!("only learners answer, as {master}, and they cannot tell"));
         }
         found
     }
@@ -178,10 +198,10 @@ impl Attempt {
             },
             (None, None) => Outcome::Unknown { last_seen: before.clone() },
             (None, Some(_)) => {
-                let (quiet, window) = (quiet.as_secs(), self.limits.window.as_secs());
-                Outcome::Unknown {
-                    last_seen: format!("no leader for {quiet} s only, and {window} s are needed; before, {before}"),
-                }
+                let (quiet, window) = (quiet.as_secs_f64(), self.limits.window.as_secs_f64());
+                let last_seen =
+                    format!("no leader for {quiet:.1} s only, and {window:.1} s are needed; before, {before}");
+                Outcome::Unknown { last_seen }
             }
         }
     }
@@ -273,7 +293,7 @@ mod tests {
         let (outcome, _) = play(|now| status((now < Duration::from_secs(30)).then_some(1), 7), failed());
         let Outcome::Unknown { last_seen } = outcome else { panic!("{outcome:?}") };
         assert!(
-            last_seen.starts_with("no leader for 6 s only, and 11 s are needed; before, m3 still names"),
+            last_seen.starts_with("no leader for 6.0 s only, and 11.0 s are needed; before, m3 still names"),
             "{last_seen}"
         );
     }
@@ -282,6 +302,46 @@ mod tests {
     fn a_leader_that_stays_is_a_living_quorum_also_where_reads_fail() {
         let (outcome, _) = play(|_| status(Some(1), 7), failed());
         assert!(matches!(outcome, Outcome::Alive { .. }), "{outcome:?}");
+    }
+
+    fn learner(leader: Option<u64>) -> Asked<Status> {
+        status(leader, 7).map(|status| Status { learner: true, ..status })
+    }
+
+    #[test]
+    fn a_learner_names_a_dead_leader_for_ever_and_tells_nothing() {
+        let (outcome, _) = play(|_| learner(Some(1)), failed());
+        assert!(
+            matches!(&outcome, Outcome::Unknown { last_seen } if last_seen.contains("only learners")),
+            "{outcome:?}"
+        );
+        let (outcome, _) = play(|_| learner(None), failed());
+        assert!(matches!(outcome, Outcome::Unknown { .. }), "{outcome:?}");
+        // Beside a voter it does not count.
+        let sample = |status| Sample { status, not_ready: false, ended: false, read: Some(failed()) };
+        let named = |name| MasterName::new(name).unwrap();
+        let both = BTreeMap::from([(named("m1"), sample(learner(Some(1)))), (named("m4"), sample(status(None, 7)))]);
+        let mut attempt = Attempt::new(Limits::from_election_timeout(Duration::from_secs(5)));
+        assert!(matches!(attempt.take(Duration::ZERO, &both), Next::Again(_)));
+        let over = attempt.take(Duration::from_secs(12), &both);
+        assert!(matches!(over, Next::Over(Outcome::Lost { .. })), "{over:?}");
+    }
+
+    #[test]
+    fn a_read_that_is_never_answered_nor_refused_has_an_end() {
+        let sample = Sample { status: status(None, 7), not_ready: false, ended: false, read: None };
+        let samples = BTreeMap::from([(MasterName::new("m3").unwrap(), sample)]);
+        let mut attempt = Attempt::new(Limits::from_election_timeout(Duration::from_secs(5)));
+        assert!(matches!(attempt.take(Duration::ZERO, &samples), Next::Again(_)));
+        for second in [12, 22, 32, 42] {
+            match attempt.take(Duration::from_secs(second), &samples) {
+                Next::Read => assert!(second < 36, "{second}"),
+                Next::Over(Outcome::Unknown { last_seen }) => {
+                    assert!(second > 36 && last_seen.contains("through m3"), "{second}: {last_seen}");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
     }
 
     #[test]

@@ -102,7 +102,7 @@ pub async fn prove(
     let early = begun.filter(fits);
     let text = format!(
         "nothing serves; proving that quorum is lost takes {} to {} s, as etcd's election timeout asks",
-        limits.window.as_secs(),
+        (limits.window + read::TIMEOUT).as_secs(),
         limits.limit.as_secs()
     );
     console.tell(Event::Said { text });
@@ -205,14 +205,14 @@ async fn sample(
 }
 
 /// A client port that nobody opens takes the question's whole time-out, and all others are sampled at that pace: where
-/// the unit had ended, it is asked first whether it still has.
+/// the unit had ended, it is asked whether it still has, and its etcd only at the end.
 async fn sample_one(witness: &Witness, ended: bool, with_read: bool, remote: &Arc<dyn Remote>) -> Sample {
     let host = &witness.master.name;
     let unit =
         async || ask(remote, host, unit::command(&witness.master.etcd.unit)).await.and_then(|it| unit::parse(&it));
-    if ended && unit().await.is_ok_and(|unit| unit.ended()) {
+    if ended && !with_read && unit().await.is_ok_and(|unit| unit.ended()) {
         let status = Err(Unclear::text("asking etcd", "it does not run"));
-        return Sample { status, not_ready: true, ended: true, read: with_read.then(not_ready) };
+        return Sample { status, not_ready: true, ended: true, read: None };
     }
     let answer = ask(remote, host, status::command(&witness.etcdctl, &witness.access)).await;
     let status = answer.and_then(|output| status::parse(&output));

@@ -226,16 +226,18 @@ impl State {
         leader
     }
 
-    /// A leader steps down two election timeouts after the loss, and whoever hears it campaigns two later.
+    /// A leader steps down two election timeouts after the loss, and whoever hears it campaigns two later; a learner
+    /// never does.
     fn without_leader(&mut self, name: &MasterName, heard: &[MasterName], now: Instant) {
         let led_by = self.machines[name].process.as_ref().and_then(|process| process.leader);
         let hears_it = heard.iter().any(|other| other != name && led_by.is_some() && self.member_of(other) == led_by);
+        let votes = self.machines[name].data().is_some_and(|data| data.image.voters().contains(&data.image.member));
         let machine = self.machine(name);
         let stale = machine.election() * if hears_it { 4 } else { 2 };
         let Some(process) = &mut machine.process else { return };
         match (process.leader, process.leader_lost) {
             (Some(_), None) => process.leader_lost = Some(now),
-            (Some(_), Some(lost)) if now >= lost + stale => process.leader = None,
+            (Some(_), Some(lost)) if votes && now >= lost + stale => process.leader = None,
             _ => {}
         }
     }

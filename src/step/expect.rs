@@ -43,7 +43,8 @@ impl Kind for Leaderless {
             Ok(status) => status,
             Err(why) => return Judgement::Stop(why.to_string()),
         };
-        if let Some(leader) = status.leader {
+        // A learner names the last leader it heard for ever.
+        if let Some(leader) = status.leader.filter(|_| !status.learner) {
             return Judgement::Stop(format!(
                 "{leader} leads again: the zone is coming back, and writes it acknowledged since would vanish"
             ));
