@@ -27,10 +27,12 @@ pub(super) async fn status(common: &Common, bastion: &Bastion, wish: &StatusWish
     }
     let mut looking = observe::begin(&cluster, &remote, bastion);
     let mut early = Observation::default();
-    let whole = looking.until(Instant::now() + TABLE_AFTER).await;
-    let proving = (!whole && !wish.quick)
-        .then(|| prove::Proving::begin(&cluster, looking.so_far(), &remote, &bastion.console))
-        .flatten();
+    let proving = if wish.quick {
+        looking.until(Instant::now() + TABLE_AFTER).await;
+        None
+    } else {
+        prove::beside(&mut looking, &cluster, &remote, &bastion.console).await
+    };
     if wish.output == StatusForm::Text {
         looking.so_far().clone_into(&mut early);
         terminal::print(&report::table::table(&cluster, &early, terminal::width()));

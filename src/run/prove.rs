@@ -33,14 +33,19 @@ const EVERY: Duration = Duration::from_millis(400);
 pub struct Proving {
     witnesses: Vec<Witness>,
     limits: Limits,
-    begun: Instant,
     /// Whether anybody waits for it and wants to read how far it is.
     awaited: Arc<AtomicBool>,
     task: JoinSet<Watched>,
 }
 
-/// How watching ended, what was said last, and when.
-type Watched = (Outcome, BTreeMap<MasterName, Sample>, Instant);
+/// How watching ended.
+struct Watched {
+    outcome: Outcome,
+    /// What was said last.
+    samples: BTreeMap<MasterName, Sample>,
+    took: Duration,
+    over: Instant,
+}
 
 /// A proof that ended before the look did, and by more than this, is too old to be told.
 const STALE: Duration = Duration::from_secs(5);
@@ -55,24 +60,38 @@ impl Proving {
         console: &Arc<dyn Console>,
     ) -> Option<Self> {
         let (witnesses, limits) = witnesses(cluster, seen)?;
+        Some(Self::of(witnesses, limits, remote, console))
+    }
+
+    fn of(witnesses: Vec<Witness>, limits: Limits, remote: &Arc<dyn Remote>, console: &Arc<dyn Console>) -> Self {
         let awaited = Arc::new(AtomicBool::new(false));
         let mut task = JoinSet::new();
         let (remote, console) = (Arc::clone(remote), Arc::clone(console));
         let (them, heard) = (witnesses.clone(), Arc::clone(&awaited));
+        let begun = Instant::now();
         task.spawn(async move {
             let (outcome, samples) = watch(&them, limits, &remote, &console, &heard).await;
-            (outcome, samples, Instant::now())
+            Watched { outcome, samples, took: begun.elapsed(), over: Instant::now() }
         });
-        Some(Self { witnesses, limits, begun: Instant::now(), awaited, task })
+        Self { witnesses, limits, awaited, task }
     }
-}
 
-impl Proving {
     /// Its end; from now on somebody waits for it.
     async fn ended(mut self) -> Option<Watched> {
         self.awaited.store(true, Ordering::Relaxed);
         joined(self.task.join_next().await?)
     }
+}
+
+/// Looks until most have answered; where somebody is still being tried, a proof is begun beside it.
+pub async fn beside(
+    looking: &mut Looking,
+    cluster: &Cluster,
+    remote: &Arc<dyn Remote>,
+    console: &Arc<dyn Console>,
+) -> Option<Proving> {
+    let whole = looking.until(Instant::now() + BESIDE).await;
+    if whole { None } else { Proving::begin(cluster, looking.so_far(), remote, console) }
 }
 
 /// Looks to the end; where that takes long, a proof is begun beside it.
@@ -82,8 +101,7 @@ pub async fn look(
     remote: &Arc<dyn Remote>,
     console: &Arc<dyn Console>,
 ) -> (Observation, Option<Proving>) {
-    let whole = looking.until(Instant::now() + BESIDE).await;
-    let proving = if whole { None } else { Proving::begin(cluster, looking.so_far(), remote, console) };
+    let proving = beside(&mut looking, cluster, remote, console).await;
     (looking.finish().await, proving)
 }
 
@@ -99,24 +117,20 @@ pub async fn prove(
 ) -> Option<Duration> {
     let (witnesses, limits) = witnesses(cluster, seen)?;
     let fits = |proving: &Proving| proving.witnesses == witnesses && proving.limits == limits;
-    let early = begun.filter(fits);
     let text = format!(
         "nothing serves; proving that quorum is lost takes {} to {} s, as etcd's election timeout asks",
         (limits.window + read::TIMEOUT).as_secs(),
         limits.limit.as_secs()
     );
     console.tell(Event::Said { text });
-    let (mut ended, mut begun) = (None, Instant::now());
-    if let Some(proving) = early {
-        begun = proving.begun;
-        ended = proving.ended().await.filter(|(_, _, at)| at.elapsed() < STALE);
-    }
-    if ended.is_none() {
-        let proving = Proving::begin(cluster, seen, remote, console)?;
-        begun = proving.begun;
-        ended = proving.ended().await;
-    }
-    let (outcome, samples, at) = ended?;
+    let early = match begun.filter(fits) {
+        Some(proving) => proving.ended().await.filter(|watched| watched.over.elapsed() < STALE),
+        None => None,
+    };
+    let Watched { outcome, samples, took, .. } = match early {
+        Some(watched) => watched,
+        None => Proving::of(witnesses, limits, remote, console).ended().await?,
+    };
     let text = match &outcome {
         Outcome::Lost { leaderless_for, .. } => {
             format!("proved: quorum is lost, no leader for {:.1} s", leaderless_for.as_secs_f64())
@@ -126,7 +140,7 @@ pub async fn prove(
     };
     console.tell(Event::Said { text: harmless(&text) });
     seen.take_proof(outcome, samples);
-    Some(at.duration_since(begun))
+    Some(took)
 }
 
 /// Everyone that answers and can be asked whether it has a leader, and how long that takes; nothing where somebody

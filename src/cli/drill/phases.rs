@@ -294,7 +294,7 @@ impl Drill<'_> {
             let record = What::Runs { run: run.clone(), verb: goal.command().to_owned() };
             // Nothing was done yet: this is no run of which nobody knows how far it came.
             self.write(record).map_err(|failure| Failure::new(exit::FAILED, failure.text))?;
-            begun.get_or_init(|| run.clone());
+            let _ = begun.set(run.clone());
             Ok(())
         };
         let within = go::Within { drill: &self.run, begins: &begins };

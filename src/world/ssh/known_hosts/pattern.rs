@@ -58,15 +58,15 @@ pub(super) fn hashed(salt: &[u8], name: &str) -> [u8; 20] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::digest::hex;
 
     #[test]
     fn the_hash_is_hmac_sha1() {
         // RFC 2202, test cases 1, 2 and 6.
-        let hex = |bytes: [u8; 20]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
-        assert_eq!(hex(hashed(&[0x0b; 20], "Hi There")), "b617318655057264e28bc0b6fb378c8ef146be00");
-        assert_eq!(hex(hashed(b"Jefe", "what do ya want for nothing?")), "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
+        assert_eq!(hex(&hashed(&[0x0b; 20], "Hi There")), "b617318655057264e28bc0b6fb378c8ef146be00");
+        assert_eq!(hex(&hashed(b"Jefe", "what do ya want for nothing?")), "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
         let long = hashed(&[0xaa; 80], "Test Using Larger Than Block-Size Key - Hash Key First");
-        assert_eq!(hex(long), "aa4ae5e15272d00e95705637ce8a3b55ed402112");
+        assert_eq!(hex(&long), "aa4ae5e15272d00e95705637ce8a3b55ed402112");
     }
 
     #[test]
