@@ -52,6 +52,7 @@ stories! {
     a_second_disaster_is_survived_too,
     a_second_run_is_locked_out,
     a_seed_that_lacks_writes_is_refused,
+    a_silent_master_is_neither_fenced_nor_unfenced,
     a_slow_learner_is_waited_for,
     a_snapshot_of_an_earlier_disaster_is_refused,
     a_snapshot_older_than_the_survivor_is_refused,

@@ -8,8 +8,9 @@ use crate::observe::assess::{assess, newest_record};
 use crate::step::{Step, fence, stop, unfence};
 
 use super::checks::Refusals;
+use super::initiate::join;
 use super::scene::Player;
-use super::{Input, NoPlan, Plan, Planned, Stage};
+use super::{Goal, Input, NoPlan, Plan, Planned, Refusal, Stage};
 
 /// A graceful end is worth this much; afterwards the data is stale anyway.
 const GRACE: std::time::Duration = std::time::Duration::from_secs(2);
@@ -17,10 +18,10 @@ const GRACE: std::time::Duration = std::time::Duration::from_secs(2);
 /// Plans to stop and fence whatever of the named zones answers.
 ///
 /// # Errors
-/// When nothing answers, or fencing would take a living cluster's quorum.
+/// When none answers that is not fenced yet, or fencing would take a living cluster's quorum.
 pub fn fence(input: Input<'_>) -> Result<Plan, NoPlan> {
     let mut refusals = Refusals::new(input.request);
-    let players = answering(input, &mut refusals);
+    let players = answering(input);
     takes_no_quorum(input, &mut refusals);
     may_serve(input, &mut refusals);
     refusals.done()?;
@@ -29,7 +30,7 @@ pub fn fence(input: Input<'_>) -> Result<Plan, NoPlan> {
             && player.seen.etcd_runs() == Some(false)
     };
     if players.iter().all(fenced) {
-        return Err(NoPlan::NothingToDo("every master of it that answers is fenced and down".into()));
+        return Err(nothing_more(input, &players, "fenced and down"));
     }
     let reason = format!("fenced by requorum fence run {} for {}", input.request.run, input.request.person);
     let unit = |player: &Player<'_>| player.master.etcd.unit.clone();
@@ -41,18 +42,39 @@ pub fn fence(input: Input<'_>) -> Result<Plan, NoPlan> {
 /// Plans to take the fences of the named zones away.
 ///
 /// # Errors
-/// When nothing answers, or old data would wake up beside a new cluster.
+/// When no fenced one answers, or old data would wake up beside a new cluster.
 pub fn unfence(input: Input<'_>) -> Result<Plan, NoPlan> {
     let mut refusals = Refusals::new(input.request);
-    let players = answering(input, &mut refusals);
+    let players = answering(input);
     wakes_no_old_data(input, &mut refusals);
     sees_the_others(input, &mut refusals);
     refusals.done()?;
     if players.iter().all(|player| player.seen.marks.as_ref().is_ok_and(|marks| !marks.fenced)) {
-        return Err(NoPlan::NothingToDo("no master of it that answers is fenced".into()));
+        return Err(nothing_more(input, &players, "not fenced"));
     }
     let lift = |player: &Player<'_>| Step::from(unfence::Unfence { unit: player.master.etcd.unit.clone() });
     Ok(plan(input, &players, &[&lift]))
+}
+
+/// All who answer are as wanted. Of a silent master nobody knows, so that with one it is not "nothing to do".
+fn nothing_more(input: Input<'_>, players: &[Player<'_>], state: &str) -> NoPlan {
+    let silent = silent(input, players);
+    if silent.is_empty() {
+        return NoPlan::NothingToDo(format!("its masters are {state}"));
+    }
+    let why = match players {
+        [] => "no master of the zone answers over SSH".to_owned(),
+        _ => format!("no answer over SSH from {}; the others of its zone are {state}", join(&silent)),
+    };
+    let next = match input.request.goal {
+        Goal::Unfence => "try again when one does",
+        _ => "try again when one does; until then keep its ports 2379, 2380 and 6443 cut off",
+    };
+    NoPlan::Refused(vec![Refusal::new("nobody-answers", why, next)])
+}
+
+fn silent(input: Input<'_>, players: &[Player<'_>]) -> BTreeSet<MasterName> {
+    zone_masters(input.cluster, input).filter(|name| players.iter().all(|player| player.name() != name)).collect()
 }
 
 fn plan(input: Input<'_>, players: &[Player<'_>], kinds: &[&dyn Fn(&Player<'_>) -> Step]) -> Plan {
@@ -81,7 +103,7 @@ fn plan(input: Input<'_>, players: &[Player<'_>], kinds: &[&dyn Fn(&Player<'_>) 
         failed_zones: input.request.failed_zones.clone(),
         survivors: BTreeSet::new(),
         seed: None,
-        left_out: zone_masters(input.cluster, input).filter(|name| !names.contains(name)).collect(),
+        left_out: silent(input, players),
         returned: names,
         attested: input.request.attested.clone(),
         overrides: input.request.overrides.clone(),
@@ -95,17 +117,9 @@ fn zone_masters<'a>(cluster: &'a Cluster, input: Input<'a>) -> impl Iterator<Ite
     cluster.within(&input.request.failed_zones).map(|master| master.name.clone())
 }
 
-fn answering<'a>(input: Input<'a>, refusals: &mut Refusals<'_>) -> Vec<Player<'a>> {
+fn answering(input: Input<'_>) -> Vec<Player<'_>> {
     let names: Vec<MasterName> = zone_masters(input.cluster, input).collect();
-    let players = Player::all(input, &names);
-    if players.is_empty() {
-        refusals.add_final(
-            "nobody-answers",
-            "no master of the zone answers over SSH",
-            "try again when one does; until then keep its ports 2379, 2380 and 6443 cut off",
-        );
-    }
-    players
+    Player::all(input, &names)
 }
 
 /// A zone may be fenced while its cluster serves only where another cluster, recorded by a run, has taken over.

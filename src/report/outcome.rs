@@ -139,7 +139,12 @@ fn after_done(story: Story<'_>) -> Vec<String> {
         Goal::Recover => left.push(format!("next: {} status\n", story.again)),
         Goal::Fence if plan.left_out.is_empty() => {}
         Goal::Fence => left.push(format!("not reached, and so not fenced: {}\n", names(&plan.left_out))),
-        Goal::Unfence => left.push("next, on each of them: systemctl start --no-block etcd\n".to_owned()),
+        Goal::Unfence => {
+            if !plan.left_out.is_empty() {
+                left.push(format!("not reached, and fenced where they were: {}\n", names(&plan.left_out)));
+            }
+            left.push("next, on each of them: systemctl start --no-block etcd\n".to_owned());
+        }
     }
     left
 }

@@ -69,7 +69,9 @@ impl Telling {
             ["lose", path] => self.site.bring(path, Vec::new()),
             ["initiate-dr", rest @ ..] => self.verb(Goal::InitiateDr, rest).await?,
             ["recover", rest @ ..] => self.verb(Goal::Recover, rest).await?,
-            ["fence", zone] => self.verb(Goal::Fence, &["failed-zone", zone]).await?,
+            ["fence", zone, rest @ ..] => {
+                self.verb(Goal::Fence, &[&["failed-zone", zone], rest].concat()).await?;
+            }
             ["unfence", zone] => self.verb(Goal::Unfence, &["failed-zone", zone]).await?,
             ["unlock"] => {
                 for run in self.site.locked_by() {

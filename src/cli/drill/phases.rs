@@ -238,13 +238,12 @@ impl Drill<'_> {
         let masters = self.zone_masters();
         loop {
             let seen = self.look().await;
-            let down =
-                |seen: &Seen| seen.etcd_runs() == Some(false) && seen.marks.as_ref().is_ok_and(|marks| marks.fenced);
-            let up: Vec<&Seen> = masters.iter().filter_map(|master| seen.seen(&master.name)).collect();
-            let all = up.len() == masters.len();
-            if up.iter().any(|seen| !down(seen)) {
+            let state = |seen: &Seen| Some((seen.etcd_runs()?, seen.marks.as_ref().ok()?.fenced));
+            let up: Vec<_> = masters.iter().filter_map(|master| state(seen.seen(&master.name)?)).collect();
+            let down = |(runs, fenced): &(bool, bool)| *fenced && !runs;
+            if !up.iter().all(down) {
                 self.fence().await?;
-            } else if all {
+            } else if up.len() == masters.len() {
                 return Ok("its machines answer, and their etcd is fenced".to_owned());
             }
             if begun.elapsed() > POWER {
