@@ -142,7 +142,20 @@ async fn masters_whose_etcd_ended_do_not_slow_the_samples() {
     site.wait(Duration::from_secs(30)).await;
     let (mut seen, proving) = look(&site).await;
     let took = prove(&site, &mut seen, proving).await.unwrap();
-    assert!(matches!(seen.proof, Some(Outcome::Lost { .. })), "{:?}", seen.proof);
+    assert!(matches!(seen.proof, Some(Outcome::Lost { asked: true, .. })), "{:?}", seen.proof);
     // The window, half a second for a sample at its end, and the last read's time-out.
     assert!(took < WINDOW + Duration::from_millis(3500), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_every_etcd_that_answers_has_ended_nobody_was_asked() {
+    let site = without(&[2, 1], "zone1").await;
+    site.happens(&Event::Kill("m3".into()));
+    site.wait(Duration::from_secs(30)).await;
+    let (mut seen, proving) = look(&site).await;
+    prove(&site, &mut seen, proving).await.unwrap();
+    let outcome = seen.proof.unwrap();
+    assert!(matches!(outcome, Outcome::Lost { asked: false, .. }), "{outcome:?}");
+    assert!(outcome.words().contains("no etcd has run for"), "{}", outcome.words());
+    assert!(!outcome.words().contains("proved"), "{}", outcome.words());
 }

@@ -69,6 +69,8 @@ pub enum Outcome {
         leaderless_for: Duration,
         /// How long the proof took.
         took: Duration,
+        /// Whether somebody was there to ask; where every etcd that could be asked has ended, it is only their silence.
+        asked: bool,
     },
     /// There is a quorum, or there may be one.
     Alive {
@@ -80,6 +82,26 @@ pub enum Outcome {
         /// What was last seen.
         last_seen: String,
     },
+}
+
+impl Outcome {
+    /// What was shown, and what was not.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self {
+            Self::Lost { leaderless_for, took, asked: true } => format!(
+                "quorum is lost: no leader for {:.1} s, and every linearizable read fails (proved in {:.1} s)",
+                leaderless_for.as_secs_f64(),
+                took.as_secs_f64()
+            ),
+            Self::Lost { leaderless_for, asked: false, .. } => format!(
+                "no etcd has run for {:.1} s on any master that answers; of one that does not, nothing was learnt",
+                leaderless_for.as_secs_f64()
+            ),
+            Self::Alive { evidence } => format!("quorum is not lost: {evidence}"),
+            Self::Unknown { last_seen } => format!("not proved: {last_seen}"),
+        }
+    }
 }
 
 /// The state of an attempt.
@@ -139,7 +161,10 @@ impl Attempt {
         let unread = samples.iter().find(|(_, sample)| sample.read.is_none()).map(|(master, _)| master);
         if quiet > self.limits.window {
             match unread {
-                None => return Next::Over(Outcome::Lost { leaderless_for: quiet, took: at }),
+                None => {
+                    let asked = !samples.values().all(|sample| sample.ended);
+                    return Next::Over(Outcome::Lost { leaderless_for: quiet, took: at, asked });
+                }
                 Some(master) if self.reading && at >= self.limits.limit => {
                     let last_seen = format!("whether a linearizable read through {master} fails could not be learnt");
                     return Next::Over(Outcome::Unknown { last_seen });

@@ -128,7 +128,7 @@ fn imagine(cluster: &Cluster, seen: &Observation, lost: &BTreeSet<ZoneName>) -> 
     let masters: BTreeMap<MasterName, Sight> = seen.masters.iter().map(sight).collect();
     let mut imagined = Observation { masters, proof: None };
     let window = proof::Limits::of(&imagined).window;
-    imagined.proof = Some(proof::Outcome::Lost { leaderless_for: window, took: window });
+    imagined.proof = Some(proof::Outcome::Lost { leaderless_for: window, took: window, asked: true });
     imagined
 }
 

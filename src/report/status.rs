@@ -6,29 +6,15 @@ use serde_json::{Value, json};
 
 use crate::model::Cluster;
 use crate::observe::assess::{Assessment, Finding, Verdict, newest_record, voters};
-use crate::observe::{Observation, Seen, Settings, Sight, Status, proof};
+use crate::observe::{Observation, Seen, Settings, Sight, Status};
 
 /// Findings, verdict, next command. `again` is the command line's beginning.
 #[must_use]
 pub fn verdict(cluster: &Cluster, seen: &Observation, assessment: &Assessment, again: &str) -> String {
     let mut out = String::new();
     out.push_str(&finding_lines(&assessment.findings));
-    match &seen.proof {
-        Some(proof::Outcome::Lost { leaderless_for, took }) => {
-            let _ = writeln!(
-                out,
-                "proved in {:.1} s: no leader for {:.1} s, and every linearizable read fails",
-                took.as_secs_f64(),
-                leaderless_for.as_secs_f64()
-            );
-        }
-        Some(proof::Outcome::Alive { evidence }) => {
-            let _ = writeln!(out, "quorum is not lost: {evidence}");
-        }
-        Some(proof::Outcome::Unknown { last_seen }) => {
-            let _ = writeln!(out, "not proved: {last_seen}");
-        }
-        None => {}
+    if let Some(proof) = &seen.proof {
+        let _ = writeln!(out, "{}", proof.words());
     }
     let _ = writeln!(out, "verdict: {}", assessment.verdict.words());
     if let Some(next) = next(cluster, seen, assessment, again) {

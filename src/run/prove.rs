@@ -131,14 +131,7 @@ pub async fn prove(
         Some(watched) => watched,
         None => Proving::of(witnesses, limits, remote, console).ended().await?,
     };
-    let text = match &outcome {
-        Outcome::Lost { leaderless_for, .. } => {
-            format!("proved: quorum is lost, no leader for {:.1} s", leaderless_for.as_secs_f64())
-        }
-        Outcome::Alive { evidence } => format!("quorum is not lost: {evidence}"),
-        Outcome::Unknown { last_seen } => format!("not proved: {last_seen}"),
-    };
-    console.tell(Event::Said { text: harmless(&text) });
+    console.tell(Event::Said { text: harmless(&outcome.words()) });
     seen.take_proof(outcome, samples);
     Some(took)
 }
