@@ -198,6 +198,8 @@ fn undone(lab: &Lab, said: Said, why: &str) {
 fn a_master_is_unplugged(lab: &Lab) {
     let drill = lab.spawn(&with(&[]));
     lab.wait_for("a fence on m2", 60, || lab.on("m2", "test -e /var/lib/requorum/fence-etcd").code == 0);
+    // The marker is seen before the step is over, and a step without an end is another story.
+    lab.wait_for("detection", 60, || last_journal(lab).contains("\"detection\",\"event\":\"began\""));
     lab.lab(&["power-off", "m2"]).exits(0);
     let end = drill.wait_with_output().expect("an end");
     let said = String::from_utf8_lossy(&[end.stderr, end.stdout].concat()).into_owned();
