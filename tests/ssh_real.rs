@@ -255,9 +255,12 @@ async fn a_connection_that_dies_leaves_the_outcome_unknown_and_is_made_anew() {
     let server = Sshd::start("");
     let ssh = plain(&server);
     assert!(say(&ssh, &sh("true")).await.unwrap().ok());
-    let slow = sh("sleep 5");
+    let mark = server.path("begun");
+    let slow = sh(&format!("touch {}; sleep 30", mark.display()));
     let (cut, ()) = tokio::join!(say(&ssh, &slow), async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        while !mark.exists() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         run(Process::new("pkill").args(["-KILL", "-P", &server.pid().to_string()]));
     });
     assert!(matches!(&cut, Err(RemoteError::OutcomeUnknown { .. })), "{cut:?}");
@@ -273,10 +276,12 @@ async fn a_command_that_outlives_its_deadline_is_ended_on_the_host() {
     let ssh = plain(&server);
     let mark = server.path("survived");
     let slow = sh(&format!("sleep 4; touch {}", mark.display())).deadline(Duration::from_millis(500));
+    // The connection is there, and costs nothing any more.
+    assert!(say(&ssh, &sh("true")).await.unwrap().ok());
     let begun = Instant::now();
     let late = say(&ssh, &slow).await;
     assert!(matches!(&late, Err(RemoteError::OutcomeUnknown { why }) if why.contains("500ms")), "{late:?}");
-    assert!(begun.elapsed() < Duration::from_secs(2));
+    assert!(begun.elapsed() < Duration::from_secs(4));
     tokio::time::sleep(Duration::from_millis(4200)).await;
     assert!(!mark.exists());
 }

@@ -36,7 +36,7 @@ impl Operator {
     fn new() -> Self {
         assert!(Path::new("/usr/bin/sudo").exists(), "sudo is needed: apt-get install sudo");
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let _ = Process::new("userdel").arg(Self::NAME).output();
+        let _ = Process::new("userdel").args(["-f", Self::NAME]).output();
         run(Process::new("useradd").args(["-M", "-s", "/bin/sh", Self::NAME]));
         let operator = Self { _turn: turn };
         run(Process::new("sh").args(["-c", &format!("echo {}:right | chpasswd", Self::NAME)]));
@@ -51,7 +51,7 @@ impl Operator {
 impl Drop for Operator {
     fn drop(&mut self) {
         let _ = fs::remove_file(Self::SUDOERS);
-        let _ = Process::new("userdel").arg(Self::NAME).output();
+        let _ = Process::new("userdel").args(["-f", Self::NAME]).output();
     }
 }
 

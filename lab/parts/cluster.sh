@@ -66,13 +66,13 @@ await_etcd() {
     # shellcheck disable=SC2016 # expanded on the machine
     console "$1" 'sudo bash -c '\''
         set -a; . /etc/etcd.env
-        while ((SECONDS < 60)); do
+        while ((SECONDS < 180)); do
             if seen=$(etcdctl endpoint health --dial-timeout=1s --command-timeout=2s 2>&1); then
                 exec sed -i "s/^ETCD_INITIAL_CLUSTER_STATE=new$/ETCD_INITIAL_CLUSTER_STATE=existing/" /etc/etcd.env
             fi
             sleep 0.3
         done
-        echo "etcd on $HOSTNAME is not healthy after 60 s; last seen: $seen"
+        echo "etcd on $HOSTNAME is not healthy after 180 s; last seen: $seen"
         systemctl status --no-pager --lines=5 etcd; exit 1'\' </dev/null >&2
 }
 

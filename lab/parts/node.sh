@@ -94,8 +94,8 @@ boot_node() {
 # Waits for sshd: a machine is on when one can log in, and when the network has found it. A router that asked for it in
 # vain while it was off tells the next who calls that it is unreachable, for up to a second after it is there.
 await_node() {
-    wait_until 30 "$1 answers over SSH (its console: $STATE/nodes/$1/console.log)" console "$1" true
-    wait_until 10 "the router has found $1" ip netns exec "$NS.router" \
+    wait_until 120 "$1 answers over SSH (its console: $STATE/nodes/$1/console.log)" console "$1" true
+    wait_until 30 "the router has found $1" ip netns exec "$NS.router" \
         timeout 2 bash -c "exec 3<>/dev/tcp/${NODE_ADDRESS[$1]}/22"
 }
 

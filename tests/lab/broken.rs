@@ -33,7 +33,7 @@ pub fn lab() -> Lab {
 }
 
 /// Begins a drill, and does `fault` to it at that moment.
-fn broken(lab: &Lab, flags: &[&str], At(words, times): &At, fault: impl FnOnce(&mut Child)) -> Said {
+pub fn broken(lab: &Lab, flags: &[&str], At(words, times): &At, fault: impl FnOnce(&mut Child)) -> Said {
     let before = lab.journals().len();
     let line = [&["drill", "--zone", "zone1", "--confirm", "test"], flags].concat();
     let mut drill = lab.spawn(&line);
@@ -76,7 +76,7 @@ fn follow(lab: &Lab) -> Vec<String> {
         if status.code == 0 {
             return done;
         }
-        assert!(begun.elapsed() < Duration::from_secs(180), "after {done:#?}:\n{}", status.all());
+        assert!(begun.elapsed() < Duration::from_secs(400), "after {done:#?}:\n{}", status.all());
         let next: Vec<String> = status.all().lines().filter_map(|line| command(line.strip_prefix("next: ")?)).collect();
         for command in next {
             let mut words = shlex::split(&command).expect("words");

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::support::{Lab, Said};
+use crate::broken::{broken, phase};
+use crate::support::{Lab, Said, signal};
 
 const CONSENT: [&str; 5] = ["drill", "--zone", "zone1", "--confirm", "test"];
 
@@ -133,6 +134,8 @@ fn two_and_one_are_drilled_by_stop_and_by_isolation() {
     let numbers = whole(&lab, "m3", &["m1", "m2", "m3"], "stop", |line| lab.requorum(line));
     assert_eq!(numbers["lost_zone"]["lost"]["writes"], 0, "a zone that was stopped promised nothing afterwards");
     let (inventory, password) = lab.whose_sudo_asks();
+    // What is cut off leads, and need not elect a leader first: it serves stale reads from the beginning.
+    leads(&lab, "m1");
     let numbers = whole(&lab, "m3", &["m1", "m2", "m3"], "isolate", |line| {
         lab.requorum_with(("REQUORUM_SUDO_PASSWORD", &password), &[&["-i", inventory.as_str()], line].concat())
     });
@@ -196,17 +199,13 @@ fn undone(lab: &Lab, said: Said, why: &str) {
 
 /// The lost zone's second master dies for good in the drill: its silence cannot be attested, so nothing is restored.
 fn a_master_is_unplugged(lab: &Lab) {
-    let drill = lab.spawn(&with(&[]));
-    lab.wait_for("a fence on m2", 60, || lab.on("m2", "test -e /var/lib/requorum/fence-etcd").code == 0);
-    // The marker is seen before the step is over, and a step without an end is another story.
-    lab.wait_for("detection", 60, || last_journal(lab).contains("\"detection\",\"event\":\"began\""));
-    lab.lab(&["power-off", "m2"]).exits(0);
-    let end = drill.wait_with_output().expect("an end");
-    let said = String::from_utf8_lossy(&[end.stderr, end.stdout].concat()).into_owned();
-    assert_eq!(end.status.code(), Some(4), "{said}");
-    for words in ["not-attested", "undone: the old cluster serves", "m2 does not answer"] {
-        assert!(said.contains(words), "{words} is not in {said}");
-    }
+    // Its fence step is over, and initiate-dr has not looked yet: the drill stands still until the plug is out.
+    let said = broken(lab, &[], &phase("detection", 1), |drill| {
+        signal("STOP", drill.id());
+        lab.lab(&["power-off", "m2"]).exits(0);
+        signal("CONT", drill.id());
+    });
+    said.exits(4).says("not-attested").says("undone: the old cluster serves").says("m2 does not answer");
     lab.requorum(&["report", "last-drill"]).exits(0).says("Left behind").says("m2 does not answer");
     lab.wait_for_write("m3", "without-m2");
     lab.lab(&["power-on", "m2"]).exits(0);
@@ -260,12 +259,12 @@ fn a_drill_that_breaks_gives_the_old_cluster_back() {
 fn a_bastion_that_dies_leaves_ports_that_open_by_themselves() {
     let lab = Lab::up("2+1", "3.5");
     lab.put("m1", "before", 10);
-    let mut drill = lab.spawn(&with(&["--outage", "isolate", "--max-outage", "2s"]));
-    lab.wait_for("closed ports", 30, || lab.on("m1", "nft list tables").stdout.contains("requorum_drill"));
+    let mut drill = lab.spawn(&with(&["--outage", "isolate", "--max-outage", "10s"]));
+    lab.wait_for("closed ports", 60, || lab.on("m1", "nft list tables").stdout.contains("requorum_drill"));
     drill.kill().expect("killed");
     drill.wait().expect("waited for");
     lab.on("m1", "pkill -9 requorum").all();
-    lab.wait_for("ports that are open again", 60, || {
+    lab.wait_for("ports that are open again", 120, || {
         ["m1", "m2"].iter().all(|node| !lab.on(node, "nft list tables").stdout.contains("requorum_drill"))
     });
     lab.requorum(&["report", "last-drill"]).exits(0).says("cut off").says("nft delete table");
@@ -298,7 +297,7 @@ fn a_zone_is_switched_off_and_on_by_the_sites_own_commands() {
     let drill = lab.spawn(&command);
     for (asked, verb) in [("off", "power-off"), ("on", "power-on")] {
         let wish = PathBuf::from(format!("{script}.{asked}"));
-        lab.wait_for(&format!("the command {asked}"), 90, || wish.exists());
+        lab.wait_for(&format!("the command {asked}"), 240, || wish.exists());
         lab.lab(&[verb, "zone1"]).exits(0);
         std::fs::remove_file(wish).expect("removed");
     }

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::support::Lab;
+use crate::support::{Lab, Said};
 
 const DR: [&str; 5] = ["initiate-dr", "--confirm", "test", "--attest", "zone1=off, says the test"];
 
@@ -28,7 +28,7 @@ fn a_run_killed_with_the_data_moved_aside_goes_on_from_the_kept_snapshot() {
     let begun = Instant::now();
     let moved = "\"retired\"";
     while !lab.journals().last().is_some_and(|journal| journal.contains(moved)) {
-        assert!(begun.elapsed() < Duration::from_secs(60), "the run never got there");
+        assert!(begun.elapsed() < Duration::from_secs(150), "the run never got there");
         std::thread::sleep(Duration::from_millis(5));
     }
     // The process is `lab bastion`, which becomes requorum by exec.
@@ -57,10 +57,13 @@ fn of_two_operators_one_runs_and_the_other_is_told_who() {
     let lab = bereft("3.5");
     let first = lab.spawn(&DR);
     let second = lab.spawn(&DR);
-    let ends = [first, second].map(|child| child.wait_with_output().expect("an end"));
-    let mut codes: Vec<i32> = ends.iter().filter_map(|end| end.status.code()).collect();
-    codes.sort_unstable();
-    assert_eq!(codes, [0, 7], "{ends:?}");
+    let mut ends = [first, second].map(|child| Said::of(child.wait_with_output().expect("an end")));
+    ends.sort_by_key(|end| end.code);
+    assert_eq!(ends[0].code, 0, "{}", ends[0].all());
+    // One whose proof takes longer may find the cluster that the other has made.
+    let told = [(7, "is held by"), (3, "quorum-alive")];
+    let said = told.iter().any(|(code, words)| ends[1].code == *code && ends[1].all().contains(words));
+    assert!(said, "{:?}", ends[1]);
     assert_eq!(lab.count("m3", "before"), 10);
     lab.on("m3", "ls -d /var/lib/etcd.retired-* | wc -l").exits(0).says("1\n");
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::confines::Confines;
 use crate::drill::nothing_is_left;
-use crate::support::Lab;
+use crate::support::{Lab, signal};
 use crate::{promtool, stand_in};
 
 const MASTERS: [&str; 3] = ["m1", "m2", "m3"];
@@ -235,7 +235,7 @@ fn schedules_in_a_container_write_to_the_volume_alone_and_hear_that_it_ends() {
     // A kubelet tells the container's first process alone.
     let unshare = container.id();
     let first = std::fs::read_to_string(format!("/proc/{unshare}/task/{unshare}/children")).expect("children");
-    assert!(Command::new("kill").args(["-TERM", first.trim()]).status().expect("kill").success());
+    signal("TERM", first.trim().parse().expect("its process"));
     wait_for("told");
     std::fs::write(confines.state("end"), "").expect("written");
     assert_eq!(container.wait().expect("an end").code(), Some(4));

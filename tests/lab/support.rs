@@ -46,6 +46,12 @@ impl Said {
     }
 }
 
+/// Sends a signal to a process.
+pub fn signal(name: &str, process: u32) {
+    let sent = Command::new("kill").args([&format!("-{name}"), &process.to_string()]).status().expect("kill runs");
+    assert!(sent.success(), "{name} was not sent to {process}");
+}
+
 fn script() -> String {
     format!("{}/lab/lab", env!("CARGO_MANIFEST_DIR"))
 }
