@@ -65,7 +65,8 @@ fn a_drill_whose_disks_fill_or_whose_template_breaks_is_finished_by_hand() {
     for (node, at) in [("m3", phase("initiate-dr", 1)), ("m1", phase("detection", 1)), ("m2", phase("recover", 1))] {
         full(&lab, node, &at);
     }
-    for at in [phase("initiate-dr", 1), phase("recover", 1)] {
+    // Just before it is read.
+    for at in [phase("detection", 1), phase("return", 1)] {
         spoiled(&lab, &at);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::observe::Observation;
 use crate::report::history::{self, Origin, Report};
 use crate::report::{junit, page, runs, text};
 use crate::run::journal;
@@ -9,7 +10,7 @@ use crate::world::files::{self, Kept};
 use crate::world::terminal;
 
 use super::args::{Common, Form, ReportForm};
-use super::{Bastion, Failure, exit, observe};
+use super::{Bastion, Failure, again, exit, observe};
 
 /// `requorum runs list`.
 pub(super) fn list(common: &Common, bastion: &Bastion, output: Form) -> Result<u8, Failure> {
@@ -83,6 +84,20 @@ fn chosen<'a>(kept: &'a [Kept], run: &str) -> Result<&'a Kept, Failure> {
             Err(Failure::usage(format!("error: {run:?} may be {}", names.join(", "))))
         }
     }
+}
+
+/// The command that goes on with a run kept here that stopped while its survivors were down, if they still are as it
+/// left them.
+pub(super) fn way_on(common: &Common, bastion: &Bastion, seen: &Observation) -> Option<String> {
+    let fenced_by = |run: &str| {
+        let marks = seen.answering().filter_map(|(_, seen)| seen.marks.as_ref().ok());
+        marks.filter_map(|marks| marks.fenced_by.as_ref()).any(|fencing| fencing.as_str() == run)
+    };
+    let kept = files::runs(&observe::state_dir(common, bastion));
+    kept.iter().rev().filter(|kept| fenced_by(&kept.run)).find_map(|kept| {
+        let (records, _) = journal::readable(&String::from_utf8_lossy(kept.bytes.as_ref().ok()?));
+        history::way_on(&records, kept.path.parent()?, &again(&common.inventory), seen)
+    })
 }
 
 /// Its journal begins with a drill's first record.

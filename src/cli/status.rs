@@ -6,14 +6,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::model::{Cluster, quorum};
-use crate::observe::assess::{Assessment, assess, voters};
+use crate::observe::assess::{Assessment, Verdict, assess, voters};
 use crate::observe::{Observation, proof};
 use crate::report;
 use crate::run::prove;
 use crate::world::{files, terminal};
 
 use super::args::{Common, StatusForm, StatusWish};
-use super::{Bastion, Failure, again, doctor, exit, input, observe, watch};
+use super::{Bastion, Failure, again, doctor, exit, input, observe, runs, watch};
 
 /// When the table is shown although some are still being tried: a dark master takes its whole connect time-out.
 pub(super) const TABLE_AFTER: Duration = proof::BESIDE;
@@ -48,7 +48,7 @@ pub(super) async fn status(common: &Common, bastion: &Bastion, wish: &StatusWish
     let assessment = assess(&cluster, &seen);
     let text = match wish.output {
         StatusForm::Text => {
-            verdict(&cluster, &seen, &assessment, &common.inventory) + &doctor::last(common, bastion, &cluster.name).0
+            verdict(&cluster, &seen, &assessment, common, bastion) + &doctor::last(common, bastion, &cluster.name).0
         }
         StatusForm::Json => {
             let mut json = report::status::json(&cluster, &seen, &assessment);
@@ -65,8 +65,16 @@ pub(super) async fn status(common: &Common, bastion: &Bastion, wish: &StatusWish
 }
 
 /// Findings, verdict, the next command, and how many voters may be lost.
-pub(super) fn verdict(cluster: &Cluster, seen: &Observation, assessment: &Assessment, inventory: &Path) -> String {
-    let mut text = report::status::verdict(cluster, seen, assessment, &again(inventory));
+pub(super) fn verdict(
+    cluster: &Cluster,
+    seen: &Observation,
+    assessment: &Assessment,
+    common: &Common,
+    bastion: &Bastion,
+) -> String {
+    let lost = assessment.verdict == Verdict::QuorumLost;
+    let way_on = if lost { runs::way_on(common, bastion, seen) } else { None };
+    let mut text = report::status::verdict(cluster, seen, assessment, &again(&common.inventory), way_on.as_deref());
     if let [(_, serving)] = assessment.serving.iter().collect::<Vec<_>>()[..] {
         let voters = voters(cluster, seen, serving).len();
         text += &format!("voters: {voters}; {} of them may be lost\n", quorum::tolerance(voters));

@@ -62,7 +62,7 @@ pub(super) async fn watch(
                 let words = round.assessment.verdict.words();
                 let time = now.strftime("%H:%M:%S");
                 let table = report::table::table(cluster, &round.seen, terminal::width());
-                let verdict = status::verdict(cluster, &round.seen, &round.assessment, &common.inventory);
+                let verdict = status::verdict(cluster, &round.seen, &round.assessment, common, bastion);
                 screen.draw(&format!("{}: {words} ({time} UTC, Ctrl-C ends)\n\n{table}\n{verdict}", cluster.name));
             }
             None => {

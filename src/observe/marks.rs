@@ -73,6 +73,9 @@ pub struct Holder {
 pub struct Marks {
     /// Whether the fence marker is there.
     pub fenced: bool,
+    /// The run that placed it, where its text names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fenced_by: Option<RunId>,
     /// Whether the drop-in that makes it effective is there.
     pub drop_in: bool,
     /// Who holds the lock; `Some` with question marks when the holder's file is not readable.
@@ -84,7 +87,7 @@ pub struct Marks {
 const SCRIPT: Script = Script {
     name: "marks",
     text: r#"set -u
-[ -e "$1" ] && echo fenced=yes
+if [ -e "$1" ]; then echo fenced=yes; printf 'fenced_by=%s\n' "$(head -c 300 "$1" | head -n 1)"; fi
 [ -e "$2" ] && echo drop_in=yes
 if [ -d "$3" ]; then printf 'lock='; cat "$3/holder.json" 2>/dev/null | tr -d '\n'; echo; fi
 if [ -f "$4" ]; then printf 'record='; tr -d '\n' <"$4"; echo; fi
@@ -110,6 +113,7 @@ pub fn parse(output: &Output) -> Result<Marks, Unclear> {
     for (name, value) in output.stdout.lines().filter_map(|line| line.split_once('=')) {
         match name {
             "fenced" => marks.fenced = true,
+            "fenced_by" => marks.fenced_by = placed_by(value),
             "drop_in" => marks.drop_in = true,
             "lock" => {
                 let unknown = || "?".to_owned();
@@ -133,6 +137,17 @@ pub fn parse(output: &Output) -> Result<Marks, Unclear> {
     Ok(marks)
 }
 
+/// What a fence's marker says: who placed it.
+#[must_use]
+pub fn fence_text(verb: &str, run: &RunId, person: &str) -> String {
+    format!("fenced by requorum {verb} run {run} for {person}")
+}
+
+fn placed_by(text: &str) -> Option<RunId> {
+    let (_, run) = text.strip_prefix("fenced by requorum ")?.split_once(" run ")?;
+    RunId::new(run.split(' ').next()?).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,6 +156,10 @@ mod tests {
     fn an_unreadable_record_is_not_taken_for_none() {
         let say = |stdout: &str| parse(&Output { stdout: stdout.into(), ..Output::default() });
         assert_eq!(say("fenced=yes\n").unwrap(), Marks { fenced: true, ..Marks::default() });
+        let text = fence_text("fence", &RunId::new("20261123-134443-449f").unwrap(), "op run x for y");
+        let marks = say(&format!("fenced=yes\nfenced_by={text}\n")).unwrap();
+        assert_eq!(marks.fenced_by.unwrap().to_string(), "20261123-134443-449f");
+        assert_eq!(say("fenced=yes\nfenced_by=by hand\n").unwrap(), Marks { fenced: true, ..Marks::default() });
         assert!(say("record={\"version\":9}\n").is_err());
         assert_eq!(say("lock=\n").unwrap().lock.unwrap().run, "?");
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::model::env_file::EnvFile;
 use crate::model::{Command, MasterName};
 use crate::observe::assess::peer_urls;
+use crate::observe::marks::fence_text;
 use crate::observe::{ClusterRecord, status, unit};
 use crate::playbook::template::{Context, Node, check_rendered, render};
 use crate::playbook::{Action, Expectation, Line, Role};
@@ -173,7 +174,7 @@ impl<'a> Builder<'a> {
 
     fn fence_reason(&self) -> String {
         let request = self.scene.input.request;
-        format!("fenced by requorum {} run {} for {}", request.goal.command(), request.run, request.person)
+        fence_text(request.goal.command(), &request.run, &request.person)
     }
 
     fn serve(&self, player: Player<'a>) -> Result<serve::Serve, NoPlan> {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::model::{Cluster, MasterName};
 use crate::observe::Read;
 use crate::observe::assess::{assess, newest_record};
+use crate::observe::marks::fence_text;
 use crate::step::{Step, fence, stop, unfence};
 
 use super::checks::Refusals;
@@ -32,7 +33,7 @@ pub fn fence(input: Input<'_>) -> Result<Plan, NoPlan> {
     if players.iter().all(fenced) {
         return Err(nothing_more(input, &players, "fenced and down"));
     }
-    let reason = format!("fenced by requorum fence run {} for {}", input.request.run, input.request.person);
+    let reason = fence_text("fence", &input.request.run, &input.request.person);
     let unit = |player: &Player<'_>| player.master.etcd.unit.clone();
     let stop = |player: &Player<'_>| Step::from(stop::Stop { unit: unit(player), grace: GRACE, by_force: true });
     let fence = |player: &Player<'_>| Step::from(fence::Fence { unit: unit(player), reason: reason.clone() });

@@ -222,20 +222,15 @@ fn by_hand(story: Story<'_>) -> String {
         None => (&story.plan.run, format!("The masters stay locked for run {}. To go on:", story.plan.run)),
     };
     let _ = writeln!(out, "{locked}\n  {} unlock {holder}", story.again);
-    let reached = |wanted: fn(&Step) -> bool| {
-        story.plan.steps().any(|planned| {
-            wanted(&planned.step) && !matches!(story.states.get(&planned.id), None | Some(StepState::Planned))
-        })
-    };
     match story.plan.goal {
-        Goal::InitiateDr if reached(|step| matches!(step, Step::Start(_))) => {
+        Goal::InitiateDr if reached(story, |step| matches!(step, Step::Start(_))) => {
             let _ = writeln!(
                 out,
                 "  {} status      # the new cluster may serve by now; go only forward from here",
                 story.again
             );
         }
-        Goal::InitiateDr if reached(|step| matches!(step, Step::Stop(_))) => {
+        Goal::InitiateDr if reached(story, |step| matches!(step, Step::Stop(_))) => {
             from_the_snapshot(story, &mut out);
             out.push_str("or take it all back, in this order:\n");
             let begun = |id: u32| story.states.get(&id).is_some_and(|state| *state != StepState::Planned);
@@ -253,25 +248,49 @@ fn by_hand(story: Story<'_>) -> String {
     out
 }
 
-/// How to begin anew from the snapshot: every etcd is down then, so zones and attestations are named again.
+/// Whether a step of this kind was begun.
+fn reached(story: Story<'_>, wanted: fn(&Step) -> bool) -> bool {
+    let begun = |id: u32| !matches!(story.states.get(&id), None | Some(StepState::Planned));
+    story.plan.steps().any(|planned| wanted(&planned.step) && begun(planned.id))
+}
+
+/// Whether a step of this kind was done.
+fn was_done(story: Story<'_>, wanted: fn(&Step) -> bool) -> bool {
+    let done = |id: u32| story.states.get(&id) == Some(&StepState::Done);
+    story.plan.steps().any(|planned| wanted(&planned.step) && done(planned.id))
+}
+
+/// The command with which an `initiate-dr` goes on whose survivors are down behind its fences; nothing for other runs.
+#[must_use]
+pub fn way_on(story: Story<'_>) -> Option<String> {
+    let down = story.plan.goal == Goal::InitiateDr && reached(story, |step| matches!(step, Step::Stop(_)));
+    let kept = was_done(story, |step| matches!(step, Step::Keep(_)));
+    let command = || if kept { anew(story) } else { format!("{} runs show {}", story.again, story.plan.run) };
+    down.then(command)
+}
+
+/// How to begin anew from the snapshot.
 fn from_the_snapshot(story: Story<'_>, out: &mut String) {
-    let done = |wanted: fn(&Step) -> bool| {
-        let mut steps = story.plan.steps().filter(|planned| wanted(&planned.step));
-        steps.any(|planned| story.states.get(&planned.id) == Some(&StepState::Done))
-    };
     let kept = story.place.join(crate::step::keep::NAME);
-    if !done(|step| matches!(step, Step::Snapshot(_))) {
+    if !was_done(story, |step| matches!(step, Step::Snapshot(_))) {
         let _ = writeln!(out, "  {} status      # no snapshot was taken; the data is where it was", story.again);
         return;
     }
-    if !done(|step| matches!(step, Step::Keep(_))) {
+    if !was_done(story, |step| matches!(step, Step::Keep(_))) {
         let seed = names(&story.plan.seed);
         let there = crate::step::snapshot_path(&story.plan.run);
         let _ = writeln!(out, "  copy {there} from {seed} to {} (as root there)", kept.display());
     }
+    let _ = writeln!(out, "  {}", anew(story));
+}
+
+/// The command that restores the kept snapshot. Every etcd is down then, so zones and attestations are named again.
+fn anew(story: Story<'_>) -> String {
+    let kept = story.place.join(crate::step::keep::NAME);
     let zones: String = story.plan.failed_zones.iter().map(|zone| format!(" --failed-zone {zone}")).collect();
     let quoted = |text: &str| shlex::try_quote(text).map_or_else(|_| "REASON".to_owned(), |word| word.into_owned());
     let attested: String =
         story.plan.attested.iter().map(|(who, by)| format!(" --attest {who}={}", quoted(by))).collect();
-    let _ = writeln!(out, "  {} initiate-dr --snapshot {}{zones}{attested}", story.again, kept.display());
+    let kept = kept.display().to_string();
+    format!("{} initiate-dr --snapshot {}{zones}{attested}", story.again, quoted(&kept))
 }

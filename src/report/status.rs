@@ -8,16 +8,23 @@ use crate::model::Cluster;
 use crate::observe::assess::{Assessment, Finding, Verdict, newest_record, voters};
 use crate::observe::{Observation, Seen, Settings, Sight, Status};
 
-/// Findings, verdict, next command. `again` is the command line's beginning.
+/// Findings, verdict, next command. `again` is the command line's beginning, `way_on` the command that goes on with a run
+/// that stopped midway.
 #[must_use]
-pub fn verdict(cluster: &Cluster, seen: &Observation, assessment: &Assessment, again: &str) -> String {
+pub fn verdict(
+    cluster: &Cluster,
+    seen: &Observation,
+    assessment: &Assessment,
+    again: &str,
+    way_on: Option<&str>,
+) -> String {
     let mut out = String::new();
     out.push_str(&finding_lines(&assessment.findings));
     if let Some(proof) = &seen.proof {
         let _ = writeln!(out, "{}", proof.words());
     }
     let _ = writeln!(out, "verdict: {}", assessment.verdict.words());
-    if let Some(next) = next(cluster, seen, assessment, again) {
+    if let Some(next) = next(cluster, seen, assessment, again, way_on) {
         let _ = writeln!(out, "next: {next}");
     }
     super::harmless(&out)
@@ -42,7 +49,13 @@ pub fn finding_lines(findings: &[Finding]) -> String {
 }
 
 /// The command that comes next.
-fn next(cluster: &Cluster, seen: &Observation, assessment: &Assessment, again: &str) -> Option<String> {
+fn next(
+    cluster: &Cluster,
+    seen: &Observation,
+    assessment: &Assessment,
+    again: &str,
+    way_on: Option<&str>,
+) -> Option<String> {
     let locked = seen.answering().find_map(|(_, seen)| seen.marks.as_ref().ok()?.lock.as_ref());
     if let Some(lock) = locked {
         return Some(format!(
@@ -53,9 +66,14 @@ fn next(cluster: &Cluster, seen: &Observation, assessment: &Assessment, again: &
     }
     match assessment.verdict {
         Verdict::Healthy => None,
-        Verdict::QuorumLost => {
-            Some(format!("{again} initiate-dr      # and do not restart etcd on a survivor before it"))
-        }
+        Verdict::QuorumLost => Some(match way_on {
+            Some(command) => format!("{command}      # goes on with the run that stopped midway"),
+            None if seen.answering().all(|(_, seen)| seen.etcd_runs() == Some(false)) => format!(
+                "{again} initiate-dr --failed-zone ZONE      # a run that stopped midway tells its own way: runs show last; where no \
+                 zone is lost, start etcd"
+            ),
+            None => format!("{again} initiate-dr      # and do not restart etcd on a survivor before it"),
+        }),
         Verdict::OneZone => Some(format!("{again} recover      # once the failed zone's masters answer")),
         Verdict::SplitBrain => {
             let stale = stale_zone(cluster, seen, assessment);

@@ -143,8 +143,8 @@ fn disk(machine: &Machine, dir: &str) -> Reply {
 
 fn marks(machine: &Machine, [marker, drop_in, lock, record]: [&str; 4]) -> Reply {
     let mut said = String::new();
-    if machine.files.contains_key(marker) {
-        said += "fenced=yes\n";
+    if let Some(text) = machine.file(marker) {
+        said += &format!("fenced=yes\nfenced_by={}\n", text.lines().next().unwrap_or_default());
     }
     if machine.files.contains_key(drop_in) {
         said += "drop_in=yes\n";

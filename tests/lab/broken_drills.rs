@@ -1,4 +1,4 @@
-//! A drill broken in five ways on real machines; `tests/faults.rs` has them all.
+//! A drill broken in six ways on real machines; `tests/faults.rs` has them all.
 
 use crate::broken::{full, killed, lab, phase, said, spoiled, unplugged};
 
@@ -6,9 +6,10 @@ use crate::broken::{full, killed, lab, phase, said, spoiled, unplugged};
 fn a_drill_that_is_broken_is_finished_by_what_requorum_says_comes_next() {
     let lab = lab();
     killed(&lab, "stop", &said("[stop] etcd", 2));
+    killed(&lab, "isolate", &said("[retire] ", 1));
     killed(&lab, "isolate", &said("[join] ", 1));
     unplugged(&lab, "isolate", "m3", &phase("detection", 1));
     lab.own_disk("m2");
     full(&lab, "m2", &phase("recover", 1));
-    spoiled(&lab, &phase("initiate-dr", 1));
+    spoiled(&lab, &phase("detection", 1));
 }

@@ -12,8 +12,10 @@ mod course;
 mod deviations;
 mod drill;
 mod replay;
+mod stopped;
 
 pub use drill::{Drill, DrillPhase, parts};
+pub use stopped::way_on;
 
 /// The version of the published form; a reader refuses a higher one.
 pub const FORMAT: u32 = 1;

@@ -1,0 +1,31 @@
+//! A run that stopped while its survivors were down, and how it goes on. Knows only its journal and one look.
+
+use std::path::Path;
+
+use crate::observe::Observation;
+use crate::plan::Plan;
+use crate::report::outcome::{self, Story};
+use crate::run::journal::Record;
+
+use super::replay::replay;
+
+/// The command that goes on with the run of this journal, if what was seen is still what it left: each of its survivors
+/// is down behind its fence, which goes when etcd is started. A fence of another run, or none, means that somebody has gone
+/// on since.
+#[must_use]
+pub fn way_on(records: &[Record], place: &Path, again: &str, seen: &Observation) -> Option<String> {
+    let replay = replay(records)?;
+    let outcome = replay.outcome();
+    let states = &replay.states;
+    let story = Story { plan: replay.plan, outcome: &outcome, states, proof: None, place, again, drill: replay.drill };
+    outcome::way_on(story).filter(|_| is_as_left(replay.plan, seen))
+}
+
+fn is_as_left(plan: &Plan, seen: &Observation) -> bool {
+    plan.survivors.iter().all(|master| {
+        seen.seen(master).is_some_and(|seen| {
+            let fenced_by = seen.marks.as_ref().ok().and_then(|marks| marks.fenced_by.as_ref());
+            fenced_by == Some(&plan.run) && seen.etcd_runs() == Some(false)
+        })
+    })
+}
