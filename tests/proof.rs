@@ -5,9 +5,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use requorum::model::MasterName;
-use requorum::observe::Observation;
-use requorum::observe::proof::{BESIDE, Outcome};
+use requorum::model::{ClusterId, MasterName, MemberId};
+use requorum::observe::proof::{Attempt, BESIDE, Limits, Next, Outcome, Sample};
+use requorum::observe::{Observation, Read, Status, Unclear};
 use requorum::run::look::Looking;
 use requorum::run::ports::{Console, Remote};
 use requorum::run::prove::{self, Proving};
@@ -158,4 +158,31 @@ async fn where_every_etcd_that_answers_has_ended_nobody_was_asked() {
     assert!(matches!(outcome, Outcome::Lost { asked: false, .. }), "{outcome:?}");
     assert!(outcome.words().contains("no etcd has run for"), "{}", outcome.words());
     assert!(!outcome.words().contains("proved"), "{}", outcome.words());
+}
+
+#[test]
+fn a_learner_beside_masters_whose_etcd_has_ended_is_nobody_to_ask() {
+    let read = Some(Read::Failed("a learner".into()));
+    let ended =
+        Sample { status: Err(Unclear::text("status", "ended")), not_ready: true, ended: true, read: read.clone() };
+    let learner = Status {
+        cluster: ClusterId(1),
+        member: MemberId(4),
+        revision: 9,
+        term: 2,
+        applied: 7,
+        index: 7,
+        leader: Some(MemberId(1)),
+        learner: true,
+        version: "3.5.16".into(),
+        db_bytes: 1,
+        errors: vec![],
+    };
+    let learner = Sample { status: Ok(learner), not_ready: false, ended: false, read };
+    let samples =
+        [("m3", ended), ("m4", learner)].map(|(name, sample)| (MasterName::new(name).unwrap(), sample)).into();
+    let mut attempt = Attempt::new(Limits::from_election_timeout(Duration::from_secs(5)));
+    assert!(matches!(attempt.take(Duration::ZERO, &samples), Next::Again(_)));
+    let over = attempt.take(Duration::from_secs(12), &samples);
+    assert!(matches!(over, Next::Over(Outcome::Lost { asked: false, .. })), "{over:?}");
 }

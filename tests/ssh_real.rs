@@ -258,7 +258,8 @@ async fn a_connection_that_dies_leaves_the_outcome_unknown_and_is_made_anew() {
     let mark = server.path("begun");
     let slow = sh(&format!("touch {}; sleep 30", mark.display()));
     let (cut, ()) = tokio::join!(say(&ssh, &slow), async {
-        while !mark.exists() {
+        let end = Instant::now() + Duration::from_secs(30);
+        while !mark.exists() && Instant::now() < end {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         run(Process::new("pkill").args(["-KILL", "-P", &server.pid().to_string()]));

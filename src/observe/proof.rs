@@ -95,7 +95,7 @@ impl Outcome {
                 took.as_secs_f64()
             ),
             Self::Lost { leaderless_for, asked: false, .. } => format!(
-                "no etcd has run for {:.1} s on any master that answers; of one that does not, nothing was learnt",
+                "no etcd has run for {:.1} s on any master that could be asked; of the others nothing was learnt",
                 leaderless_for.as_secs_f64()
             ),
             Self::Alive { evidence } => format!("quorum is not lost: {evidence}"),
@@ -162,7 +162,7 @@ impl Attempt {
         if quiet > self.limits.window {
             match unread {
                 None => {
-                    let asked = !samples.values().all(|sample| sample.ended);
+                    let asked = samples.values().any(|sample| !sample.ended && tells(sample));
                     return Next::Over(Outcome::Lost { leaderless_for: quiet, took: at, asked });
                 }
                 Some(master) if self.reading && at >= self.limits.limit => {
@@ -207,7 +207,6 @@ impl Attempt {
                 found = Some(format!("{master} applied entries {before} to {}", status.applied));
             }
         }
-        let tells = |sample: &Sample| sample.not_ready || sample.status.as_ref().is_ok_and(|status| !status.learner);
         if found.is_none() && !samples.values().any(tells) {
             found =
                 samples.keys().next().map(|master| format!("only learners answer, as {master}, and they cannot tell"));
@@ -230,6 +229,11 @@ impl Attempt {
             }
         }
     }
+}
+
+/// Whether this says something of a quorum: a learner names the last leader it heard for ever.
+fn tells(sample: &Sample) -> bool {
+    sample.not_ready || sample.status.as_ref().is_ok_and(|status| !status.learner)
 }
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ fn nothing_more(input: Input<'_>, players: &[Player<'_>], state: &str) -> NoPlan
     }
     let why = match players {
         [] => "no master of the zone answers over SSH".to_owned(),
-        _ => format!("no answer over SSH from {}; the others of its zone are {state}", join(&silent)),
+        _ => format!("{} cannot be asked over SSH; the others named are {state}", join(&silent)),
     };
     let next = match input.request.goal {
         Goal::Unfence => "try again when one does",

@@ -123,7 +123,7 @@ fn after_done(story: Story<'_>) -> Vec<String> {
             let zones = names(&plan.failed_zones);
             left.push(format!(
                 "{zones} must not serve again: its old members would elect a leader and take writes.\n\
-                 Keep its ports 2379, 2380 and 6443 cut off until one of these has run:\n  {0} fence {1}\n  {0} recover\n",
+                 Keep its ports 2379, 2380 and 6443 cut off until one of these has reached all of its masters:\n  {0} fence {1}\n  {0} recover\n",
                 story.again,
                 fence_target(plan)
             ));
@@ -138,12 +138,21 @@ fn after_done(story: Story<'_>) -> Vec<String> {
         }
         Goal::Recover => left.push(format!("next: {} status\n", story.again)),
         Goal::Fence if plan.left_out.is_empty() => {}
-        Goal::Fence => left.push(format!("not reached, and so not fenced: {}\n", names(&plan.left_out))),
+        Goal::Fence => left.push(format!(
+            "not reached, and so not fenced: {}; keep ports 2379, 2380 and 6443 cut off there, and fence again once they \
+             answer\n",
+            names(&plan.left_out)
+        )),
         Goal::Unfence => {
+            left.extend(plan.steps().filter_map(|planned| match &planned.step {
+                Step::Unfence(lift) => {
+                    Some(format!("next, on {}: systemctl start --no-block {}\n", planned.host, lift.unit))
+                }
+                _ => None,
+            }));
             if !plan.left_out.is_empty() {
                 left.push(format!("not reached, and fenced where they were: {}\n", names(&plan.left_out)));
             }
-            left.push("next, on each of them: systemctl start --no-block etcd\n".to_owned());
         }
     }
     left

@@ -126,7 +126,7 @@ impl Drill<'_> {
     async fn unfence_and_start(&mut self, done: &mut Vec<String>) {
         let wish = Wish { failed_zone: vec![self.zone.to_string()], ..Wish::default() };
         if let Err(why) = self.part(Goal::Unfence, &wish).await {
-            done.push(format!("the zone stays fenced: {why}"));
+            done.push(format!("not every fence of the zone could be lifted: {why}"));
         }
         for master in self.zone_masters() {
             if let Err(why) = revert::start(&self.remote, &master).await {
