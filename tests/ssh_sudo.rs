@@ -98,6 +98,28 @@ async fn sudo_makes_root_with_and_without_a_password() {
     assert!(!format!("{wrong:?}{:?}", person.asked.lock().unwrap()).contains("right"));
 }
 
+/// A policy that asks for some commands and not for others: the password of the former is no input of the latter.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_sudo_asks_nothing_for_does_not_read_the_password() {
+    let server = Sshd::start("");
+    let operator = Operator::new();
+    let mut ssh = settings(&server);
+    ssh["user"] = json!(Operator::NAME);
+    ssh["become"] = json!("sudo");
+    operator.may("ALL, NOPASSWD: /usr/bin/timeout * cat");
+    let site = ssh_to(ssh, Person::who_types(&["right"]), options(server.dir.path()));
+    let asked = say(&site, &sh("cat; echo done >&2").stdin("only mine")).await.unwrap();
+    assert_eq!((asked.stdout.as_str(), asked.stderr.as_str()), ("only mine", "done\n"));
+    let free = say(&site, &Command::new("cat").stdin("only mine")).await.unwrap();
+    assert_eq!((free.status, free.stdout.as_str(), free.stderr.as_str()), (0, "only mine", ""));
+    // sudo itself remembers nothing, so that it asks each time.
+    fs::write(Operator::SUDOERS, format!("Defaults:{0} timestamp_timeout=0\n{0} ALL=(ALL) ALL\n", Operator::NAME))
+        .unwrap();
+    for _ in 0..3 {
+        assert_eq!(say(&site, &sh("cat").stdin("only mine")).await.unwrap().stdout, "only mine");
+    }
+}
+
 /// What connections and commands cost: printed, and bounded far above what was measured (84 ms, 4.5 ms, 11 ms, 57 ms).
 #[tokio::test(flavor = "multi_thread")]
 async fn what_it_costs() {

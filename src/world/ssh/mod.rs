@@ -1,5 +1,6 @@
 //! Commands on masters over SSH: the port [`Remote`] for real. Does not know what the commands mean.
 
+mod handover;
 mod kept;
 mod keyring;
 mod known_hosts;
@@ -23,6 +24,7 @@ use zeroize::Zeroizing;
 
 use crate::model::{Become, Cluster, Command, MasterName, Output};
 use crate::run::ports::{Later, Pipes, Prompt, Remote, RemoteError};
+use handover::Handover;
 use kept::Kept;
 use keyring::Keyring;
 use peer::Peer;
@@ -140,14 +142,19 @@ impl Remote for Ssh {
 
 impl Host {
     async fn run(&self, bastion: &Bastion, command: &Command, pipes: Pipes) -> Result<Output, RemoteError> {
-        let (rise, preface) = match (command.root, self.elevate) {
-            (true, Become::Sudo) => self.root(bastion).await?.way()?,
-            (true, Become::None) | (false, _) => (Rise::Stay, None),
+        let handover = match (command.root, self.elevate) {
+            (true, Become::Sudo) => Some(self.root(bastion).await?.way()?),
+            (true, Become::None) | (false, _) => None,
+        };
+        let rise = match &handover {
+            None => Rise::Stay,
+            Some(None) => Rise::Sudo,
+            Some(Some(handover)) => Rise::SudoWithPassword(handover),
         };
         let talk = Talk {
             line: quote::shell_line(command, rise)?,
             deadline: command.deadline,
-            preface,
+            handover: handover.flatten(),
             stdin: command.stdin.clone().map(Bytes::from),
             pipes,
         };
@@ -191,8 +198,8 @@ struct On<'a> {
 }
 
 impl sudo::Shell for On<'_> {
-    async fn run(&self, line: String, stdin: Option<Bytes>, deadline: Duration) -> Result<Output, RemoteError> {
-        let talk = Talk { line, deadline, preface: stdin, stdin: None, pipes: Pipes::default() };
+    async fn run(&self, line: String, handover: Option<Handover>, deadline: Duration) -> Result<Output, RemoteError> {
+        let talk = Talk { line, deadline, handover, stdin: None, pipes: Pipes::default() };
         self.host.talk(self.bastion, talk).await
     }
 }

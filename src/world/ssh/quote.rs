@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::handover::Handover;
 use crate::model::{Arg, Command};
 use crate::run::ports::RemoteError;
 
@@ -10,23 +11,31 @@ use crate::run::ports::RemoteError;
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Who the command runs as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rise {
+#[derive(Clone, Copy)]
+pub(super) enum Rise<'a> {
     /// The user who logged in.
     Stay,
     /// Root, by a sudo that asks for nothing.
     Sudo,
-    /// Root, by a sudo that reads the password from the first line of standard input. `-k` makes it ask even where it
-    /// remembers an earlier password: otherwise that line would be left to the command.
-    SudoWithPassword,
+    /// Root, by a sudo that asks with a prompt of ours and reads the password from standard input.
+    SudoWithPassword(&'a Handover),
 }
 
-impl Rise {
-    fn words(self) -> &'static [&'static str] {
+impl<'a> Rise<'a> {
+    fn words(self) -> Vec<&'a str> {
         match self {
-            Self::Stay => &[],
-            Self::Sudo => &["sudo", "-n", "--"],
-            Self::SudoWithPassword => &["sudo", "-k", "-S", "-p", "", "--"],
+            Self::Stay => Vec::new(),
+            Self::Sudo => vec!["sudo", "-n", "--"],
+            Self::SudoWithPassword(handover) => handover.sudo(),
+        }
+    }
+
+    /// What stands right before the command. `timeout` stays the first word after sudo in each case, since sudoers
+    /// decides by that.
+    fn begin(self) -> Vec<&'a str> {
+        match self {
+            Self::Stay | Self::Sudo => Vec::new(),
+            Self::SudoWithPassword(handover) => handover.begin(),
         }
     }
 }
@@ -35,7 +44,7 @@ impl Rise {
 ///
 /// # Errors
 /// [`RemoteError::Denied`] when the command is not final or cannot be written as words; nothing was run then.
-pub(super) fn shell_line(command: &Command, rise: Rise) -> Result<String, RemoteError> {
+pub(super) fn shell_line(command: &Command, rise: Rise<'_>) -> Result<String, RemoteError> {
     let mut words = Vec::new();
     for arg in &command.argv {
         match arg {
@@ -57,12 +66,13 @@ pub(super) fn shell_line(command: &Command, rise: Rise) -> Result<String, Remote
 ///
 /// # Errors
 /// When a word holds a NUL byte.
-pub(super) fn line(words: &[&str], deadline: Duration, rise: Rise) -> Result<String, shlex::QuoteError> {
+pub(super) fn line(words: &[&str], deadline: Duration, rise: Rise<'_>) -> Result<String, shlex::QuoteError> {
     let limit = (deadline + GRACE).as_millis().div_ceil(1000).to_string();
     let bounded = ["timeout", "-k", "2", &limit];
     let etcd = words.iter().any(|word| word.ends_with("/etcdctl"));
     let apart = if etcd { APART } else { &[] };
-    shlex::try_join(rise.words().iter().chain(&bounded).chain(apart).chain(words).copied())
+    let (rise, begin) = (rise.words(), rise.begin());
+    shlex::try_join(rise.iter().chain(&bounded).chain(&begin).chain(apart).chain(words).copied())
 }
 
 /// A flag and a variable for the same thing make etcdctl give up, and `/etc/environment` may set any of these.
@@ -103,8 +113,13 @@ mod tests {
     fn timeout_outlasts_the_deadline_and_sudo_stands_before_it() {
         assert_eq!(shell_line(&of(&["id"]), Rise::Stay).unwrap(), "timeout -k 2 12 id");
         assert_eq!(shell_line(&of(&["id"]), Rise::Sudo).unwrap(), "sudo -n -- timeout -k 2 12 id");
-        let asked = shell_line(&of(&["id"]), Rise::SudoWithPassword).unwrap();
-        assert_eq!(asked, "sudo -k -S -p '' -- timeout -k 2 12 id");
+        let handover = Handover::new(std::sync::Arc::new(zeroize::Zeroizing::new("hunter2".to_owned())));
+        let asked = shell_line(&of(&["id"]), Rise::SudoWithPassword(&handover)).unwrap();
+        assert!(
+            asked.starts_with("sudo -k -S -p '<sudo asks ") && asked.contains(" -- timeout -k 2 12 sh -c "),
+            "{asked}"
+        );
+        assert!(asked.ends_with(" id") && !asked.contains("hunter2"), "{asked}");
     }
 
     #[test]

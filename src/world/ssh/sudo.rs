@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use super::ask;
+use super::handover::Handover;
 use super::quote::{Rise, line};
 use crate::model::{Output, command::ANSWER_DEADLINE};
 use crate::run::ports::{Prompt, RemoteError};
@@ -29,33 +29,26 @@ pub(super) enum Root {
 }
 
 impl Root {
-    /// Which sudo that is, and what it reads first, overwritten when it has been sent.
+    /// What hands the password over on one channel, where sudo wants one.
     ///
     /// # Errors
     /// `Denied` when there is no way to root.
-    pub(super) fn way(&self) -> Result<(Rise, Option<Bytes>), RemoteError> {
+    pub(super) fn way(&self) -> Result<Option<Handover>, RemoteError> {
         match self {
-            Self::Free => Ok((Rise::Sudo, None)),
-            Self::Password(secret) => Ok((Rise::SudoWithPassword, Some(first_line(secret)))),
+            Self::Free => Ok(None),
+            Self::Password(secret) => Ok(Some(Handover::new(Arc::clone(secret)))),
             Self::Barred(why) => Err(RemoteError::Denied { why: why.clone() }),
         }
     }
 }
 
-fn first_line(secret: &Secret) -> Bytes {
-    let mut line = Vec::with_capacity(secret.len() + 1);
-    line.extend_from_slice(secret.as_bytes());
-    line.push(b'\n');
-    Bytes::from_owner(Zeroizing::new(line))
-}
-
-/// Runs a line on the host in question, with something on its standard input.
+/// Runs a line on the host in question, with a password for where sudo asks.
 pub(super) trait Shell: Sync {
     /// To its exit status or the deadline.
     fn run(
         &self,
         line: String,
-        stdin: Option<Bytes>,
+        handover: Option<Handover>,
         deadline: Duration,
     ) -> impl Future<Output = Result<Output, RemoteError>> + Send;
 }
@@ -80,7 +73,7 @@ impl Password {
     /// `Denied` when sudo is not usable or nobody can type a password, `Unreachable` when there was no answer. Nothing
     /// of a plan was run.
     pub(super) async fn root(&self, who: &str, shell: &impl Shell) -> Result<Root, RemoteError> {
-        let probe = attempt(shell, Rise::Sudo, None).await?;
+        let probe = attempt(shell, None).await?;
         if probe.ok() {
             return Ok(Root::Free);
         }
@@ -145,16 +138,17 @@ impl Password {
 
 /// What sudo says against the password, `None` when it takes it. The command is `true`: a failure is sudo's.
 async fn refusal(secret: &Secret, shell: &impl Shell) -> Result<Option<String>, RemoteError> {
-    let answer = attempt(shell, Rise::SudoWithPassword, Some(first_line(secret))).await?;
+    let answer = attempt(shell, Some(Handover::new(Arc::clone(secret)))).await?;
     Ok((!answer.ok()).then(|| answer.complaint()))
 }
 
 /// Tries sudo with the same first words as real commands have, since sudoers decides by those.
-async fn attempt(shell: &impl Shell, rise: Rise, stdin: Option<Bytes>) -> Result<Output, RemoteError> {
+async fn attempt(shell: &impl Shell, handover: Option<Handover>) -> Result<Output, RemoteError> {
+    let rise = handover.as_ref().map_or(Rise::Sudo, Rise::SudoWithPassword);
     let denied = |error: shlex::QuoteError| RemoteError::Denied { why: error.to_string() };
     let plain = line(&["true"], ANSWER_DEADLINE, rise).map_err(denied)?;
     // sudo's words are read, so they must be in the language we read.
-    let answer = shell.run(format!("env LC_ALL=C {plain}"), stdin, ANSWER_DEADLINE).await;
+    let answer = shell.run(format!("env LC_ALL=C {plain}"), handover, ANSWER_DEADLINE).await;
     answer.map_err(|error| match error {
         // `true` changes nothing, so whatever became of it, nothing was run.
         RemoteError::OutcomeUnknown { why } => RemoteError::Unreachable { why: format!("trying sudo: {why}") },

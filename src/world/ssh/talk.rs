@@ -8,6 +8,7 @@ use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::handover::{Cue, Ear, Handover};
 use super::line::{Line, Session};
 use crate::model::Output;
 use crate::model::command::clean;
@@ -29,8 +30,8 @@ pub(super) struct Talk {
     pub(super) line: String,
     /// When it is given up.
     pub(super) deadline: Duration,
-    /// Sent before all other input: sudo's password.
-    pub(super) preface: Option<Bytes>,
+    /// Where sudo asks for a password: what it is given, before all other input.
+    pub(super) handover: Option<Handover>,
     /// Input held in memory.
     pub(super) stdin: Option<Bytes>,
     /// Streams.
@@ -86,7 +87,7 @@ impl Drop for Abandoned<'_> {
 /// `Unreachable` when it was not sent, `Denied` when the host runs no commands, else `OutcomeUnknown`.
 pub(super) async fn hold(session: Session, talk: Talk) -> Result<Output, RemoteError> {
     let Session { line, channel, _permit } = session;
-    let Talk { line: text, deadline, preface, stdin, pipes } = talk;
+    let Talk { line: text, deadline, handover, stdin, pipes } = talk;
     let until = Instant::now() + deadline;
     let mut abandoned = Abandoned(Some(&line));
     match timeout_at(until, channel.exec(true, text)).await {
@@ -97,8 +98,16 @@ pub(super) async fn hold(session: Session, talk: Talk) -> Result<Output, RemoteE
     let (mut read, write) = channel.split();
     let mut heard = Heard::default();
     let over = {
-        let listening = listen(&mut read, &mut heard, pipes.stdout);
-        let talking = speak(&write, preface, stdin, pipes.stdin);
+        // Few cues fit in one text, and whoever waits for them takes them.
+        let (tell, cues) = mpsc::unbounded_channel();
+        let ear = handover.as_ref().map(|handover| (handover.ear(), tell));
+        let listening = listen(&mut read, &mut heard, pipes.stdout, ear);
+        let talking = async {
+            if may_speak(&write, handover, cues).await {
+                speak(&write, stdin, pipes.stdin).await;
+            }
+            let _ = write.eof().await;
+        };
         let both = async {
             tokio::pin!(listening, talking);
             let mut spoken = false;
@@ -120,7 +129,12 @@ pub(super) async fn hold(session: Session, talk: Talk) -> Result<Output, RemoteE
     heard.outcome(over, deadline, &line)
 }
 
-async fn listen(read: &mut ChannelReadHalf, heard: &mut Heard, stdout: Option<mpsc::Sender<Bytes>>) -> Over {
+async fn listen(
+    read: &mut ChannelReadHalf,
+    heard: &mut Heard,
+    stdout: Option<mpsc::Sender<Bytes>>,
+    mut ear: Option<(Ear, mpsc::UnboundedSender<Cue>)>,
+) -> Over {
     while let Some(message) = read.wait().await {
         match message {
             ChannelMsg::Data { data } => match &stdout {
@@ -131,11 +145,17 @@ async fn listen(read: &mut ChannelReadHalf, heard: &mut Heard, stdout: Option<mp
                     }
                 }
             },
-            ChannelMsg::ExtendedData { data, ext: STDERR } => heard.stderr.take(&data),
+            ChannelMsg::ExtendedData { data, ext: STDERR } => match &mut ear {
+                None => heard.stderr.take(&data),
+                Some((ear, tell)) => heard.attend(ear, &data, tell),
+            },
             ChannelMsg::ExitStatus { exit_status } => heard.status = Some(exit_status),
             ChannelMsg::ExitSignal { signal_name, .. } => heard.signal = Some(format!("{signal_name:?}")),
             ChannelMsg::Eof => heard.whole = true,
             ChannelMsg::Close => {
+                if let Some((ear, _)) = &mut ear {
+                    heard.stderr.take(&ear.rest());
+                }
                 heard.whole = true;
                 return Over::Closed;
             }
@@ -146,30 +166,42 @@ async fn listen(read: &mut ChannelReadHalf, heard: &mut Heard, stdout: Option<mp
     Over::Closed
 }
 
-/// Sends all input. A host that stops taking it is told by what comes back, so errors here say nothing.
-async fn speak(
+/// Waits until what is sent is the command's own input; sudo gets its password meanwhile, once, when it asks. False
+/// where there will be no command to send anything to.
+async fn may_speak(
     write: &ChannelWriteHalf<Msg>,
-    preface: Option<Bytes>,
-    stdin: Option<Bytes>,
-    stream: Option<mpsc::Receiver<Bytes>>,
-) {
-    if let Some(preface) = preface
-        && write.data_bytes(preface).await.is_err()
-    {
-        return;
+    handover: Option<Handover>,
+    mut cues: mpsc::UnboundedReceiver<Cue>,
+) -> bool {
+    let Some(handover) = handover else { return true };
+    let mut given = false;
+    while let Some(cue) = cues.recv().await {
+        match cue {
+            Cue::Begun => return true,
+            // It has refused the password. Without more input it gives up, and the account is not locked.
+            Cue::Asked if given => return false,
+            Cue::Asked => {
+                given = true;
+                if write.data_bytes(handover.line()).await.is_err() {
+                    return false;
+                }
+            }
+        }
     }
+    false
+}
+
+/// Sends all input. A host that stops taking it is told by what comes back, so errors here say nothing.
+async fn speak(write: &ChannelWriteHalf<Msg>, stdin: Option<Bytes>, stream: Option<mpsc::Receiver<Bytes>>) {
     if let Some(mut stream) = stream {
         while let Some(chunk) = stream.recv().await {
             if !send(write, chunk).await {
                 return;
             }
         }
-    } else if let Some(stdin) = stdin
-        && !send(write, stdin).await
-    {
-        return;
+    } else if let Some(stdin) = stdin {
+        send(write, stdin).await;
     }
-    let _ = write.eof().await;
 }
 
 async fn send(write: &ChannelWriteHalf<Msg>, mut bytes: Bytes) -> bool {
@@ -183,6 +215,19 @@ async fn send(write: &ChannelWriteHalf<Msg>, mut bytes: Bytes) -> bool {
 }
 
 impl Heard {
+    /// Takes a piece of standard error in which sudo may speak first.
+    fn attend(&mut self, ear: &mut Ear, data: &[u8], tell: &mpsc::UnboundedSender<Cue>) {
+        let (text, cues) = ear.hear(data);
+        if cues.contains(&Cue::Begun) {
+            self.stderr = Capped::default();
+        }
+        self.stderr.take(&text);
+        for cue in cues {
+            // Nobody may wait for it any more.
+            let _ = tell.send(cue);
+        }
+    }
+
     fn outcome(self, over: Over, deadline: Duration, line: &Line) -> Result<Output, RemoteError> {
         let ended = match (&over, self.status) {
             (Over::Closed, Some(status)) if self.whole => return Ok(self.output(status)),

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod fake;
+mod sudo;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -45,11 +46,15 @@ struct Site {
 
 impl Site {
     fn new(port: u16, user: &str, known_hosts: &str) -> Self {
+        Self::with(port, user, known_hosts, "none", None)
+    }
+
+    fn with(port: u16, user: &str, known_hosts: &str, rise: &str, password: Option<&str>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         write_key(&dir.path().join("id"), &key());
         std::fs::write(dir.path().join("known_hosts"), known_hosts).unwrap();
         let ssh = json!({
-            "user": user, "port": port, "become": "none", "jump": null,
+            "user": user, "port": port, "become": rise, "jump": null,
             "identity": "~/id", "known_hosts": "~/known_hosts",
         });
         let etcd = json!({ "unit": "etcd", "data_dir": "/var/lib/etcd", "env_file": "/etc/etcd.env", "template": "t" });
@@ -57,7 +62,8 @@ impl Site {
         let zones = json!({ "a": { "name": "a", "masters": { "m1": m1 } } });
         let cluster = json!({ "name": "test", "environment": "lab", "zones": zones });
         let mut options = Options::new(Some(dir.path()));
-        let unlocked = Unlocked::new(Arc::new(Nobody), Some(dir.path().to_owned()), None, None);
+        let password = password.map(|password| zeroize::Zeroizing::new(password.to_owned()));
+        let unlocked = Unlocked::new(Arc::new(Nobody), Some(dir.path().to_owned()), None, password);
         options.connect_timeout = Duration::from_secs(2);
         let ssh = Ssh::new(&serde_json::from_value(cluster).unwrap(), unlocked, options);
         Self { ssh, host: MasterName::new("m1").unwrap(), _dir: dir }

@@ -1,0 +1,178 @@
+//! The moment at which sudo may be given a password: it asks with our own prompt, and no command has begun. Knows no SSH.
+
+use bytes::Bytes;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use super::sudo::Secret;
+
+/// Says that the command has begun, and becomes it. What stands before this in a line is sudo's to run, so nothing of
+/// ours has run before the mark is out.
+const BEGIN: &str = r#"printf %s "$0" >&2; exec "$@""#;
+
+/// What one channel needs to hand a password to sudo and to nothing else. The marks are random and of one channel, so
+/// nothing that was heard elsewhere can pass for them.
+pub(super) struct Handover {
+    prompt: String,
+    begun: String,
+    password: Secret,
+}
+
+impl Handover {
+    /// For one channel.
+    pub(super) fn new(password: Secret) -> Self {
+        let mark = |what: &str| format!("<{what} {}>", Uuid::new_v4().simple());
+        Self { prompt: mark("sudo asks"), begun: mark("begun"), password }
+    }
+
+    /// How sudo is called. `-k` makes it ask even where it remembers an earlier password, so that one command is as
+    /// the other.
+    pub(super) fn sudo(&self) -> Vec<&str> {
+        vec!["sudo", "-k", "-S", "-p", &self.prompt, "--"]
+    }
+
+    /// What stands right before the command's own words.
+    pub(super) fn begin(&self) -> Vec<&str> {
+        vec!["sh", "-c", BEGIN, &self.begun]
+    }
+
+    /// The password as sudo reads it, overwritten when it has been sent.
+    pub(super) fn line(&self) -> Bytes {
+        let mut line = Vec::with_capacity(self.password.len() + 1);
+        line.extend_from_slice(self.password.as_bytes());
+        line.push(b'\n');
+        Bytes::from_owner(Zeroizing::new(line))
+    }
+
+    /// What listens for the marks.
+    pub(super) fn ear(&self) -> Ear {
+        Ear { prompt: self.prompt.clone().into(), begun: self.begun.clone().into(), held: Vec::new(), over: false }
+    }
+}
+
+/// What was heard on standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cue {
+    /// sudo asks. The first time it gets the password; again, it has refused that.
+    Asked,
+    /// The command runs: what is sent now is its own input.
+    Begun,
+}
+
+/// Finds the marks in standard error, however it is cut into pieces, and takes them out.
+pub(super) struct Ear {
+    prompt: Vec<u8>,
+    begun: Vec<u8>,
+    /// The end of what was heard, where it may be a mark's beginning.
+    held: Vec<u8>,
+    over: bool,
+}
+
+impl Ear {
+    /// The text without marks, and what was heard, in its order. After [`Cue::Begun`] all is the command's own: a prompt
+    /// in it asks for nothing.
+    pub(super) fn hear(&mut self, data: &[u8]) -> (Vec<u8>, Vec<Cue>) {
+        if self.over {
+            return (data.to_vec(), Vec::new());
+        }
+        let mut rest = std::mem::take(&mut self.held);
+        rest.extend_from_slice(data);
+        let (mut text, mut cues) = (Vec::new(), Vec::new());
+        loop {
+            let asked = find(&rest, &self.prompt);
+            let begun = find(&rest, &self.begun);
+            let (at, length, cue) = match (asked, begun) {
+                (Some(asked), begun) if begun.is_none_or(|begun| asked < begun) => {
+                    (asked, self.prompt.len(), Cue::Asked)
+                }
+                (_, Some(begun)) => (begun, self.begun.len(), Cue::Begun),
+                (_, None) => break,
+            };
+            text.extend(rest.drain(..at + length).take(at));
+            cues.push(cue);
+            if cue == Cue::Begun {
+                self.over = true;
+                // What a shell's files or sudo said before is not the command's.
+                return (rest, cues);
+            }
+        }
+        let held = [&self.prompt, &self.begun].map(|mark| beginning(&rest, mark)).into_iter().max().unwrap_or(0);
+        self.held = rest.split_off(rest.len() - held);
+        text.extend(rest);
+        (text, cues)
+    }
+
+    /// What is left when no more will come.
+    pub(super) fn rest(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.held)
+    }
+}
+
+fn find(text: &[u8], mark: &[u8]) -> Option<usize> {
+    text.windows(mark.len()).position(|part| part == mark)
+}
+
+/// How much of the text's end is a beginning of the mark.
+fn beginning(text: &[u8], mark: &[u8]) -> usize {
+    let longest = text.len().min(mark.len() - 1);
+    (1..=longest).rev().find(|length| mark.starts_with(&text[text.len() - length..])).unwrap_or(0)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn handover() -> Handover {
+        Handover::new(Arc::new(Zeroizing::new("right".to_owned())))
+    }
+
+    /// What comes of a text that arrives in pieces.
+    fn heard(handover: &Handover, text: &[u8], piece: usize) -> (Vec<u8>, Vec<Cue>) {
+        let mut ear = handover.ear();
+        let (mut all, mut cues) = (Vec::new(), Vec::new());
+        for piece in text.chunks(piece) {
+            let (text, heard) = ear.hear(piece);
+            if heard.contains(&Cue::Begun) {
+                all.clear();
+            }
+            all.extend(text);
+            cues.extend(heard);
+        }
+        all.extend(ear.rest());
+        (all, cues)
+    }
+
+    proptest! {
+        #[test]
+        fn marks_are_found_however_the_text_is_cut(
+            before in "[<a-z \n]{0,60}", between in "[<a-z \n]{0,60}", after in "[<a-z \n]{0,60}", piece in 1usize..90,
+        ) {
+            let handover = handover();
+            let (asked, begun) = (&handover.prompt, &handover.begun);
+            let text = format!("{before}{asked}{between}{asked}{begun}{after}{asked}");
+            let (left, cues) = heard(&handover, text.as_bytes(), piece);
+            prop_assert_eq!(cues, [Cue::Asked, Cue::Asked, Cue::Begun]);
+            prop_assert_eq!(left, format!("{after}{asked}").into_bytes(), "after the beginning all is the command's");
+            let refused = format!("{before}{asked}{between}");
+            let (left, cues) = heard(&handover, refused.as_bytes(), piece);
+            prop_assert_eq!((left, cues), (format!("{before}{between}").into_bytes(), vec![Cue::Asked]));
+        }
+
+        #[test]
+        fn no_other_text_is_a_prompt(text in "(<sudo asks |\\[sudo\\] password for ops: |Password: |<begun |[a-f0-9]{32}>){0,20}") {
+            let (left, cues) = heard(&handover(), text.as_bytes(), 7);
+            prop_assert_eq!((left, cues), (text.into_bytes(), vec![]));
+        }
+    }
+
+    #[test]
+    fn no_two_channels_have_the_same_marks() {
+        let (one, other) = (handover(), handover());
+        assert_eq!(heard(&one, format!("{}{}", other.prompt, other.begun).as_bytes(), 5).1, []);
+    }
+}
