@@ -49,11 +49,11 @@ async fn a_run_that_went_well() {
     insta::assert_snapshot!(beginning(&text::text(&report), 12), @r#"
     initiate-dr 20260101-000000-0001 · cluster story (lab)
     done (exit 0)
-    began 2026-01-01T00:00:15Z, took 3.31 s; by keeper on bastion
+    began 2026-01-01T00:00:15Z, took 6.34 s; by keeper on bastion
     requorum 0.1.0, plan febbc6e71a6eb0f4
     proof that quorum is lost: 6.31 s (before the run)
-    quorum: lost before the run began; regained after 3.29 s
-    point of no return: step 22, at 0.17 s
+    quorum: lost before the run began; regained after 6.33 s
+    point of no return: step 22, at 3.21 s
 
     Result
       done: m4, m5 serve as cluster df7228852fc460bf; it left the old one at revision 2, its first write is at 1000000003
@@ -70,17 +70,17 @@ async fn a_run_that_went_well() {
     | Environment | lab |
     | Performed by | keeper on bastion |
     | Began | 2026-01-01 00:00:15 UTC |
-    | Took | 3.31 s |
+    | Took | 6.34 s |
     | Proof that quorum is lost | 6.31 s (before the run) |
-    | Quorum | lost before the run began; regained after 3.29 s |
-    | Point of no return | step 22, after 0.17 s: once the new cluster acknowledges a write, going back to the old data would lose it |
+    | Quorum | lost before the run began; regained after 6.33 s |
+    | Point of no return | step 22, after 3.21 s: once the new cluster acknowledges a write, going back to the old data would lose it |
     | Failed zones | zone1 |
     | requorum | 0.1.0, plan febbc6e71a6eb0f4 |
     "#);
     insta::assert_snapshot!(beginning(&junit::xml(&report), 13), @r#"
     <?xml version="1.0" encoding="UTF-8"?>
-    <testsuites name="requorum" tests="27" failures="0" errors="0" time="3.315">
-      <testsuite name="requorum initiate-dr story" id="0" hostname="bastion" timestamp="2026-01-01T00:00:15Z" tests="27" failures="0" errors="0" skipped="0" time="3.315">
+    <testsuites name="requorum" tests="27" failures="0" errors="0" time="6.345">
+      <testsuite name="requorum initiate-dr story" id="0" hostname="bastion" timestamp="2026-01-01T00:00:15Z" tests="27" failures="0" errors="0" skipped="0" time="6.345">
         <properties>
           <property name="run" value="20260101-000000-0001"/>
           <property name="digest" value="febbc6e71a6eb0f4"/>

@@ -8,9 +8,10 @@ use std::time::Duration;
 use crate::model::{Cluster, ClusterName, RunId};
 use crate::observe::Observation;
 use crate::plan::checks::to_attest;
-use crate::plan::{Goal, Input, NoPlan, Plan, plan};
+use crate::plan::{Goal, Input, NoPlan, Plan, Request, plan};
 use crate::playbook::Playbook;
 use crate::report;
+use crate::run::again::Basis;
 use crate::run::journal::{Journal, StepState};
 use crate::run::ports::{Event, Remote, Store};
 use crate::run::redact::Redactor;
@@ -27,6 +28,9 @@ use super::{Bastion, Failure, again, exit, input, observe, wish};
 /// What planning gave.
 struct Planning {
     cluster: Cluster,
+    playbook: Playbook,
+    templates: BTreeMap<String, String>,
+    request: Request,
     seen: Observation,
     remote: Arc<dyn Remote>,
     proof: Option<Duration>,
@@ -87,7 +91,7 @@ async fn planning(common: &Common, bastion: &Bastion, goal: Goal, flags: &Wish) 
     if seen.proof.is_none() {
         planned = planned.map_err(without_the_proof);
     }
-    Ok(Planning { cluster, seen, remote, proof, plan: planned })
+    Ok(Planning { cluster, playbook, templates, request, seen, remote, proof, plan: planned })
 }
 
 fn built_in(name: &str, summary: &str) -> Playbook {
@@ -283,7 +287,9 @@ async fn execute(
     };
     let operator = Operator { person: bastion.person.clone(), host: bastion.host.clone() };
     let interrupted = bastion.interrupted.clone();
-    let agreed = Agreed { plan, proof: planning.proof, drill };
+    let Planning { cluster, playbook, templates, request, seen, .. } = planning;
+    let basis = Basis { cluster, playbook, templates, request, seen };
+    let agreed = Agreed { plan, basis: Some(basis), proof: planning.proof, drill };
     let ended = session::execute(agreed, world, &operator, redactor.clone(), interrupted).await;
     let ended = ended.map_err(|error| not_begun(&error))?;
     let again = again(&common.inventory);
@@ -356,6 +362,7 @@ pub(super) fn not_begun(error: &NotBegun) -> Failure {
                 "locked: {error}\nNothing was changed.\n  next: wait for that run; if it has stopped for good: requorum unlock {run}"
             ),
         ),
+        NotBegun::Changed { plan, now } => Failure::new(error.code(), report::plan::changed(plan, now)),
         NotBegun::NoLock { .. } => Failure::new(error.code(), format!("error: {error}\nNothing was changed.")),
         NotBegun::Journal(disk) | NotBegun::Unwritten(disk) => {
             let cause = std::error::Error::source(disk).map(|cause| format!(": {cause}")).unwrap_or_default();

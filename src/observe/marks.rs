@@ -80,6 +80,10 @@ pub struct Marks {
     pub drop_in: bool,
     /// Who holds the lock; `Some` with question marks when the holder's file is not readable.
     pub lock: Option<Holder>,
+    /// For how many seconds the lock has not been renewed, by the master's own clock. A run that lives renews it every
+    /// 10 s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unrenewed_s: Option<u64>,
     /// The record of the last finished run.
     pub record: Option<ClusterRecord>,
 }
@@ -89,7 +93,10 @@ const SCRIPT: Script = Script {
     text: r#"set -u
 if [ -e "$1" ]; then echo fenced=yes; printf 'fenced_by=%s\n' "$(head -c 300 "$1" | head -n 1)"; fi
 [ -e "$2" ] && echo drop_in=yes
-if [ -d "$3" ]; then printf 'lock='; cat "$3/holder.json" 2>/dev/null | tr -d '\n'; echo; fi
+if [ -d "$3" ]; then
+  printf 'lock='; cat "$3/holder.json" 2>/dev/null | tr -d '\n'; echo
+  set_at=$(stat -c %Y "$3/holder.json" 2>/dev/null) && echo "unrenewed=$(($(date +%s) - set_at))"
+fi
 if [ -f "$4" ]; then printf 'record='; tr -d '\n' <"$4"; echo; fi
 exit 0
 "#,
@@ -126,6 +133,8 @@ pub fn parse(output: &Output) -> Result<Marks, Unclear> {
                     token: unknown(),
                 }));
             }
+            // A clock that was set back gives a negative age: a moment ago.
+            "unrenewed" => marks.unrenewed_s = value.parse::<i64>().ok().map(|age| age.max(0).unsigned_abs()),
             "record" => {
                 let record: ClusterRecord = serde_json::from_str(value)
                     .map_err(|e| Unclear::text(RECORD, &format!("not a record this version can read: {e}")))?;

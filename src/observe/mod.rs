@@ -23,6 +23,7 @@ pub mod proof;
 pub mod read;
 pub mod settings;
 pub mod speed;
+pub mod standing;
 pub mod status;
 pub mod tools;
 pub mod unit;

@@ -20,6 +20,7 @@ pub mod initiate;
 pub mod recover;
 pub mod rehearse;
 pub mod safety;
+pub mod same;
 mod scene;
 mod seed;
 

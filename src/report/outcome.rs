@@ -226,6 +226,14 @@ fn fences(story: Story<'_>) -> Option<String> {
 /// How to go on without `resume`.
 fn by_hand(story: Story<'_>) -> String {
     let mut out = String::new();
+    if story.outcome.lock_lost {
+        let _ = writeln!(
+            out,
+            "Somebody has unlocked this run's masters and may have gone on. Look before anything else:\n  {} status",
+            story.again
+        );
+        return out;
+    }
     let (holder, locked) = match story.drill {
         Some(drill) => (drill, format!("Drill {drill} held the masters. To go on, where it has not let go itself:")),
         None => (&story.plan.run, format!("The masters stay locked for run {}. To go on:", story.plan.run)),

@@ -140,6 +140,41 @@ pub fn diff(path: &str, before: &str, after: &str) -> String {
     TextDiff::from_lines(before, after).unified_diff().context_radius(0).header(path, path).to_string()
 }
 
+/// What a second look under the lock has changed: what was consented to, and what would be planned now.
+#[must_use]
+pub fn changed(agreed: &Plan, now: &Result<Box<Plan>, NoPlan>) -> String {
+    let mut out = String::from(
+        "refused; nothing was changed:\n  [plan-changed] the masters have changed since this plan was made, so it was not begun\n",
+    );
+    match now {
+        Err(NoPlan::NothingToDo(why)) => {
+            let _ = writeln!(out, "  There is nothing to do any more: {why}");
+        }
+        Err(NoPlan::Refused(refusals)) => {
+            out.push_str("  It would be refused now:\n");
+            refusal_lines(refusals, &mut out);
+        }
+        Ok(now) => {
+            // The digest stands in the first line.
+            let shown = |plan: &Plan| {
+                let text = format!("{}\n{}", summary(plan), details(plan));
+                text.split_once('\n').map_or_else(String::new, |(_, rest)| rest.to_owned())
+            };
+            out.push_str("  What would be done now differs so:\n");
+            let diff = TextDiff::from_lines(shown(agreed), shown(now)).unified_diff().context_radius(0).to_string();
+            out.push_str(&indented(&diff, "    "));
+        }
+    }
+    out.push_str("      next: give the same command again; it looks anew and shows the plan as it is now\n");
+    harmless(&out)
+}
+
+fn refusal_lines(refusals: &[Refusal], out: &mut String) {
+    for Refusal { rule, why, next } in refusals {
+        let _ = writeln!(out, "  [{rule}] {why}\n      next: {next}");
+    }
+}
+
 /// Why there is no plan.
 #[must_use]
 pub fn refused(no_plan: &NoPlan) -> String {
@@ -147,9 +182,7 @@ pub fn refused(no_plan: &NoPlan) -> String {
         NoPlan::NothingToDo(why) => format!("nothing to do: {why}\n"),
         NoPlan::Refused(refusals) => {
             let mut out = String::from("refused; nothing was changed:\n");
-            for Refusal { rule, why, next } in refusals {
-                let _ = writeln!(out, "  [{rule}] {why}\n      next: {next}");
-            }
+            refusal_lines(refusals, &mut out);
             harmless(&out)
         }
     }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::model::Cluster;
 use crate::observe::assess::{Assessment, Finding, Verdict, newest_record, voters};
 use crate::observe::{Observation, Seen, Settings, Sight, Status};
+use crate::run::hold;
 
 /// Findings, verdict, next command. `again` is the command line's beginning, `way_on` the command that goes on with a run
 /// that stopped midway.
@@ -56,13 +57,21 @@ fn next(
     again: &str,
     way_on: Option<&str>,
 ) -> Option<String> {
-    let locked = seen.answering().find_map(|(_, seen)| seen.marks.as_ref().ok()?.lock.as_ref());
-    if let Some(lock) = locked {
-        return Some(format!(
-            "wait for run {0} (on {1}, {again} runs show {0} says how far it came); if it has stopped for good: \
-             {again} unlock {0}",
-            lock.run, lock.host
-        ));
+    let marks = seen.answering().filter_map(|(_, seen)| seen.marks.as_ref().ok());
+    // The last renewal anywhere counts: a living run may have lost one master.
+    let locked = marks.filter_map(|marks| Some((marks.lock.as_ref()?, marks.unrenewed_s)));
+    if let Some((lock, unrenewed_s)) = locked.min_by_key(|(_, unrenewed_s)| unrenewed_s.unwrap_or(0)) {
+        return Some(match unrenewed_s {
+            Some(age) if age >= hold::LIVES.as_secs() => format!(
+                "{again} unlock {0}      # that run ended without letting go: it last renewed its lock {age} s ago; on {1}, \
+                 `{again} runs show {0}` says how far it came",
+                lock.run, lock.host
+            ),
+            _ => format!(
+                "wait for run {0} on {1}; where it was killed: {again} unlock {0}      # which refuses while that run lives",
+                lock.run, lock.host
+            ),
+        });
     }
     match assessment.verdict {
         Verdict::Healthy => None,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 
@@ -30,12 +31,16 @@ exit 75
 "#,
 };
 
+// The age is taken where the time was set, by one clock. A clock that was set back since makes it useless: then it counts
+// that the time is still the one seen before.
 const RELEASE: Script = Script {
     name: "unlock",
     text: r#"set -eu
-lock=$1 run=$2 keep=$3
+lock=$1 run=$2 keep=$3 unrenewed=$4 seen=$5
 [ -d "$lock" ] || { echo none; exit 0; }
 grep -q "\"run\":\"$run\"" "$lock/holder.json" || { cat "$lock/holder.json"; exit 75; }
+set_at=$(stat -c %Y "$lock/holder.json"); age=$(($(date +%s) - set_at))
+[ "$age" -ge "$unrenewed" ] || [ "$set_at" = "$seen" ] || { echo "$age $set_at"; exit 76; }
 mkdir -p -m 700 "$keep"
 rm -rf "$keep/lock"; mv -T "$lock" "$keep/lock"; sync "${lock%/*}"
 echo released
@@ -45,7 +50,7 @@ echo released
 const CHECK: Script = Script {
     name: "lock-held",
     text: r#"set -eu
-grep -q "\"run\":\"$2\"" "$1/holder.json" 2>/dev/null && exit 0
+grep -q "\"run\":\"$2\"" "$1/holder.json" 2>/dev/null && { touch -c "$1/holder.json" 2>/dev/null; exit 0; }
 cat "$1/holder.json" 2>/dev/null || true
 exit 75
 "#,
@@ -117,7 +122,7 @@ async fn take_each(
     problem
 }
 
-/// Whether `run` holds all of `hosts`: a drill has taken them, and nobody took them away since.
+/// Whether `run` holds all of `hosts`, and nobody took them away since; where it does, its lock is renewed.
 pub async fn held_by(remote: &Arc<dyn Remote>, hosts: &BTreeSet<MasterName>, run: &RunId) -> Taken {
     let mut tasks = on_each(remote, hosts, &Command::script(CHECK).arg(LOCK).arg(run.as_str()));
     let mut taken = Taken::All;
@@ -151,21 +156,72 @@ fn on_each(
 
 /// Gives the lock back wherever `run` holds it; says where that failed.
 pub async fn release(remote: &Arc<dyn Remote>, hosts: &BTreeSet<MasterName>, run: &RunId) -> Vec<(MasterName, String)> {
-    let command = Command::script(RELEASE).arg(LOCK).arg(run.as_str()).arg(crate::step::run_dir(run));
+    let command = releasing(run, Duration::ZERO, None);
     let mut tasks = on_each(remote, hosts, &command);
     let mut failed = Vec::new();
     while let Some((answer, host)) = tasks.join_next().await.and_then(joined) {
-        match answer {
-            Ok(output) if output.ok() => {}
-            Ok(output) if output.status == 75 => {
-                failed.push((host, format!("held by {}", holder_words(&output.stdout))))
-            }
-            Ok(output) => failed.push((host, output.complaint())),
-            Err(why) => failed.push((host, why.to_string())),
-        }
+        failed.extend(Kept::of(answer).map(|kept| (host, kept.to_string())));
     }
     failed.sort();
     failed
+}
+
+/// Why a lock stays where it is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+pub enum Kept {
+    /// Its run may live.
+    #[error("its lock was renewed {age} s ago")]
+    Renewed {
+        /// So many seconds ago; negative where the clock was set back since.
+        age: i64,
+        /// At this time of the master's clock, in seconds.
+        at: i64,
+    },
+    /// Another run holds it.
+    #[error("held by {0}")]
+    Other(String),
+    /// It could not be asked.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl Kept {
+    fn of(answer: Result<Output, RemoteError>) -> Option<Self> {
+        let output = match answer {
+            Ok(output) => output,
+            Err(why) => return Some(Self::Failed(why.to_string())),
+        };
+        let renewed = || {
+            let (age, at) = output.stdout.trim().split_once(' ')?;
+            Some(Self::Renewed { age: age.parse().ok()?, at: at.parse().ok()? })
+        };
+        match output.status {
+            0 => None,
+            75 => Some(Self::Other(holder_words(&output.stdout))),
+            76 => Some(renewed().unwrap_or_else(|| Self::Failed(output.complaint()))),
+            _ => Some(Self::Failed(output.complaint())),
+        }
+    }
+}
+
+fn releasing(run: &RunId, unrenewed: Duration, seen: Option<i64>) -> Command {
+    let command = Command::script(RELEASE).arg(LOCK).arg(run.as_str()).arg(crate::step::run_dir(run));
+    command.arg(unrenewed.as_secs().to_string()).arg(seen.map(|at| at.to_string()).unwrap_or_default())
+}
+
+/// Gives one master's lock back where it was not renewed for `unrenewed`, or not since it was `seen` to be renewed.
+///
+/// # Errors
+/// Why it stays.
+pub async fn release_unrenewed(
+    remote: &Arc<dyn Remote>,
+    host: &MasterName,
+    run: &RunId,
+    unrenewed: Duration,
+    seen: Option<i64>,
+) -> Result<(), Kept> {
+    let answer = remote.run(host, &releasing(run, unrenewed, seen), Pipes::default()).await;
+    Kept::of(answer).map_or(Ok(()), Err)
 }
 
 fn held(host: MasterName, json: &str) -> Taken {
@@ -174,7 +230,9 @@ fn held(host: MasterName, json: &str) -> Taken {
     Taken::Held { host, run, by: holder_words(json) }
 }
 
-fn holder_words(json: &str) -> String {
+/// Who holds it, in words.
+#[must_use]
+pub fn holder_words(json: &str) -> String {
     match serde_json::from_str::<Holder>(json.trim()) {
         Ok(holder) => {
             clean(&format!("run {} ({} on {} since {})", holder.run, holder.person, holder.host, holder.since))

@@ -1,5 +1,6 @@
 //! Looks at every master at once: asks the questions of `observe` and puts the answers together. Judges nothing.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -26,6 +27,9 @@ pub struct Looking {
     tasks: JoinSet<(MasterName, Sight)>,
     early: UnboundedReceiver<(MasterName, Sight)>,
     seen: Observation,
+    asked: BTreeSet<MasterName>,
+    /// Who has said everything, or turned out to be silent.
+    told: BTreeSet<MasterName>,
 }
 
 impl Looking {
@@ -46,7 +50,8 @@ impl Looking {
                 (master.name, sight)
             });
         }
-        Self { tasks, early, seen: Observation::default() }
+        let asked = cluster.masters().map(|master| master.name.clone()).collect();
+        Self { tasks, early, seen: Observation::default(), asked, told: BTreeSet::new() }
     }
 
     /// What is known by now. A master that is still being tried is missing; one that answers may not have been asked
@@ -79,6 +84,21 @@ impl Looking {
         self.seen
     }
 
+    /// Waits for the rest, but for masters that a look a moment ago found silent: one that has not taken a connection by
+    /// the time all others have said everything is still silent. What was said of it then is said again.
+    pub async fn finish_without(mut self, silent: &BTreeMap<MasterName, Sight>) -> Observation {
+        let mut waited_for: BTreeSet<MasterName> = self.asked.clone();
+        waited_for.retain(|name| !silent.contains_key(name));
+        while !self.tasks.is_empty() && !waited_for.is_subset(&self.told) {
+            self.step().await;
+            waited_for.extend(self.seen.masters.keys().cloned());
+        }
+        for (name, sight) in silent {
+            self.seen.masters.entry(name.clone()).or_insert_with(|| sight.clone());
+        }
+        self.seen
+    }
+
     /// Takes what comes next. A master's early word lies in the channel before its last one is there.
     async fn step(&mut self) {
         tokio::select! {
@@ -86,6 +106,7 @@ impl Looking {
             Some((name, sight)) = self.early.recv() => { self.seen.masters.insert(name, sight); }
             Some(end) = self.tasks.join_next() => {
                 if let Some((name, sight)) = joined(end) {
+                    self.told.insert(name.clone());
                     self.seen.masters.insert(name, sight);
                 }
             }

@@ -1,8 +1,11 @@
 //! Doing what a plan says: the ports, looking, the journal, the lock, the runner. Decides nothing.
 
+pub mod again;
 pub mod canary;
+mod ending;
 pub mod examine;
 pub mod exit;
+pub mod hold;
 pub mod journal;
 pub mod lock;
 pub mod look;
@@ -14,6 +17,7 @@ pub mod revert;
 pub mod runner;
 pub mod session;
 mod streams;
+pub mod unlock;
 
 use std::sync::Arc;
 

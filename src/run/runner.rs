@@ -1,5 +1,6 @@
 //! Does what a plan says, in order, and stops at the first thing that is not as expected. Chooses nothing.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,87 +9,25 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::model::command::clean;
-use crate::model::{Command, MasterName, Output};
+use crate::model::{Command, MasterName, Output, RunId};
 use crate::plan::{Goal, Plan, Planned, Stage};
 use crate::step::{Act, Doing, Fact, Facts, Judgement, Step, Undo};
 
+pub use super::ending::{Ending, Outcome, Phase, Trouble};
 use super::journal::{Journal, JournalError, StepEvent, What};
 use super::ports::{Event, Pipes, RemoteError};
 use super::streams;
-use super::{World, joined};
-
-/// How long one stage took.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Phase {
-    /// Its title.
-    pub title: String,
-    /// How long.
-    pub took: Duration,
-    /// How much of it was waiting for etcd (an election, its 5 s rule), as told by the steps.
-    pub waited: Duration,
-}
-
-/// How a run ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
-    /// Every step is done.
-    Done,
-    /// A step failed.
-    Stopped(Trouble),
-    /// Nobody knows whether a step was done.
-    Unknown(Trouble),
-    /// The operator interrupted between two steps, before this one.
-    Interrupted(Trouble),
-}
-
-impl Ending {
-    /// The ending in one line, for the journal.
-    #[must_use]
-    pub fn words(&self) -> String {
-        let (how, trouble) = match self {
-            Self::Done => return "done".to_owned(),
-            Self::Stopped(trouble) => ("stopped", trouble),
-            Self::Unknown(trouble) => ("stopped, outcome unknown", trouble),
-            Self::Interrupted(trouble) => ("interrupted", trouble),
-        };
-        format!("{how} at step {} on {} ({}): {}", trouble.step, trouble.host, trouble.title, trouble.why)
-    }
-}
-
-/// Where and why a run did not go on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
-    /// The step's number.
-    pub step: u32,
-    /// Where.
-    pub host: MasterName,
-    /// The step's title.
-    pub title: String,
-    /// What happened.
-    pub why: String,
-}
-
-/// What a run leaves behind.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
-    /// How it ended.
-    pub ending: Ending,
-    /// How long each stage took.
-    pub phases: Vec<Phase>,
-    /// What was learnt.
-    pub facts: Facts,
-    /// What failed without ending the run.
-    pub warnings: Vec<String>,
-    /// Whether anything was changed on a master that takes part.
-    pub changed: bool,
-}
+use super::{World, hold, joined};
 
 /// Runs one plan.
 pub struct Runner {
     world: World,
+    /// Whose lock the masters are held by: the run's own, or that of the drill it is a part of.
+    holder: RunId,
     journal: Journal,
     interrupted: watch::Receiver<bool>,
     facts: Arc<Mutex<Facts>>,
+    lock_lost: AtomicBool,
 }
 
 /// How a step ended.
@@ -115,10 +54,10 @@ struct Notes {
 }
 
 impl Runner {
-    /// A runner that looks at `interrupted` between steps and while waiting.
+    /// A runner for whom `holder` holds the masters. It looks at `interrupted` between steps and while waiting.
     #[must_use]
-    pub fn new(world: World, journal: Journal, interrupted: watch::Receiver<bool>) -> Self {
-        Self { world, journal, interrupted, facts: Arc::default() }
+    pub fn new(world: World, journal: Journal, interrupted: watch::Receiver<bool>, holder: RunId) -> Self {
+        Self { world, holder, journal, interrupted, facts: Arc::default(), lock_lost: AtomicBool::new(false) }
     }
 
     /// Runs the plan to its end or to the first trouble.
@@ -159,7 +98,8 @@ impl Runner {
         }
         let warnings = this.settle(&mut beside).await?;
         let facts = this.facts().clone();
-        Ok(Outcome { ending, phases, facts, warnings, changed })
+        let lock_lost = this.lock_lost.load(Ordering::Relaxed);
+        Ok(Outcome { ending, phases, facts, warnings, changed, lock_lost })
     }
 
     /// Runs a stage's steps side by side; the worst end counts.
@@ -245,6 +185,11 @@ impl Runner {
             let answer = self.answer(&planned.host, &doing).await;
             notes.records.push(record(planned, &doing, &answer, asked.elapsed()));
             let judgement = match answer {
+                Ok(output) if let Some(why) = hold::lost(&self.holder, &output) => {
+                    self.lock_lost.store(true, Ordering::Relaxed);
+                    notes.records.push(What::LockLost(planned.host.clone()));
+                    return ActEnd::Failed(why);
+                }
                 Ok(output) => planned.step.kind().judge(number, &output, &self.facts()),
                 Err(error) if act.only_asks && begun.elapsed() < act.limit => Judgement::Again(error.to_string()),
                 Err(RemoteError::OutcomeUnknown { why }) if !act.only_asks => return ActEnd::Unknown(why),
@@ -286,14 +231,18 @@ impl Runner {
         notes.waited += asked.elapsed();
     }
 
+    /// Each command that reaches a master carries the lock it was planned under.
     async fn answer(&self, host: &MasterName, doing: &Doing) -> Result<Output, RemoteError> {
+        let held = |command: &Command| hold::under(&self.holder, command);
         match doing {
-            Doing::Ask(command) => self.world.remote.run(host, command, Pipes::default()).await,
-            Doing::Relay { from, read, write } => streams::relay(&self.world, from, read, host, write).await,
-            Doing::Send { path, write } => streams::send(&self.world, path, host, write).await,
+            Doing::Ask(command) => self.world.remote.run(host, &held(command), Pipes::default()).await,
+            Doing::Relay { from, read, write } => {
+                streams::relay(&self.world, from, &held(read), host, &held(write)).await
+            }
+            Doing::Send { path, write } => streams::send(&self.world, path, host, &held(write)).await,
             Doing::Keep { read, name } => {
                 let expected = self.facts().snapshot.clone();
-                streams::keep(&self.world, host, read, name, expected.as_ref()).await
+                streams::keep(&self.world, host, &held(read), name, expected.as_ref()).await
             }
         }
     }

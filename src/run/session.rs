@@ -10,8 +10,10 @@ use tokio::sync::watch;
 use crate::model::{Cluster, MasterName, RunId};
 use crate::observe::assess::{Assessment, assess};
 use crate::observe::marks::Holder;
-use crate::plan::{Goal, Plan};
+use crate::plan::Plan;
 
+use super::again::{self, Basis, Changed};
+use super::hold::Holding;
 use super::journal::{Journal, JournalError, StepState, VERSION, What};
 use super::lock::{self, Taken};
 use super::ports::{Event, Remote};
@@ -51,6 +53,8 @@ impl Operator {
 pub struct Agreed<'a> {
     /// The plan.
     pub plan: &'a Plan,
+    /// What it was made from, to be made again under the lock. A plan without it is run as it is, which tests do.
+    pub basis: Option<Basis<'a>>,
     /// How long the proof took that quorum is lost.
     pub proof: Option<Duration>,
     /// The drill that this run is a part of: it holds the masters.
@@ -90,6 +94,14 @@ pub enum NotBegun {
         /// Why.
         why: String,
     },
+    /// What was consented to is not what would be planned now; nothing was changed.
+    #[error("the masters have changed since the plan was made")]
+    Changed {
+        /// What was consented to.
+        plan: Box<Plan>,
+        /// What would be planned now.
+        now: Changed,
+    },
     /// The journal could not be begun; nothing was changed.
     #[error(transparent)]
     Unwritten(JournalError),
@@ -114,6 +126,7 @@ impl NotBegun {
     pub const fn code(&self) -> u8 {
         match self {
             Self::Locked { .. } => exit::LOCKED,
+            Self::Changed { .. } => exit::REFUSED,
             Self::NoLock { .. } | Self::Unwritten(_) => exit::FAILED,
             Self::Journal(_) => exit::UNKNOWN,
         }
@@ -138,14 +151,15 @@ pub async fn execute(
     journal.write(first_records(plan, operator, &redactor, agreed.proof)).map_err(NotBegun::Unwritten)?;
     let hosts = to_lock(plan);
     take_lock(&world, &hosts, agreed, operator, &journal).await?;
-    let outcome = Runner::new(world.clone(), journal.clone(), interrupted).run(plan).await?;
+    let holder = agreed.drill.unwrap_or(&plan.run).clone();
+    let holding = Holding::begin(&world.remote, &hosts, &holder);
+    look_again(&world, &hosts, agreed, &holder, &journal, interrupted.clone()).await?;
+    let outcome = Runner::new(world.clone(), journal.clone(), interrupted, holder).run(plan).await?;
+    drop(holding);
     let code = exit::code(plan, &outcome);
     // A run that stopped midway keeps its lock: nobody else may go on from a state they have not looked at.
     if agreed.drill.is_none() && (code == exit::DONE || !outcome.changed) {
-        for (host, why) in lock::release(&world.remote, &hosts, &plan.run).await {
-            let text = format!("{host} stays locked: {why}; `requorum unlock {}`", plan.run);
-            world.console.tell(Event::Warning { text });
-        }
+        give_back(&world, &hosts, &plan.run).await;
         journal.write(vec![What::Unlocked])?;
     }
     journal.write(vec![What::End { outcome: outcome.ending.words(), exit: code }])?;
@@ -183,11 +197,46 @@ fn first_records(plan: &Plan, operator: &Operator, redactor: &Redactor, proof: O
     records
 }
 
-/// Every master that takes part. Fencing a zone must not wait for a run that holds it; lifting a fence must.
+/// Every master that takes part or is acted on.
 fn to_lock(plan: &Plan) -> BTreeSet<MasterName> {
-    match plan.goal {
-        Goal::InitiateDr | Goal::Recover | Goal::Unfence => plan.survivors.union(&plan.returned).cloned().collect(),
-        Goal::Fence => BTreeSet::new(),
+    let acted_on = plan.steps().map(|planned| &planned.host);
+    plan.survivors.iter().chain(&plan.returned).chain(acted_on).cloned().collect()
+}
+
+/// Looks again under the lock, unless it is interrupted: the runner then begins nothing. What has changed is told, and the
+/// lock given back.
+async fn look_again(
+    world: &World,
+    hosts: &BTreeSet<MasterName>,
+    agreed: Agreed<'_>,
+    holder: &RunId,
+    journal: &Journal,
+    mut interrupted: watch::Receiver<bool>,
+) -> Result<(), NotBegun> {
+    let Some(basis) = agreed.basis else { return Ok(()) };
+    let begun = tokio::time::Instant::now();
+    let looked = tokio::select! {
+        looked = again::still(agreed.plan, basis, holder, &world.remote, &world.console) => looked,
+        _ = interrupted.wait_for(|yes| *yes) => return Ok(()),
+    };
+    let Err(now) = looked else {
+        let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        return Ok(journal.write(vec![What::LookedAgain { took_ms }])?);
+    };
+    let changed = NotBegun::Changed { plan: Box::new(agreed.plan.clone()), now };
+    if agreed.drill.is_none() {
+        give_back(world, hosts, &agreed.plan.run).await;
+        journal.write(vec![What::Unlocked])?;
+    }
+    journal.write(vec![What::End { outcome: changed.to_string(), exit: changed.code() }])?;
+    Err(changed)
+}
+
+/// Gives the lock back, and says where it stays.
+async fn give_back(world: &World, hosts: &BTreeSet<MasterName>, run: &RunId) {
+    for (host, why) in lock::release(&world.remote, hosts, run).await {
+        let text = format!("{host} stays locked: {why}; `requorum unlock {run}`");
+        world.console.tell(Event::Warning { text });
     }
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::model::MasterName;
 use crate::model::digest::sha256;
-use crate::model::{MasterName, Output};
 
 use super::etcdctl::Reply;
 use super::machine::ENV_FILE;
@@ -62,34 +62,6 @@ impl State {
             "restore" => self.restore(call),
             _ => panic!("the model does not know the script {script} {:?}", call.words),
         }
-    }
-
-    fn lock(&mut self, call: &Call<'_>) -> Reply {
-        let path = format!("{}/holder.json", call.word(1));
-        let machine = self.machine(call.host);
-        if let Some(holder) = machine.file(&path) {
-            return Reply { output: Output { status: 75, stdout: holder, ..Output::default() }, ..Reply::default() };
-        }
-        machine.put(path, call.stdin.clone());
-        Reply::said("taken\n")
-    }
-
-    fn lock_held(&mut self, call: &Call<'_>) -> Reply {
-        let holder = self.machine(call.host).file(&format!("{}/holder.json", call.word(1))).unwrap_or_default();
-        let status = if holder.contains(&format!("\"run\":\"{}\"", call.word(2))) { 0 } else { 75 };
-        Reply { output: Output { status, stdout: holder, ..Output::default() }, ..Reply::default() }
-    }
-
-    fn unlock(&mut self, call: &Call<'_>) -> Reply {
-        let (path, run) = (format!("{}/holder.json", call.word(1)), call.word(2));
-        let machine = self.machine(call.host);
-        let Some(holder) = machine.file(&path) else { return Reply::said("none\n") };
-        if !holder.contains(&format!("\"run\":\"{run}\"")) {
-            return Reply { output: Output { status: 75, stdout: holder, ..Output::default() }, ..Reply::default() };
-        }
-        machine.files.remove(&path);
-        machine.put(format!("{}/lock/holder.json", call.word(3)), holder);
-        Reply::said("released\n")
     }
 
     fn fence(&mut self, call: &Call<'_>) -> Reply {

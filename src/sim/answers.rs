@@ -150,7 +150,7 @@ fn marks(machine: &Machine, [marker, drop_in, lock, record]: [&str; 4]) -> Reply
         said += "drop_in=yes\n";
     }
     if let Some(holder) = machine.file(&format!("{lock}/holder.json")) {
-        said += &format!("lock={}\n", holder.replace('\n', ""));
+        said += &format!("lock={}\nunrenewed={}\n", holder.replace('\n', ""), machine.unrenewed().as_secs());
     }
     if let Some(record) = machine.file(record) {
         said += &format!("record={}\n", record.replace('\n', ""));

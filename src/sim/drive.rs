@@ -15,13 +15,15 @@ use crate::observe::assess::{Assessment, assess};
 use crate::plan::{Goal, Input, NoPlan, Plan, Refusal, Request, SnapshotFile, TrailingHash, plan};
 use crate::playbook::{Playbook, shipped, text};
 use crate::report;
+use crate::run::again::Basis;
 use crate::run::journal;
 use crate::run::look::Looking;
 use crate::run::ports::{Console, Remote, Store};
 use crate::run::prove;
 use crate::run::redact::Redactor;
 use crate::run::session::{self, Agreed, NotBegun, Operator};
-use crate::run::{World, exit, lock};
+use crate::run::unlock::{Unlocking, unlock};
+use crate::run::{World, exit};
 
 use super::data::{HASH, Image};
 use super::desk::RunFiles;
@@ -55,6 +57,17 @@ pub struct End {
     pub refusals: Vec<Refusal>,
     /// The plan that was run.
     pub plan: Option<Box<Plan>>,
+}
+
+/// A plan that waits for consent, and what it was made from.
+pub struct Waiting {
+    cluster: Cluster,
+    seen: Observation,
+    proof: Option<Duration>,
+    request: Request,
+    playbook: Playbook,
+    templates: BTreeMap<String, String>,
+    plan: Plan,
 }
 
 impl End {
@@ -106,12 +119,21 @@ impl Site {
         (seen, assessment)
     }
 
-    /// `requorum unlock`.
-    pub async fn unlock(&self, run: &str) {
+    /// `requorum unlock`, on the bastion where the run was begun; that it was killed is known there.
+    pub async fn unlock(&self, run: &str) -> Unlocking {
+        self.unlock_knowing(run, true).await
+    }
+
+    /// `requorum unlock` on another bastion.
+    pub async fn unlock_elsewhere(&self, run: &str) -> Unlocking {
+        self.unlock_knowing(run, false).await
+    }
+
+    async fn unlock_knowing(&self, run: &str, has_ended: bool) -> Unlocking {
         let hosts = self.cluster().masters().map(|master| master.name.clone()).collect();
-        if let Ok(run) = RunId::new(run) {
-            lock::release(&self.remote(), &hosts, &run).await;
-        }
+        let run = RunId::new(run).unwrap_or_else(|bad| panic!("{bad}"));
+        let console: Arc<dyn Console> = Arc::new(self.clone());
+        unlock(&self.remote(), &console, &hosts, &run, has_ended).await
     }
 
     /// The plan as `requorum plan` shows it, and what it was made of.
@@ -124,7 +146,7 @@ impl Site {
     /// Runs a plan as it is, whoever made it.
     pub async fn run(&self, plan: &Plan) -> End {
         self.with(|state| state.desk.runs += 1);
-        self.execute(&self.cluster(), &Observation::default(), plan, None).await
+        self.execute(&self.cluster(), None, plan, None).await
     }
 
     pub(super) fn remote(&self) -> Arc<dyn Remote> {
@@ -140,12 +162,51 @@ impl Site {
     }
 
     fn plan_of(&self, cluster: &Cluster, seen: &Observation, goal: Goal, ask: &Ask) -> Result<Plan, NoPlan> {
-        let number = self.with(|state| state.desk.runs + 1);
-        let request = self.request(number, goal, ask);
-        let playbook = playbook(goal);
-        let template = shipped::template("etcd.env.j2").map(|file| file.text.to_owned()).unwrap_or_default();
-        let templates = BTreeMap::from([("etcd.env.j2".to_owned(), template)]);
+        let request = self.request(self.with(|state| state.desk.runs + 1), goal, ask);
+        let (playbook, templates) = (playbook(goal), templates());
         plan(Input { cluster, playbook: &playbook, templates: &templates, seen, request: &request })
+    }
+
+    /// A verb up to the moment when a person is asked for consent; its end where it does not come that far.
+    pub async fn ask_for_consent(&self, goal: Goal, ask: &Ask) -> Result<Waiting, End> {
+        let cluster = self.cluster();
+        let (seen, proof) = self.observe(&cluster).await;
+        let request = self.request(self.with(|state| state.desk.runs + 1), goal, ask);
+        let (playbook, templates) = (playbook(goal), templates());
+        match plan(Input {
+            cluster: &cluster,
+            playbook: &playbook,
+            templates: &templates,
+            seen: &seen,
+            request: &request,
+        }) {
+            Ok(plan) => {
+                self.with(|state| state.desk.runs += 1);
+                Ok(Waiting { cluster, seen, proof, request, playbook, templates, plan })
+            }
+            Err(no_plan @ NoPlan::NothingToDo(_)) => Err(End::new(exit::DONE, report::plan::refused(&no_plan))),
+            Err(NoPlan::Refused(refusals)) => {
+                let text = report::plan::refused(&NoPlan::Refused(refusals.clone()));
+                Err(End { refusals, ..End::new(exit::REFUSED, text) })
+            }
+        }
+    }
+
+    /// Consent is given, however much later.
+    pub async fn consent(&self, waiting: Waiting) -> End {
+        tokio::select! {
+            biased;
+            () = self.death() => End { text: "killed".to_owned(), ..End::default() },
+            end = self.agreed(waiting) => end,
+        }
+    }
+
+    async fn agreed(&self, waiting: Waiting) -> End {
+        let Waiting { cluster, seen, proof, request, playbook, templates, plan } = waiting;
+        let basis =
+            Basis { cluster: &cluster, playbook: &playbook, templates: &templates, request: &request, seen: &seen };
+        let end = self.execute(&cluster, Some(basis), &plan, proof).await;
+        End { plan: Some(Box::new(plan)), ..end }
     }
 
     fn request(&self, number: u32, goal: Goal, ask: &Ask) -> Request {
@@ -186,36 +247,33 @@ impl Site {
     }
 
     async fn verb(&self, goal: Goal, ask: &Ask) -> End {
-        let cluster = self.cluster();
-        let (seen, proof) = self.observe(&cluster).await;
-        match self.plan_of(&cluster, &seen, goal, ask) {
-            Ok(plan) => {
-                self.with(|state| state.desk.runs += 1);
-                let end = self.execute(&cluster, &seen, &plan, proof).await;
-                End { plan: Some(Box::new(plan)), ..end }
-            }
-            Err(no_plan @ NoPlan::NothingToDo(_)) => End::new(exit::DONE, report::plan::refused(&no_plan)),
-            Err(NoPlan::Refused(refusals)) => {
-                let text = report::plan::refused(&NoPlan::Refused(refusals.clone()));
-                End { refusals, ..End::new(exit::REFUSED, text) }
-            }
+        match self.ask_for_consent(goal, ask).await {
+            Ok(waiting) => self.agreed(waiting).await,
+            Err(end) => end,
         }
     }
 
     /// Locks, runs, says the last words.
-    async fn execute(&self, cluster: &Cluster, seen: &Observation, plan: &Plan, proof: Option<Duration>) -> End {
+    async fn execute(&self, cluster: &Cluster, basis: Option<Basis<'_>>, plan: &Plan, proof: Option<Duration>) -> End {
         let place = format!("/bastion/runs/{}", plan.run);
         let store: Arc<dyn Store> = Arc::new(RunFiles { site: self.clone(), place: place.clone() });
-        let redactor = Redactor::of(seen);
+        let redactor = basis.map(|basis| Redactor::of(basis.seen)).unwrap_or_default();
         let world =
             World { remote: self.remote(), store, clock: Arc::new(self.clone()), console: Arc::new(self.clone()) };
         let operator = Operator { person: "keeper".to_owned(), host: "bastion".to_owned() };
         let (_stay, interrupted) = watch::channel(false);
-        let agreed = Agreed { plan, proof, drill: None };
+        let agreed = Agreed { plan, basis, proof, drill: None };
         let ended = session::execute(agreed, world, &operator, redactor.clone(), interrupted).await;
         let ended = match ended {
             Ok(ended) => ended,
             Err(error @ NotBegun::Locked { .. }) => return End::new(exit::LOCKED, error.to_string()),
+            Err(NotBegun::Changed { plan, now }) => {
+                let refusals = match &now {
+                    Err(NoPlan::Refused(refusals)) => refusals.clone(),
+                    _ => Vec::new(),
+                };
+                return End { refusals, ..End::new(exit::REFUSED, report::plan::changed(&plan, &now)) };
+            }
             Err(error @ (NotBegun::NoLock { .. } | NotBegun::Unwritten(_))) => {
                 return End::new(exit::FAILED, error.to_string());
             }
@@ -239,6 +297,11 @@ impl Site {
             Err(error) => End::new(exit::UNKNOWN, error.to_string()),
         }
     }
+}
+
+fn templates() -> BTreeMap<String, String> {
+    let template = shipped::template("etcd.env.j2").map(|file| file.text.to_owned()).unwrap_or_default();
+    BTreeMap::from([("etcd.env.j2".to_owned(), template)])
 }
 
 pub(super) fn playbook(goal: Goal) -> Playbook {

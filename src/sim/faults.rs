@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::machine::{BIN, DATA_DIR, Door, ENV_FILE};
+use super::machine::{BIN, DATA_DIR, Door, ENV_FILE, HOLDER};
 use super::state::{Cut, Desk, Due, State};
 use super::systemd::By;
 use super::{Site, name, zone};
@@ -53,6 +53,8 @@ pub enum Event {
     NoSpace(String),
     /// A master's data is silently another than its peers'.
     Rot(String),
+    /// Another run holds a master, as after an `unlock`.
+    Seize(String),
 }
 
 impl Site {
@@ -216,7 +218,8 @@ impl State {
         | Event::Setting(master, ..)
         | Event::Flag(master, _)
         | Event::NoSpace(master)
-        | Event::Rot(master)) = event
+        | Event::Rot(master)
+        | Event::Seize(master)) = event
         else {
             return;
         };
@@ -246,6 +249,10 @@ impl State {
                     .filter(|line| !line.starts_with(&format!("{key}=")))
                     .fold(String::new(), |all, line| all + line + "\n");
                 machine.put(ENV_FILE, format!("{kept}{key}={value}\n"));
+            }
+            Event::Seize(_) => {
+                let holder = r#"{"run":"20260101-120000-aaaa","person":"another","host":"bastion2","since":"noon"}"#;
+                machine.put(HOLDER, holder);
             }
             Event::Flag(_, flag) => machine.unit.argv = vec![format!("{BIN}/etcd"), flag.clone()],
             Event::Rot(_) => {

@@ -102,9 +102,29 @@ pub(super) struct Machine {
     /// Data directories by path, those put aside too; empty ones hold nothing.
     pub(super) dirs: BTreeMap<String, Option<Data>>,
     pub(super) process: Option<Process>,
+    /// When the lock on it was last renewed.
+    pub(super) renewed: Option<Instant>,
 }
 
+/// Where the lock's holder is written.
+pub(super) const HOLDER: &str = "/var/lib/requorum/lock/holder.json";
+
 impl Machine {
+    /// Renews the lock where `run` holds it; otherwise says what stands there.
+    pub(super) fn renew(&mut self, run: &str) -> Result<(), String> {
+        let holder = self.file(HOLDER).unwrap_or_default();
+        if !holder.contains(&format!("\"run\":\"{run}\"")) {
+            return Err(holder);
+        }
+        self.renewed = Some(Instant::now());
+        Ok(())
+    }
+
+    /// How long ago the lock was renewed, as its own clock tells.
+    pub(super) fn unrenewed(&self) -> Duration {
+        self.renewed.map(|then| then.elapsed()).unwrap_or_default()
+    }
+
     pub(super) fn peer_url(&self) -> String {
         format!("https://{}:2380", self.address)
     }

@@ -21,6 +21,7 @@ mod doctor;
 mod drive;
 mod etcdctl;
 mod faults;
+mod locks;
 mod machine;
 mod remote;
 mod rules;
@@ -33,7 +34,7 @@ use machine::{BIN, DATA_DIR, Door, ENV_FILE, Installed, Machine, Unit};
 use state::{Desk, State};
 use systemd::By;
 
-pub use drive::{Ask, End};
+pub use drive::{Ask, End, Waiting};
 pub use faults::Event;
 pub use state::Cut;
 
@@ -207,6 +208,7 @@ fn machine(master: &crate::model::Master, members: &[(String, String)], election
         )]),
         dirs: BTreeMap::from([(DATA_DIR.to_owned(), Some(data))]),
         process: None,
+        renewed: None,
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::model::{Arg, Command, MasterName, Output};
+use crate::run::hold;
 use crate::run::ports::{Later, Pipes, Remote, RemoteError};
 
 use super::Site;
@@ -19,7 +20,8 @@ const LATENCY: Duration = Duration::from_millis(5);
 pub(super) const CONNECT: Duration = Duration::from_secs(5);
 
 /// Scripts that only ask.
-const QUESTIONS: [&str; 10] = [
+const QUESTIONS: [&str; 11] = [
+    "lock-held",
     "env file",
     "disk",
     "marks",
@@ -93,12 +95,22 @@ impl State {
 
     /// Runs a command with all that happens around it, and looks at the rules afterwards.
     fn execute(&mut self, host: &MasterName, command: &Command, stdin: Vec<u8>) -> (Reply, Option<Cut>) {
+        let within = hold::within(command);
+        let (holder, command) = match &within {
+            Some((run, inner)) => (Some(run), inner),
+            None => (None, command),
+        };
         let words = words_of(command);
         let name = name_of(command, &words);
         self.happen(host, &name, true);
         self.tick();
         if !self.seen(host).powered {
             return (Reply::default(), Some(Cut::NotDone));
+        }
+        if let Some(run) = holder
+            && let Err(other) = self.machine(host).renew(run)
+        {
+            return (Reply::failed(77, format!("not begun: the lock is held by {other}")), None);
         }
         let asks = QUESTIONS.contains(&name.as_str()) || command.script.is_none();
         let mut cut = None;

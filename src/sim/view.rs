@@ -132,7 +132,9 @@ impl State {
         let mut text = String::new();
         for machine in self.machines.values() {
             let _ = writeln!(text, "{} pid {} failed {}", machine.name, machine.pid(), machine.unit.failed);
-            for (path, bytes) in &machine.files {
+            // A lock that was given back is kept under its run's name.
+            let kept_lock = |path: &str| path.contains("/runs/") && path.ends_with("/lock/holder.json");
+            for (path, bytes) in machine.files.iter().filter(|(path, _)| !kept_lock(path)) {
                 let _ = writeln!(text, "  {path}: {}", String::from_utf8_lossy(bytes));
             }
             for (path, held) in &machine.dirs {

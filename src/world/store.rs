@@ -1,6 +1,6 @@
 //! A run's directory on the bastion: 0700, its files 0600 from the start, the journal on disk before an append returns.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -36,9 +36,23 @@ impl RunDir {
         let place = runs.join(run.as_str());
         DirBuilder::new().mode(0o700).create(&place)?;
         let journal = create(&place.join(JOURNAL), true)?;
+        // Held until this process ends, however it ends: how `unlock` knows that the run lives here.
+        journal.lock()?;
         sync_dir(&place)?;
         sync_dir(&runs)?;
         Ok(Self { place, journal: Mutex::new(journal) })
+    }
+}
+
+/// Whether a process on this host still writes the journal of that run; nothing where the run was not begun here, or
+/// where that cannot be told.
+#[must_use]
+pub fn lives(state: &Path, run: &RunId) -> Option<bool> {
+    let journal = File::open(state.join("runs").join(run.as_str()).join(JOURNAL)).ok()?;
+    match journal.try_lock_shared() {
+        Ok(()) => Some(false),
+        Err(TryLockError::WouldBlock) => Some(true),
+        Err(TryLockError::Error(_)) => None,
     }
 }
 

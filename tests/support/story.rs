@@ -6,7 +6,7 @@ use std::time::Duration;
 use requorum::observe::Observation;
 use requorum::observe::assess::Assessment;
 use requorum::plan::Goal;
-use requorum::sim::{Ask, Cut, End, Event, Site};
+use requorum::sim::{Ask, Cut, End, Event, Site, Waiting};
 
 /// What a story has come to.
 pub struct Telling {
@@ -16,6 +16,8 @@ pub struct Telling {
     /// The masters before the last verb.
     before: String,
     status: Option<(Observation, Assessment)>,
+    /// A verb that waits for consent.
+    waiting: Option<Waiting>,
 }
 
 /// Tells a story to its end; an error names its line.
@@ -44,7 +46,7 @@ fn seconds(word: &str) -> Duration {
 impl Telling {
     fn begin(zones: &str) -> Self {
         let zones: Vec<usize> = words(zones).iter().filter_map(|word| word.parse().ok()).collect();
-        Self { site: Site::new(&zones), end: End::default(), before: String::new(), status: None }
+        Self { site: Site::new(&zones), end: End::default(), before: String::new(), status: None, waiting: None }
     }
 
     async fn line(&mut self, line: &str) -> Result<(), String> {
@@ -78,6 +80,17 @@ impl Telling {
                     self.site.unlock(&run).await;
                 }
             }
+            ["unlock", "elsewhere"] => {
+                for run in self.site.locked_by() {
+                    self.site.unlock_elsewhere(&run).await;
+                }
+            }
+            ["ask", "for", "consent:", verb, rest @ ..] => self.ask_for_consent(verb, rest).await?,
+            ["consent"] => {
+                let waiting = self.waiting.take().ok_or("nobody waits for consent")?;
+                self.before = self.site.picture();
+                self.end = self.site.consent(waiting).await;
+            }
             ["status"] => self.status = Some(self.site.status().await),
             ["expect", "not", rest @ ..] => {
                 return yes(self.check(rest)?.is_err(), "it is so");
@@ -96,7 +109,22 @@ impl Telling {
         Ok(())
     }
 
+    async fn ask_for_consent(&mut self, verb: &str, said: &[&str]) -> Result<(), String> {
+        let goals = [Goal::InitiateDr, Goal::Recover, Goal::Fence, Goal::Unfence];
+        let goal = goals.into_iter().find(|goal| goal.command() == verb).ok_or(format!("no verb {verb}"))?;
+        let waiting = self.site.ask_for_consent(goal, &self.ask(said)?).await;
+        self.waiting = Some(waiting.map_err(|end| end.text)?);
+        Ok(())
+    }
+
     async fn verb(&mut self, goal: Goal, said: &[&str]) -> Result<(), String> {
+        let ask = self.ask(said)?;
+        self.before = self.site.picture();
+        self.end = self.site.go(goal, &ask).await;
+        Ok(())
+    }
+
+    fn ask(&self, said: &[&str]) -> Result<Ask, String> {
         let mut ask = Ask::default();
         for pair in said.chunks(2) {
             let [flag, word] = pair else { return Err(format!("{flag:?} has no value", flag = pair)) };
@@ -112,9 +140,7 @@ impl Telling {
                 other => return Err(format!("no flag {other}")),
             }
         }
-        self.before = self.site.picture();
-        self.end = self.site.go(goal, &ask).await;
-        Ok(())
+        Ok(ask)
     }
 
     /// What must be so: the outer error is a line that means nothing.
@@ -219,6 +245,7 @@ fn event(said: &[&str]) -> Result<Event, String> {
         ["flag", master, flag] => Event::Flag(own(master), own(flag)),
         ["no-space", master] => Event::NoSpace(own(master)),
         ["rot", master] => Event::Rot(own(master)),
+        ["seize", master] => Event::Seize(own(master)),
         _ => return Err(format!("nobody knows what {said:?} means")),
     })
 }

@@ -127,6 +127,8 @@ impl<'a> Course<'a> {
             | What::Run { .. }
             | What::Proof { .. }
             | What::Lent(_)
+            | What::LookedAgain { .. }
+            | What::LockLost(_)
             | What::Step { .. }
             | What::Command { .. }
             | What::Learnt(_) => {}

@@ -50,6 +50,8 @@ pub(super) struct Replay<'a> {
     pub first_write: Option<Timestamp>,
     pub locked: bool,
     pub unlocked: bool,
+    /// Whether another run may hold the masters.
+    pub lock_lost: bool,
     /// The drill that holds the masters, where the run is a part of one.
     pub drill: Option<&'a RunId>,
     /// What a last look found.
@@ -76,6 +78,7 @@ pub(super) fn replay(records: &[Record]) -> Option<Replay<'_>> {
         first_write: None,
         locked: false,
         unlocked: false,
+        lock_lost: false,
         drill: None,
         after: None,
         end: None,
@@ -98,6 +101,7 @@ impl<'a> Replay<'a> {
             | What::Ran { .. }
             | What::Kept { .. }
             | What::Runs { .. }
+            | What::LookedAgain { .. }
             | What::FoundBefore(_)
             | What::Left(..)
             | What::Measured(_) => {}
@@ -105,6 +109,7 @@ impl<'a> Replay<'a> {
             What::Lent(drill) => self.drill = Some(drill),
             What::Proof { took_ms } => self.proof_ms = Some(*took_ms),
             What::Locked => self.locked = true,
+            What::LockLost(_) => self.lock_lost = true,
             What::Unlocked => self.unlocked = true,
             What::End { outcome, exit } => self.end = Some((outcome, *exit)),
             What::Learnt(fact) => {
@@ -163,7 +168,8 @@ impl<'a> Replay<'a> {
         let warnings = warnings.collect();
         let ending = self.ending(&beside);
         // How long each stage waited for etcd is not in the journal, so the stages' times are told by the report itself.
-        Outcome { ending, phases: Vec::new(), facts: self.facts.clone(), warnings, changed }
+        let (facts, lock_lost) = (self.facts.clone(), self.lock_lost);
+        Outcome { ending, phases: Vec::new(), facts, warnings, changed, lock_lost }
     }
 
     fn besides(&self) -> impl Iterator<Item = &Planned> {

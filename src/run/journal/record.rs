@@ -138,6 +138,13 @@ pub enum What {
     },
     /// Something that later steps need.
     Learnt(Fact),
+    /// The masters were looked at once more under the lock, and the same plan came of it.
+    LookedAgain {
+        /// How long that took, in milliseconds.
+        took_ms: u64,
+    },
+    /// A command was not begun, since the run no longer holds this master.
+    LockLost(MasterName),
     /// The masters are unlocked.
     Unlocked,
     /// The last record but for what a look found afterwards.

@@ -1,0 +1,32 @@
+//! Whether a plan that was made again would do the same. Knows no reason for a difference.
+
+use serde_json::Value;
+
+use super::Plan;
+
+/// Whether two plans of one request do the same to the same masters. What was found and said on the way may differ, and so
+/// may limits, which grow with a database that takes writes.
+#[must_use]
+pub fn same(one: &Plan, other: &Plan) -> bool {
+    acts(one) == acts(other)
+}
+
+fn acts(plan: &Plan) -> Value {
+    let mut value = serde_json::to_value(plan).unwrap_or_default();
+    if let Value::Object(fields) = &mut value {
+        fields.remove("findings");
+    }
+    without_limits(&mut value);
+    value
+}
+
+fn without_limits(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.remove("limit");
+            fields.values_mut().for_each(without_limits);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_limits),
+        _ => {}
+    }
+}

@@ -1,0 +1,134 @@
+//! What a run does with the lock it has taken: each of its commands carries it, and it is renewed while the run lives.
+//! Knows no plan.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use crate::model::command::{Script, clean};
+use crate::model::{Arg, Command, MasterName, Output, RunId};
+use crate::observe::marks::LOCK;
+
+use super::lock::{self, holder_words};
+use super::ports::Remote;
+
+/// How often a living run renews its lock. Each of its commands does so as well.
+pub const RENEWED_EVERY: Duration = Duration::from_secs(10);
+
+/// A lock that was not renewed for so long is that of a run which has ended: four renewals are missing.
+pub const LIVES: Duration = Duration::from_secs(45);
+
+/// The exit status of a command that was not begun, since the run does not hold the master.
+const LOST: u32 = 77;
+/// What it says then, before the holder.
+const LOST_WORDS: &str = "not begun: the lock is held by ";
+
+// Looking and acting are one command: whoever takes the lock away ends what comes after it. `exec` leaves standard input
+// and the exit status to the command itself.
+const HELD: Script = Script {
+    name: "held",
+    text: r#"set -u
+lock=$1 run=$2; shift 2
+if ! grep -q "\"run\":\"$run\"" "$lock/holder.json" 2>/dev/null; then
+  printf 'not begun: the lock is held by %s\n' "$(tr -d '\n' <"$lock/holder.json" 2>/dev/null)" >&2
+  exit 77
+fi
+touch -c "$lock/holder.json" 2>/dev/null
+exec "$@"
+"#,
+};
+
+/// The same command, begun on the master only while `run` holds its lock, which it renews.
+#[must_use]
+pub fn under(run: &RunId, command: &Command) -> Command {
+    let guard = Command::script(HELD).arg(LOCK).arg(run.as_str());
+    Command {
+        argv: guard.argv.into_iter().chain(command.argv.iter().cloned()).collect(),
+        script: guard.script,
+        ..command.clone()
+    }
+}
+
+/// The run and the command within, where a command carries a lock.
+#[must_use]
+pub fn within(command: &Command) -> Option<(String, Command)> {
+    if command.script.as_deref() != Some(HELD.name) {
+        return None;
+    }
+    let text = |at: usize| match command.argv.get(at) {
+        Some(Arg::Text(word)) => Some(word.clone()),
+        _ => None,
+    };
+    let argv: Vec<Arg> = command.argv.get(6..)?.to_vec();
+    // `sh -c TEXT NAME …` is a script.
+    let script = (text(6)? == "sh" && text(7).as_deref() == Some("-c")).then(|| text(9)).flatten();
+    Some((text(5)?, Command { argv, script, ..command.clone() }))
+}
+
+/// Who holds the master instead, where a command was not begun for that.
+#[must_use]
+pub fn lost(run: &RunId, output: &Output) -> Option<String> {
+    let holder =
+        output.stderr.lines().find_map(|line| line.strip_prefix(LOST_WORDS)).filter(|_| output.status == LOST)?;
+    Some(match clean(holder.trim()).is_empty() {
+        true => format!("run {run} does not hold it any more; its lock was released"),
+        false => format!("run {run} does not hold it any more; it is held by {}", holder_words(holder)),
+    })
+}
+
+/// Renews the lock until it is dropped. A renewal that fails is no event: the next command looks for itself.
+#[derive(Debug)]
+pub struct Holding(JoinHandle<()>);
+
+impl Holding {
+    /// Renews the lock of `run` on `hosts`.
+    #[must_use]
+    pub fn begin(remote: &Arc<dyn Remote>, hosts: &BTreeSet<MasterName>, run: &RunId) -> Self {
+        let (remote, hosts, run) = (Arc::clone(remote), hosts.clone(), run.clone());
+        Self(tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(RENEWED_EVERY).await;
+                lock::held_by(&remote, &hosts, &run).await;
+            }
+        }))
+    }
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run() -> RunId {
+        RunId::new("20261123-134443-449f").unwrap()
+    }
+
+    #[test]
+    fn a_command_under_the_lock_is_still_the_same_command() {
+        let inner = Command::script(Script { name: "stop", text: "echo $1" }).arg("etcd").stdin(b"x".to_vec()).bulk();
+        let outer = under(&run(), &inner);
+        assert_eq!((outer.stdin.clone(), outer.bulk, outer.deadline), (inner.stdin.clone(), true, inner.deadline));
+        assert_eq!(within(&outer), Some((run().to_string(), inner)));
+        let plain = Command::new("etcdctl").args(["member", "list"]);
+        assert_eq!(within(&under(&run(), &plain)), Some((run().to_string(), plain.clone())));
+        assert_eq!(within(&plain), None);
+    }
+
+    #[test]
+    fn a_lost_lock_is_told_from_a_failed_command() {
+        let said = |status, stderr: &str| lost(&run(), &Output { status, stderr: stderr.into(), ..Output::default() });
+        assert_eq!(said(77, "curl: (77) error setting certificate file"), None);
+        assert_eq!(said(1, "not begun: the lock is held by x"), None);
+        assert!(said(77, "not begun: the lock is held by \n").unwrap().ends_with("its lock was released"));
+        let holder = r#"{"run":"B","person":"p","host":"h","since":"s"}"#;
+        let words = said(77, &format!("not begun: the lock is held by {holder}\n")).unwrap();
+        assert!(words.ends_with("it is held by run B (p on h since s)"), "{words}");
+    }
+}

@@ -1,0 +1,74 @@
+//! Two operators at once: a lock that is renewed is not let go of, however the second one asks.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+#[path = "support/operator.rs"]
+#[allow(dead_code, reason = "each test file uses its part")]
+mod operator;
+
+use std::time::Duration;
+
+use operator::{attest, lost};
+use requorum::model::MasterName;
+use requorum::plan::Goal;
+use requorum::run::exit;
+use requorum::run::unlock::Unlocking;
+use requorum::sim::{Ask, Event};
+use tokio::time::Instant;
+
+#[tokio::test(start_paused = true)]
+async fn a_living_run_is_not_unlocked_from_another_bastion() {
+    let site = lost(&[2, 1]).await;
+    // Each file of it takes a minute to reach the bastion, so that the run waits for its copy at the end.
+    site.happens(&Event::Slow("m3".into()));
+    let ask = attest(&["zone1"]);
+    let second = async {
+        while site.locked_by().is_empty() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let run = site.locked_by().pop_first().expect("it is locked");
+        site.unlock_elsewhere(&run).await
+    };
+    let (first, second) = tokio::join!(site.go(Goal::InitiateDr, &ask), second);
+    assert_eq!(second, Unlocking::Lives(MasterName::new("m3").unwrap()));
+    assert_eq!(first.code, Some(exit::DONE), "{}", first.text);
+    assert_eq!(site.broken(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_killed_run_is_let_go_of_once_its_lock_is_old() {
+    let site = lost(&[2, 1]).await;
+    site.kill_after_record(8);
+    site.initiate_dr(&attest(&["zone1"])).await;
+    site.mend_bastion();
+    let run = site.locked_by().pop_first().expect("it is locked");
+    let begun = Instant::now();
+    assert_eq!(site.unlock_elsewhere(&run).await, Unlocking::Released(still_dark()));
+    assert!(begun.elapsed() >= Duration::from_secs(40), "watched for {:?} only", begun.elapsed());
+    assert!(site.locked_by().is_empty());
+}
+
+/// Zone 1 has no power and cannot be asked.
+fn still_dark() -> Vec<(MasterName, requorum::run::lock::Kept)> {
+    let kept = |name: &str| {
+        let why = format!("no SSH connection: {name}: timed out after 5 s");
+        (MasterName::new(name).unwrap(), requorum::run::lock::Kept::Failed(why))
+    };
+    vec![kept("m1"), kept("m2")]
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_recovers_that_run_at_once_one_is_refused() {
+    let site = lost(&[2, 1]).await;
+    site.initiate_dr(&attest(&["zone1"])).await;
+    site.happens(&Event::On("zone1".into()));
+    site.wait(Duration::from_secs(5)).await;
+    let Ok(one) = site.ask_for_consent(Goal::Recover, &Ask::default()).await else { panic!("no plan") };
+    let Ok(other) = site.ask_for_consent(Goal::Recover, &Ask::default()).await else { panic!("no plan") };
+    let (one, other) = tokio::join!(site.consent(one), site.consent(other));
+    let mut codes = [one.code, other.code];
+    codes.sort_unstable();
+    assert_eq!(codes, [Some(exit::DONE), Some(exit::LOCKED)], "{}\n{}", one.text, other.text);
+    assert_eq!(site.broken(), Vec::<String>::new());
+    assert_eq!(site.writable().into_values().next().expect("one cluster").len(), 3);
+}
