@@ -320,3 +320,28 @@ async fn a_recover_that_the_rules_let_pass_does_no_harm() {
     assert!(site.write(&survivor(&[2, 1]), "during"));
     what_passes_does_no_harm(&site, &plan).await;
 }
+
+/// Two operators' `recover`: the first one's plan is run after the second one's has made voters of everybody.
+#[tokio::test(start_paused = true)]
+async fn without_a_look_at_who_votes_a_stale_recover_takes_the_quorum() {
+    let (site, plan) = recover(&[2, 1]).await;
+    let blind = without(&plan, |planned| matches!(planned.step, Step::NoVote(_)));
+    assert_eq!(rules(&blind), BTreeSet::from(["voters-left-alone".to_owned()]));
+    assert_eq!(site.recover(&Ask::default()).await.code, Some(0));
+    let (seeing, blinded) = (site.fork(), site.fork());
+    let end = seeing.run(&plan).await;
+    assert!(end.text.contains("votes in cluster"), "{}", end.text);
+    assert_eq!(seeing.broken(), Vec::<String>::new());
+    blinded.run(&blind).await;
+    assert!(blinded.broken().iter().any(|said| said.contains("has lost its quorum")), "{:?}", blinded.broken());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_dead_are_listened_for_before_the_start_and_the_first_write() {
+    let (_, plan) = initiate_dr(&[2, 1]).await;
+    let rule = BTreeSet::from(["failed-zone-silent".to_owned()]);
+    for started in [false, true] {
+        let deaf = without(&plan, |planned| matches!(&planned.step, Step::Silent(look) if look.started == started));
+        assert_eq!(rules(&deaf), rule);
+    }
+}

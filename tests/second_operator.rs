@@ -72,3 +72,27 @@ async fn of_two_recovers_that_run_at_once_one_is_refused() {
     assert_eq!(site.broken(), Vec::<String>::new());
     assert_eq!(site.writable().into_values().next().expect("one cluster").len(), 3);
 }
+
+/// m1 is a learner whose promotion by an earlier run lands between the plan and the stop.
+#[tokio::test(start_paused = true)]
+async fn a_promotion_that_lands_late_is_seen_before_the_stop() {
+    let site = lost(&[2, 1]).await;
+    site.initiate_dr(&attest(&["zone1"])).await;
+    site.happens(&Event::On("zone1".into()));
+    site.wait(Duration::from_secs(5)).await;
+    let only_m1 = Ask { only: vec!["m1".into()], ..Ask::default() };
+    site.happens(&Event::Off("m2".into()));
+    site.at(true, "promote", Some("m3"), 0, Event::Seize("m3".into()));
+    assert_eq!(site.recover(&only_m1).await.code, Some(exit::STOPPED));
+    for run in site.locked_by() {
+        site.unlock(&run).await;
+    }
+    site.wait(Duration::from_secs(6)).await;
+    // The first look and the one under the lock have asked m3 for its members before.
+    site.at(true, "peer members", Some("m3"), 2, Event::Promote("m1".into()));
+    let end = site.recover(&only_m1).await;
+    assert_eq!(end.code, Some(exit::REFUSED), "{}", end.text);
+    assert!(end.text.contains("m1 votes in cluster"), "{}", end.text);
+    assert!(site.runs("m1"), "its etcd was stopped");
+    assert_eq!(site.broken(), Vec::<String>::new());
+}

@@ -123,6 +123,19 @@ pub enum Verb {
         #[arg(long = "override", value_name = "RULE=REASON")]
         overrides: Vec<String>,
     },
+    /// Take back an initiate-dr that stopped before its new cluster took a write: own data, env file and etcd again
+    ///
+    /// For a lost zone that is back: the cluster that was lost serves again, and nothing is lost at all.
+    Undo {
+        /// The run, as `status` and the run's last words name it
+        run: String,
+        /// How to consent
+        #[command(flatten)]
+        consent: Consent,
+        /// Set one safety rule aside, with the reason
+        #[arg(long = "override", value_name = "RULE=REASON")]
+        overrides: Vec<String>,
+    },
     /// Lose a zone of a staging or lab cluster on purpose, get quorum back, bring the zone home, and measure
     ///
     /// Exit: 0 good, 1 failed before anything was lost, 3 refused, 4 given up, 6 done, but an objective was missed.
@@ -277,6 +290,9 @@ pub struct Wish {
     /// recover: bring back only these, the others later; may repeat
     #[arg(long, value_name = "NODE", num_args = 1..)]
     pub only: Vec<String>,
+    /// The run that `undo` names.
+    #[arg(skip)]
+    pub undoes: Option<String>,
 }
 
 /// A way to lose a zone.

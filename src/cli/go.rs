@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::model::{Cluster, ClusterName, RunId};
 use crate::observe::Observation;
+use crate::observe::assess::Assessment;
 use crate::plan::checks::to_attest;
 use crate::plan::{Goal, Input, NoPlan, Plan, Request, plan};
 use crate::playbook::Playbook;
@@ -44,6 +45,7 @@ async fn planning(common: &Common, bastion: &Bastion, goal: Goal, flags: &Wish) 
         Goal::InitiateDr | Goal::Recover => input::playbook(common, bastion, goal.playbook())?,
         Goal::Fence => built_in("fence", "The zone's etcd is down and cannot start."),
         Goal::Unfence => built_in("unfence", "The zone's etcd may start again."),
+        Goal::Undo => built_in("undo", "What the run replaced is as it was before."),
     };
     let templates = input::templates(common, &playbook, &cluster)?;
     let mut request = wish::request(goal, flags, &cluster, bastion)?;
@@ -51,7 +53,7 @@ async fn planning(common: &Common, bastion: &Bastion, goal: Goal, flags: &Wish) 
     let looking = observe::begin(&cluster, &remote, bastion);
     let (mut seen, proving) = match goal {
         Goal::InitiateDr => prove::look(looking, &cluster, &remote, &bastion.console).await,
-        Goal::Recover | Goal::Fence | Goal::Unfence => (looking.finish().await, None),
+        Goal::Recover | Goal::Fence | Goal::Unfence | Goal::Undo => (looking.finish().await, None),
     };
     let state = observe::state_dir(common, bastion);
     request = wish::with_snapshot(request, flags, &seen, &cluster, &state)?;
@@ -203,19 +205,22 @@ pub(super) async fn go(
     // What was done is told: an interruption ends the look, and a journal that does not take it is worth a word and no
     // other exit code.
     let mut interrupted = bastion.interrupted.clone();
-    let now = tokio::select! {
+    let (code, now) = tokio::select! {
         biased;
-        _ = interrupted.wait_for(|yes| *yes) => String::new(),
-        after = session::last_look(&planning.cluster, &planning.remote, &ran.journal) => match after {
-            Ok(after) => after.map(|after| report::outcome::now(after.verdict)).unwrap_or_default(),
-            Err(error) => format!("warning: {error}\n"),
+        _ = interrupted.wait_for(|yes| *yes) => (ran.code, String::new()),
+        after = session::last_look(&planning.cluster, &planning.remote, &ran.journal, ran.code) => match after {
+            Ok((code, after)) => {
+                let words = |after: Assessment| report::outcome::now(after.verdict, plan, &again(&common.inventory));
+                (code, after.map(words).unwrap_or_default())
+            }
+            Err(error) => (ran.code, format!("warning: {error}\n")),
         },
     };
-    if ran.code == exit::DONE {
+    if code == exit::DONE {
         terminal::print(&now);
-        return Ok(ran.code);
+        return Ok(code);
     }
-    Err(Failure::new(ran.code, now))
+    Err(Failure::new(code, now))
 }
 
 /// Consent comes from a terminal or a flag.

@@ -104,6 +104,10 @@ pub async fn run(cli: Cli, bastion: Bastion) -> Result<u8, Failure> {
             let wish = args::Wish { failed_zone: zones, overrides, ..args::Wish::default() };
             go::go(common, &bastion, crate::plan::Goal::Unfence, &wish, &consent).await
         }
+        Verb::Undo { run, consent, overrides } => {
+            let wish = args::Wish { undoes: Some(run), overrides, ..args::Wish::default() };
+            go::go(common, &bastion, crate::plan::Goal::Undo, &wish, &consent).await
+        }
         Verb::Drill { wish, consent } => drill::drill(common, &bastion, &wish, &consent).await,
         Verb::Runs { what: RunsVerb::List { output } } => runs::list(common, &bastion, output),
         Verb::Runs { what: RunsVerb::Show { run } } => runs::report(common, &bastion, &run, ReportForm::Text, None),

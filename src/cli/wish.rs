@@ -31,6 +31,7 @@ pub(super) fn request(goal: Goal, wish: &Wish, cluster: &Cluster, bastion: &Bast
         goal,
         run: run_id(bastion)?,
         token: Token(format!("requorum-{}", Uuid::new_v4().simple())),
+        undoes: wish.undoes.as_deref().map(run_named).transpose()?,
         failed_zones,
         only,
         seed: wish.seed.as_deref().map(|name| master(cluster, name)).transpose()?,
@@ -81,6 +82,10 @@ pub(super) fn zone(cluster: &Cluster, name: &str) -> Result<ZoneName, Failure> {
         let zones: Vec<&str> = cluster.zones.keys().map(ZoneName::as_str).collect();
         Failure::usage(format!("error: {} has no zone {name:?}; its zones are {}", cluster.name, zones.join(", ")))
     })
+}
+
+fn run_named(name: &str) -> Result<RunId, Failure> {
+    RunId::new(name).map_err(|error| Failure::usage(format!("error: {error}\n  next: requorum runs list")))
 }
 
 fn master(cluster: &Cluster, name: &str) -> Result<MasterName, Failure> {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Cluster, ClusterId, Master, MasterName};
 
 use super::ahead::find_ahead;
+use super::marks::Replaced;
 use super::{ClusterRecord, Observation, Seen, Sight, proof, tools::Version};
 
 /// How bad a finding is.
@@ -276,10 +277,18 @@ fn process(seen: &Seen, find: &mut Find<'_>) {
     }
     if let Ok(marks) = &seen.marks {
         if marks.fenced {
-            find("fenced", Severity::Warning, "is fenced: etcd cannot start here until recover or unfence".into());
+            let until = if marks.half_made().is_some() { "" } else { " until recover or unfence" };
+            find("fenced", Severity::Warning, format!("is fenced: etcd cannot start here{until}"));
         }
         if marks.fenced && seen.etcd_runs() == Some(true) {
             find("fence-broken", Severity::Error, "runs etcd although it is fenced: `requorum fence` stops it".into());
+        }
+        if let Some(replaced) = marks.half_made() {
+            let (run, what) = match replaced {
+                Replaced::Restored(run) => (run, "replaced its data by a new cluster's"),
+                Replaced::Emptied(run) => (run, "moved its data aside"),
+            };
+            find("half-made", Severity::Error, format!("run {run} {what} and did not finish: do not start etcd here"));
         }
         if let Some(lock) = &marks.lock {
             let text = format!("locked by run {} ({} on {} since {})", lock.run, lock.person, lock.host, lock.since);

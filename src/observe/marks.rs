@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::command::Script;
-use crate::model::{ClusterId, Command, Output, RunId, Token, UnitName};
+use crate::model::{AbsPath, ClusterId, Command, Output, RunId, Token, UnitName};
 
 use super::Unclear;
 
@@ -86,6 +86,41 @@ pub struct Marks {
     pub unrenewed_s: Option<u64>,
     /// The record of the last finished run.
     pub record: Option<ClusterRecord>,
+    /// Whether what lies in the data directory was put there by a run, where it still is that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced: Option<Replaced>,
+}
+
+/// What a run has made of a data directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Replaced {
+    /// It holds what this run restored: a new cluster's data.
+    Restored(RunId),
+    /// It is empty: this run has moved the data aside.
+    Emptied(RunId),
+}
+
+impl Replaced {
+    /// The run.
+    #[must_use]
+    pub const fn by(&self) -> &RunId {
+        match self {
+            Self::Restored(run) | Self::Emptied(run) => run,
+        }
+    }
+}
+
+impl Marks {
+    /// What a run replaced and did not finish: etcd must not start on it by anyone's hand but that run's.
+    #[must_use]
+    pub fn half_made(&self) -> Option<&Replaced> {
+        let finished = |run: &RunId| self.record.as_ref().is_some_and(|record| record.finished && record.run == *run);
+        self.replaced.as_ref().filter(|replaced| match replaced {
+            Replaced::Restored(run) => !finished(run),
+            Replaced::Emptied(_) => true,
+        })
+    }
 }
 
 const SCRIPT: Script = Script {
@@ -98,14 +133,24 @@ if [ -d "$3" ]; then
   set_at=$(stat -c %Y "$3/holder.json" 2>/dev/null) && echo "unrenewed=$(($(date +%s) - set_at))"
 fi
 if [ -f "$4" ]; then printf 'record='; tr -d '\n' <"$4"; echo; fi
+data=$5 there=$(stat -c %d:%i "$5/member" 2>/dev/null)
+for kept in "${3%/*}"/runs/*; do
+  run=${kept##*/}
+  if [ -n "$there" ]; then
+    [ "$(cat "$kept/restored" 2>/dev/null)" = "$there" ] && echo "restored_by=$run"
+  elif [ -e "$kept/retired" ]; then
+    { [ -e "$data.retired-$run" ] || [ -e "$data/retired-$run/member" ]; } && echo "emptied_by=$run"
+  fi
+done
 exit 0
 "#,
 };
 
 /// Asks for the marks.
 #[must_use]
-pub fn command(unit: &UnitName) -> Command {
-    Command::script(SCRIPT).args([fence_marker(unit), fence_drop_in(unit), LOCK.to_owned(), RECORD.to_owned()])
+pub fn command(unit: &UnitName, data_dir: &AbsPath) -> Command {
+    let command = Command::script(SCRIPT).args([fence_marker(unit), fence_drop_in(unit)]);
+    command.args([LOCK, RECORD, data_dir.as_str()])
 }
 
 /// Reads `name=value` lines.
@@ -133,6 +178,9 @@ pub fn parse(output: &Output) -> Result<Marks, Unclear> {
                     token: unknown(),
                 }));
             }
+            // Of several the last counts: runs are named by their time.
+            "restored_by" => marks.replaced = RunId::new(value).ok().map(Replaced::Restored),
+            "emptied_by" => marks.replaced = RunId::new(value).ok().map(Replaced::Emptied),
             // A clock that was set back gives a negative age: a moment ago.
             "unrenewed" => marks.unrenewed_s = value.parse::<i64>().ok().map(|age| age.max(0).unsigned_abs()),
             "record" => {

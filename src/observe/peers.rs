@@ -132,13 +132,14 @@ pub fn parse(output: &Output) -> Result<Members, Unclear> {
     Ok(Members { cluster, list })
 }
 
-// A TCP connection is enough: whatever then speaks there, something is up. bash's /dev/tcp needs no tool installed.
+// A TCP connection is enough: whatever then speaks there, something is up. bash's /dev/tcp needs no tool installed. A first
+// packet that is lost is sent again after a second.
 const REACH: Script = Script {
     name: "peer ports",
     text: r#"set -u
 for url in "$@"; do
   ( host=${url#*://}; port=${host##*:}; host=${host%:*}; host=${host#[}; host=${host%]}
-    if timeout 2 bash -c 'exec 3<>"/dev/tcp/$1/$2"' _ "$host" "$port" 2>/dev/null
+    if timeout 1.2 bash -c 'exec 3<>"/dev/tcp/$1/$2"' _ "$host" "$port" 2>/dev/null
     then echo "open $url"; else echo "closed $url"; fi ) &
 done
 wait

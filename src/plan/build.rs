@@ -2,18 +2,19 @@
 
 use std::time::Duration;
 
+use crate::model::MasterName;
 use crate::model::env_file::EnvFile;
-use crate::model::{Command, MasterName};
 use crate::observe::assess::peer_urls;
 use crate::observe::marks::fence_text;
-use crate::observe::{ClusterRecord, status, unit};
+use crate::observe::{ClusterRecord, status};
 use crate::playbook::template::{Context, Node, check_rendered, render};
 use crate::playbook::{Action, Expectation, Line, Role};
 use crate::step::{
-    Step, compare, drop_learner, expect, fence, join, keep, promote, record, relieve, restore, retire, serve, settle,
-    share, snapshot, start, stop, write,
+    Step, compare, drop_learner, fence, join, keep, promote, record, relieve, restore, retire, serve, settle, share,
+    snapshot, start, stop, write,
 };
 
+use super::looks;
 use super::scene::{Player, Scene, initial_cluster};
 use super::{NoPlan, Planned, Refusal, Stage};
 
@@ -64,6 +65,18 @@ impl<'a> Builder<'a> {
                 let (mark, compare) = self.compare(*role, joiner)?;
                 self.stage(mark, why, false);
                 self.stage(compare, why, false);
+            }
+            Action::Stop { on: role, .. } | Action::Retire(role) => {
+                let look = looks::no_vote(&self.scene, &self.scene.role(*role, joiner))?;
+                self.stage(look, None, false);
+                let steps = self.steps(&line.action, joiner)?;
+                self.stage(steps, why, false);
+            }
+            Action::Start { .. } => {
+                self.stage(looks::silent(&self.scene, false), None, false);
+                let steps = self.steps(&line.action, joiner)?;
+                self.stage(steps, why, false);
+                self.stage(looks::silent(&self.scene, true), None, false);
             }
             Action::Snapshot(_) => self.snapshot(why)?,
             Action::Join(role) => {
@@ -129,8 +142,8 @@ impl<'a> Builder<'a> {
         let unit = player.master.etcd.unit.clone();
         let run = self.scene.input.request.run.clone();
         let step: Step = match action {
-            Action::Expect(Expectation::QuorumLost) => leaderless(player, false)?.into(),
-            Action::Expect(Expectation::StillLost) => leaderless(player, true)?.into(),
+            Action::Expect(Expectation::QuorumLost) => looks::leaderless(player, false)?.into(),
+            Action::Expect(Expectation::StillLost) => looks::leaderless(player, true)?.into(),
             Action::Expect(Expectation::OneWritableCluster | Expectation::EveryoneServes) => self.serve(player)?.into(),
             Action::Guard(_) => fence::Guard { unit }.into(),
             Action::Fence(_) => fence::Fence { unit, reason: self.fence_reason() }.into(),
@@ -380,19 +393,8 @@ impl<'a> Builder<'a> {
 /// snapshot is worth nothing unless both looks find what the plan was made on.
 fn together(before: &Step, step: &Step) -> bool {
     match (before, step) {
-        (Step::Retire(_), Step::Write(_) | Step::Record(_)) => true,
+        (Step::Retire(_), Step::Write(_) | Step::Record(_) | Step::Silent(_)) => true,
         (Step::Leaderless(_), Step::Snapshot(snapshot)) => matches!(snapshot.source, snapshot::Source::Live { .. }),
         _ => false,
     }
-}
-
-fn leaderless(player: Player<'_>, unmoved: bool) -> Result<expect::Leaderless, NoPlan> {
-    let by_status = player.seen.status.is_ok();
-    let ask: Command = if by_status {
-        status::command(&player.etcdctl()?, &player.client()?)
-    } else {
-        unit::command(&player.master.etcd.unit)
-    };
-    let applied = player.seen.status.as_ref().ok().map(|status| status.applied);
-    Ok(expect::Leaderless { ask, by_status, applied, unmoved })
 }

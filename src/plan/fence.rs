@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::model::{Cluster, MasterName};
-use crate::observe::Read;
 use crate::observe::assess::{assess, newest_record};
-use crate::observe::marks::fence_text;
+use crate::observe::marks::{Replaced, fence_text};
+use crate::observe::{Marks, Read};
 use crate::step::{Step, fence, stop, unfence};
 
 use super::checks::Refusals;
@@ -47,6 +47,7 @@ pub fn fence(input: Input<'_>) -> Result<Plan, NoPlan> {
 pub fn unfence(input: Input<'_>) -> Result<Plan, NoPlan> {
     let mut refusals = Refusals::new(input.request);
     let players = answering(input);
+    wakes_nothing_half_made(&players, &mut refusals);
     wakes_no_old_data(input, &mut refusals);
     sees_the_others(input, &mut refusals);
     refusals.done()?;
@@ -137,7 +138,9 @@ fn takes_no_quorum(input: Input<'_>, refusals: &mut Refusals<'_>) {
             refusals.add(
                 "fence-takes-quorum",
                 format!(
-                    "cluster {id} serves through this zone, and no other cluster does: fencing may take its quorum"
+                    "cluster {id} serves through {}, and no newer cluster that a run finished serves elsewhere: fencing may \
+                     take its quorum",
+                    join(&through)
                 ),
                 "if that is what you want: --override fence-takes-quorum=REASON",
             );
@@ -170,6 +173,30 @@ fn sees_the_others(input: Input<'_>, refusals: &mut Refusals<'_>) {
                 format!("{} cannot be asked whether a newer cluster exists", master.name),
                 "make it answer, or bring the zone home with `requorum recover`",
             );
+        }
+    }
+}
+
+/// What a run replaced and did not finish is started by nobody else: a half-made cluster would serve beside whatever serves.
+fn wakes_nothing_half_made(players: &[Player<'_>], refusals: &mut Refusals<'_>) {
+    for player in players {
+        let (name, marks) = (player.name(), player.seen.marks.as_ref().ok());
+        match marks.and_then(Marks::half_made) {
+            Some(Replaced::Restored(run)) => refusals.add_final(
+                "unfence-half-made",
+                format!(
+                    "run {run} replaced the data of {name} and did not finish: its etcd would begin another cluster"
+                ),
+                format!("give {name} its own data back: requorum undo {run}"),
+            ),
+            Some(Replaced::Emptied(run)) => refusals.add_final(
+                "unfence-half-made",
+                format!(
+                    "run {run} moved the data of {name} aside and did not finish: its etcd would begin with nothing"
+                ),
+                "go on with it: requorum recover",
+            ),
+            None => {}
         }
     }
 }

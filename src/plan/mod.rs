@@ -17,12 +17,14 @@ pub mod drill;
 pub mod fence;
 pub mod foresee;
 pub mod initiate;
+mod looks;
 pub mod recover;
 pub mod rehearse;
 pub mod safety;
 pub mod same;
 mod scene;
 mod seed;
+pub mod undo;
 
 /// What a run is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +38,8 @@ pub enum Goal {
     Fence,
     /// A zone's etcd may start again.
     Unfence,
+    /// What a run replaced and did not finish is as it was before.
+    Undo,
 }
 
 impl Goal {
@@ -47,6 +51,7 @@ impl Goal {
             Self::Recover => "recover",
             Self::Fence => "fence",
             Self::Unfence => "unfence",
+            Self::Undo => "undo",
         }
     }
 
@@ -58,6 +63,7 @@ impl Goal {
             Self::Recover => "recover",
             Self::Fence => "fence",
             Self::Unfence => "unfence",
+            Self::Undo => "undo",
         }
     }
 }
@@ -102,6 +108,8 @@ pub struct Request {
     pub token: Token,
     /// The zones said to have failed.
     pub failed_zones: BTreeSet<ZoneName>,
+    /// The run that `undo` takes back.
+    pub undoes: Option<RunId>,
     /// `recover` only these; the others later.
     pub only: BTreeSet<MasterName>,
     /// The survivor to grow from, where the planner may not choose.
@@ -286,6 +294,7 @@ pub fn plan(input: Input<'_>) -> Result<Plan, NoPlan> {
         Goal::Recover => recover::plan(input)?,
         Goal::Fence => fence::fence(input)?,
         Goal::Unfence => fence::unfence(input)?,
+        Goal::Undo => undo::plan(input)?,
     };
     let broken = safety::check(&plan);
     if broken.is_empty() { Ok(plan) } else { Err(NoPlan::Refused(broken)) }

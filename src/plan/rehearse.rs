@@ -160,6 +160,7 @@ fn request(cluster: &Cluster, imagined: &Observation, lost: &BTreeSet<ZoneName>)
         goal: Goal::InitiateDr,
         run: RunId::imagined(),
         token: Token("requorum-imagined".to_owned()),
+        undoes: None,
         failed_zones: lost.clone(),
         only: BTreeSet::new(),
         seed: None,

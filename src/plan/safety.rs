@@ -11,7 +11,7 @@ use super::{Goal, Plan, Refusal};
 #[must_use]
 pub fn check(plan: &Plan) -> Vec<Refusal> {
     let mut broken = Vec::new();
-    if plan.goal == Goal::Fence || plan.goal == Goal::Unfence {
+    if matches!(plan.goal, Goal::Fence | Goal::Unfence | Goal::Undo) {
         return broken;
     }
     for rule in [
@@ -25,10 +25,12 @@ pub fn check(plan: &Plan) -> Vec<Refusal> {
     }
     if plan.goal == Goal::Recover {
         who_serves_goes_on_serving(plan, &mut broken);
+        votes_are_looked_for(plan, &mut broken);
     }
     if plan.goal == Goal::InitiateDr {
         nothing_stops_before_the_snapshot(plan, &mut broken);
         all_grow_from_one_snapshot(plan, &mut broken);
+        the_dead_are_listened_for(plan, &mut broken);
     }
     starts_are_proved(plan, &mut broken);
     broken
@@ -178,6 +180,48 @@ fn who_serves_goes_on_serving(plan: &Plan, broken: &mut Vec<Refusal>) {
         if ends {
             let why = format!("step {} would end or move the etcd that serves on {}", planned.id, planned.host);
             say(broken, "serving-left-alone", why);
+        }
+    }
+}
+
+/// Whoever comes back may have been given a vote since the plan was made.
+fn votes_are_looked_for(plan: &Plan, broken: &mut Vec<Refusal>) {
+    let mut without_vote: BTreeSet<&MasterName> = BTreeSet::new();
+    for planned in plan.steps() {
+        match &planned.step {
+            Step::NoVote(look) => without_vote.extend(look.joiners.keys()),
+            Step::Join(_) | Step::Promote(_) | Step::Start(_) => without_vote.clear(),
+            Step::Stop(_) | Step::Retire(_) if !without_vote.contains(&planned.host) => {
+                let why = format!("step {} stops or moves {} without a look at who votes", planned.id, planned.host);
+                say(broken, "voters-left-alone", why);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A zone may come back while the new cluster is made: it is listened for before the start, and before the first write.
+fn the_dead_are_listened_for(plan: &Plan, broken: &mut Vec<Refusal>) {
+    let mut silent: BTreeSet<&MasterName> = BTreeSet::new();
+    for planned in plan.steps().filter(|_| !plan.left_out.is_empty()) {
+        let heard = match &planned.step {
+            Step::Silent(_) => {
+                silent.insert(&planned.host);
+                continue;
+            }
+            Step::Retire(_) => {
+                silent.clear();
+                continue;
+            }
+            Step::Start(_) | Step::Serve(_) => silent.contains(&planned.host),
+            _ => continue,
+        };
+        if !heard {
+            let why = format!("step {} on {} comes without a look for members that are back", planned.id, planned.host);
+            say(broken, "failed-zone-silent", why);
+        }
+        if matches!(planned.step, Step::Start(_)) {
+            silent.remove(&planned.host);
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::observe::Verdict;
 use crate::plan::{Goal, Plan};
 use crate::run::journal::StepState;
 use crate::run::runner::{Ending, Outcome, Trouble};
-use crate::step::{Step, Undo};
+use crate::step::Step;
 
 use super::{harmless, names, seconds};
 
@@ -46,11 +46,21 @@ pub fn text(story: Story<'_>) -> String {
     harmless(&out)
 }
 
-/// What a last look found the cluster to be. It takes no time for a proof: where nothing serves, it says that.
+/// What a last look found the cluster to be. It takes no time for a proof: where nothing serves, it says that. `again` is the
+/// command line's beginning.
 #[must_use]
-pub fn now(verdict: Verdict) -> String {
+pub fn now(verdict: Verdict, plan: &Plan, again: &str) -> String {
     let words = if verdict == Verdict::Unknown { "nothing serves, or nobody answers" } else { verdict.words() };
-    format!("the cluster now: {words}\n")
+    let next = match plan.goal {
+        _ if verdict != Verdict::SplitBrain => String::new(),
+        Goal::InitiateDr => format!(
+            "A zone came back while this run went on: its old members serve beside the new cluster.\n\
+             next: {again} fence {}      # then: {again} recover\n",
+            fence_target(plan)
+        ),
+        _ => format!("next: {again} status      # names the zone to fence\n"),
+    };
+    format!("the cluster now: {words}\n{next}")
 }
 
 /// What came of the run.
@@ -111,6 +121,7 @@ fn done(story: Story<'_>) -> String {
         Goal::Fence => {
             format!("done: etcd is down on {} and cannot start there, also after a reboot\n", names(&plan.returned))
         }
+        Goal::Undo => format!("done: {} took back what was theirs; their etcd was started\n", names(&plan.returned)),
         Goal::Unfence => format!("done: etcd may start again on {}; it was not started\n", names(&plan.returned)),
     }
 }
@@ -136,7 +147,7 @@ fn after_done(story: Story<'_>) -> Vec<String> {
                 left.push(format!("{why}: restart every API server of the surviving zone now.\n"));
             }
         }
-        Goal::Recover => left.push(format!("next: {} status\n", story.again)),
+        Goal::Recover | Goal::Undo => left.push(format!("next: {} status\n", story.again)),
         Goal::Fence if plan.left_out.is_empty() => {}
         Goal::Fence => left.push(format!(
             "not reached, and so not fenced: {}; keep ports 2379, 2380 and 6443 cut off there, and fence again once they \
@@ -241,6 +252,11 @@ fn by_hand(story: Story<'_>) -> String {
     let _ = writeln!(out, "{locked}\n  {} unlock {holder}", story.again);
     match story.plan.goal {
         Goal::InitiateDr if reached(story, |step| matches!(step, Step::Start(_))) => {
+            if a_zone_is_back(story) {
+                let fence = fence_target(story.plan);
+                let _ =
+                    writeln!(out, "  {} fence {fence}      # its old members must not serve beside it", story.again);
+            }
             let _ = writeln!(
                 out,
                 "  {} status      # the new cluster may serve by now; go only forward from here",
@@ -249,20 +265,20 @@ fn by_hand(story: Story<'_>) -> String {
         }
         Goal::InitiateDr if reached(story, |step| matches!(step, Step::Stop(_))) => {
             from_the_snapshot(story, &mut out);
-            out.push_str("or take it all back, in this order:\n");
-            let begun = |id: u32| story.states.get(&id).is_some_and(|state| *state != StepState::Planned);
-            for planned in story.plan.steps().filter(|planned| begun(planned.id)).collect::<Vec<_>>().into_iter().rev()
-            {
-                if let Undo::ByHand(how) = planned.step.kind().undo() {
-                    let _ = writeln!(out, "  on {}: {how}", planned.host);
-                }
-            }
+            out.push_str("or, where the lost zone is back, give the survivors their own data again and start them:\n");
+            let _ = writeln!(out, "  {} undo {}", story.again, story.plan.run);
         }
         goal => {
             let _ = writeln!(out, "  {} {}", story.again, goal.command());
         }
     }
     out
+}
+
+/// Whether the run ended because a member that was taken for dead answered.
+fn a_zone_is_back(story: Story<'_>) -> bool {
+    let failed = |id: u32| story.states.get(&id) == Some(&StepState::Failed);
+    story.plan.steps().any(|planned| matches!(planned.step, Step::Silent(_)) && failed(planned.id))
 }
 
 /// Whether a step of this kind was begun.

@@ -29,7 +29,7 @@ pub fn summary(plan: &Plan) -> String {
                 let _ = writeln!(out, "  left out   {}", names(&plan.left_out));
             }
         }
-        Goal::Fence | Goal::Unfence => {
+        Goal::Fence | Goal::Unfence | Goal::Undo => {
             let _ = writeln!(out, "  masters    {}", names(&plan.returned));
             if !plan.left_out.is_empty() {
                 let _ = writeln!(out, "  silent     {}: not reached, nothing is done there", names(&plan.left_out));

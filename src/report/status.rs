@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::model::Cluster;
 use crate::observe::assess::{Assessment, Finding, Verdict, newest_record, voters};
+use crate::observe::marks::Replaced;
 use crate::observe::{Observation, Seen, Settings, Sight, Status};
 use crate::run::hold;
 
@@ -73,6 +74,9 @@ fn next(
             ),
         });
     }
+    if let Some(undo) = undo(seen, assessment, again) {
+        return Some(undo);
+    }
     match assessment.verdict {
         Verdict::Healthy => None,
         Verdict::QuorumLost => Some(match way_on {
@@ -98,6 +102,19 @@ fn next(
         }
         Verdict::Unknown => Some("make at least one master answer, then ask again".to_owned()),
     }
+}
+
+/// Where a cluster serves that a half-made one would stand beside, the masters that were to make it take their own data again.
+fn undo(seen: &Observation, assessment: &Assessment, again: &str) -> Option<String> {
+    let half_made = seen.answering().find_map(|(_, seen)| match seen.marks.as_ref().ok()?.half_made()? {
+        Replaced::Restored(run) => Some((run, seen.cluster())),
+        Replaced::Emptied(_) => None,
+    });
+    let (run, own) = half_made?;
+    let another = assessment.serving.keys().any(|cluster| Some(*cluster) != own);
+    another.then(|| {
+        format!("{again} undo {run}      # that run did not finish, and the cluster that it left serves again")
+    })
 }
 
 fn missing_a_voter(cluster: &Cluster, seen: &Observation, assessment: &Assessment) -> bool {

@@ -28,11 +28,15 @@ pub const BAD_INPUT: u8 = 65;
 /// Interrupted before any change.
 pub const INTERRUPTED: u8 = 130;
 
+/// Whether a step only looks whether the world still is what the plan was made for.
+fn is_look(step: &Step) -> bool {
+    matches!(step, Step::Leaderless(_) | Step::Silent(_) | Step::NoVote(_))
+}
+
 /// The exit code of a run.
 #[must_use]
 pub fn code(plan: &Plan, outcome: &Outcome) -> u8 {
-    let is_check =
-        |id: u32| plan.steps().any(|planned| planned.id == id && matches!(planned.step, Step::Leaderless(_)));
+    let is_check = |id: u32| plan.steps().any(|planned| planned.id == id && is_look(&planned.step));
     match &outcome.ending {
         Ending::Done => DONE,
         Ending::Interrupted(_) if !outcome.changed => INTERRUPTED,

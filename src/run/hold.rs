@@ -12,7 +12,7 @@ use crate::model::{Arg, Command, MasterName, Output, RunId};
 use crate::observe::marks::LOCK;
 
 use super::lock::{self, holder_words};
-use super::ports::Remote;
+use super::ports::{Later, Pipes, Remote, RemoteError};
 
 /// How often a living run renews its lock. Each of its commands does so as well.
 pub const RENEWED_EVERY: Duration = Duration::from_secs(10);
@@ -76,6 +76,31 @@ pub fn lost(run: &RunId, output: &Output) -> Option<String> {
         true => format!("run {run} does not hold it any more; its lock was released"),
         false => format!("run {run} does not hold it any more; it is held by {}", holder_words(holder)),
     })
+}
+
+/// A remote port on which each command carries the lock.
+pub struct UnderLock {
+    remote: Arc<dyn Remote>,
+    run: RunId,
+}
+
+impl UnderLock {
+    /// The same port for what `run` does under its lock.
+    #[must_use]
+    pub fn over(remote: &Arc<dyn Remote>, run: &RunId) -> Arc<dyn Remote> {
+        Arc::new(Self { remote: Arc::clone(remote), run: run.clone() })
+    }
+}
+
+impl Remote for UnderLock {
+    fn run<'a>(
+        &'a self,
+        host: &'a MasterName,
+        command: &'a Command,
+        pipes: Pipes,
+    ) -> Later<'a, Result<Output, RemoteError>> {
+        Box::pin(async move { self.remote.run(host, &under(&self.run, command), pipes).await })
+    }
 }
 
 /// Renews the lock until it is dropped. A renewal that fails is no event: the next command looks for itself.

@@ -137,7 +137,7 @@ async fn look_at(
     let (settings, disk, marks, tools) = tokio::join!(
         ask(settings::command(&master.etcd.env_file)),
         ask(disk::command(&master.etcd.data_dir)),
-        ask(marks::command(&master.etcd.unit)),
+        ask(marks::command(&master.etcd.unit, &master.etcd.data_dir)),
         ask(tools::command(program.as_deref())),
     );
     let settings = settings.and_then(|output| settings::parse(&output));

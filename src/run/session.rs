@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::model::{Cluster, MasterName, RunId};
-use crate::observe::assess::{Assessment, assess};
+use crate::observe::assess::{Assessment, Verdict, assess};
 use crate::observe::marks::Holder;
 use crate::plan::Plan;
 
@@ -167,7 +167,8 @@ pub async fn execute(
 }
 
 /// What state the cluster is in after a run, once its end has been told: a dark master takes its connect time-out, and
-/// nobody should wait that long for the word that the cluster serves. Nothing where looking takes too long.
+/// nobody should wait that long for the word that the cluster serves. Nothing where looking takes too long. Two clusters that
+/// serve are no good end: the exit code that the run `ended` with becomes another then.
 ///
 /// # Errors
 /// When the journal could not take it.
@@ -175,11 +176,17 @@ pub async fn last_look(
     cluster: &Cluster,
     remote: &Arc<dyn Remote>,
     journal: &Journal,
-) -> Result<Option<Assessment>, JournalError> {
-    let Ok(seen) = tokio::time::timeout(LAST_LOOK, look::look(cluster, remote)).await else { return Ok(None) };
+    ended: u8,
+) -> Result<(u8, Option<Assessment>), JournalError> {
+    let Ok(seen) = tokio::time::timeout(LAST_LOOK, look::look(cluster, remote)).await else { return Ok((ended, None)) };
     let after = assess(cluster, &seen);
-    journal.write(vec![What::FoundAfter(after.findings.clone())])?;
-    Ok(Some(after))
+    let mut records = vec![What::FoundAfter(after.findings.clone())];
+    let code = if ended == exit::DONE && after.verdict == Verdict::SplitBrain { exit::UNVERIFIED } else { ended };
+    if code != ended {
+        records.push(What::End { outcome: "done, and two clusters serve".to_owned(), exit: code });
+    }
+    journal.write(records)?;
+    Ok((code, Some(after)))
 }
 
 fn first_records(plan: &Plan, operator: &Operator, redactor: &Redactor, proof: Option<Duration>) -> Vec<What> {

@@ -58,6 +58,7 @@ impl State {
             "relieve" => self.relieve(call),
             "snapshot" => self.snapshot(call),
             "receive" => self.receive(call),
+            "put back" => self.put_back(call),
             "retire" => self.retire(call),
             "restore" => self.restore(call),
             _ => panic!("the model does not know the script {script} {:?}", call.words),
@@ -234,7 +235,11 @@ impl State {
     fn record(&mut self, call: &Call<'_>) -> Reply {
         let (path, fork, late) = (call.word(1), call.word(2), call.word(3));
         let text = String::from_utf8_lossy(&call.stdin).replace(late, fork);
-        self.machine(call.host).put(path, text);
+        let (machine, kept) = (self.machine(call.host), format!("{}/cluster.json", call.word(4)));
+        if let Some(earlier) = machine.files.get(path).filter(|_| !machine.files.contains_key(&kept)).cloned() {
+            machine.put(kept, earlier);
+        }
+        machine.put(path, text);
         Reply::said(format!("done: {path}\n"))
     }
 

@@ -21,7 +21,7 @@ impl State {
                 None => Reply::failed(1, format!("stat: cannot statx '{path}': No such file or directory")),
             },
             ("disk", [dir, _state]) => disk(machine, dir),
-            ("marks", [marker, drop_in, lock, record]) => marks(machine, [marker, drop_in, lock, record]),
+            ("marks", [marker, drop_in, lock, record, _data]) => marks(machine, [marker, drop_in, lock, record]),
             ("tools", [program]) => tools(machine, program),
             ("layout", [_dir]) => Reply::said(""),
             ("measure", _) => self.measure(host),
@@ -74,7 +74,7 @@ impl State {
             slow |= !heard;
             all += &format!("{} {url}\n", if open { "open" } else { "closed" });
         }
-        Reply::said(all).after(if slow { Duration::from_secs(2) } else { Duration::ZERO })
+        Reply::said(all).after(if slow { Duration::from_millis(1200) } else { Duration::ZERO })
     }
 
     /// `systemctl show --property=… unit.service`.
@@ -155,7 +155,29 @@ fn marks(machine: &Machine, [marker, drop_in, lock, record]: [&str; 4]) -> Reply
     if let Some(record) = machine.file(record) {
         said += &format!("record={}\n", record.replace('\n', ""));
     }
+    said += &replaced(machine);
     Reply::said(said)
+}
+
+/// What runs have made of the data directory, as their marks say.
+fn replaced(machine: &Machine) -> String {
+    let mut said = String::new();
+    for (path, text) in &machine.files {
+        let Some((run, mark)) = path.strip_prefix("/var/lib/requorum/runs/").and_then(|rest| rest.split_once('/'))
+        else {
+            continue;
+        };
+        match (mark, machine.data()) {
+            ("restored", Some(data)) if *text == data.inode.to_string().into_bytes() => {
+                said += &format!("restored_by={run}\n");
+            }
+            ("retired", None) if machine.dirs.contains_key(&format!("{DATA_DIR}.retired-{run}")) => {
+                said += &format!("emptied_by={run}\n");
+            }
+            _ => {}
+        }
+    }
+    said
 }
 
 /// Every certificate of the model is good for ten years from the story's first day.

@@ -34,6 +34,8 @@ use super::{Site, name, zone};
 pub struct Ask {
     /// `--failed-zone`.
     pub failed_zones: Vec<String>,
+    /// The run that `undo` names.
+    pub undoes: Option<String>,
     /// `--only`.
     pub only: Vec<String>,
     /// `--seed`.
@@ -211,14 +213,12 @@ impl Site {
 
     fn request(&self, number: u32, goal: Goal, ask: &Ask) -> Request {
         let reason = |who: &String| (who.clone(), "STORY-1: seen by its keeper".to_owned());
-        let run = match RunId::new(run_name(number)) {
-            Ok(run) => run,
-            Err(bad) => panic!("{bad}"),
-        };
+        let run = run_id(&run_name(number));
         Request {
             goal,
             run,
             token: Token(format!("requorum-{number:032x}")),
+            undoes: ask.undoes.as_deref().map(run_id),
             failed_zones: ask.failed_zones.iter().map(|text| zone(text)).collect(),
             only: ask.only.iter().map(|text| name(text)).collect(),
             seed: ask.seed.as_deref().map(name),
@@ -256,6 +256,9 @@ impl Site {
     /// Locks, runs, says the last words.
     async fn execute(&self, cluster: &Cluster, basis: Option<Basis<'_>>, plan: &Plan, proof: Option<Duration>) -> End {
         let place = format!("/bastion/runs/{}", plan.run);
+        if matches!(plan.goal, Goal::InitiateDr | Goal::Recover) {
+            self.with(|state| state.desk.keeps_quorum.insert(plan.run.to_string()));
+        }
         let store: Arc<dyn Store> = Arc::new(RunFiles { site: self.clone(), place: place.clone() });
         let redactor = basis.map(|basis| Redactor::of(basis.seen)).unwrap_or_default();
         let world =
@@ -289,14 +292,18 @@ impl Site {
             drill: None,
         };
         let text = redactor.clean(&report::outcome::text(story));
-        match session::last_look(cluster, &self.remote(), &ended.journal).await {
-            Ok(after) => {
-                let now = after.map(|after| report::outcome::now(after.verdict)).unwrap_or_default();
-                End::new(ended.code, text + &now)
+        match session::last_look(cluster, &self.remote(), &ended.journal, ended.code).await {
+            Ok((code, after)) => {
+                let now = after.map(|after| report::outcome::now(after.verdict, plan, "requorum")).unwrap_or_default();
+                End::new(code, text + &now)
             }
             Err(error) => End::new(exit::UNKNOWN, error.to_string()),
         }
     }
+}
+
+fn run_id(text: &str) -> RunId {
+    RunId::new(text).unwrap_or_else(|bad| panic!("{bad}"))
 }
 
 fn templates() -> BTreeMap<String, String> {

@@ -55,6 +55,10 @@ pub enum Event {
     Rot(String),
     /// Another run holds a master, as after an `unlock`.
     Seize(String),
+    /// requorum is killed.
+    Death,
+    /// A learner is given its vote, by another's hand or late by an earlier run's.
+    Promote(String),
 }
 
 impl Site {
@@ -149,6 +153,13 @@ impl Site {
         }
     }
 
+    /// Ends whatever requorum does, where something that happened has killed it.
+    pub(super) fn tell_of_death(&self) {
+        if self.lock().desk.dead {
+            self.killed.notify_waiters();
+        }
+    }
+
     /// Comes back when requorum is killed.
     pub(super) async fn death(&self) {
         loop {
@@ -198,7 +209,18 @@ impl State {
                 self.stop(&name(master), true);
                 self.start(&name(master), By::Boot);
             }
+            Event::Death => self.desk.dead = true,
             Event::Kill(master) => self.stop(&name(master), false),
+            Event::Promote(master) => {
+                let url = self.seen(&name(master)).peer_url();
+                self.change(&name(master), |image| {
+                    image
+                        .members
+                        .values_mut()
+                        .filter(|entry| entry.peer_url == url)
+                        .for_each(|entry| entry.learner = false);
+                });
+            }
             other => self.spoil(other),
         }
         self.tick();

@@ -27,6 +27,7 @@ mod remote;
 mod rules;
 mod state;
 mod systemd;
+mod undoing;
 mod view;
 
 use data::{Data, Image, pairs};

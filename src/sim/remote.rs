@@ -53,6 +53,7 @@ impl Remote for Site {
                 }
             }
             let (reply, cut) = self.with(|state| state.execute(host, command, stdin));
+            self.tell_of_death();
             tokio::time::sleep(reply.took + LATENCY).await;
             self.alive().await;
             let gone = self.with(|state| !state.reachable(host));
@@ -104,7 +105,7 @@ impl State {
         let name = name_of(command, &words);
         self.happen(host, &name, true);
         self.tick();
-        if !self.seen(host).powered {
+        if !self.seen(host).powered || self.desk.dead {
             return (Reply::default(), Some(Cut::NotDone));
         }
         if let Some(run) = holder
@@ -124,7 +125,9 @@ impl State {
         // A panic within a task may be swallowed there; what it was about must not be.
         let number = self.watch.broken.len();
         self.watch.say(format!("the model knows {} on {host}", command.shown()));
+        let before = holder.map(|run| self.kept_by(run)).unwrap_or_default();
         let reply = self.dispatch(host, command, &words, stdin, cut == Some(Cut::Midway));
+        self.quorum_is_kept(&before, &format!("{} on {host}", command.shown()));
         self.watch.broken.remove(number);
         self.check(&format!("{} on {host}", command.shown()));
         self.happen(host, &name, false);

@@ -150,6 +150,29 @@ impl State {
         }
     }
 
+    /// The clusters whose quorum a run must not take: the one whose writes count, where the run is none that fences on
+    /// purpose.
+    pub(super) fn kept_by(&mut self, run: &str) -> Vec<ClusterId> {
+        if !self.desk.keeps_quorum.contains(run) {
+            return Vec::new();
+        }
+        self.tick();
+        let counts = |cluster: &ClusterId| self.watch.timeline.is_none_or(|timeline| timeline == *cluster);
+        self.writable().into_keys().filter(counts).collect()
+    }
+
+    /// Quorum is never lost by an act of requorum's own.
+    pub(super) fn quorum_is_kept(&mut self, before: &[ClusterId], after: &str) {
+        if before.is_empty() {
+            return;
+        }
+        self.tick();
+        let now = self.writable();
+        for cluster in before.iter().filter(|cluster| !now.contains_key(cluster)) {
+            self.watch.say(format!("after {after}: cluster {cluster} has lost its quorum"));
+        }
+    }
+
     /// What must be so when etcd starts.
     pub(super) fn watch_start(&mut self, name: &MasterName, by: By) {
         let machine = self.seen(name);

@@ -31,6 +31,8 @@ pub(super) struct Desk {
     pub(super) files: BTreeMap<String, Vec<u8>>,
     pub(super) told: Vec<crate::run::ports::Event>,
     pub(super) runs: u32,
+    /// The runs that may not take a quorum: all but those that fence on purpose.
+    pub(super) keeps_quorum: BTreeSet<String>,
 }
 
 /// What happens by itself when a command comes.

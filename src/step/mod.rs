@@ -32,6 +32,7 @@ pub mod fence;
 pub mod join;
 pub mod keep;
 pub mod promote;
+pub mod put_back;
 pub mod record;
 pub mod relieve;
 pub mod restore;
@@ -39,10 +40,12 @@ pub mod retire;
 pub mod serve;
 pub mod settle;
 pub mod share;
+pub mod silent;
 pub mod snapshot;
 pub mod start;
 pub mod stop;
 pub mod unfence;
+pub mod vote;
 pub mod write;
 
 /// What to do for one act of a step.
@@ -306,6 +309,8 @@ macro_rules! steps {
 
 steps! {
     Leaderless(expect::Leaderless),
+    Silent(silent::Silent),
+    NoVote(vote::NoVote),
     Guard(fence::Guard),
     Fence(fence::Fence),
     Unfence(unfence::Unfence),
@@ -323,6 +328,7 @@ steps! {
     Join(join::Join),
     Settle(settle::Settle),
     Promote(promote::Promote),
+    PutBack(put_back::PutBack),
     Mark(compare::Mark),
     Compare(compare::Compare),
     Record(record::Record),

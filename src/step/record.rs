@@ -6,7 +6,7 @@ use crate::model::command::Script;
 use crate::model::{Command, Late, Output};
 use crate::observe::marks::{ClusterRecord, RECORD};
 
-use super::{Act, Facts, Judgement, Kind, Undo};
+use super::{Act, Facts, Judgement, Kind, Undo, run_dir};
 
 /// Writes `/var/lib/requorum/cluster.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,9 +23,11 @@ const LATE: u64 = u64::MAX;
 const SCRIPT: Script = Script {
     name: "record",
     text: r#"set -eu
-path=$1 fork=$2 late=$3
+path=$1 fork=$2 late=$3 kept=$4
 umask 077
-mkdir -p "${path%/*}"
+mkdir -p "${path%/*}" "$kept"
+# What was recorded before is kept once: `undo` gives it back.
+if [ -f "$path" ] && [ ! -e "$kept/cluster.json" ]; then cp -p "$path" "$kept/cluster.json"; sync "$kept/cluster.json"; fi
 sed "s/$late/$fork/" >"$path.new"
 sync "$path.new"; mv -f "$path.new" "$path"; sync "${path%/*}"
 echo "done: $path"
@@ -49,7 +51,8 @@ impl Kind for Record {
         } else {
             command.arg(record.fork_revision.to_string())
         };
-        vec![Act::once(command.arg(LATE.to_string()).stdin(text))]
+        let kept = run_dir(&self.record.written_by);
+        vec![Act::once(command.arg(LATE.to_string()).arg(kept).stdin(text))]
     }
 
     fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {

@@ -208,7 +208,7 @@ pub fn question(site: &Site, place: &Place, recording: &Recording) -> Question {
             parsed(certificates::command(&site.settings[named]), certificates::parse)
         }
         "disk" => parsed(disk::command(&data_dir()), disk::parse),
-        "marks" => parsed(marks::command(&etcd()), marks::parse),
+        "marks" => parsed(marks::command(&etcd(), &data_dir()), marks::parse),
         "status" => parsed(status::command(&etcdctl, &site.client(node)), status::parse),
         "peer-members" => parsed(peers::command(&site.peer(node)), peers::parse),
         "peer-ports" => parsed(peers::reach_command(&["m1", "m2"].map(peer_url)), peers::parse_reach),

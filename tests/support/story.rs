@@ -74,6 +74,11 @@ impl Telling {
             ["fence", zone, rest @ ..] => {
                 self.verb(Goal::Fence, &[&["failed-zone", zone], rest].concat()).await?;
             }
+            ["undo", "last"] => {
+                let run = self.site.last_run();
+                let run = run.rsplit('/').next().unwrap_or_default().to_owned();
+                self.verb(Goal::Undo, &["undoes", &run]).await?;
+            }
             ["unfence", zone] => self.verb(Goal::Unfence, &["failed-zone", zone]).await?,
             ["unlock"] => {
                 for run in self.site.locked_by() {
@@ -134,6 +139,7 @@ impl Telling {
                 "failed-zone" => ask.failed_zones.push(word),
                 "only" => ask.only.push(word),
                 "seed" => ask.seed = Some(word),
+                "undoes" => ask.undoes = Some(word),
                 "override" => ask.overrides.push(word),
                 "snapshot" if word == "kept" => ask.snapshot = Some(format!("{}/snapshot.db", self.site.last_run())),
                 "snapshot" => ask.snapshot = Some(word),
@@ -181,6 +187,13 @@ impl Telling {
                 let verdict = self.status.as_ref().map(|(_, assessment)| assessment.verdict);
                 let word = serde_json::to_value(verdict).unwrap_or_default();
                 yes(word.as_str() == Some(*wanted), &format!("{word}"))
+            }
+            ["next", ..] => {
+                let wanted = said[1..].join(" ");
+                let cluster = site.cluster();
+                let (seen, assessment) = self.status.as_ref().ok_or("`status` first")?;
+                let text = requorum::report::status::verdict(&cluster, seen, assessment, "requorum", None);
+                yes(text.contains(&format!("next: {wanted}")), &text)
             }
             ["finding", code] => {
                 let codes: Vec<String> = self.findings();
@@ -245,6 +258,7 @@ fn event(said: &[&str]) -> Result<Event, String> {
         ["flag", master, flag] => Event::Flag(own(master), own(flag)),
         ["no-space", master] => Event::NoSpace(own(master)),
         ["rot", master] => Event::Rot(own(master)),
+        ["requorum", "is", "killed"] => Event::Death,
         ["seize", master] => Event::Seize(own(master)),
         _ => return Err(format!("nobody knows what {said:?} means")),
     })

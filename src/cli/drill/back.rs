@@ -80,7 +80,7 @@ impl Drill<'_> {
         self.revert_survivors(done).await;
         let hosts: Vec<MasterName> = self.zone_masters().into_iter().map(|master| master.name).collect();
         match self.outage {
-            OutageKind::Isolate => match outage::open(&self.remote, &hosts).await {
+            OutageKind::Isolate => match outage::open(&self.held(), &hosts).await {
                 Ok(()) => done.push("the zone's ports are open again".to_owned()),
                 Err(failed) => {
                     done.push(format!("ports may be closed still: {}; there: {}", named(&failed), outage::by_hand()))
@@ -116,7 +116,7 @@ impl Drill<'_> {
         };
         let survivors: Vec<_> = self.cluster.masters().filter(|master| master.zone != self.zone).cloned().collect();
         for master in &survivors {
-            match revert::revert(&self.remote, master, &run).await {
+            match revert::revert(&self.held(), master, &run).await {
                 Ok(()) => done.push(format!("{}: its own data is in place again", master.name)),
                 Err(why) => done.push(format!("{}: could not be put back: {why}", master.name)),
             }
@@ -129,7 +129,7 @@ impl Drill<'_> {
             done.push(format!("not every fence of the zone could be lifted: {why}"));
         }
         for master in self.zone_masters() {
-            if let Err(why) = revert::start(&self.remote, &master).await {
+            if let Err(why) = revert::start(&self.held(), &master).await {
                 done.push(format!("{}: etcd was not started: {why}", master.name));
             }
         }
@@ -146,7 +146,7 @@ impl Drill<'_> {
         let hosts: Vec<MasterName> = self.zone_masters().into_iter().map(|master| master.name).collect();
         if self.outage == OutageKind::Isolate
             && self.course.began.is_some()
-            && let Err(failed) = outage::open(&self.remote, &hosts).await
+            && let Err(failed) = outage::open(&self.held(), &hosts).await
         {
             left.push(format!("ports may be closed: {}; there: {}", named(&failed), outage::by_hand()));
         }

@@ -2,29 +2,40 @@
 //! parts.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::model::MasterName;
 use crate::observe::Observation;
+use crate::run::hold::{Holding, UnderLock};
 use crate::run::journal::What;
 use crate::run::lock::Taken;
+use crate::run::ports::Remote;
 use crate::run::session::{NotBegun, Operator};
 use crate::run::{lock, look};
 
 use super::{Drill, Failure, go};
 
 impl Drill<'_> {
-    /// Takes the lock on every master, or ends the drill before anything was done.
-    pub(super) async fn lock(&self) -> Result<(), Failure> {
+    /// Takes the lock on every master, or ends the drill before anything was done. It is renewed until what is given back
+    /// here is dropped.
+    pub(super) async fn lock(&self) -> Result<Holding, Failure> {
         let operator = Operator { person: self.bastion.person.clone(), host: self.bastion.host.clone() };
         let holder = operator.holder(&self.run, self.bastion.clock.now());
         let taken = lock::take(&self.remote, &self.hosts(), &holder, &self.run).await;
         let Some(failure) = NotBegun::of(taken) else {
-            let Err(failure) = self.write(What::Locked) else { return Ok(()) };
+            let Err(failure) = self.write(What::Locked) else {
+                return Ok(Holding::begin(&self.remote, &self.hosts(), &self.run));
+            };
             let stays = self.release().await.join("\n");
             return Err(Failure::new(failure.code, format!("{}\n{stays}", failure.text)));
         };
         self.write(What::End { outcome: failure.to_string(), exit: failure.code() })?;
         Err(go::not_begun(&failure))
+    }
+
+    /// For what the drill itself does on masters: begun only while it holds them.
+    pub(super) fn held(&self) -> Arc<dyn Remote> {
+        UnderLock::over(&self.remote, &self.run)
     }
 
     /// Lets go of every master; says where that failed. Whatever became of the drill, its end says what state things are

@@ -185,7 +185,7 @@ impl Drill<'_> {
         })?;
         let before = assess(&self.cluster, &self.seen).findings;
         self.write(What::FoundBefore(before))?;
-        self.lock().await?;
+        let holding = self.lock().await?;
         let passing = self.pass_on(interrupted);
         let ended = self.phases(playbook).await;
         let trouble = match ended {
@@ -194,6 +194,7 @@ impl Drill<'_> {
         };
         passing.abort();
         let mut left = self.left_behind().await;
+        drop(holding);
         left.extend(self.unlock().await);
         self.conclude(trouble, left, textfile).await
     }

@@ -120,7 +120,7 @@ impl Drill<'_> {
 
     async fn isolate(&mut self) -> Result<String, String> {
         let closings = site::closings(&self.cluster, &self.zone, &self.seen);
-        outage::close(&self.remote, &closings, outage::by_itself(self.limit)).await.map_err(|failed| named(&failed))?;
+        outage::close(&self.held(), &closings, outage::by_itself(self.limit)).await.map_err(|failed| named(&failed))?;
         let ports: Vec<String> =
             closings.first().map(|one| one.ports.iter().map(u16::to_string).collect()).unwrap_or_default();
         Ok(format!("ports {} are closed between {} and the others", ports.join(", "), self.zone))
@@ -220,7 +220,7 @@ impl Drill<'_> {
             OutageKind::Stop => "its machines never went away; their etcd is fenced".to_owned(),
             OutageKind::Isolate => {
                 let hosts: Vec<_> = self.zone_masters().into_iter().map(|master| master.name).collect();
-                outage::open(&self.remote, &hosts).await.map_err(|failed| named(&failed))?;
+                outage::open(&self.held(), &hosts).await.map_err(|failed| named(&failed))?;
                 "its ports are open again; its etcd is fenced".to_owned()
             }
             OutageKind::Command => {

@@ -129,6 +129,7 @@ pub(super) fn comes_home(master: &Master, seen: &Seen) -> Vec<Remark> {
         goal: Goal::Recover,
         run: RunId::imagined(),
         token: Token(String::new()),
+        undoes: None,
         failed_zones: BTreeSet::new(),
         only: BTreeSet::new(),
         seed: None,

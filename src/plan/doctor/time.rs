@@ -16,6 +16,8 @@ use super::{Check, Remark};
 /// What a run takes beside the other parts: SSH, sudo, two looks, the fence's daemon-reload, and 2 s of grace for a
 /// stop, which is used up more often than not (`docs/performance.md`: 0.5 to 2.5 s).
 const REST: Duration = Duration::from_millis(2500);
+/// The peer ports of a zone without power do not answer for so long, before the start (`observe::peers`).
+const LISTENED: Duration = Duration::from_millis(1200);
 
 /// The parts of the time from the command to the acknowledged write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,7 +71,8 @@ pub(super) fn expected(plan: &Plan, found: &Examination) -> Expected {
         restore: speed.map(|speed| speed.once_more()),
         share: speed.map(|speed| if alone { Duration::ZERO } else { speed.once_more() }),
         election: if alone { election } else { election * 2 },
-        rest: REST,
+        // Under the lock a read is tried once more, and takes all of its time where no quorum answers.
+        rest: REST + read::TIMEOUT + LISTENED,
     }
 }
 

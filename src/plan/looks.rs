@@ -1,0 +1,61 @@
+//! The looks that the planner puts before acts of its own accord, whatever the playbook says: who votes, who is silent.
+
+use std::time::Duration;
+
+use crate::model::{Command, MasterName};
+use crate::observe::assess::{peer_urls, usual_peer_urls};
+use crate::observe::{status, unit};
+use crate::step::{Step, expect, silent, vote};
+
+use super::NoPlan;
+use super::scene::{Player, Scene};
+
+/// How long a serving member may take to say who votes: it answers in milliseconds where it lives.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// Before masters that come back are stopped, and before their data is moved: none of them votes in the cluster that serves.
+pub(super) fn no_vote(scene: &Scene<'_>, players: &[Player<'_>]) -> Result<Vec<(MasterName, Step)>, NoPlan> {
+    let returned = |player: &&Player<'_>| scene.returned.iter().any(|returned| returned.name() == player.name());
+    let urls = |player: &Player<'_>| Ok((player.name().clone(), player.settings()?.peer_urls()));
+    let joiners = players.iter().filter(returned).map(urls).collect::<Result<_, NoPlan>>()?;
+    let step = vote::NoVote { joiners, cluster: scene.cluster, peer: scene.seed.peer()?, limit: ANSWER };
+    let nobody = step.joiners.is_empty();
+    Ok(if nobody { Vec::new() } else { vec![(scene.seed.name().clone(), step.into())] })
+}
+
+/// Before a new cluster's etcd starts, and before its first write: no member that it leaves out answers a survivor.
+pub(super) fn silent(scene: &Scene<'_>, started: bool) -> Vec<(MasterName, Step)> {
+    if scene.source.is_none() {
+        return Vec::new();
+    }
+    let own: Vec<String> = scene.members.iter().flat_map(|member| member.peer_urls.clone()).collect();
+    let input = scene.input;
+    let known = input.cluster.masters().flat_map(|master| {
+        let said = peer_urls(master, input.seen.seen(&master.name));
+        said.into_iter().chain(usual_peer_urls(master))
+    });
+    let listed = scene.survivors.iter().filter_map(|player| player.seen.members.as_ref().ok());
+    let listed = listed.flat_map(|members| members.list.iter().flat_map(|member| member.peer_urls.clone()));
+    let survivors: Vec<String> =
+        scene.survivors.iter().flat_map(|player| usual_peer_urls(player.master)).chain(own).collect();
+    let mut urls: Vec<String> = known.chain(listed).filter(|url| !survivors.contains(url)).collect();
+    urls.sort();
+    urls.dedup();
+    if urls.is_empty() {
+        return Vec::new();
+    }
+    let step = |player: &Player<'_>| (player.name().clone(), silent::Silent { urls: urls.clone(), started }.into());
+    scene.survivors.iter().map(step).collect()
+}
+
+/// No leader is seen on this survivor; `unmoved`: nor was anything applied since the plan was made.
+pub(super) fn leaderless(player: Player<'_>, unmoved: bool) -> Result<expect::Leaderless, NoPlan> {
+    let by_status = player.seen.status.is_ok();
+    let ask: Command = if by_status {
+        status::command(&player.etcdctl()?, &player.client()?)
+    } else {
+        unit::command(&player.master.etcd.unit)
+    };
+    let applied = player.seen.status.as_ref().ok().map(|status| status.applied);
+    Ok(expect::Leaderless { ask, by_status, applied, unmoved })
+}

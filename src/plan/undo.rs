@@ -1,0 +1,139 @@
+//! Planning `undo`: masters whose data an `initiate-dr` replaced that never came to a write take their own again. Starts no
+//! new cluster.
+
+use std::collections::BTreeSet;
+
+use crate::model::{MasterName, RunId};
+use crate::observe::Marks;
+use crate::observe::assess::assess;
+use crate::observe::marks::Replaced;
+use crate::step::put_back::PutBack;
+
+use super::checks::Refusals;
+use super::initiate::join;
+use super::scene::Player;
+use super::{Input, NoPlan, Plan, Planned, Refusal, Stage};
+
+/// Plans to take that run back wherever it left a trace.
+///
+/// # Errors
+/// When it left none, or its new cluster may have acknowledged a write.
+pub fn plan(input: Input<'_>) -> Result<Plan, NoPlan> {
+    let Some(run) = &input.request.undoes else {
+        let why = "no run is named that is to be taken back";
+        return Err(NoPlan::Refused(vec![Refusal::new("undo-which", why, "name it: requorum undo RUN")]));
+    };
+    let mut refusals = Refusals::new(input.request);
+    let traced = Player::all(input, input.cluster.masters().map(|master| &master.name));
+    let traced: Vec<Player<'_>> = traced.into_iter().filter(|player| left_a_trace(player, run)).collect();
+    never_served(input, run, &traced, &mut refusals);
+    everybody_is_seen(input, run, &mut refusals);
+    refusals.done()?;
+    if traced.is_empty() {
+        return Err(NoPlan::NothingToDo(format!("no master has its data replaced, or is fenced, by run {run}")));
+    }
+    Ok(of(input, run, &traced))
+}
+
+fn marks<'a>(player: &Player<'a>) -> Option<&'a Marks> {
+    player.seen.marks.as_ref().ok()
+}
+
+/// Its data was replaced by that run, or it is down behind that run's fence with its data where it was.
+fn left_a_trace(player: &Player<'_>, run: &RunId) -> bool {
+    let fenced = |marks: &Marks| marks.fenced && marks.fenced_by.as_ref() == Some(run);
+    marks(player)
+        .is_some_and(|marks| marks.replaced.as_ref().is_some_and(|replaced| replaced.by() == run) || fenced(marks))
+}
+
+/// Once the new cluster has acknowledged a write, the old data lacks it. The fence goes when etcd is started.
+fn never_served(input: Input<'_>, run: &RunId, traced: &[Player<'_>], refusals: &mut Refusals<'_>) {
+    for (name, seen) in input.seen.answering() {
+        let record = seen.marks.as_ref().ok().and_then(|marks| marks.record.as_ref());
+        if let Some(record) = record.filter(|record| record.finished && record.run == *run) {
+            refusals.add_final(
+                "undo-finished",
+                format!("run {run} came to its end: cluster {} has acknowledged writes ({name})", record.cluster),
+                "bring the other zone home: requorum recover",
+            );
+        }
+    }
+    for player in traced {
+        let fenced = marks(player).is_some_and(|marks| marks.fenced && marks.drop_in);
+        if matches!(marks(player).and_then(|marks| marks.replaced.as_ref()), Some(Replaced::Restored(_))) && !fenced {
+            refusals.add(
+                "undo-started",
+                format!(
+                    "{} is not fenced any more: etcd was started on what run {run} restored, and may have acknowledged writes",
+                    player.name()
+                ),
+                "go forward: requorum status names the next command",
+            );
+        }
+        if matches!(marks(player).and_then(|marks| marks.replaced.as_ref()), Some(Replaced::Emptied(_)))
+            && input.seen.answering().any(|(_, seen)| made_another(seen.marks.as_ref().ok(), run))
+        {
+            refusals.add_final(
+                "undo-wakes-old-data",
+                format!("{} was to come home to a newer cluster: its own old data must not serve again", player.name()),
+                "go on with it: requorum recover",
+            );
+        }
+    }
+}
+
+/// Whether a finished run of another name has recorded a cluster here.
+fn made_another(marks: Option<&Marks>, run: &RunId) -> bool {
+    marks.and_then(|marks| marks.record.as_ref()).is_some_and(|record| record.finished && record.run != *run)
+}
+
+/// A survivor that cannot be asked may have been started.
+fn everybody_is_seen(input: Input<'_>, run: &RunId, refusals: &mut Refusals<'_>) {
+    let took_part = |name: &MasterName| {
+        // Of a zone that was lost nobody took part; which zone that was, the survivors' zones tell.
+        let zone = input.cluster.master(name).map(|master| &master.zone);
+        input.seen.answering().any(|(other, seen)| {
+            let marks = seen.marks.as_ref().ok();
+            let traced = marks.and_then(|marks| marks.replaced.as_ref()).is_some_and(|replaced| replaced.by() == run);
+            traced && input.cluster.master(other).map(|master| &master.zone) == zone
+        })
+    };
+    for name in input.cluster.masters().map(|master| &master.name).filter(|name| took_part(name)) {
+        if input.seen.seen(name).is_none_or(|seen| seen.marks.is_err()) {
+            refusals.add(
+                "undo-blind",
+                format!("{name} cannot be asked whether etcd was started there on what run {run} restored"),
+                "make it answer, then try again",
+            );
+        }
+    }
+}
+
+fn of(input: Input<'_>, run: &RunId, players: &[Player<'_>]) -> Plan {
+    let steps: Vec<Planned> = players
+        .iter()
+        .zip(1..)
+        .map(|(player, id)| Planned { id, host: player.name().clone(), step: PutBack::of(player.master, run).into() })
+        .collect();
+    let title = steps.first().map(|planned| planned.step.kind().title()).unwrap_or_default();
+    let names: BTreeSet<MasterName> = players.iter().map(|player| player.name().clone()).collect();
+    Plan {
+        version: 1,
+        goal: input.request.goal,
+        run: input.request.run.clone(),
+        cluster: input.cluster.name.clone(),
+        environment: Some(input.cluster.environment),
+        zones: input.cluster.zone_of_masters(),
+        summary: format!("{} take part in their own cluster again, as before run {run}.", join(&names)),
+        failed_zones: BTreeSet::new(),
+        survivors: BTreeSet::new(),
+        seed: None,
+        left_out: BTreeSet::new(),
+        returned: names,
+        attested: input.request.attested.clone(),
+        overrides: input.request.overrides.clone(),
+        after: None,
+        findings: assess(input.cluster, input.seen).findings,
+        stages: vec![Stage { title, why: None, beside: false, steps }],
+    }
+}

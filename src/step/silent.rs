@@ -1,0 +1,53 @@
+//! Silent: no etcd of the zone that was taken for dead takes a connection from this survivor. Asked right before the new
+//! cluster's etcd starts, and once more before its first write: a zone may come back at any moment.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::Output;
+use crate::observe::peers;
+
+use super::{Act, Facts, Judgement, Kind, Undo};
+
+/// Asked at a survivor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Silent {
+    /// The peer URLs of every member that the new cluster leaves out.
+    pub urls: Vec<String>,
+    /// Whether the new cluster's etcd runs by now.
+    pub started: bool,
+}
+
+impl Kind for Silent {
+    fn title(&self) -> String {
+        "no member that was taken for dead answers".to_owned()
+    }
+
+    fn acts(&self) -> Vec<Act> {
+        vec![Act::ask(peers::reach_command(&self.urls)).for_up_to(Duration::from_secs(5))]
+    }
+
+    fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {
+        let open = match peers::parse_reach(output) {
+            Ok(open) => open,
+            Err(why) => return Judgement::Again(why.to_string()),
+        };
+        let then = if self.started {
+            "the new cluster has been started beside it"
+        } else {
+            "a new cluster started now would serve beside it"
+        };
+        match &open[..] {
+            [] => Judgement::done("none answers"),
+            urls => Judgement::Stop(format!(
+                "{} takes a connection: a member that was taken for dead is back, and {then}",
+                urls.join(", ")
+            )),
+        }
+    }
+
+    fn undo(&self) -> Undo {
+        Undo::NothingChanged
+    }
+}
