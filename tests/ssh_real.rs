@@ -286,3 +286,108 @@ async fn a_command_that_outlives_its_deadline_is_ended_on_the_host() {
     tokio::time::sleep(Duration::from_millis(4200)).await;
     assert!(!mark.exists());
 }
+
+/// What surrounds a command on a real master: files of the shell that print, set, trap and change things.
+const BASHRC: &str = r#"
+printf 'Welcome to m3'
+echo 'your password expires in 3 days' >&2
+export LANG=de_DE.UTF-8 https_proxy=http://10.9.9.9:3128 ETCDCTL_WRITE_OUT=table POSIXLY_CORRECT=1
+umask 077; cd /tmp; set -eu
+trap 'echo Bye; exit 7' EXIT
+"#;
+
+/// A server whose user has this `.bashrc`.
+fn with_bashrc(text: &str, extra: &str) -> Sshd {
+    let home = tempfile::tempdir().unwrap().keep();
+    fs::write(home.join(".bashrc"), text).unwrap();
+    // bash reads it where sshd starts it, which it takes from SSH_CLIENT; the home is root's, so it is set as a wrapper.
+    let shell = home.join("login");
+    fs::write(&shell, format!("#!/bin/sh\nHOME={} exec bash -c \"$SSH_ORIGINAL_COMMAND\"\n", home.display())).unwrap();
+    run(Process::new("chmod").arg("755").arg(&shell));
+    Sshd::start(&format!("ForceCommand {}\n{extra}", shell.display()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_shells_files_say_and_do_is_no_part_of_an_answer() {
+    let server = with_bashrc(BASHRC, "");
+    let ssh = plain(&server);
+    let answer = say(&ssh, &sh("echo out; echo err >&2; exit 3")).await.unwrap();
+    assert_eq!((answer.status, answer.stdout.as_str(), answer.stderr.as_str()), (3, "out\n", "err\n"));
+    let around = say(&ssh, &sh("umask; pwd; env | sort | grep -vE '^(PWD|OLDPWD|_)='")).await.unwrap().stdout;
+    assert!(
+        around.starts_with("0022\n/\nHOME=") && around.contains("LC_ALL=C\nPATH=") && !around.contains("proxy"),
+        "{around}"
+    );
+    assert_eq!(around.lines().count(), 5, "{around}");
+    // Binary input and output, from memory and by streams.
+    let bytes: Vec<u8> = (0..2_000_000u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+    let (send, mut taken) = tokio::sync::mpsc::channel(4);
+    let command = Command::new("cat").stdin(bytes.clone()).bulk();
+    let (host, pipes) = (m1(), Pipes { stdin: None, stdout: Some(send) });
+    let (copied, back) = tokio::join!(ssh.run(&host, &command, pipes), async {
+        let mut back = Vec::new();
+        while let Some(piece) = taken.recv().await {
+            back.extend_from_slice(&piece);
+        }
+        back
+    });
+    assert!(copied.unwrap().ok());
+    assert!(back == bytes, "{} of {} bytes", back.len(), bytes.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shell_that_ends_before_the_command_has_run_nothing() {
+    let server = with_bashrc("echo This account is closed; exit 0", "");
+    let mark = server.path("ran");
+    let refused = say(&plain(&server), &sh(&format!("touch {}", mark.display()))).await;
+    assert!(
+        matches!(&refused, Err(RemoteError::Denied { why }) if why.contains("before the command began (exit 1: This account is closed)")),
+        "{refused:?}"
+    );
+    assert!(!mark.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_session_is_enough() {
+    let server = with_bashrc("sleep 0.05", "MaxSessions 1\n");
+    let ssh = std::sync::Arc::new(plain(&server));
+    for _ in 0..5 {
+        let mut tasks = tokio::task::JoinSet::new();
+        for number in 0..10 {
+            let ssh = std::sync::Arc::clone(&ssh);
+            tasks.spawn(async move { say(&ssh, &sh(&format!("echo {number}"))).await });
+        }
+        assert!(tasks.join_all().await.into_iter().all(|answer| answer.unwrap().ok()));
+    }
+    assert_eq!(server.log().matches("Accepted publickey").count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hosts_that_speak_few_algorithms_are_spoken_to_or_named() {
+    for only in [
+        "KexAlgorithms ecdh-sha2-nistp256,ecdh-sha2-nistp384",
+        "KexAlgorithms ecdh-sha2-nistp521",
+        "Ciphers aes192-ctr\nMACs hmac-sha2-256",
+        "Ciphers aes128-ctr",
+    ] {
+        let server = Sshd::start(&format!("{only}\n"));
+        assert!(say(&plain(&server), &sh("true")).await.unwrap().ok(), "{only}");
+    }
+    for (only, offers, speaks) in [
+        ("KexAlgorithms diffie-hellman-group14-sha1", "it offers diffie-hellman-group14-sha1", "curve25519-sha256"),
+        ("Ciphers aes128-cbc", "it offers aes128-cbc", "aes256-gcm@openssh.com"),
+        ("Ciphers aes256-ctr\nMACs hmac-sha1", "it offers hmac-sha1", "hmac-sha2-256"),
+    ] {
+        let server = Sshd::start(&format!("{only}\n"));
+        let keyword = only.lines().last().unwrap().split(' ').next().unwrap();
+        match say(&plain(&server), &sh("true")).await {
+            Err(RemoteError::Denied { why }) => assert!(
+                why.contains(offers)
+                    && why.contains(speaks)
+                    && why.contains(&format!("as {keyword} in its sshd_config")),
+                "{why}"
+            ),
+            other => panic!("{only}: {other:?}"),
+        }
+    }
+}

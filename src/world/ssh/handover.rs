@@ -4,36 +4,26 @@ use bytes::Bytes;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use super::frame::{Frame, beginning};
 use super::sudo::Secret;
 
-/// Says that the command has begun, and becomes it. What stands before this in a line is sudo's to run, so nothing of
-/// ours has run before the mark is out.
-const BEGIN: &str = r#"printf %s "$0" >&2; exec "$@""#;
-
-/// What one channel needs to hand a password to sudo and to nothing else. The marks are random and of one channel, so
-/// nothing that was heard elsewhere can pass for them.
+/// What one channel needs to hand a password to sudo and to nothing else. The prompt is random and of one channel, so
+/// nothing that was heard elsewhere can pass for it.
 pub(super) struct Handover {
     prompt: String,
-    begun: String,
     password: Secret,
 }
 
 impl Handover {
     /// For one channel.
     pub(super) fn new(password: Secret) -> Self {
-        let mark = |what: &str| format!("<{what} {}>", Uuid::new_v4().simple());
-        Self { prompt: mark("sudo asks"), begun: mark("begun"), password }
+        Self { prompt: format!("<sudo asks {}>", Uuid::new_v4().simple()), password }
     }
 
     /// How sudo is called. `-k` makes it ask even where it remembers an earlier password, so that one command is as
     /// the other.
     pub(super) fn sudo(&self) -> Vec<&str> {
         vec!["sudo", "-k", "-S", "-p", &self.prompt, "--"]
-    }
-
-    /// What stands right before the command's own words.
-    pub(super) fn begin(&self) -> Vec<&str> {
-        vec!["sh", "-c", BEGIN, &self.begun]
     }
 
     /// The password as sudo reads it, overwritten when it has been sent.
@@ -44,9 +34,10 @@ impl Handover {
         Bytes::from_owner(Zeroizing::new(line))
     }
 
-    /// What listens for the marks.
-    pub(super) fn ear(&self) -> Ear {
-        Ear { prompt: self.prompt.clone().into(), begun: self.begun.clone().into(), held: Vec::new(), over: false }
+    /// What listens for the prompt, until the frame says that the command has begun: what stands before that in a line
+    /// is sudo's to run, so nothing of ours has run before.
+    pub(super) fn ear(&self, frame: &Frame) -> Ear {
+        Ear { prompt: self.prompt.clone().into(), begun: frame.begin().into(), held: Vec::new(), over: false }
     }
 }
 
@@ -112,12 +103,6 @@ fn find(text: &[u8], mark: &[u8]) -> Option<usize> {
     text.windows(mark.len()).position(|part| part == mark)
 }
 
-/// How much of the text's end is a beginning of the mark.
-fn beginning(text: &[u8], mark: &[u8]) -> usize {
-    let longest = text.len().min(mark.len() - 1);
-    (1..=longest).rev().find(|length| mark.starts_with(&text[text.len() - length..])).unwrap_or(0)
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod tests {
@@ -132,8 +117,8 @@ mod tests {
     }
 
     /// What comes of a text that arrives in pieces.
-    fn heard(handover: &Handover, text: &[u8], piece: usize) -> (Vec<u8>, Vec<Cue>) {
-        let mut ear = handover.ear();
+    fn heard(handover: &Handover, frame: &Frame, text: &[u8], piece: usize) -> (Vec<u8>, Vec<Cue>) {
+        let mut ear = handover.ear(frame);
         let (mut all, mut cues) = (Vec::new(), Vec::new());
         for piece in text.chunks(piece) {
             let (text, heard) = ear.hear(piece);
@@ -152,27 +137,27 @@ mod tests {
         fn marks_are_found_however_the_text_is_cut(
             before in "[<a-z \n]{0,60}", between in "[<a-z \n]{0,60}", after in "[<a-z \n]{0,60}", piece in 1usize..90,
         ) {
-            let handover = handover();
-            let (asked, begun) = (&handover.prompt, &handover.begun);
+            let (handover, frame) = (handover(), Frame::new());
+            let (asked, begun) = (&handover.prompt, frame.begin());
             let text = format!("{before}{asked}{between}{asked}{begun}{after}{asked}");
-            let (left, cues) = heard(&handover, text.as_bytes(), piece);
+            let (left, cues) = heard(&handover, &frame, text.as_bytes(), piece);
             prop_assert_eq!(cues, [Cue::Asked, Cue::Asked, Cue::Begun]);
             prop_assert_eq!(left, format!("{after}{asked}").into_bytes(), "after the beginning all is the command's");
             let refused = format!("{before}{asked}{between}");
-            let (left, cues) = heard(&handover, refused.as_bytes(), piece);
+            let (left, cues) = heard(&handover, &frame, refused.as_bytes(), piece);
             prop_assert_eq!((left, cues), (format!("{before}{between}").into_bytes(), vec![Cue::Asked]));
         }
 
         #[test]
         fn no_other_text_is_a_prompt(text in "(<sudo asks |\\[sudo\\] password for ops: |Password: |<begun |[a-f0-9]{32}>){0,20}") {
-            let (left, cues) = heard(&handover(), text.as_bytes(), 7);
+            let (left, cues) = heard(&handover(), &Frame::new(), text.as_bytes(), 7);
             prop_assert_eq!((left, cues), (text.into_bytes(), vec![]));
         }
     }
 
     #[test]
     fn no_two_channels_have_the_same_marks() {
-        let (one, other) = (handover(), handover());
-        assert_eq!(heard(&one, format!("{}{}", other.prompt, other.begun).as_bytes(), 5).1, []);
+        let ((one, frame), (other, elsewhere)) = ((handover(), Frame::new()), (handover(), Frame::new()));
+        assert_eq!(heard(&one, &frame, format!("{}{}", other.prompt, elsewhere.begin()).as_bytes(), 5).1, []);
     }
 }

@@ -8,7 +8,7 @@ use russh::client::{DisconnectReason, Handle, Handler, Msg};
 use russh::keys::PublicKeyOrCertificate;
 use russh::{Channel, ChannelOpenFailure, Disconnect};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::known_hosts::Known;
 use crate::model::command::clean;
@@ -16,6 +16,9 @@ use crate::model::command::clean;
 /// sshd allows ten sessions per connection unless told otherwise; two are left for what it has not tidied up yet.
 /// Where it allows fewer, the first refusals tell.
 const SESSIONS: usize = 8;
+
+/// The longest that a host is given at once to tidy up after a session that has ended.
+const TIDIED_UP: Duration = Duration::from_millis(700);
 
 /// Why a connection was not made or did not last.
 #[derive(Debug)]
@@ -119,6 +122,7 @@ impl Line {
     /// # Errors
     /// What came back, in words.
     pub(super) async fn session(self: &Arc<Self>, limit: Duration) -> Result<Session, String> {
+        let mut pause = Duration::from_millis(5);
         loop {
             let permit = Arc::clone(&self.sessions).acquire_owned().await;
             let permit = permit.map_err(|_| "the host refuses further sessions".to_owned())?;
@@ -126,11 +130,19 @@ impl Line {
                 Ok(Ok(channel)) => return Ok(Session { line: Arc::clone(self), channel, _permit: permit }),
                 Ok(Err(russh::Error::ChannelOpenFailure(refusal))) => {
                     // One place less than we thought; whoever has one of the others will leave it.
-                    permit.forget();
-                    if self.allowed.fetch_sub(1, Ordering::Relaxed) == 1 {
-                        self.sessions.close();
+                    let last = self.allowed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |allowed| {
+                        (allowed > 1).then(|| allowed - 1)
+                    });
+                    if last.is_ok() {
+                        permit.forget();
+                        continue;
+                    }
+                    // The last place is ours, and sshd may not have tidied up yet after whoever had it before.
+                    if pause > TIDIED_UP {
                         return Err(refused(refusal));
                     }
+                    sleep(pause).await;
+                    pause *= 2;
                 }
                 Ok(Err(_)) => return Err(self.ended.reason().to_owned()),
                 Err(_) => return Err(format!("no session was opened within {limit:?}")),

@@ -1,5 +1,6 @@
 //! Commands on masters over SSH: the port [`Remote`] for real. Does not know what the commands mean.
 
+mod frame;
 mod handover;
 mod kept;
 mod keyring;
@@ -24,13 +25,14 @@ use zeroize::Zeroizing;
 
 use crate::model::{Become, Cluster, Command, MasterName, Output};
 use crate::run::ports::{Later, Pipes, Prompt, Remote, RemoteError};
+use frame::Frame;
 use handover::Handover;
 use kept::Kept;
 use keyring::Keyring;
 use peer::Peer;
 use quote::Rise;
-use sudo::{Password, Root};
-use talk::Talk;
+use sudo::{Password, Root, Trial};
+use talk::{Answer, Talk};
 
 /// Handshakes at once over all hosts; each keeps a processor busy for some milliseconds.
 const HANDSHAKES: usize = 8;
@@ -151,8 +153,10 @@ impl Host {
             Some(None) => Rise::Sudo,
             Some(Some(handover)) => Rise::SudoWithPassword(handover),
         };
+        let frame = Frame::new();
         let talk = Talk {
-            line: quote::shell_line(command, rise)?,
+            line: quote::shell_line(command, rise, &frame)?,
+            frame,
             deadline: command.deadline,
             handover: handover.flatten(),
             stdin: command.stdin.clone().map(Bytes::from),
@@ -164,13 +168,29 @@ impl Host {
             let session = line.session(bastion.options.connect_timeout).await;
             let answer = talk::hold(session.map_err(|why| self.peer.unreachable(why))?, talk).await;
             line.close().await;
-            return answer;
+            return self.ran(answer?);
         }
-        self.talk(bastion, talk).await
+        self.ran(self.talk(bastion, talk).await?)
+    }
+
+    /// The command's answer. A line that ended before the command began has run nothing, whatever its status says.
+    fn ran(&self, answer: Answer) -> Result<Output, RemoteError> {
+        match answer {
+            Answer::Ran(output) => Ok(output),
+            Answer::NotBegun(said) => Err(RemoteError::Denied {
+                why: format!(
+                    "{}: the login of {} ended before the command began ({}); next: look at that user's shell, its \
+                     files (~/.bashrc) and sudo",
+                    self.peer.place(),
+                    self.peer.user(),
+                    said.complaint(),
+                ),
+            }),
+        }
     }
 
     /// Over the kept connection. One that turns out to be dead, or full, before anything was sent is replaced once.
-    async fn talk(&self, bastion: &Bastion, talk: Talk) -> Result<Output, RemoteError> {
+    async fn talk(&self, bastion: &Bastion, talk: Talk) -> Result<Answer, RemoteError> {
         let limit = bastion.options.connect_timeout;
         let line = self.peer.control(bastion).await?;
         let session = match line.session(limit).await {
@@ -198,9 +218,12 @@ struct On<'a> {
 }
 
 impl sudo::Shell for On<'_> {
-    async fn run(&self, line: String, handover: Option<Handover>, deadline: Duration) -> Result<Output, RemoteError> {
-        let talk = Talk { line, deadline, handover, stdin: None, pipes: Pipes::default() };
-        self.host.talk(self.bastion, talk).await
+    async fn run(&self, line: Trial, handover: Option<Handover>, deadline: Duration) -> Result<Output, RemoteError> {
+        let Trial { line, frame } = line;
+        let talk = Talk { line, frame, deadline, handover, stdin: None, pipes: Pipes::default() };
+        Ok(match self.host.talk(self.bastion, talk).await? {
+            Answer::Ran(output) | Answer::NotBegun(output) => output,
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use russh::client::{self, Config};
-use russh::{ChannelOpenFailure, Preferred, cipher, compression};
+use russh::{AlgorithmKind, ChannelOpenFailure, Preferred, cipher, compression, kex};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -16,12 +16,37 @@ use super::kept::Kept;
 use super::known_hosts::Known;
 use super::line::{Ended, Fault, Line, Watch};
 use super::login::Login;
+use crate::model::command::clean;
 use crate::model::{Jump, SshSettings};
 use crate::run::ports::{Later, RemoteError};
 
 /// Fast with AES in the processor; CHACHA20 beats AES-CTR without.
-const CIPHERS: &[cipher::Name] =
-    &[cipher::AES_256_GCM, cipher::AES_128_GCM, cipher::CHACHA20_POLY1305, cipher::AES_256_CTR];
+const CIPHERS: &[cipher::Name] = &[
+    cipher::AES_256_GCM,
+    cipher::AES_128_GCM,
+    cipher::CHACHA20_POLY1305,
+    cipher::AES_256_CTR,
+    cipher::AES_192_CTR,
+    cipher::AES_128_CTR,
+];
+
+/// russh's own order, with the NIST curves, which are all that a host hardened after some catalogues offers.
+const KEY_EXCHANGES: &[kex::Name] = &[
+    kex::MLKEM768X25519_SHA256,
+    kex::CURVE25519,
+    kex::CURVE25519_PRE_RFC_8731,
+    kex::ECDH_SHA2_NISTP256,
+    kex::ECDH_SHA2_NISTP384,
+    kex::ECDH_SHA2_NISTP521,
+    kex::DH_GEX_SHA256,
+    kex::DH_G18_SHA512,
+    kex::DH_G17_SHA512,
+    kex::DH_G16_SHA512,
+    kex::DH_G15_SHA512,
+    kex::DH_G14_SHA256,
+    kex::EXTENSION_SUPPORT_AS_CLIENT,
+    kex::EXTENSION_OPENSSH_STRICT_KEX_AS_CLIENT,
+];
 
 /// What a host may send before we must say "go on". A stream over a long way is as slow as this is small.
 const CONTROL_WINDOW: u32 = 2 << 20;
@@ -162,6 +187,7 @@ impl Peer {
     {
         client::connect_stream(Arc::new(config), stream, watch).await.map_err(|fault| match fault {
             Fault::HostKey(why) => RemoteError::HostKey { why },
+            Fault::Ssh(russh::Error::NoCommonAlgo { kind, ours, theirs }) => self.disagreed(&kind, &ours, &theirs),
             Fault::Ssh(error) => self.unreachable(error),
         })
     }
@@ -187,6 +213,25 @@ impl Peer {
         Ok(Known::read(&files, &self.address, self.port))
     }
 
+    /// Something answers there that speaks no algorithm of ours.
+    fn disagreed(&self, kind: &AlgorithmKind, ours: &[String], theirs: &[String]) -> RemoteError {
+        let (what, keyword) = match kind {
+            AlgorithmKind::Kex => ("key exchange", "KexAlgorithms"),
+            AlgorithmKind::Key => ("host key algorithm", "HostKeyAlgorithms"),
+            AlgorithmKind::Cipher => ("cipher", "Ciphers"),
+            AlgorithmKind::Mac => ("MAC", "MACs"),
+            AlgorithmKind::Compression => ("compression", "Compression"),
+        };
+        let why = format!(
+            "{} answers, and there is no {what} in common: it offers {}; requorum speaks {}; next: allow one of the \
+             latter as {keyword} in its sshd_config",
+            self.place(),
+            clean(&theirs.join(", ")),
+            ours.join(", "),
+        );
+        RemoteError::Denied { why }
+    }
+
     /// No connection, and why.
     pub(super) fn unreachable(&self, why: impl std::fmt::Display) -> RemoteError {
         RemoteError::Unreachable { why: format!("{}: {why}", self.place()) }
@@ -201,6 +246,7 @@ fn config(known: &Known, bulk: bool) -> Config {
         preferred: Preferred {
             key: Cow::Owned(known.key_algorithms()),
             host_key_certificates: Cow::Owned(known.certificate_algorithms()),
+            kex: Cow::Borrowed(KEY_EXCHANGES),
             cipher: Cow::Borrowed(CIPHERS),
             compression: Cow::Borrowed(&[compression::NONE]),
             ..Preferred::DEFAULT

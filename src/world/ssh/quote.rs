@@ -1,7 +1,9 @@
 //! A command as the one line a remote login shell reads. The only place that quotes; does not know how the line travels.
 
+use std::fmt::Write;
 use std::time::Duration;
 
+use super::frame::Frame;
 use super::handover::Handover;
 use crate::model::{Arg, Command};
 use crate::run::ports::RemoteError;
@@ -30,12 +32,11 @@ impl<'a> Rise<'a> {
         }
     }
 
-    /// What stands right before the command. `timeout` stays the first word after sudo in each case, since sudoers
-    /// decides by that.
-    fn begin(self) -> Vec<&'a str> {
+    /// The home directory, as the login shell writes it. A site's own commands (kubectl) look for their files there.
+    fn home(self) -> &'static str {
         match self {
-            Self::Stay | Self::Sudo => Vec::new(),
-            Self::SudoWithPassword(handover) => handover.begin(),
+            Self::Stay => r#"HOME="$HOME""#,
+            Self::Sudo | Self::SudoWithPassword(_) => "HOME=/root",
         }
     }
 }
@@ -44,7 +45,7 @@ impl<'a> Rise<'a> {
 ///
 /// # Errors
 /// [`RemoteError::Denied`] when the command is not final or cannot be written as words; nothing was run then.
-pub(super) fn shell_line(command: &Command, rise: Rise<'_>) -> Result<String, RemoteError> {
+pub(super) fn shell_line(command: &Command, rise: Rise<'_>, frame: &Frame) -> Result<String, RemoteError> {
     let mut words = Vec::new();
     for arg in &command.argv {
         match arg {
@@ -58,39 +59,51 @@ pub(super) fn shell_line(command: &Command, rise: Rise<'_>) -> Result<String, Re
     if words.is_empty() {
         return Err(RemoteError::Denied { why: "an empty command was not run (a fault in requorum)".to_owned() });
     }
-    line(&words, command.deadline, rise)
+    line(&words, command.deadline, rise, frame)
         .map_err(|why| RemoteError::Denied { why: format!("`{}` was not run: {why}", command.shown()) })
 }
 
-/// The line for fixed words.
+/// The line for fixed words. `timeout` is the first word after sudo, since sudoers decides by that.
+///
+/// The environment is ours whole: `/etc/environment`, which PAM brings in, may hold a proxy, another language, or
+/// variables of etcdctl's that change its output. The command itself runs under `/bin/sh` whatever the login shell is,
+/// and reaches it in letters that no shell reads otherwise in single quotes (csh knows `!` and ends at a line's end).
 ///
 /// # Errors
 /// When a word holds a NUL byte.
-pub(super) fn line(words: &[&str], deadline: Duration, rise: Rise<'_>) -> Result<String, shlex::QuoteError> {
+pub(super) fn line(
+    words: &[&str],
+    deadline: Duration,
+    rise: Rise<'_>,
+    frame: &Frame,
+) -> Result<String, shlex::QuoteError> {
     let limit = (deadline + GRACE).as_millis().div_ceil(1000).to_string();
-    let bounded = ["timeout", "-k", "2", &limit];
-    let etcd = words.iter().any(|word| word.ends_with("/etcdctl"));
-    let apart = if etcd { APART } else { &[] };
-    let (rise, begin) = (rise.words(), rise.begin());
-    shlex::try_join(rise.iter().chain(&bounded).chain(&begin).chain(apart).chain(words).copied())
+    let bounded = ["timeout", "-k", "2", &limit, "env", "-i", PATH, "LC_ALL=C"];
+    let outer = shlex::try_join(rise.words().iter().chain(&bounded).copied())?;
+    let inner = frame.around(&shlex::try_join(words.iter().copied())?);
+    Ok(format!("{outer} {} /bin/sh -c '{DECODE}' sh '{}'", rise.home(), encoded(&inner)))
 }
 
-/// A flag and a variable for the same thing make etcdctl give up, and `/etc/environment` may set any of these.
-const APART: &[&str] = &[
-    "env",
-    "-u",
-    "ETCDCTL_ENDPOINTS",
-    "-u",
-    "ETCDCTL_CACERT",
-    "-u",
-    "ETCDCTL_CERT",
-    "-u",
-    "ETCDCTL_KEY",
-    "-u",
-    "ETCDCTL_COMMAND_TIMEOUT",
-    "-u",
-    "ETCDCTL_DIAL_TIMEOUT",
-];
+/// Where programs are looked for; `/opt/bin` is kubespray's on systems whose `/usr` is not writable. Where etcd itself
+/// lies is asked of its unit.
+const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin";
+
+/// Reads what [`encoded`] wrote.
+const DECODE: &str = r#"eval "$(printf %b "$1")""#;
+
+/// The text without what a login shell may read in single quotes, as `printf %b` has it.
+fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\'' | '\\' | '!' | '\n' | '\r' | '\t' => {
+                let _ = write!(encoded, "\\0{:03o}", u32::from(c));
+            }
+            _ => encoded.push(c),
+        }
+    }
+    encoded
+}
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -102,42 +115,72 @@ mod tests {
         Command::new(words[0]).args(words[1..].iter().copied()).deadline(Duration::from_millis(9_500))
     }
 
+    fn line_of(words: &[&str], rise: Rise<'_>) -> String {
+        shell_line(&of(words), rise, &Frame::new()).unwrap()
+    }
+
+    /// What the line says through this shell, without the marks.
+    fn said(shell: &str, words: &[&str], environment: &[(&str, &str)]) -> String {
+        let frame = Frame::new();
+        let line = shell_line(&of(words), Rise::Stay, &frame).unwrap();
+        let mut run = std::process::Command::new(shell);
+        let output = run.args(["-c", &line]).envs(environment.iter().copied()).output().unwrap();
+        let mut cut = frame.cut();
+        let own = cut.hear(output.stdout.into());
+        assert_eq!(cut.ended(), Some(0), "{line}");
+        String::from_utf8(own.to_vec()).unwrap()
+    }
+
     #[test]
     fn every_word_reaches_the_command_as_it_is() {
-        let hostile = ["printf", "%s", "a b", "$(reboot)", "it's", "`id`", "", "*", "a\nb", "\"", "ü;&|<>"];
-        let line = shell_line(&of(&hostile), Rise::Stay).unwrap();
-        assert_eq!(shlex::split(&line).unwrap()[4..], hostile);
+        let hostile =
+            ["a b", "$(reboot)", "it's", "`id`", "", "*", "a\nb", "\"", "ü;&|<>", "!!", r"\n\0041", "\t", "%s"];
+        let words: Vec<&str> = ["printf", "%s|"].into_iter().chain(hostile).collect();
+        for shell in ["sh", "bash"] {
+            assert_eq!(said(shell, &words, &[]), hostile.map(|word| format!("{word}|")).concat());
+        }
+        let line = line_of(&words, Rise::Stay);
+        let own = &line[line.find(" sh '").unwrap() + 5..line.len() - 1];
+        assert!(!own.contains(['\'', '!', '\n', '\t']), "{line}");
+    }
+
+    #[test]
+    fn the_environment_is_ours_whole() {
+        let site = [
+            ("https_proxy", "http://10.9.9.9:3128"),
+            ("ETCDCTL_WRITE_OUT", "table"),
+            ("LC_ALL", "de_DE"),
+            ("HOME", "/h"),
+        ];
+        let names = said("sh", &["env"], &site);
+        let mut names: Vec<&str> =
+            names.lines().filter(|line| !["_=", "PWD=", "OLDPWD="].iter().any(|name| line.starts_with(name))).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["HOME=/h", "LC_ALL=C", PATH]);
     }
 
     #[test]
     fn timeout_outlasts_the_deadline_and_sudo_stands_before_it() {
-        assert_eq!(shell_line(&of(&["id"]), Rise::Stay).unwrap(), "timeout -k 2 12 id");
-        assert_eq!(shell_line(&of(&["id"]), Rise::Sudo).unwrap(), "sudo -n -- timeout -k 2 12 id");
+        assert!(line_of(&["id"], Rise::Stay).starts_with("timeout -k 2 12 env -i 'PATH="));
+        assert!(line_of(&["id"], Rise::Sudo).starts_with("sudo -n -- timeout -k 2 12 env -i "));
         let handover = Handover::new(std::sync::Arc::new(zeroize::Zeroizing::new("hunter2".to_owned())));
-        let asked = shell_line(&of(&["id"]), Rise::SudoWithPassword(&handover)).unwrap();
+        let asked = line_of(&["id"], Rise::SudoWithPassword(&handover));
         assert!(
-            asked.starts_with("sudo -k -S -p '<sudo asks ") && asked.contains(" -- timeout -k 2 12 sh -c "),
+            asked.starts_with("sudo -k -S -p '<sudo asks ") && asked.contains(" -- timeout -k 2 12 env -i "),
             "{asked}"
         );
-        assert!(asked.ends_with(" id") && !asked.contains("hunter2"), "{asked}");
-    }
-
-    #[test]
-    fn etcdctl_does_not_see_variables_that_would_contradict_its_flags() {
-        let line = shell_line(&of(&["/usr/local/bin/etcdctl", "--endpoints=x"]), Rise::Stay).unwrap();
-        assert!(line.starts_with("timeout -k 2 12 env -u ETCDCTL_ENDPOINTS "), "{line}");
-        assert!(line.ends_with(" /usr/local/bin/etcdctl '--endpoints=x'"), "{line}");
+        assert!(asked.contains("HOME=/root") && !asked.contains("hunter2"), "{asked}");
     }
 
     #[test]
     fn a_command_that_is_not_final_is_not_run() {
         let late = Command::new("etcdctl").late(Late::MemberId(MasterName::new("m1").unwrap()));
         assert!(
-            matches!(shell_line(&late, Rise::Stay), Err(RemoteError::Denied { why }) if why.contains("member id of m1"))
+            matches!(shell_line(&late, Rise::Stay, &Frame::new()), Err(RemoteError::Denied { why }) if why.contains("member id of m1"))
         );
         let nul = Command::new("printf").arg("a\0b");
         assert!(
-            matches!(shell_line(&nul, Rise::Stay), Err(RemoteError::Denied { why }) if why.contains("was not run"))
+            matches!(shell_line(&nul, Rise::Stay, &Frame::new()), Err(RemoteError::Denied { why }) if why.contains("was not run"))
         );
     }
 }

@@ -7,6 +7,7 @@ use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use super::ask;
+use super::frame::Frame;
 use super::handover::Handover;
 use super::quote::{Rise, line};
 use crate::model::{Output, command::ANSWER_DEADLINE};
@@ -42,12 +43,18 @@ impl Root {
     }
 }
 
+/// A line that tries sudo, and the marks in it.
+pub(super) struct Trial {
+    pub(super) line: String,
+    pub(super) frame: Frame,
+}
+
 /// Runs a line on the host in question, with a password for where sudo asks.
 pub(super) trait Shell: Sync {
     /// To its exit status or the deadline.
     fn run(
         &self,
-        line: String,
+        line: Trial,
         handover: Option<Handover>,
         deadline: Duration,
     ) -> impl Future<Output = Result<Output, RemoteError>> + Send;
@@ -146,9 +153,10 @@ async fn refusal(secret: &Secret, shell: &impl Shell) -> Result<Option<String>, 
 async fn attempt(shell: &impl Shell, handover: Option<Handover>) -> Result<Output, RemoteError> {
     let rise = handover.as_ref().map_or(Rise::Sudo, Rise::SudoWithPassword);
     let denied = |error: shlex::QuoteError| RemoteError::Denied { why: error.to_string() };
-    let plain = line(&["true"], ANSWER_DEADLINE, rise).map_err(denied)?;
+    let frame = Frame::new();
+    let plain = line(&["true"], ANSWER_DEADLINE, rise, &frame).map_err(denied)?;
     // sudo's words are read, so they must be in the language we read.
-    let answer = shell.run(format!("env LC_ALL=C {plain}"), handover, ANSWER_DEADLINE).await;
+    let answer = shell.run(Trial { line: format!("env LC_ALL=C {plain}"), frame }, handover, ANSWER_DEADLINE).await;
     answer.map_err(|error| match error {
         // `true` changes nothing, so whatever became of it, nothing was run.
         RemoteError::OutcomeUnknown { why } => RemoteError::Unreachable { why: format!("trying sudo: {why}") },

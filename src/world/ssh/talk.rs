@@ -8,6 +8,7 @@ use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::frame::{Cut, Frame};
 use super::handover::{Cue, Ear, Handover};
 use super::line::{Line, Session};
 use crate::model::Output;
@@ -28,6 +29,8 @@ const STDERR: u32 = 1;
 pub(super) struct Talk {
     /// The line for the remote shell.
     pub(super) line: String,
+    /// The marks in it around the command's answer.
+    pub(super) frame: Frame,
     /// When it is given up.
     pub(super) deadline: Duration,
     /// Where sudo asks for a password: what it is given, before all other input.
@@ -46,14 +49,27 @@ enum Over {
     TooLate,
 }
 
-#[derive(Default)]
+/// How a line ended.
+pub(super) enum Answer {
+    /// The command ran to its end.
+    Ran(Output),
+    /// The line ended before the command began, so that nothing was run. The status is never 0.
+    NotBegun(Output),
+}
+
 struct Heard {
-    stdout: Capped,
-    stderr: Capped,
+    stdout: Stream,
+    stderr: Stream,
     status: Option<u32>,
     signal: Option<String>,
     /// No more output will come.
     whole: bool,
+}
+
+/// One stream: what cuts it, and what is kept of the command's own.
+struct Stream {
+    cut: Cut,
+    kept: Capped,
 }
 
 #[derive(Default)]
@@ -85,9 +101,9 @@ impl Drop for Abandoned<'_> {
 ///
 /// # Errors
 /// `Unreachable` when it was not sent, `Denied` when the host runs no commands, else `OutcomeUnknown`.
-pub(super) async fn hold(session: Session, talk: Talk) -> Result<Output, RemoteError> {
+pub(super) async fn hold(session: Session, talk: Talk) -> Result<Answer, RemoteError> {
     let Session { line, channel, _permit } = session;
-    let Talk { line: text, deadline, handover, stdin, pipes } = talk;
+    let Talk { line: text, frame, deadline, handover, stdin, pipes } = talk;
     let until = Instant::now() + deadline;
     let mut abandoned = Abandoned(Some(&line));
     match timeout_at(until, channel.exec(true, text)).await {
@@ -96,14 +112,16 @@ pub(super) async fn hold(session: Session, talk: Talk) -> Result<Output, RemoteE
         Err(_) => return Err(RemoteError::Unreachable { why: format!("it could not be sent within {deadline:?}") }),
     }
     let (mut read, write) = channel.split();
-    let mut heard = Heard::default();
+    let mut heard = Heard::of(&frame);
     let over = {
         // Few cues fit in one text, and whoever waits for them takes them.
         let (tell, cues) = mpsc::unbounded_channel();
-        let ear = handover.as_ref().map(|handover| (handover.ear(), tell));
-        let listening = listen(&mut read, &mut heard, pipes.stdout, ear);
+        let ear = handover.as_ref().map(|handover| handover.ear(&frame));
+        let listening = listen(&mut read, &mut heard, pipes.stdout, (ear, tell));
         let talking = async {
-            if may_speak(&write, handover, cues).await {
+            // Without input the end of it is sent at once: a shell's file that reads must not wait for ever.
+            let silent = handover.is_none() && stdin.is_none() && pipes.stdin.is_none();
+            if silent || may_speak(&write, handover, cues).await {
                 speak(&write, stdin, pipes.stdin).await;
             }
             let _ = write.eof().await;
@@ -133,28 +151,29 @@ async fn listen(
     read: &mut ChannelReadHalf,
     heard: &mut Heard,
     stdout: Option<mpsc::Sender<Bytes>>,
-    mut ear: Option<(Ear, mpsc::UnboundedSender<Cue>)>,
+    (mut ear, tell): (Option<Ear>, mpsc::UnboundedSender<Cue>),
 ) -> Over {
     while let Some(message) = read.wait().await {
         match message {
-            ChannelMsg::Data { data } => match &stdout {
-                None => heard.stdout.take(&data),
-                Some(taker) => {
-                    if taker.send(data).await.is_err() {
-                        return Over::NobodyTakesOutput;
+            ChannelMsg::Data { data } => {
+                let own = heard.stdout.cut.hear(data);
+                match &stdout {
+                    None => heard.stdout.kept.take(&own),
+                    Some(taker) if !own.is_empty() => {
+                        if taker.send(own).await.is_err() {
+                            return Over::NobodyTakesOutput;
+                        }
                     }
+                    Some(_) => {}
                 }
-            },
-            ChannelMsg::ExtendedData { data, ext: STDERR } => match &mut ear {
-                None => heard.stderr.take(&data),
-                Some((ear, tell)) => heard.attend(ear, &data, tell),
-            },
+            }
+            ChannelMsg::ExtendedData { data, ext: STDERR } => heard.attend(ear.as_mut(), data, &tell),
             ChannelMsg::ExitStatus { exit_status } => heard.status = Some(exit_status),
             ChannelMsg::ExitSignal { signal_name, .. } => heard.signal = Some(format!("{signal_name:?}")),
             ChannelMsg::Eof => heard.whole = true,
             ChannelMsg::Close => {
-                if let Some((ear, _)) = &mut ear {
-                    heard.stderr.take(&ear.rest());
+                if let Some(ear) = &mut ear {
+                    heard.stderr.take(ear.rest().into());
                 }
                 heard.whole = true;
                 return Over::Closed;
@@ -173,19 +192,17 @@ async fn may_speak(
     handover: Option<Handover>,
     mut cues: mpsc::UnboundedReceiver<Cue>,
 ) -> bool {
-    let Some(handover) = handover else { return true };
-    let mut given = false;
+    let mut password = handover.as_ref().map(Handover::line);
     while let Some(cue) = cues.recv().await {
-        match cue {
-            Cue::Begun => return true,
-            // It has refused the password. Without more input it gives up, and the account is not locked.
-            Cue::Asked if given => return false,
-            Cue::Asked => {
-                given = true;
-                if write.data_bytes(handover.line()).await.is_err() {
+        match (cue, password.take()) {
+            (Cue::Begun, _) => return true,
+            (Cue::Asked, Some(line)) => {
+                if write.data_bytes(line).await.is_err() {
                     return false;
                 }
             }
+            // It has refused the password. Without more input it gives up, and the account is not locked.
+            (Cue::Asked, None) => return false,
         }
     }
     false
@@ -214,50 +231,103 @@ async fn send(write: &ChannelWriteHalf<Msg>, mut bytes: Bytes) -> bool {
     true
 }
 
+impl Stream {
+    fn of(frame: &Frame) -> Self {
+        Self { cut: frame.cut(), kept: Capped::default() }
+    }
+
+    fn take(&mut self, data: Bytes) {
+        let own = self.cut.hear(data);
+        self.kept.take(&own);
+    }
+
+    /// What was said by the command, or where it has not begun, before it.
+    fn said(&self) -> String {
+        if self.cut.begun() { self.kept.text() } else { String::from_utf8_lossy(&self.cut.before()).into_owned() }
+    }
+}
+
 impl Heard {
-    /// Takes a piece of standard error in which sudo may speak first.
-    fn attend(&mut self, ear: &mut Ear, data: &[u8], tell: &mpsc::UnboundedSender<Cue>) {
-        let (text, cues) = ear.hear(data);
-        if cues.contains(&Cue::Begun) {
-            self.stderr = Capped::default();
-        }
-        self.stderr.take(&text);
-        for cue in cues {
-            // Nobody may wait for it any more.
-            let _ = tell.send(cue);
+    fn of(frame: &Frame) -> Self {
+        Self { stdout: Stream::of(frame), stderr: Stream::of(frame), status: None, signal: None, whole: false }
+    }
+
+    /// Takes a piece of standard error, in which sudo may speak before the command begins.
+    fn attend(&mut self, ear: Option<&mut Ear>, data: Bytes, tell: &mpsc::UnboundedSender<Cue>) {
+        let before = self.stderr.cut.begun();
+        match ear {
+            Some(ear) if !before => {
+                let (text, cues) = ear.hear(&data);
+                if cues.contains(&Cue::Begun) {
+                    self.stderr.cut.begin();
+                }
+                self.stderr.take(text.into());
+                // Nobody may wait for them any more.
+                for cue in cues {
+                    let _ = tell.send(cue);
+                }
+            }
+            _ => {
+                self.stderr.take(data);
+                if !before && self.stderr.cut.begun() {
+                    let _ = tell.send(Cue::Begun);
+                }
+            }
         }
     }
 
-    fn outcome(self, over: Over, deadline: Duration, line: &Line) -> Result<Output, RemoteError> {
-        let ended = match (&over, self.status) {
-            (Over::Closed, Some(status)) if self.whole => return Ok(self.output(status)),
+    fn outcome(self, over: Over, deadline: Duration, line: &Line) -> Result<Answer, RemoteError> {
+        let begun = self.stdout.cut.begun() || self.stderr.cut.begun();
+        let ended = match (&over, self.stdout.cut.ended().zip(self.stderr.cut.ended())) {
             (Over::Refused, _) => {
                 return Err(RemoteError::Denied { why: "the host refuses to run commands".to_owned() });
             }
             (Over::NobodyTakesOutput, _) => "its output was no longer wanted".to_owned(),
-            (Over::TooLate, _) => format!("it did not end within {deadline:?}, its deadline"),
-            (Over::Closed, _) => match &self.signal {
+            (_, Some((status, _))) => match killed(status) {
+                None => return Ok(Answer::Ran(self.output(status))),
                 Some(signal) => format!("it was killed by the signal {signal}"),
+            },
+            (Over::Closed, None) if self.whole && !begun => return Ok(Answer::NotBegun(self.not_begun())),
+            (Over::TooLate, None) if !begun => format!("it had not begun within {deadline:?}, its deadline"),
+            (Over::TooLate, None) => format!("it did not end within {deadline:?}, its deadline"),
+            (Over::Closed, None) => match &self.signal {
+                Some(signal) => format!("it was killed by the signal {signal}"),
+                None if self.whole => "the shell around it ended before it did".to_owned(),
                 None => line.ended.reason().to_owned(),
             },
         };
         let status = self.status.map(|status| format!("; it exited with {status}, but its output was not whole"));
-        let said = self.stderr.text();
+        let said = self.stderr.said();
         let last = said.lines().rev().find(|line| !line.trim().is_empty());
         let said = last.map(|last| format!("; it last said: {}", clean(last))).unwrap_or_default();
-        Err(RemoteError::OutcomeUnknown { why: format!("{ended}{}{said}", status.unwrap_or_default()) })
+        let status = status.filter(|_| self.stdout.cut.ended().is_none()).unwrap_or_default();
+        Err(RemoteError::OutcomeUnknown { why: format!("{ended}{status}{said}") })
+    }
+
+    fn not_begun(&self) -> Output {
+        let status = self.status.filter(|status| *status != 0).unwrap_or(1);
+        Output { status, stdout: self.stdout.said(), stderr: self.stderr.said() }
     }
 
     fn output(self, status: u32) -> Output {
-        let mut stderr = self.stderr.text();
-        if self.stderr.cut {
+        let mut stderr = self.stderr.kept.text();
+        if self.stderr.kept.cut {
             stderr.push_str("… cut");
         }
-        if self.stdout.cut {
+        if self.stdout.kept.cut {
             stderr.push_str("\nstandard output longer than 4 MiB … cut");
         }
-        Output { status, stdout: self.stdout.text(), stderr }
+        Output { status, stdout: self.stdout.kept.text(), stderr }
     }
+}
+
+/// The signal that ended a command, as a shell's status tells it.
+fn killed(status: u32) -> Option<String> {
+    const NAMES: [(u32, &str); 8] =
+        [(1, "HUP"), (2, "INT"), (6, "ABRT"), (9, "KILL"), (11, "SEGV"), (13, "PIPE"), (14, "ALRM"), (15, "TERM")];
+    let signal = status.checked_sub(128).filter(|signal| (1..32).contains(signal))?;
+    let name = NAMES.iter().find(|(number, _)| *number == signal);
+    Some(name.map_or_else(|| signal.to_string(), |(_, name)| (*name).to_owned()))
 }
 
 impl Capped {

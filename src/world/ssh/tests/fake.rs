@@ -138,30 +138,69 @@ impl Handler for Connection {
         }
         assert_eq!(words[..3], ["timeout", "-k", "2"]);
         let mut channel = self.channels.remove(&id).unwrap();
-        let words: Vec<&str> = words[4..].iter().map(String::as_str).collect();
-        match words[0] {
+        let (mark, words) = framed(&words);
+        match words[0].as_str() {
             "cut" => return Err(russh::Error::Disconnect),
             "refuse" => return session.channel_failure(id),
             _ => session.channel_success(id)?,
         }
-        let words = words.into_iter().map(str::to_owned).collect();
         let (handle, seen, open) = (session.handle(), Arc::clone(&self.seen), Arc::clone(&self.open));
         tokio::spawn(async move {
-            let status = play(words, &mut channel, handle, seen).await;
+            around(&words, &channel, "Welcome to m1").await;
+            if words[0] != "never" {
+                both(&channel, &format!("<begun {mark}>")).await;
+            }
+            let status = play(&words, &mut channel, handle, seen).await;
+            if let Some(status) = status.filter(|_| !matches!(words[0].as_str(), "never" | "short")) {
+                both(&channel, &format!("<ended {mark} {status}>")).await;
+            }
+            around(&words, &channel, "Bye").await;
             open.fetch_sub(1, Ordering::SeqCst);
             if let Some(status) = status {
-                end(&channel, status).await;
+                // What a shell's file makes of the status is not the command's.
+                let other = matches!(words[0].as_str(), "noisy" | "never");
+                end(&channel, if other { 42 } else { status }).await;
             }
         });
         Ok(())
     }
 }
 
+/// The mark in a line, and the command's words.
+pub(super) fn framed(line: &[String]) -> (String, Vec<String>) {
+    let text = line.last().unwrap();
+    let mut parts = text.split("\\0");
+    let mut plain = parts.next().unwrap().to_owned();
+    for part in parts {
+        plain.push(char::from(u8::from_str_radix(&part[..3], 8).unwrap()));
+        plain.push_str(&part[3..]);
+    }
+    let mark = plain.strip_prefix("m=").unwrap().split(';').next().unwrap().to_owned();
+    let words = plain.split(">&2; ").nth(1).unwrap().rsplit_once("; s=$?").unwrap().0;
+    (mark, shlex::split(words).unwrap())
+}
+
+async fn both(channel: &Channel<Msg>, text: &str) {
+    // In two pieces, as a network may. The other side may have gone.
+    for piece in text.as_bytes().chunks(20) {
+        let _ = channel.data_bytes(piece.to_vec()).await;
+        let _ = channel.extended_data_bytes(1, piece.to_vec()).await;
+    }
+}
+
+/// What the files of a login shell say around a command.
+async fn around(words: &[String], channel: &Channel<Msg>, text: &str) {
+    if matches!(words[0].as_str(), "noisy" | "never" | "short") {
+        both(channel, text).await;
+    }
+}
+
 /// Plays it; the exit status, or `None` when it ended otherwise.
-async fn play(words: Vec<String>, channel: &mut Channel<Msg>, handle: Handle, seen: Arc<Seen>) -> Option<u32> {
+async fn play(words: &[String], channel: &mut Channel<Msg>, handle: Handle, seen: Arc<Seen>) -> Option<u32> {
     let number = words.get(1).and_then(|word| word.parse::<u64>().ok()).unwrap_or(0);
     match words[0].as_str() {
-        "exit" => {
+        "never" => {}
+        "exit" | "noisy" | "short" => {
             channel.data_bytes("out").await.unwrap();
             channel.extended_data_bytes(1, "err").await.unwrap();
             return number.try_into().ok();

@@ -110,6 +110,40 @@ async fn status_and_both_streams_come_back() {
 }
 
 #[tokio::test]
+async fn what_a_login_shell_says_around_a_command_is_not_its_answer() {
+    let fake = Fake::start(10).await;
+    let site = Site::of(&fake);
+    let output = site.run(&play("noisy", 3)).await.unwrap();
+    assert_eq!(output, Output { status: 3, stdout: "out".into(), stderr: "err".into() });
+    let (send, mut taken) = mpsc::channel(9);
+    let noisy = play("noisy", 0);
+    let streamed = site.ssh.run(&site.host, &noisy, Pipes { stdin: None, stdout: Some(send) });
+    let (output, whole) = tokio::join!(streamed, async {
+        let mut whole = Vec::new();
+        while let Some(piece) = taken.recv().await {
+            whole.extend_from_slice(&piece);
+        }
+        whole
+    });
+    assert!(output.unwrap().ok());
+    assert_eq!(whole, b"out");
+}
+
+#[tokio::test]
+async fn a_command_that_never_began_has_run_nothing_and_half_an_answer_is_none() {
+    let fake = Fake::start(10).await;
+    let site = Site::of(&fake);
+    let never = site.run(&play("never", 0)).await;
+    assert!(
+        matches!(&never, Err(RemoteError::Denied { why })
+            if why.contains("before the command began (exit 42: Welcome to m1Bye)") && why.contains("~/.bashrc")),
+        "{never:?}"
+    );
+    let short = unknown(site.run(&play("short", 0)).await);
+    assert!(short.contains("the shell around it ended before it did"), "{short}");
+}
+
+#[tokio::test]
 async fn standard_input_arrives_whole_from_memory_and_from_a_stream() {
     let fake = Fake::start(10).await;
     let site = Site::of(&fake);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use russh::server::Msg;
 use russh::{Channel, ChannelMsg};
 
-use super::fake::{Fake, Seen};
+use super::fake::{Fake, Seen, framed};
 use super::{Command, RemoteError, Site, unknown};
 
 /// A sudo that asks for the password `right`, but not before what the last word names:
@@ -15,7 +15,8 @@ use super::{Command, RemoteError, Site, unknown};
 pub(super) async fn play(words: &[String], channel: &mut Channel<Msg>, seen: &Seen) -> u32 {
     let begins = words.iter().position(|word| word == "--").unwrap();
     let (own, run) = words.split_at(begins);
-    let command = run.last().unwrap().as_str();
+    let (mark, command) = framed(run);
+    let command = command[0].as_str();
     let Some(prompt) = own.iter().position(|word| word == "-p").map(|at| own[at + 1].clone()) else {
         say(channel, "sudo: a password is required").await;
         return 1;
@@ -43,8 +44,9 @@ pub(super) async fn play(words: &[String], channel: &mut Channel<Msg>, seen: &Se
         }
         given.clear();
     }
-    let mark = run.iter().find(|word| word.starts_with("<begun")).unwrap();
-    say(channel, mark).await;
+    let begun = format!("<begun {mark}>");
+    channel.data_bytes(begun.clone()).await.unwrap();
+    say(channel, &begun).await;
     if command == "greedy" {
         say(channel, &prompt).await;
     }
@@ -52,6 +54,9 @@ pub(super) async fn play(words: &[String], channel: &mut Channel<Msg>, seen: &Se
         let input = whole(channel, given).await;
         seen.read.lock().unwrap().push_str(&String::from_utf8_lossy(&input));
     }
+    let ended = format!("<ended {mark} 0>");
+    channel.data_bytes(ended.clone()).await.unwrap();
+    say(channel, &ended).await;
     0
 }
 
