@@ -50,7 +50,7 @@ async fn a_run_that_went_well() {
     initiate-dr 20260101-000000-0001 · cluster story (lab)
     done (exit 0)
     began 2026-01-01T00:00:15Z, took 7.75 s; by keeper on bastion
-    requorum 0.1.0, plan 60fc84ac3606bc66
+    requorum 0.1.0, plan d1f51ab3404acc2b
     proof that quorum is lost: 6.31 s (before the run)
     quorum: lost before the run began; regained after 7.72 s
     point of no return: step 24, at 4.41 s

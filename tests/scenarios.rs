@@ -34,6 +34,16 @@ macro_rules! stories {
 }
 
 stories! {
+    a_fourth_voter_that_never_started_is_counted,
+    a_member_far_from_its_leader_is_named,
+    a_member_list_that_cannot_be_read_is_not_empty,
+    a_voter_whose_master_is_silent_is_never_removed,
+    every_etcd_that_was_asked_had_ended,
+    no_master_is_lost_where_all_answer_and_all_have_ended,
+    the_newest_cluster_is_known_by_its_line_not_by_a_clock,
+    the_old_cluster_is_not_healthy_beside_the_record_of_a_newer,
+    two_clusters_made_from_one_are_not_told_apart_by_time,
+    two_of_three_zones_are_not_one_alone,
     a_bastion_without_space_changes_nothing,
     a_changed_host_key_is_no_survivor,
     a_consent_that_comes_after_another_operator_is_refused,

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use operator::{attest, lost};
-use requorum::observe::assess::assess;
+use requorum::observe::assess::{Verdict, assess};
 use requorum::observe::marks::Marks;
 use requorum::observe::proof::Outcome;
 use requorum::observe::{Observation, Sight};
@@ -75,7 +75,10 @@ async fn a_run_killed_with_its_survivors_down_goes_on_from_its_snapshot() {
         let cluster = site.cluster();
         let next = |way_on| status::verdict(&cluster, &seen, &assess(&cluster, &seen), "requorum", way_on);
         assert!(next(Some(&way)).contains(&format!("next: {way}      # goes on")), "{}", next(Some(&way)));
-        assert!(next(None).contains("next: requorum initiate-dr --failed-zone ZONE"), "{}", next(None));
+        let anew = "next: requorum initiate-dr --failed-zone zone1 --attest zone1=\"TICKET: how, confirmed by whom\" \
+                    --override survivor-down=REASON";
+        assert!(next(None).contains(anew), "{}", next(None));
+        assert_eq!(assess(&cluster, &seen).verdict, Verdict::Unknown, "nobody was asked who could tell");
         // A fence of nobody's, or another's.
         marks(&mut seen).for_each(|marks| marks.fenced_by = None);
         assert_eq!(way_on(&site, &run, &seen), None);

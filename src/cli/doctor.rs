@@ -30,7 +30,7 @@ pub(super) async fn doctor(
     let cluster = input::cluster(common, bastion)?;
     let zones: BTreeSet<ZoneName> = zones.iter().map(|name| wish::zone(&cluster, name)).collect::<Result<_, _>>()?;
     let remote = observe::remote(&cluster, common, bastion);
-    let seen = observe::look(&cluster, &remote, bastion).await;
+    let seen = observe::look(&cluster, &remote, common, bastion).await;
     if seen.answering().next().is_none() {
         let why = seen.masters.iter().map(|(name, sight)| format!("  {name}: {}", silence(sight)));
         let text =

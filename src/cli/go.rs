@@ -50,11 +50,12 @@ async fn planning(common: &Common, bastion: &Bastion, goal: Goal, flags: &Wish) 
     let templates = input::templates(common, &playbook, &cluster)?;
     let mut request = wish::request(goal, flags, &cluster, bastion)?;
     let remote = observe::remote(&cluster, common, bastion);
-    let looking = observe::begin(&cluster, &remote, bastion);
+    let looking = observe::begin(&cluster, &remote, common, bastion);
     let (mut seen, proving) = match goal {
         Goal::InitiateDr => prove::look(looking, &cluster, &remote, &bastion.console).await,
         Goal::Recover | Goal::Fence | Goal::Unfence | Goal::Undo => (looking.finish().await, None),
     };
+    observe::remember(&cluster, &seen, common, bastion);
     let state = observe::state_dir(common, bastion);
     request = wish::with_snapshot(request, flags, &seen, &cluster, &state)?;
     let mut proof = None;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::model::{Cluster, quorum};
-use crate::observe::assess::{Assessment, Verdict, assess, voters};
+use crate::model::Cluster;
+use crate::observe::assess::{Assessment, Verdict, assess};
 use crate::observe::{Observation, proof};
 use crate::report;
 use crate::run::prove;
@@ -25,7 +25,7 @@ pub(super) async fn status(common: &Common, bastion: &Bastion, wish: &StatusWish
     if let Some(seconds) = wish.watch {
         return watch::watch(&cluster, &remote, common, bastion, wish, Duration::from_secs(seconds)).await;
     }
-    let mut looking = observe::begin(&cluster, &remote, bastion);
+    let mut looking = observe::begin(&cluster, &remote, common, bastion);
     let mut early = Observation::default();
     let proving = if wish.quick {
         looking.until(Instant::now() + TABLE_AFTER).await;
@@ -46,6 +46,7 @@ pub(super) async fn status(common: &Common, bastion: &Bastion, wish: &StatusWish
         prove::prove(&cluster, &mut seen, proving, &remote, &bastion.console).await;
     }
     let assessment = assess(&cluster, &seen);
+    observe::remember(&cluster, &seen, common, bastion);
     let text = match wish.output {
         StatusForm::Text => {
             verdict(&cluster, &seen, &assessment, common, bastion) + &doctor::last(common, bastion, &cluster.name).0
@@ -72,12 +73,11 @@ pub(super) fn verdict(
     common: &Common,
     bastion: &Bastion,
 ) -> String {
-    let lost = assessment.verdict == Verdict::QuorumLost;
+    let lost = matches!(assessment.verdict, Verdict::QuorumLost | Verdict::Unknown);
     let way_on = if lost { runs::way_on(common, bastion, seen) } else { None };
     let mut text = report::status::verdict(cluster, seen, assessment, &again(&common.inventory), way_on.as_deref());
-    if let [(_, serving)] = assessment.serving.iter().collect::<Vec<_>>()[..] {
-        let voters = voters(cluster, seen, serving).len();
-        text += &format!("voters: {voters}; {} of them may be lost\n", quorum::tolerance(voters));
+    if let Some(voters) = report::status::voters(cluster, seen, assessment) {
+        text += &format!("{voters}\n");
     }
     text
 }

@@ -8,7 +8,8 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::model::Cluster;
 use crate::observe::assess::{Assessment, Verdict, assess};
-use crate::observe::{Observation, proof};
+use crate::observe::kept::LastLook;
+use crate::observe::{Kept, Observation, proof};
 use crate::report;
 use crate::report::changes::View;
 use crate::run::look::Looking;
@@ -23,12 +24,19 @@ use super::{Bastion, Failure, exit, observe, status};
 const BREATH: Duration = Duration::from_secs(1);
 
 /// A look and what it means.
-struct Round {
+struct Round<'a> {
+    cluster: &'a Cluster,
     seen: Observation,
     assessment: Assessment,
 }
 
-impl Round {
+impl Round<'_> {
+    /// What the next look knows from this one and from before.
+    fn kept(&self) -> Kept {
+        let look = LastLook::of(self.cluster, &self.seen, &self.assessment).or_else(|| self.seen.kept.look.clone());
+        Kept { look, records: self.seen.kept.records.clone() }
+    }
+
     fn view(&self) -> View<'_> {
         View { seen: &self.seen, assessment: &self.assessment }
     }
@@ -49,11 +57,11 @@ pub(super) async fn watch(
     }
     let mut interrupted = bastion.interrupted.clone();
     let screen = Screen::of_stdout();
-    let mut last: Option<Round> = None;
+    let mut last: Option<Round<'_>> = None;
     loop {
         let begun = Instant::now();
         let round = tokio::select! {
-            round = look(cluster, remote, bastion, wish, last.as_ref(), screen.as_ref()) => round,
+            round = look((cluster, remote), common, bastion, wish, last.as_ref(), screen.as_ref()) => round,
             _ = interrupted.wait_for(|stop| *stop) => break,
         };
         let now = bastion.clock.now().to_zoned(TimeZone::UTC);
@@ -83,17 +91,17 @@ pub(super) async fn watch(
     Ok(last.map_or(exit::INTERRUPTED, |round| round.assessment.verdict.exit_code()))
 }
 
-async fn look(
-    cluster: &Cluster,
-    remote: &Arc<dyn Remote>,
+async fn look<'a>(
+    (cluster, remote): (&'a Cluster, &Arc<dyn Remote>),
+    common: &Common,
     bastion: &Bastion,
     wish: &StatusWish,
-    last: Option<&Round>,
+    last: Option<&Round<'_>>,
     screen: Option<&Screen>,
-) -> Round {
+) -> Round<'a> {
     let mut looking = match last {
-        None => observe::begin(cluster, remote, bastion),
-        Some(_) => Looking::begin(cluster, remote),
+        None => observe::begin(cluster, remote, common, bastion),
+        Some(last) => Looking::begin(cluster, remote).knowing(last.kept()),
     };
     if let (None, Some(screen)) = (last, screen)
         && !looking.until(Instant::now() + status::TABLE_AFTER).await
@@ -107,7 +115,8 @@ async fn look(
         prove::prove(cluster, &mut seen, None, remote, &bastion.console).await;
     }
     let assessment = assess(cluster, &seen);
-    Round { seen, assessment }
+    observe::remember(cluster, &seen, common, bastion);
+    Round { cluster, seen, assessment }
 }
 
 /// A proof takes many seconds, and holds as long as every master says what it said then.

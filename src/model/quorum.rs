@@ -20,6 +20,44 @@ pub const fn tolerance(voters: usize) -> usize {
     voters.saturating_sub(needed(voters))
 }
 
+/// The voters of a cluster that serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tally {
+    /// How many have a vote, whether they vote now or not.
+    pub voters: usize,
+    /// How many were seen to vote now.
+    pub present: usize,
+    /// How many could not be asked. The others do not vote now: down, or never started.
+    pub unseen: usize,
+}
+
+impl Tally {
+    /// How many of those that vote now may be lost at least and at most. A cluster that serves has its majority, so that
+    /// some of those that could not be asked may have to be a part of it.
+    #[must_use]
+    pub const fn may_be_lost(self) -> (usize, usize) {
+        let needed = needed(self.voters);
+        (self.present.saturating_sub(needed), (self.present + self.unseen).saturating_sub(needed))
+    }
+
+    /// The same as a sentence.
+    #[must_use]
+    pub fn words(self) -> String {
+        let Self { voters, present, unseen } = self;
+        let number = |lost: usize| if lost == 0 { "none".to_owned() } else { lost.to_string() };
+        match self.may_be_lost() {
+            _ if present == voters => format!("voters: {voters}; {} of them may be lost", tolerance(voters)),
+            (lost, most) if lost == most => {
+                format!("voters: {voters}; {present} of them vote now, and {} of these may be lost", number(lost))
+            }
+            (least, most) => format!(
+                "voters: {voters}; {present} seen to vote, {unseen} could not be asked: between {least} and {most} of \
+                 them may be lost"
+            ),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

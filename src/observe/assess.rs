@@ -8,7 +8,8 @@ use crate::model::{Cluster, ClusterId, Master, MasterName};
 
 use super::ahead::find_ahead;
 use super::marks::Replaced;
-use super::{ClusterRecord, Observation, Seen, Sight, proof, tools::Version};
+use super::members::{Roll, Vote, roll};
+use super::{Observation, Seen, Sight, proof, tools::Version, whole};
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -57,7 +58,7 @@ pub enum Verdict {
     Degraded,
     /// No quorum, proved.
     QuorumLost,
-    /// It serves without a whole zone of the inventory.
+    /// It serves, and every voter stands in one zone.
     OneZone,
     /// Two clusters serve.
     SplitBrain,
@@ -132,9 +133,7 @@ pub fn assess(cluster: &Cluster, observation: &Observation) -> Assessment {
     }
     let mut findings: Vec<Finding> =
         cluster.masters().flat_map(|master| of_master(master, observation.masters.get(&master.name))).collect();
-    if serving.len() > 1 {
-        findings.push(split_brain(observation, &serving));
-    }
+    findings.extend(whole::findings(cluster, observation, &serving));
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let verdict = verdict(cluster, observation, &serving, &findings);
     Assessment { verdict, findings, serving }
@@ -148,99 +147,32 @@ fn verdict(
 ) -> Verdict {
     let Some(masters) = serving.values().next() else {
         return match &observation.proof {
-            Some(proof::Outcome::Lost { .. }) => Verdict::QuorumLost,
+            // Where every etcd that was asked has ended, nobody was asked who could tell.
+            Some(proof::Outcome::Lost { asked: true, .. }) => Verdict::QuorumLost,
             _ => Verdict::Unknown,
         };
     };
     if serving.len() > 1 {
         return Verdict::SplitBrain;
     }
-    let voters = voters(cluster, observation, masters);
-    let zone_without_voter =
-        cluster.zones.values().any(|zone| zone.masters.keys().all(|master| !voters.contains(master)));
-    if zone_without_voter {
+    let roll = roll(cluster, observation, masters);
+    if one_zone_alone(cluster, &roll) {
         return Verdict::OneZone;
     }
+    let voters = roll.voters();
     let whole = cluster.masters().all(|master| voters.contains(&master.name) && masters.contains(&master.name));
-    if whole && findings.iter().all(|finding| finding.severity == Severity::Note) {
+    if whole && roll.members.is_ok() && findings.iter().all(|finding| finding.severity == Severity::Note) {
         Verdict::Healthy
     } else {
         Verdict::Degraded
     }
 }
 
-/// The masters that have a vote in the cluster which these masters serve.
-#[must_use]
-pub fn voters(cluster: &Cluster, observation: &Observation, serving: &BTreeSet<MasterName>) -> BTreeSet<MasterName> {
-    let Some(members) =
-        serving.iter().filter_map(|name| observation.seen(name)).find_map(|seen| seen.members.as_ref().ok())
-    else {
-        return BTreeSet::new();
-    };
-    cluster
-        .masters()
-        .filter(|master| {
-            let entry = members.by_peer_url(&peer_urls(master, observation.seen(&master.name)));
-            entry.is_some_and(super::Member::votes)
-        })
-        .map(|master| master.name.clone())
-        .collect()
-}
-
-/// The record that says which cluster is the one to trust: of the newest run that finished. One that did not finish
-/// counts while its cluster alone serves; beside another nobody can tell which of them holds what was acknowledged.
-#[must_use]
-pub fn newest_record<'a>(
-    observation: &'a Observation,
-    serving: &BTreeMap<ClusterId, BTreeSet<MasterName>>,
-) -> Option<&'a ClusterRecord> {
-    let records = || observation.answering().filter_map(|(_, seen)| seen.marks.as_ref().ok()?.record.as_ref());
-    let unfinished = |record: &&ClusterRecord| !record.finished && serving.contains_key(&record.cluster);
-    if serving.len() > 1 && records().any(|record| unfinished(&record)) {
-        return None;
-    }
-    records()
-        .filter(|record| record.finished || serving.contains_key(&record.cluster))
-        // Run IDs begin with the time.
-        .max_by(|a, b| a.run.cmp(&b.run).then(a.written_by.cmp(&b.written_by)))
-}
-
-/// A master's peer URLs: from its env file, and where it is dark the usual ones at its address.
-#[must_use]
-pub fn peer_urls(master: &Master, seen: Option<&Seen>) -> Vec<String> {
-    let own = seen.and_then(|seen| seen.settings.as_ref().ok()).map(super::Settings::peer_urls).unwrap_or_default();
-    if own.is_empty() { usual_peer_urls(master) } else { own }
-}
-
-/// The peer URLs that a master has unless its file says otherwise.
-#[must_use]
-pub fn usual_peer_urls(master: &Master) -> Vec<String> {
-    let host = match master.address.as_str() {
-        ip if ip.contains(':') => format!("[{ip}]"),
-        host => host.to_owned(),
-    };
-    vec![format!("https://{host}:2380"), format!("http://{host}:2380")]
-}
-
-fn split_brain(observation: &Observation, serving: &BTreeMap<ClusterId, BTreeSet<MasterName>>) -> Finding {
-    let sides: Vec<String> = serving
-        .iter()
-        .map(|(id, masters)| {
-            let revision = masters
-                .iter()
-                .filter_map(|name| observation.seen(name)?.status.as_ref().ok())
-                .map(|status| status.revision)
-                .max();
-            let names = masters.iter().map(MasterName::as_str).collect::<Vec<_>>().join(", ");
-            format!("cluster {id} at revision {} through {names}", revision.unwrap_or(0))
-        })
-        .collect();
-    Finding {
-        code: "split-brain".into(),
-        severity: Severity::Error,
-        master: None,
-        text: format!("two clusters take writes: {}", sides.join("; ")),
-    }
+/// Whether all voters stand in one zone. A master of which that is not known may vote in another.
+fn one_zone_alone(cluster: &Cluster, roll: &Roll) -> bool {
+    let may_vote = |master: &MasterName| matches!(roll.vote(master), Vote::Votes | Vote::Unknown);
+    let zones = cluster.zones.values().filter(|zone| zone.masters.keys().any(may_vote));
+    roll.members.is_ok() && cluster.zones.len() > 1 && zones.count() == 1
 }
 
 fn of_master(master: &Master, sight: Option<&Sight>) -> Vec<Finding> {

@@ -32,7 +32,7 @@ pub fn fence_drop_in(unit: &UnitName) -> String {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClusterRecord {
-    /// The format's version, 1.
+    /// The format's version: 2, or 1 where it has no ancestors.
     pub version: u32,
     /// The run that made the cluster.
     pub run: RunId,
@@ -44,9 +44,32 @@ pub struct ClusterRecord {
     pub token: Token,
     /// The revision at which the new cluster left the old.
     pub fork_revision: u64,
+    /// The cluster that was left, the one which that had left, and so on: what tells an old cluster from a new one
+    /// when the bastions' clocks do not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ancestors: Vec<ClusterId>,
+    /// One more than that of the cluster left.
+    #[serde(default, skip_serializing_if = "is_none_yet")]
+    pub generation: u64,
     /// Whether the run saw the cluster take a write. It is recorded before the start too: should the bastion be lost
     /// then, the new cluster can still be told from the old.
     pub finished: bool,
+}
+
+/// The version of a record that is written now.
+pub const RECORD_VERSION: u32 = 2;
+
+impl ClusterRecord {
+    /// Whether it says what its cluster was made from. Those of version 1 do not.
+    #[must_use]
+    pub const fn has_line(&self) -> bool {
+        self.version >= 2
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+const fn is_none_yet(generation: &u64) -> bool {
+    *generation == 0
 }
 
 /// Who holds the lock.
@@ -186,6 +209,10 @@ pub fn parse(output: &Output) -> Result<Marks, Unclear> {
             "record" => {
                 let record: ClusterRecord = serde_json::from_str(value)
                     .map_err(|e| Unclear::text(RECORD, &format!("not a record this version can read: {e}")))?;
+                if record.version > RECORD_VERSION {
+                    let why = format!("a record of version {}; this requorum reads {RECORD_VERSION}", record.version);
+                    return Err(Unclear::text(RECORD, &why));
+                }
                 marks.record = Some(record);
             }
             _ => {}
@@ -218,6 +245,11 @@ mod tests {
         assert_eq!(marks.fenced_by.unwrap().to_string(), "20261123-134443-449f");
         assert_eq!(say("fenced=yes\nfenced_by=by hand\n").unwrap(), Marks { fenced: true, ..Marks::default() });
         assert!(say("record={\"version\":9}\n").is_err());
+        let old = r#"{"version":1,"run":"20261123-134443-449f","written_by":"20261123-134443-449f","cluster":"ab","token":"t","fork_revision":7,"finished":true}"#;
+        let record = say(&format!("record={old}\n")).unwrap().record.unwrap();
+        assert!(!record.has_line() && record.ancestors.is_empty() && record.generation == 0);
+        assert_eq!(serde_json::to_string(&record).unwrap(), old, "an old record is written back as it was");
+        assert!(say(&format!("record={}\n", old.replace(":1,\"run", ":3,\"run"))).is_err());
         assert_eq!(say("lock=\n").unwrap().lock.unwrap().run, "?");
     }
 }

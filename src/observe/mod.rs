@@ -15,23 +15,28 @@ pub mod clock;
 pub mod disk;
 pub mod environment;
 pub mod examination;
+pub mod kept;
 pub mod layout;
 pub mod marks;
+pub mod members;
 pub mod peers;
 pub mod policy;
 pub mod proof;
 pub mod read;
+pub mod records;
 pub mod settings;
 pub mod speed;
 pub mod standing;
 pub mod status;
 pub mod tools;
 pub mod unit;
+pub mod whole;
 
 pub use assess::{Finding, Verdict};
 pub use certificates::Certificates;
 pub use disk::Disk;
 pub use examination::{Desk, Examination, Examined};
+pub use kept::Kept;
 pub use marks::{ClusterRecord, Holder, Marks};
 pub use peers::{Member, Members};
 pub use read::Read;
@@ -166,6 +171,9 @@ pub struct Observation {
     pub masters: BTreeMap<MasterName, Sight>,
     /// Whether quorum was proved lost; absent while nobody tried.
     pub proof: Option<proof::Outcome>,
+    /// What this bastion knows from before.
+    #[serde(default, skip_serializing_if = "Kept::is_empty")]
+    pub kept: Kept,
 }
 
 impl Observation {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::model::MasterName;
 use crate::model::env_file::EnvFile;
-use crate::observe::assess::peer_urls;
 use crate::observe::marks::fence_text;
+use crate::observe::members::known_urls;
 use crate::observe::{ClusterRecord, status};
 use crate::playbook::template::{Context, Node, check_rendered, render};
 use crate::playbook::{Action, Expectation, Line, Role};
@@ -303,7 +303,8 @@ impl<'a> Builder<'a> {
             return Ok(all);
         }
         for master in self.scene.input.cluster.masters() {
-            let urls = peer_urls(master, self.scene.input.seen.seen(&master.name));
+            let urls: Vec<String> =
+                known_urls(master, self.scene.input.cluster, self.scene.input.seen).into_iter().collect();
             let entry = seed.seen.members.as_ref().ok().and_then(|members| members.by_peer_url(&urls));
             let Some(entry) = entry.filter(|entry| !entry.votes()) else { continue };
             let step = drop_learner::DropLearner {
@@ -372,17 +373,11 @@ impl<'a> Builder<'a> {
     }
 
     fn record(&self) -> record::Record {
-        let run = self.scene.input.request.run.clone();
-        let known = self.scene.record.as_ref();
         record::Record {
             record: ClusterRecord {
-                version: 1,
-                run: known.map_or_else(|| run.clone(), |record| record.run.clone()),
-                written_by: run,
-                cluster: self.scene.cluster,
-                token: self.scene.token.clone(),
-                fork_revision: known.map_or(0, |record| record.fork_revision),
+                written_by: self.scene.input.request.run.clone(),
                 finished: self.started || self.scene.source.is_none(),
+                ..self.scene.record.clone()
             },
             fork_is_late: self.scene.source.is_some(),
         }

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::model::{Cluster, MasterName};
-use crate::observe::assess::{assess, newest_record};
+use crate::observe::assess::assess;
 use crate::observe::marks::{Replaced, fence_text};
+use crate::observe::records::newest;
 use crate::observe::{Marks, Read};
 use crate::step::{Step, fence, stop, unfence};
 
@@ -130,7 +131,7 @@ fn takes_no_quorum(input: Input<'_>, refusals: &mut Refusals<'_>) {
     let zone: BTreeSet<MasterName> = zone_masters(input.cluster, input).collect();
     for (id, masters) in &assessment.serving {
         let through: BTreeSet<_> = masters.intersection(&zone).collect();
-        let newer = newest_record(input.seen, &assessment.serving).filter(|record| record.cluster != *id);
+        let newer = newest(input.seen, &assessment.serving).known().filter(|record| record.cluster != *id);
         let elsewhere = newer.is_some_and(|record| {
             assessment.serving.get(&record.cluster).is_some_and(|masters| !masters.is_subset(&zone))
         });

@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::identity::{bootstrap_cluster_id, bootstrap_member_id};
-use crate::model::{ClusterId, Master, MasterName, ZoneName};
-use crate::observe::assess::{Severity, assess, newest_record, peer_urls};
-use crate::observe::{Finding, Seen, Sight, proof};
+use crate::model::{ClusterId, Master, MasterName, Token, ZoneName};
+use crate::observe::assess::{Severity, assess};
+use crate::observe::marks::RECORD_VERSION;
+use crate::observe::members::known_urls;
+use crate::observe::records::{line_after, newest};
+use crate::observe::{ClusterRecord, Finding, Seen, Sight, proof};
 use crate::step::snapshot::Source;
 
 use super::build::Builder;
@@ -65,16 +68,18 @@ fn build<'a>(
     let names: BTreeSet<MasterName> = survivors.iter().map(|player| player.name().clone()).collect();
     let left_out =
         input.cluster.masters().map(|master| &master.name).filter(|name| !names.contains(name)).cloned().collect();
+    let cluster = bootstrap_cluster_id(&ids);
+    let left = left(&seed).or_else(|| survivors.iter().find_map(left));
     let scene = Scene {
         input,
         failed: Player::all(input, input.cluster.within(&failed_zones).map(|master| &master.name)),
         survivors,
         seed,
         returned: Vec::new(),
-        cluster: bootstrap_cluster_id(&ids),
+        cluster,
         token: token.clone(),
         source: Some(source),
-        record: None,
+        record: record(input, left, cluster, &token),
         members: members.clone(),
         texts: BTreeMap::new(),
     };
@@ -100,11 +105,34 @@ fn build<'a>(
     })
 }
 
+/// The record of the cluster that is to be made: what it is made from is the cluster whose data the survivors have.
+fn record(input: Input<'_>, left: Option<ClusterId>, cluster: ClusterId, token: &Token) -> ClusterRecord {
+    let line = line_after(left, input.seen);
+    let run = input.request.run.clone();
+    ClusterRecord {
+        version: RECORD_VERSION,
+        run: run.clone(),
+        written_by: run,
+        cluster,
+        token: token.clone(),
+        fork_revision: 0,
+        ancestors: line.ancestors,
+        generation: line.generation,
+        finished: false,
+    }
+}
+
+/// The cluster whose data a survivor has: its etcd says so, and where that is down the record beside the data does.
+fn left(player: &Player<'_>) -> Option<ClusterId> {
+    let recorded = || Some(player.seen.marks.as_ref().ok()?.record.as_ref()?.cluster);
+    player.seen.cluster().or_else(recorded)
+}
+
 /// A finished run is only recognized by what it recorded: the cluster's ID and that its members are the survivors.
 fn done_before(input: Input<'_>) -> Option<String> {
     let assessment = assess(input.cluster, input.seen);
     let (cluster, serving) = assessment.serving.iter().next().filter(|_| assessment.serving.len() == 1)?;
-    let record = newest_record(input.seen, &assessment.serving).filter(|record| record.finished)?;
+    let record = newest(input.seen, &assessment.serving).known().filter(|record| record.finished)?;
     let members = serving.iter().find_map(|name| input.seen.seen(name)?.members.as_ref().ok())?;
     let known = serving.len() == members.list.len() && members.list.iter().all(crate::observe::Member::votes);
     let whole_zones = input.cluster.zones.values().any(|zone| zone.masters.keys().all(|name| !serving.contains(name)));
@@ -226,10 +254,7 @@ fn nobody_else_listens(
         .cluster
         .outside(failed_zones)
         .filter(|other| input.seen.seen(&other.name).is_some())
-        .flat_map(|other| {
-            let listed = peer_urls(other, input.seen.seen(&other.name));
-            listed.into_iter().chain(crate::observe::assess::usual_peer_urls(other))
-        })
+        .flat_map(|other| known_urls(other, input.cluster, input.seen))
         .collect();
     for url in open.iter().filter(|url| !own.contains(url)) {
         refusals.add_final(

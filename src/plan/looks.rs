@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::model::{Command, MasterName};
-use crate::observe::assess::{peer_urls, usual_peer_urls};
+use crate::observe::members::{peer_urls, usual_peer_urls};
 use crate::observe::{status, unit};
 use crate::step::{Step, expect, silent, vote};
 

@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::env_file::EnvFile;
 use crate::model::{ClusterId, MasterName, Token, quorum};
-use crate::observe::assess::{Severity, assess, newest_record, peer_urls, voters};
-use crate::observe::marks::fence_marker;
-use crate::observe::{ClusterRecord, Finding, Members, Sight};
+use crate::observe::assess::{Severity, assess};
+use crate::observe::marks::{RECORD_VERSION, fence_marker};
+use crate::observe::members::{Roll, Vote, roll};
+use crate::observe::records::{Newest, newest};
+use crate::observe::whole::what_of_a_stranger;
+use crate::observe::{ClusterRecord, Finding, Sight};
 
 use super::build::Builder;
 use super::checks::{self, Refusals};
@@ -15,10 +18,10 @@ use super::scene::{Player, Scene, initial_cluster};
 use super::{After, Input, NoPlan, Plan, PlannedMember, Refusal};
 
 /// The cluster to come back to.
-struct Home<'a> {
+struct Home {
     cluster: ClusterId,
     voters: BTreeSet<MasterName>,
-    members: &'a Members,
+    roll: Roll,
     record: Option<ClusterRecord>,
 }
 
@@ -54,7 +57,7 @@ pub fn plan(input: Input<'_>) -> Result<Plan, NoPlan> {
 
 fn build<'a>(
     input: Input<'a>,
-    home: Home<'a>,
+    home: Home,
     survivors: Vec<Player<'a>>,
     seed: Player<'a>,
     returned: Vec<Player<'a>>,
@@ -71,7 +74,7 @@ fn build<'a>(
         cluster: home.cluster,
         token: token.clone(),
         source: None,
-        record: Some(record(input, &home, &token)),
+        record: record(input, &home, &token),
         members,
         texts: BTreeMap::new(),
     };
@@ -112,11 +115,11 @@ fn build<'a>(
 }
 
 /// The cluster that serves; beside a split brain the one that a run of ours recorded.
-fn home(input: Input<'_>) -> Result<Home<'_>, NoPlan> {
+fn home(input: Input<'_>) -> Result<Home, NoPlan> {
     let refuse = |rule, why: String, next: &str| NoPlan::Refused(vec![Refusal::new(rule, why, next)]);
     let assessment = assess(input.cluster, input.seen);
-    let newest = newest_record(input.seen, &assessment.serving);
-    let recorded = newest.and_then(|record| assessment.serving.keys().find(|id| **id == record.cluster));
+    let newest = newest(input.seen, &assessment.serving);
+    let recorded = newest.known().and_then(|record| assessment.serving.keys().find(|id| **id == record.cluster));
     let Some(cluster) = recorded.or_else(|| assessment.serving.keys().next().filter(|_| assessment.serving.len() == 1))
     else {
         return Err(if assessment.serving.is_empty() {
@@ -126,32 +129,46 @@ fn home(input: Input<'_>) -> Result<Home<'_>, NoPlan> {
                 "requorum initiate-dr first, or see `requorum status`",
             )
         } else {
-            refuse(
-                "split-brain",
-                "two clusters serve, and no finished run says which is the one to keep".into(),
-                "decide by revisions and data (`requorum status`), then fence the other's zone: requorum fence ZONE",
-            )
+            let why = match &newest {
+                Newest::Unclear(why) => format!("two clusters serve, and {why}"),
+                _ => "two clusters serve, and no finished run says which is the one to keep".to_owned(),
+            };
+            refuse("split-brain", why, DECIDE)
         });
     };
-    let serving = &assessment.serving[cluster];
-    let voters = voters(input.cluster, input.seen, serving);
-    let members = serving.iter().find_map(|name| input.seen.seen(name)?.members.as_ref().ok());
-    let Some(members) = members else {
-        return Err(refuse(
-            "unclear",
-            "the serving cluster's member list could not be read".into(),
-            "see `requorum status`",
-        ));
-    };
-    if let Some(other) = newest.filter(|record| record.cluster != *cluster) {
-        let why = format!("cluster {cluster} serves, but run {} made cluster {} after it", other.run, other.cluster);
-        return Err(refuse("not-the-recorded-cluster", why, "the wrong side may be serving; see `requorum status`"));
+    let roll = roll(input.cluster, input.seen, &assessment.serving[cluster]);
+    if let Err(why) = &roll.members {
+        let why = format!("who votes in the serving cluster is not known: {why}");
+        return Err(refuse("unclear", why, "mend what the text names, and see `requorum status`"));
     }
-    Ok(Home { cluster: *cluster, voters, members, record: newest.cloned() })
+    match newest {
+        Newest::Known(other) if other.cluster != *cluster => {
+            let why = format!(
+                "cluster {cluster} serves, and the recorded one is {}, which run {} made",
+                other.cluster, other.run
+            );
+            Err(refuse("not-the-recorded-cluster", why, NOT_RECORDED))
+        }
+        Newest::Unclear(why) => Err(refuse("not-the-recorded-cluster", why, NOT_RECORDED)),
+        newest => {
+            let record = newest.known().cloned();
+            Ok(Home { cluster: *cluster, voters: roll.voters(), roll, record })
+        }
+    }
 }
 
+/// What a person does about two clusters that no record tells apart.
+const DECIDE: &str = "decide by revisions and data (`requorum status`), then fence the other's zone: requorum fence ZONE \
+                      --override fence-takes-quorum=REASON, then recover";
+
+/// What a person does about a cluster that serves and is not the recorded one.
+pub(crate) const NOT_RECORDED: &str = "make the masters of the recorded cluster answer and serve, and fence the zone that \
+    serves now (requorum fence ZONE --override fence-takes-quorum=REASON); or, where what serves now is what you want, move \
+    the other cluster's record aside: /var/lib/requorum/cluster.json on the masters that have it, the run's directory \
+    (`requorum runs list`) on this bastion";
+
 /// Who comes back: every master without a vote, or those named by `--only`.
-fn returned(input: Input<'_>, home: &Home<'_>, refusals: &mut Refusals<'_>) -> BTreeSet<MasterName> {
+fn returned(input: Input<'_>, home: &Home, refusals: &mut Refusals<'_>) -> BTreeSet<MasterName> {
     let only = &input.request.only;
     for name in only.iter().filter(|name| home.voters.contains(name)) {
         refusals.add_final("only", format!("{name} votes already"), "name masters that are to come back");
@@ -159,6 +176,14 @@ fn returned(input: Input<'_>, home: &Home<'_>, refusals: &mut Refusals<'_>) -> B
     let mut back = BTreeSet::new();
     for master in input.cluster.masters().filter(|master| !home.voters.contains(&master.name)) {
         let wanted = only.is_empty() || only.contains(&master.name);
+        if home.roll.vote(&master.name) == Vote::Unknown {
+            refusals.add_final(
+                "unknown-member",
+                format!("it is not known whether {} is one of the members that no master is known to be", master.name),
+                format!("make {} answer, or run `requorum status` once from where it does", master.name),
+            );
+            continue;
+        }
         match input.seen.masters.get(&master.name) {
             Some(Sight::Answers(_)) if wanted => {
                 back.insert(master.name.clone());
@@ -188,24 +213,15 @@ fn returned(input: Input<'_>, home: &Home<'_>, refusals: &mut Refusals<'_>) -> B
 }
 
 /// Every member must be a master of the inventory: a list that names others is not the one that was planned for.
-fn list_is_ours(input: Input<'_>, home: &Home<'_>, refusals: &mut Refusals<'_>) {
-    for entry in &home.members.list {
-        let master = input.cluster.masters().find(|master| {
-            let urls = peer_urls(master, input.seen.seen(&master.name));
-            entry.peer_urls.iter().any(|url| urls.contains(url))
-        });
-        if master.is_none() {
-            let kind = if entry.votes() { "member" } else { "learner" };
-            refusals.add_final(
-                "unknown-member",
-                format!(
-                    "the member list has a {kind} {} ({}) that is no master of the inventory",
-                    entry.id,
-                    join(&entry.peer_urls)
-                ),
-                "add it to the inventory, or remove it: etcdctl member remove",
-            );
-        }
+fn list_is_ours(input: Input<'_>, home: &Home, refusals: &mut Refusals<'_>) {
+    let silent: Vec<String> = home.roll.with(Vote::Unknown).iter().map(ToString::to_string).collect();
+    for entry in home.roll.strangers() {
+        let kind = if entry.member.votes() { "voter" } else { "learner" };
+        refusals.add_final(
+            "unknown-member",
+            format!("the member list has a {kind} {} that is no master as far as is known", entry.shown()),
+            what_of_a_stranger(entry, &silent, input.seen),
+        );
     }
     for (name, seen) in home.voters.iter().filter_map(|name| Some((name, input.seen.seen(name)?))) {
         if seen.etcd_runs() == Some(false) {
@@ -239,7 +255,7 @@ fn leader<'a>(survivors: &[Player<'a>]) -> Option<Player<'a>> {
 }
 
 /// The serving cluster's token: as recorded, else as its members' env files say.
-fn token(home: &Home<'_>, seed: Player<'_>) -> Result<Token, NoPlan> {
+fn token(home: &Home, seed: Player<'_>) -> Result<Token, NoPlan> {
     if let Some(record) = &home.record {
         return Ok(record.token.clone());
     }
@@ -248,15 +264,17 @@ fn token(home: &Home<'_>, seed: Player<'_>) -> Result<Token, NoPlan> {
     Ok(Token(said.unwrap_or_else(|| "etcd-cluster".to_owned())))
 }
 
-fn record(input: Input<'_>, home: &Home<'_>, token: &Token) -> ClusterRecord {
+fn record(input: Input<'_>, home: &Home, token: &Token) -> ClusterRecord {
     let run = input.request.run.clone();
     home.record.clone().unwrap_or_else(|| ClusterRecord {
-        version: 1,
+        version: RECORD_VERSION,
         run: run.clone(),
         written_by: run,
         cluster: home.cluster,
         token: token.clone(),
         fork_revision: 0,
+        ancestors: Vec::new(),
+        generation: 0,
         finished: true,
     })
 }
@@ -273,7 +291,7 @@ fn is_final(scene: &Scene<'_>, recorded: bool) -> Result<bool, NoPlan> {
     Ok(recorded)
 }
 
-fn findings(input: Input<'_>, scene: &Scene<'_>, home: &Home<'_>, left_out: &BTreeSet<MasterName>) -> Vec<Finding> {
+fn findings(input: Input<'_>, scene: &Scene<'_>, home: &Home, left_out: &BTreeSet<MasterName>) -> Vec<Finding> {
     let mut findings = assess(input.cluster, input.seen).findings;
     let mut note = |code: &str, text: String| {
         findings.push(Finding { code: code.into(), severity: Severity::Warning, master: None, text });

@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Cluster, Master, MasterName, RunId, Token, ZoneName, quorum};
-use crate::observe::assess::{assess, peer_urls, usual_peer_urls, voters};
-use crate::observe::{Members, Observation, Read, Seen, Sight, proof};
+use crate::observe::assess::assess;
+use crate::observe::members::{Vote, known_urls, roll};
+use crate::observe::{Observation, Read, Seen, Sight, proof};
 use crate::playbook::Playbook;
 
 use super::{Goal, Input, NoPlan, Plan, Refusal, Request, plan};
@@ -70,8 +71,10 @@ pub fn rehearse(given: Given<'_>, seen: &Observation, zones: &BTreeSet<ZoneName>
 fn loss_of(zone: &ZoneName, given: Given<'_>, seen: &Observation) -> Rehearsal {
     let lost = BTreeSet::from([zone.clone()]);
     let survivors = given.cluster.outside(&lost).map(|master| master.name.clone()).collect();
-    if quorum_kept(given.cluster, seen, &lost) {
-        return Rehearsal { zone: zone.clone(), survivors, ending: Ending::QuorumKept };
+    match quorum_kept(given.cluster, seen, &lost) {
+        Ok(true) => return Rehearsal { zone: zone.clone(), survivors, ending: Ending::QuorumKept },
+        Ok(false) => {}
+        Err(refusal) => return Rehearsal { zone: zone.clone(), survivors, ending: Ending::Refused(vec![refusal]) },
     }
     let imagined = imagine(given.cluster, seen, &lost);
     let request = request(given.cluster, &imagined, &lost);
@@ -89,24 +92,37 @@ fn loss_of(zone: &ZoneName, given: Given<'_>, seen: &Observation) -> Rehearsal {
 
 /// Whether a majority of those that vote today would go on: by the cluster's own list where it serves, whose
 /// strangers may stand in the lost zone; else by the inventory.
-fn quorum_kept(cluster: &Cluster, seen: &Observation, lost: &BTreeSet<ZoneName>) -> bool {
+///
+/// # Errors
+/// Where the list is not known: nothing can be foretold then.
+fn quorum_kept(cluster: &Cluster, seen: &Observation, lost: &BTreeSet<ZoneName>) -> Result<bool, Refusal> {
     let assessment = assess(cluster, seen);
     let Some(serving) = assessment.serving.values().next() else {
-        return quorum::stands(cluster.outside(lost).count(), cluster.masters().count());
+        return Ok(quorum::stands(cluster.outside(lost).count(), cluster.masters().count()));
     };
-    let known = voters(cluster, seen, serving);
-    let list = serving.iter().find_map(|name| seen.seen(name)?.members.as_ref().ok());
-    let all = list.map_or(known.len(), Members::voters);
-    let left = cluster.outside(lost).filter(|master| known.contains(&master.name) && is_alive(master, seen));
-    quorum::stands(left.count(), all)
+    let roll = roll(cluster, seen, serving);
+    let all = match roll.tally() {
+        Some(tally) => tally.voters,
+        None => {
+            let why = roll.members.err().map(|why| why.to_string()).unwrap_or_default();
+            let why = format!("who votes is not known, so that what a loss costs cannot be told: {why}");
+            return Err(Refusal::new("members-unclear", why, NO_LIST));
+        }
+    };
+    let votes = |master: &Master| roll.vote(&master.name) == Vote::Votes;
+    let left = cluster.outside(lost).filter(|master| votes(master) && is_alive(master, cluster, seen));
+    Ok(quorum::stands(left.count(), all))
 }
 
+/// What keeps a peer port from answering while etcd serves.
+const NO_LIST: &str = "mend what the text names: a proxy in root's environment, curl or openssl, the peer certificate";
+
 /// Whether a master's etcd runs, as it says itself, or where it cannot be asked as another one finds its peer port.
-fn is_alive(master: &Master, seen: &Observation) -> bool {
+fn is_alive(master: &Master, cluster: &Cluster, seen: &Observation) -> bool {
     match seen.seen(&master.name) {
         Some(own) => own.etcd_runs() == Some(true),
         None => {
-            let urls = urls(master, seen);
+            let urls = known_urls(master, cluster, seen);
             let mut open = seen.answering().filter_map(|(_, other)| other.open_peers.as_ref().ok()).flatten();
             open.any(|url| urls.contains(url))
         }
@@ -115,7 +131,7 @@ fn is_alive(master: &Master, seen: &Observation) -> bool {
 
 /// What would be seen: the zone silent, quorum proved lost, everything else as it is today.
 fn imagine(cluster: &Cluster, seen: &Observation, lost: &BTreeSet<ZoneName>) -> Observation {
-    let gone: BTreeSet<String> = cluster.within(lost).flat_map(|master| urls(master, seen)).collect();
+    let gone: BTreeSet<String> = cluster.within(lost).flat_map(|master| known_urls(master, cluster, seen)).collect();
     let sight = |(name, sight): (&MasterName, &Sight)| {
         let within = cluster.master(name).is_some_and(|master| lost.contains(&master.zone));
         let sight = match sight {
@@ -126,15 +142,10 @@ fn imagine(cluster: &Cluster, seen: &Observation, lost: &BTreeSet<ZoneName>) -> 
         (name.clone(), sight)
     };
     let masters: BTreeMap<MasterName, Sight> = seen.masters.iter().map(sight).collect();
-    let mut imagined = Observation { masters, proof: None };
+    let mut imagined = Observation { masters, proof: None, kept: seen.kept.clone() };
     let window = proof::Limits::of(&imagined).window;
     imagined.proof = Some(proof::Outcome::Lost { leaderless_for: window, took: window, asked: true });
     imagined
-}
-
-fn urls(master: &Master, seen: &Observation) -> Vec<String> {
-    let own = peer_urls(master, seen.seen(&master.name));
-    own.into_iter().chain(usual_peer_urls(master)).collect()
 }
 
 fn without_quorum(seen: &Seen, gone: &BTreeSet<String>) -> Seen {

@@ -94,8 +94,8 @@ pub(super) struct Scene<'a> {
     pub(super) token: Token,
     /// Where the snapshot comes from, for `initiate_dr`.
     pub(super) source: Option<Source>,
-    /// The record a serving cluster has, for `recover`.
-    pub(super) record: Option<ClusterRecord>,
+    /// The record of the cluster that will serve.
+    pub(super) record: ClusterRecord,
     /// The members so far; grows as masters join.
     pub(super) members: Vec<PlannedMember>,
     /// The text of each env file as written so far.

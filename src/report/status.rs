@@ -5,10 +5,12 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use crate::model::Cluster;
-use crate::observe::assess::{Assessment, Finding, Verdict, newest_record, voters};
-use crate::observe::marks::Replaced;
+use crate::model::quorum::Tally;
+use crate::observe::assess::{Assessment, Finding};
+use crate::observe::members::roll;
 use crate::observe::{Observation, Seen, Settings, Sight, Status};
-use crate::run::hold;
+
+use super::status_next::{Given, next};
 
 /// Findings, verdict, next command. `again` is the command line's beginning, `way_on` the command that goes on with a run
 /// that stopped midway.
@@ -26,7 +28,7 @@ pub fn verdict(
         let _ = writeln!(out, "{}", proof.words());
     }
     let _ = writeln!(out, "verdict: {}", assessment.verdict.words());
-    if let Some(next) = next(cluster, seen, assessment, again, way_on) {
+    if let Some(next) = next(Given { cluster, seen, assessment, again }, way_on) {
         let _ = writeln!(out, "next: {next}");
     }
     super::harmless(&out)
@@ -50,86 +52,17 @@ pub fn finding_lines(findings: &[Finding]) -> String {
     out
 }
 
-/// The command that comes next.
-fn next(
-    cluster: &Cluster,
-    seen: &Observation,
-    assessment: &Assessment,
-    again: &str,
-    way_on: Option<&str>,
-) -> Option<String> {
-    let marks = seen.answering().filter_map(|(_, seen)| seen.marks.as_ref().ok());
-    // The last renewal anywhere counts: a living run may have lost one master.
-    let locked = marks.filter_map(|marks| Some((marks.lock.as_ref()?, marks.unrenewed_s)));
-    if let Some((lock, unrenewed_s)) = locked.min_by_key(|(_, unrenewed_s)| unrenewed_s.unwrap_or(0)) {
-        return Some(match unrenewed_s {
-            Some(age) if age >= hold::LIVES.as_secs() => format!(
-                "{again} unlock {0}      # that run ended without letting go: it last renewed its lock {age} s ago; on {1}, \
-                 `{again} runs show {0}` says how far it came",
-                lock.run, lock.host
-            ),
-            _ => format!(
-                "wait for run {0} on {1}; where it was killed: {again} unlock {0}      # which refuses while that run lives",
-                lock.run, lock.host
-            ),
-        });
-    }
-    if let Some(undo) = undo(seen, assessment, again) {
-        return Some(undo);
-    }
-    match assessment.verdict {
-        Verdict::Healthy => None,
-        Verdict::QuorumLost => Some(match way_on {
-            Some(command) => format!("{command}      # goes on with the run that stopped midway"),
-            None if seen.answering().all(|(_, seen)| seen.etcd_runs() == Some(false)) => format!(
-                "{again} initiate-dr --failed-zone ZONE      # a run that stopped midway tells its own way: runs show last; where no \
-                 zone is lost, start etcd"
-            ),
-            None => format!("{again} initiate-dr      # and do not restart etcd on a survivor before it"),
-        }),
-        Verdict::OneZone => Some(format!("{again} recover      # once the failed zone's masters answer")),
-        Verdict::SplitBrain => {
-            let stale = stale_zone(cluster, seen, assessment);
-            let zone = stale.unwrap_or_else(|| "ZONE".to_owned());
-            Some(format!("{again} fence {zone}      # then: {again} recover"))
-        }
-        Verdict::Degraded if missing_a_voter(cluster, seen, assessment) => {
-            Some(format!("{again} recover      # masters that do not vote yet"))
-        }
-        Verdict::Degraded => Some("mend what the findings name".to_owned()),
-        Verdict::Unknown if seen.proof.is_none() && seen.answering().next().is_some() => {
-            Some(format!("{again} status      # takes the time to prove whether quorum is lost"))
-        }
-        Verdict::Unknown => Some("make at least one master answer, then ask again".to_owned()),
-    }
+/// How many voters the cluster that serves has, and how many of those that vote now may be lost; nothing where none or
+/// two serve.
+#[must_use]
+pub fn voters(cluster: &Cluster, seen: &Observation, assessment: &Assessment) -> Option<String> {
+    let tally = tally(cluster, seen, assessment)?;
+    Some(tally.map_or_else(|| "voters: not known, the member list could not be read".to_owned(), Tally::words))
 }
 
-/// Where a cluster serves that a half-made one would stand beside, the masters that were to make it take their own data again.
-fn undo(seen: &Observation, assessment: &Assessment, again: &str) -> Option<String> {
-    let half_made = seen.answering().find_map(|(_, seen)| match seen.marks.as_ref().ok()?.half_made()? {
-        Replaced::Restored(run) => Some((run, seen.cluster())),
-        Replaced::Emptied(_) => None,
-    });
-    let (run, own) = half_made?;
-    let another = assessment.serving.keys().any(|cluster| Some(*cluster) != own);
-    another.then(|| {
-        format!("{again} undo {run}      # that run did not finish, and the cluster that it left serves again")
-    })
-}
-
-fn missing_a_voter(cluster: &Cluster, seen: &Observation, assessment: &Assessment) -> bool {
-    let serving = assessment.serving.values().next();
-    serving.is_some_and(|serving| voters(cluster, seen, serving).len() < cluster.masters().count())
-}
-
-/// The zone that serves another cluster than the newest run made. Without a record nobody can tell.
-fn stale_zone(cluster: &Cluster, seen: &Observation, assessment: &Assessment) -> Option<String> {
-    let newest = newest_record(seen, &assessment.serving)?;
-    if !assessment.serving.contains_key(&newest.cluster) {
-        return None;
-    }
-    let (_, masters) = assessment.serving.iter().find(|(id, _)| **id != newest.cluster)?;
-    cluster.master(masters.first()?).map(|master| master.zone.to_string())
+fn tally(cluster: &Cluster, seen: &Observation, assessment: &Assessment) -> Option<Option<Tally>> {
+    let serving = assessment.serving.values().next().filter(|_| assessment.serving.len() == 1)?;
+    Some(roll(cluster, seen, serving).tally())
 }
 
 /// Everything for machines. Versioned; fields are only added.
@@ -154,9 +87,20 @@ pub fn json(cluster: &Cluster, seen: &Observation, assessment: &Assessment) -> V
             })
         })
         .collect();
+    let voters = tally(cluster, seen, assessment).flatten().map(|tally| {
+        let (at_least, at_most) = tally.may_be_lost();
+        json!({
+            "voters": tally.voters,
+            "vote_now": tally.present,
+            "not_asked": tally.unseen,
+            "may_be_lost_at_least": at_least,
+            "may_be_lost_at_most": at_most,
+        })
+    });
     json!({
         "version": 1,
         "cluster": cluster.name,
+        "voters": voters,
         "verdict": assessment.verdict,
         "serving": assessment.serving,
         "proof": seen.proof,

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 
 use crate::model::Cluster;
-use crate::observe::assess::{Assessment, Verdict, voters};
+use crate::observe::assess::{Assessment, Verdict};
+use crate::observe::members::{Vote, roll};
 use crate::observe::status::ALARMS;
 use crate::observe::{Observation, Seen};
 
@@ -78,13 +79,14 @@ fn masters(cluster: &Cluster, seen: &Observation, assessment: &Assessment) -> Ve
     let name = cluster.name.to_string();
     // Two clusters that serve have no voters in common that one could speak of.
     let serving = assessment.serving.values().next().filter(|_| assessment.serving.len() == 1);
-    let voters = serving.map(|serving| voters(cluster, seen, serving));
+    let roll = serving.map(|serving| roll(cluster, seen, serving));
     for master in cluster.masters() {
         let of = [("cluster", name.as_str()), ("zone", master.zone.as_str()), ("master", master.name.as_str())];
         let said = seen.seen(&master.name);
         answers.add(&of, truth(said.is_some()));
-        if let Some(voters) = &voters {
-            voter.add(&of, truth(voters.contains(&master.name)));
+        match roll.as_ref().map(|roll| roll.vote(&master.name)) {
+            None | Some(Vote::Unknown) => {}
+            Some(vote) => voter.add(&of, truth(vote == Vote::Votes)),
         }
         let Some(said) = said else { continue };
         for (metric, (_, _, value)) in others.iter_mut().zip(OF_MASTER) {

@@ -47,7 +47,7 @@ pub async fn still(
     let own = |lock: &crate::observe::Holder| lock.run == holder.as_str();
     let silent = basis.seen.masters.iter().filter(|(_, sight)| matches!(sight, Sight::Silent(_)));
     let silent = silent.map(|(name, sight)| (name.clone(), sight.clone())).collect();
-    let looking = Looking::begin(basis.cluster, remote);
+    let looking = Looking::begin(basis.cluster, remote).knowing(basis.seen.kept.clone());
     let mut seen = looking.finish_without(&silent).await.without_locks(own);
     if agreed.goal == Goal::InitiateDr {
         if standing::stands(basis.seen, &seen) {

@@ -10,8 +10,10 @@ use super::ports::{Clock, Store};
 use super::redact::Redactor;
 
 mod record;
+mod recorded;
 
 pub use record::{PhaseEvent, Record, StepEvent, What};
+pub use recorded::recorded;
 
 /// The format's version. A reader refuses a higher one.
 pub const VERSION: u32 = 1;

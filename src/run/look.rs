@@ -8,9 +8,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use crate::model::{Cluster, Command, Master, MasterName, Output};
-use crate::observe::assess::usual_peer_urls;
+use crate::observe::members::usual_peer_urls;
 use crate::observe::{
-    Asked, Observation, Seen, Settings, Sight, Unclear, certificates, disk, marks, peers, read, settings, status,
+    Asked, Kept, Observation, Seen, Settings, Sight, Unclear, certificates, disk, marks, peers, read, settings, status,
     tools, unit,
 };
 
@@ -52,6 +52,13 @@ impl Looking {
         }
         let asked = cluster.masters().map(|master| master.name.clone()).collect();
         Self { tasks, early, seen: Observation::default(), asked, told: BTreeSet::new() }
+    }
+
+    /// The same with what this bastion knows from before.
+    #[must_use]
+    pub fn knowing(mut self, kept: Kept) -> Self {
+        self.seen.kept = kept;
+        self
     }
 
     /// What is known by now. A master that is still being tried is missing; one that answers may not have been asked

@@ -36,6 +36,9 @@ impl State {
     fn peer_members(&mut self, host: &MasterName, url: &str) -> Reply {
         self.tick();
         let machine = self.seen(host);
+        if !machine.tells_members {
+            return Reply::failed(56, "curl: (56) CONNECT tunnel failed, response 403");
+        }
         let Some((process, data)) = machine.live().filter(|_| url.ends_with(":2380")) else {
             return Reply::failed(7, "curl: (7) Failed to connect to 127.0.0.1 port 2380: Connection refused");
         };

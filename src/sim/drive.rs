@@ -85,12 +85,13 @@ impl End {
 }
 
 /// Where a run of this number keeps its files.
-pub(super) fn place(number: u32) -> String {
-    format!("/bastion/runs/{}", run_name(number))
+pub(super) fn place(number: u32, behind: bool) -> String {
+    format!("/bastion/runs/{}", run_name(number, behind))
 }
 
-fn run_name(number: u32) -> String {
-    format!("20260101-000000-{number:04}")
+/// Runs are named by the bastion's clock.
+fn run_name(number: u32, behind: bool) -> String {
+    format!("{}0101-000000-{number:04}", if behind { 2025 } else { 2026 })
 }
 
 impl Site {
@@ -160,6 +161,7 @@ impl Site {
         let (remote, console): (_, Arc<dyn Console>) = (self.remote(), Arc::new(self.clone()));
         let (mut seen, begun) = prove::look(Looking::begin(cluster, &remote), cluster, &remote, &console).await;
         let proof = prove::prove(cluster, &mut seen, begun, &remote, &console).await;
+        self.remember(cluster, &mut seen);
         (seen, proof)
     }
 
@@ -213,7 +215,8 @@ impl Site {
 
     fn request(&self, number: u32, goal: Goal, ask: &Ask) -> Request {
         let reason = |who: &String| (who.clone(), "STORY-1: seen by its keeper".to_owned());
-        let run = run_id(&run_name(number));
+        let behind = self.with(|state| state.desk.behind);
+        let run = run_id(&run_name(number, behind));
         Request {
             goal,
             run,

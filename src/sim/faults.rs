@@ -59,6 +59,21 @@ pub enum Event {
     Death,
     /// A learner is given its vote, by another's hand or late by an earlier run's.
     Promote(String),
+    /// A master's database is at this revision, its members' are not.
+    Revision(String, u64),
+    /// A master's peer port does not tell its members (a proxy in root's environment, say).
+    NoList(String),
+    /// A voter is added through a master, at this peer URL, and never started.
+    Voter(String, String),
+    /// A master has the record of a run that made another cluster from the one it serves.
+    Fork(String),
+    /// The inventory has host names for a zone's masters, which only the bastion resolves.
+    Named(String),
+    /// The operator goes on from a bastion that has seen nothing yet, with its clock a year behind or not.
+    Bastion {
+        /// Whether it is behind.
+        behind: bool,
+    },
 }
 
 impl Site {
@@ -221,6 +236,12 @@ impl State {
                         .for_each(|entry| entry.learner = false);
                 });
             }
+            Event::Voter(..)
+            | Event::Fork(_)
+            | Event::Named(_)
+            | Event::Bastion { .. }
+            | Event::Revision(..)
+            | Event::NoList(_) => self.strange(event),
             other => self.spoil(other),
         }
         self.tick();

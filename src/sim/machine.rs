@@ -96,6 +96,8 @@ pub(super) struct Machine {
     pub(super) lags: bool,
     /// How many milliseconds its clock is ahead.
     pub(super) clock_ms: i64,
+    /// Whether its peer port tells its members.
+    pub(super) tells_members: bool,
     /// Whether its files come at a snail's pace.
     pub(super) slow: bool,
     pub(super) files: BTreeMap<String, Vec<u8>>,

@@ -21,6 +21,7 @@ mod doctor;
 mod drive;
 mod etcdctl;
 mod faults;
+mod identity;
 mod locks;
 mod machine;
 mod remote;
@@ -202,6 +203,7 @@ fn machine(master: &crate::model::Master, members: &[(String, String)], election
         free_bytes: 80 << 30,
         lags: false,
         clock_ms: 0,
+        tells_members: true,
         slow: false,
         files: BTreeMap::from([(
             ENV_FILE.to_owned(),

@@ -33,6 +33,10 @@ pub(super) struct Desk {
     pub(super) runs: u32,
     /// The runs that may not take a quorum: all but those that fence on purpose.
     pub(super) keeps_quorum: BTreeSet<String>,
+    /// What the last good look found.
+    pub(super) look: Option<crate::observe::kept::LastLook>,
+    /// Whether the bastion's clock is a year behind.
+    pub(super) behind: bool,
 }
 
 /// What happens by itself when a command comes.

@@ -114,7 +114,8 @@ impl Site {
     /// Where the latest run keeps its files on the bastion.
     #[must_use]
     pub fn last_run(&self) -> String {
-        super::drive::place(self.lock().desk.runs)
+        let state = self.lock();
+        super::drive::place(state.desk.runs, state.desk.behind)
     }
 
     /// Everything on the masters that outlives a moment, to be compared with later.

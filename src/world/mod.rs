@@ -3,6 +3,7 @@
 pub mod ansible;
 pub mod clock;
 pub mod files;
+pub mod last_look;
 pub mod local;
 pub mod revisions;
 pub mod ssh;

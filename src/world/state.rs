@@ -54,9 +54,18 @@ fn place(state: &Path, cluster: &ClusterName, which: Kept) -> PathBuf {
 /// When the disk refuses.
 pub fn keep(state: &Path, cluster: &ClusterName, which: Kept, text: &str) -> io::Result<PathBuf> {
     let path = place(state, cluster, which);
-    let dir = state.join("doctor");
-    DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
-    // Of this process alone, so that two doctors do not write into one file.
+    let (dir, name) = (state.join("doctor"), path.file_name().unwrap_or_default().to_string_lossy());
+    put(&dir, &name, text)
+}
+
+/// Puts a file of this bastion's own into one of its folders, in the place of the one before.
+///
+/// # Errors
+/// When the disk refuses.
+pub(super) fn put(dir: &Path, name: &str, text: &str) -> io::Result<PathBuf> {
+    let path = dir.join(name);
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    // Of this process alone, so that two of them do not write into one file.
     let fresh = path.with_extension(format!("json.{}", std::process::id()));
     let written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh).and_then(
         |mut file: File| {
@@ -65,7 +74,7 @@ pub fn keep(state: &Path, cluster: &ClusterName, which: Kept, text: &str) -> io:
         },
     );
     written.and_then(|()| fs::rename(&fresh, &path)).inspect_err(|_| drop(fs::remove_file(&fresh)))?;
-    File::open(&dir)?.sync_all()?;
+    File::open(dir)?.sync_all()?;
     Ok(path)
 }
 

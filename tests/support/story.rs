@@ -164,6 +164,11 @@ impl Telling {
                 let wanted = said[1..].join(" ");
                 yes(self.end.text.contains(&wanted), &self.shown())
             }
+            ["status", "says", ..] => {
+                let (seen, assessment) = self.status.as_ref().ok_or("`status` first")?;
+                let (wanted, words) = (said[2..].join(" "), site.words(seen, assessment));
+                yes(words.contains(&wanted), &words)
+            }
             ["writable", wanted @ ..] => self.writable(wanted),
             ["clusters", number] => yes(site.writable().len() == count(number)?, &format!("{:?}", site.writable())),
             ["keys", keys @ .., _] if on < said.len() => {
@@ -256,6 +261,13 @@ fn event(said: &[&str]) -> Result<Event, String> {
         ["no-env", master] => Event::NoEnv(own(master)),
         ["set", master, key, value] => Event::Setting(own(master), own(key), own(value)),
         ["flag", master, flag] => Event::Flag(own(master), own(flag)),
+        ["revision", master, revision] => Event::Revision(own(master), count(revision)? as u64),
+        ["no-member-list", master] => Event::NoList(own(master)),
+        ["never-started-voter", url, "through", master] => Event::Voter(own(master), own(url)),
+        ["another-run-forked", master] => Event::Fork(own(master)),
+        ["host-names", zone] => Event::Named(own(zone)),
+        ["another", "bastion"] => Event::Bastion { behind: false },
+        ["another", "bastion", "a", "year", "behind"] => Event::Bastion { behind: true },
         ["no-space", master] => Event::NoSpace(own(master)),
         ["rot", master] => Event::Rot(own(master)),
         ["requorum", "is", "killed"] => Event::Death,

@@ -101,7 +101,7 @@ pub(super) async fn drill(
     site::commands_are_known(&cluster, &zone, flags.outage)?;
     metrics_have_a_place(flags.textfile.as_deref())?;
     let remote = observe::remote(&cluster, common, bastion);
-    let seen = observe::look(&cluster, &remote, bastion).await;
+    let seen = observe::look(&cluster, &remote, common, bastion).await;
     let words: Words = site::words(&cluster, &remote).await;
     refuse(drill::refusals(&cluster, &zone, &seen, &words, None))?;
     let (survivor, lost) = site::ways(&cluster, &zone, &seen)?;

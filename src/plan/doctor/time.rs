@@ -81,7 +81,7 @@ fn only(plan: &Plan, found: &Examination) -> crate::observe::Observation {
     let masters = found.seen.masters.iter().filter(|(name, _)| plan.survivors.contains(*name));
     crate::observe::Observation {
         masters: masters.map(|(name, sight)| (name.clone(), sight.clone())).collect(),
-        proof: None,
+        ..Default::default()
     }
 }
 

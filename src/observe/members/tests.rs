@@ -1,0 +1,214 @@
+//! Who votes, held against lists of every kind of member.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::diagnostic::Source;
+use crate::model::{MemberId, Output, inventory, quorum};
+use crate::observe::kept::{Kept, KnownMember, LastLook};
+use crate::observe::{Members, Read, Settings, Sight, Status, certificates, unit};
+
+const CLUSTER: ClusterId = ClusterId(0xc1);
+
+/// Masters m1 to m7 in three zones.
+fn site() -> Cluster {
+    let master = |number: u64| format!("      m{number}: {{ address: host{number}.example }}\n");
+    let zone = |name: &str, numbers: &[u64]| {
+        format!("  {name}:\n    masters:\n{}", numbers.iter().map(|number| master(*number)).collect::<String>())
+    };
+    let zones = [zone("a", &[1, 2, 3]), zone("b", &[4, 5]), zone("c", &[6, 7])].concat();
+    let text = format!("cluster: test\nenvironment: lab\nzones:\n{zones}");
+    inventory::read(&Source::new("inventory.yaml", text.as_str())).unwrap()
+}
+
+fn name(number: u64) -> MasterName {
+    MasterName::new(format!("m{number}")).unwrap()
+}
+
+fn member(number: u64, started: bool) -> Member {
+    Member {
+        id: MemberId(number),
+        name: if started { format!("etcd{number}") } else { String::new() },
+        peer_urls: vec![format!("https://10.0.0.{number}:2380")],
+        client_urls: Vec::new(),
+        learner: Some(false),
+    }
+}
+
+fn unclear() -> Unclear {
+    Unclear::text("asking", "no answer")
+}
+
+/// A master that answers: with its etcd down, or running as this member and serving.
+fn answers(number: u64, runs: bool, list: &Members) -> Sight {
+    let state = if runs { "ActiveState=active\nMainPID=7\n" } else { "ActiveState=inactive\nMainPID=0\n" };
+    let stdout = format!("LoadState=loaded\n{state}ConditionResult=yes\nResult=success\n");
+    let status = Status {
+        cluster: CLUSTER,
+        member: MemberId(number),
+        revision: 7,
+        term: 2,
+        applied: 7,
+        index: 7,
+        leader: Some(MemberId(1)),
+        learner: false,
+        version: "3.6.16".into(),
+        db_bytes: 1,
+        errors: Vec::new(),
+    };
+    let text = format!("ETCD_NAME=etcd{number}\nETCD_INITIAL_ADVERTISE_PEER_URLS=https://10.0.0.{number}:2380\n");
+    Sight::Answers(Box::new(Seen {
+        unit: unit::parse(&Output { stdout, ..Output::default() }),
+        settings: Ok(Settings { text, owner: "root root 640".into() }),
+        tools: Err(unclear()),
+        disk: Err(unclear()),
+        marks: Err(unclear()),
+        status: if runs { Ok(status) } else { Err(unclear()) },
+        members: if runs { Ok(list.clone()) } else { Err(unclear()) },
+        read: if runs { Ok(Read::Answered) } else { Err(unclear()) },
+        open_peers: Ok(Vec::new()),
+        certificates: certificates::not_asked(),
+    }))
+}
+
+/// What a member of the list is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Started,
+    Down,
+    Unstarted,
+    Dark,
+    Foreign,
+    Learner,
+}
+
+/// The first member serves; the others are as told. A foreign one is on no master of the inventory.
+fn observed(kinds: &[Kind]) -> Observation {
+    let all: Vec<(u64, Kind)> = (1..).zip(std::iter::once(Kind::Started).chain(kinds.iter().copied())).collect();
+    let list = Members {
+        cluster: CLUSTER,
+        list: all
+            .iter()
+            .map(|(number, kind)| match kind {
+                Kind::Foreign => Member { name: "other".into(), ..member(number + 100, true) },
+                Kind::Learner => Member { learner: Some(true), ..member(*number, true) },
+                kind => member(*number, *kind != Kind::Unstarted),
+            })
+            .collect(),
+    };
+    let sight = |(number, kind): &(u64, Kind)| match kind {
+        Kind::Started | Kind::Learner => Some(answers(*number, true, &list)),
+        Kind::Down | Kind::Unstarted => Some(answers(*number, false, &list)),
+        Kind::Dark => Some(Sight::Silent("off".into())),
+        Kind::Foreign => None,
+    };
+    let masters = all.iter().filter_map(|one| Some((name(one.0), sight(one)?))).collect();
+    Observation { masters, ..Observation::default() }
+}
+
+fn tally(observation: &Observation) -> Tally {
+    roll(&site(), observation, &BTreeSet::from([name(1)])).tally().unwrap()
+}
+
+proptest! {
+    /// Held against every way in which those that could not be asked may be alive or not: the cluster serves, so that
+    /// only those count in which a majority is there.
+    #[test]
+    fn what_may_be_lost_is_right_for_every_list(kinds in prop::collection::vec(
+        prop::sample::select(vec![Kind::Started, Kind::Down, Kind::Unstarted, Kind::Dark, Kind::Foreign, Kind::Learner]),
+        0..7,
+    )) {
+        let count = |wanted: &[Kind]| kinds.iter().filter(|kind| wanted.contains(kind)).count();
+        let voters = kinds.len() + 1 - count(&[Kind::Learner]);
+        let present = 1 + count(&[Kind::Started]);
+        let unseen = count(&[Kind::Dark, Kind::Foreign]);
+        let possible: Vec<usize> = (0..=unseen)
+            .filter(|alive| quorum::stands(present + alive, voters))
+            .map(|alive| (0..=present + alive).filter(|lost| quorum::stands(present + alive - lost, voters)).max().unwrap())
+            .collect();
+        prop_assume!(!possible.is_empty());
+        let found = tally(&observed(&kinds));
+        prop_assert_eq!(found, Tally { voters, present, unseen });
+        prop_assert_eq!(found.may_be_lost(), (*possible.first().unwrap(), *possible.last().unwrap()));
+    }
+}
+
+#[test]
+fn the_tally_says_who_votes_now() {
+    let words = |kinds: &[Kind]| tally(&observed(kinds)).words();
+    assert_eq!(words(&[Kind::Started; 2]), "voters: 3; 1 of them may be lost");
+    let fourth = words(&[Kind::Started, Kind::Started, Kind::Unstarted]);
+    assert_eq!(fourth, "voters: 4; 3 of them vote now, and none of these may be lost");
+    let dark = words(&[Kind::Dark, Kind::Dark]);
+    assert_eq!(dark, "voters: 3; 1 seen to vote, 2 could not be asked: between 0 and 1 of them may be lost");
+}
+
+fn votes(observation: &Observation) -> Vec<Vote> {
+    let roll = roll(&site(), observation, &BTreeSet::from([name(1)]));
+    (1..=4).map(|number| roll.vote(&name(number))).collect()
+}
+
+#[test]
+fn a_dark_master_beside_a_member_that_nobody_knows_is_unknown() {
+    use Vote::{None, Unknown, Votes};
+    // m2 is etcd2 by its own word, m3 is dark at a host name that is in no URL, m4 is no member.
+    let mut seen = observed(&[Kind::Started, Kind::Dark]);
+    seen.masters.insert(name(4), answers(4, false, &Members { cluster: CLUSTER, list: Vec::new() }));
+    assert_eq!(votes(&seen), [Votes, Votes, Unknown, None]);
+    // From before: by ID in this cluster, by name in another.
+    let known = |cluster, id| LastLook {
+        version: 1,
+        name: site().name,
+        cluster,
+        members: [(name(3), KnownMember { id: MemberId(id), name: "etcd3".into(), peer_urls: Vec::new() })].into(),
+    };
+    for look in [known(CLUSTER, 3), known(ClusterId(0xdead), 77)] {
+        seen.kept = Kept { look: Some(look), records: Vec::new() };
+        assert_eq!(votes(&seen), [Votes, Votes, Votes, None]);
+    }
+}
+
+#[test]
+fn a_dark_master_is_known_by_its_host_in_any_url_and_by_others_lists() {
+    use Vote::{None, Unknown, Votes};
+    let change = |seen: &mut Observation, change: &dyn Fn(&mut Member)| {
+        for sight in seen.masters.values_mut() {
+            if let Sight::Answers(seen) = sight
+                && let Ok(list) = &mut seen.members
+            {
+                list.list.iter_mut().filter(|member| member.id == MemberId(3)).for_each(change);
+            }
+        }
+    };
+    let mut seen = observed(&[Kind::Started, Kind::Dark]);
+    change(&mut seen, &|member| member.client_urls = vec!["https://HOST3.example:12379".into()]);
+    assert_eq!(votes(&seen), [Votes, Votes, Votes, None]);
+    let mut seen = observed(&[Kind::Started, Kind::Dark]);
+    change(&mut seen, &|member| member.name = "m3".into());
+    assert_eq!(votes(&seen), [Votes, Votes, Votes, None]);
+    // A name that two members have is no sign.
+    let mut seen = observed(&[Kind::Started, Kind::Dark, Kind::Dark]);
+    change(&mut seen, &|member| member.name = "etcd4".into());
+    let look = LastLook {
+        version: 1,
+        name: site().name,
+        cluster: ClusterId(0xdead),
+        members: [(name(3), KnownMember { id: MemberId(9), name: "etcd4".into(), peer_urls: Vec::new() })].into(),
+    };
+    seen.kept = Kept { look: Some(look), records: Vec::new() };
+    assert_eq!(votes(&seen), [Votes, Votes, Unknown, Unknown]);
+}
+
+#[test]
+fn without_a_list_only_those_that_serve_are_known() {
+    use Vote::{Unknown, Votes};
+    let mut seen = observed(&[Kind::Started, Kind::Down]);
+    for sight in seen.masters.values_mut() {
+        if let Sight::Answers(seen) = sight {
+            seen.members = Err(unclear());
+        }
+    }
+    let roll = roll(&site(), &seen, &BTreeSet::from([name(1), name(2)]));
+    assert!(roll.members.is_err() && roll.tally().is_none());
+    assert_eq!([1, 2, 3, 4].map(|number| roll.vote(&name(number))), [Votes, Votes, Unknown, Unknown]);
+}

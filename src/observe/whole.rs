@@ -1,0 +1,185 @@
+//! What is found of a cluster as a whole rather than of one master: two that serve, one that is not the recorded one,
+//! members that no master is known to be, revisions apart.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{Cluster, ClusterId, MasterName};
+
+use super::assess::{Finding, Severity};
+use super::members::{Entry, Presence, Roll, Vote, roll};
+use super::records::{Newest, newest};
+use super::{Observation, Status};
+
+type Serving = BTreeMap<ClusterId, BTreeSet<MasterName>>;
+
+/// Masters are asked one after the other, and each answer is a moment old when it comes. No site writes this much
+/// meanwhile; a member whose log is not the others' is off by a restore's bump, or by all it has lost.
+const REVISIONS_APART: u64 = 100_000;
+
+pub(super) fn findings(cluster: &Cluster, observation: &Observation, serving: &Serving) -> Vec<Finding> {
+    let mut all = Vec::from_iter(recorded(observation, serving));
+    if serving.len() > 1 {
+        all.push(split_brain(observation, serving));
+    }
+    for masters in serving.values() {
+        let roll = roll(cluster, observation, masters);
+        all.extend(members(&roll, observation));
+        all.extend(revisions(observation, masters));
+    }
+    all
+}
+
+fn error(code: &str, text: String) -> Finding {
+    Finding { code: code.into(), severity: Severity::Error, master: None, text }
+}
+
+/// Whether what serves is what the newest run made.
+fn recorded(observation: &Observation, serving: &Serving) -> Option<Finding> {
+    match newest(observation, serving) {
+        Newest::Unrecorded => None,
+        Newest::Unclear(why) => Some(error("records-contradict", why)),
+        Newest::Known(record) if serving.is_empty() || serving.contains_key(&record.cluster) => None,
+        Newest::Known(record) => {
+            let ids = serving.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            Some(error(
+                "not-the-recorded-cluster",
+                format!(
+                    "cluster {ids} serves, and it is not the recorded one: run {} made cluster {} ({}). What was written \
+                     there is not here",
+                    record.run,
+                    record.cluster,
+                    whose(observation, record.cluster)
+                ),
+            ))
+        }
+    }
+}
+
+/// Where a record of that cluster lies.
+fn whose(observation: &Observation, cluster: ClusterId) -> String {
+    let mut names: Vec<String> = observation
+        .answering()
+        .filter(|(_, seen)| {
+            let record = seen.marks.as_ref().ok().and_then(|marks| marks.record.as_ref());
+            record.is_some_and(|record| record.cluster == cluster)
+        })
+        .map(|(name, _)| name.to_string())
+        .collect();
+    if observation.kept.records.iter().any(|record| record.cluster == cluster) {
+        names.push("a journal on this bastion".to_owned());
+    }
+    format!("recorded by {}", names.join(", "))
+}
+
+fn split_brain(observation: &Observation, serving: &Serving) -> Finding {
+    let sides: Vec<String> = serving
+        .iter()
+        .map(|(id, masters)| {
+            let revision = masters
+                .iter()
+                .filter_map(|name| observation.seen(name)?.status.as_ref().ok())
+                .map(|status| status.revision)
+                .max();
+            let names = masters.iter().map(MasterName::as_str).collect::<Vec<_>>().join(", ");
+            format!("cluster {id} at revision {} through {names}", revision.unwrap_or(0))
+        })
+        .collect();
+    error("split-brain", format!("two clusters take writes: {}", sides.join("; ")))
+}
+
+fn members(roll: &Roll, observation: &Observation) -> Vec<Finding> {
+    let (id, entries) = match &roll.members {
+        Ok(known) => known,
+        Err(why) => {
+            let text = format!("who votes in the cluster that serves is not known: {why}");
+            return vec![error("members-unclear", text)];
+        }
+    };
+    let silent: Vec<String> = roll.with(Vote::Unknown).iter().map(ToString::to_string).collect();
+    let of = |entry: &Entry| -> Option<Finding> {
+        let shown = entry.shown();
+        let (kind, severity) =
+            if entry.member.votes() { ("voter", Severity::Error) } else { ("learner", Severity::Warning) };
+        let (code, text) = match (&entry.master, entry.presence) {
+            (Some(_), Presence::Unstarted) => (
+                "unstarted-member",
+                format!(
+                    "is {kind} {shown} of cluster {id} and has not started: it counts for the majority and is none of it"
+                ),
+            ),
+            (Some(_), _) => return None,
+            (None, Presence::Unstarted) => (
+                "unstarted-member",
+                format!(
+                    "cluster {id} has a {kind} {shown} that has never started; {}",
+                    what_of_a_stranger(entry, &silent, observation)
+                ),
+            ),
+            (None, _) => (
+                "unknown-member",
+                format!(
+                    "cluster {id} has a {kind} {shown} that is no master as far as is known; {}",
+                    what_of_a_stranger(entry, &silent, observation)
+                ),
+            ),
+        };
+        Some(Finding { code: code.into(), severity, master: entry.master.clone(), text })
+    };
+    entries.iter().filter_map(of).collect()
+}
+
+/// What to do about a member that no master is known to be. To remove one that is alive takes a voter from the cluster:
+/// nobody is told to while it may be a master that is only silent, or while its peer port answers.
+#[must_use]
+pub fn what_of_a_stranger(entry: &Entry, silent: &[String], observation: &Observation) -> String {
+    let answers = observation
+        .answering()
+        .filter_map(|(_, seen)| seen.open_peers.as_ref().ok())
+        .any(|open| entry.member.peer_urls.iter().any(|url| open.contains(url)));
+    let alive = if answers { "its peer port answers; " } else { "" };
+    if !silent.is_empty() {
+        let who = silent.join(", ");
+        return format!(
+            "{alive}it may be {who}, of which nothing is known now: make {who} answer, or run `requorum status` once from \
+             where they do answer"
+        );
+    }
+    if answers {
+        return format!("{alive}add its machine to the inventory");
+    }
+    let id = entry.member.id;
+    let sure = match entry.presence {
+        Presence::Unstarted => "make sure that no machine is about to start as it",
+        _ => "make sure that its machine is off for good",
+    };
+    format!("add its machine to the inventory; or, to be rid of it, first {sure}, then: etcdctl member remove {id}")
+}
+
+/// Members of one cluster have one log: the leader's revision is everybody's, but for what is under way.
+fn revisions(observation: &Observation, masters: &BTreeSet<MasterName>) -> Vec<Finding> {
+    let said: Vec<(&MasterName, &Status)> =
+        masters.iter().filter_map(|name| Some((name, observation.seen(name)?.status.as_ref().ok()?))).collect();
+    let Some((leader, led)) = said.iter().find(|(_, status)| status.leader == Some(status.member)) else {
+        return Vec::new();
+    };
+    let apart = |(name, status): &(&MasterName, &Status)| {
+        let (own, leaders) = (status.revision, led.revision);
+        let (severity, text) = if own > leaders.saturating_add(REVISIONS_APART) {
+            let text = format!(
+                "is at revision {own}, its leader {leader} at {leaders}: no member is ahead of its leader. Their data is not \
+                 one; stop the writers, keep both data directories, and compare them"
+            );
+            (Severity::Error, text)
+        } else if leaders > own.saturating_add(REVISIONS_APART) {
+            let text = format!(
+                "is at revision {own}, its leader {leader} at {leaders}: it is catching up, or its data is not the \
+                 leader's. Where it does not come nearer, rebuild it from the others"
+            );
+            (Severity::Error, text)
+        } else {
+            return None;
+        };
+        Some(Finding { code: "revision-apart".into(), severity, master: Some((*name).clone()), text })
+    };
+    said.iter().filter_map(apart).collect()
+}

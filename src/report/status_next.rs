@@ -1,0 +1,183 @@
+//! The command that comes after `status`, by what was seen. Every command stands as the program's own parser takes it.
+
+use std::collections::BTreeSet;
+
+use crate::model::{Cluster, MasterName, ZoneName};
+use crate::observe::assess::{Assessment, Verdict};
+use crate::observe::marks::Replaced;
+use crate::observe::members::{Vote, roll};
+use crate::observe::records::{Newest, newest};
+use crate::observe::{ClusterRecord, Observation, proof};
+use crate::plan::checks::to_attest;
+use crate::run::hold;
+
+/// What a next step is made of: the inventory, a look, and `again`, the command line's beginning.
+#[derive(Clone, Copy)]
+pub(super) struct Given<'a> {
+    pub(super) cluster: &'a Cluster,
+    pub(super) seen: &'a Observation,
+    pub(super) assessment: &'a Assessment,
+    pub(super) again: &'a str,
+}
+
+/// The command that comes next; `way_on` is the one that goes on with a run that stopped midway.
+pub(super) fn next(given: Given<'_>, way_on: Option<&str>) -> Option<String> {
+    let Given { seen, assessment, again, .. } = given;
+    let marks = seen.answering().filter_map(|(_, seen)| seen.marks.as_ref().ok());
+    // The last renewal anywhere counts: a living run may have lost one master.
+    let locked = marks.filter_map(|marks| Some((marks.lock.as_ref()?, marks.unrenewed_s)));
+    if let Some((lock, unrenewed_s)) = locked.min_by_key(|(_, unrenewed_s)| unrenewed_s.unwrap_or(0)) {
+        return Some(match unrenewed_s {
+            Some(age) if age >= hold::LIVES.as_secs() => format!(
+                "{again} unlock {0}      # that run ended without letting go: it last renewed its lock {age} s ago; on {1}, \
+                 `{again} runs show {0}` says how far it came",
+                lock.run, lock.host
+            ),
+            _ => format!(
+                "wait for run {0} on {1}; where it was killed: {again} unlock {0}      # which refuses while that run lives",
+                lock.run, lock.host
+            ),
+        });
+    }
+    if let Some(undo) = undo(given) {
+        return Some(undo);
+    }
+    let newest = newest(seen, &assessment.serving);
+    match (assessment.verdict, &newest) {
+        (Verdict::Healthy, _) => None,
+        (Verdict::QuorumLost, _) => Some(match way_on {
+            Some(command) => goes_on(command),
+            None => format!("{again} initiate-dr      # and do not restart etcd on a survivor before it"),
+        }),
+        (Verdict::SplitBrain, _) => Some(apart(given, &newest)),
+        (Verdict::OneZone | Verdict::Degraded, Newest::Unclear(_)) => Some(format!(
+            "see which of these clusters has what was acknowledged; then, on the masters that recorded another: mv \
+             /var/lib/requorum/cluster.json /var/lib/requorum/cluster.json.not-kept      # then: {again} recover"
+        )),
+        (Verdict::OneZone | Verdict::Degraded, Newest::Known(record))
+            if !assessment.serving.contains_key(&record.cluster) =>
+        {
+            Some(not_recorded(given, record))
+        }
+        (Verdict::OneZone, _) => Some(format!("{again} recover      # once the failed zone's masters answer")),
+        (Verdict::Degraded, _) if missing_a_voter(given) => {
+            Some(format!("{again} recover      # masters that do not vote yet"))
+        }
+        (Verdict::Degraded, _) => Some("mend what the findings name".to_owned()),
+        (Verdict::Unknown, _) if matches!(seen.proof, Some(proof::Outcome::Lost { .. })) => {
+            Some(way_on.map_or_else(|| all_ended(given), goes_on))
+        }
+        (Verdict::Unknown, _) if seen.proof.is_none() && seen.answering().next().is_some() => {
+            Some(format!("{again} status      # takes the time to prove whether quorum is lost"))
+        }
+        (Verdict::Unknown, _) => Some("make at least one master answer, then ask again".to_owned()),
+    }
+}
+
+/// Where a cluster serves that a half-made one would stand beside, the masters that were to make it take their own data
+/// again.
+fn undo(given: Given<'_>) -> Option<String> {
+    let Given { seen, assessment, again, .. } = given;
+    let half_made = seen.answering().find_map(|(_, seen)| match seen.marks.as_ref().ok()?.half_made()? {
+        Replaced::Restored(run) => Some((run, seen.cluster())),
+        Replaced::Emptied(_) => None,
+    });
+    let (run, own) = half_made?;
+    let another = assessment.serving.keys().any(|cluster| Some(*cluster) != own);
+    another.then(|| {
+        format!("{again} undo {run}      # that run did not finish, and the cluster that it left serves again")
+    })
+}
+
+fn goes_on(command: &str) -> String {
+    format!("{command}      # goes on with the run that stopped midway")
+}
+
+/// Every etcd that could be asked has ended. Where no master is dark nothing is lost, and etcd is started again; else
+/// somebody must know of the dark ones, and that what lies here is what is wanted.
+fn all_ended(given: Given<'_>) -> String {
+    let Given { cluster, seen, again, .. } = given;
+    let dark: Vec<_> = cluster.masters().filter(|master| seen.seen(&master.name).is_none()).collect();
+    let midway = format!("after a run that stopped midway: {again} runs show last");
+    if dark.is_empty() {
+        let fenced = |name: &MasterName| {
+            seen.seen(name).and_then(|seen| seen.marks.as_ref().ok()).is_some_and(|marks| marks.fenced)
+        };
+        let zones: BTreeSet<&ZoneName> =
+            cluster.masters().filter(|master| fenced(&master.name)).map(|master| &master.zone).collect();
+        let start: Vec<String> = cluster
+            .masters()
+            .map(|master| format!("on {}: systemctl start --no-block {}", master.name, master.etcd.unit))
+            .collect();
+        let start = start.join("; ");
+        return match zones.is_empty() {
+            true => format!("{start}      # no master is lost; {midway}"),
+            false => format!("{again} unfence {}      # then {start}; {midway}", words(zones)),
+        };
+    }
+    let failed: BTreeSet<&ZoneName> =
+        dark.iter().map(|master| &master.zone).filter(|zone| !seen.zone_answers(cluster, zone)).collect();
+    let attested: BTreeSet<String> = dark.iter().map(|master| to_attest(master, cluster, seen)).collect();
+    let zones: String = match failed.is_empty() {
+        true => " --failed-zone ZONE".to_owned(),
+        false => failed.iter().map(|zone| format!(" --failed-zone {zone}")).collect(),
+    };
+    let attest: String =
+        attested.iter().map(|who| format!(" --attest {who}=\"TICKET: how, confirmed by whom\"")).collect();
+    format!(
+        "{again} initiate-dr{zones}{attest} --override survivor-down=REASON      # only if {} stay off: what they took \
+         since is lost; else make them answer and start etcd; {midway}",
+        words(&attested)
+    )
+}
+
+/// Two clusters serve: the stale one's zone is fenced, where the records tell which that is.
+fn apart(given: Given<'_>, newest: &Newest<'_>) -> String {
+    let Given { cluster, assessment, again, .. } = given;
+    let known = newest.known().filter(|record| assessment.serving.contains_key(&record.cluster));
+    let stale = known.and_then(|record| {
+        let (_, masters) = assessment.serving.iter().find(|(id, _)| **id != record.cluster)?;
+        cluster.master(masters.first()?).map(|master| master.zone.to_string())
+    });
+    match stale {
+        Some(zone) => format!("{again} fence {zone}      # then: {again} recover"),
+        None => format!(
+            "{again} fence ZONE --override fence-takes-quorum=REASON      # the side that is not to be kept, by revisions \
+             and data; then: {again} recover"
+        ),
+    }
+}
+
+/// A cluster serves that is not the recorded one: its clients write into the past.
+fn not_recorded(given: Given<'_>, record: &ClusterRecord) -> String {
+    let Given { cluster, assessment, again, .. } = given;
+    let serving: BTreeSet<&MasterName> = assessment.serving.values().flatten().collect();
+    let zones: BTreeSet<&ZoneName> =
+        cluster.masters().filter(|master| serving.contains(&master.name)).map(|master| &master.zone).collect();
+    let kept = "where what serves is what you want, move the record aside instead (docs/findings.md)";
+    if zones.len() < cluster.zones.len() {
+        return format!(
+            "{again} fence {} --override fence-takes-quorum=REASON      # then start etcd where cluster {} was, and \
+             {again} recover; {kept}",
+            words(zones),
+            record.cluster
+        );
+    }
+    format!(
+        "stop the writers, and find the data of cluster {} on the masters: findmnt -R and ls -d beside the data directory; \
+         {kept}",
+        record.cluster
+    )
+}
+
+fn missing_a_voter(given: Given<'_>) -> bool {
+    let serving = given.assessment.serving.values().next();
+    serving.is_some_and(|serving| {
+        let roll = roll(given.cluster, given.seen, serving);
+        given.cluster.masters().any(|master| matches!(roll.vote(&master.name), Vote::None | Vote::Learner))
+    })
+}
+
+fn words(all: impl IntoIterator<Item = impl ToString>) -> String {
+    all.into_iter().map(|one| one.to_string()).collect::<Vec<_>>().join(" ")
+}

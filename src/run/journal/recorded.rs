@@ -1,0 +1,28 @@
+//! What a finished run's journal says of the cluster that it served: the record that it left on the masters.
+
+use crate::model::ClusterName;
+use crate::observe::ClusterRecord;
+use crate::step::Step;
+
+use super::{Record, What};
+
+/// What comes after a run's end: the lock let go, a last look, and a line that was cut off.
+const AFTER_THE_END: usize = 8;
+
+/// The record of a run of this cluster that came to its end, from its journal's text. Only the first line and the last
+/// ones are read: `status` does so with every journal there is.
+#[must_use]
+pub fn recorded(text: &str, name: &ClusterName) -> Option<ClusterRecord> {
+    let first: Record = serde_json::from_str(text.lines().next()?).ok()?;
+    let What::Run { plan, .. } = first.what else { return None };
+    let last = text.lines().rev().take(AFTER_THE_END).filter_map(|line| serde_json::from_str::<Record>(line).ok());
+    let done = last.into_iter().any(|record| matches!(record.what, What::End { exit: 0, .. }));
+    if plan.cluster != *name || !done {
+        return None;
+    }
+    let records = plan.steps().filter_map(|planned| match &planned.step {
+        Step::Record(record) if record.record.finished => Some(record.record.clone()),
+        _ => None,
+    });
+    records.last()
+}
