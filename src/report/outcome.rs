@@ -317,13 +317,12 @@ fn from_the_snapshot(story: Story<'_>, out: &mut String) {
     let _ = writeln!(out, "  {}", anew(story));
 }
 
-/// The command that restores the kept snapshot. Every etcd is down then, so zones and attestations are named again.
+/// The command that restores the kept snapshot. Every etcd is down then, so the failed zones are named again. What was
+/// attested is not: it was true when somebody said it, and the zone may be back. It is asked for at the terminal.
 fn anew(story: Story<'_>) -> String {
     let kept = story.place.join(crate::step::keep::NAME);
     let zones: String = story.plan.failed_zones.iter().map(|zone| format!(" --failed-zone {zone}")).collect();
     let quoted = |text: &str| shlex::try_quote(text).map_or_else(|_| "REASON".to_owned(), |word| word.into_owned());
-    let attested: String =
-        story.plan.attested.iter().map(|(who, by)| format!(" --attest {who}={}", quoted(by))).collect();
     let kept = kept.display().to_string();
-    format!("{} initiate-dr --snapshot {}{zones}{attested}", story.again, quoted(&kept))
+    format!("{} initiate-dr --snapshot {}{zones}", story.again, quoted(&kept))
 }

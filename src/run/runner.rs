@@ -146,7 +146,7 @@ impl Runner {
         let mut notes = Notes::default();
         let mut end = ActEnd::Next;
         for (number, act) in kind.acts().iter().enumerate() {
-            end = self.act(planned, number, act, &mut notes).await;
+            end = self.act(planned, number, act, &mut notes).await?;
             if !matches!(end, ActEnd::Next) {
                 break;
             }
@@ -174,10 +174,16 @@ impl Runner {
     }
 
     /// Does one act until its answer is more than "not yet".
-    async fn act(&self, planned: &Planned, number: usize, act: &Act, notes: &mut Notes) -> ActEnd {
+    async fn act(
+        &self,
+        planned: &Planned,
+        number: usize,
+        act: &Act,
+        notes: &mut Notes,
+    ) -> Result<ActEnd, JournalError> {
         let doing = match self.filled(&act.doing) {
             Ok(doing) => doing,
-            Err(why) => return ActEnd::Failed(why),
+            Err(why) => return Ok(ActEnd::Failed(why)),
         };
         let begun = Instant::now();
         loop {
@@ -188,32 +194,32 @@ impl Runner {
                 Ok(output) if let Some(why) = hold::lost(&self.holder, &output) => {
                     self.lock_lost.store(true, Ordering::Relaxed);
                     notes.records.push(What::LockLost(planned.host.clone()));
-                    return ActEnd::Failed(why);
+                    return Ok(ActEnd::Failed(why));
                 }
                 Ok(output) => planned.step.kind().judge(number, &output, &self.facts()),
                 Err(error) if act.only_asks && begun.elapsed() < act.limit => Judgement::Again(error.to_string()),
-                Err(RemoteError::OutcomeUnknown { why }) if !act.only_asks => return ActEnd::Unknown(why),
+                Err(RemoteError::OutcomeUnknown { why }) if !act.only_asks => return Ok(ActEnd::Unknown(why)),
                 Err(error) => Judgement::Stop(error.to_string()),
             };
             match judgement {
                 Judgement::Done(note, facts) => {
-                    self.learn(facts, notes);
+                    self.learn(facts, notes)?;
                     if act.waits {
                         notes.waited = begun.elapsed();
                     }
                     notes.note = note;
-                    return ActEnd::Next;
+                    return Ok(ActEnd::Next);
                 }
                 Judgement::FoundDone(note, facts) => {
-                    self.learn(facts, notes);
-                    return ActEnd::Skip(note);
+                    self.learn(facts, notes)?;
+                    return Ok(ActEnd::Skip(note));
                 }
-                Judgement::Stop(why) => return ActEnd::Failed(why),
+                Judgement::Stop(why) => return Ok(ActEnd::Failed(why)),
                 Judgement::Again(why) if begun.elapsed() >= act.limit => {
-                    return ActEnd::Failed(format!("after {:.0} s: {why}", begun.elapsed().as_secs_f64()));
+                    return Ok(ActEnd::Failed(format!("after {:.0} s: {why}", begun.elapsed().as_secs_f64())));
                 }
                 Judgement::Again(why) if *self.interrupted.borrow() => {
-                    return ActEnd::Failed(format!("interrupted while waiting: {why}"));
+                    return Ok(ActEnd::Failed(format!("interrupted while waiting: {why}")));
                 }
                 Judgement::Again(why) => self.wait(planned, act, &why, begun, asked, notes).await,
             }
@@ -270,11 +276,18 @@ impl Runner {
         self.facts.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn learn(&self, facts: Vec<Fact>, notes: &mut Notes) {
-        for fact in facts {
-            notes.records.push(What::Learnt(fact.clone()));
-            self.facts().learn(fact);
+    /// Keeps what was learnt, on disk at once: after a kill within the step, the first acknowledged write above all must
+    /// be known.
+    fn learn(&self, facts: Vec<Fact>, notes: &mut Notes) -> Result<(), JournalError> {
+        if facts.is_empty() {
+            return Ok(());
         }
+        let mut records = std::mem::take(&mut notes.records);
+        records.extend(facts.iter().cloned().map(What::Learnt));
+        self.journal.write(records)?;
+        let mut known = self.facts();
+        facts.into_iter().for_each(|fact| known.learn(fact));
+        Ok(())
     }
 }
 
