@@ -17,6 +17,7 @@ pub mod environment;
 pub mod examination;
 pub mod kept;
 pub mod layout;
+pub mod log;
 pub mod marks;
 pub mod members;
 pub mod peers;
@@ -37,6 +38,7 @@ pub use certificates::Certificates;
 pub use disk::Disk;
 pub use examination::{Desk, Examination, Examined};
 pub use kept::Kept;
+pub use log::Log;
 pub use marks::{ClusterRecord, Holder, Marks};
 pub use peers::{Member, Members};
 pub use read::Read;
@@ -96,6 +98,9 @@ pub struct Seen {
     /// When its certificates end.
     #[serde(default = "certificates::not_asked")]
     pub certificates: Asked<Certificates>,
+    /// How far its write-ahead log goes; read where nothing serves.
+    #[serde(default = "log::not_asked")]
+    pub log: Asked<Log>,
 }
 
 impl Seen {

@@ -28,7 +28,10 @@ fn unmoved(before: &Observation, name: &MasterName, now: &Seen) -> bool {
         // One that cannot say how far it is has not become ready since, or is down as it was.
         (Err(_), Err(_)) => {
             let state = |seen: &Seen| seen.unit.as_ref().ok().map(|unit| (unit.active_state.clone(), unit.running()));
-            state(before).is_some_and(|state| state.0 != "active") && state(before) == state(now)
+            let log = |seen: &Seen| seen.log.as_ref().ok().map(|log| log.end);
+            state(before).is_some_and(|state| state.0 != "active")
+                && state(before) == state(now)
+                && log(before) == log(now)
         }
         _ => false,
     }

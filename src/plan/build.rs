@@ -22,8 +22,8 @@ use super::{NoPlan, Planned, Refusal, Stage};
 const GRACE: Duration = Duration::from_secs(2);
 /// A returned master's data is stale: what its write-ahead log has not flushed is still in the retired directory.
 const STALE_GRACE: Duration = Duration::from_millis(500);
-/// Where the database is copied afterwards only a clean end will do; systemd itself gives up after 90 s.
-const CLEAN_GRACE: Duration = Duration::from_secs(80);
+
+mod taken;
 
 /// Builds stages and numbers their steps.
 pub(super) struct Builder<'a> {
@@ -142,8 +142,10 @@ impl<'a> Builder<'a> {
         let unit = player.master.etcd.unit.clone();
         let run = self.scene.input.request.run.clone();
         let step: Step = match action {
-            Action::Expect(Expectation::QuorumLost) => looks::leaderless(player, false)?.into(),
-            Action::Expect(Expectation::StillLost) => looks::leaderless(player, true)?.into(),
+            Action::Expect(Expectation::QuorumLost) => looks::leaderless(player, player.answers(), false)?.into(),
+            Action::Expect(Expectation::StillLost) => {
+                looks::leaderless(player, self.scene.still_answers(player), true)?.into()
+            }
             Action::Expect(Expectation::OneWritableCluster | Expectation::EveryoneServes) => self.serve(player)?.into(),
             Action::Guard(_) => fence::Guard { unit }.into(),
             Action::Fence(_) => fence::Fence { unit, reason: self.fence_reason() }.into(),
@@ -201,31 +203,10 @@ impl<'a> Builder<'a> {
         })
     }
 
-    fn snapshot(&mut self, why: Option<&str>) -> Result<(), NoPlan> {
-        let seed = self.scene.seed;
-        let Some(source) = self.scene.source.clone() else { return Ok(()) };
-        let unit = seed.master.etcd.unit.clone();
-        if matches!(source, snapshot::Source::StoppedCopy { .. }) {
-            // A clean end flushes the database; the fence keeps it as it is while it is copied.
-            let stop = stop::Stop { unit: unit.clone(), grace: CLEAN_GRACE, by_force: false };
-            self.stage(vec![(seed.name().clone(), stop.into())], why, false);
-            let fence = fence::Fence { unit, reason: self.fence_reason() };
-            self.stage(vec![(seed.name().clone(), fence.into())], why, false);
-        }
-        let snapshot = snapshot::Snapshot {
-            source,
-            tool: seed.restore_tool()?.path,
-            run: self.scene.input.request.run.clone(),
-            limit: self.scene.limit(Duration::from_secs(60)),
-        };
-        self.stage(vec![(seed.name().clone(), snapshot.into())], why, false);
-        Ok(())
-    }
-
     fn restore(&self, player: Player<'a>) -> Result<restore::Restore, NoPlan> {
         let member = player.member()?;
         let hashed = match &self.scene.source {
-            Some(snapshot::Source::StoppedCopy { .. }) => false,
+            Some(snapshot::Source::StoppedCopy { .. } | snapshot::Source::Replay { .. }) => false,
             Some(snapshot::Source::File { .. }) => {
                 let file = self.scene.input.request.snapshot.as_ref();
                 file.is_some_and(|file| file.hash == super::TrailingHash::Right)

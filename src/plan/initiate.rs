@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::identity::{bootstrap_cluster_id, bootstrap_member_id};
 use crate::model::{ClusterId, Master, MasterName, Token, ZoneName};
-use crate::observe::assess::{Severity, assess};
+use crate::observe::assess::assess;
 use crate::observe::marks::RECORD_VERSION;
 use crate::observe::members::known_urls;
 use crate::observe::records::{line_after, newest};
-use crate::observe::{ClusterRecord, Finding, Seen, Sight, proof};
+use crate::observe::{ClusterRecord, Seen, Sight, proof};
 use crate::step::snapshot::Source;
 
 use super::build::Builder;
 use super::checks::{self, Refusals};
 use super::scene::{Player, Scene};
-use super::seed::{seed, source};
+use super::seed::{self, seed, source};
 use super::{After, Input, NoPlan, Plan, PlannedMember};
 
 /// Plans.
@@ -64,7 +64,8 @@ fn build<'a>(
     let token = input.request.token.clone();
     let members: Vec<PlannedMember> = survivors.iter().map(Player::member).collect::<Result<_, _>>()?;
     let ids: Vec<_> = members.iter().map(|member| bootstrap_member_id(&member.peer_urls, &token)).collect();
-    let findings = findings(input, &source);
+    let mut findings = assess(input.cluster, input.seen).findings;
+    findings.extend(seed::findings(input, &failed_zones, &survivors, seed, &source));
     let names: BTreeSet<MasterName> = survivors.iter().map(|player| player.name().clone()).collect();
     let left_out =
         input.cluster.masters().map(|master| &master.name).filter(|name| !names.contains(name)).cloned().collect();
@@ -285,19 +286,6 @@ fn survivors_are_fit(input: Input<'_>, survivors: &[Player<'_>], refusals: &mut 
             "one of them was recovered before; leave it out with --failed-zone or mend it by hand",
         );
     }
-}
-
-fn findings(input: Input<'_>, source: &Source) -> Vec<Finding> {
-    let mut findings = assess(input.cluster, input.seen).findings;
-    if matches!(source, Source::StoppedCopy { .. }) {
-        findings.push(Finding {
-            code: "restarted-survivor".into(),
-            severity: Severity::Warning,
-            master: None,
-            text: "the survivor's etcd was restarted without quorum, so a live snapshot is impossible: its database is copied after a clean stop".into(),
-        });
-    }
-    findings
 }
 
 /// Words with commas between them.

@@ -49,13 +49,14 @@ pub(super) fn silent(scene: &Scene<'_>, started: bool) -> Vec<(MasterName, Step)
 }
 
 /// No leader is seen on this survivor; `unmoved`: nor was anything applied since the plan was made.
-pub(super) fn leaderless(player: Player<'_>, unmoved: bool) -> Result<expect::Leaderless, NoPlan> {
-    let by_status = player.seen.status.is_ok();
+pub(super) fn leaderless(player: Player<'_>, by_status: bool, unmoved: bool) -> Result<expect::Leaderless, NoPlan> {
     let ask: Command = if by_status {
         status::command(&player.etcdctl()?, &player.client()?)
     } else {
         unit::command(&player.master.etcd.unit)
     };
-    let applied = player.seen.status.as_ref().ok().map(|status| status.applied);
-    Ok(expect::Leaderless { ask, by_status, applied, unmoved })
+    let applied = player.seen.status.as_ref().ok().map(|status| status.applied).filter(|_| by_status);
+    let end = player.seen.log.as_ref().ok().map(|log| log.end).filter(|_| !by_status);
+    let log = end.map(|end| (player.data_dir().clone(), end));
+    Ok(expect::Leaderless { ask, by_status, applied, log, unmoved })
 }

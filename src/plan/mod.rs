@@ -24,6 +24,7 @@ pub mod safety;
 pub mod same;
 mod scene;
 mod seed;
+pub use seed::MAY_HOLD_MORE;
 pub mod undo;
 
 /// What a run is for.

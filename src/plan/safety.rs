@@ -253,7 +253,12 @@ fn nothing_stops_before_the_snapshot(plan: &Plan, broken: &mut Vec<Refusal>) {
                 unmoved.insert(&planned.host);
             }
             Step::Stop(stop) => {
-                let copied_next = !stop.by_force && matches!(plan_source(plan), Some(Source::StoppedCopy { .. }));
+                let copied_next = match plan_source(plan) {
+                    Some(Source::StoppedCopy { .. }) => !stop.by_force,
+                    // Its log has whatever an end by force leaves out of the database.
+                    Some(Source::Replay { .. }) => !verified && seed_of(plan, &planned.host),
+                    _ => false,
+                };
                 if !copied_next && (!verified || !unmoved.contains(&planned.host)) {
                     say(
                         broken,
@@ -268,6 +273,10 @@ fn nothing_stops_before_the_snapshot(plan: &Plan, broken: &mut Vec<Refusal>) {
             _ => {}
         }
     }
+}
+
+fn seed_of(plan: &Plan, host: &MasterName) -> bool {
+    plan.seed.as_ref() == Some(host)
 }
 
 fn plan_source(plan: &Plan) -> Option<&Source> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::model::{AbsPath, ClusterId, Master, MasterName, MemberId, Token};
+use crate::observe::log::End;
 use crate::observe::{Access, ClusterRecord, Seen, Settings, tools::RestoreTool};
 use crate::playbook::Role;
 use crate::playbook::template::Peer;
@@ -68,6 +69,31 @@ impl<'a> Player<'a> {
         by_status.or_else(|| Some(self.seen.members.as_ref().ok()?.by_peer_url(&urls)?.id))
     }
 
+    /// Whether its etcd says how far it is.
+    pub(super) fn answers(&self) -> bool {
+        self.seen.status.is_ok()
+    }
+
+    /// Where its log ends. One that was read before its last entries came says nothing.
+    pub(super) fn log_end(&self) -> Option<End> {
+        let end = self.seen.log.as_ref().ok()?.end;
+        let applied = self.seen.status.as_ref().map_or(0, |status| status.applied);
+        (applied <= end.index).then_some(end)
+    }
+
+    /// Why nobody knows how far it is, where that is so.
+    pub(super) fn unmeasured(&self) -> Option<String> {
+        match (&self.seen.log, &self.seen.status) {
+            (Err(why), Err(_)) => Some(why.to_string()),
+            _ => None,
+        }
+    }
+
+    /// Whether it has data, as far as anybody knows.
+    pub(super) fn may_hold_data(&self) -> bool {
+        self.seen.disk.as_ref().map_or(true, |disk| disk.has_member)
+    }
+
     pub(super) fn db_bytes(&self) -> u64 {
         self.seen.disk.as_ref().map_or(0, |disk| disk.db_bytes)
     }
@@ -103,6 +129,12 @@ pub(super) struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
+    /// Whether a survivor's etcd can still be asked once the snapshot is taken: the seed's was stopped for a replay.
+    pub(super) fn still_answers(&self, player: Player<'_>) -> bool {
+        let stopped = matches!(self.source, Some(Source::Replay { .. })) && player.name() == self.seed.name();
+        player.answers() && !stopped
+    }
+
     /// Who a role stands for.
     pub(super) fn role(&self, role: Role, joiner: Option<Player<'a>>) -> Vec<Player<'a>> {
         match role {

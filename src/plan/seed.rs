@@ -1,6 +1,10 @@
 //! Whose data the new cluster grows from, and by which way it is taken. Knows nothing of zones.
 
-use crate::model::MasterName;
+use std::collections::BTreeSet;
+
+use crate::model::{MasterName, ZoneName};
+use crate::observe::Finding;
+use crate::observe::assess::Severity;
 use crate::step::snapshot::Source;
 
 use super::checks::Refusals;
@@ -8,32 +12,36 @@ use super::initiate::join;
 use super::scene::Player;
 use super::{Input, SnapshotFile, TrailingHash};
 
-/// The survivor that has applied the most. Those that cannot say are not compared.
+/// The survivor whose log is the most up to date; where not every log could be read, the one that has applied the most,
+/// if all can say it.
 pub(super) fn seed<'a>(input: Input<'a>, survivors: &[Player<'a>], refusals: &mut Refusals<'_>) -> Option<Player<'a>> {
     if let Some(named) = &input.request.seed {
         return named_seed(named, survivors, refusals);
     }
-    let said = survivors.iter().filter_map(|player| Some((player.seen.status.as_ref().ok()?, *player)));
-    let freshest =
-        said.max_by_key(|(status, player)| (status.applied, status.revision, std::cmp::Reverse(player.name().clone())));
-    // One that holds data and cannot say how much may be the freshest of all.
-    let mute = survivors
-        .iter()
-        .find(|player| player.seen.status.is_err() && player.seen.disk.as_ref().is_ok_and(|disk| disk.has_member));
-    if let Some((_, player)) = freshest
-        && (mute.is_none() || input.request.snapshot.is_some())
-    {
-        return Some(player);
+    let holders: Vec<Player<'a>> = survivors.iter().filter(|player| player.may_hold_data()).copied().collect();
+    let of_several = several_clusters(&holders);
+    if let (Some(sides), None) = (&of_several, &input.request.snapshot) {
+        refusals.add_final(
+            "which-seed",
+            format!("the survivors hold data of different clusters: {sides}"),
+            GIVE_A_FILE,
+        );
+        return None;
     }
-    match survivors {
-        [only] => Some(*only),
-        [] => None,
-        several if input.request.snapshot.is_some() => several.first().copied(),
-        several => {
-            let names = join(several.iter().map(|player| player.name().as_str()));
+    let freshest = freshest(&holders).filter(|_| of_several.is_none());
+    match (freshest, survivors) {
+        (Some(freshest), _) => Some(freshest),
+        (None, [only]) => Some(*only),
+        (None, []) => None,
+        (None, [first, ..]) if input.request.snapshot.is_some() || holders.is_empty() => {
+            let said = survivors.iter().filter(|player| player.seen.status.is_ok());
+            said.max_by_key(|player| applied(player)).or(Some(first)).copied()
+        }
+        (None, _) => {
+            let why = holders.iter().filter_map(|player| Some(format!("{}: {}", player.name(), player.unmeasured()?)));
             refusals.add_final(
                 "which-seed",
-                format!("not every one of {names} can say what it has applied (etcd was restarted or is down)"),
+                format!("the survivors cannot be compared: {}", why.collect::<Vec<_>>().join("; ")),
                 "name the one to grow from: --seed NODE, or give a snapshot: --snapshot FILE",
             );
             None
@@ -41,7 +49,49 @@ pub(super) fn seed<'a>(input: Input<'a>, survivors: &[Player<'a>], refusals: &mu
     }
 }
 
-/// The survivor that the operator named; one that has applied less than another is taken only by override.
+const GIVE_A_FILE: &str =
+    "give a snapshot: --snapshot FILE (a run keeps its own on the bastion and in /var/lib/requorum/runs on its seed)";
+
+/// Of those that hold data the one that lacks nothing which another is known to hold.
+fn freshest<'a>(holders: &[Player<'a>]) -> Option<Player<'a>> {
+    let by_name = |player: &Player<'a>| std::cmp::Reverse(player.name().clone());
+    if holders.iter().all(|player| player.log_end().is_some()) {
+        // Of two logs that are equal the one whose etcd runs is the quicker to take.
+        let order =
+            |player: &&Player<'a>| (player.log_end(), player.seen.status.is_ok(), applied(player), by_name(player));
+        return holders.iter().max_by_key(order).copied();
+    }
+    if holders.iter().all(|player| player.seen.status.is_ok()) {
+        let revision = |player: &Player<'a>| player.seen.status.as_ref().ok().map(|status| status.revision);
+        return holders.iter().max_by_key(|player| (applied(player), revision(player), by_name(player))).copied();
+    }
+    None
+}
+
+/// The last entry that it says it has applied.
+fn applied(player: &Player<'_>) -> Option<u64> {
+    player.seen.status.as_ref().ok().map(|status| status.applied)
+}
+
+/// Whether one is known to hold what another lacks: its log is more up to date (raft §5.4.1), or it has applied entries that
+/// are not in the other's.
+fn is_fresher(one: &Player<'_>, other: &Player<'_>) -> bool {
+    if let (Some(one), Some(other)) = (one.log_end(), other.log_end()) {
+        return one > other;
+    }
+    let reaches = other.log_end().map(|end| end.index).or_else(|| applied(other));
+    reaches.is_some_and(|reaches| applied(one) > Some(reaches))
+}
+
+/// Which survivors hold which cluster's data, where they differ: such logs cannot be compared.
+fn several_clusters(holders: &[Player<'_>]) -> Option<String> {
+    let of = |player: &Player<'_>| player.seen.cluster().or_else(|| Some(player.seen.log.as_ref().ok()?.cluster));
+    let sides: Vec<_> = holders.iter().filter_map(|player| Some((of(player)?, player.name()))).collect();
+    let differ = sides.windows(2).any(|two| two[0].0 != two[1].0);
+    differ.then(|| join(sides.iter().map(|(id, name)| format!("{name} of {id}"))))
+}
+
+/// The survivor that the operator named; one that lacks what another is known to hold is taken only by override.
 fn named_seed<'a>(named: &MasterName, survivors: &[Player<'a>], refusals: &mut Refusals<'_>) -> Option<Player<'a>> {
     let found = survivors.iter().find(|player| player.name() == named).copied();
     let Some(seed) = found else {
@@ -52,16 +102,108 @@ fn named_seed<'a>(named: &MasterName, survivors: &[Player<'a>], refusals: &mut R
         );
         return None;
     };
-    let applied = |player: &Player<'_>| player.seen.status.as_ref().ok().map(|status| status.applied);
-    let fresher = survivors.iter().find(|player| applied(player) > applied(&seed));
-    if let Some(other) = fresher {
+    if let Some(other) = survivors.iter().find(|player| is_fresher(player, &seed)) {
         refusals.add(
             "seed-not-freshest",
-            format!("{} is known to have applied more than {named}", other.name()),
+            format!("{} is known to hold what {named} lacks: {}", other.name(), compared(&[*other, seed])),
             format!("take --seed {} or leave it away", other.name()),
         );
     }
     Some(seed)
+}
+
+/// How far each is, in words.
+fn compared(players: &[Player<'_>]) -> String {
+    let far = |player: &Player<'_>| match (player.log_end(), applied(player)) {
+        (Some(end), _) => format!("the log of {} ends with {end}", player.name()),
+        (None, Some(applied)) => format!("{} has applied entry {applied}", player.name()),
+        (None, None) => format!("{} cannot say how far it is", player.name()),
+    };
+    join(players.iter().map(far))
+}
+
+/// What the choice of the seed leaves to be known: how the survivors were compared, and who may hold more than the new
+/// cluster will.
+pub(super) fn findings(
+    input: Input<'_>,
+    failed_zones: &BTreeSet<ZoneName>,
+    survivors: &[Player<'_>],
+    seed: Player<'_>,
+    source: &Source,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let holders: Vec<Player<'_>> = survivors.iter().filter(|player| player.may_hold_data()).copied().collect();
+    if holders.len() > 1 && !matches!(source, Source::File { .. }) {
+        findings.push(finding(
+            "compared",
+            Severity::Note,
+            None,
+            format!("{}; {} is taken", compared(&holders), seed.name()),
+        ));
+    }
+    let text = "it may hold acknowledged writes that the new cluster will lack; its data stays on its disk until recover \
+                moves it aside, and is kept then";
+    for master in input.cluster.outside(failed_zones) {
+        match survivors.iter().find(|player| player.name() == &master.name) {
+            None => {
+                let text = format!("it is left out, and nobody can say how far it is: {text}");
+                findings.push(finding(MAY_HOLD_MORE, Severity::Warning, Some(&master.name), text));
+            }
+            Some(player)
+                if player.name() != seed.name() && player.may_hold_data() && !reaches(&seed, player, source) =>
+            {
+                let text = format!("{}: {text}", compared(&[*player, seed]));
+                findings.push(finding(MAY_HOLD_MORE, Severity::Warning, Some(player.name()), text));
+            }
+            Some(_) => {}
+        }
+    }
+    findings.extend(way_found(seed, source));
+    findings
+}
+
+/// What the way by which the data is taken leaves to be known.
+fn way_found(seed: Player<'_>, source: &Source) -> Option<Finding> {
+    let (code, severity, text) = match source {
+        Source::Replay { .. } if seed.seen.status.is_ok() => (
+            "replayed",
+            Severity::Note,
+            "its log has entries that it never applied, and the lost majority may have acknowledged them: its etcd is \
+             stopped first and they are replayed",
+        ),
+        Source::Replay { .. } => (
+            "restarted-survivor",
+            Severity::Warning,
+            "its etcd was restarted without quorum or is down, so a live snapshot is impossible: it is stopped, and its log \
+             is replayed into a copy of its database",
+        ),
+        Source::StoppedCopy { .. } => (
+            "not-replayed",
+            Severity::Warning,
+            "its etcd was restarted without quorum, so a live snapshot is impossible, and its log cannot be read or replayed \
+             there: its database is copied after a clean stop, without what only the log has",
+        ),
+        Source::Live { .. } | Source::File { .. } => return None,
+    };
+    Some(finding(code, severity, Some(seed.name()), text.to_owned()))
+}
+
+fn finding(code: &str, severity: Severity, master: Option<&MasterName>, text: String) -> Finding {
+    Finding { code: code.into(), severity, master: master.cloned(), text }
+}
+
+/// The code of who may hold more than the new cluster.
+pub const MAY_HOLD_MORE: &str = "may-hold-more";
+
+/// Whether the seed is known to hold every committed entry that the other does.
+fn reaches(seed: &Player<'_>, other: &Player<'_>, source: &Source) -> bool {
+    if matches!(source, Source::File { .. }) {
+        return false;
+    }
+    match (seed.log_end(), other.log_end()) {
+        (Some(seed), Some(other)) => seed >= other,
+        _ => applied(seed).is_some() && applied(other).is_some() && applied(seed) >= applied(other),
+    }
 }
 
 /// Where the snapshot comes from: the operator's file, the running survivor, or a copy after a clean stop.
@@ -75,8 +217,11 @@ pub(super) fn source(input: Input<'_>, seed: Player<'_>, refusals: &mut Refusals
             at_least: seed.seen.status.as_ref().ok().map(|status| status.revision),
         };
     }
-    if let (Ok(_), Ok(etcdctl), Ok(access)) = (&seed.seen.status, seed.etcdctl(), seed.client()) {
-        return Source::Live { etcdctl, access };
+    let replay = replay(seed);
+    if let (Ok(status), Ok(etcdctl), Ok(access)) = (&seed.seen.status, seed.etcdctl(), seed.client()) {
+        // What it has not applied may be acknowledged all the same: a follower learns it only from the next message.
+        let unapplied = seed.log_end().is_some_and(|end| end.index > status.applied);
+        return replay.filter(|_| unapplied).unwrap_or(Source::Live { etcdctl, access });
     }
     if !seed.seen.disk.as_ref().is_ok_and(|disk| disk.has_member) {
         refusals.add_final(
@@ -91,7 +236,21 @@ pub(super) fn source(input: Input<'_>, seed: Player<'_>, refusals: &mut Refusals
             "if its data is what you want: --override survivor-down=REASON; else give a snapshot: --snapshot FILE",
         );
     }
-    Source::StoppedCopy { data_dir: seed.data_dir().clone(), unit: seed.master.etcd.unit.clone() }
+    let (data_dir, unit) = (seed.data_dir().clone(), seed.master.etcd.unit.clone());
+    replay.unwrap_or(Source::StoppedCopy { data_dir, unit })
+}
+
+/// A copy of the stopped database with what only the log has, where the log could be read and can be replayed.
+fn replay(seed: Player<'_>) -> Option<Source> {
+    let log = seed.seen.log.as_ref().ok().filter(|log| log.replays)?;
+    let etcd = seed.seen.unit.as_ref().ok()?.program().filter(|path| path.ends_with("/etcd"))?;
+    Some(Source::Replay {
+        data_dir: seed.data_dir().clone(),
+        unit: seed.master.etcd.unit.clone(),
+        etcd: etcd.to_owned(),
+        etcdctl: seed.etcdctl().ok()?,
+        end: log.end,
+    })
 }
 
 fn file_is_fit(file: &SnapshotFile, seed: Player<'_>, refusals: &mut Refusals<'_>) {

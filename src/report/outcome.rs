@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::model::{MasterName, RunId, ZoneName};
 use crate::observe::Verdict;
-use crate::plan::{Goal, Plan};
+use crate::plan::{Goal, MAY_HOLD_MORE, Plan};
 use crate::run::journal::StepState;
 use crate::run::runner::{Ending, Outcome, Trouble};
 use crate::step::Step;
@@ -142,6 +142,7 @@ fn after_done(story: Story<'_>) -> Vec<String> {
             if !other.is_empty() {
                 left.push(format!("The same holds for {}, which did not answer and is left out.\n", names(other)));
             }
+            left.extend(may_hold_more(plan));
             if restarts_needed(plan) {
                 let why = "This etcd cannot raise revisions on restore";
                 left.push(format!("{why}: restart every API server of the surviving zone now.\n"));
@@ -167,6 +168,12 @@ fn after_done(story: Story<'_>) -> Vec<String> {
         }
     }
     left
+}
+
+/// Who may hold more than the new cluster: what the plan said beforehand is still true.
+fn may_hold_more(plan: &Plan) -> impl Iterator<Item = String> {
+    let found = plan.findings.iter().filter(|finding| finding.code == MAY_HOLD_MORE);
+    found.filter_map(|finding| Some(format!("{}: {}.\n", finding.master.as_ref()?, finding.text)))
 }
 
 fn fence_target(plan: &Plan) -> String {

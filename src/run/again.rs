@@ -10,6 +10,7 @@ use crate::plan::same::same;
 use crate::plan::{Goal, Input, NoPlan, Plan, Request, plan};
 use crate::playbook::Playbook;
 
+use super::logs;
 use super::look::Looking;
 use super::ports::{Console, Event, Remote};
 use super::prove;
@@ -50,6 +51,7 @@ pub async fn still(
     let looking = Looking::begin(basis.cluster, remote).knowing(basis.seen.kept.clone());
     let mut seen = looking.finish_without(&silent).await.without_locks(own);
     if agreed.goal == Goal::InitiateDr {
+        logs::read(basis.cluster, &mut seen, remote).await;
         if standing::stands(basis.seen, &seen) {
             seen.proof.clone_from(&basis.seen.proof);
         } else {

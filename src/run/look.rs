@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::model::{Cluster, Command, Master, MasterName, Output};
 use crate::observe::members::usual_peer_urls;
 use crate::observe::{
-    Asked, Kept, Observation, Seen, Settings, Sight, Unclear, certificates, disk, marks, peers, read, settings, status,
+    Asked, Kept, Observation, Seen, Settings, Sight, Unclear, certificates, disk, log, marks, peers, read, settings, status,
     tools, unit,
 };
 
@@ -169,6 +169,7 @@ async fn look_at(
             read: Err(pending()),
             open_peers: Err(pending()),
             certificates: certificates.and_then(|output| certificates::parse(&output)),
+            log: log::not_asked(),
         };
         // Nobody may be listening any more.
         let _ = tell.send((master.name.clone(), Sight::Answers(Box::new(seen.clone()))));

@@ -8,6 +8,7 @@ pub mod exit;
 pub mod hold;
 pub mod journal;
 pub mod lock;
+pub mod logs;
 pub mod look;
 pub mod outage;
 pub mod ports;

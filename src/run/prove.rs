@@ -14,6 +14,7 @@ use crate::observe::proof::{Attempt, BESIDE, Limits, Next, Outcome, Sample};
 use crate::observe::{Access, Observation, Read, Unclear, read, status, unit};
 
 use super::joined;
+use super::logs;
 use super::look::{Looking, ask};
 use super::ports::{Console, Event, Remote};
 
@@ -94,7 +95,7 @@ pub async fn beside(
     if whole { None } else { Proving::begin(cluster, looking.so_far(), remote, console) }
 }
 
-/// Looks to the end; where that takes long, a proof is begun beside it.
+/// Looks to the end; where that takes long, a proof is begun beside it. Where nothing serves the logs are read too.
 pub async fn look(
     mut looking: Looking,
     cluster: &Cluster,
@@ -102,7 +103,9 @@ pub async fn look(
     console: &Arc<dyn Console>,
 ) -> (Observation, Option<Proving>) {
     let proving = beside(&mut looking, cluster, remote, console).await;
-    (looking.finish().await, proving)
+    let mut seen = looking.finish().await;
+    logs::read(cluster, &mut seen, remote).await;
+    (seen, proving)
 }
 
 /// Takes the time to prove that quorum is lost, where nothing serves and somebody can be asked; what was begun beside

@@ -189,7 +189,8 @@ impl Runner {
         loop {
             let asked = Instant::now();
             let answer = self.answer(&planned.host, &doing).await;
-            notes.records.push(record(planned, &doing, &answer, asked.elapsed()));
+            let kept = record(planned, &doing, &answer, asked.elapsed());
+            notes.records.push(if act.hidden { untold(kept) } else { kept });
             let judgement = match answer {
                 Ok(output) if let Some(why) = hold::lost(&self.holder, &output) => {
                     self.lock_lost.store(true, Ordering::Relaxed);
@@ -332,6 +333,17 @@ fn record(planned: &Planned, doing: &Doing, answer: &Result<Output, RemoteError>
         exit,
         took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         said,
+    }
+}
+
+/// The same without what was said.
+fn untold(record: What) -> What {
+    match record {
+        What::Command { step, host, command, exit, took_ms, said } if exit == Some(0) => {
+            let said = format!("({} characters or more, which are not kept)", said.chars().count());
+            What::Command { step, host, command, exit, took_ms, said }
+        }
+        other => other,
     }
 }
 

@@ -59,6 +59,7 @@ impl State {
             "snapshot" => self.snapshot(call),
             "receive" => self.receive(call),
             "put back" => self.put_back(call),
+            "replay" => self.replay(call),
             "retire" => self.retire(call),
             "restore" => self.restore(call),
             _ => panic!("the model does not know the script {script} {:?}", call.words),

@@ -9,6 +9,7 @@ use crate::model::{MasterName, Output};
 use super::etcdctl::Reply;
 use super::machine::{BIN, DATA_DIR, Machine};
 use super::state::State;
+use super::wal;
 
 impl State {
     /// Answers a script that only asks; none for scripts that act.
@@ -23,6 +24,7 @@ impl State {
             ("disk", [dir, _state]) => disk(machine, dir),
             ("marks", [marker, drop_in, lock, record, _data]) => marks(machine, [marker, drop_in, lock, record]),
             ("tools", [program]) => tools(machine, program),
+            ("log", [dir, _most]) => log(machine, dir),
             ("layout", [_dir]) => Reply::said(""),
             ("measure", _) => self.measure(host),
             ("peer members", [url, _ca, _cert, _key]) => self.peer_members(host, url),
@@ -142,6 +144,21 @@ fn disk(machine: &Machine, dir: &str) -> Reply {
     }
     said += &format!("free_bytes={0}\nfree_state_bytes={0}\n", machine.free_bytes);
     Reply::said(said)
+}
+
+/// The end of its write-ahead log.
+fn log(machine: &Machine, dir: &str) -> Reply {
+    let Some(data) = machine.dirs.get(dir).and_then(Option::as_ref) else {
+        return Reply::failed(1, format!("{dir}/member/wal holds no write-ahead log"));
+    };
+    if data.damaged {
+        return Reply::said("part=0000000000000000-0000000000000000.wal 0 AAAAAAAAAP8=\n");
+    }
+    let image = data.logged();
+    let first = image.applied.saturating_sub(2).max(1);
+    let entries: Vec<(u64, u64)> = (first..=image.applied).map(|index| (image.term, index)).collect();
+    let text = wal::base64(&wal::segment(image.member.0, image.cluster.0, &entries));
+    Reply::said(format!("replays=yes\npart=0000000000000000-0000000000000000.wal 0 {text}\n"))
 }
 
 fn marks(machine: &Machine, [marker, drop_in, lock, record]: [&str; 4]) -> Reply {

@@ -53,10 +53,14 @@ pub(super) struct Data {
     /// Stands for device and inode of `member`; every directory that was ever made has its own.
     pub(super) inode: u64,
     pub(super) image: Image,
+    /// What it comes to with the entries that only its write-ahead log has, for it does not know them to be committed.
+    pub(super) ahead: Option<Image>,
     /// What the database file had when the last entry came, and when that was: the rest is only in the write-ahead
     /// log for a moment.
     pub(super) flushed: u64,
     pub(super) changed: Option<Instant>,
+    /// Whether its write-ahead log cannot be read.
+    pub(super) damaged: bool,
     /// Whether a restore made it, so that only a matching mark makes it fit to start on.
     pub(super) restored: bool,
     /// Whether the restore came to its end.
@@ -143,6 +147,24 @@ impl Image {
 }
 
 impl Data {
+    /// A directory that holds this, all of it in the database.
+    pub(super) fn new(inode: u64, image: Image) -> Self {
+        let flushed = image.revision;
+        Self { inode, image, ahead: None, flushed, changed: None, damaged: false, restored: false, whole: true }
+    }
+
+    /// What its log comes to.
+    pub(super) fn logged(&self) -> &Image {
+        self.ahead.as_ref().unwrap_or(&self.image)
+    }
+
+    /// Takes over what the leader has, applied.
+    pub(super) fn follow(&mut self, newest: &Image) {
+        self.touch();
+        self.ahead = None;
+        self.image.catch_up(newest);
+    }
+
     /// The database file: without what only the write-ahead log has.
     pub(super) fn database(&self) -> Image {
         let mut image = self.image.clone();

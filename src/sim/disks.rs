@@ -31,6 +31,24 @@ impl State {
         Ok(())
     }
 
+    /// The database as it would be had everything in the log been applied.
+    pub(super) fn replay(&mut self, call: &Call<'_>) -> Reply {
+        let (dir, file) = (call.word(2), call.word(4));
+        let machine = self.machine(call.host);
+        if machine.process.is_some() {
+            return Reply::failed(1, "etcd runs: its data is not copied");
+        }
+        let Some(data) = machine.dirs.get(dir).and_then(Option::as_ref) else {
+            return Reply::failed(1, format!("du: cannot access '{dir}/member': No such file or directory"));
+        };
+        let bytes = data.logged().to_bytes();
+        if call.midway {
+            return Reply::default();
+        }
+        machine.put(file, bytes);
+        Reply::said(format!("done: the log's entries are in {file}\n")).after(Duration::from_secs(1))
+    }
+
     pub(super) fn receive(&mut self, call: &Call<'_>) -> Reply {
         let (file, bytes, sha) = (call.word(2), call.word(3), call.word(4));
         let machine = self.machine(call.host);
@@ -122,8 +140,7 @@ impl State {
         if !self.watch.restored.contains(&image.cluster) {
             self.watch.restored.push(image.cluster);
         }
-        let flushed = image.revision;
-        let made = Data { inode, image, flushed, changed: None, restored: true, whole: !call.midway };
+        let made = Data { restored: true, whole: !call.midway, ..Data::new(inode, image) };
         let machine = self.machine(call.host);
         machine.dirs.insert(fresh.to_owned(), Some(made));
         if call.midway {

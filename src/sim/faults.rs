@@ -29,6 +29,10 @@ pub enum Event {
     Kill(String),
     /// A master no longer hears what its leader says, so that it falls behind.
     Lag(String),
+    /// The next writes reach a master's log, and it never hears that they are committed.
+    Deaf(String),
+    /// A master's write-ahead log cannot be read to its end.
+    TornLog(String),
     /// A master does not start etcd at boot.
     Disable(String),
     /// A client holds a watch open: a graceful end of a master's etcd takes 15 s.
@@ -250,6 +254,8 @@ impl State {
     /// What concerns one machine's own state.
     fn spoil(&mut self, event: &Event) {
         let (Event::Lag(master)
+        | Event::Deaf(master)
+        | Event::TornLog(master)
         | Event::Disable(master)
         | Event::Watch(master)
         | Event::OtherKey(master)
@@ -272,6 +278,8 @@ impl State {
         let machine = self.machine(&name(master));
         match event {
             Event::Lag(_) => machine.lags = true,
+            Event::Deaf(_) => machine.deaf = true,
+            Event::TornLog(_) => machine.data_mut().into_iter().for_each(|data| data.damaged = true),
             Event::Disable(_) => machine.unit.enabled = false,
             Event::Watch(_) => machine.unit.stop_takes = Duration::from_secs(15),
             Event::Slow(_) => machine.slow = true,
@@ -285,14 +293,7 @@ impl State {
             Event::Clock(_, ms) => machine.clock_ms = *ms,
             Event::Full(_) => machine.free_bytes = 1 << 20,
             Event::NoEnv(_) => drop(machine.files.remove(ENV_FILE)),
-            Event::Setting(_, key, value) => {
-                let text = machine.file(ENV_FILE).unwrap_or_default();
-                let kept: String = text
-                    .lines()
-                    .filter(|line| !line.starts_with(&format!("{key}=")))
-                    .fold(String::new(), |all, line| all + line + "\n");
-                machine.put(ENV_FILE, format!("{kept}{key}={value}\n"));
-            }
+            Event::Setting(_, key, value) => machine.set(key, value),
             Event::Seize(_) => {
                 let holder = r#"{"run":"20260101-120000-aaaa","person":"another","host":"bastion2","since":"noon"}"#;
                 machine.put(HOLDER, holder);

@@ -94,6 +94,8 @@ pub(super) struct Machine {
     pub(super) free_bytes: u64,
     /// Whether it is kept from hearing its leader, so that it falls behind.
     pub(super) lags: bool,
+    /// Whether the next entries reach its log, and it never hears that they are committed.
+    pub(super) deaf: bool,
     /// How many milliseconds its clock is ahead.
     pub(super) clock_ms: i64,
     /// Whether its peer port tells its members.
@@ -154,6 +156,16 @@ impl Machine {
 
     pub(super) fn put(&mut self, path: impl Into<String>, text: impl Into<Vec<u8>>) {
         self.files.insert(path.into(), text.into());
+    }
+
+    /// Gives a setting in its env file another value.
+    pub(super) fn set(&mut self, key: &str, value: &str) {
+        let text = self.file(ENV_FILE).unwrap_or_default();
+        let kept: String = text
+            .lines()
+            .filter(|line| !line.starts_with(&format!("{key}=")))
+            .fold(String::new(), |all, line| all + line + "\n");
+        self.put(ENV_FILE, format!("{kept}{key}={value}\n"));
     }
 
     /// A setting as systemd would give it to etcd; nothing in the model's files is quoted.

@@ -30,6 +30,7 @@ mod state;
 mod systemd;
 mod undoing;
 mod view;
+pub mod wal;
 
 use data::{Data, Image, pairs};
 use machine::{BIN, DATA_DIR, Door, ENV_FILE, Installed, Machine, Unit};
@@ -173,7 +174,7 @@ fn machine(master: &crate::model::Master, members: &[(String, String)], election
     let address = master.address.to_string();
     let image = Image::bootstrap(members, &Token(TOKEN.to_owned()), &peer_url(&address));
     let inode = master.name.as_str().trim_start_matches('m').parse().unwrap_or(0);
-    let data = Data { inode, flushed: image.revision, changed: None, image, restored: false, whole: true };
+    let data = Data::new(inode, image);
     Machine {
         name: master.name.clone(),
         zone: master.zone.clone(),
@@ -202,6 +203,7 @@ fn machine(master: &crate::model::Master, members: &[(String, String)], election
         },
         free_bytes: 80 << 30,
         lags: false,
+        deaf: false,
         clock_ms: 0,
         tells_members: true,
         slow: false,

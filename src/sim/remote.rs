@@ -20,12 +20,13 @@ const LATENCY: Duration = Duration::from_millis(5);
 pub(super) const CONNECT: Duration = Duration::from_secs(5);
 
 /// Scripts that only ask.
-const QUESTIONS: [&str; 11] = [
+const QUESTIONS: [&str; 12] = [
     "lock-held",
     "env file",
     "disk",
     "marks",
     "tools",
+    "log",
     "peer members",
     "peer ports",
     "settled",

@@ -113,7 +113,7 @@ impl State {
             }
             for name in names {
                 let machine = &self.machines[&name];
-                let Some(data) = machine.data().filter(|_| !machine.lags) else { continue };
+                let Some(data) = machine.data().filter(|data| !machine.lags && data.ahead.is_none()) else { continue };
                 let lost: Vec<&String> =
                     self.watch.acknowledged.iter().filter(|key| !data.image.keys.contains_key(*key)).collect();
                 if !lost.is_empty() {

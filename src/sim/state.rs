@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::model::{Cluster, ClusterId, MasterName, MemberId, ZoneName, quorum};
 
-use super::data::Image;
+use super::data::{Data, Image};
 use super::machine::Machine;
 use super::rules::Watch;
 
@@ -134,7 +134,7 @@ impl State {
 
     /// The freshest state in a group.
     pub(super) fn newest(&self, names: &[MasterName]) -> Option<&Image> {
-        let images = names.iter().filter_map(|name| self.machines[name].data()).map(|data| &data.image);
+        let images = names.iter().filter_map(|name| self.machines[name].data()).map(Data::logged);
         images.max_by_key(|image| (image.term, image.applied))
     }
 
@@ -215,13 +215,17 @@ impl State {
     /// The voter with the longest log leads, in a new term.
     fn elect(&mut self, cluster: ClusterId, names: &[MasterName], newest: &Image) -> MemberId {
         let voters = newest.voters();
-        let log = |name: &MasterName| self.machines[name].data().map(|data| (data.image.term, data.image.applied));
+        let log =
+            |name: &MasterName| self.machines[name].data().map(|data| (data.logged().term, data.logged().applied));
         let candidates = names.iter().filter(|name| self.member_of(name).is_some_and(|id| voters.contains(&id)));
         let best = candidates.max_by_key(|name| (log(name), std::cmp::Reverse((*name).clone()))).cloned();
         let leader = best.and_then(|name| self.member_of(&name)).unwrap_or(newest.member);
         for name in names {
             if let Some(data) = self.machine(name).data_mut() {
                 data.touch();
+                if let Some(ahead) = data.ahead.take() {
+                    data.image = ahead;
+                }
                 data.image.term += 1;
                 // A new leader commits an empty entry.
                 data.image.applied += 1;
@@ -269,7 +273,8 @@ impl State {
             return false;
         }
         process.in_sync = true;
-        if (data.image.term, data.image.applied) != (newest.term, newest.applied) {
+        if (data.image.term, data.image.applied) != (newest.term, newest.applied) && !machine.deaf {
+            data.ahead = None;
             data.image.catch_up(newest);
         }
         let ready_at = *process.ready_at.get_or_insert_with(|| {
@@ -299,9 +304,13 @@ impl State {
         for name in &names {
             let machine = self.machine(name);
             let synced = !machine.lags && machine.process.as_ref().is_some_and(|process| process.in_sync);
+            let deaf = machine.deaf;
             if let (true, Some(data)) = (synced, machine.data_mut()) {
-                data.touch();
-                data.image.catch_up(&newest);
+                if deaf {
+                    data.ahead = Some(Image { member: data.image.member, ..newest.clone() });
+                } else {
+                    data.follow(&newest);
+                }
             }
         }
     }

@@ -57,6 +57,7 @@ impl State {
         let pid = u32::try_from(1000 + self.number()).unwrap_or(u32::MAX);
         let machine = self.machine(name);
         machine.lags = false;
+        machine.deaf = false;
         machine.process = Some(Process {
             pid,
             started: Instant::now(),
@@ -95,7 +96,7 @@ impl State {
             Image { member, term: 0, applied: 0, revision: 0, keys: Default::default(), ..known }
         };
         let inode = self.number();
-        Some(Data { inode, flushed: image.revision, changed: None, image, restored: false, whole: true })
+        Some(Data::new(inode, image))
     }
 
     /// The applied state of whoever answers at a peer URL, as heard from a master.

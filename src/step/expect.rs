@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Command, Output};
+use crate::model::{AbsPath, Command, Output};
+use crate::observe::log::{self, End};
 use crate::observe::{status, unit};
 
 use super::{Act, Facts, Judgement, Kind, Undo};
@@ -16,8 +17,28 @@ pub struct Leaderless {
     pub by_status: bool,
     /// The last raft entry it had applied when the plan was made: it must still be the last. Absent where it could not say.
     pub applied: Option<u64>,
+    /// Where it could not: where its write-ahead log ended when the plan was made, and the data directory that has it. A
+    /// new leader's first act is an entry.
+    #[serde(default)]
+    pub log: Option<(AbsPath, End)>,
     /// Whether this is the last look before the stop.
     pub unmoved: bool,
+}
+
+impl Leaderless {
+    fn log_unmoved(&self, output: &Output) -> Judgement {
+        let Some((_, planned)) = &self.log else { return Judgement::done("etcd is not ready, so it has no leader") };
+        match log::parse(output) {
+            Ok(log) if log.end == *planned => {
+                Judgement::done(format!("not ready, and its log still ends with {planned}"))
+            }
+            Ok(log) => Judgement::Stop(format!(
+                "its log ends with {}, and with {planned} when the plan was made: somebody led it meanwhile",
+                log.end
+            )),
+            Err(why) => Judgement::Stop(why.to_string()),
+        }
+    }
 }
 
 impl Kind for Leaderless {
@@ -26,10 +47,14 @@ impl Kind for Leaderless {
     }
 
     fn acts(&self) -> Vec<Act> {
-        vec![Act::ask(self.ask.clone())]
+        let log = self.log.as_ref().map(|(data_dir, _)| Act::hidden(log::command(data_dir)));
+        [Act::ask(self.ask.clone())].into_iter().chain(log).collect()
     }
 
-    fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {
+    fn judge(&self, act: usize, output: &Output, _facts: &Facts) -> Judgement {
+        if act == 1 {
+            return self.log_unmoved(output);
+        }
         if !self.by_status {
             return match unit::parse(output) {
                 Ok(unit) if unit.active_state == "active" => {

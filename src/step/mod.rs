@@ -35,6 +35,7 @@ pub mod promote;
 pub mod put_back;
 pub mod record;
 pub mod relieve;
+pub mod replay;
 pub mod restore;
 pub mod retire;
 pub mod serve;
@@ -104,6 +105,8 @@ pub struct Act {
     pub every: Duration,
     /// Whether its time is etcd's (an election), so that the report counts all of it as waiting.
     pub waits: bool,
+    /// Whether its answer holds data of the cluster, so that it is written down nowhere.
+    pub hidden: bool,
 }
 
 /// Between two tries: short against an election, long against a command.
@@ -113,7 +116,14 @@ impl Act {
     /// A command that changes something, run once.
     #[must_use]
     pub fn once(command: Command) -> Self {
-        Self { doing: Doing::Ask(command), only_asks: false, limit: Duration::ZERO, every: EVERY, waits: false }
+        Self {
+            doing: Doing::Ask(command),
+            only_asks: false,
+            limit: Duration::ZERO,
+            every: EVERY,
+            waits: false,
+            hidden: false,
+        }
     }
 
     /// A question.
@@ -122,10 +132,16 @@ impl Act {
         Self { only_asks: true, ..Self::once(command) }
     }
 
+    /// A question whose answer holds data of the cluster.
+    #[must_use]
+    pub fn hidden(command: Command) -> Self {
+        Self { hidden: true, ..Self::ask(command) }
+    }
+
     /// Something else than one command, run once.
     #[must_use]
     pub fn doing(doing: Doing) -> Self {
-        Self { doing, only_asks: false, limit: Duration::ZERO, every: EVERY, waits: false }
+        Self { doing, only_asks: false, limit: Duration::ZERO, every: EVERY, waits: false, hidden: false }
     }
 
     /// Tries again for this long.

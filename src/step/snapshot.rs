@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::command::Script;
 use crate::model::{AbsPath, Command, Output, RunId, UnitName};
+use crate::observe::log::End;
 use crate::observe::settings::Access;
 use crate::observe::status::etcdctl;
 
-use super::{Act, Doing, Fact, Facts, Judgement, Kind, SnapshotFact, Undo, run_dir, snapshot_path};
+use super::{Act, Doing, Fact, Facts, Judgement, Kind, SnapshotFact, Undo, replay, run_dir, snapshot_path};
 
 /// Where the snapshot comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +30,20 @@ pub enum Source {
         data_dir: AbsPath,
         /// The unit, which must be down.
         unit: UnitName,
+    },
+    /// The database with what only its write-ahead log has: an etcd is started on a copy of the stopped data, alone in a
+    /// network of its own, and its database is taken once it has applied everything. It needs no clean end.
+    Replay {
+        /// The data directory, which is only read.
+        data_dir: AbsPath,
+        /// The unit, which must be down.
+        unit: UnitName,
+        /// The etcd that the unit starts.
+        etcd: String,
+        /// Where etcdctl lies.
+        etcdctl: String,
+        /// Where the log must end: what it had when the plan was made.
+        end: End,
     },
     /// A file of the bastion.
     File {
@@ -111,7 +126,8 @@ impl Snapshot {
         let (how, from) = match &self.source {
             Source::Live { .. } => ("live", String::new()),
             Source::StoppedCopy { data_dir, .. } => ("copy", format!("{data_dir}/member/snap/db")),
-            Source::File { .. } => ("file", String::new()),
+            // It lies there already.
+            Source::File { .. } | Source::Replay { .. } => ("file", String::new()),
         };
         let command = Command::script(SCRIPT).arg(run_dir(&self.run)).arg(snapshot_path(&self.run)).args([
             self.tool.as_str(),
@@ -122,7 +138,7 @@ impl Snapshot {
             // Without --command-timeout the stream has no limit at all.
             Source::Live { etcdctl: path, access } => command.then(etcdctl(path, access, self.limit)),
             Source::StoppedCopy { unit, .. } => command.arg(unit.as_str()),
-            Source::File { .. } => command,
+            Source::File { .. } | Source::Replay { .. } => command,
         };
         command.deadline(self.limit + Duration::from_secs(10))
     }
@@ -154,6 +170,9 @@ impl Snapshot {
     fn before(&self) -> Option<Act> {
         match &self.source {
             Source::Live { .. } | Source::StoppedCopy { .. } => None,
+            Source::Replay { data_dir, unit, etcd, etcdctl, .. } => {
+                Some(Act::once(replay::command(unit, data_dir, &self.run, etcd, etcdctl, self.limit)))
+            }
             Source::File { path, bytes, sha256, .. } => {
                 let write = receive(&self.run).arg(bytes.to_string()).arg(sha256.clone()).deadline(self.limit);
                 Some(Act::doing(Doing::Send { path: path.clone(), write }))
@@ -192,6 +211,7 @@ impl Kind for Snapshot {
         match &self.source {
             Source::Live { .. } => "snapshot of the running survivor".to_owned(),
             Source::StoppedCopy { .. } => "copy of the cleanly stopped database".to_owned(),
+            Source::Replay { end, .. } => format!("copy of the stopped database, its log replayed to {end}"),
             Source::File { path, .. } => format!("snapshot from {path}"),
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use requorum::model::identity::{bootstrap_cluster_id, bootstrap_member_id};
 use requorum::model::{AbsPath, ClusterId, Command, MasterName, MemberId, Output, RunId, Token, UnitName};
 use requorum::observe::{
-    Settings, Tools, Unclear, certificates, disk, marks, peers, read, settings, status, tools, unit,
+    Settings, Tools, Unclear, certificates, disk, log, marks, peers, read, settings, status, tools, unit,
 };
 use requorum::step::{
     Fact, Facts, Judgement, Kind, compare, drop_learner, join, promote, relieve, restore, serve, settle, snapshot,
@@ -207,6 +207,7 @@ pub fn question(site: &Site, place: &Place, recording: &Recording) -> Question {
             let named = if state == "missing" { "m1" } else { node };
             parsed(certificates::command(&site.settings[named]), certificates::parse)
         }
+        "log" => parsed(log::command(&data_dir()), log::parse),
         "disk" => parsed(disk::command(&data_dir()), disk::parse),
         "marks" => parsed(marks::command(&etcd(), &data_dir()), marks::parse),
         "status" => parsed(status::command(&etcdctl, &site.client(node)), status::parse),

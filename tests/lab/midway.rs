@@ -69,7 +69,7 @@ fn of_two_operators_one_runs_and_the_other_is_told_who() {
 }
 
 #[test]
-fn a_restarted_survivor_is_copied_after_a_clean_stop_by_an_operator_whose_sudo_asks() {
+fn a_restarted_survivor_is_replayed_by_an_operator_whose_sudo_asks() {
     let lab = bereft("3.5");
     lab.on("m3", "systemctl restart --no-block etcd").exits(0);
     // Without a leader etcd 3.5 often hangs in its stop until systemd kills it after 90 s.

@@ -252,6 +252,8 @@ fn event(said: &[&str]) -> Result<Event, String> {
         ["restart", master] => Event::Restart(own(master)),
         ["kill", master] => Event::Kill(own(master)),
         ["lag", master] => Event::Lag(own(master)),
+        ["deaf", master] => Event::Deaf(own(master)),
+        ["torn-log", master] => Event::TornLog(own(master)),
         ["disable", master] => Event::Disable(own(master)),
         ["watch", master] => Event::Watch(own(master)),
         ["slow", master] => Event::Slow(own(master)),

@@ -68,6 +68,7 @@ fn answers(number: u64, runs: bool, list: &Members) -> Sight {
         read: if runs { Ok(Read::Answered) } else { Err(unclear()) },
         open_peers: Ok(Vec::new()),
         certificates: certificates::not_asked(),
+        log: crate::observe::log::not_asked(),
     }))
 }
 

@@ -1,0 +1,134 @@
+//! The question "how far does its write-ahead log go?", read from the log's files: it needs no etcd that answers, stops
+//! nothing and changes nothing. Knows the files' format and no other member.
+//!
+//! Raft (§5.4.1 and the log matching property) says which of two logs is more up to date: the one whose last entry has
+//! the later term, and in one term the longer one. Of several logs of one cluster the most up-to-date one holds every
+//! committed entry that any of them holds: had its last term another leader than the others' last, that leader was elected
+//! with all that had been committed before; and within one term one log is the beginning of the other.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::command::Script;
+use crate::model::{AbsPath, ClusterId, Command, MemberId, Output};
+
+use super::Unclear;
+
+mod base64;
+mod wal;
+
+/// Where a log ends. The order is raft's: a later one holds every committed entry that an earlier one holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct End {
+    /// The term of its last entry. That of the member may be later.
+    pub term: u64,
+    /// The last entry's place.
+    pub index: u64,
+}
+
+impl std::fmt::Display for End {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "entry {} of term {}", self.index, self.term)
+    }
+}
+
+/// A member's write-ahead log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Log {
+    /// Whose it is.
+    pub member: MemberId,
+    /// Of which cluster.
+    pub cluster: ClusterId,
+    /// Where it ends.
+    pub end: End,
+    /// Whether what only the log has can be put into a copy of the database there: an etcd is started on the copy, in a
+    /// network of its own.
+    pub replays: bool,
+}
+
+// A segment is allocated whole, so that it ends in zeros: where they begin is found by halving. Entries may be as large
+// as etcd takes a request, 1.5 MiB unless it was raised; what is sent holds one of those and what comes after it. A segment
+// that has just been begun may hold none yet: then the one before it is sent too.
+const SCRIPT: Script = Script {
+    name: "log",
+    text: r#"set -u
+wal=$1/member/wal most=$2
+set -- $(cd "$wal" && LC_ALL=C ls | grep -E '^[0-9a-f]{16}-[0-9a-f]{16}\.wal$' | tail -n 2)
+[ $# -gt 0 ] || { echo "$wal holds no write-ahead log" >&2; exit 1; }
+if unshare --net true 2>/dev/null; then echo replays=yes; fi
+used() {
+  low=0 high=$(($(stat -c %s "$1") / 4096 + 1))
+  while [ $low -lt $high ]; do
+    middle=$(((low + high) / 2))
+    if [ -n "$(dd if="$1" bs=4096 skip=$middle count=$((high - middle)) status=none | tr -d '\0' | head -c 1 | od -An -tx1)" ]
+    then low=$((middle + 1)); else high=$middle; fi
+  done
+  echo $((low * 4096))
+}
+part() { echo "$1=$2 $3 $(dd if="$wal/$2" bs=4096 skip=$(($3 / 4096)) count=$((($4 - $3) / 4096)) status=none | base64 -w0)"; }
+send() {
+  end=$(used "$wal/$1")
+  begin=$((end - most)); [ $begin -gt 0 ] || begin=0
+  [ $begin = 0 ] || part head "$1" 0 4096
+  part part "$1" $begin $end
+}
+if [ $# = 2 ]; then
+  # Nothing but what every segment begins with, or states without entries.
+  [ "$(used "$wal/$2")" -gt 65536 ] || send "$1"
+  shift
+fi
+send "$1"
+"#,
+};
+
+/// How much of a segment's end is read: the largest request that etcd takes by default, and as much again of what is smaller.
+const MOST: u64 = 2 << 20;
+
+/// So many zeros a record may end in.
+const LARGEST: usize = 2 << 20;
+
+/// Asks about the log in a data directory.
+#[must_use]
+pub fn command(data_dir: &AbsPath) -> Command {
+    Command::script(SCRIPT).args([data_dir.as_str().to_owned(), MOST.to_string()])
+}
+
+/// Not asked: etcd says itself how far it is, or there is no data.
+///
+/// # Errors
+/// Always: that is the answer.
+pub fn not_asked() -> super::Asked<Log> {
+    Err(Unclear::text(WHAT, "it was not asked"))
+}
+
+const WHAT: &str = "reading the write-ahead log";
+
+/// Reads the ends of the last segments.
+///
+/// # Errors
+/// When there is none, or what came cannot be read to its end: a log that is damaged or is being written says nothing.
+pub fn parse(output: &Output) -> Result<Log, Unclear> {
+    if !output.ok() {
+        return Err(Unclear::failed(WHAT, output));
+    }
+    let replays = output.stdout.lines().any(|line| line == "replays=yes");
+    let mut reading = wal::Reading::default();
+    for (kind, part) in output.stdout.lines().filter_map(|line| line.split_once('=')) {
+        if !["head", "part"].contains(&kind) {
+            continue;
+        }
+        let mut words = part.split(' ');
+        let (name, at, text) = (words.next(), words.next().and_then(|at| at.parse().ok()), words.next());
+        let (Some(name), Some(at), Some(mut bytes)) = (name, at, text.and_then(base64::decode)) else {
+            return Err(Unclear::text(WHAT, "what came is cut off"));
+        };
+        if kind == "head" {
+            reading.begins(&bytes);
+            continue;
+        }
+        // A record may end in zeros of its own, which look like those after the last one.
+        bytes.resize(bytes.len() + LARGEST, 0);
+        reading.take(name, at, &bytes).map_err(|why| Unclear::text(WHAT, &why))?;
+    }
+    let (member, cluster, end) = reading.end().map_err(|why| Unclear::text(WHAT, why))?;
+    Ok(Log { member: MemberId(member), cluster: ClusterId(cluster), end, replays })
+}

@@ -1,0 +1,41 @@
+//! The stages that take the seed's snapshot: from its running etcd, or once that is stopped. Chooses no way.
+
+use std::time::Duration;
+
+use crate::plan::NoPlan;
+use crate::step::{fence, snapshot, stop};
+
+use super::{Builder, GRACE};
+
+/// Where the database is copied afterwards only a clean end will do; systemd itself gives up after 90 s.
+const CLEAN_GRACE: Duration = Duration::from_secs(80);
+
+impl Builder<'_> {
+    pub(super) fn snapshot(&mut self, why: Option<&str>) -> Result<(), NoPlan> {
+        let seed = self.scene.seed;
+        let Some(source) = self.scene.source.clone() else { return Ok(()) };
+        let unit = seed.master.etcd.unit.clone();
+        if matches!(source, snapshot::Source::StoppedCopy { .. }) {
+            // A clean end flushes the database; the fence keeps it as it is while it is copied.
+            self.down_for_the_snapshot(stop::Stop { unit, grace: CLEAN_GRACE, by_force: false }, why);
+        } else if matches!(source, snapshot::Source::Replay { .. }) {
+            // Whatever the end leaves undone in the database, the log has it.
+            self.down_for_the_snapshot(stop::Stop { unit, grace: GRACE, by_force: true }, why);
+        }
+        let snapshot = snapshot::Snapshot {
+            source,
+            tool: seed.restore_tool()?.path,
+            run: self.scene.input.request.run.clone(),
+            limit: self.scene.limit(Duration::from_secs(60)),
+        };
+        self.stage(vec![(seed.name().clone(), snapshot.into())], why, false);
+        Ok(())
+    }
+
+    fn down_for_the_snapshot(&mut self, stop: stop::Stop, why: Option<&str>) {
+        let seed = self.scene.seed.name();
+        let fence = fence::Fence { unit: stop.unit.clone(), reason: self.fence_reason() };
+        self.stage(vec![(seed.clone(), stop.into())], why, false);
+        self.stage(vec![(seed.clone(), fence.into())], why, false);
+    }
+}
