@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use requorum::cli::{self, Bastion, args::Cli, exit};
+use requorum::cli::{self, Acting, Bastion, args::Cli, exit};
 use requorum::run::ports::Prompt;
 use requorum::world::clock::SystemClock;
 use requorum::world::ssh::Unlocked;
@@ -29,8 +29,9 @@ fn main() -> ExitCode {
         }
     };
     let code = runtime.block_on(async {
-        let interrupted = signals();
-        match cli::run(cli, bastion(interrupted)).await {
+        let acting = Acting::default();
+        let interrupted = signals(acting.clone());
+        match cli::run(cli, bastion(interrupted, acting)).await {
             Ok(code) => code,
             Err(failure) => {
                 terminal::say(failure.text.trim_end());
@@ -43,9 +44,11 @@ fn main() -> ExitCode {
     ExitCode::from(code)
 }
 
-/// The first Ctrl-C lets the step under way end; the second ends the program as it is. A lost terminal ends nothing.
-fn signals() -> watch::Receiver<bool> {
+/// Before anything has begun the first Ctrl-C ends the program. Later it lets the step under way end, and the second
+/// ends the program as it is. A lost terminal ends nothing.
+fn signals(acting: Acting) -> watch::Receiver<bool> {
     let (sender, receiver) = watch::channel(false);
+    let modes = terminal::Modes::now();
     tokio::spawn(async move {
         use tokio::signal::unix::{SignalKind, signal};
         let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) =
@@ -59,7 +62,14 @@ fn signals() -> watch::Receiver<bool> {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
+            acting.end_before(|| {
+                // A person who is being asked for a password sees nothing typed until this is undone.
+                modes.restore();
+                terminal::say("interrupted; nothing was changed");
+                std::process::exit(i32::from(exit::INTERRUPTED));
+            });
             if sender.send_replace(true) {
+                modes.restore();
                 terminal::say("interrupted again: the step under way has an unknown outcome; run `requorum status`");
                 std::process::exit(i32::from(exit::UNKNOWN));
             }
@@ -69,7 +79,7 @@ fn signals() -> watch::Receiver<bool> {
     receiver
 }
 
-fn bastion(interrupted: watch::Receiver<bool>) -> Bastion {
+fn bastion(interrupted: watch::Receiver<bool>, acting: Acting) -> Bastion {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     let text = |name: &str| variable(name).map(|value| value.to_string_lossy().into_owned());
     let home = variable("HOME").map(PathBuf::from);
@@ -95,5 +105,6 @@ fn bastion(interrupted: watch::Receiver<bool>) -> Bastion {
         console: Arc::from(terminal::console()),
         prompt,
         interrupted,
+        acting,
     }
 }

@@ -17,7 +17,7 @@ use super::{Failure, exit, input};
 pub(super) fn inventories(common: &Common, paths: &[PathBuf], output: CheckForm, colour: bool) -> Result<u8, Failure> {
     let mut heard = Heard::default();
     for path in paths {
-        let source = input::source(path)?;
+        let source = input::reviewed(path)?;
         match inventory::read(&source) {
             Ok(cluster) => {
                 let remarks = inventory::remarks(&source, &cluster);
@@ -60,7 +60,7 @@ fn template_found(common: &Common, name: &str, place: Place) -> Result<Vec<Diagn
 pub(super) fn playbooks(common: &Common, paths: &[PathBuf], output: CheckForm, colour: bool) -> Result<u8, Failure> {
     let mut heard = Heard::default();
     for path in paths {
-        let source = input::source(path)?;
+        let source = input::reviewed(path)?;
         match text::read(&source) {
             Ok(playbook) => {
                 let (name, steps) = (&playbook.name, playbook.lines.len());
@@ -116,7 +116,7 @@ impl Heard {
 
 /// `requorum inventory show`.
 pub(super) fn show(path: &Path, output: Form, colour: bool) -> Result<u8, Failure> {
-    let source = input::source(path)?;
+    let source = input::reviewed(path)?;
     let cluster = inventory::read(&source)
         .map_err(|mistakes| Failure::new(exit::BAD_INPUT, diagnostic::text(&mistakes, colour)))?;
     let masters = resolved::of(&source, &cluster);

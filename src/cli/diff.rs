@@ -1,5 +1,6 @@
 //! `inventory diff`: what a change of inventories means. Asks the disk and git, never a master.
 
+use crate::model::command::harmless;
 use crate::model::diagnostic::Source;
 use crate::model::{Cluster, changes::Changes, inventory};
 use crate::report::diagnostic;
@@ -13,7 +14,7 @@ use super::{Failure, exit};
 /// `requorum inventory diff`.
 pub(super) fn diff(old: &str, new: Option<&str>, output: DiffForm, colour: bool) -> Result<u8, Failure> {
     let (old, new) =
-        revisions::sides(old, new).map_err(|why| Failure::new(exit::BAD_INPUT, format!("error: {why}")))?;
+        revisions::sides(old, new).map_err(|why| Failure::new(exit::BAD_INPUT, harmless(&format!("error: {why}"))))?;
     let names: std::collections::BTreeSet<&String> = old.texts.keys().chain(new.texts.keys()).collect();
     let (mut reviews, mut compared) = (Vec::new(), 0);
     for name in names {
@@ -47,10 +48,12 @@ pub(super) fn diff(old: &str, new: Option<&str>, output: DiffForm, colour: bool)
 }
 
 fn source(side: &Side, name: &str) -> Result<Option<Source>, Failure> {
-    let Some(text) = side.texts.get(name) else { return Ok(None) };
     let called = side.called(name);
-    let text = text.read().map_err(|error| Failure::new(exit::BAD_INPUT, format!("error: {called}: {error}")))?;
-    Ok(Some(Source::new(called, text)))
+    let text = side.read(name).map_err(|error| {
+        let shown = harmless(&called);
+        Failure::new(exit::BAD_INPUT, format!("error: {shown}: {error}; what cannot be read is not compared"))
+    })?;
+    Ok(text.map(|text| Source::new(called, text)))
 }
 
 /// Nothing where nothing differs.

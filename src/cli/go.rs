@@ -280,6 +280,7 @@ async fn execute(
     plan: &Plan,
     drill: Option<&RunId>,
 ) -> Result<Ran, Failure> {
+    bastion.acting.begin();
     let state = observe::state_dir(common, bastion);
     let store: Arc<dyn Store> = Arc::new(RunDir::create(&state, &plan.run).map_err(|error| no_place(&state, &error))?);
     let place = store.place();

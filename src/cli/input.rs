@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use crate::model::command::harmless;
 use crate::model::diagnostic::{Diagnostic, Source};
 use crate::model::{Cluster, inventory};
 use crate::playbook::{Action, Line, Playbook, shipped, text};
@@ -14,9 +15,18 @@ use super::{Bastion, Failure, exit};
 
 /// A file as a source of diagnostics.
 pub(super) fn source(path: &Path) -> Result<Source, Failure> {
-    let shown = path.display();
+    let shown = harmless(&path.display().to_string());
     let text = files::text(path).map_err(|error| Failure::new(exit::BAD_INPUT, format!("error: {shown}: {error}")))?;
-    Ok(Source::new(shown.to_string(), text))
+    Ok(Source::new(shown.clone(), text))
+}
+
+/// The same for a file of a change under review: a link that leads out of the tree is not followed, since lines of what
+/// is there would be shown.
+pub(super) fn reviewed(path: &Path) -> Result<Source, Failure> {
+    let shown = harmless(&path.display().to_string());
+    let refuse = |error: std::io::Error| Failure::new(exit::BAD_INPUT, format!("error: {shown}: {error}"));
+    let text = files::inside(path).and_then(|real| files::text(&real)).map_err(refuse)?;
+    Ok(Source::new(shown.clone(), text))
 }
 
 /// Every mistake as the failure's text.

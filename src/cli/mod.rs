@@ -1,7 +1,7 @@
 //! The verbs: flags in, exit code out. Each verb puts together what the other modules know.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch::Receiver;
 
@@ -53,6 +53,28 @@ pub struct Bastion {
     pub prompt: Arc<dyn Prompt>,
     /// Turns true at the first Ctrl-C.
     pub interrupted: Receiver<bool>,
+    /// Whether something may be half done.
+    pub acting: Acting,
+}
+
+/// Whether something may be half done, so that an interruption must wait. Until then it ends the program at once,
+/// whatever that waits for: a file, git, a person, a master's answer.
+#[derive(Clone, Default)]
+pub struct Acting(Arc<Mutex<bool>>);
+
+impl Acting {
+    /// From here on an interruption waits.
+    fn begin(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+    }
+
+    /// Ends by `end` where nothing has begun; nothing begins meanwhile.
+    pub fn end_before(&self, end: impl FnOnce()) {
+        let acting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*acting {
+            end();
+        }
+    }
 }
 
 /// An end that is no success, with its exit code and what to say.

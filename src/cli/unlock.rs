@@ -17,6 +17,7 @@ pub(super) async fn unlock(common: &Common, bastion: &Bastion, run: &str) -> Res
     }
     let remote = observe::remote(&cluster, common, bastion);
     let hosts = cluster.masters().map(|master| master.name.clone()).collect();
+    bastion.acting.begin();
     let mut interrupted = bastion.interrupted.clone();
     let unlocking = tokio::select! {
         unlocking = let_go(&remote, &bastion.console, &hosts, &run, lives == Some(false)) => unlocking,

@@ -55,6 +55,8 @@ pub(super) async fn watch(
         let text = "error: --watch shows text only\n  next: --watch --textfile FILE keeps metrics up to date";
         return Err(Failure::usage(text));
     }
+    // It ends by itself, with the last verdict's exit code.
+    bastion.acting.begin();
     let mut interrupted = bastion.interrupted.clone();
     let screen = Screen::of_stdout();
     let mut last: Option<Round<'_>> = None;

@@ -8,27 +8,34 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::regular;
 use crate::model::digest::{hex, sha256};
 use crate::plan::{SnapshotFile, TrailingHash};
 
 /// Beyond this an input file is not read; the parsers refuse far smaller ones with a better word.
 pub(super) const MOST: u64 = 4 << 20;
 
+/// Beyond this a run's journal is not read: some thousand times the longest that was seen.
+const MOST_JOURNAL: u64 = 256 << 20;
+
 /// Reads a text file.
 ///
 /// # Errors
-/// When it cannot be read, is larger than 4 MiB, or is not UTF-8.
+/// When it cannot be read, is no regular file, is larger than 4 MiB, or is not UTF-8.
 pub fn text(path: &Path) -> io::Result<String> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(MOST + 1).read_to_end(&mut bytes)?;
-    utf8(bytes)
+    utf8(regular::read(regular::open(path)?, MOST)?)
 }
 
-/// An input file's text, read up to [`MOST`] and one byte more.
+/// Where a file of a change under review really lies.
+///
+/// # Errors
+/// When it is a link that leads out of the tree.
+pub fn inside(path: &Path) -> io::Result<PathBuf> {
+    regular::inside(path)
+}
+
+/// An input file's text.
 pub(super) fn utf8(bytes: Vec<u8>) -> io::Result<String> {
-    if bytes.len() as u64 > MOST {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 4 MiB"));
-    }
     String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))
 }
 
@@ -89,7 +96,7 @@ const HASH_BYTES: u64 = 32;
 /// # Errors
 /// When it cannot be read.
 pub fn snapshot(path: &Path, ids: &BTreeSet<String>) -> io::Result<SnapshotFile> {
-    let mut file = File::open(path)?;
+    let mut file = regular::open(path)?;
     let bytes = file.metadata()?.len();
     let hashed = bytes % PAGE == HASH_BYTES;
     let mut whole = Sha256::new();
@@ -139,7 +146,12 @@ pub fn snapshot(path: &Path, ids: &BTreeSet<String>) -> io::Result<SnapshotFile>
 #[must_use]
 pub fn journals(state: &Path) -> Vec<String> {
     let Ok(runs) = fs::read_dir(state.join("runs")) else { return Vec::new() };
-    runs.flatten().filter_map(|run| fs::read_to_string(run.path().join(super::store::JOURNAL)).ok()).collect()
+    let text = |run: fs::DirEntry| String::from_utf8(journal(&run.path().join(super::store::JOURNAL)).ok()?).ok();
+    runs.flatten().filter_map(text).collect()
+}
+
+fn journal(path: &Path) -> io::Result<Vec<u8>> {
+    regular::read(regular::open_own(path)?, MOST_JOURNAL)
 }
 
 /// A run's journal as it lies on the disk.
@@ -170,7 +182,7 @@ pub fn runs(state: &Path) -> Vec<Kept> {
     names.sort_by_key(fs::DirEntry::file_name);
     let kept = |entry: fs::DirEntry| {
         let path = absolute(&entry.path().join(super::store::JOURNAL));
-        let bytes = fs::read(&path);
+        let bytes = journal(&path);
         Kept { run: entry.file_name().to_string_lossy().into_owned(), path, bytes }
     };
     names.into_iter().map(kept).collect()

@@ -3,8 +3,10 @@
 pub mod ansible;
 pub mod clock;
 pub mod files;
+mod git;
 pub mod last_look;
 pub mod local;
+mod regular;
 pub mod revisions;
 pub mod ssh;
 pub mod state;

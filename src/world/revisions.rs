@@ -1,20 +1,21 @@
-//! Inventories as they lie in files, directories and git revisions. Knows no inventory's meaning; runs git's plumbing
-//! only, which starts no hook, filter or transport.
+//! Inventories as they lie in files, directories and git revisions. Knows no inventory's meaning. A side that cannot be
+//! read whole is an error and never a side without files: a change against a rule would pass for a cluster that is gone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use super::files;
+use super::git::{self, Objects};
 
 /// The most files looked at in a directory or a revision.
 const MOST_FILES: usize = 20_000;
+/// The most entries of a directory, whatever they are.
+const MOST_ENTRIES: usize = 200_000;
 /// The deepest directory.
 const MOST_DEPTH: usize = 16;
-/// The most that git may answer: a listing of [`MOST_FILES`] long names.
-const MOST_ANSWER: u64 = 64 << 20;
 
 /// One side of a comparison.
 #[derive(Debug)]
@@ -23,6 +24,9 @@ pub struct Side {
     pub texts: BTreeMap<String, Text>,
     /// How the side is called in messages.
     name: String,
+    /// Links to directories and submodules: what lies below them is not known.
+    hidden: BTreeSet<String>,
+    objects: Arc<Objects>,
 }
 
 /// A text that has not been read yet.
@@ -32,29 +36,46 @@ pub enum Text {
     File(PathBuf),
     /// In git, by its object's name.
     Object(String),
-}
-
-impl Text {
-    /// Reads it.
-    ///
-    /// # Errors
-    /// As [`files::text`]'s, or what git says.
-    pub fn read(&self) -> io::Result<String> {
-        match self {
-            Self::File(path) => files::text(path),
-            Self::Object(id) => files::utf8(git(&["cat-file", "blob", id], files::MOST + 1)?),
-        }
-    }
+    /// In git, a link or a submodule, by its object's name. It is not followed.
+    Elsewhere(String),
 }
 
 impl Side {
+    fn of(name: &str, texts: BTreeMap<String, Text>) -> Self {
+        Self { texts, name: name.to_owned(), hidden: BTreeSet::new(), objects: Arc::default() }
+    }
+
+    /// Reads a file of this side; nothing where it has none of this name.
+    ///
+    /// # Errors
+    /// As [`files::text`]'s, what git says, or that nobody can know whether it is there.
+    pub fn read(&self, file: &str) -> io::Result<Option<String>> {
+        let text = match self.texts.get(file) {
+            Some(Text::File(path)) => files::text(path)?,
+            Some(Text::Object(id)) => files::utf8(self.objects.read(id, files::MOST)?)?,
+            Some(Text::Elsewhere(_)) => {
+                return Err(io::Error::other("it is a link or a submodule in git, which is not followed"));
+            }
+            None => {
+                let above = |dir: &&String| file.strip_prefix(dir.as_str()).is_some_and(|rest| rest.starts_with('/'));
+                return match self.hidden.iter().find(above) {
+                    None => Ok(None),
+                    Some(dir) => Err(io::Error::other(format!(
+                        "{dir} is a link or a submodule there, so what lies in it is not known"
+                    ))),
+                };
+            }
+        };
+        Ok(Some(text))
+    }
+
     /// How a file of this side is called in messages.
     #[must_use]
     pub fn called(&self, file: &str) -> String {
         match (file, self.name.as_str()) {
             ("", name) => name.to_owned(),
             (file, name) if name.ends_with([':', '/']) => format!("{name}{file}"),
-            (file, name) if self.texts.values().any(|text| matches!(text, Text::Object(_))) && !name.contains(':') => {
+            (file, name) if self.texts.values().any(|text| !matches!(text, Text::File(_))) && !name.contains(':') => {
                 format!("{name}:{file}")
             }
             (file, name) => format!("{name}/{file}"),
@@ -85,29 +106,45 @@ pub fn sides(first: &str, second: Option<&str>) -> Result<(Side, Side), String> 
             _ => Err(format!("{first} and {second}: one is a file and the other is not; name two of a kind")),
         };
     };
-    let path = second.map(|path| path.trim_start_matches("./").trim_end_matches('/'));
-    match (within(&old, path), within(&new, path)) {
-        (Err(why), Err(_)) => Err(why),
+    let Some(path) = second.map(|path| path.trim_start_matches("./").trim_end_matches('/')) else {
+        return Ok((revision(&old)?, revision(&new)?));
+    };
+    match (within(&old, path)?, within(&new, path)?) {
+        (None, None) => Err(format!("{path} in {old} and {new}: no such revision, or no such path in it")),
         // What is on one side only has been added or removed.
-        (Ok(old), Err(_)) => Ok((old, nothing(&new)?)),
-        (Err(_), Ok(new)) => Ok((nothing(&old)?, new)),
-        (Ok(old), Ok(new)) => Ok((old, new)),
+        (before, after) => Ok((
+            before.unwrap_or_else(|| Side::of(&old, BTreeMap::new())),
+            after.unwrap_or_else(|| Side::of(&new, BTreeMap::new())),
+        )),
     }
 }
 
-/// A revision's files, or those of a path in it, under the names they have from here.
-fn within(name: &str, path: Option<&str>) -> Result<Side, String> {
-    let Some(path) = path else { return revision(name) };
-    let found = revision(&format!("{name}:./{path}"))?;
+/// What a revision has at a path, under the names it has from here; nothing where git says that the path is not there.
+fn within(name: &str, path: &str) -> Result<Option<Side>, String> {
+    let commit = object(&format!("{name}^{{commit}}"))?;
+    let found = if path.is_empty() || path.split('/').any(|part| matches!(part, "" | "." | "..")) {
+        // No plain path: git resolves it, and where it cannot, that is no absence.
+        revision(&format!("{name}:./{path}"))?
+    } else {
+        match entry(&commit, path).map_err(|error| format!("{name}: {path}: {error}"))? {
+            Some(entry) => of_entry(&format!("{name}:{path}"), &entry)?,
+            None => {
+                let mut above = path;
+                while let Some((dir, _)) = above.rsplit_once('/') {
+                    let seen = entry(&commit, dir).map_err(|error| format!("{name}: {dir}: {error}"))?;
+                    if seen.is_some_and(|entry| entry.is_elsewhere()) {
+                        return Err(format!("{name}: {dir} is a link or a submodule there, which is not followed"));
+                    }
+                    above = dir;
+                }
+                return Ok(None);
+            }
+        }
+    };
     let from_here = |file: String| if file.is_empty() { path.to_owned() } else { format!("{path}/{file}") };
     let texts = found.texts.into_iter().map(|(file, text)| (from_here(file), text)).collect();
-    Ok(Side { texts, name: name.to_owned() })
-}
-
-/// A side without files, of a revision that exists.
-fn nothing(revision: &str) -> Result<Side, String> {
-    object(&format!("{revision}^{{commit}}"))?;
-    Ok(Side { texts: BTreeMap::new(), name: revision.to_owned() })
+    let hidden = found.hidden.into_iter().map(from_here).collect();
+    Ok(Some(Side { texts, name: name.to_owned(), hidden, objects: found.objects }))
 }
 
 /// `A..B`, or `A...B` (from where B left A), unless a file is called so.
@@ -119,7 +156,7 @@ fn range(text: &str) -> Result<Option<(String, String)>, String> {
     if let Some((old, new)) = text.split_once("...") {
         let (old, new) = (object(&format!("{}^{{commit}}", named(old)))?, named(new));
         let tip = object(&format!("{new}^{{commit}}"))?;
-        let base = git(&["merge-base", &old, &tip], MOST_ANSWER).map_err(|error| format!("{text}: {error}"))?;
+        let base = git::ask(&["merge-base", &old, &tip]).map_err(|error| format!("{text}: {error}"))?;
         return Ok(Some((String::from_utf8_lossy(&base).trim().to_owned(), new)));
     }
     Ok(text.split_once("..").map(|(old, new)| (named(old), named(new))))
@@ -127,38 +164,54 @@ fn range(text: &str) -> Result<Option<(String, String)>, String> {
 
 fn side(name: &str) -> Result<Side, String> {
     let path = Path::new(name);
-    let text = |path: &Path| Text::File(path.to_owned());
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => {
-            let mut texts = BTreeMap::new();
-            walk(path, path, 0, &mut texts).map_err(|error| format!("{name}: {error}"))?;
-            Ok(Side { texts, name: name.to_owned() })
+            let mut side = Side::of(name, BTreeMap::new());
+            let root = path.canonicalize().map_err(|error| format!("{name}: {error}"))?;
+            walk(&root, &root, 0, &mut 0, &mut side).map_err(|error| format!("{name}: {error}"))?;
+            Ok(side)
         }
-        Ok(_) => Ok(Side { texts: BTreeMap::from([(String::new(), text(path))]), name: name.to_owned() }),
+        Ok(_) => {
+            let inside = files::inside(path).map_err(|error| format!("{name}: {error}"))?;
+            Ok(Side::of(name, BTreeMap::from([(String::new(), Text::File(inside))])))
+        }
         Err(missing) => revision(name).map_err(|why| format!("{name}: as a file: {missing}; as a git revision: {why}")),
     }
 }
 
-/// The YAML files under a directory. Links to directories are not followed, nor is what is hidden.
-fn walk(root: &Path, dir: &Path, depth: usize, texts: &mut BTreeMap<String, Text>) -> io::Result<()> {
-    let too_many = |what: &str| Err(io::Error::new(io::ErrorKind::InvalidInput, what.to_owned()));
+/// The YAML files under a directory. A link is followed where it leads to a file of the same directory.
+fn walk(root: &Path, dir: &Path, depth: usize, count: &mut usize, side: &mut Side) -> io::Result<()> {
+    let no = |what: String| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
     if depth > MOST_DEPTH {
-        return too_many("it has too many directories in each other");
+        return no("it has too many directories in each other".to_owned());
     }
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         let (path, kind) = (entry.path(), entry.file_type()?);
-        if entry.file_name().to_string_lossy().starts_with('.') {
+        *count += 1;
+        if side.texts.len() > MOST_FILES || *count > MOST_ENTRIES {
+            return no("it holds too many files; name a smaller directory".to_owned());
+        }
+        if entry.file_name() == ".git" {
             continue;
         }
+        let name = path.strip_prefix(root).unwrap_or(&path);
+        let Some(name) = name.to_str().map(str::to_owned) else {
+            if is_yaml(&name.to_string_lossy()) || !kind.is_file() {
+                return no(format!("{}: the name is not UTF-8", name.display()));
+            }
+            continue;
+        };
         if kind.is_dir() {
-            walk(root, &path, depth + 1, texts)?;
-        } else if is_yaml(&path.to_string_lossy()) && path.is_file() {
-            let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
-            texts.insert(name, Text::File(path));
-        }
-        if texts.len() > MOST_FILES {
-            return too_many("it holds too many files; name a smaller directory");
+            walk(root, &path, depth + 1, count, side)?;
+        } else if kind.is_symlink() && !is_yaml(&name) {
+            side.hidden.insert(name);
+        } else if is_yaml(&name) {
+            let real = path.canonicalize().map_err(|error| io::Error::new(error.kind(), format!("{name}: {error}")))?;
+            if !real.starts_with(root) {
+                return no(format!("{name} is a link that leads out of the directory, which is not followed"));
+            }
+            side.texts.insert(name, Text::File(real));
         }
     }
     Ok(())
@@ -171,28 +224,83 @@ fn is_yaml(name: &str) -> bool {
 /// `REV`, or `REV:PATH` of a file or a directory.
 fn revision(name: &str) -> Result<Side, String> {
     let id = object(name)?;
-    let said = |error: io::Error| format!("{name}: {error}");
-    let kind = git(&["cat-file", "-t", &id], MOST_ANSWER).map_err(said)?;
-    let texts = match String::from_utf8_lossy(&kind).trim() {
-        "blob" => BTreeMap::from([(String::new(), Text::Object(id))]),
-        _ => tree(&git(&["ls-tree", "-r", "-z", "--full-tree", &id], MOST_ANSWER).map_err(said)?),
+    let kind = git::ask(&["cat-file", "-t", &id]).map_err(|error| format!("{name}: {error}"))?;
+    let mode = match name.split_once(':') {
+        Some((revision, path)) if !revision.is_empty() && kind.starts_with(b"blob") => {
+            // What kind of file it is stands in the directory that names it.
+            let near = if path.starts_with("./") { "--" } else { "--full-tree" };
+            let listing = git::ask(&["ls-tree", "-z", near, &format!("{revision}^{{tree}}"), path]);
+            let listed = listing.and_then(|listing| entries(&listing)).map_err(|error| format!("{name}: {error}"))?;
+            let entry = listed.into_iter().next();
+            entry.ok_or_else(|| format!("{name}: git does not say what kind of file it is"))?.mode
+        }
+        _ => "100644".to_owned(),
     };
-    if texts.len() > MOST_FILES {
-        return Err(format!("{name}: it holds too many files; name a directory as {name}:PATH"));
-    }
-    Ok(Side { texts, name: name.to_owned() })
+    let kind = String::from_utf8_lossy(&kind).trim().to_owned();
+    of_entry(name, &Entry { mode, kind, id, name: String::new() })
 }
 
-/// The YAML files of a listing: `MODE TYPE OBJECT<tab>NAME<nul>`.
-fn tree(listing: &[u8]) -> BTreeMap<String, Text> {
-    let listing = String::from_utf8_lossy(listing);
-    let entry = |line: &str| {
-        let (about, name) = line.split_once('\t')?;
-        let mut words = about.split(' ');
-        let (mode, _, id) = (words.next()?, words.next()?, words.next()?);
-        (mode.starts_with("100") && is_yaml(name)).then(|| (name.to_owned(), Text::Object(id.to_owned())))
+/// A line of a listing: `MODE TYPE OBJECT<tab>NAME`.
+struct Entry {
+    mode: String,
+    kind: String,
+    id: String,
+    name: String,
+}
+
+impl Entry {
+    /// A link or a submodule.
+    fn is_elsewhere(&self) -> bool {
+        self.mode == "120000" || self.kind == "commit" && self.mode == "160000"
+    }
+}
+
+fn entry(commit: &str, path: &str) -> io::Result<Option<Entry>> {
+    let listing = git::ask(&["ls-tree", "-z", commit, "--", &format!("./{path}")])?;
+    Ok(entries(&listing)?.into_iter().next())
+}
+
+fn entries(listing: &[u8]) -> io::Result<Vec<Entry>> {
+    let odd = || io::Error::other("git's listing cannot be read");
+    let one = |line: &[u8]| {
+        let tab = line.iter().position(|byte| *byte == b'\t').ok_or_else(odd)?;
+        let about = std::str::from_utf8(&line[..tab]).map_err(|_| odd())?;
+        let name = String::from_utf8(line[tab + 1..].to_vec()).map_err(|error| {
+            io::Error::other(format!("{}: the name is not UTF-8", String::from_utf8_lossy(error.as_bytes())))
+        })?;
+        let mut words = about.split(' ').map(str::to_owned);
+        let (Some(mode), Some(kind), Some(id)) = (words.next(), words.next(), words.next()) else {
+            return Err(odd());
+        };
+        Ok(Entry { mode, kind, id, name })
     };
-    listing.split('\0').filter_map(entry).collect()
+    listing.split(|byte| *byte == 0).filter(|line| !line.is_empty()).map(one).collect()
+}
+
+/// The files of what an entry stands for: a blob by itself, or those of a tree or a commit.
+fn of_entry(name: &str, entry: &Entry) -> Result<Side, String> {
+    let mut side = Side::of(name, BTreeMap::new());
+    if entry.is_elsewhere() {
+        return Err(format!("{name} is a link or a submodule in git, which is not followed; name what it points to"));
+    }
+    if entry.kind == "blob" {
+        side.texts.insert(String::new(), Text::Object(entry.id.clone()));
+        return Ok(side);
+    }
+    let listing = git::ask(&["ls-tree", "-r", "-z", "--full-tree", &entry.id]);
+    let listed = listing.and_then(|listing| entries(&listing)).map_err(|error| format!("{name}: {error}"))?;
+    for entry in listed {
+        match (entry.is_elsewhere(), is_yaml(&entry.name)) {
+            (true, true) => drop(side.texts.insert(entry.name, Text::Elsewhere(entry.id))),
+            (true, false) => drop(side.hidden.insert(entry.name)),
+            (false, true) => drop(side.texts.insert(entry.name, Text::Object(entry.id))),
+            (false, false) => {}
+        }
+    }
+    if side.texts.len() > MOST_FILES {
+        return Err(format!("{name}: it holds more than {MOST_FILES} YAML files; name a directory in it"));
+    }
+    Ok(side)
 }
 
 /// The full name of an object.
@@ -200,34 +308,9 @@ fn object(name: &str) -> Result<String, String> {
     if name.starts_with('-') {
         return Err(format!("{name} is no revision"));
     }
-    let id = git(&["rev-parse", "--verify", "--end-of-options", name], MOST_ANSWER)
-        .map_err(|error| format!("{name}: {error}"))?;
+    let id =
+        git::ask(&["rev-parse", "--verify", "--end-of-options", name]).map_err(|error| format!("{name}: {error}"))?;
     let id = String::from_utf8_lossy(&id).trim().to_owned();
     let is_id = id.len() >= 40 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_id { Ok(id) } else { Err(format!("{name} is no revision")) }
-}
-
-/// Asks git something. No transport may be used, so that a partial clone stays as it is.
-fn git(arguments: &[&str], most: u64) -> io::Result<Vec<u8>> {
-    let mut command = Command::new("git");
-    command.args(["--no-pager", "-c", "protocol.allow=never"]).args(arguments);
-    command.envs([("GIT_OPTIONAL_LOCKS", "0"), ("GIT_TERMINAL_PROMPT", "0"), ("GIT_NO_LAZY_FETCH", "1")]);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => io::Error::new(error.kind(), "git is not installed"),
-        _ => error,
-    })?;
-    let mut answer = Vec::new();
-    if let Some(stdout) = child.stdout.take() {
-        stdout.take(most).read_to_end(&mut answer)?;
-    }
-    let ended = child.wait_with_output()?;
-    // What is longer than is read is for the caller to refuse; git then dies of the closed pipe.
-    if ended.status.success() || answer.len() as u64 == most {
-        return Ok(answer);
-    }
-    let said = String::from_utf8_lossy(&ended.stderr);
-    let said = said.trim().trim_start_matches("fatal: ").lines().next().unwrap_or("git failed").to_owned();
-    let said = if said == "Needed a single revision" { "no such revision, or no such path in it" } else { &said };
-    Err(io::Error::other(crate::model::command::clean(said)))
 }

@@ -40,6 +40,24 @@ fn size() -> Option<(usize, usize)> {
     (size.ws_col > 0 && size.ws_row > 0).then_some((size.ws_col.into(), size.ws_row.into()))
 }
 
+/// How the person's terminal was set when we began, where there is one.
+pub struct Modes(Option<rustix::termios::Termios>);
+
+impl Modes {
+    /// As it is now.
+    #[must_use]
+    pub fn now() -> Self {
+        Self(rustix::termios::tcgetattr(io::stdin()).ok())
+    }
+
+    /// As it was: whoever ends in the middle of a question for a password leaves it silent otherwise.
+    pub fn restore(&self) {
+        if let Some(modes) = &self.0 {
+            let _ = rustix::termios::tcsetattr(io::stdin(), rustix::termios::OptionalActions::Now, modes);
+        }
+    }
+}
+
 /// A terminal's screen that is drawn over and over. What stood on it before is scrolled away, not lost.
 pub struct Screen(());
 

@@ -1,5 +1,6 @@
 //! A git repository for tests, and an inventory to put into it.
 
+#![allow(dead_code, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 use std::path::Path;

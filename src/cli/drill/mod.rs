@@ -114,6 +114,7 @@ pub(super) async fn drill(
         flags.max_outage.as_secs()
     ));
     go::agree(&cluster.name, consent, bastion)?;
+    bastion.acting.begin();
     let run = wish::run_id(bastion)?;
     let state = observe::state_dir(common, bastion);
     let store = Arc::new(RunDir::create(&state, &run).map_err(|error| go::no_place(&state, &error))?);
