@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use clap::Parser;
 use requorum::cli::{self, Acting, Bastion, args::Cli, exit};
+use requorum::model::command::is_hostile;
 use requorum::run::ports::Prompt;
+use requorum::run::redact::Redactor;
 use requorum::world::clock::SystemClock;
 use requorum::world::ssh::Unlocked;
 use requorum::world::terminal;
@@ -17,7 +19,14 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let _ = error.print();
+            // An argument may be a file's name that somebody else chose.
+            let text = error.render().to_string();
+            let hostile = |c: char| c != '\n' && is_hostile(c);
+            if text.contains(hostile) {
+                terminal::say(text.replace(hostile, "\u{fffd}").trim_end());
+            } else {
+                let _ = error.print();
+            }
             return ExitCode::from(if error.use_stderr() { exit::USAGE } else { exit::DONE });
         }
     };
@@ -31,10 +40,13 @@ fn main() -> ExitCode {
     let code = runtime.block_on(async {
         let acting = Acting::default();
         let interrupted = signals(acting.clone());
-        match cli::run(cli, bastion(interrupted, acting)).await {
+        let bastion = bastion(interrupted, acting);
+        let redactor =
+            Redactor::default().and(bastion.sudo_password.iter().map(|password| password.as_str().to_owned()));
+        match cli::run(cli, bastion).await {
             Ok(code) => code,
             Err(failure) => {
-                terminal::say(failure.text.trim_end());
+                terminal::say(redactor.clean(&failure.text).trim_end());
                 failure.code
             }
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::model::diagnostic::{Diagnostic, Place, Severity, Source};
 use crate::model::inventory::{self, places::Places};
-use crate::model::{Cluster, Master};
+use crate::model::{Cluster, Master, json};
 use crate::playbook::{Playbook, shipped, template, text};
 use crate::report::{annotations, diagnostic, resolved};
 use crate::world::{files, terminal};
@@ -21,7 +21,7 @@ pub(super) fn inventories(common: &Common, paths: &[PathBuf], output: CheckForm,
         match inventory::read(&source) {
             Ok(cluster) => {
                 let remarks = inventory::remarks(&source, &cluster);
-                heard.summary += &format!("{}: cluster {}\n", path.display(), cluster.name);
+                heard.summary += &format!("{}: cluster {}\n", source.name, cluster.name);
                 heard.summary += &remarks.iter().map(|remark| format!("  {}\n", remark.message)).collect::<String>();
                 heard.told.extend(templates_of(common, &source, &cluster)?);
                 heard.told.extend(remarks);
@@ -64,7 +64,7 @@ pub(super) fn playbooks(common: &Common, paths: &[PathBuf], output: CheckForm, c
         match text::read(&source) {
             Ok(playbook) => {
                 let (name, steps) = (&playbook.name, playbook.lines.len());
-                heard.summary += &format!("{}: playbook {name}, {steps} steps\n", path.display());
+                heard.summary += &format!("{}: playbook {name}, {steps} steps\n", source.name);
                 heard.told.extend(templates_in(common, &source, &playbook)?);
             }
             Err(found) => heard.told.extend(found),
@@ -101,10 +101,10 @@ impl Heard {
         let all = [&mistakes[..], &remarks[..]].concat();
         terminal::print(&match output {
             CheckForm::Text => self.summary,
-            CheckForm::Json => format!("{:#}\n", diagnostic::json(&all)),
-            CheckForm::Sarif => format!("{:#}\n", annotations::sarif(&all)),
+            CheckForm::Json => json::text(&diagnostic::json(&all)),
+            CheckForm::Sarif => json::text(&annotations::sarif(&all)),
             CheckForm::Github => annotations::github(&all),
-            CheckForm::Gitlab => format!("{:#}\n", annotations::gitlab(&all)),
+            CheckForm::Gitlab => json::text(&annotations::gitlab(&all)),
         });
         if mistakes.is_empty() {
             return Ok(exit::DONE);
@@ -122,7 +122,7 @@ pub(super) fn show(path: &Path, output: Form, colour: bool) -> Result<u8, Failur
     let masters = resolved::of(&source, &cluster);
     terminal::print(&match output {
         Form::Text => resolved::text(&cluster, &masters),
-        Form::Json => format!("{:#}\n", resolved::json(&cluster, &masters)),
+        Form::Json => json::text(&resolved::json(&cluster, &masters)),
     });
     Ok(exit::DONE)
 }

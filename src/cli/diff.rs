@@ -2,9 +2,10 @@
 
 use crate::model::command::harmless;
 use crate::model::diagnostic::Source;
-use crate::model::{Cluster, changes::Changes, inventory};
+use crate::model::{Cluster, changes::Changes, inventory, json};
 use crate::report::diagnostic;
 use crate::report::review::{self, Review, Verdict};
+use crate::run::redact::Redactor;
 use crate::world::revisions::{self, Side};
 use crate::world::terminal;
 
@@ -31,10 +32,16 @@ pub(super) fn diff(old: &str, new: Option<&str>, output: DiffForm, colour: bool)
             reviews.extend(compare(name, before.as_ref(), after.as_ref()));
         }
     }
+    // An inventory holds no secrets, and a review is for everybody to read.
+    let redactor = Redactor::default();
     terminal::print(&match output {
-        DiffForm::Text => review::text(&reviews, compared),
-        DiffForm::Markdown => review::markdown(&reviews, compared),
-        DiffForm::Json => format!("{:#}\n", review::json(&reviews, compared)),
+        DiffForm::Text => redactor.clean(&review::text(&reviews, compared)),
+        DiffForm::Markdown => redactor.clean(&review::markdown(&reviews, compared)),
+        DiffForm::Json => {
+            let mut value = review::json(&reviews, compared);
+            redactor.value(&mut value);
+            json::text(&value)
+        }
     });
     let mistakes: Vec<_> = reviews.iter().flat_map(Review::mistakes).cloned().collect();
     if !mistakes.is_empty() {

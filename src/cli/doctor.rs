@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Cluster, ClusterName, ZoneName};
+use crate::model::{Cluster, ClusterName, ZoneName, json};
 use crate::observe::{Observation, Unclear};
 use crate::plan::Goal;
 use crate::plan::doctor::{Diagnosis, diagnose};
@@ -12,12 +12,11 @@ use crate::plan::rehearse::Given;
 use crate::report::doctor as report;
 use crate::run::examine::{Through, examine};
 use crate::run::ports::{Event, Remote};
-use crate::run::redact::Redactor;
 use crate::world::state::{self, Kept};
 use crate::world::terminal;
 
 use super::args::{Common, DoctorForm};
-use super::{Bastion, Failure, exit, input, observe, wish};
+use super::{Bastion, Failure, exit, go, input, observe, wish};
 
 /// `requorum doctor`.
 pub(super) async fn doctor(
@@ -39,7 +38,7 @@ pub(super) async fn doctor(
     }
     let diagnosis = diagnosis(common, bastion, (&cluster, &remote), seen, &zones, measure).await?;
     let result = report::Report::new(diagnosis, bastion.clock.now());
-    let json = format!("{:#}\n", result.json());
+    let json = json::text(&result.json());
     // What was only looked at in part must not pass for a whole look.
     if zones.is_empty() {
         keep(common, bastion, &result, &json);
@@ -63,7 +62,7 @@ pub(super) async fn diagnosis(
 ) -> Result<Diagnosis, Failure> {
     let playbook = input::playbook(common, bastion, Goal::InitiateDr.playbook())?;
     let templates = input::templates(common, &playbook, cluster)?;
-    let redactor = Redactor::of(&seen);
+    let redactor = go::redactor(&seen, bastion);
     let given = Given { cluster, playbook: &playbook, templates: &templates };
     let connect_limit = Duration::from_secs(common.connect_timeout);
     let through = Through { remote, clock: &bastion.clock, connect_limit };

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Cluster, ClusterName, RunId};
+use crate::model::{Cluster, ClusterName, RunId, json};
 use crate::observe::Observation;
 use crate::observe::assess::Assessment;
 use crate::plan::checks::to_attest;
@@ -161,23 +161,23 @@ pub(super) async fn show(
             terminal::print(&redactor.clean(&report::plan::summary(&plan)));
             terminal::print(&redactor.clean(&format!("\n{}", report::plan::details(&plan))));
             if let Some(path) = save {
-                let text = serde_json::to_string_pretty(&plan).unwrap_or_default();
-                files::write_new(path, &text)
+                files::write_private(path, &json::text(&plan))
                     .map_err(|error| Failure::new(exit::FAILED, format!("error: {}: {error}", path.display())))?;
             }
             Ok(exit::CHANGES)
         }
-        Err(no_plan) => no_plan_code(no_plan),
+        Err(no_plan) => no_plan_code(no_plan, &redactor(&planning.seen, bastion)),
     }
 }
 
-fn no_plan_code(no_plan: &NoPlan) -> Result<u8, Failure> {
+fn no_plan_code(no_plan: &NoPlan, redactor: &Redactor) -> Result<u8, Failure> {
+    let text = redactor.clean(&report::plan::refused(no_plan));
     match no_plan {
         NoPlan::NothingToDo(_) => {
-            terminal::print(&report::plan::refused(no_plan));
+            terminal::print(&text);
             Ok(exit::DONE)
         }
-        NoPlan::Refused(_) => Err(Failure::new(exit::REFUSED, report::plan::refused(no_plan))),
+        NoPlan::Refused(_) => Err(Failure::new(exit::REFUSED, text)),
     }
 }
 
@@ -193,7 +193,7 @@ pub(super) async fn go(
     let planning = planning(common, bastion, goal, flags).await?;
     let plan = match &planning.plan {
         Ok(plan) => plan,
-        Err(no_plan) => return no_plan_code(no_plan),
+        Err(no_plan) => return no_plan_code(no_plan, &redactor(&planning.seen, bastion)),
     };
     terminal::say(&redactor(&planning.seen, bastion).clean(&report::plan::summary(plan)));
     agree(&plan.cluster, consent, bastion)?;
@@ -298,7 +298,10 @@ async fn execute(
     let basis = Basis { cluster, playbook, templates, request, seen };
     let agreed = Agreed { plan, basis: Some(basis), proof: planning.proof, drill };
     let ended = session::execute(agreed, world, &operator, redactor.clone(), interrupted).await;
-    let ended = ended.map_err(|error| not_begun(&error))?;
+    let ended = ended.map_err(|error| {
+        let failure = not_begun(&error);
+        Failure { text: redactor.clean(&failure.text), ..failure }
+    })?;
     let again = again(&common.inventory);
     let story = report::outcome::Story {
         plan,
@@ -356,7 +359,7 @@ pub(super) async fn part(
             execute(common, bastion, &planning, plan, Some(within.drill)).await.map(Some)
         }
         Err(NoPlan::NothingToDo(_)) => Ok(None),
-        Err(refused) => no_plan_code(refused).map(|_| None),
+        Err(refused) => no_plan_code(refused, &redactor(&planning.seen, bastion)).map(|_| None),
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use crate::model::json;
 use crate::observe::Observation;
 use crate::report::history::{self, Origin, Report};
 use crate::report::{junit, page, runs, text};
 use crate::run::journal;
+use crate::run::redact::Redactor;
 use crate::world::files::{self, Kept};
 use crate::world::terminal;
 
@@ -22,7 +24,7 @@ pub(super) fn list(common: &Common, bastion: &Bastion, output: Form) -> Result<u
     let all: Vec<_> = kept.iter().map(told).collect();
     terminal::print(&match output {
         Form::Text => runs::table(&all),
-        Form::Json => format!("{:#}\n", serde_json::json!(all)),
+        Form::Json => json::text(&all),
     });
     Ok(exit::DONE)
 }
@@ -59,7 +61,7 @@ fn rendered(report: &Report, output: ReportForm) -> Result<String, Failure> {
         ReportForm::Text => Ok(text::text(report)),
         ReportForm::Markdown => page(page::markdown(report)),
         ReportForm::Html => page(page::html(report)),
-        ReportForm::Json => Ok(format!("{:#}\n", serde_json::json!(report))),
+        ReportForm::Json => Ok(json::text(report)),
         ReportForm::Junit => Ok(junit::xml(report)),
     }
 }
@@ -115,6 +117,9 @@ fn read(kept: &Kept, all: &[Kept]) -> (Option<Report>, Option<String>) {
         Err(error) => return (None, Some(format!("{}: {error}", kept.path.display()))),
     };
     let (records, error) = journal::readable(&String::from_utf8_lossy(bytes));
+    // Journals from before some settings were known as secrets.
+    let redactor = Redactor::default();
+    let records: Vec<_> = records.into_iter().map(|record| redactor.record(record)).collect();
     let damage = error.map(|error| match error {
         journal::JournalError::Illegal(_) => format!("line {} of the journal: {error}", records.len() + 1),
         error => error.to_string(),

@@ -1,19 +1,22 @@
 //! `requorum status`: the table as soon as there is something in it, the findings and the verdict once all is known.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::model::Cluster;
+use crate::model::{Cluster, json};
 use crate::observe::assess::{Assessment, Verdict, assess};
 use crate::observe::{Observation, proof};
 use crate::report;
+use crate::run::ports::Console;
 use crate::run::prove;
+use crate::run::redact::Discreet;
 use crate::world::{files, terminal};
 
 use super::args::{Common, StatusForm, StatusWish};
-use super::{Bastion, Failure, again, doctor, exit, input, observe, runs, watch};
+use super::{Bastion, Failure, again, doctor, exit, go, input, observe, runs, watch};
 
 /// When the table is shown although some are still being tried: a dark master takes its whole connect time-out.
 pub(super) const TABLE_AFTER: Duration = proof::BESIDE;
@@ -35,26 +38,31 @@ pub(super) async fn status(common: &Common, bastion: &Bastion, wish: &StatusWish
     };
     if wish.output == StatusForm::Text {
         looking.so_far().clone_into(&mut early);
-        terminal::print(&report::table::table(&cluster, &early, terminal::width()));
+        let redactor = go::redactor(&early, bastion);
+        terminal::print(&redactor.clean(&report::table::table(&cluster, &early, terminal::width())));
     }
     let mut seen = looking.finish().await;
+    let redactor = go::redactor(&seen, bastion);
     if wish.output == StatusForm::Text {
         let late = report::changes::of_masters(&cluster, &early, &seen);
-        terminal::print(&late.iter().map(|line| format!("{line}\n")).collect::<String>());
+        terminal::print(&redactor.clean(&late.iter().map(|line| format!("{line}\n")).collect::<String>()));
     }
     if !wish.quick {
-        prove::prove(&cluster, &mut seen, proving, &remote, &bastion.console).await;
+        let console: Arc<dyn Console> = Arc::new(Discreet::new(Arc::clone(&bastion.console), redactor.clone()));
+        prove::prove(&cluster, &mut seen, proving, &remote, &console).await;
     }
     let assessment = assess(&cluster, &seen);
     observe::remember(&cluster, &seen, common, bastion);
     let text = match wish.output {
         StatusForm::Text => {
-            verdict(&cluster, &seen, &assessment, common, bastion) + &doctor::last(common, bastion, &cluster.name).0
+            redactor.clean(&verdict(&cluster, &seen, &assessment, common, bastion))
+                + &doctor::last(common, bastion, &cluster.name).0
         }
         StatusForm::Json => {
-            let mut json = report::status::json(&cluster, &seen, &assessment);
-            json["doctor"] = doctor::last(common, bastion, &cluster.name).1;
-            format!("{json:#}\n")
+            let mut value = report::status::json(&cluster, &seen, &assessment);
+            value["doctor"] = doctor::last(common, bastion, &cluster.name).1;
+            redactor.value(&mut value);
+            json::text(&value)
         }
         StatusForm::Prometheus => metrics(&cluster, &seen, &assessment, bastion),
     };
@@ -85,7 +93,8 @@ pub(super) fn verdict(
 /// The metrics as text.
 pub(super) fn metrics(cluster: &Cluster, seen: &Observation, assessment: &Assessment, bastion: &Bastion) -> String {
     let now = bastion.clock.now();
-    report::metrics::text(&report::status_metrics::metrics(cluster, seen, assessment, now))
+    let text = report::metrics::text(&report::status_metrics::metrics(cluster, seen, assessment, now));
+    go::redactor(seen, bastion).metrics(&text)
 }
 
 /// Writes the metrics; a monitor that is not told must not go unnoticed.

@@ -13,12 +13,13 @@ use crate::observe::{Kept, Observation, proof};
 use crate::report;
 use crate::report::changes::View;
 use crate::run::look::Looking;
-use crate::run::ports::Remote;
+use crate::run::ports::{Console, Remote};
 use crate::run::prove;
+use crate::run::redact::Discreet;
 use crate::world::terminal::{self, Screen};
 
 use super::args::{Common, StatusForm, StatusWish};
-use super::{Bastion, Failure, exit, observe, status};
+use super::{Bastion, Failure, exit, go, observe, status};
 
 /// Between the end of a look and the next: dark masters make a look longer than the interval.
 const BREATH: Duration = Duration::from_secs(1);
@@ -67,17 +68,20 @@ pub(super) async fn watch(
             _ = interrupted.wait_for(|stop| *stop) => break,
         };
         let now = bastion.clock.now().to_zoned(TimeZone::UTC);
+        let redactor = go::redactor(&round.seen, bastion);
         match &screen {
             Some(screen) => {
                 let words = round.assessment.verdict.words();
                 let time = now.strftime("%H:%M:%S");
                 let table = report::table::table(cluster, &round.seen, terminal::width());
                 let verdict = status::verdict(cluster, &round.seen, &round.assessment, common, bastion);
-                screen.draw(&format!("{}: {words} ({time} UTC, Ctrl-C ends)\n\n{table}\n{verdict}", cluster.name));
+                let text = format!("{}: {words} ({time} UTC, Ctrl-C ends)\n\n{table}\n{verdict}", cluster.name);
+                screen.draw(&redactor.clean(&text));
             }
             None => {
                 for change in report::changes::changes(cluster, last.as_ref().map(Round::view), round.view()) {
-                    terminal::print(&format!("{} {change}\n", now.strftime("%Y-%m-%dT%H:%M:%SZ")));
+                    let line = format!("{} {change}\n", now.strftime("%Y-%m-%dT%H:%M:%SZ"));
+                    terminal::print(&redactor.clean(&line));
                 }
             }
         }
@@ -109,12 +113,15 @@ async fn look<'a>(
         && !looking.until(Instant::now() + status::TABLE_AFTER).await
     {
         let table = report::table::table(cluster, looking.so_far(), terminal::width());
-        screen.draw(&format!("{}: looking\n\n{table}", cluster.name));
+        let redactor = go::redactor(looking.so_far(), bastion);
+        screen.draw(&redactor.clean(&format!("{}: looking\n\n{table}", cluster.name)));
     }
     let mut seen = looking.finish().await;
     seen.proof = last.and_then(|last| kept_proof(cluster, &last.seen, &seen));
     if seen.proof.is_none() && !wish.quick {
-        prove::prove(cluster, &mut seen, None, remote, &bastion.console).await;
+        let redactor = go::redactor(&seen, bastion);
+        let console: Arc<dyn Console> = Arc::new(Discreet::new(Arc::clone(&bastion.console), redactor));
+        prove::prove(cluster, &mut seen, None, remote, &console).await;
     }
     let assessment = assess(cluster, &seen);
     observe::remember(cluster, &seen, common, bastion);
@@ -130,7 +137,6 @@ fn kept_proof(cluster: &Cluster, before: &Observation, seen: &Observation) -> Op
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::ports::Console;
     use crate::sim::{Event, Site};
 
     #[tokio::test(start_paused = true)]

@@ -238,10 +238,15 @@ pub fn harmless(text: &str) -> String {
     text.chars().map(tame).collect()
 }
 
+/// Whether a character moves a terminal's cursor or turns the direction of a text.
+#[must_use]
+pub fn is_hostile(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
 fn tame(c: char) -> char {
-    let hostile = c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
-    if hostile { '\u{fffd}' } else { c }
+    if is_hostile(c) { '\u{fffd}' } else { c }
 }
 
 #[cfg(test)]

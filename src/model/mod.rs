@@ -9,6 +9,7 @@ pub mod env_file;
 pub mod fields;
 pub mod identity;
 pub mod inventory;
+pub mod json;
 pub mod kubespray;
 pub mod ledger;
 pub mod measures;

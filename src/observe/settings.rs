@@ -144,6 +144,9 @@ pub fn command(env_file: &AbsPath) -> Command {
     Command::script(SCRIPT).arg(env_file.as_str())
 }
 
+/// Real ones have some kilobytes. It is compared, searched and shown, and a master must not fill the bastion with it.
+const LARGEST: usize = 256 << 10;
+
 /// Reads owner line and text.
 ///
 /// # Errors
@@ -154,6 +157,12 @@ pub fn parse(output: &Output) -> Result<Settings, Unclear> {
     }
     let (owner, text) =
         output.stdout.split_once('\n').ok_or_else(|| Unclear::text("reading the env file", "no answer"))?;
+    if text.len() > LARGEST {
+        return Err(Unclear::text(
+            "reading the env file",
+            "it is larger than 256 KiB, as no file of etcd's settings is",
+        ));
+    }
     Ok(Settings { text: text.to_owned(), owner: owner.to_owned() })
 }
 
@@ -175,6 +184,13 @@ mod tests {
         assert_eq!(access.url, "https://127.0.0.1:2379");
         assert_eq!(access.tls.unwrap().cert, "/c");
         assert_eq!(seen.request_timeout(), Duration::from_secs(15));
+    }
+
+    #[test]
+    fn a_file_without_measure_is_not_taken() {
+        let said = |text: &str| parse(&Output { stdout: format!("root root 640\n{text}"), ..Output::default() });
+        assert!(said(&"A=1\n".repeat(60_000)).is_ok());
+        assert!(said(&"x".repeat(LARGEST + 1)).is_err_and(|unclear| unclear.why.contains("256 KiB")));
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Metrics in Prometheus' text form, as node_exporter's textfile collector reads it. Knows no metric's meaning.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
+
+use crate::model::command::is_hostile;
 
 /// What kind of number a metric is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,13 +21,19 @@ pub struct Metric {
     help: &'static str,
     kind: Kind,
     samples: Vec<String>,
+    series: BTreeSet<String>,
 }
+
+/// The most samples of one metric. A collector refuses or drowns in more, and no cluster has as many.
+const MOST_SAMPLES: usize = 2_000;
+/// The longest value of a label, in characters.
+const LONGEST_LABEL: usize = 200;
 
 impl Metric {
     /// A metric without samples yet.
     #[must_use]
     pub const fn new(kind: Kind, name: &'static str, help: &'static str) -> Self {
-        Self { name, help, kind, samples: Vec::new() }
+        Self { name, help, kind, samples: Vec::new(), series: BTreeSet::new() }
     }
 
     /// A gauge without samples yet.
@@ -33,13 +42,15 @@ impl Metric {
         Self::new(Kind::Gauge, name, help)
     }
 
-    /// Adds a sample. The same labels twice are one sample, the first: Prometheus refuses a file that repeats them.
+    /// Adds a sample. The same labels twice are one sample, the first: Prometheus refuses a file that repeats them. What
+    /// is beyond [`MOST_SAMPLES`] is left out.
     pub fn add(&mut self, labels: &[(&str, &str)], value: f64) {
         let labels: Vec<String> = labels.iter().map(|(name, text)| format!("{name}=\"{}\"", escaped(text))).collect();
         let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
         let series = format!("{}{labels} ", self.name);
-        if !self.samples.iter().any(|sample| sample.starts_with(&series)) {
+        if self.samples.len() < MOST_SAMPLES && !self.series.contains(&series) {
             self.samples.push(format!("{series}{value}"));
+            self.series.insert(series);
         }
     }
 
@@ -71,12 +82,12 @@ pub fn text(metrics: &[Metric]) -> String {
 /// A label's value as the text form wants it; control characters other than a line's end have no place there.
 fn escaped(text: &str) -> String {
     let mut out = String::new();
-    for c in text.chars() {
+    for c in text.chars().take(LONGEST_LABEL) {
         match c {
             '\\' => out.push_str("\\\\"),
             '"' => out.push_str("\\\""),
             '\n' => out.push_str("\\n"),
-            other if other.is_control() => out.push('\u{fffd}'),
+            other if is_hostile(other) => out.push('\u{fffd}'),
             other => out.push(other),
         }
     }
@@ -86,6 +97,21 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_master_invents_is_bounded() {
+        let begun = std::time::Instant::now();
+        let mut metric = Metric::gauge("requorum_x", "What x is.");
+        let long = "y".repeat(3 << 20);
+        for n in 0..100_000 {
+            metric.add(&[("a", &format!("{n}"))], 1.0);
+        }
+        (0..100).for_each(|_| metric.add(&[("a", &long)], 1.0));
+        let text = text(&[metric, Metric::gauge("requorum_y", "Y.").with(&[("a", &long)], 1.0)]);
+        assert_eq!(text.lines().filter(|line| line.starts_with("requorum_x{")).count(), MOST_SAMPLES);
+        assert!(text.lines().all(|line| line.len() < 300));
+        assert!(begun.elapsed() < std::time::Duration::from_secs(10), "{:?}", begun.elapsed());
+    }
 
     #[test]
     fn labels_are_escaped_and_repeated_ones_are_one() {

@@ -47,8 +47,15 @@ pub(crate) fn millis(time: u64) -> String {
 
 /// Text that holds remote words, made harmless line by line.
 pub(crate) fn harmless(text: &str) -> String {
-    text.lines().map(|line| crate::model::command::harmless(line) + "\n").collect()
+    let one = |line: &str| match line.char_indices().nth(LONGEST_LINE) {
+        None => crate::model::command::harmless(line) + "\n",
+        Some((at, _)) => crate::model::command::harmless(&line[..at]) + "… cut\n",
+    };
+    text.lines().map(one).collect()
 }
+
+/// The longest line shown, in characters. `--initial-cluster` of a hundred masters is half as long.
+const LONGEST_LINE: usize = 16_000;
 
 /// `text` with `indent` before each of its lines.
 pub(crate) fn indented(text: &str, indent: &str) -> String {

@@ -1,10 +1,11 @@
 //! What the state of a cluster means, in words: findings, verdict and the next command; and the whole of it as JSON.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use crate::model::Cluster;
+use crate::model::{Cluster, MasterName};
 use crate::model::quorum::Tally;
 use crate::observe::assess::{Assessment, Finding};
 use crate::observe::members::roll;
@@ -38,19 +39,25 @@ pub fn verdict(
 #[must_use]
 pub fn finding_lines(findings: &[Finding]) -> String {
     let mut out = String::new();
-    let same = |a: &Finding, b: &Finding| a.code == b.code && a.text == b.text;
-    for (place, finding) in findings.iter().enumerate() {
-        if findings[..place].iter().any(|before| same(before, finding)) {
-            continue;
-        }
+    let mut whose: BTreeMap<(&str, &str), Vec<&MasterName>> = BTreeMap::new();
+    for finding in findings {
+        whose.entry((&finding.code, &finding.text)).or_default().extend(&finding.master);
+    }
+    let distinct = whose.len();
+    let first = findings.iter().filter_map(|f| Some((f, whose.remove(&(f.code.as_str(), f.text.as_str()))?)));
+    for (finding, masters) in first.take(MOST_FINDINGS) {
         let severity = finding.severity.word();
-        let masters: Vec<_> =
-            findings.iter().filter(|other| same(finding, other)).filter_map(|f| f.master.as_ref()).collect();
         let who = if masters.is_empty() { String::new() } else { format!("{}: ", super::names(masters)) };
         let _ = writeln!(out, "{severity} [{}] {who}{}", finding.code, finding.text);
     }
+    if distinct > MOST_FINDINGS {
+        let _ = writeln!(out, "… and {} findings more", distinct - MOST_FINDINGS);
+    }
     out
 }
+
+/// The most findings told as lines: whoever has more reads the first ones.
+const MOST_FINDINGS: usize = 500;
 
 /// How many voters the cluster that serves has, and how many of those that vote now may be lost; nothing where none or
 /// two serve.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use crate::model::ClusterName;
+use crate::model::{ClusterName, json};
 use crate::step::Fact;
 
 use super::ports::{Clock, Store};
@@ -130,12 +130,12 @@ impl Journal {
         let mut lines = String::new();
         for what in whats {
             let seq = moves.take(&what)?;
-            let record = Record { seq, at: self.clock.now(), what };
+            let record = self.redactor.record(Record { seq, at: self.clock.now(), what });
             let line = serde_json::to_string(&record).map_err(std::io::Error::other)?;
             if !lines.is_empty() {
                 lines.push('\n');
             }
-            lines.push_str(&self.redactor.clean(&line));
+            lines.push_str(&json::escaped(&line));
         }
         moves.broken = true;
         self.store.append(&lines)?;

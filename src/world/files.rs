@@ -26,6 +26,14 @@ pub fn text(path: &Path) -> io::Result<String> {
     utf8(regular::read(regular::open(path)?, MOST)?)
 }
 
+/// The same for a file of our own, which is never a link.
+///
+/// # Errors
+/// As [`text`]'s, also for a link.
+pub(super) fn own_text(path: &Path) -> io::Result<String> {
+    utf8(regular::read(regular::open_own(path)?, MOST)?)
+}
+
 /// Where a file of a change under review really lies.
 ///
 /// # Errors
@@ -188,11 +196,14 @@ pub fn runs(state: &Path) -> Vec<Kept> {
     names.into_iter().map(kept).collect()
 }
 
-/// Writes a file that must not exist and that nobody else may read.
+/// Writes a file that must not exist and that nobody else may read, making its directories.
 ///
 /// # Errors
 /// When it exists or the disk refuses.
 pub fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()

@@ -67,12 +67,16 @@ pub(super) fn put(dir: &Path, name: &str, text: &str) -> io::Result<PathBuf> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     // Of this process alone, so that two of them do not write into one file.
     let fresh = path.with_extension(format!("json.{}", std::process::id()));
-    let written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh).and_then(
-        |mut file: File| {
+    // One of a process of the same number that was killed. A link put there is removed and never written through.
+    match fs::remove_file(&fresh) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let written =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh).and_then(|mut file: File| {
             file.write_all(text.as_bytes())?;
             file.sync_all()
-        },
-    );
+        });
     written.and_then(|()| fs::rename(&fresh, &path)).inspect_err(|_| drop(fs::remove_file(&fresh)))?;
     File::open(dir)?.sync_all()?;
     Ok(path)
@@ -81,7 +85,7 @@ pub(super) fn put(dir: &Path, name: &str, text: &str) -> io::Result<PathBuf> {
 /// A result that was kept; nothing where there is none that can be read.
 #[must_use]
 pub fn kept(state: &Path, cluster: &ClusterName, which: Kept) -> Option<String> {
-    super::files::text(&place(state, cluster, which)).ok()
+    super::files::own_text(&place(state, cluster, which)).ok()
 }
 
 #[cfg(test)]
@@ -104,6 +108,26 @@ mod tests {
         assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
         let names = fs::read_dir(path.parent().unwrap()).unwrap().count();
         assert_eq!(names, 2, "something temporary is left");
+    }
+
+    #[test]
+    fn nothing_is_written_or_read_through_a_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("state");
+        let cluster = ClusterName::new("prod").unwrap();
+        let path = keep(&state, &cluster, Kept::Last, "one").unwrap();
+        let other = dir.path().join("other");
+        fs::write(&other, "others").unwrap();
+        let fresh = path.with_extension(format!("json.{}", std::process::id()));
+        std::os::unix::fs::symlink(&other, &fresh).unwrap();
+        keep(&state, &cluster, Kept::Last, "two").unwrap();
+        assert_eq!(kept(&state, &cluster, Kept::Last).as_deref(), Some("two"));
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(&other, &path).unwrap();
+        assert_eq!(kept(&state, &cluster, Kept::Last), None);
+        keep(&state, &cluster, Kept::Last, "three").unwrap();
+        assert_eq!(fs::read_to_string(&other).unwrap(), "others");
+        assert_eq!(kept(&state, &cluster, Kept::Last).as_deref(), Some("three"));
     }
 
     #[test]

@@ -187,6 +187,7 @@ impl Diagnosis {
     pub fn cleaned(mut self, clean: impl Fn(&str) -> String) -> Self {
         for remark in &mut self.remarks {
             remark.text = clean(&remark.text);
+            remark.next = clean(&remark.next);
             remark.diff = remark.diff.as_deref().map(&clean);
         }
         self

@@ -15,6 +15,7 @@ use tokio::net::UnixStream;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use super::super::regular;
 use super::ask;
 use crate::model::command::clean;
 use crate::run::ports::Prompt;
@@ -193,14 +194,19 @@ fn from_agent(held: AgentIdentity) -> Identity {
     Identity { shown, secret: Secret::InAgent(key), certificate }
 }
 
+/// The largest key file that is read.
+const MOST_KEY: u64 = 1 << 20;
+
 fn read_private(path: &Path) -> std::io::Result<zeroize::Zeroizing<String>> {
-    let file = std::fs::metadata(path)?;
+    let open = regular::open(path)?;
+    let file = open.metadata()?;
     // As OpenSSH: whoever shares a key by another owner's will has chosen to.
     if file.uid() == rustix::process::geteuid().as_raw() && file.mode() & 0o077 != 0 {
         let why = format!("others may read this private key, so it is not used; next: chmod 600 {}", path.display());
         return Err(std::io::Error::new(ErrorKind::PermissionDenied, why));
     }
-    std::fs::read_to_string(path).map(zeroize::Zeroizing::new)
+    let text = String::from_utf8(regular::read(open, MOST_KEY)?);
+    text.map(zeroize::Zeroizing::new).map_err(|_| std::io::Error::new(ErrorKind::InvalidData, "it is no text"))
 }
 
 fn is_encrypted(text: &str) -> bool {

@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::super::regular;
 use super::Bastion;
 use super::kept::Kept;
 use super::known_hosts::Known;
@@ -55,6 +56,9 @@ const BULK_WINDOW: u32 = 32 << 20;
 /// A silent host is given up after four of these.
 const KEEPALIVE: Duration = Duration::from_secs(5);
 const KEEPALIVES_MISSED: usize = 3;
+
+/// The largest known_hosts file that is read.
+const MOST_KNOWN: u64 = 16 << 20;
 
 /// A host to log in to.
 pub(super) struct Peer {
@@ -202,7 +206,7 @@ impl Peer {
         };
         let mut files = Vec::new();
         for path in paths {
-            match tokio::fs::read(&path).await {
+            match regular::open(&path).and_then(|file| regular::read(file, MOST_KNOWN)) {
                 Ok(bytes) => files.push((path, String::from_utf8_lossy(&bytes).into_owned())),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => files.push((path, String::new())),
                 Err(error) => {

@@ -1,0 +1,222 @@
+//! Tests of `run/redact`: what counts as a secret, and that what is stored can be read back whatever the secret is.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::sync::Mutex;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::MasterName;
+use crate::observe::assess::{Finding, Severity};
+use crate::run::journal::{self, Record, StepEvent, What};
+
+fn secrets_of(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    secrets::of_text(text, &mut found);
+    found.sort();
+    found.dedup();
+    found
+}
+
+fn redactor(text: &str) -> Redactor {
+    Redactor::default().and(secrets_of(text))
+}
+
+#[test]
+fn what_counts_as_a_secret() {
+    for line in [
+        "MY_PASSWORD=canary-77x",
+        "DB_PW=canary-77x",
+        "DB_PWD=canary-77x",
+        "DB_PASS=canary-77x",
+        "X_PASSPHRASE='canary-77x'",
+        "X_TOKEN=canary-77x",
+        "MYTOKEN=canary-77x",
+        "SOME_API_KEY=canary-77x",
+        "AWS_SECRET_ACCESS_KEY=\"canary-77x\"",
+        "GOOGLE_CREDENTIALS=canary-77x",
+        "MASTER_KEY=canary-77x",
+        "# OLD_PASSWORD=canary-77x",
+        "; password: canary-77x",
+        "export MY_SECRET=canary-77x",
+        "ETCDCTL_USER=root:canary-77x",
+        "HTTPS_PROXY=http://ops:canary-77x@proxy:3128/",
+        "# see https://ops:canary-77x@wiki/page",
+        "HEADERS_AUTHORIZATION=Bearer canary-77x",
+        "MY_PASSWORD=\"canary-77x\\\"more\"",
+    ] {
+        let text = format!("ETCD_NAME=m1\n{line}\n");
+        let redactor = redactor(&text);
+        for shown in [text.as_str(), "it said canary-77x, and ended", "{\"k\":\"canary-77x\"}"] {
+            let clean = redactor.clean(shown);
+            assert!(!clean.contains("canary-77x") || line.contains("more") && shown != text, "{line}: {clean}");
+        }
+    }
+    for line in [
+        "ETCD_INITIAL_CLUSTER_TOKEN=k8s_etcd_77x",
+        "ETCD_AUTH_TOKEN=jwt,pub-key=/a/b,sign-method=RS256",
+        "ETCD_KEY_FILE=/etc/ssl/etcd/ssl/member-77x.pem",
+        "ETCDCTL_KEY=/etc/ssl/etcd/ssl/admin-77x.pem",
+        "MY_PASSWORD_FILE=/run/secrets/77x-file",
+        "ETCD_QUOTA_BACKEND_BYTES=2147483648",
+        "HTTPS_PROXY=http://proxy-77x:3128/",
+    ] {
+        assert_eq!(redactor(line).clean(line), line);
+    }
+}
+
+#[test]
+fn a_common_word_stays_where_it_is_not_said_to_be_a_secret() {
+    let redactor = redactor("X_TOKEN=true\nMY_PASSWORD=2026\nA_SECRET=etcd\nB_SECRET=production\n");
+    let text = "etcd of production is healthy: true, since 2026-11-25";
+    assert_eq!(redactor.clean(text), text);
+    assert_eq!(
+        redactor.clean("-MY_PASSWORD=2026\n+X_TOKEN=\"true\"\n2026\n"),
+        "-MY_PASSWORD=<redacted>\n+X_TOKEN=<redacted>\n<redacted>\n"
+    );
+    assert_eq!(redactor.clean("it set MY_PASSWORD=2026 in 2026"), "it set MY_PASSWORD=<redacted> in 2026");
+}
+
+#[test]
+fn a_cut_text_ends_with_no_part_of_a_secret() {
+    let secret = "correct-horse-battery-1";
+    let redactor = Redactor::default().and([secret.to_owned()]);
+    for length in 4..secret.len() {
+        let cut = format!("it said {}…", &secret[..length]);
+        assert_eq!(redactor.clean(&cut), "it said <redacted>…", "{length}");
+    }
+    let harmful = Redactor::default().and(["pass\u{1b}word-77x".to_owned()]);
+    assert_eq!(harmful.clean(&crate::model::command::clean("x pass\u{1b}word-77x")), "x <redacted>");
+}
+
+#[test]
+fn what_a_console_is_told_holds_no_secret() {
+    #[derive(Default)]
+    struct Heard(Mutex<Vec<Event>>);
+    impl Console for Heard {
+        fn tell(&self, event: Event) {
+            self.0.lock().unwrap().push(event);
+        }
+    }
+    let heard = Arc::new(Heard::default());
+    let console = Discreet::new(heard.clone(), Redactor::default().and(["s3cret x".to_owned(), "no".to_owned()]));
+    console.tell(Event::Warning { text: "sudo said s3cret x, no more".into() });
+    let expected = Event::Warning { text: "sudo said <redacted>, no more".into() };
+    assert_eq!(*heard.0.lock().unwrap(), [expected]);
+}
+
+#[test]
+fn labels_lose_secrets_and_metrics_stay_metrics() {
+    let redactor = Redactor::default().and(["canary-77x".to_owned(), "requorum_status_exit_code".to_owned()]);
+    let text = "# HELP requorum_status_exit_code X.\nrequorum_status_exit_code{cluster=\"canary-77x\"} 1\n";
+    assert_eq!(redactor.metrics(text), text.replace("canary-77x", REDACTED));
+}
+
+fn records(secret: &str) -> Vec<Record> {
+    let host = MasterName::new("m3").unwrap();
+    let step = |event| What::Step { id: 4, host: host.clone(), event };
+    let said = format!("etcd said: {secret}");
+    let finding =
+        Finding { code: "etcd-down".into(), severity: Severity::Error, master: Some(host.clone()), text: said.clone() };
+    let whats = vec![
+        What::Locked,
+        step(StepEvent::Started),
+        What::Command {
+            step: 4,
+            host: host.clone(),
+            command: format!("x --password={secret}"),
+            exit: Some(1),
+            took_ms: 7,
+            said: secret.to_owned(),
+        },
+        step(StepEvent::Failed(said.clone())),
+        step(StepEvent::Started),
+        step(StepEvent::Done(secret.to_owned())),
+        What::FoundAfter(vec![finding]),
+        What::Left(vec![said.clone()], vec![secret.to_owned()]),
+        What::End { outcome: said, exit: 4 },
+    ];
+    let at = jiff::Timestamp::UNIX_EPOCH;
+    whats.into_iter().zip(1..).map(|(what, seq)| Record { seq, at, what }).collect()
+}
+
+/// Values that are also words, keys, numbers, names and signs of the formats.
+const NASTY: &[&str] = &[
+    "true",
+    "false",
+    "null",
+    "2026",
+    "4",
+    "0",
+    "etcd",
+    "m3",
+    "started",
+    "done",
+    "step",
+    "what",
+    "seq",
+    "host",
+    "unknown",
+    "error",
+    "etcd-down",
+    "production",
+    "1970-01-01T00:00:00Z",
+    "{",
+    "}",
+    "\"",
+    "\\",
+    "\\n",
+    "\n",
+    ",",
+    ":",
+    "\":\"",
+    "\"}",
+    "{\"seq\":1",
+    "<redacted>",
+    "redacted",
+    "…",
+    "m",
+    "\u{202e}",
+    "\u{9b}31m",
+    "ü",
+    "' or 1",
+    "$(reboot)",
+    "correct-horse-battery-1",
+];
+
+fn nasty() -> impl Strategy<Value = String> {
+    prop_oneof![proptest::sample::select(NASTY).prop_map(str::to_owned), "\\PC{1,12}", "[\"\\\\{}:,a-z0-9\\n]{1,20}"]
+}
+
+proptest! {
+    #[test]
+    fn whatever_the_secret_is_a_journal_is_read_back_and_says_the_same(secrets in proptest::collection::vec(nasty(), 1..4)) {
+        let redactor = Redactor::default().and(secrets.clone());
+        for secret in &secrets {
+            let before = records(secret);
+            let text: String = before.iter().cloned().map(|record| {
+                let line = serde_json::to_string(&redactor.record(record)).unwrap();
+                assert!(!line.contains('\n'));
+                line + "\n"
+            }).collect();
+            let after = journal::read(&text).unwrap();
+            prop_assert_eq!(after.len(), before.len());
+            for (before, after) in before.iter().zip(&after) {
+                prop_assert_eq!((before.seq, before.at), (after.seq, after.at));
+                match (&before.what, &after.what) {
+                    (What::Step { id, host, event }, What::Step { id: id2, host: host2, event: event2 }) => {
+                        prop_assert_eq!((id, host), (id2, host2));
+                        prop_assert_eq!(std::mem::discriminant(event), std::mem::discriminant(event2));
+                    }
+                    (one, other) => prop_assert_eq!(std::mem::discriminant(one), std::mem::discriminant(other)),
+                }
+            }
+            let unmistakable = is_unmistakable(secret) && !REDACTED.contains(secret.as_str());
+            let json = serde_json::to_string(secret).unwrap();
+            // The record's own time is no text of anybody's.
+            let text = text.replace("1970-01-01T00:00:00Z", "");
+            prop_assert!(!unmistakable || !text.contains(json.trim_matches('"')), "{}: {}", secret, text);
+        }
+    }
+}
