@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Cluster, ClusterId, Master, MasterName};
 
 use super::ahead::find_ahead;
+use super::alarms::tell_relief;
 use super::marks::Replaced;
 use super::members::{Roll, Vote, roll};
 use super::{Observation, Seen, Sight, proof, tools::Version, whole};
@@ -134,6 +135,7 @@ pub fn assess(cluster: &Cluster, observation: &Observation) -> Assessment {
     let mut findings: Vec<Finding> =
         cluster.masters().flat_map(|master| of_master(master, observation.masters.get(&master.name))).collect();
     findings.extend(whole::findings(cluster, observation, &serving));
+    tell_relief(observation, &mut findings);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let verdict = verdict(cluster, observation, &serving, &findings);
     Assessment { verdict, findings, serving }

@@ -29,6 +29,13 @@ impl Certificates {
         (end.as_second() - self.now.as_second()).div_euclid(SECONDS_A_DAY)
     }
 
+    /// Those that have ended: file and day.
+    pub fn ended(&self) -> impl Iterator<Item = (&str, String)> {
+        let ended = self.ends.iter().filter_map(|(file, end)| Some((file.as_str(), (*end)?)));
+        let ended = ended.filter(|(_, end)| self.days(*end) < 0);
+        ended.map(|(file, end)| (file, end.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d").to_string()))
+    }
+
     /// The first to end.
     #[must_use]
     pub fn first_end(&self) -> Option<Timestamp> {

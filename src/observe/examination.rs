@@ -7,17 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::MasterName;
 
-use super::{Asked, Observation, clock::Offset, layout::Layout, policy::Policy, speed::Speed};
+use super::{Asked, Observation, clock::Offset, speed::Speed};
 
 /// What only the doctor asks one master.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Examined {
     /// Its clock against the bastion's.
     pub clock: Asked<Offset>,
-    /// What systemd does with the unit by itself.
-    pub policy: Asked<Policy>,
-    /// Whether the data directory is one piece.
-    pub layout: Asked<Layout>,
 }
 
 /// Where this bastion keeps its runs.

@@ -9,6 +9,7 @@ use crate::model::command::clean;
 use crate::model::{Cluster, MasterName, Output, ZoneName};
 
 mod ahead;
+pub mod alarms;
 pub mod assess;
 pub mod certificates;
 pub mod clock;
@@ -20,6 +21,7 @@ pub mod layout;
 pub mod log;
 pub mod marks;
 pub mod members;
+pub mod node;
 pub mod peers;
 pub mod policy;
 pub mod proof;
@@ -40,6 +42,7 @@ pub use examination::{Desk, Examination, Examined};
 pub use kept::Kept;
 pub use log::Log;
 pub use marks::{ClusterRecord, Holder, Marks};
+pub use node::Node;
 pub use peers::{Member, Members};
 pub use read::Read;
 pub use settings::{Access, Settings};
@@ -101,6 +104,9 @@ pub struct Seen {
     /// How far its write-ahead log goes; read where nothing serves.
     #[serde(default = "log::not_asked")]
     pub log: Asked<Log>,
+    /// What a run would meet there beside etcd.
+    #[serde(default = "node::not_asked")]
+    pub node: Asked<Node>,
 }
 
 impl Seen {

@@ -1,11 +1,9 @@
-//! The question "what does systemd do with the etcd unit by itself?": at boot, after a crash, when it is stopped.
+//! What systemd does with the etcd unit by itself: at boot, after a crash, when it is stopped, and under a fence.
 //! Knows nothing of etcd.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-
-use crate::model::{Command, Output, UnitName};
 
 use super::Unclear;
 
@@ -31,28 +29,23 @@ pub struct Policy {
     pub fragment: String,
     /// The files that change it.
     pub drop_ins: Vec<String>,
+    /// Those of them that take back every condition said before: a fence among them.
+    #[serde(default)]
+    pub resets: Vec<String>,
 }
 
-const PROPERTIES: &str =
+/// What is asked of the unit.
+pub(super) const PROPERTIES: &str =
     "LoadState,UnitFileState,Restart,RestartUSec,TimeoutStopUSec,Type,User,FragmentPath,DropInPaths";
 
-/// Asks systemd about the unit.
-#[must_use]
-pub fn command(unit: &UnitName) -> Command {
-    Command::new("systemctl").arg("show").arg(format!("--property={PROPERTIES}")).arg(format!("{unit}.service"))
-}
-
-/// Reads `NAME=value` lines.
+/// Reads `NAME=value` lines; those of other questions are passed over.
 ///
 /// # Errors
-/// When systemd did not answer or left out what is needed.
-pub fn parse(output: &Output) -> Result<Policy, Unclear> {
+/// When systemd left out what is needed.
+pub fn parse(lines: &str) -> Result<Policy, Unclear> {
     const WHAT: &str = "systemctl show";
-    if !output.ok() {
-        return Err(Unclear::failed(WHAT, output));
-    }
     let mut policy = Policy::default();
-    for (name, value) in output.stdout.lines().filter_map(|line| line.split_once('=')) {
+    for (name, value) in lines.lines().filter_map(|line| line.split_once('=')) {
         let text = match name {
             "LoadState" => &mut policy.load_state,
             "UnitFileState" => &mut policy.unit_file_state,
@@ -66,6 +59,10 @@ pub fn parse(output: &Output) -> Result<Policy, Unclear> {
             }
             "TimeoutStopUSec" => {
                 policy.stop_limit = span(value);
+                continue;
+            }
+            "resets" => {
+                policy.resets.push(value.to_owned());
                 continue;
             }
             "DropInPaths" => {
@@ -109,11 +106,11 @@ mod tests {
     fn a_kubespray_unit_is_read() {
         let stdout = "Type=notify\nRestart=always\nRestartUSec=10s\nTimeoutStopUSec=1min 30s\nUser=root\nLoadState=loaded\n\
             FragmentPath=/etc/systemd/system/etcd.service\nDropInPaths=/etc/a.conf /etc/b.conf\nUnitFileState=enabled\n";
-        let policy = parse(&Output { stdout: stdout.into(), ..Output::default() }).unwrap();
+        let policy = parse(stdout).unwrap();
         assert_eq!((policy.kind.as_str(), policy.restart.as_str(), policy.user.as_str()), ("notify", "always", "root"));
         assert_eq!((policy.restart_after, policy.stop_limit), (span("10s"), Some(Duration::from_secs(90))));
         assert_eq!(policy.drop_ins, ["/etc/a.conf", "/etc/b.conf"]);
-        assert!(parse(&Output::default()).is_err());
+        assert!(parse("").is_err());
     }
 
     #[test]

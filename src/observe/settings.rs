@@ -79,7 +79,13 @@ impl Settings {
     /// How large the database may grow before etcd refuses writes; none where the quota is switched off.
     #[must_use]
     pub fn quota_bytes(&self) -> Option<u64> {
-        match self.get("ETCD_QUOTA_BACKEND_BYTES").and_then(|bytes| bytes.trim().parse::<i64>().ok()) {
+        Self::quota_of(self.get("ETCD_QUOTA_BACKEND_BYTES").as_deref())
+    }
+
+    /// What etcd makes of a quota's setting.
+    #[must_use]
+    pub fn quota_of(setting: Option<&str>) -> Option<u64> {
+        match setting.and_then(|bytes| bytes.trim().parse::<i64>().ok()) {
             None | Some(0) => Some(DEFAULT_QUOTA),
             // A negative number becomes none: no quota.
             Some(bytes) => u64::try_from(bytes).ok(),
@@ -116,6 +122,15 @@ impl Settings {
     pub fn peer_access_to(&self, url: &str) -> Option<Access> {
         let tls = self.files("ETCD_PEER_TRUSTED_CA_FILE", "ETCD_PEER_CERT_FILE", "ETCD_PEER_KEY_FILE");
         Some(Access { url: url.to_owned(), tls: if url.starts_with("https:") { Some(tls?) } else { None } })
+    }
+
+    /// The peer URLs of the other members, as this one's file lists them.
+    #[must_use]
+    pub fn other_peers(&self) -> Vec<String> {
+        let own = self.peer_urls();
+        let list = self.get("ETCD_INITIAL_CLUSTER").unwrap_or_default();
+        let urls = list.split(',').filter_map(|pair| pair.split_once('=').map(|(_, url)| url.to_owned()));
+        urls.filter(|url| !own.contains(url)).collect()
     }
 
     fn list(&self, key: &str) -> Vec<String> {

@@ -86,11 +86,9 @@ fn settings_agree(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) {
                 let why = format!("{name} keeps its write-ahead log apart (ETCD_WAL_DIR)");
                 refusals.add_final("wal-dir", why, "this is not handled yet; see docs/limits.md");
             }
-            for key in ["ETCD_CONFIG_FILE", "ETCD_FORCE_NEW_CLUSTER", "ETCD_DISCOVERY"] {
-                if settings.get(key).is_some_and(|value| !matches!(value.as_str(), "" | "false" | "0")) {
-                    let why = format!("{env_file} on {name} sets {key}");
-                    refusals.add_final("config-style", why, "take it out; see docs/limits.md");
-                }
+            for key in set_and_not_handled(settings) {
+                let why = format!("{env_file} on {name} sets {key}");
+                refusals.add_final("config-style", why, format!("take {key} out of {env_file}; see docs/limits.md"));
             }
             if settings.text.contains('\u{fffd}') {
                 refusals.add_final(
@@ -115,7 +113,7 @@ fn config_style(master: &Master, unit: &crate::observe::Unit, refusals: &mut Ref
     let next = "settings outside the env file are not handled yet; see docs/limits.md";
     let flag = unit.argv.iter().skip(1).find(|word| {
         let word = word.trim_start_matches('-').split('=').next().unwrap_or_default();
-        OWNED.iter().any(|key| word == key.to_ascii_lowercase().replace('_', "-"))
+        is_owned(&word.to_ascii_uppercase().replace('-', "_"))
     });
     if let Some(flag) = flag {
         let why =
@@ -124,7 +122,7 @@ fn config_style(master: &Master, unit: &crate::observe::Unit, refusals: &mut Ref
     }
     let owned = |pair: &&String| {
         let key = pair.split('=').next().unwrap_or_default();
-        key.strip_prefix("ETCD_").is_some_and(|key| OWNED.contains(&key))
+        key.strip_prefix("ETCD_").is_some_and(is_owned)
     };
     if let Some(pair) = unit.environment.iter().find(owned) {
         let key = pair.split('=').next().unwrap_or_default();
@@ -137,7 +135,7 @@ fn config_style(master: &Master, unit: &crate::observe::Unit, refusals: &mut Ref
 }
 
 /// Settings that decide which cluster a member belongs to and where its data lies, without `ETCD_`.
-const OWNED: [&str; 11] = [
+const OWNED: [&str; 10] = [
     "NAME",
     "DATA_DIR",
     "WAL_DIR",
@@ -148,8 +146,32 @@ const OWNED: [&str; 11] = [
     "INITIAL_CLUSTER_TOKEN",
     "INITIAL_ADVERTISE_PEER_URLS",
     "LISTEN_PEER_URLS",
-    "DISCOVERY",
 ];
+
+/// Those, and the whole family of discovery: beside any of it etcd refuses `INITIAL_CLUSTER` (`embed.Config.Validate`).
+fn is_owned(key: &str) -> bool {
+    OWNED.contains(&key) || is_discovery(key)
+}
+
+fn is_discovery(key: &str) -> bool {
+    key == "DISCOVERY" || key.starts_with("DISCOVERY_")
+}
+
+/// The file's settings that would make etcd start otherwise than the file says, or not at all.
+fn set_and_not_handled(settings: &crate::observe::Settings) -> Vec<String> {
+    let file = settings.file();
+    let not_handled = |(key, value): &(&str, &str)| {
+        let key = key.strip_prefix("ETCD_").unwrap_or_default();
+        let switch = key == "CONFIG_FILE" || key == "FORCE_NEW_CLUSTER";
+        // These have a value where they are not used at all (`embed.NewConfig`).
+        let idle = ["DISCOVERY_FALLBACK", "DISCOVERY_FAILURE_FALLBACK"].contains(&key)
+            || key.ends_with("_TIMEOUT")
+            || key.ends_with("_TIME");
+        let off = value.is_empty() || switch && matches!(*value, "false" | "0");
+        (switch || is_discovery(key) && !idle) && !off
+    };
+    file.settings().filter(not_handled).map(|(key, _)| key.to_owned()).collect()
+}
 
 fn address_agrees(master: &Master, urls: &[String], refusals: &mut Refusals<'_>) {
     let address = master.address.as_str();

@@ -6,7 +6,7 @@ use crate::model::{Cluster, MasterName};
 use crate::observe::assess::assess;
 use crate::observe::marks::{Replaced, fence_text};
 use crate::observe::records::newest;
-use crate::observe::{Marks, Read};
+use crate::observe::{Marks, Read, Seen};
 use crate::step::{Step, fence, stop, unfence};
 
 use super::checks::Refusals;
@@ -153,14 +153,28 @@ fn takes_no_quorum(input: Input<'_>, refusals: &mut Refusals<'_>) {
 fn may_serve(input: Input<'_>, refusals: &mut Refusals<'_>) {
     for name in zone_masters(input.cluster, input) {
         let Some(seen) = input.seen.seen(&name) else { continue };
-        let unknown = seen.etcd_runs() != Some(false) && !matches!(seen.read, Ok(Read::Answered | Read::Failed(_)));
-        if unknown {
+        if seen.etcd_runs() != Some(false) && !serves_or_not(seen) {
+            let ended = seen.certificates.as_ref().is_ok_and(|certificates| certificates.ended().next().is_some());
+            let why = if ended { ": certificates there have ended, so that its etcd cannot be asked" } else { "" };
             refusals.add(
                 "fence-takes-quorum",
-                format!("it is not known whether {name} serves a living cluster"),
+                format!("it is not known whether {name} serves a living cluster{why}"),
                 "make it answer, or if fencing is what you want: --override fence-takes-quorum=REASON",
             );
         }
+    }
+}
+
+/// Whether it is known that it serves or that it does not. A read that failed says something only where the port answers
+/// otherwise, or where etcd has not been ready since its start: else it was the asking that failed, by an ended
+/// certificate for example.
+fn serves_or_not(seen: &Seen) -> bool {
+    match &seen.read {
+        Ok(Read::Answered) => true,
+        Ok(Read::Failed(_)) => {
+            seen.status.is_ok() || seen.unit.as_ref().is_ok_and(|unit| unit.active_state == "activating")
+        }
+        Err(_) => false,
     }
 }
 

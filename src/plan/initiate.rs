@@ -15,7 +15,7 @@ use super::build::Builder;
 use super::checks::{self, Refusals};
 use super::scene::{Player, Scene};
 use super::seed::{self, seed, source};
-use super::{After, Input, NoPlan, Plan, PlannedMember};
+use super::{After, Input, NoPlan, Plan, PlannedMember, apart, binding, conditions, corrupt};
 
 /// Plans.
 ///
@@ -66,6 +66,7 @@ fn build<'a>(
     let ids: Vec<_> = members.iter().map(|member| bootstrap_member_id(&member.peer_urls, &token)).collect();
     let mut findings = assess(input.cluster, input.seen).findings;
     findings.extend(seed::findings(input, &failed_zones, &survivors, seed, &source));
+    findings.extend(conditions::warnings(&survivors));
     let names: BTreeSet<MasterName> = survivors.iter().map(|player| player.name().clone()).collect();
     let left_out =
         input.cluster.masters().map(|master| &master.name).filter(|name| !names.contains(name)).cloned().collect();
@@ -85,6 +86,7 @@ fn build<'a>(
         texts: BTreeMap::new(),
     };
     let (stages, scene) = Builder::unroll(scene, &input.playbook.lines)?;
+    binding::data_fits(&scene)?;
     Ok(Plan {
         version: 1,
         goal: input.request.goal,
@@ -274,10 +276,13 @@ fn survivors_are_fit(input: Input<'_>, survivors: &[Player<'_>], refusals: &mut 
         checks::agrees(player.master, player.seen, refusals);
         checks::tools(player.master, player.seen, true, refusals);
         checks::space(player.master, player.seen, db_bytes, refusals);
+        conditions::refuse(player, refusals);
         if let Some(id) = player.seen.cluster() {
             clusters.insert(id, player.name());
         }
     }
+    apart::hear_each_other(survivors, refusals);
+    corrupt::refuse(input, survivors, refusals);
     if clusters.len() > 1 {
         let sides = join(clusters.iter().map(|(id, name)| format!("{name} in {id}")));
         refusals.add_final(

@@ -10,8 +10,12 @@ use crate::observe::{Finding, Observation};
 use crate::playbook::Playbook;
 use crate::step::{Step, Undo};
 
+mod apart;
+mod binding;
 mod build;
 pub(crate) mod checks;
+mod conditions;
+mod corrupt;
 pub mod doctor;
 pub mod drill;
 pub mod fence;

@@ -15,7 +15,7 @@ use super::build::Builder;
 use super::checks::{self, Refusals};
 use super::initiate::join;
 use super::scene::{Player, Scene, initial_cluster};
-use super::{After, Input, NoPlan, Plan, PlannedMember, Refusal};
+use super::{After, Input, NoPlan, Plan, PlannedMember, Refusal, binding, conditions, corrupt};
 
 /// The cluster to come back to.
 struct Home {
@@ -42,11 +42,13 @@ pub fn plan(input: Input<'_>) -> Result<Plan, NoPlan> {
         // What comes over the wire, not what lies there: a rebuilt master has nothing yet.
         let db_bytes = survivors.iter().map(Player::db_bytes).max().unwrap_or(0);
         checks::space(player.master, player.seen, db_bytes, &mut refusals);
+        conditions::refuse(player, &mut refusals);
     }
     for player in &survivors {
         checks::agrees(player.master, player.seen, &mut refusals);
         checks::tools(player.master, player.seen, false, &mut refusals);
     }
+    corrupt::refuse(input, &survivors, &mut refusals);
     let Some(seed) = leader(&survivors).or_else(|| survivors.first().copied()) else {
         refusals.add_final("no-survivor", "no master of the serving cluster answers over SSH", "see `requorum status`");
         return Err(refusals.done().err().unwrap_or_else(|| NoPlan::Refused(vec![])));
@@ -85,13 +87,15 @@ fn build<'a>(
         )));
     }
     let (stages, scene) = Builder::unroll(scene, &input.playbook.lines)?;
+    let bound = binding::joiners_fit(&scene)?;
     let left_out: BTreeSet<MasterName> = input
         .cluster
         .masters()
         .map(|master| master.name.clone())
         .filter(|name| !home.voters.contains(name) && !names.contains(name))
         .collect();
-    let findings = findings(input, &scene, &home, &left_out);
+    let told = bound.into_iter().chain(conditions::warnings(&scene.returned));
+    let findings = findings(input, &scene, &home, &left_out).into_iter().chain(told).collect();
     let zones = input.cluster.masters().filter(|master| names.contains(&master.name)).map(|master| master.zone.clone());
     Ok(Plan {
         version: 1,

@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use crate::model::{Cluster, MasterName};
 use crate::model::quorum::Tally;
+use crate::model::{Cluster, MasterName};
 use crate::observe::assess::{Assessment, Finding};
 use crate::observe::members::roll;
 use crate::observe::{Observation, Seen, Settings, Sight, Status};

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::model::{Master, MasterName, ZoneName};
-use crate::observe::{Asked, Examination, Examined, Observation, Seen, Unclear, clock, layout, policy, speed};
+use crate::observe::{Asked, Examination, Examined, Observation, Seen, Unclear, clock, speed};
 use crate::plan::rehearse::{Given, Rehearsal, rehearse};
 
 use super::joined;
@@ -69,17 +69,7 @@ async fn everyone(given: Given<'_>, seen: &Observation, through: Through<'_>) ->
 }
 
 async fn one(master: &Master, remote: &Arc<dyn Remote>, clock: &Arc<dyn Clock>) -> Examined {
-    // By itself: what runs beside would make its way longer, and the answer less sharp.
-    let clock = offset(&master.name, remote, clock).await;
-    let (policy, layout) = tokio::join!(
-        ask(remote, &master.name, policy::command(&master.etcd.unit)),
-        ask(remote, &master.name, layout::command(&master.etcd.data_dir)),
-    );
-    Examined {
-        clock,
-        policy: policy.and_then(|output| policy::parse(&output)),
-        layout: layout.and_then(|output| layout::parse(&output)),
-    }
+    Examined { clock: offset(&master.name, remote, clock).await }
 }
 
 async fn offset(host: &MasterName, remote: &Arc<dyn Remote>, clock: &Arc<dyn Clock>) -> Asked<clock::Offset> {

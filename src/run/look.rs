@@ -10,8 +10,8 @@ use tokio::time::{Instant, sleep_until};
 use crate::model::{Cluster, Command, Master, MasterName, Output};
 use crate::observe::members::usual_peer_urls;
 use crate::observe::{
-    Asked, Kept, Observation, Seen, Settings, Sight, Unclear, certificates, disk, log, marks, peers, read, settings, status,
-    tools, unit,
+    Asked, Kept, Observation, Seen, Settings, Sight, Unclear, certificates, disk, log, marks, node, peers, read,
+    settings, status, tools, unit,
 };
 
 use super::joined;
@@ -141,11 +141,12 @@ async fn look_at(
         Err(error) => Err(Unclear::text("systemctl show", &error.to_string())),
     };
     let program = unit.as_ref().ok().and_then(|unit| unit.program().map(str::to_owned));
-    let (settings, disk, marks, tools) = tokio::join!(
+    let (settings, disk, marks, tools, node) = tokio::join!(
         ask(settings::command(&master.etcd.env_file)),
         ask(disk::command(&master.etcd.data_dir)),
         ask(marks::command(&master.etcd.unit, &master.etcd.data_dir)),
         ask(tools::command(program.as_deref())),
+        ask(node::command(master)),
     );
     let settings = settings.and_then(|output| settings::parse(&output));
     let tools = tools.and_then(|output| tools::parse(&output));
@@ -170,6 +171,7 @@ async fn look_at(
             open_peers: Err(pending()),
             certificates: certificates.and_then(|output| certificates::parse(&output)),
             log: log::not_asked(),
+            node: node.and_then(|output| node::parse(&output)),
         };
         // Nobody may be listening any more.
         let _ = tell.send((master.name.clone(), Sight::Answers(Box::new(seen.clone()))));
@@ -199,7 +201,7 @@ impl Questions {
         let client = settings.and_then(Settings::client_access);
         let peer = settings.and_then(Settings::peer_access).filter(|_| runs);
         let by_client = runs.then_some(etcdctl.zip(client)).flatten();
-        let mut others = settings.map(other_peers).unwrap_or_default();
+        let mut others = settings.map(Settings::other_peers).unwrap_or_default();
         others.extend(usual.iter().cloned());
         others.sort();
         others.dedup();
@@ -231,12 +233,4 @@ async fn ask_if<F: Future<Output = Asked<Output>>>(
         None if runs => Err(Unclear::text("asking etcd", "its settings or tools are not known")),
         None => Err(Unclear::text("asking etcd", "it does not run")),
     }
-}
-
-/// The peer URLs of the other members, as this one's file lists them.
-fn other_peers(settings: &settings::Settings) -> Vec<String> {
-    let own = settings.peer_urls();
-    let list = settings.get("ETCD_INITIAL_CLUSTER").unwrap_or_default();
-    let urls = list.split(',').filter_map(|pair| pair.split_once('=').map(|(_, url)| url.to_owned()));
-    urls.filter(|url| !own.contains(url)).collect()
 }

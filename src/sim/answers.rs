@@ -25,11 +25,11 @@ impl State {
             ("marks", [marker, drop_in, lock, record, _data]) => marks(machine, [marker, drop_in, lock, record]),
             ("tools", [program]) => tools(machine, program),
             ("log", [dir, _most]) => log(machine, dir),
-            ("layout", [_dir]) => Reply::said(""),
+            ("node", [_, unit, _, _, _, properties]) => self.node(host, unit, properties),
             ("measure", _) => self.measure(host),
             ("peer members", [url, _ca, _cert, _key]) => self.peer_members(host, url),
             ("peer ports", urls) => self.peer_ports(host, urls),
-            ("certificates", files) => certificates(files),
+            ("certificates", files) => certificates(machine, files),
             _ => return None,
         })
     }
@@ -65,6 +65,14 @@ impl State {
             data.image.cluster,
             Json::from(members)
         ))
+    }
+
+    /// The unit as systemd has it, and what a story says of the node.
+    fn node(&self, host: &MasterName, unit: &str, properties: &str) -> Reply {
+        let machine = self.seen(host);
+        assert_eq!(unit, machine.unit_name.as_str(), "the model has one unit a master");
+        let lines: String = properties.split(',').map(|property| property_of(machine, property)).collect();
+        Reply::said(machine.odd.iter().fold(lines, |all, line| all + line + "\n"))
     }
 
     fn peer_ports(&self, host: &MasterName, urls: &[&str]) -> Reply {
@@ -201,8 +209,9 @@ fn replaced(machine: &Machine) -> String {
 }
 
 /// Every certificate of the model is good for ten years from the story's first day.
-fn certificates(files: &[&str]) -> Reply {
-    let lines = files.chunks_exact(2).map(|file| format!("{}={}\nend=Jan  1 00:00:00 2036 GMT\n", file[0], file[1]));
+fn certificates(machine: &Machine, files: &[&str]) -> Reply {
+    let year = if machine.ended { 2025 } else { 2036 };
+    let lines = files.chunks_exact(2).map(|file| format!("{}={}\nend=Jan  1 00:00:00 {year} GMT\n", file[0], file[1]));
     Reply::said(format!("now=1767225600\n{}", lines.collect::<String>()))
 }
 

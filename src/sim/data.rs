@@ -38,6 +38,8 @@ pub(super) struct Image {
     pub(super) revision: u64,
     pub(super) compacted: u64,
     pub(super) no_space: bool,
+    /// For whom a CORRUPT alarm was raised.
+    pub(super) corrupt: Option<MemberId>,
     pub(super) keys: BTreeMap<String, Value>,
 }
 
@@ -90,6 +92,7 @@ impl Image {
             revision: 1,
             compacted: 0,
             no_space: false,
+            corrupt: None,
             keys: BTreeMap::new(),
         }
     }
@@ -101,6 +104,7 @@ impl Image {
             revision: self.revision + bump,
             compacted: if bump > 0 { self.revision + bump } else { self.compacted },
             no_space: self.no_space,
+            corrupt: self.corrupt,
             keys: self.keys.clone(),
             ..fresh
         }

@@ -76,7 +76,7 @@ impl State {
         }
         self.tick();
         let ready = self.seen(host).process.as_ref().is_some_and(|process| process.ready);
-        if !ready {
+        if !ready || self.seen(host).ended {
             // The port is open from the start and serves nobody before the member has published itself.
             let mut reply = Reply::failed(1, DEADLINE).after(timeout);
             if words.starts_with(&["endpoint"]) {
@@ -147,6 +147,9 @@ impl State {
         if image.no_space {
             errors.push(format!("memberID:{} alarm:NOSPACE ", image.member.0));
         }
+        if let Some(member) = image.corrupt {
+            errors.push(format!("memberID:{} alarm:CORRUPT ", member.0));
+        }
         if !errors.is_empty() {
             status["errors"] = json!(errors);
         }
@@ -187,6 +190,9 @@ impl State {
     pub(super) fn put(&mut self, host: &MasterName, key: &str, text: &str) -> Reply {
         if self.image(host).no_space {
             return Reply::failed(1, "Error: etcdserver: mvcc: database space exceeded");
+        }
+        if self.image(host).corrupt.is_some() {
+            return Reply::failed(1, "Error: etcdserver: corrupt cluster");
         }
         self.change(host, |image| {
             image.revision += 1;

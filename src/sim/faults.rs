@@ -51,6 +51,12 @@ pub enum Event {
     NoEnv(String),
     /// A setting in a master's env file is another.
     Setting(String, String, String),
+    /// A master's layout or unit is odd: a line of the answer that tells it.
+    Odd(String, String),
+    /// A master's certificates have ended: nobody can ask its etcd.
+    Ended(String),
+    /// etcd has raised a CORRUPT alarm for a master's member.
+    Corrupt(String),
     /// A flag in a master's unit file.
     Flag(String, String),
     /// A master's etcd ran out of space: it takes no write.
@@ -265,6 +271,9 @@ impl State {
         | Event::Full(master)
         | Event::NoEnv(master)
         | Event::Setting(master, ..)
+        | Event::Odd(master, _)
+        | Event::Ended(master)
+        | Event::Corrupt(master)
         | Event::Flag(master, _)
         | Event::NoSpace(master)
         | Event::Rot(master)
@@ -274,6 +283,10 @@ impl State {
         };
         if matches!(event, Event::NoSpace(_)) {
             return self.change(&name(master), |image| image.no_space = true);
+        }
+        if matches!(event, Event::Corrupt(_)) {
+            let corrupt = self.image(&name(master)).member;
+            return self.change(&name(master), |image| image.corrupt = Some(corrupt));
         }
         let machine = self.machine(&name(master));
         match event {
@@ -298,6 +311,9 @@ impl State {
                 let holder = r#"{"run":"20260101-120000-aaaa","person":"another","host":"bastion2","since":"noon"}"#;
                 machine.put(HOLDER, holder);
             }
+            Event::Ended(_) => machine.ended = true,
+            Event::Odd(_, line) if line == "nothing" => machine.odd.clear(),
+            Event::Odd(_, line) => machine.odd.push(line.clone()),
             Event::Flag(_, flag) => machine.unit.argv = vec![format!("{BIN}/etcd"), flag.clone()],
             Event::Rot(_) => {
                 let data = machine.dirs.get_mut(DATA_DIR).and_then(Option::as_mut);

@@ -92,6 +92,10 @@ pub(super) struct Machine {
     pub(super) unit: Unit,
     pub(super) installed: Installed,
     pub(super) free_bytes: u64,
+    /// What a story says of its layout and unit: lines of the question that asks for them.
+    pub(super) odd: Vec<String>,
+    /// Whether its certificates have ended.
+    pub(super) ended: bool,
     /// Whether it is kept from hearing its leader, so that it falls behind.
     pub(super) lags: bool,
     /// Whether the next entries reach its log, and it never hears that they are committed.

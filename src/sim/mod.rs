@@ -202,6 +202,8 @@ fn machine(master: &crate::model::Master, members: &[(String, String)], election
             missing: Vec::new(),
         },
         free_bytes: 80 << 30,
+        odd: Vec::new(),
+        ended: false,
         lags: false,
         deaf: false,
         clock_ms: 0,

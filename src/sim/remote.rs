@@ -31,7 +31,7 @@ const QUESTIONS: [&str; 12] = [
     "peer ports",
     "settled",
     "certificates",
-    "layout",
+    "node",
     "measure",
 ];
 

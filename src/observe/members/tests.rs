@@ -69,6 +69,7 @@ fn answers(number: u64, runs: bool, list: &Members) -> Sight {
         open_peers: Ok(Vec::new()),
         certificates: certificates::not_asked(),
         log: crate::observe::log::not_asked(),
+        node: crate::observe::node::not_asked(),
     }))
 }
 

@@ -9,6 +9,7 @@ use crate::model::{ClusterName, MasterName, ZoneName};
 use crate::observe::assess::Severity;
 use crate::observe::{Examination, speed::Speed};
 
+use super::conditions::SAID_BY_MASTER;
 use super::rehearse::{Ending, Given, Rehearsal};
 
 mod node;
@@ -207,7 +208,7 @@ pub fn diagnose(given: Given<'_>, found: &Examination, rehearsals: &[Rehearsal])
         let Some(seen) = found.seen.seen(&master.name) else { continue };
         remarks.extend(template::remarks(given, master, seen, survivors.contains(&master.name)));
         if !survivors.contains(&master.name) {
-            remarks.extend(node::comes_home(master, seen));
+            remarks.extend(node::comes_home(master, found, given.cluster));
         }
         if let Some(examined) = found.masters.get(&master.name) {
             remarks.extend(node::remarks(master, seen, examined));
@@ -256,5 +257,6 @@ fn refused(rehearsal: &Rehearsal) -> Vec<Remark> {
     let remark = |refusal: &super::Refusal| {
         Remark::error(&refusal.rule, Check::Plan, refusal.why.clone(), refusal.next.clone()).of(&rehearsal.zone)
     };
-    refusals.iter().map(remark).collect()
+    let by_master = |refusal: &&super::Refusal| SAID_BY_MASTER.contains(&refusal.rule.as_str());
+    refusals.iter().filter(|refusal| !by_master(refusal)).map(remark).collect()
 }

@@ -73,7 +73,7 @@ fn next_of(code: &str) -> &'static str {
         "not-ready" | "split-brain" => "requorum status",
         "fenced" | "fence-broken" => "`requorum recover`, or `requorum unfence` where no newer cluster exists",
         "locked" => "wait for that run; if it has stopped for good: requorum unlock RUN",
-        "no-space-alarm" => "compact, defragment, then `etcdctl alarm disarm`",
+        "no-space-alarm" => "the commands stand in the text",
         "learner" => "requorum recover",
         "tool-missing" => "install what is missing",
         "no-restore-tool" => "install etcdutl of etcd's own version beside etcd",

@@ -1,0 +1,47 @@
+//! Whether the survivors reach each other's peer ports. Restored members that do not would never elect a leader, and the
+//! old cluster would be down by then. Reads what was seen; asks nothing.
+
+use crate::observe::members::usual_peer_urls;
+
+use super::checks::Refusals;
+use super::scene::Player;
+
+/// Refuses where a survivor finds another one's peer port closed although an etcd runs there. What was not tried, or
+/// could not be, is not known and says nothing: of a failed question the planner speaks by itself.
+pub(super) fn hear_each_other(survivors: &[Player<'_>], refusals: &mut Refusals<'_>) {
+    for from in survivors {
+        for to in survivors.iter().filter(|to| to.name() != from.name()) {
+            let closed = closed(from, to);
+            if !closed.is_empty() {
+                let (from, to) = (from.name(), to.name());
+                refusals.add(
+                    "survivors-apart",
+                    format!(
+                        "{from} does not reach the peer port of {to} ({}), where etcd runs: together they would elect no leader",
+                        closed.join(", ")
+                    ),
+                    format!(
+                        "mend the network between {from} and {to}, or leave one of them out: --failed-zone with its zone too, once its etcd is off"
+                    ),
+                );
+            }
+        }
+    }
+}
+
+/// The peer URLs of a running etcd that were tried from another master, where none of them took the connection.
+fn closed(from: &Player<'_>, to: &Player<'_>) -> Vec<String> {
+    let (Ok(open), Ok(own), Ok(theirs)) = (&from.seen.open_peers, &from.seen.settings, &to.seen.settings) else {
+        return Vec::new();
+    };
+    if to.seen.etcd_runs() != Some(true) {
+        return Vec::new();
+    }
+    let mut tried = own.other_peers();
+    tried.extend(usual_peer_urls(to.master).into_iter().next());
+    let urls = theirs.peer_urls();
+    if urls.iter().any(|url| open.contains(url)) {
+        return Vec::new();
+    }
+    urls.into_iter().filter(|url| tried.contains(url)).collect()
+}

@@ -1,0 +1,232 @@
+//! Settings of one member that bind the whole cluster, by what each would have after its template is rendered: a quota
+//! that the data does not fit in, limits and timers far from the others'. Reads what was seen and planned; asks nothing.
+
+use crate::model::env_file::EnvFile;
+use crate::model::{MasterName, Size};
+use crate::observe::assess::Severity;
+use crate::observe::{Finding, Seen, Settings};
+
+use super::NoPlan;
+use super::checks::Refusals;
+use super::scene::{Player, Scene};
+
+const QUOTA: &str = "ETCD_QUOTA_BACKEND_BYTES";
+/// Limits that a request must keep at the member it comes to, with etcd's defaults (`embed/config.go`).
+const LIMITS: [(&str, u64); 2] = [("ETCD_MAX_REQUEST_BYTES", 1_572_864), ("ETCD_MAX_TXN_OPS", 128)];
+/// Timers that should be the same everywhere, with etcd's defaults in milliseconds.
+const TIMERS: [(&str, u64); 2] = [("ETCD_ELECTION_TIMEOUT", 1000), ("ETCD_HEARTBEAT_INTERVAL", 100)];
+/// Who leads compacts by its own.
+const COMPACTION: [(&str, &str); 2] =
+    [("ETCD_AUTO_COMPACTION_MODE", "periodic"), ("ETCD_AUTO_COMPACTION_RETENTION", "0")];
+/// From this factor on a timer is far from another: a follower would stand for election before a heartbeat comes, or a
+/// leader's loss would be noticed late.
+const FAR: u64 = 2;
+
+/// What one member's etcd would run with: a flag, else the env file, else the unit's own environment.
+struct Effective<'a> {
+    name: &'a MasterName,
+    seen: &'a Seen,
+    file: EnvFile,
+}
+
+impl<'a> Effective<'a> {
+    /// With the env file as it is now.
+    fn now(name: &'a MasterName, seen: &'a Seen) -> Option<Self> {
+        Some(Self { name, seen, file: seen.settings.as_ref().ok()?.file() })
+    }
+
+    /// With the env file as the plan writes it.
+    fn planned(scene: &Scene<'a>, player: &Player<'a>) -> Option<Self> {
+        let now = Self::now(player.name(), player.seen)?;
+        let written = scene.texts.get(player.name()).map(|text| EnvFile::parse(text));
+        Some(Self { file: written.unwrap_or(now.file), ..now })
+    }
+
+    fn flag(&self, key: &str) -> Option<String> {
+        let flag = key.trim_start_matches("ETCD_").to_ascii_lowercase().replace('_', "-");
+        let words = &self.seen.unit.as_ref().ok()?.argv;
+        words.iter().enumerate().skip(1).find_map(|(at, word)| {
+            let word = word.strip_prefix('-').map(|word| word.trim_start_matches('-'))?;
+            match word.split_once('=') {
+                Some((name, value)) => (name == flag).then(|| value.to_owned()),
+                None => (word == flag).then(|| words.get(at + 1).cloned()).flatten(),
+            }
+        })
+    }
+
+    fn get(&self, key: &str) -> Option<String> {
+        let in_unit = || {
+            let pairs = &self.seen.unit.as_ref().ok()?.environment;
+            pairs.iter().find_map(|pair| pair.strip_prefix(key)?.strip_prefix('=').map(str::to_owned))
+        };
+        let value = self.flag(key).or_else(|| self.file.get(key).map(|value| value.to_string())).or_else(in_unit);
+        value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+
+    /// A number; what is none is left to etcd, which does not start with it.
+    fn number(&self, key: &str, default: u64) -> u64 {
+        self.get(key).and_then(|value| value.parse().ok()).unwrap_or(default)
+    }
+
+    fn quota(&self) -> Option<u64> {
+        Settings::quota_of(self.get(QUOTA).as_deref())
+    }
+
+    /// Where a setting is to be changed so that the next plan finds it changed.
+    fn place(&self, key: &str, env_file: &str, template: &str) -> String {
+        let name = self.name;
+        if self.flag(key).is_some() {
+            return format!("the flag in the unit on {name}");
+        }
+        let now = self.seen.settings.as_ref().ok().and_then(|settings| settings.get(key));
+        if now.as_deref() == self.file.get(key).map(|value| value.to_string()).as_deref() {
+            format!("{env_file} on {name}")
+        } else {
+            format!("the template {template}, which sets it for {name}")
+        }
+    }
+}
+
+/// Whether the data of the new cluster fits into every survivor's quota: above it the first write raises NOSPACE, and
+/// no other is taken. Where the alarm is there already, making space is a part of the plan.
+///
+/// # Errors
+/// The refusals.
+pub(super) fn data_fits(scene: &Scene<'_>) -> Result<(), NoPlan> {
+    let mut refusals = Refusals::new(scene.input.request);
+    let data = scene.input.request.snapshot.as_ref().map_or_else(|| scene.db_bytes(), |file| file.bytes);
+    for player in &scene.survivors {
+        let alarmed = player.seen.status.as_ref().is_ok_and(crate::observe::Status::no_space);
+        let Some(own) = Effective::planned(scene, player).filter(|_| !alarmed) else { continue };
+        below_data(&own, player, data, data.saturating_mul(2), &mut refusals);
+    }
+    refusals.done()
+}
+
+/// Whether every joiner's settings are fit for the cluster that serves. What is told and not refused comes back.
+///
+/// # Errors
+/// The refusals.
+pub(super) fn joiners_fit(scene: &Scene<'_>) -> Result<Vec<Finding>, NoPlan> {
+    let mut refusals = Refusals::new(scene.input.request);
+    let mut findings = Vec::new();
+    let serving: Vec<Effective<'_>> =
+        scene.survivors.iter().filter_map(|player| Effective::planned(scene, player)).collect();
+    let live = scene.survivors.iter().filter_map(|player| player.seen.db_bytes()).max().unwrap_or(0);
+    for player in &scene.returned {
+        let Some(own) = Effective::planned(scene, player) else { continue };
+        quota(&own, player, &serving, live, &mut refusals);
+        limits(&own, player, &serving, &mut refusals);
+        timers(&own, player, &serving, &mut refusals);
+        findings.extend(compaction(&own, &serving));
+    }
+    refusals.done()?;
+    Ok(findings)
+}
+
+/// What `recover` would refuse if this master came back to these, as it is now: why, and what to do.
+pub(super) fn foreseen(player: &Player<'_>, others: &[Player<'_>], refusals: &mut Refusals<'_>) {
+    let Some(own) = Effective::now(player.name(), player.seen) else { return };
+    let serving: Vec<Effective<'_>> =
+        others.iter().filter_map(|other| Effective::now(other.name(), other.seen)).collect();
+    let live = others.iter().filter_map(|other| other.seen.db_bytes()).max().unwrap_or(0);
+    quota(&own, player, &serving, live, refusals);
+    limits(&own, player, &serving, refusals);
+    timers(&own, player, &serving, refusals);
+}
+
+fn below_data(own: &Effective<'_>, player: &Player<'_>, data: u64, wanted: u64, refusals: &mut Refusals<'_>) -> bool {
+    let Some(quota) = own.quota().filter(|quota| *quota <= data) else { return false };
+    let etcd = &player.master.etcd;
+    let place = own.place(QUOTA, etcd.env_file.as_str(), &etcd.template);
+    refusals.add(
+        "quota-below-data",
+        format!(
+            "{}: the data takes {} and its quota is {}: the first write through it would raise NOSPACE, and the whole cluster would refuse writes",
+            own.name,
+            Size(data),
+            Size(quota)
+        ),
+        format!("set {QUOTA} to {wanted} or more ({place}), then try again"),
+    );
+    true
+}
+
+fn quota(own: &Effective<'_>, player: &Player<'_>, serving: &[Effective<'_>], live: u64, refusals: &mut Refusals<'_>) {
+    // Who has none is bound by nothing.
+    let smallest = serving.iter().filter_map(|other| Some((other.quota()?, other))).min_by_key(|(quota, _)| *quota);
+    let wanted = smallest.as_ref().map_or(live.saturating_mul(2), |(quota, _)| (*quota).max(live + live / 4));
+    if below_data(own, player, live, wanted, refusals) {
+        return;
+    }
+    let Some(quota) = own.quota() else { return };
+    let (value, as_it_is) = match smallest {
+        Some((theirs, other)) if quota < theirs => (theirs.to_string(), format!("{} on {}", Size(theirs), other.name)),
+        None if !serving.is_empty() => ("-1".to_owned(), "without limit on the others".to_owned()),
+        _ => return,
+    };
+    let etcd = &player.master.etcd;
+    refusals.add(
+        "quota-smaller",
+        format!("{}: its quota is {} and {as_it_is}: the smallest one binds the whole cluster", own.name, Size(quota)),
+        format!(
+            "set {QUOTA} to {value} ({}), then try again",
+            own.place(QUOTA, etcd.env_file.as_str(), &etcd.template)
+        ),
+    );
+}
+
+fn limits(own: &Effective<'_>, player: &Player<'_>, serving: &[Effective<'_>], refusals: &mut Refusals<'_>) {
+    let etcd = &player.master.etcd;
+    for (key, default) in LIMITS {
+        let value = own.number(key, default);
+        let largest = serving.iter().map(|other| (other.number(key, default), other.name)).max();
+        if let Some((theirs, other)) = largest.filter(|(theirs, _)| value < *theirs) {
+            refusals.add(
+                "limit-smaller",
+                format!(
+                    "{}: its {key} is {value} and {theirs} on {other}: requests that the cluster takes today would fail through it",
+                    own.name
+                ),
+                format!("set {key} to {theirs} ({}), then try again", own.place(key, etcd.env_file.as_str(), &etcd.template)),
+            );
+        }
+    }
+}
+
+fn timers(own: &Effective<'_>, player: &Player<'_>, serving: &[Effective<'_>], refusals: &mut Refusals<'_>) {
+    let etcd = &player.master.etcd;
+    for (key, default) in TIMERS {
+        let value = own.number(key, default);
+        let far = |theirs: u64| value.saturating_mul(FAR) <= theirs || theirs.saturating_mul(FAR) <= value;
+        let other =
+            serving.iter().map(|other| (other.number(key, default), other.name)).find(|(theirs, _)| far(*theirs));
+        if let Some((theirs, other)) = other {
+            refusals.add(
+                "timers-far",
+                format!(
+                    "{}: its {key} is {value} ms and {theirs} ms on {other}: it would call elections that nobody needs, or see a leader's loss late",
+                    own.name
+                ),
+                format!("set {key} to {theirs} ({}), then try again", own.place(key, etcd.env_file.as_str(), &etcd.template)),
+            );
+        }
+    }
+}
+
+fn compaction(own: &Effective<'_>, serving: &[Effective<'_>]) -> Option<Finding> {
+    let all = |one: &Effective<'_>| COMPACTION.map(|(key, default)| one.get(key).unwrap_or_else(|| default.to_owned()));
+    let mine = all(own);
+    let other = serving.iter().find(|other| all(other) != mine)?;
+    Some(Finding {
+        code: "compaction-differs".into(),
+        severity: Severity::Warning,
+        master: Some(own.name.clone()),
+        text: format!(
+            "compacts by itself ({}) otherwise than {} ({}): what counts is who leads",
+            mine.join(" "),
+            other.name,
+            all(other).join(" ")
+        ),
+    })
+}

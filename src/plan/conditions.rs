@@ -1,0 +1,218 @@
+//! What must hold on a node before its data is moved or etcd is started there anew: one list, asked by planner and
+//! doctor alike. Reads one master's answers; asks nothing.
+
+use std::time::Duration;
+
+use crate::model::Master;
+use crate::observe::assess::Severity;
+use crate::observe::marks::fence_drop_in;
+use crate::observe::{Finding, Seen, layout::Layout, policy::Policy};
+
+use super::checks::Refusals;
+use super::doctor::Check;
+use super::scene::Player;
+
+/// One condition that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Condition {
+    pub(super) code: &'static str,
+    /// An error refuses a run; a warning is told.
+    pub(super) severity: Severity,
+    /// Whether a person may set it aside by name.
+    pub(super) may_override: bool,
+    pub(super) check: Check,
+    /// What was seen, without the master's name.
+    pub(super) text: String,
+    pub(super) next: String,
+}
+
+/// Codes of which the doctor speaks by master, so that it does not repeat what the planner says of them by zone.
+pub(super) const SAID_BY_MASTER: [&str; 10] = [
+    "mount-inside",
+    "mount-waiting",
+    "link-inside",
+    "read-only",
+    "unit-masked",
+    "unit-transient",
+    "unit-not-fenced",
+    "owner-differs",
+    "certificate-ended",
+    "unclear-node",
+];
+
+type Find<'a> = dyn FnMut(&'static str, Check, String, String) + 'a;
+
+fn sink(
+    all: &mut Vec<Condition>,
+    severity: Severity,
+    may_override: bool,
+) -> impl FnMut(&'static str, Check, String, String) {
+    move |code, check, text, next| all.push(Condition { code, severity, may_override, check, text, next })
+}
+
+/// Everything that does not hold on a master.
+pub(super) fn of(master: &Master, seen: &Seen) -> Vec<Condition> {
+    let mut all = Vec::new();
+    match &seen.node {
+        Ok(node) => {
+            data(master, &node.layout, &mut sink(&mut all, Severity::Error, false));
+            unit(master, &node.policy, &mut sink(&mut all, Severity::Error, false));
+            odd(master, seen, &node.layout, &node.policy, &mut sink(&mut all, Severity::Error, true));
+            if node.policy.load_state == "loaded" {
+                habits(master, seen, &node.policy, &mut sink(&mut all, Severity::Warning, true));
+            }
+        }
+        Err(why) => sink(&mut all, Severity::Error, true)(
+            "unclear-node",
+            Check::Data,
+            why.to_string(),
+            "see the text; run as root, or mend the node".to_owned(),
+        ),
+    }
+    certificates(seen, &mut sink(&mut all, Severity::Error, true));
+    all
+}
+
+/// Refuses what is an error on this master.
+pub(super) fn refuse(player: &Player<'_>, refusals: &mut Refusals<'_>) {
+    for condition in of(player.master, player.seen).into_iter().filter(|one| one.severity == Severity::Error) {
+        let why = format!("{}: {}", player.name(), condition.text);
+        if condition.may_override {
+            refusals.add(condition.code, why, condition.next);
+        } else {
+            refusals.add_final(condition.code, why, condition.next);
+        }
+    }
+}
+
+/// What is no reason to refuse, and worth knowing before a run.
+pub(super) fn warnings<'a>(players: impl IntoIterator<Item = &'a Player<'a>>) -> Vec<Finding> {
+    let warning = |player: &Player<'_>| {
+        let master = player.name().clone();
+        let warned = of(player.master, player.seen).into_iter().filter(|one| one.severity == Severity::Warning);
+        let finding = move |one: Condition| Finding {
+            code: one.code.to_owned(),
+            severity: one.severity,
+            master: Some(master.clone()),
+            text: format!("{}: {}", one.text, one.next),
+        };
+        warned.map(finding).collect::<Vec<_>>()
+    };
+    players.into_iter().flat_map(warning).collect()
+}
+
+/// What would end with the old data over the new cluster's, or in the middle of a run.
+fn data(master: &Master, layout: &Layout, find: &mut Find<'_>) {
+    let dir = &master.etcd.data_dir;
+    for part in &layout.mounts {
+        let text = format!(
+            "{dir}/{part} is a mount point of its own, now or at the next boot: it goes aside with the old data, and at the next boot the old data is mounted over the new cluster's"
+        );
+        find("mount-inside", Check::Data, text, "mount the whole data directory instead; see docs/limits.md".into());
+    }
+    for place in &layout.unmounted {
+        let text = format!(
+            "fstab or a mount unit mounts {place}, and it is not mounted now: at the next boot it would cover {dir} and all that is written there until then"
+        );
+        find(
+            "mount-waiting",
+            Check::Data,
+            text,
+            format!("mount {place}, or take it out of fstab, and look at what lies in {dir}"),
+        );
+    }
+    for place in &layout.read_only {
+        let text = format!("{place} cannot be written, and a run writes there");
+        find("read-only", Check::Data, text, format!("make it writable (its file system: findmnt -T {place})"));
+    }
+}
+
+/// A unit that could not be started, or not be kept from starting.
+fn unit(master: &Master, policy: &Policy, find: &mut Find<'_>) {
+    let unit = &master.etcd.unit;
+    if policy.load_state == "masked" {
+        let text = format!("{unit} is masked: systemd starts it for nobody");
+        find("unit-masked", Check::Unit, text, format!("systemctl unmask {unit}"));
+        return;
+    }
+    if policy.fragment.starts_with("/run/systemd/transient/") {
+        let text =
+            format!("{unit} is a transient unit: once it is stopped systemd forgets it, and nobody could start it");
+        find("unit-transient", Check::Unit, text, "give it a unit file in /etc/systemd/system".into());
+    }
+    let ours = fence_drop_in(unit);
+    let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    // systemd reads drop-ins in the order of their names, wherever they lie.
+    for file in policy.resets.iter().filter(|file| **file != ours && name(file) > name(&ours)) {
+        let text = format!("{file} takes back every condition of {unit}, and a fence is one: etcd could not be fenced");
+        let next = format!("take the empty Condition…= out of {file}, then systemctl daemon-reload");
+        find("unit-not-fenced", Check::Unit, text, next);
+    }
+}
+
+/// What refuses a run and may yet be meant.
+fn odd(master: &Master, seen: &Seen, layout: &Layout, policy: &Policy, find: &mut Find<'_>) {
+    let dir = &master.etcd.data_dir;
+    for part in &layout.links {
+        let text =
+            format!("{dir}/{part} is a symbolic link: what is restored lies in {dir} itself, not where it points");
+        let next = format!("move what it points to into {dir}, or mount the whole data directory there");
+        find("link-inside", Check::Data, text, next);
+    }
+    let user = if policy.user.is_empty() { "root" } else { policy.user.as_str() };
+    let owner = seen.disk.as_ref().ok().and_then(|disk| disk.owner.split(' ').next()).unwrap_or_default();
+    // systemd takes numbers as well, which stat shows as names.
+    let named = user.parse::<u32>().is_err() && owner.parse::<u32>().is_err();
+    if named && user != "root" && !owner.is_empty() && owner != user && policy.load_state == "loaded" {
+        let text = format!(
+            "etcd runs as {user} and {dir} belongs to {owner}: what is restored gets the directory's owner, and etcd could not write it"
+        );
+        find("owner-differs", Check::Data, text, format!("chown {user} {dir}"));
+    }
+}
+
+/// What systemd does by itself and a run can live with.
+fn habits(master: &Master, seen: &Seen, policy: &Policy, find: &mut Find<'_>) {
+    let unit = &master.etcd.unit;
+    if !["enabled", "enabled-runtime", "static", "generated", "alias", "indirect"]
+        .contains(&policy.unit_file_state.as_str())
+    {
+        let state = &policy.unit_file_state;
+        let text = format!("{unit} is {state:?}: a survivor that reboots does not come back, and quorum goes with it");
+        find("unit-disabled", Check::Unit, text, format!("systemctl enable {unit}"));
+    }
+    if policy.restart == "no" {
+        let text = format!("{unit} has Restart=no: an etcd that dies stays down");
+        find("unit-no-restart", Check::Unit, text, "Restart=always, as kubespray writes it".into());
+    }
+    if policy.kind != "notify" {
+        let kind = &policy.kind;
+        let text = format!(
+            "{unit} has Type={kind}: systemd cannot tell an etcd without quorum from one that serves, so that after a restart without quorum the loss could not be proved"
+        );
+        find("unit-not-notify", Check::Unit, text, "Type=notify, as etcd's own unit file has it".into());
+    }
+    // etcd waits that long for open streams when it is stopped.
+    let needed = seen.settings.as_ref().map_or(Duration::from_secs(7), |settings| settings.request_timeout());
+    if let Some(limit) = policy.stop_limit.filter(|limit| *limit < needed) {
+        let text = format!(
+            "{unit} is killed {} s after a stop begins and may need {}: a restarted survivor must end cleanly to be copied",
+            limit.as_secs(),
+            needed.as_secs()
+        );
+        find("stop-cut-short", Check::Unit, text, "TimeoutStopSec=90s, systemd's default".into());
+    }
+}
+
+/// An ended certificate is refused by clients and peers: the new cluster would serve nobody.
+fn certificates(seen: &Seen, find: &mut Find<'_>) {
+    let Ok(certificates) = &seen.certificates else { return };
+    let ended: Vec<String> = certificates.ended().map(|(file, date)| format!("{file} on {date}")).collect();
+    if !ended.is_empty() {
+        let text = format!(
+            "certificates have ended: {}: clients and peers refuse them, also after a restore",
+            ended.join(", ")
+        );
+        find("certificate-ended", Check::Etcd, text, "renew them: etcd takes them without a restart".into());
+    }
+}
