@@ -39,6 +39,7 @@ pub(super) struct Image {
     pub(super) compacted: u64,
     pub(super) no_space: bool,
     /// For whom a CORRUPT alarm was raised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) corrupt: Option<MemberId>,
     pub(super) keys: BTreeMap<String, Value>,
 }

@@ -81,7 +81,7 @@ async fn a_survivor_that_is_dark_is_an_error_of_its_zone() {
 #[tokio::test(start_paused = true)]
 async fn a_template_that_changes_more_is_shown_with_its_difference() {
     let shipped = crate::playbook::shipped::template("etcd.env.j2").unwrap().text;
-    let more = shipped.to_owned() + "ETCD_QUOTA_BACKEND_BYTES=1\n";
+    let more = shipped.to_owned() + "ETCD_MAX_SNAPSHOTS=7\n";
     let (diagnosis, shown) = told_with(&[2, 1], &[], Some(&more)).await;
     assert!(!diagnosis.good);
     let lines: Vec<&str> = shown.lines().skip(1).take(6).map(str::trim).collect();
@@ -91,7 +91,7 @@ async fn a_template_that_changes_more_is_shown_with_its_difference() {
     --- /etc/etcd.env
     +++ /etc/etcd.env by etcd.env.j2
     @@ -17,0 +18 @@
-    +ETCD_QUOTA_BACKEND_BYTES=1
+    +ETCD_MAX_SNAPSHOTS=7
     ");
     // A comment more changes no setting.
     let comment = shipped.to_owned() + "# by the site\n";
