@@ -17,6 +17,7 @@ pub mod disk;
 pub mod environment;
 pub mod examination;
 pub mod kept;
+pub mod last_log;
 pub mod layout;
 pub mod log;
 pub mod marks;

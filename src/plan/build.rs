@@ -16,6 +16,7 @@ use crate::step::{
 
 use super::looks;
 use super::scene::{Player, Scene, initial_cluster};
+use super::together::together;
 use super::{NoPlan, Planned, Refusal, Stage};
 
 /// How long a graceful stop is worth once the snapshot is verified: a client with an open watch makes it 15 s.
@@ -323,6 +324,8 @@ impl<'a> Builder<'a> {
             peer: player.peer()?,
             client: player.client()?,
             limit: self.scene.serve_limit() * 2,
+            joiner: Some(player.name().clone()),
+            data_dir: Some(player.data_dir().clone()),
         })
     }
 
@@ -333,6 +336,7 @@ impl<'a> Builder<'a> {
             etcdctl: seed.etcdctl()?,
             access: seed.client()?,
             limit: self.scene.serve_limit() * 2,
+            data_dir: Some(player.data_dir().clone()),
         })
     }
 
@@ -362,15 +366,5 @@ impl<'a> Builder<'a> {
             },
             fork_is_late: self.scene.source.is_some(),
         }
-    }
-}
-
-/// Whether a step needs nothing of the one before it: env file and record lie elsewhere than the data that is moved; the
-/// snapshot is worth nothing unless both looks find what the plan was made on.
-fn together(before: &Step, step: &Step) -> bool {
-    match (before, step) {
-        (Step::Retire(_), Step::Write(_) | Step::Record(_) | Step::Silent(_)) => true,
-        (Step::Leaderless(_), Step::Snapshot(snapshot)) => matches!(snapshot.source, snapshot::Source::Live { .. }),
-        _ => false,
     }
 }

@@ -28,6 +28,7 @@ pub mod safety;
 pub mod same;
 mod scene;
 mod seed;
+mod together;
 pub use seed::MAY_HOLD_MORE;
 pub mod undo;
 

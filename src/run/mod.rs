@@ -5,6 +5,7 @@ pub mod canary;
 mod ending;
 pub mod examine;
 pub mod exit;
+mod growth;
 pub mod hold;
 pub mod journal;
 pub mod lock;

@@ -9,11 +9,13 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::model::command::clean;
-use crate::model::{Command, MasterName, Output, RunId};
+use crate::model::{Command, MasterName, Output, RunId, UnitName};
+use crate::observe::last_log;
 use crate::plan::{Goal, Plan, Planned, Stage};
 use crate::step::{Act, Doing, Fact, Facts, Judgement, Step, Undo};
 
 pub use super::ending::{Ending, Outcome, Phase, Trouble};
+use super::growth::Growth;
 use super::journal::{Journal, JournalError, StepEvent, What};
 use super::ports::{Event, Pipes, RemoteError};
 use super::streams;
@@ -36,6 +38,9 @@ enum StepEnd {
     Failed(Trouble),
     Unknown(Trouble),
 }
+
+/// Steps under way.
+type Tasks = JoinSet<Result<StepEnd, JournalError>>;
 
 /// How one act ended.
 enum ActEnd {
@@ -67,7 +72,7 @@ impl Runner {
     pub async fn run(self, plan: &Plan) -> Result<Outcome, JournalError> {
         let this = Arc::new(self);
         let mut phases = Vec::new();
-        let mut beside = JoinSet::new();
+        let (mut beside, mut guards) = (JoinSet::new(), JoinSet::new());
         let mut changed = false;
         let mut ending = Ending::Done;
         for (index, stage) in plan.stages.iter().enumerate() {
@@ -81,11 +86,15 @@ impl Runner {
                 title: stage.title.clone(),
             });
             if stage.beside {
-                for planned in stage.steps.clone() {
-                    let this = Arc::clone(&this);
-                    beside.spawn(async move { this.step(&planned).await });
-                }
+                this.begin_beside(stage, if guards_only(stage) { &mut guards } else { &mut beside });
                 continue;
+            }
+            // Without its fence made ready nothing is stopped.
+            if stops(stage)
+                && let Some(trouble) = this.ended(&mut guards).await?
+            {
+                ending = trouble;
+                break;
             }
             changed |= changes(stage, plan);
             let begun = Instant::now();
@@ -96,19 +105,37 @@ impl Runner {
                 break;
             }
         }
-        let warnings = this.settle(&mut beside).await?;
+        let mut warnings = this.settle(&mut guards).await?;
+        warnings.extend(this.settle(&mut beside).await?);
         let facts = this.facts().clone();
         let lock_lost = this.lock_lost.load(Ordering::Relaxed);
         Ok(Outcome { ending, phases, facts, warnings, changed, lock_lost })
     }
 
-    /// Runs a stage's steps side by side; the worst end counts.
-    async fn stage(self: &Arc<Self>, stage: &Stage) -> Result<(Option<Ending>, Duration), JournalError> {
-        let mut tasks = JoinSet::new();
+    fn begin_beside(self: &Arc<Self>, stage: &Stage, tasks: &mut Tasks) {
         for planned in stage.steps.clone() {
             let this = Arc::clone(self);
             tasks.spawn(async move { this.step(&planned).await });
         }
+    }
+
+    /// Waits for what was begun; the worst end counts.
+    async fn ended(&self, tasks: &mut Tasks) -> Result<Option<Ending>, JournalError> {
+        let mut end = None;
+        while let Some(ended) = tasks.join_next().await.and_then(joined) {
+            match ended? {
+                StepEnd::Done { .. } => {}
+                StepEnd::Failed(trouble) => end = Some(worse(end, trouble)),
+                StepEnd::Unknown(trouble) => end = Some(Ending::Unknown(trouble)),
+            }
+        }
+        Ok(end)
+    }
+
+    /// Runs a stage's steps side by side; the worst end counts.
+    async fn stage(self: &Arc<Self>, stage: &Stage) -> Result<(Option<Ending>, Duration), JournalError> {
+        let mut tasks = JoinSet::new();
+        self.begin_beside(stage, &mut tasks);
         let mut end = None;
         let mut longest = Duration::ZERO;
         while let Some(ended) = tasks.join_next().await.and_then(joined) {
@@ -122,7 +149,7 @@ impl Runner {
     }
 
     /// Waits for what runs beside; its failures are warnings.
-    async fn settle(&self, beside: &mut JoinSet<Result<StepEnd, JournalError>>) -> Result<Vec<String>, JournalError> {
+    async fn settle(&self, beside: &mut Tasks) -> Result<Vec<String>, JournalError> {
         let mut warnings = Vec::new();
         while let Some(ended) = beside.join_next().await.and_then(joined) {
             if let StepEnd::Failed(trouble) | StepEnd::Unknown(trouble) = ended? {
@@ -136,7 +163,7 @@ impl Runner {
 
     async fn step(&self, planned: &Planned) -> Result<StepEnd, JournalError> {
         let kind = planned.step.kind();
-        let title = kind.title();
+        let (title, unit) = (kind.title(), kind.log_of().cloned());
         let move_to = |event| What::Step { id: planned.id, host: planned.host.clone(), event };
         self.journal.write(vec![move_to(StepEvent::Started)])?;
         let limit = kind.acts().iter().map(|act| act.limit).max().unwrap_or_default();
@@ -150,6 +177,9 @@ impl Runner {
             if !matches!(end, ActEnd::Next) {
                 break;
             }
+        }
+        if let (ActEnd::Failed(why), Some(unit)) = (&mut end, &unit) {
+            why.push_str(&self.last_log(&planned.host, unit).await);
         }
         let (event, ended) = match end {
             ActEnd::Next => (StepEvent::Done(notes.note.clone()), StepEnd::Done { waited: notes.waited }),
@@ -173,6 +203,17 @@ impl Runner {
         Ok(ended)
     }
 
+    /// The last lines of a unit's log, as they are added to what failed; nothing where nobody can ask.
+    async fn last_log(&self, host: &MasterName, unit: &UnitName) -> String {
+        let answer = self.world.remote.run(host, &last_log::command(unit), Pipes::default()).await;
+        let lines = answer.as_ref().map(last_log::parse).unwrap_or_default();
+        if lines.is_empty() {
+            String::new()
+        } else {
+            format!("; last in the log of {unit} there: {}", lines.join(" | "))
+        }
+    }
+
     /// Does one act until its answer is more than "not yet".
     async fn act(
         &self,
@@ -186,6 +227,7 @@ impl Runner {
             Err(why) => return Ok(ActEnd::Failed(why)),
         };
         let begun = Instant::now();
+        let mut growth = Growth::begin(act.growth.as_ref());
         loop {
             let asked = Instant::now();
             let answer = self.answer(&planned.host, &doing).await;
@@ -216,7 +258,7 @@ impl Runner {
                     return Ok(ActEnd::Skip(note));
                 }
                 Judgement::Stop(why) => return Ok(ActEnd::Failed(why)),
-                Judgement::Again(why) if begun.elapsed() >= act.limit => {
+                Judgement::Again(why) if growth.stands_still(&self.world).await >= act.limit => {
                     return Ok(ActEnd::Failed(format!("after {:.0} s: {why}", begun.elapsed().as_secs_f64())));
                 }
                 Judgement::Again(why) if *self.interrupted.borrow() => {
@@ -290,6 +332,14 @@ impl Runner {
         facts.into_iter().for_each(|fact| known.learn(fact));
         Ok(())
     }
+}
+
+fn guards_only(stage: &Stage) -> bool {
+    stage.steps.iter().all(|planned| matches!(planned.step, Step::Guard(_)))
+}
+
+fn stops(stage: &Stage) -> bool {
+    stage.steps.iter().any(|planned| matches!(planned.step, Step::Stop(_)))
 }
 
 /// Whether a stage changes a master that takes part. A fence on the failed zone is no such change.

@@ -87,6 +87,9 @@ impl State {
 
     fn guard(&mut self, call: &Call<'_>) -> Reply {
         let (marker, drop_in) = (call.word(2).to_owned(), call.word(3).to_owned());
+        if self.seen(call.host).odd.iter().any(|line| line == "guard=fails") {
+            return Reply::failed(1, "mkdir: cannot create directory: Read-only file system");
+        }
         self.machine(call.host).put(drop_in.clone(), format!("[Unit]\nConditionPathExists=!{marker}\n"));
         Reply::said(format!("done: {drop_in}\n"))
     }
@@ -137,6 +140,10 @@ impl State {
         machine.files.remove(call.word(5));
         if call.midway {
             return Reply::default();
+        }
+        if self.seen(call.host).odd.iter().any(|line| line == "start=fails") {
+            let why = "it has no process 5 s after its start; it is failed";
+            return Reply::failed(1, why).after(Duration::from_secs(5));
         }
         self.start(call.host, By::Requorum);
         let machine = self.seen(call.host);

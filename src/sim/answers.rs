@@ -26,6 +26,8 @@ impl State {
             ("tools", [program]) => tools(machine, program),
             ("log", [dir, _most]) => log(machine, dir),
             ("node", [_, unit, _, _, _, properties]) => self.node(host, unit, properties),
+            ("growth", [_]) => self.growth(host),
+            ("last log", [_]) => last_log(machine),
             ("measure", _) => self.measure(host),
             ("peer members", [url, _ca, _cert, _key]) => self.peer_members(host, url),
             ("peer ports", urls) => self.peer_ports(host, urls),
@@ -73,6 +75,13 @@ impl State {
         assert_eq!(unit, machine.unit_name.as_str(), "the model has one unit a master");
         let lines: String = properties.split(',').map(|property| property_of(machine, property)).collect();
         Reply::said(machine.odd.iter().fold(lines, |all, line| all + line + "\n"))
+    }
+
+    /// A snapshot that comes slowly grows a little with every look.
+    fn growth(&self, host: &MasterName) -> Reply {
+        let machine = self.seen(host);
+        let comes = machine.process.as_ref().filter(|process| machine.sync.is_some() && !process.in_sync);
+        Reply::said(format!("{}\n", comes.map_or(0, |process| process.started.elapsed().as_secs())))
     }
 
     fn peer_ports(&self, host: &MasterName, urls: &[&str]) -> Reply {
@@ -139,6 +148,12 @@ fn property_of(machine: &Machine, property: &str) -> String {
         other => panic!("the model does not know the property {other}"),
     };
     format!("{property}={value}\n")
+}
+
+fn last_log(machine: &Machine) -> Reply {
+    let fatal = json!({ "level": "fatal", "msg": "discovery failed", "error": "no such host" });
+    let fails = machine.odd.iter().any(|line| line == "start=fails");
+    Reply::said(if fails { format!("{fatal}\n") } else { String::new() })
 }
 
 fn disk(machine: &Machine, dir: &str) -> Reply {

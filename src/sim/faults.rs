@@ -55,6 +55,8 @@ pub enum Event {
     Odd(String, String),
     /// A master's certificates have ended: nobody can ask its etcd.
     Ended(String),
+    /// The leader's snapshot comes to a master slowly: it takes so long.
+    Trickles(String, Duration),
     /// etcd has raised a CORRUPT alarm for a master's member.
     Corrupt(String),
     /// A flag in a master's unit file.
@@ -273,6 +275,7 @@ impl State {
         | Event::Setting(master, ..)
         | Event::Odd(master, _)
         | Event::Ended(master)
+        | Event::Trickles(master, _)
         | Event::Corrupt(master)
         | Event::Flag(master, _)
         | Event::NoSpace(master)
@@ -311,6 +314,7 @@ impl State {
                 let holder = r#"{"run":"20260101-120000-aaaa","person":"another","host":"bastion2","since":"noon"}"#;
                 machine.put(HOLDER, holder);
             }
+            Event::Trickles(_, takes) => machine.sync = Some(*takes),
             Event::Ended(_) => machine.ended = true,
             Event::Odd(_, line) if line == "nothing" => machine.odd.clear(),
             Event::Odd(_, line) => machine.odd.push(line.clone()),

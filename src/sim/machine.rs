@@ -94,6 +94,8 @@ pub(super) struct Machine {
     pub(super) free_bytes: u64,
     /// What a story says of its layout and unit: lines of the question that asks for them.
     pub(super) odd: Vec<String>,
+    /// How long the leader's snapshot takes to it, where that is long.
+    pub(super) sync: Option<Duration>,
     /// Whether its certificates have ended.
     pub(super) ended: bool,
     /// Whether it is kept from hearing its leader, so that it falls behind.

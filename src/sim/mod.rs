@@ -202,6 +202,7 @@ fn machine(master: &crate::model::Master, members: &[(String, String)], election
             missing: Vec::new(),
         },
         free_bytes: 80 << 30,
+        sync: None,
         odd: Vec::new(),
         ended: false,
         lags: false,

@@ -20,7 +20,9 @@ const LATENCY: Duration = Duration::from_millis(5);
 pub(super) const CONNECT: Duration = Duration::from_secs(5);
 
 /// Scripts that only ask.
-const QUESTIONS: [&str; 12] = [
+const QUESTIONS: [&str; 14] = [
+    "growth",
+    "last log",
     "lock-held",
     "env file",
     "disk",

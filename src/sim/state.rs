@@ -255,7 +255,7 @@ impl State {
     /// A member that hears the leader: it catches up, and publishes itself once. Says whether it did just now.
     fn follow(&mut self, name: &MasterName, leader: MemberId, newest: &Image, now: Instant) -> bool {
         let machine = self.machine(name);
-        let (election, lags) = (machine.election(), machine.lags);
+        let (election, lags, sync) = (machine.election(), machine.lags, machine.sync.unwrap_or(SYNC));
         let client_url = format!("https://{}:2379", machine.address);
         let Some((process, data)) =
             machine.process.as_mut().zip(machine.dirs.get_mut(super::machine::DATA_DIR).and_then(Option::as_mut))
@@ -269,7 +269,7 @@ impl State {
             machine.end(false);
             return false;
         }
-        if lags || (process.joiner && now < process.started + SYNC) {
+        if lags || (process.joiner && now < process.started + sync) {
             return false;
         }
         process.in_sync = true;

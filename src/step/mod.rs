@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Command, Late, MasterName, MemberId, Output};
+use crate::model::{AbsPath, Command, Late, MasterName, MemberId, Output, UnitName};
 
 /// Shell that scripts begin with: `look UNIT PROPERTY…` asks systemd once, for each call costs a hundredth of a second,
 /// and makes a variable of each property; it fails where systemd does not answer.
@@ -29,6 +29,7 @@ pub mod compare;
 pub mod drop_learner;
 pub mod expect;
 pub mod fence;
+pub mod growth;
 pub mod join;
 pub mod keep;
 pub mod promote;
@@ -107,6 +108,8 @@ pub struct Act {
     pub waits: bool,
     /// Whether its answer holds data of the cluster, so that it is written down nowhere.
     pub hidden: bool,
+    /// What tells, as a number and where, whether what is waited for comes nearer: while it grows, the limit begins anew.
+    pub growth: Option<(MasterName, Command)>,
 }
 
 /// Between two tries: short against an election, long against a command.
@@ -123,6 +126,7 @@ impl Act {
             every: EVERY,
             waits: false,
             hidden: false,
+            growth: None,
         }
     }
 
@@ -141,7 +145,14 @@ impl Act {
     /// Something else than one command, run once.
     #[must_use]
     pub fn doing(doing: Doing) -> Self {
-        Self { doing, only_asks: false, limit: Duration::ZERO, every: EVERY, waits: false, hidden: false }
+        Self { doing, only_asks: false, limit: Duration::ZERO, every: EVERY, waits: false, hidden: false, growth: None }
+    }
+
+    /// Tries again for as long as this data directory grows: a slow link or a large database is no failure.
+    #[must_use]
+    pub fn while_grows(mut self, master: Option<&MasterName>, data_dir: Option<&AbsPath>) -> Self {
+        self.growth = master.zip(data_dir).map(|(master, dir)| (master.clone(), growth::command(dir)));
+        self
     }
 
     /// Tries again for this long.
@@ -294,6 +305,10 @@ pub trait Kind {
     fn judge(&self, act: usize, output: &Output, facts: &Facts) -> Judgement;
     /// The way back.
     fn undo(&self) -> Undo;
+    /// The unit on the step's master whose log tells why it failed.
+    fn log_of(&self) -> Option<&UnitName> {
+        None
+    }
 }
 
 macro_rules! steps {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::command::Script;
-use crate::model::{Command, Late, MasterName, Output};
+use crate::model::{AbsPath, Command, Late, MasterName, Output};
 use crate::observe::settings::Access;
 use crate::observe::status::etcdctl;
 
@@ -20,8 +20,11 @@ pub struct Promote {
     pub etcdctl: String,
     /// The serving member's client port.
     pub access: Access,
-    /// How long catching up may take; grows with the database.
+    /// How long catching up may stand still.
     pub limit: Duration,
+    /// Where the joiner's data lies; plans from before its growth was looked at lack it.
+    #[serde(default)]
+    pub data_dir: Option<AbsPath>,
 }
 
 const PROMOTE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -45,7 +48,7 @@ impl Kind for Promote {
     fn acts(&self) -> Vec<Act> {
         let command = Command::script(SCRIPT).late(Late::MemberId(self.joiner.clone()));
         let command = command.then(etcdctl(&self.etcdctl, &self.access, PROMOTE_TIMEOUT)).deadline(PROMOTE_TIMEOUT * 3);
-        vec![Act::once(command).for_up_to(self.limit)]
+        vec![Act::once(command).for_up_to(self.limit).while_grows(Some(&self.joiner), self.data_dir.as_ref())]
     }
 
     fn judge(&self, _act: usize, output: &Output, facts: &Facts) -> Judgement {

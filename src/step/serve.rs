@@ -114,6 +114,10 @@ impl Kind for Serve {
         )
     }
 
+    fn log_of(&self) -> Option<&UnitName> {
+        Some(&self.unit)
+    }
+
     fn undo(&self) -> Undo {
         Undo::NothingChanged
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::command::Script;
-use crate::model::{Command, Output, UnitName};
+use crate::model::{AbsPath, Command, MasterName, Output, UnitName};
 use crate::observe::peers;
 use crate::observe::settings::{Access, TlsFiles};
 
@@ -26,8 +26,14 @@ pub struct Settle {
     pub peer: Access,
     /// Its client port.
     pub client: Access,
-    /// How long the leader's snapshot may take; grows with the database.
+    /// How long the leader's snapshot may stand still.
     pub limit: Duration,
+    /// Whose data grows while it comes; plans from before it was looked at lack both.
+    #[serde(default)]
+    pub joiner: Option<MasterName>,
+    /// Where that data lies.
+    #[serde(default)]
+    pub data_dir: Option<AbsPath>,
 }
 
 const RESTART: Script = Script {
@@ -77,7 +83,9 @@ impl Kind for Settle {
 
     fn acts(&self) -> Vec<Act> {
         vec![
-            Act::ask(peers::command(&self.peer)).for_up_to(self.limit),
+            Act::ask(peers::command(&self.peer))
+                .for_up_to(self.limit)
+                .while_grows(self.joiner.as_ref(), self.data_dir.as_ref()),
             Act::once(self.on_the_client_port(RESTART)),
             Act::ask(self.on_the_client_port(ANSWERS)).for_up_to(self.limit),
         ]
@@ -102,6 +110,10 @@ impl Kind for Settle {
         }
     }
 
+    fn log_of(&self) -> Option<&UnitName> {
+        Some(&self.unit)
+    }
+
     fn undo(&self) -> Undo {
         Undo::NothingChanged
     }
@@ -119,6 +131,8 @@ mod tests {
             peer: access.clone(),
             client: access,
             limit: Duration::from_secs(1),
+            joiner: None,
+            data_dir: None,
         }
     }
 

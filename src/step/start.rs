@@ -42,8 +42,16 @@ const SCRIPT: Script = Script {
         look!(),
         r#"set -u
 unit=$1.service data=$2 marks=$3 onto=$4 marker=$5
+# While a member joins, or has no quorum yet, a start takes as long as it takes: systemd would kill it after 90 s, over and
+# over. Last by name, so that it counts; gone at the next boot.
+patient=/run/systemd/system/$unit.d/zz-requorum-start.conf
+be_patient() {
+  [ "$TimeoutStartUSec" != infinity ] || return 0
+  umask 022
+  mkdir -p -m 755 "${patient%/*}" && printf '[Service]\nTimeoutStartSec=infinity\n' >"$patient" && systemctl daemon-reload
+}
 lift() { [ ! -e "$marker" ] || { rm -f "$marker" && sync "${marker%/*}"; } || exit 1; }
-ask() { look "$unit" MainPID ActiveState ConditionResult ConditionTimestampMonotonic || exit 1; }
+ask() { look "$unit" MainPID ActiveState ConditionResult ConditionTimestampMonotonic TimeoutStartUSec || exit 1; }
 ask
 if [ "$MainPID" != 0 ]; then lift; echo "found: it runs"; exit 0; fi
 case $onto in
@@ -55,6 +63,7 @@ emptied)
   [ -e "$marks/retired" ] && [ -d "$data" ] && [ ! -e "$data/member" ] || {
     echo "$data is not the empty directory this run left: not started" >&2; exit 1; } ;;
 esac
+be_patient || { echo "systemd could not be told to wait for it ($patient)" >&2; exit 1; }
 lift
 tries=0 before=$ConditionTimestampMonotonic
 systemctl start --no-block "$unit" || exit 1
@@ -97,6 +106,10 @@ impl Kind for Start {
 
     fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {
         Judgement::spoken(output)
+    }
+
+    fn log_of(&self) -> Option<&UnitName> {
+        Some(&self.unit)
     }
 
     fn undo(&self) -> Undo {

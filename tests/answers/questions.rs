@@ -226,7 +226,7 @@ fn judged_question(site: &Site, place: &Place, recording: &Recording) -> Questio
         "mark" => judged(compare::Mark { etcdctl, access, limit }),
         "hashkv" => judged(compare::Compare { master: master(node), etcdctl, access, limit }),
         "relieve" => judged(relieve::Relieve { etcdctl, access, limit: limit_at(state) }),
-        "promote" => judged(promote::Promote { joiner: master("m1"), etcdctl, access, limit }),
+        "promote" => judged(promote::Promote { joiner: master("m1"), etcdctl, access, limit, data_dir: None }),
         "join" => judged(join(state, etcdctl, access)),
         "drop-learner" => {
             let (joiner, id) = recording.known().member_ids.into_iter().next().unwrap();
@@ -301,5 +301,13 @@ fn restored(site: &Site) -> restore::Restore {
 
 pub fn settled(site: &Site, node: &str) -> settle::Settle {
     let (peer, client) = (site.peer(node), site.client(node));
-    settle::Settle { unit: etcd(), peer_urls: vec![peer_url(node)], peer, client, limit: LIMIT }
+    settle::Settle {
+        unit: etcd(),
+        peer_urls: vec![peer_url(node)],
+        peer,
+        client,
+        limit: LIMIT,
+        joiner: None,
+        data_dir: None,
+    }
 }

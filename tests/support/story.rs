@@ -264,6 +264,7 @@ fn event(said: &[&str]) -> Result<Event, String> {
         ["set", master, key, value] => Event::Setting(own(master), own(key), own(value)),
         ["unset", master, key] => Event::Setting(own(master), own(key), String::new()),
         ["certificates", "of", master, "have", "ended"] => Event::Ended(own(master)),
+        ["snapshot", "to", master, "takes", time] => Event::Trickles(own(master), seconds(time)),
         ["corrupt", master] => Event::Corrupt(own(master)),
         ["odd", master, line] => Event::Odd(own(master), own(line)),
         ["flag", master, flag] => Event::Flag(own(master), own(flag)),
