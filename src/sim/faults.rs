@@ -254,6 +254,14 @@ impl State {
             | Event::Bastion { .. }
             | Event::Revision(..)
             | Event::NoList(_) => self.strange(event),
+            Event::Odd(master, line) if line == "nothing" => self.machine(&name(master)).odd.clear(),
+            Event::Odd(master, line) => self.machine(&name(master)).odd.push(line.clone()),
+            Event::Ended(master) => self.machine(&name(master)).ended = true,
+            Event::Trickles(master, takes) => self.machine(&name(master)).sync = Some(*takes),
+            Event::Corrupt(master) => {
+                let corrupt = self.image(&name(master)).member;
+                self.change(&name(master), |image| image.corrupt = Some(corrupt));
+            }
             other => self.spoil(other),
         }
         self.tick();
@@ -273,10 +281,6 @@ impl State {
         | Event::Full(master)
         | Event::NoEnv(master)
         | Event::Setting(master, ..)
-        | Event::Odd(master, _)
-        | Event::Ended(master)
-        | Event::Trickles(master, _)
-        | Event::Corrupt(master)
         | Event::Flag(master, _)
         | Event::NoSpace(master)
         | Event::Rot(master)
@@ -286,10 +290,6 @@ impl State {
         };
         if matches!(event, Event::NoSpace(_)) {
             return self.change(&name(master), |image| image.no_space = true);
-        }
-        if matches!(event, Event::Corrupt(_)) {
-            let corrupt = self.image(&name(master)).member;
-            return self.change(&name(master), |image| image.corrupt = Some(corrupt));
         }
         let machine = self.machine(&name(master));
         match event {
@@ -314,10 +314,6 @@ impl State {
                 let holder = r#"{"run":"20260101-120000-aaaa","person":"another","host":"bastion2","since":"noon"}"#;
                 machine.put(HOLDER, holder);
             }
-            Event::Trickles(_, takes) => machine.sync = Some(*takes),
-            Event::Ended(_) => machine.ended = true,
-            Event::Odd(_, line) if line == "nothing" => machine.odd.clear(),
-            Event::Odd(_, line) => machine.odd.push(line.clone()),
             Event::Flag(_, flag) => machine.unit.argv = vec![format!("{BIN}/etcd"), flag.clone()],
             Event::Rot(_) => {
                 let data = machine.dirs.get_mut(DATA_DIR).and_then(Option::as_mut);
