@@ -30,3 +30,5 @@ mod odd_zones;
 mod refusals;
 #[path = "lab/schedules.rs"]
 mod schedules;
+#[path = "lab/surroundings.rs"]
+mod surroundings;

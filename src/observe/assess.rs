@@ -10,6 +10,7 @@ use super::ahead::find_ahead;
 use super::alarms::tell_relief;
 use super::marks::Replaced;
 use super::members::{Roll, Vote, roll};
+use super::unanswered::find_unanswered;
 use super::{Observation, Seen, Sight, proof, tools::Version, whole};
 
 /// How bad a finding is.
@@ -207,8 +208,9 @@ fn process(seen: &Seen, find: &mut Find<'_>) {
             .into_iter()
             .flatten()
     {
-        find("unclear", Severity::Error, unclear.to_string());
+        find("unclear", Severity::Error, format!("{unclear}; {}", unclear.next()));
     }
+    find_unanswered(seen, find);
     if let Ok(marks) = &seen.marks {
         if marks.fenced {
             let until = if marks.half_made().is_some() { "" } else { " until recover or unfence" };
@@ -259,7 +261,7 @@ fn process(seen: &Seen, find: &mut Find<'_>) {
 fn tools(seen: &Seen, find: &mut Find<'_>) {
     let Ok(tools) = &seen.tools else {
         if let Err(unclear) = &seen.tools {
-            find("unclear", Severity::Error, unclear.to_string());
+            find("unclear", Severity::Error, format!("{unclear}; {}", unclear.next()));
         }
         return;
     };

@@ -12,6 +12,7 @@ mod ahead;
 pub mod alarms;
 pub mod assess;
 pub mod certificates;
+pub mod client_urls;
 pub mod clock;
 pub mod disk;
 pub mod environment;
@@ -33,6 +34,7 @@ pub mod speed;
 pub mod standing;
 pub mod status;
 pub mod tools;
+mod unanswered;
 pub mod unit;
 pub mod whole;
 
@@ -72,6 +74,43 @@ impl Unclear {
     #[must_use]
     pub fn text(what: &str, why: &str) -> Self {
         Self { what: what.to_owned(), why: clean(why) }
+    }
+}
+
+impl Unclear {
+    /// What to do about it on that master, by its cause.
+    #[must_use]
+    pub fn next(&self) -> &'static str {
+        const CAUSES: [(&[&str], &str); 7] = [
+            (&["no such file", "not found", "not installed"], "put there what is missing, then try again"),
+            (
+                &["permission denied", "not permitted"],
+                "see what keeps root from it there (SELinux, a remote mount), or log in as who may",
+            ),
+            (
+                &["is not a file", "is a directory", "not a directory"],
+                "see what stands in the file's place there, and put it right",
+            ),
+            (
+                &["input/output error", "stale file handle", "needs cleaning", "read-only"],
+                "mend the disk or mount there; its kernel's log (dmesg) says more",
+            ),
+            (&["certificate", "x509", "tls"], "compare the certificate's names and dates with the URL it is asked at"),
+            (
+                &["deadline", "timed out", "refused"],
+                "see what hangs or is down there (a dead mount, load, etcd's log), then try again",
+            ),
+            (&["outcome is unknown", "connection"], "try again; where it stays so, see that master's sshd and network"),
+        ];
+        let why = self.why.to_lowercase();
+        let cause = CAUSES.iter().find(|(words, _)| words.iter().any(|word| why.contains(word)));
+        cause.map_or("mend there what the text names, then try again", |(_, next)| next)
+    }
+
+    /// Whether a file is not there, as the system's own words say it; any other failure is not that.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        self.why.to_lowercase().contains("no such file")
     }
 }
 
@@ -227,5 +266,29 @@ impl Observation {
     /// Every master that answered.
     pub fn answering(&self) -> impl Iterator<Item = (&MasterName, &Seen)> {
         self.masters.iter().filter_map(|(name, sight)| sight.seen().map(|seen| (name, seen)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_cause_of_no_answer_has_its_own_way_out() {
+        let of = |why: &str| Unclear::text("reading the env file", why);
+        assert!(of("exit 1: stat: cannot statx '/etc/etcd.env': No such file or directory").is_missing());
+        let mut ways = std::collections::BTreeSet::new();
+        for why in [
+            "exit 1: cat: /etc/etcd.env: Permission denied",
+            "exit 1: cat: /etc/etcd.env: Input/output error",
+            "exit 1: /etc/etcd.env is not a file",
+            "the outcome is unknown: it did not end within 10s, its deadline",
+            "the outcome is unknown: the connection was cut",
+            "something else",
+        ] {
+            assert!(!of(why).is_missing(), "{why}");
+            ways.insert(of(why).next());
+        }
+        assert_eq!(ways.len(), 6, "{ways:?}");
     }
 }

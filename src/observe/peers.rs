@@ -64,8 +64,8 @@ const SCRIPT: Script = Script {
     text: r#"set -u
 url=$1 ca=$2 cert=$3 key=$4
 if command -v curl >/dev/null; then
-  if [ -n "$ca" ]; then exec curl --http1.1 -sS -i -m 3 --cacert "$ca" --cert "$cert" --key "$key" "$url/members"
-  else exec curl --http1.1 -sS -i -m 3 "$url/members"; fi
+  if [ -n "$ca" ]; then exec curl -q --http1.1 -sS -i -m 3 --cacert "$ca" --cert "$cert" --key "$key" "$url/members"
+  else exec curl -q --http1.1 -sS -i -m 3 "$url/members"; fi
 fi
 host=${url#*://}
 printf 'GET /members HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n' "$host" |

@@ -8,7 +8,7 @@ use crate::model::command::Script;
 use crate::model::env_file::EnvFile;
 use crate::model::{AbsPath, Command, Output};
 
-use super::Unclear;
+use super::{Unclear, client_urls};
 
 /// An env file as found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +17,9 @@ pub struct Settings {
     pub text: String,
     /// Owner, group and mode: `root root 640`.
     pub owner: String,
+    /// What the server's certificate is made out to; absent where it was not asked or cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub names: Option<Vec<String>>,
 }
 
 /// How to talk to one endpoint: where it is and the files that open it. Paths are no secrets; what they hold is.
@@ -98,11 +101,13 @@ impl Settings {
         Duration::from_secs(5) + self.election_timeout() * 2
     }
 
-    /// The member's own client port, on the loopback interface where it listens there.
+    /// The member's own client port: the first of [`client_urls`](super::client_urls) that its certificate is made out to,
+    /// or else the first.
     #[must_use]
     pub fn client_access(&self) -> Option<Access> {
-        let urls = self.list("ETCD_LISTEN_CLIENT_URLS");
-        let url = local(&urls).or_else(|| self.list("ETCD_ADVERTISE_CLIENT_URLS").into_iter().next())?;
+        let urls = client_urls::candidates(self);
+        let fits = urls.iter().find(|url| client_urls::fits(url, self.names.as_deref()));
+        let url = fits.or_else(|| urls.first())?.clone();
         let tls = self
             .files("ETCDCTL_CACERT", "ETCDCTL_CERT", "ETCDCTL_KEY")
             .or_else(|| self.files("ETCD_TRUSTED_CA_FILE", "ETCD_CERT_FILE", "ETCD_KEY_FILE"));
@@ -113,7 +118,7 @@ impl Settings {
     #[must_use]
     pub fn peer_access(&self) -> Option<Access> {
         let urls = self.list("ETCD_LISTEN_PEER_URLS");
-        let url = local(&urls).or_else(|| self.peer_urls().into_iter().next())?;
+        let url = client_urls::local(&urls).or_else(|| self.peer_urls().into_iter().next())?;
         self.peer_access_to(&url)
     }
 
@@ -133,7 +138,9 @@ impl Settings {
         urls.filter(|url| !own.contains(url)).collect()
     }
 
-    fn list(&self, key: &str) -> Vec<String> {
+    /// A list of URLs.
+    #[must_use]
+    pub(super) fn list(&self, key: &str) -> Vec<String> {
         let value = self.get(key).unwrap_or_default();
         value.split(',').map(str::trim).filter(|url| !url.is_empty()).map(str::to_owned).collect()
     }
@@ -143,15 +150,20 @@ impl Settings {
     }
 }
 
-/// The loopback URL where there is one (it works whatever the network does), else the first; `0.0.0.0` is loopback too.
-fn local(urls: &[String]) -> Option<String> {
-    let loopback = urls
-        .iter()
-        .find(|url| url.contains("//127.0.0.1:") || url.contains("//localhost:") || url.contains("//[::1]:"));
-    loopback.or_else(|| urls.first()).map(|url| url.replace("//0.0.0.0:", "//127.0.0.1:"))
-}
-
-const SCRIPT: Script = Script { name: "env file", text: "set -eu\nstat -c '%U %G %a' \"$1\"\ncat \"$1\"\n" };
+// The names stand on the first line, after a tab, so that the text below is the file's own to its last byte.
+const SCRIPT: Script = Script {
+    name: "env file",
+    text: r#"set -eu
+owner=$(stat -L -c '%U %G %a' "$1")
+[ -f "$1" ] || { echo "$1 is not a file" >&2; exit 1; }
+text=$(cat "$1"; echo .)
+cert=$(sed -n 's/^[[:space:]]*ETCD_CERT_FILE=//p' "$1" | tail -n 1 | tr -d "\"' \r")
+names=
+[ -z "$cert" ] || names=$(openssl x509 -noout -text -in "$cert" 2>/dev/null |
+  sed -n '/Subject Alternative Name/{n;s/^ *//p;}' | head -c 20000) || names=
+printf '%s\t%s\n%s' "$owner" "$names" "${text%.}"
+"#,
+};
 
 /// Asks for the env file.
 #[must_use]
@@ -170,7 +182,7 @@ pub fn parse(output: &Output) -> Result<Settings, Unclear> {
     if !output.ok() {
         return Err(Unclear::failed("reading the env file", output));
     }
-    let (owner, text) =
+    let (head, text) =
         output.stdout.split_once('\n').ok_or_else(|| Unclear::text("reading the env file", "no answer"))?;
     if text.len() > LARGEST {
         return Err(Unclear::text(
@@ -178,7 +190,9 @@ pub fn parse(output: &Output) -> Result<Settings, Unclear> {
             "it is larger than 256 KiB, as no file of etcd's settings is",
         ));
     }
-    Ok(Settings { text: text.to_owned(), owner: owner.to_owned() })
+    let (owner, names) = head.split_once('\t').unwrap_or((head, ""));
+    let names = (!names.trim().is_empty()).then(|| client_urls::names(names));
+    Ok(Settings { text: text.to_owned(), owner: owner.to_owned(), names })
 }
 
 #[cfg(test)]
@@ -186,7 +200,7 @@ mod tests {
     use super::*;
 
     fn settings(text: &str) -> Settings {
-        Settings { text: text.into(), owner: "root root 640".into() }
+        Settings { text: text.into(), owner: "root root 640".into(), names: None }
     }
 
     #[test]

@@ -82,10 +82,13 @@ exit 0
 "#,
 };
 
+/// Where kubespray puts etcd.
+pub const USUAL: &str = "/usr/local/bin/etcd";
+
 /// Asks for the tools; `program` is what the unit starts, whose directory is looked in first.
 #[must_use]
 pub fn command(program: Option<&str>) -> Command {
-    Command::script(SCRIPT).arg(program.unwrap_or("/usr/local/bin/etcd"))
+    Command::script(SCRIPT).arg(program.unwrap_or(USUAL))
 }
 
 /// Reads `name=value` lines.

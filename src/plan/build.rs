@@ -322,6 +322,7 @@ impl<'a> Builder<'a> {
             unit: player.master.etcd.unit.clone(),
             peer_urls: player.settings()?.peer_urls(),
             peer: player.peer()?,
+            etcdctl: player.etcdctl()?,
             client: player.client()?,
             limit: self.scene.serve_limit() * 2,
             joiner: Some(player.name().clone()),

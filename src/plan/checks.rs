@@ -44,7 +44,7 @@ pub(super) fn agrees(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) 
     let name = &master.name;
     let env_file = &master.etcd.env_file;
     match &seen.unit {
-        Err(why) => refusals.add_final("unclear", format!("{name}: {why}"), "see `requorum status`"),
+        Err(why) => refusals.add_final("unclear", format!("{name}: {why}"), why.next()),
         Ok(unit) if !unit.loaded => {
             let next = format!("correct `etcd.unit` of {name} in the inventory");
             refusals.add_final("inventory-contradicts", format!("{name} has no unit {}", master.etcd.unit), next);
@@ -71,7 +71,11 @@ fn settings_agree(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) {
         Err(why) => {
             let next =
                 format!("put {env_file} back on {name} (for a rebuilt master: as kubespray made it), then try again");
-            refusals.add_final("env-file-missing", format!("{name}: {why}"), next);
+            if why.is_missing() {
+                refusals.add_final("env-file-missing", format!("{name}: {why}"), next);
+            } else {
+                refusals.add_final("unclear", format!("{name}: {why}"), why.next());
+            }
         }
         Ok(settings) => {
             let data_dir = settings.get("ETCD_DATA_DIR").unwrap_or_default();
@@ -216,7 +220,7 @@ fn member_name_agrees(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>)
 pub(super) fn tools(master: &Master, seen: &Seen, restores: bool, refusals: &mut Refusals<'_>) {
     let name = &master.name;
     match &seen.tools {
-        Err(why) => refusals.add_final("unclear", format!("{name}: {why}"), "see `requorum status`"),
+        Err(why) => refusals.add_final("unclear", format!("{name}: {why}"), why.next()),
         Ok(tools) => {
             if tools.etcdctl.is_none() {
                 refusals.add_final("tool-missing", format!("{name} has no etcdctl"), "install it beside etcd");
@@ -249,7 +253,7 @@ pub(super) fn tools(master: &Master, seen: &Seen, restores: bool, refusals: &mut
 /// Whether a snapshot and a restored copy fit beside the old data.
 pub(super) fn space(master: &Master, seen: &Seen, db_bytes: u64, refusals: &mut Refusals<'_>) {
     match &seen.disk {
-        Err(why) => refusals.add_final("unclear", format!("{}: {why}", master.name), "see `requorum status`"),
+        Err(why) => refusals.add_final("unclear", format!("{}: {why}", master.name), why.next()),
         Ok(disk) => {
             if disk.symlink {
                 let why = format!("{} on {} is a symbolic link", master.etcd.data_dir, master.name);

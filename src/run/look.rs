@@ -131,33 +131,42 @@ async fn look_at(
     tell: &UnboundedSender<(MasterName, Sight)>,
 ) -> Sight {
     let ask = |command: Command| ask(remote, &master.name, command);
-    let first = remote.run(&master.name, &unit::command(&master.etcd.unit), Pipes::default()).await;
-    let unit = match first {
+    let etcd = &master.etcd;
+    let first = [
+        unit::command(&etcd.unit),
+        settings::command(&etcd.env_file),
+        disk::command(&etcd.data_dir),
+        marks::command(&etcd.unit, &etcd.data_dir),
+        tools::command(None),
+        node::command(master),
+    ];
+    let [unit, settings, disk, marks, tools, node] = ask_together(remote, &master.name, first).await;
+    let unit = match unit {
         Ok(output) => unit::parse(&output),
-        Err(RemoteError::Unreachable { why }) => return Sight::Silent(why),
-        Err(error @ (RemoteError::HostKey { .. } | RemoteError::Denied { .. })) => {
+        Err((_, RemoteError::Unreachable { why })) => return Sight::Silent(why),
+        Err((_, error @ (RemoteError::HostKey { .. } | RemoteError::Denied { .. }))) => {
             return Sight::Refused(error.to_string());
         }
-        Err(error) => Err(Unclear::text("systemctl show", &error.to_string())),
+        Err((_, error)) => Err(Unclear::text("systemctl show", &error.to_string())),
     };
+    let [settings, disk, marks, tools, node] = [settings, disk, marks, tools, node].map(known);
     let program = unit.as_ref().ok().and_then(|unit| unit.program().map(str::to_owned));
-    let (settings, disk, marks, tools, node) = tokio::join!(
-        ask(settings::command(&master.etcd.env_file)),
-        ask(disk::command(&master.etcd.data_dir)),
-        ask(marks::command(&master.etcd.unit, &master.etcd.data_dir)),
-        ask(tools::command(program.as_deref())),
-        ask(node::command(master)),
-    );
+    // Where etcd lies elsewhere than usual, its tools are looked for beside it.
+    let tools = match program.filter(|program| program != tools::USUAL) {
+        Some(program) => ask(tools::command(Some(&program))).await,
+        None => tools,
+    };
     let settings = settings.and_then(|output| settings::parse(&output));
     let tools = tools.and_then(|output| tools::parse(&output));
     let runs = unit.as_ref().is_ok_and(unit::Unit::running);
     let questions = Questions::of(settings.as_ref().ok(), tools.as_ref().ok(), runs, usual);
     let early = async {
-        let (status, members, certificates) = tokio::join!(
-            ask_if(ask, questions.status, runs),
-            ask_if(ask, questions.members, runs),
-            ask_if(ask, questions.certificates, true),
-        );
+        let [status, members, certificates] = ask_those(
+            remote,
+            &master.name,
+            [(questions.status, runs), (questions.members, runs), (questions.certificates, true)],
+        )
+        .await;
         let pending = || Unclear::text("asking etcd", "it has not answered yet");
         let seen = Seen {
             unit,
@@ -223,6 +232,42 @@ pub async fn ask(remote: &Arc<dyn Remote>, host: &MasterName, command: Command) 
         .map_err(|error| Unclear::text(&command.shown(), &error.to_string()))
 }
 
+/// A question's answer, or what was asked and the error of the port.
+pub(super) type Said = Result<Output, (String, RemoteError)>;
+
+pub(super) fn known(said: Said) -> Asked<Output> {
+    said.map_err(|(asked, error)| Unclear::text(&asked, &error.to_string()))
+}
+
+/// Asks several questions, in one session where the port can.
+pub(super) async fn ask_together<const N: usize>(
+    remote: &Arc<dyn Remote>,
+    host: &MasterName,
+    questions: [Command; N],
+) -> [Said; N] {
+    let mut answers = remote.ask_all(host, &questions).await.into_iter();
+    questions.map(|question| {
+        let answer = answers.next().unwrap_or_else(|| {
+            Err(RemoteError::OutcomeUnknown { why: "there was no answer to it (a fault in requorum)".to_owned() })
+        });
+        answer.map_err(|error| (question.shown(), error))
+    })
+}
+
+/// The same where a question may not be known; `true` beside it is for what needs no etcd, or where etcd runs.
+async fn ask_those<const N: usize>(
+    remote: &Arc<dyn Remote>,
+    host: &MasterName,
+    questions: [(Option<Command>, bool); N],
+) -> [Asked<Output>; N] {
+    let known_ones: Vec<Command> = questions.iter().filter_map(|(question, _)| question.clone()).collect();
+    let mut answers = remote.ask_all(host, &known_ones).await.into_iter();
+    questions.map(|(question, runs)| match question.and_then(|question| Some((question, answers.next()?))) {
+        Some((question, answer)) => known(answer.map_err(|error| (question.shown(), error))),
+        None => Err(not_asked(runs)),
+    })
+}
+
 async fn ask_if<F: Future<Output = Asked<Output>>>(
     ask: impl Fn(Command) -> F,
     command: Option<Command>,
@@ -230,7 +275,10 @@ async fn ask_if<F: Future<Output = Asked<Output>>>(
 ) -> Asked<Output> {
     match command {
         Some(command) => ask(command).await,
-        None if runs => Err(Unclear::text("asking etcd", "its settings or tools are not known")),
-        None => Err(Unclear::text("asking etcd", "it does not run")),
+        None => Err(not_asked(runs)),
     }
+}
+
+fn not_asked(runs: bool) -> Unclear {
+    Unclear::text("asking etcd", if runs { "its settings or tools are not known" } else { "it does not run" })
 }

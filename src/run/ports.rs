@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -65,6 +66,32 @@ pub trait Remote: Send + Sync {
         command: &'a Command,
         pipes: Pipes,
     ) -> Later<'a, Result<Output, RemoteError>>;
+
+    /// Asks several independent questions of `host`, and gives the answers in their order. A port that knows how asks
+    /// them in one session: a host may allow no more at once, and each begins with a login shell.
+    fn ask_all<'a>(
+        &'a self,
+        host: &'a MasterName,
+        questions: &'a [Command],
+    ) -> Later<'a, Vec<Result<Output, RemoteError>>> {
+        Box::pin(side_by_side(questions.iter().map(|one| self.run(host, one, Pipes::default())).collect()))
+    }
+}
+
+/// Waits for all of them; they run at once.
+pub(crate) async fn side_by_side<T: Unpin>(mut waiting: Vec<Later<'_, T>>) -> Vec<T> {
+    let mut done: Vec<Option<T>> = waiting.iter().map(|_| None).collect();
+    std::future::poll_fn(move |context| {
+        for (one, done) in waiting.iter_mut().zip(&mut done) {
+            if done.is_none()
+                && let Poll::Ready(value) = one.as_mut().poll(context)
+            {
+                *done = Some(value);
+            }
+        }
+        if done.iter().all(Option::is_some) { Poll::Ready(done.drain(..).flatten().collect()) } else { Poll::Pending }
+    })
+    .await
 }
 
 /// Keeps a run's files on the bastion, each created with its final mode.

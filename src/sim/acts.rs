@@ -160,9 +160,6 @@ impl State {
     fn settle(&mut self, call: &Call<'_>) -> Reply {
         self.tick();
         let machine = self.seen(call.host);
-        if !machine.installed.curl {
-            return Reply::said("found: no curl, left to publish by itself\n");
-        }
         if machine.process.as_ref().is_some_and(|process| process.ready) {
             return Reply::said("found: its client port answers\n");
         }
@@ -194,8 +191,8 @@ impl State {
             let text = format!("the client port does not answer yet; the unit is {state}");
             return Reply::failed(75, text).after(Duration::from_secs(1));
         }
-        let words = call.rest(7).to_vec();
-        let command = [&words[..], &["put", call.word(6), call.word(7), "-w", "json"].map(str::to_owned)].concat();
+        let words = call.rest(4).to_vec();
+        let command = [&words[..], &["put", call.word(3), call.word(4), "-w", "json"].map(str::to_owned)].concat();
         let mut reply = self.etcdctl(call.host, &command);
         if !reply.ok() {
             reply.output.status = 75;

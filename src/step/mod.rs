@@ -25,6 +25,18 @@ END
     };
 }
 
+/// Shell that scripts begin with: `listens URL` is whether something takes a connection there. It asks for nothing: a
+/// client port may speak gRPC only (`ETCD_LISTEN_CLIENT_HTTP_URLS`), and an etcdctl that is refused waits a second.
+macro_rules! listens {
+    () => {
+        r#"listens() {
+  at=${1#*://}; at=${at%%/*}; host=${at%:*}; host=${host#[}; host=${host%]}
+  timeout 0.5 bash -c 'exec 3<>"/dev/tcp/$1/$2"' _ "$host" "${at##*:}" 2>/dev/null
+}
+"#
+    };
+}
+
 pub mod compare;
 pub mod drop_learner;
 pub mod expect;

@@ -32,23 +32,18 @@ pub struct Serve {
 /// How long one acknowledged write may take once the port answers; a stretched link adds tens of milliseconds.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(3);
 
-// A listening port proves nothing: etcd opens it before it serves, so it is asked for its version first. Exit 75:
+// A listening port proves nothing: etcd opens it before it serves. The write that is sent then waits in it. Exit 75:
 // not yet. Each call looks for a second or two, so that the bastion can tell what is waited for.
 const SCRIPT: Script = Script {
     name: "serve",
     text: concat!(
         look!(),
+        listens!(),
         r#"set -u
-unit=$1.service url=$2 ca=$3 cert=$4 key=$5 probe=$6 value=$7; shift 7
+unit=$1.service url=$2 probe=$3 value=$4; shift 4
 ask() { look "$unit" ActiveState SubState || exit 75; }
-answers() {
-  if command -v curl >/dev/null; then
-    if [ -n "$ca" ]; then curl -s -f -o /dev/null -m 0.5 --cacert "$ca" --cert "$cert" --key "$key" "$url/version"
-    else curl -s -f -o /dev/null -m 0.5 "$url/version"; fi
-  else return 0; fi
-}
 tries=0 end=$(($(date +%s) + 2))
-until answers; do
+until listens "$url"; do
   tries=$((tries + 1))
   if [ $((tries % 10)) = 0 ]; then
     ask
@@ -68,13 +63,9 @@ done
 
 impl Serve {
     fn command(&self) -> Command {
-        let tls = self.access.tls.as_ref();
-        let file =
-            |pick: fn(&crate::observe::settings::TlsFiles) -> &String| tls.map(pick).cloned().unwrap_or_default();
         let command = Command::script(SCRIPT)
             .arg(self.unit.as_str())
             .arg(self.access.url.clone())
-            .args([file(|tls| &tls.ca), file(|tls| &tls.cert), file(|tls| &tls.key)])
             .args([PROBE_KEY, self.value.as_str()]);
         command.then(etcdctl(&self.etcdctl, &self.access, WRITE_TIMEOUT)).deadline(Duration::from_secs(30))
     }

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::model::command::Script;
 use crate::model::{AbsPath, Command, MasterName, Output, UnitName};
 use crate::observe::peers;
-use crate::observe::settings::{Access, TlsFiles};
+use crate::observe::settings::Access;
+use crate::observe::status::etcdctl;
 
 use super::{Act, Facts, Judgement, Kind, Undo};
 
@@ -24,6 +25,9 @@ pub struct Settle {
     pub peer_urls: Vec<String>,
     /// Its peer port, which answers before it is ready.
     pub peer: Access,
+    /// Where etcdctl lies.
+    #[serde(default = "usual_etcdctl")]
+    pub etcdctl: String,
     /// Its client port.
     pub client: Access,
     /// How long the leader's snapshot may stand still.
@@ -36,43 +40,51 @@ pub struct Settle {
     pub data_dir: Option<AbsPath>,
 }
 
+/// Where plans of versions that asked by curl have it.
+fn usual_etcdctl() -> String {
+    "/usr/local/bin/etcdctl".to_owned()
+}
+
+/// How long a client port that answers takes; one that does not yet is to be restarted, not waited for.
+const AT_ONCE: Duration = Duration::from_millis(300);
+/// How long an answer is waited for by one call.
+const WHILE_IT_STARTS: Duration = Duration::from_secs(2);
+
 const RESTART: Script = Script {
     name: "settle",
-    text: r#"set -u
-unit=$1.service url=$2 ca=$3 cert=$4 key=$5
-command -v curl >/dev/null || { echo "found: no curl, left to publish by itself"; exit 0; }
-if [ -n "$ca" ]; then set -- --cacert "$ca" --cert "$cert" --key "$key"; else set --; fi
-if curl -s -f -o /dev/null -m 0.3 "$@" "$url/version"; then echo "found: its client port answers"; exit 0; fi
+    text: concat!(
+        listens!(),
+        r#"set -u
+unit=$1.service url=$2; shift 2
+if listens "$url" && "$@" endpoint status >/dev/null 2>&1; then echo "found: its client port answers"; exit 0; fi
 # --no-block also cancels the start job that still waits for the notification.
 systemctl restart --no-block "$unit" || exit 1
 echo "done: learner restarted once"
-"#,
+"#
+    ),
 };
 
 // Promoted while it restarts, it would be a voter that is away: two voters, one of them down, have no quorum.
 const ANSWERS: Script = Script {
     name: "settled",
-    text: r#"set -u
-unit=$1.service url=$2 ca=$3 cert=$4 key=$5
-if [ -n "$ca" ]; then set -- --cacert "$ca" --cert "$cert" --key "$key"; else set --; fi
+    text: concat!(
+        listens!(),
+        r#"set -u
+unit=$1.service url=$2; shift 2
 end=$(($(date +%s) + 2))
-until curl -s -f -o /dev/null -m 0.5 "$@" "$url/version"; do
+until listens "$url" && "$@" endpoint status >/dev/null 2>&1; do
   [ "$(date +%s)" -lt $end ] || { echo "wait: its client port does not answer yet"; exit 0; }
   sleep 0.03
 done
 echo "done: restarted once, its client port answers"
-"#,
+"#
+    ),
 };
 
 impl Settle {
-    fn on_the_client_port(&self, script: Script) -> Command {
-        let tls = self.client.tls.as_ref();
-        let file = |pick: fn(&TlsFiles) -> &String| tls.map(pick).cloned().unwrap_or_default();
-        Command::script(script)
-            .arg(self.unit.as_str())
-            .arg(self.client.url.clone())
-            .args([file(|tls| &tls.ca), file(|tls| &tls.cert), file(|tls| &tls.key)])
-            .deadline(Duration::from_secs(30))
+    fn on_the_client_port(&self, script: Script, patience: Duration) -> Command {
+        let command = Command::script(script).arg(self.unit.as_str()).arg(self.client.url.clone());
+        command.then(etcdctl(&self.etcdctl, &self.client, patience)).deadline(Duration::from_secs(30))
     }
 }
 
@@ -86,8 +98,8 @@ impl Kind for Settle {
             Act::ask(peers::command(&self.peer))
                 .for_up_to(self.limit)
                 .while_grows(self.joiner.as_ref(), self.data_dir.as_ref()),
-            Act::once(self.on_the_client_port(RESTART)),
-            Act::ask(self.on_the_client_port(ANSWERS)).for_up_to(self.limit),
+            Act::once(self.on_the_client_port(RESTART, AT_ONCE)),
+            Act::ask(self.on_the_client_port(ANSWERS, WHILE_IT_STARTS)).for_up_to(self.limit),
         ]
     }
 
@@ -129,6 +141,7 @@ mod tests {
             unit: UnitName::new("etcd").unwrap(),
             peer_urls: vec!["http://10.0.0.1:2380".into()],
             peer: access.clone(),
+            etcdctl: usual_etcdctl(),
             client: access,
             limit: Duration::from_secs(1),
             joiner: None,

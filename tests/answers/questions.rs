@@ -305,6 +305,7 @@ pub fn settled(site: &Site, node: &str) -> settle::Settle {
         unit: etcd(),
         peer_urls: vec![peer_url(node)],
         peer,
+        etcdctl: site.etcdctl(),
         client,
         limit: LIMIT,
         joiner: None,

@@ -44,7 +44,7 @@ pub(super) fn remarks(master: &Master, seen: &Seen, examined: &Examined) -> Vec<
 }
 
 fn unclear(check: Check, why: &crate::observe::Unclear) -> Remark {
-    Remark::warning("unclear", check, why.to_string(), "see the text; run as root, or mend the node")
+    Remark::warning("unclear", check, why.to_string(), why.next())
 }
 
 /// What `recover` would refuse on a master that is no survivor of any loss: the planner's own checks, as warnings.

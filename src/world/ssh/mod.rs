@@ -1,5 +1,6 @@
 //! Commands on masters over SSH: the port [`Remote`] for real. Does not know what the commands mean.
 
+mod bundle;
 mod frame;
 mod handover;
 mod kept;
@@ -24,7 +25,8 @@ use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use crate::model::{Become, Cluster, Command, MasterName, Output};
-use crate::run::ports::{Later, Pipes, Prompt, Remote, RemoteError};
+use crate::run::ports::{Later, Pipes, Prompt, Remote, RemoteError, side_by_side};
+use bundle::Bundle;
 use frame::Frame;
 use handover::Handover;
 use kept::Kept;
@@ -140,19 +142,30 @@ impl Remote for Ssh {
             }
         })
     }
+
+    fn ask_all<'a>(
+        &'a self,
+        host: &'a MasterName,
+        questions: &'a [Command],
+    ) -> Later<'a, Vec<Result<Output, RemoteError>>> {
+        Box::pin(async move {
+            if let (Some(known), Some(bundle)) = (self.hosts.get(host), Bundle::of(questions)) {
+                match known.ask(&self.bastion, &bundle).await {
+                    Ok(answers) => return answers,
+                    // One that hangs, or says too much, takes the others' answers with it.
+                    Err(RemoteError::OutcomeUnknown { .. }) => {}
+                    Err(error) => return vec![Err(error); questions.len()],
+                }
+            }
+            side_by_side(questions.iter().map(|one| self.run(host, one, Pipes::default())).collect()).await
+        })
+    }
 }
 
 impl Host {
     async fn run(&self, bastion: &Bastion, command: &Command, pipes: Pipes) -> Result<Output, RemoteError> {
-        let handover = match (command.root, self.elevate) {
-            (true, Become::Sudo) => Some(self.root(bastion).await?.way()?),
-            (true, Become::None) | (false, _) => None,
-        };
-        let rise = match &handover {
-            None => Rise::Stay,
-            Some(None) => Rise::Sudo,
-            Some(Some(handover)) => Rise::SudoWithPassword(handover),
-        };
+        let handover = self.handover(bastion, command.root).await?;
+        let rise = rise(&handover);
         let frame = Frame::new();
         let talk = Talk {
             line: quote::shell_line(command, rise, &frame)?,
@@ -171,6 +184,28 @@ impl Host {
             return self.ran(answer?);
         }
         self.ran(self.talk(bastion, talk).await?)
+    }
+
+    async fn ask(
+        &self,
+        bastion: &Bastion,
+        bundle: &Bundle<'_>,
+    ) -> Result<Vec<Result<Output, RemoteError>>, RemoteError> {
+        let handover = self.handover(bastion, bundle.root()).await?;
+        let frame = Frame::new();
+        let line = bundle.line(rise(&handover), &frame)?;
+        let handover = handover.flatten();
+        let talk = Talk { line, frame, deadline: bundle.deadline, handover, stdin: None, pipes: Pipes::default() };
+        let said = self.ran(self.talk(bastion, talk).await?)?;
+        Ok(bundle.answers(&said))
+    }
+
+    /// Nothing where a command stays who logged in; else what sudo is given, where it wants something.
+    async fn handover(&self, bastion: &Bastion, root: bool) -> Result<Option<Option<Handover>>, RemoteError> {
+        Ok(match (root, self.elevate) {
+            (true, Become::Sudo) => Some(self.root(bastion).await?.way()?),
+            (true, Become::None) | (false, _) => None,
+        })
     }
 
     /// The command's answer. A line that ended before the command began has run nothing, whatever its status says.
@@ -208,6 +243,14 @@ impl Host {
         let who = format!("{}@{}", self.peer.user(), self.peer.place());
         let find_out = async { bastion.password.root(&who, &On { host: self, bastion }).await };
         self.root.get(|_| true, find_out).await
+    }
+}
+
+fn rise(handover: &Option<Option<Handover>>) -> Rise<'_> {
+    match handover {
+        None => Rise::Stay,
+        Some(None) => Rise::Sudo,
+        Some(Some(handover)) => Rise::SudoWithPassword(handover),
     }
 }
 

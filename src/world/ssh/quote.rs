@@ -46,21 +46,44 @@ impl<'a> Rise<'a> {
 /// # Errors
 /// [`RemoteError::Denied`] when the command is not final or cannot be written as words; nothing was run then.
 pub(super) fn shell_line(command: &Command, rise: Rise<'_>, frame: &Frame) -> Result<String, RemoteError> {
+    line(&words_of(command)?, command.deadline, rise, frame).map_err(|why| not_run(command, &why.to_string()))
+}
+
+/// The line for several questions, one after the other, each between marks of its own and ended by its own deadline.
+///
+/// # Errors
+/// As [`shell_line`].
+pub(super) fn bundle_line(
+    questions: &[(&Command, Frame)],
+    deadline: Duration,
+    rise: Rise<'_>,
+    frame: &Frame,
+) -> Result<String, RemoteError> {
+    let mut all = Vec::new();
+    for (question, frame) in questions {
+        let limit = question.deadline.as_millis().div_ceil(1000).to_string();
+        let words = words_of(question)?;
+        let bounded = ["timeout", "-k", "2", &limit].into_iter().chain(words);
+        let quoted = shlex::try_join(bounded).map_err(|why| not_run(question, &why.to_string()))?;
+        all.push(format!("({})", frame.around(&quoted)));
+    }
+    let inner = frame.around(&format!("{{ {}; }} </dev/null", all.join("; ")));
+    enveloped(&inner, deadline, rise).map_err(|why| RemoteError::Denied { why: why.to_string() })
+}
+
+fn words_of(command: &Command) -> Result<Vec<&str>, RemoteError> {
     let mut words = Vec::new();
     for arg in &command.argv {
         match arg {
             Arg::Text(text) => words.push(text.as_str()),
-            Arg::Late(late) => {
-                let why = format!("`{}` was not run: {late} is not known yet (a fault in requorum)", command.shown());
-                return Err(RemoteError::Denied { why });
-            }
+            Arg::Late(late) => return Err(not_run(command, &format!("{late} is not known yet (a fault in requorum)"))),
         }
     }
-    if words.is_empty() {
-        return Err(RemoteError::Denied { why: "an empty command was not run (a fault in requorum)".to_owned() });
-    }
-    line(&words, command.deadline, rise, frame)
-        .map_err(|why| RemoteError::Denied { why: format!("`{}` was not run: {why}", command.shown()) })
+    if words.is_empty() { Err(not_run(command, "it is empty (a fault in requorum)")) } else { Ok(words) }
+}
+
+fn not_run(command: &Command, why: &str) -> RemoteError {
+    RemoteError::Denied { why: format!("`{}` was not run: {why}", command.shown()) }
 }
 
 /// The line for fixed words. `timeout` is the first word after sudo, since sudoers decides by that.
@@ -77,11 +100,14 @@ pub(super) fn line(
     rise: Rise<'_>,
     frame: &Frame,
 ) -> Result<String, shlex::QuoteError> {
+    enveloped(&frame.around(&shlex::try_join(words.iter().copied())?), deadline, rise)
+}
+
+fn enveloped(inner: &str, deadline: Duration, rise: Rise<'_>) -> Result<String, shlex::QuoteError> {
     let limit = (deadline + GRACE).as_millis().div_ceil(1000).to_string();
     let bounded = ["timeout", "-k", "2", &limit, "env", "-i", PATH, "LC_ALL=C"];
     let outer = shlex::try_join(rise.words().iter().chain(&bounded).copied())?;
-    let inner = frame.around(&shlex::try_join(words.iter().copied())?);
-    Ok(format!("{outer} {} /bin/sh -c '{DECODE}' sh '{}'", rise.home(), encoded(&inner)))
+    Ok(format!("{outer} {} /bin/sh -c '{DECODE}' sh '{}'", rise.home(), encoded(inner)))
 }
 
 /// Where programs are looked for; `/opt/bin` is kubespray's on systems whose `/usr` is not writable. Where etcd itself

@@ -322,7 +322,7 @@ impl Heard {
 }
 
 /// The signal that ended a command, as a shell's status tells it.
-fn killed(status: u32) -> Option<String> {
+pub(super) fn killed(status: u32) -> Option<String> {
     const NAMES: [(u32, &str); 8] =
         [(1, "HUP"), (2, "INT"), (6, "ABRT"), (9, "KILL"), (11, "SEGV"), (13, "PIPE"), (14, "ALRM"), (15, "TERM")];
     let signal = status.checked_sub(128).filter(|signal| (1..32).contains(signal))?;

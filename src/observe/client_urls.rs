@@ -1,0 +1,139 @@
+//! Where a member's own client port can be asked, and whether its certificate is made out to that. Asks nothing.
+
+use std::net::IpAddr;
+
+use super::Settings;
+
+/// The URLs to ask a member at on its own host, best first. Loopback works whatever the network does; then what the node's
+/// own etcdctl uses; then where it listens, and last what it tells others.
+#[must_use]
+pub fn candidates(settings: &Settings) -> Vec<String> {
+    let (listens, tells) = (settings.list("ETCD_LISTEN_CLIENT_URLS"), settings.list("ETCD_ADVERTISE_CLIENT_URLS"));
+    let own = settings.list("ETCDCTL_ENDPOINTS");
+    let named = |url: &String| listens.contains(url) || tells.contains(url) || is_loopback(url);
+    // A list names the other members as well, and those must not be taken for this one.
+    let own = if own.len() == 1 { own } else { own.into_iter().filter(named).collect() };
+    let mapped: Vec<String> = listens.iter().flat_map(|url| mapped(url)).collect();
+    let (loopback, others): (Vec<_>, Vec<_>) = mapped.into_iter().partition(|url| is_loopback(url));
+    let mut all: Vec<String> = Vec::new();
+    for url in loopback.into_iter().chain(own.iter().flat_map(|url| self::mapped(url))).chain(others).chain(tells) {
+        if url.contains("://") && !all.contains(&url) {
+            all.push(url);
+        }
+    }
+    all
+}
+
+/// The loopback URL where there is one, else the first; an address for all interfaces is loopback too.
+pub(super) fn local(urls: &[String]) -> Option<String> {
+    let mapped: Vec<String> = urls.iter().flat_map(|url| mapped(url)).collect();
+    mapped.iter().find(|url| is_loopback(url)).or_else(|| mapped.first()).cloned()
+}
+
+/// A URL for all interfaces as the URLs on this host that it means: `[::]` takes IPv4 too, unless the host forbids it.
+fn mapped(url: &str) -> Vec<String> {
+    let with = |host: &str| host_of(url).map(|found| url.replacen(found, host, 1));
+    match host_of(url).and_then(|host| host.trim_matches(['[', ']']).parse::<IpAddr>().ok()) {
+        Some(IpAddr::V4(address)) if address.is_unspecified() => with("127.0.0.1").into_iter().collect(),
+        Some(IpAddr::V6(address)) if address.is_unspecified() => {
+            [with("127.0.0.1"), with("[::1]")].into_iter().flatten().collect()
+        }
+        _ if url.contains("://:") => vec![url.replacen("://:", "://127.0.0.1:", 1)],
+        _ => vec![url.to_owned()],
+    }
+}
+
+fn is_loopback(url: &str) -> bool {
+    host_of(url).is_some_and(|host| {
+        host == "localhost"
+            || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    })
+}
+
+/// The host, an IPv6 address with its brackets.
+fn host_of(url: &str) -> Option<&str> {
+    let rest = url.split_once("://")?.1.split('/').next()?;
+    let host = if rest.starts_with('[') { rest.split_inclusive(']').next()? } else { rest.split(':').next()? };
+    (!host.is_empty()).then_some(host)
+}
+
+/// Whether the certificate is made out to a URL's host. Without TLS, or where its names are not known, nothing speaks
+/// against it.
+#[must_use]
+pub fn fits(url: &str, names: Option<&[String]>) -> bool {
+    let (Some(names), true) = (names, url.starts_with("https:")) else { return true };
+    let host = host_of(url).unwrap_or_default().trim_matches(['[', ']']).to_ascii_lowercase();
+    match host.parse::<IpAddr>() {
+        Ok(address) => names.iter().any(|name| name.parse::<IpAddr>() == Ok(address)),
+        Err(_) => names.iter().any(|name| is_for(name, &host)),
+    }
+}
+
+/// A name in a certificate; `*` stands for one label, the first.
+fn is_for(name: &str, host: &str) -> bool {
+    match name.strip_prefix("*.") {
+        Some(domain) => host.split_once('.').is_some_and(|(first, rest)| !first.is_empty() && rest == domain),
+        None => name == host,
+    }
+}
+
+/// The names as openssl prints them: `DNS:localhost, IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1`.
+pub(super) fn names(text: &str) -> Vec<String> {
+    let name = |part: &str| {
+        let (kind, value) = part.trim().split_once(':')?;
+        matches!(kind, "DNS" | "IP Address").then(|| value.trim().to_ascii_lowercase())
+    };
+    text.split(',').filter_map(name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str, names: Option<&[&str]>) -> Settings {
+        let names = names.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+        Settings { text: text.into(), owner: "root root 640".into(), names }
+    }
+
+    fn taken(urls: &str, names: &[&str]) -> String {
+        let tls = "ETCDCTL_CACERT=/ca\nETCDCTL_CERT=/c\nETCDCTL_KEY=/k\n";
+        of(&format!("{tls}{urls}"), Some(names)).client_access().unwrap().url
+    }
+
+    #[test]
+    fn every_interface_is_the_loopback_interface_too() {
+        for listens in
+            ["https://[::]:2379", "https://0.0.0.0:2379", "https://:2379", "https://10.0.0.1:2379,https://[::]:2379"]
+        {
+            let urls = format!("ETCD_LISTEN_CLIENT_URLS={listens}\nETCD_ADVERTISE_CLIENT_URLS=https://10.0.0.1:2379\n");
+            assert_eq!(taken(&urls, &["127.0.0.1", "10.0.0.1"]), "https://127.0.0.1:2379", "{listens}");
+        }
+        let six = "ETCD_LISTEN_CLIENT_URLS=https://[::]:2379\n";
+        assert_eq!(taken(six, &["0:0:0:0:0:0:0:1"]), "https://[::1]:2379");
+        assert_eq!(local(&["https://[::]:2380".into()]).unwrap(), "https://127.0.0.1:2380");
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_made_out_to_the_loopback_interface_is_asked_where_it_fits() {
+        let urls = "ETCD_LISTEN_CLIENT_URLS=https://10.0.0.1:2379,https://127.0.0.1:2379\n\
+                    ETCD_ADVERTISE_CLIENT_URLS=https://m1.example.org:2379\n";
+        assert_eq!(taken(urls, &["10.0.0.1"]), "https://10.0.0.1:2379");
+        assert_eq!(taken(urls, &["*.example.org"]), "https://m1.example.org:2379");
+        assert_eq!(taken(urls, &["elsewhere"]), "https://127.0.0.1:2379", "none fits, and it may be asked anyhow");
+        let own = format!("{urls}ETCDCTL_ENDPOINTS=https://m1:2379\n");
+        assert_eq!(taken(&own, &["m1", "10.0.0.1"]), "https://m1:2379");
+        let list = format!("{urls}ETCDCTL_ENDPOINTS=https://10.0.0.2:2379,https://10.0.0.1:2379\n");
+        assert_eq!(taken(&list, &["10.0.0.2", "10.0.0.1"]), "https://10.0.0.1:2379", "another member is not this one");
+        assert_eq!(taken("ETCD_LISTEN_CLIENT_URLS=https://127.0.0.1:2379\n", &[]), "https://127.0.0.1:2379");
+    }
+
+    #[test]
+    fn names_are_read_as_openssl_prints_them() {
+        let read = names("DNS:LOCALHOST, DNS:*.etcd, email:a@b, IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1");
+        assert_eq!(read, ["localhost", "*.etcd", "127.0.0.1", "0:0:0:0:0:0:0:1"]);
+        let fit = |url: &str| fits(url, Some(&read));
+        assert!(fit("https://localhost:2379") && fit("https://m1.etcd:2379") && fit("https://[::1]:2379/"));
+        assert!(!fit("https://a.m1.etcd:2379") && !fit("https://etcd:2379") && !fit("https://10.0.0.1:2379"));
+        assert!(fit("http://10.0.0.1:2379") && fits("https://10.0.0.1:2379", None));
+    }
+}

@@ -1,0 +1,69 @@
+//! Findings about an etcd that runs and does not answer: what was asked, where, and why there may be no answer.
+
+use crate::model::command::clean;
+
+use super::assess::{Find, Severity};
+use super::{Seen, client_urls};
+
+/// An etcd that systemd calls active and that does not answer, and a client port whose certificate is for elsewhere.
+pub(super) fn find_unanswered(seen: &Seen, find: &mut Find<'_>) {
+    let (Ok(unit), Ok(settings), Ok(_)) = (&seen.unit, &seen.settings, &seen.tools) else { return };
+    if !unit.running() || unit.active_state != "active" {
+        return;
+    }
+    for unclear in [seen.status.as_ref().err(), seen.members.as_ref().err()].into_iter().flatten() {
+        find("unclear", Severity::Error, format!("{unclear}; {}", unclear.next()));
+    }
+    let names = settings.names.as_deref().unwrap_or_default();
+    if let Some(access) = settings.client_access()
+        && seen.status.is_err()
+        && !client_urls::fits(&access.url, settings.names.as_deref())
+    {
+        let text = format!(
+            "no client URL in its env file ({}) is in its certificate ({}): add one to ETCD_LISTEN_CLIENT_URLS that is",
+            clean(&client_urls::candidates(settings).join(", ")),
+            clean(&names.join(", ")),
+        );
+        find("client-url", Severity::Error, text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::{Settings, Tools, Unclear, Unit, certificates};
+
+    fn codes(names: &[&str], why: &str) -> Vec<(String, String)> {
+        let text =
+            "ETCD_LISTEN_CLIENT_URLS=https://127.0.0.1:2379\nETCDCTL_CACERT=/a\nETCDCTL_CERT=/b\nETCDCTL_KEY=/c\n";
+        let names = Some(names.iter().map(|name| (*name).to_owned()).collect());
+        let unclear = |what: &str| Unclear::text(what, why);
+        let seen = Seen {
+            unit: Ok(Unit { active_state: "active".into(), main_pid: 7, ..Unit::default() }),
+            settings: Ok(Settings { text: text.into(), owner: String::new(), names }),
+            tools: Ok(Tools::default()),
+            disk: Err(unclear("disk")),
+            marks: Err(unclear("marks")),
+            status: Err(unclear("etcdctl endpoint status")),
+            members: Err(unclear("asking the peer port for its members")),
+            read: Err(unclear("read")),
+            open_peers: Ok(Vec::new()),
+            certificates: certificates::not_asked(),
+            log: crate::observe::log::not_asked(),
+            node: crate::observe::node::not_asked(),
+        };
+        let mut found = Vec::new();
+        find_unanswered(&seen, &mut |code, _, text| found.push((code.to_owned(), text)));
+        found
+    }
+
+    #[test]
+    fn no_answer_is_found_with_its_cause_and_a_url_that_fits_no_certificate_with_its_names() {
+        let found = codes(&["127.0.0.1"], "exit 1: context deadline exceeded");
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found.iter().all(|(code, text)| code == "unclear" && text.contains("etcd's log")), "{found:?}");
+        let found = codes(&["10.0.0.1", "m1"], "exit 1: context deadline exceeded");
+        assert_eq!(found[2].0, "client-url");
+        assert!(found[2].1.contains("(https://127.0.0.1:2379) is in its certificate (10.0.0.1, m1)"), "{found:?}");
+    }
+}
