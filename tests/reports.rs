@@ -50,10 +50,10 @@ async fn a_run_that_went_well() {
     initiate-dr 20260101-000000-0001 · cluster story (lab)
     done (exit 0)
     began 2026-01-01T00:00:15Z, took 7.75 s; by keeper on bastion
-    requorum 0.1.0, plan d1f51ab3404acc2b
+    requorum 0.1.0, plan 187088a80ec4e8f8
     proof that quorum is lost: 6.31 s (before the run)
-    quorum: lost before the run began; regained after 7.74 s
-    point of no return: step 24, at 4.42 s
+    quorum: lost before the run began; regained after 7.72 s
+    point of no return: step 24, at 4.41 s
 
     Result
       done: m4, m5 serve as cluster df7228852fc460bf; it left the old one at revision 2, its first write is at 1000000003
@@ -72,18 +72,18 @@ async fn a_run_that_went_well() {
     | Began | 2026-01-01 00:00:15 UTC |
     | Took | 7.75 s |
     | Proof that quorum is lost | 6.31 s (before the run) |
-    | Quorum | lost before the run began; regained after 7.74 s |
-    | Point of no return | step 24, after 4.42 s: once the new cluster acknowledges a write, going back to the old data would lose it |
+    | Quorum | lost before the run began; regained after 7.72 s |
+    | Point of no return | step 24, after 4.41 s: once the new cluster acknowledges a write, going back to the old data would lose it |
     | Failed zones | zone1 |
-    | requorum | 0.1.0, plan e428e6ee4073681b |
+    | requorum | 0.1.0, plan 187088a80ec4e8f8 |
     ");
     insta::assert_snapshot!(beginning(&junit::xml(&report), 13), @r#"
     <?xml version="1.0" encoding="UTF-8"?>
-    <testsuites name="requorum" tests="31" failures="0" errors="0" time="7.755">
-      <testsuite name="requorum initiate-dr story" id="0" hostname="bastion" timestamp="2026-01-01T00:00:15Z" tests="31" failures="0" errors="0" skipped="0" time="7.755">
+    <testsuites name="requorum" tests="31" failures="0" errors="0" time="7.745">
+      <testsuite name="requorum initiate-dr story" id="0" hostname="bastion" timestamp="2026-01-01T00:00:15Z" tests="31" failures="0" errors="0" skipped="0" time="7.745">
         <properties>
           <property name="run" value="20260101-000000-0001"/>
-          <property name="digest" value="e428e6ee4073681b"/>
+          <property name="digest" value="187088a80ec4e8f8"/>
           <property name="person" value="keeper"/>
           <property name="outcome" value="done"/>
           <property name="exit" value="0"/>

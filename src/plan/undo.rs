@@ -70,21 +70,30 @@ fn never_served(input: Input<'_>, run: &RunId, traced: &[Player<'_>], refusals: 
                 "go forward: requorum status names the next command",
             );
         }
-        if matches!(marks(player).and_then(|marks| marks.replaced.as_ref()), Some(Replaced::Emptied(_)))
-            && input.seen.answering().any(|(_, seen)| made_another(seen.marks.as_ref().ok(), run))
-        {
+        if older_than_another(input, player, run) {
             refusals.add_final(
                 "undo-wakes-old-data",
-                format!("{} was to come home to a newer cluster: its own old data must not serve again", player.name()),
-                "go on with it: requorum recover",
+                format!(
+                    "a newer cluster was made than that of {}: its own old data must not serve again",
+                    player.name()
+                ),
+                "bring it home: requorum recover",
             );
         }
     }
 }
 
-/// Whether a finished run of another name has recorded a cluster here.
-fn made_another(marks: Option<&Marks>, run: &RunId) -> bool {
-    marks.and_then(|marks| marks.record.as_ref()).is_some_and(|record| record.finished && record.run != *run)
+/// Whether a finished run has made another cluster than the one whose data this master would take again.
+fn older_than_another(input: Input<'_>, player: &Player<'_>, run: &RunId) -> bool {
+    let finished = |marks: &Marks| marks.record.clone().filter(|record| record.finished && record.run != *run);
+    let own = marks(player).and_then(finished).map(|record| record.cluster);
+    if own.is_none() && matches!(marks(player).and_then(|marks| marks.replaced.as_ref()), Some(Replaced::Restored(_))) {
+        // That run's own record has taken the place of the one that was valid here.
+        return false;
+    }
+    let others = input.seen.answering().filter(|(name, _)| *name != player.name());
+    let others = others.filter_map(|(_, seen)| finished(seen.marks.as_ref().ok()?));
+    others.into_iter().any(|record| Some(record.cluster) != own)
 }
 
 /// A survivor that cannot be asked may have been started.

@@ -131,35 +131,12 @@ async fn look_at(
     tell: &UnboundedSender<(MasterName, Sight)>,
 ) -> Sight {
     let ask = |command: Command| ask(remote, &master.name, command);
-    let etcd = &master.etcd;
-    let first = [
-        unit::command(&etcd.unit),
-        settings::command(&etcd.env_file),
-        disk::command(&etcd.data_dir),
-        marks::command(&etcd.unit, &etcd.data_dir),
-        tools::command(None),
-        node::command(master),
-    ];
-    let [unit, settings, disk, marks, tools, node] = ask_together(remote, &master.name, first).await;
-    let unit = match unit {
-        Ok(output) => unit::parse(&output),
-        Err((_, RemoteError::Unreachable { why })) => return Sight::Silent(why),
-        Err((_, error @ (RemoteError::HostKey { .. } | RemoteError::Denied { .. }))) => {
-            return Sight::Refused(error.to_string());
-        }
-        Err((_, error)) => Err(Unclear::text("systemctl show", &error.to_string())),
+    let seen = match at_first(master, remote).await {
+        Ok(seen) => seen,
+        Err(sight) => return sight,
     };
-    let [settings, disk, marks, tools, node] = [settings, disk, marks, tools, node].map(known);
-    let program = unit.as_ref().ok().and_then(|unit| unit.program().map(str::to_owned));
-    // Where etcd lies elsewhere than usual, its tools are looked for beside it.
-    let tools = match program.filter(|program| program != tools::USUAL) {
-        Some(program) => ask(tools::command(Some(&program))).await,
-        None => tools,
-    };
-    let settings = settings.and_then(|output| settings::parse(&output));
-    let tools = tools.and_then(|output| tools::parse(&output));
-    let runs = unit.as_ref().is_ok_and(unit::Unit::running);
-    let questions = Questions::of(settings.as_ref().ok(), tools.as_ref().ok(), runs, usual);
+    let runs = seen.unit.as_ref().is_ok_and(unit::Unit::running);
+    let questions = Questions::of(seen.settings.as_ref().ok(), seen.tools.as_ref().ok(), runs, usual);
     let early = async {
         let [status, members, certificates] = ask_those(
             remote,
@@ -167,20 +144,11 @@ async fn look_at(
             [(questions.status, runs), (questions.members, runs), (questions.certificates, true)],
         )
         .await;
-        let pending = || Unclear::text("asking etcd", "it has not answered yet");
         let seen = Seen {
-            unit,
-            settings,
-            tools,
-            disk: disk.and_then(|output| disk::parse(&output)),
-            marks: marks.and_then(|output| marks::parse(&output)),
             status: status.and_then(|output| status::parse(&output)),
             members: members.and_then(|output| peers::parse(&output)),
-            read: Err(pending()),
-            open_peers: Err(pending()),
             certificates: certificates.and_then(|output| certificates::parse(&output)),
-            log: log::not_asked(),
-            node: node.and_then(|output| node::parse(&output)),
+            ..seen
         };
         // Nobody may be listening any more.
         let _ = tell.send((master.name.clone(), Sight::Answers(Box::new(seen.clone()))));
@@ -193,6 +161,53 @@ async fn look_at(
         open_peers: open_peers.and_then(|output| peers::parse_reach(&output)),
         ..seen
     }))
+}
+
+/// What needs no etcd to answer. etcd's own answers are still to come.
+///
+/// # Errors
+/// What became of a master that cannot be asked at all.
+async fn at_first(master: &Master, remote: &Arc<dyn Remote>) -> Result<Seen, Sight> {
+    let etcd = &master.etcd;
+    let first = [
+        unit::command(&etcd.unit),
+        settings::command(&etcd.env_file),
+        disk::command(&etcd.data_dir),
+        marks::command(&etcd.unit, &etcd.data_dir),
+        tools::command(None),
+        node::command(master),
+    ];
+    let [unit, settings, disk, marks, tools, node] = ask_together(remote, &master.name, first).await;
+    let unit = match unit {
+        Ok(output) => unit::parse(&output),
+        Err((_, RemoteError::Unreachable { why })) => return Err(Sight::Silent(why)),
+        Err((_, error @ (RemoteError::HostKey { .. } | RemoteError::Denied { .. }))) => {
+            return Err(Sight::Refused(error.to_string()));
+        }
+        Err((_, error)) => Err(Unclear::text("systemctl show", &error.to_string())),
+    };
+    let [settings, disk, marks, tools, node] = [settings, disk, marks, tools, node].map(known);
+    let program = unit.as_ref().ok().and_then(|unit| unit.program().map(str::to_owned));
+    // Where etcd lies elsewhere than usual, its tools are looked for beside it.
+    let tools = match program.filter(|program| program != tools::USUAL) {
+        Some(program) => ask(remote, &master.name, tools::command(Some(&program))).await,
+        None => tools,
+    };
+    let pending = || Unclear::text("asking etcd", "it has not answered yet");
+    Ok(Seen {
+        unit,
+        settings: settings.and_then(|output| settings::parse(&output)),
+        tools: tools.and_then(|output| tools::parse(&output)),
+        disk: disk.and_then(|output| disk::parse(&output)),
+        marks: marks.and_then(|output| marks::parse(&output)),
+        status: Err(pending()),
+        members: Err(pending()),
+        read: Err(pending()),
+        open_peers: Err(pending()),
+        certificates: Err(pending()),
+        log: log::not_asked(),
+        node: node.and_then(|output| node::parse(&output)),
+    })
 }
 
 /// What is asked once the settings and the tools are known; none where they are not, or etcd does not run.

@@ -17,6 +17,7 @@ pub mod prove;
 pub mod redact;
 pub mod revert;
 pub mod runner;
+mod said;
 pub mod session;
 mod streams;
 pub mod unlock;

@@ -8,7 +8,6 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::model::command::clean;
 use crate::model::{Command, MasterName, Output, RunId, UnitName};
 use crate::observe::last_log;
 use crate::plan::{Goal, Plan, Planned, Stage};
@@ -18,6 +17,7 @@ pub use super::ending::{Ending, Outcome, Phase, Trouble};
 use super::growth::Growth;
 use super::journal::{Journal, JournalError, StepEvent, What};
 use super::ports::{Event, Pipes, RemoteError};
+use super::said::{record, untold};
 use super::streams;
 use super::{World, hold, joined};
 
@@ -362,39 +362,6 @@ fn worse(known: Option<Ending>, trouble: Trouble) -> Ending {
 
 fn trouble(planned: &Planned, why: String) -> Trouble {
     Trouble { step: planned.id, host: planned.host.clone(), title: planned.step.kind().title(), why }
-}
-
-/// The longest piece of an answer kept in the journal.
-const SAID: usize = 2000;
-
-fn record(planned: &Planned, doing: &Doing, answer: &Result<Output, RemoteError>, took: Duration) -> What {
-    let (exit, said) = match answer {
-        Ok(output) => {
-            let text = if output.ok() { &output.stdout } else { &output.stderr };
-            let lines = text.trim().lines().map(clean).collect::<Vec<_>>().join("\n");
-            (Some(output.status), lines.chars().take(SAID).collect())
-        }
-        Err(error) => (None, clean(&error.to_string())),
-    };
-    What::Command {
-        step: planned.id,
-        host: planned.host.clone(),
-        command: doing.command().shown(),
-        exit,
-        took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-        said,
-    }
-}
-
-/// The same without what was said.
-fn untold(record: What) -> What {
-    match record {
-        What::Command { step, host, command, exit, took_ms, said } if exit == Some(0) => {
-            let said = format!("({} characters or more, which are not kept)", said.chars().count());
-            What::Command { step, host, command, exit, took_ms, said }
-        }
-        other => other,
-    }
 }
 
 /// Whether a failed step means that the work is done and its proof is not: exit code 6 instead of 4.
