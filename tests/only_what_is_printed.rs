@@ -36,8 +36,15 @@ enum Bastion {
 fn command_in(line: &str) -> Option<String> {
     let from = line.find("requorum ")?;
     let text = &line[from..];
-    let end = ["      #", "; ", "`", " --confirm"].iter().filter_map(|end| text.find(end)).min().unwrap_or(text.len());
+    let end =
+        ["      #", "; ", "`", " --confirm", " ("].iter().filter_map(|end| text.find(end)).min().unwrap_or(text.len());
     Some(text[..end].trim_end_matches(['.', ',', ')']).trim().to_owned())
+}
+
+/// `on MASTER: systemctl start …`, which a person does there.
+fn started_by_hand(line: &str) -> Option<String> {
+    let (master, command) = line.strip_prefix("next: on ")?.split_once(": ")?;
+    command.starts_with("systemctl start ").then(|| master.to_owned())
 }
 
 fn parsed(command: &str) -> Verb {
@@ -105,7 +112,20 @@ async fn follows(site: &Site, bastion: Bastion, dark: &[&str]) -> Result<Vec<Str
         if well && site.locked_by().is_empty() {
             return Ok(commands);
         }
-        let mut next = text.lines().find(|line| line.starts_with("next:")).and_then(command_in);
+        let line = text.lines().find(|line| line.starts_with("next:")).unwrap_or_default();
+        if let Some(master) = started_by_hand(line) {
+            commands.push(line.to_owned());
+            site.happens(&Event::Restart(master));
+            continue;
+        }
+        let mut next = command_in(line);
+        if next.is_none() && commands.last().is_some_and(|last| last == line) {
+            return Err(format!("no command comes next: {commands:#?}{tale}"));
+        }
+        if next.is_none() {
+            // Nothing to type; time passes.
+            commands.push(line.to_owned());
+        }
         while let Some(command) = next.take() {
             commands.push(command.clone());
             let end = does(site, parsed(&command), bastion, dark).await;

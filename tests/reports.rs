@@ -50,7 +50,7 @@ async fn a_run_that_went_well() {
     initiate-dr 20260101-000000-0001 · cluster story (lab)
     done (exit 0)
     began 2026-01-01T00:00:15Z, took 7.75 s; by keeper on bastion
-    requorum 0.1.0, plan 187088a80ec4e8f8
+    requorum 0.1.0, plan 4b95bfbcfc5c4642
     proof that quorum is lost: 6.31 s (before the run)
     quorum: lost before the run began; regained after 7.72 s
     point of no return: step 24, at 4.41 s
@@ -75,7 +75,7 @@ async fn a_run_that_went_well() {
     | Quorum | lost before the run began; regained after 7.72 s |
     | Point of no return | step 24, after 4.41 s: once the new cluster acknowledges a write, going back to the old data would lose it |
     | Failed zones | zone1 |
-    | requorum | 0.1.0, plan 187088a80ec4e8f8 |
+    | requorum | 0.1.0, plan 4b95bfbcfc5c4642 |
     ");
     insta::assert_snapshot!(beginning(&junit::xml(&report), 13), @r#"
     <?xml version="1.0" encoding="UTF-8"?>
@@ -83,7 +83,7 @@ async fn a_run_that_went_well() {
       <testsuite name="requorum initiate-dr story" id="0" hostname="bastion" timestamp="2026-01-01T00:00:15Z" tests="31" failures="0" errors="0" skipped="0" time="7.745">
         <properties>
           <property name="run" value="20260101-000000-0001"/>
-          <property name="digest" value="187088a80ec4e8f8"/>
+          <property name="digest" value="4b95bfbcfc5c4642"/>
           <property name="person" value="keeper"/>
           <property name="outcome" value="done"/>
           <property name="exit" value="0"/>

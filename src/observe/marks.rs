@@ -99,6 +99,9 @@ pub struct Marks {
     /// The run that placed it, where its text names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fenced_by: Option<RunId>,
+    /// Whether that run placed it on a survivor, whose data is not older than any other's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fenced_survivor: bool,
     /// Whether the drop-in that makes it effective is there.
     pub drop_in: bool,
     /// Who holds the lock; `Some` with question marks when the holder's file is not readable.
@@ -188,7 +191,10 @@ pub fn parse(output: &Output) -> Result<Marks, Unclear> {
     for (name, value) in output.stdout.lines().filter_map(|line| line.split_once('=')) {
         match name {
             "fenced" => marks.fenced = true,
-            "fenced_by" => marks.fenced_by = placed_by(value),
+            "fenced_by" => {
+                marks.fenced_by = placed_by(value);
+                marks.fenced_survivor = value.contains(ON_A_SURVIVOR);
+            }
             "drop_in" => marks.drop_in = true,
             "lock" => {
                 let unknown = || "?".to_owned();
@@ -225,6 +231,15 @@ pub fn parse(output: &Output) -> Result<Marks, Unclear> {
 #[must_use]
 pub fn fence_text(verb: &str, run: &RunId, person: &str) -> String {
     format!("fenced by requorum {verb} run {run} for {person}")
+}
+
+/// What stands behind the verb in the marker of a survivor's fence.
+const ON_A_SURVIVOR: &str = " of a survivor run ";
+
+/// What the marker of a fence on a survivor says.
+#[must_use]
+pub fn survivor_fence_text(verb: &str, run: &RunId, person: &str) -> String {
+    format!("fenced by requorum {verb}{ON_A_SURVIVOR}{run} for {person}")
 }
 
 fn placed_by(text: &str) -> Option<RunId> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::model::MasterName;
 use crate::model::env_file::EnvFile;
-use crate::observe::marks::fence_text;
+use crate::observe::marks::{fence_text, survivor_fence_text};
 use crate::observe::members::known_urls;
 use crate::observe::{ClusterRecord, status};
 use crate::playbook::template::{Context, Node, check_rendered, render};
@@ -149,7 +149,7 @@ impl<'a> Builder<'a> {
             }
             Action::Expect(Expectation::OneWritableCluster | Expectation::EveryoneServes) => self.serve(player)?.into(),
             Action::Guard(_) => fence::Guard { unit }.into(),
-            Action::Fence(_) => fence::Fence { unit, reason: self.fence_reason() }.into(),
+            Action::Fence(role) => fence::Fence { unit, reason: self.fence_reason(*role) }.into(),
             Action::Share(_) if player.name() == self.scene.seed.name() => return Ok(None),
             Action::Share(_) => {
                 let from = self.scene.seed.name().clone();
@@ -188,9 +188,10 @@ impl<'a> Builder<'a> {
         if self.scene.source.is_some() { start::Onto::Restored } else { start::Onto::Emptied }
     }
 
-    fn fence_reason(&self) -> String {
+    fn fence_reason(&self, role: Role) -> String {
         let request = self.scene.input.request;
-        fence_text(request.goal.command(), &request.run, &request.person)
+        let text = if role == Role::Survivors { survivor_fence_text } else { fence_text };
+        text(request.goal.command(), &request.run, &request.person)
     }
 
     fn serve(&self, player: Player<'a>) -> Result<serve::Serve, NoPlan> {

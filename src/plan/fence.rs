@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{Cluster, MasterName};
+use crate::model::{Cluster, ClusterId, MasterName};
 use crate::observe::assess::assess;
 use crate::observe::marks::{Replaced, fence_text};
-use crate::observe::records::newest;
+use crate::observe::records::{Newest, newest};
 use crate::observe::{Marks, Read, Seen};
 use crate::step::{Step, fence, stop, unfence};
 
@@ -131,10 +131,13 @@ fn takes_no_quorum(input: Input<'_>, refusals: &mut Refusals<'_>) {
     let zone: BTreeSet<MasterName> = zone_masters(input.cluster, input).collect();
     for (id, masters) in &assessment.serving {
         let through: BTreeSet<_> = masters.intersection(&zone).collect();
-        let newer = newest(input.seen, &assessment.serving).known().filter(|record| record.cluster != *id);
-        let elsewhere = newer.is_some_and(|record| {
-            assessment.serving.get(&record.cluster).is_some_and(|masters| !masters.is_subset(&zone))
-        });
+        let outside = |id: &ClusterId| assessment.serving.get(id).is_some_and(|masters| !masters.is_subset(&zone));
+        let elsewhere = match newest(input.seen, &assessment.serving) {
+            Newest::Known(record) => record.cluster != *id && outside(&record.cluster),
+            // Which of two that serve is the true one only a person can say, and says it by naming a zone.
+            Newest::Unclear(_) => assessment.serving.keys().any(|other| other != id && outside(other)),
+            Newest::Unrecorded => false,
+        };
         if !through.is_empty() && !elsewhere {
             refusals.add(
                 "fence-takes-quorum",

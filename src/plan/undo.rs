@@ -39,9 +39,9 @@ fn marks<'a>(player: &Player<'a>) -> Option<&'a Marks> {
     player.seen.marks.as_ref().ok()
 }
 
-/// Its data was replaced by that run, or it is down behind that run's fence with its data where it was.
+/// Its data was replaced by that run, or it is a survivor down behind that run's fence with its data where it was.
 fn left_a_trace(player: &Player<'_>, run: &RunId) -> bool {
-    let fenced = |marks: &Marks| marks.fenced && marks.fenced_by.as_ref() == Some(run);
+    let fenced = |marks: &Marks| marks.fenced && marks.fenced_survivor && marks.fenced_by.as_ref() == Some(run);
     marks(player)
         .is_some_and(|marks| marks.replaced.as_ref().is_some_and(|replaced| replaced.by() == run) || fenced(marks))
 }

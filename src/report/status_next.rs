@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{Cluster, MasterName, ZoneName};
+use crate::model::{Cluster, ClusterId, Master, MasterName, RunId, ZoneName};
 use crate::observe::assess::{Assessment, Verdict};
 use crate::observe::marks::Replaced;
 use crate::observe::members::{Vote, roll};
 use crate::observe::records::{Newest, newest};
-use crate::observe::{ClusterRecord, Observation, proof};
+use crate::observe::{ClusterRecord, Marks, Observation, proof};
 use crate::plan::checks::to_attest;
 use crate::run::hold;
 
@@ -39,7 +39,7 @@ pub(super) fn next(given: Given<'_>, way_on: Option<&str>) -> Option<String> {
             ),
         });
     }
-    if let Some(undo) = undo(given) {
+    if let Some(undo) = undo(given, way_on) {
         return Some(undo);
     }
     let newest = newest(seen, &assessment.serving);
@@ -63,7 +63,9 @@ pub(super) fn next(given: Given<'_>, way_on: Option<&str>) -> Option<String> {
         (Verdict::Degraded, _) if missing_a_voter(given) => {
             Some(format!("{again} recover      # masters that do not vote yet"))
         }
-        (Verdict::Degraded, _) => Some("mend what the findings name".to_owned()),
+        (Verdict::Degraded, _) => {
+            Some(idle(given).unwrap_or_else(|| "fix the findings above, the errors first".to_owned()))
+        }
         (Verdict::Unknown, _) if matches!(seen.proof, Some(proof::Outcome::Lost { .. })) => {
             Some(way_on.map_or_else(|| all_ended(given), goes_on))
         }
@@ -74,19 +76,49 @@ pub(super) fn next(given: Given<'_>, way_on: Option<&str>) -> Option<String> {
     }
 }
 
-/// Where a cluster serves that a half-made one would stand beside, the masters that were to make it take their own data
-/// again.
-fn undo(given: Given<'_>) -> Option<String> {
+/// Where a run stopped with its survivors down, they take their own data again: if a cluster serves that a half-made one
+/// would stand beside, and if nothing serves and this bastion knows no way on with that run.
+fn undo(given: Given<'_>, way_on: Option<&str>) -> Option<String> {
     let Given { seen, assessment, again, .. } = given;
-    let half_made = seen.answering().find_map(|(_, seen)| match seen.marks.as_ref().ok()?.half_made()? {
-        Replaced::Restored(run) => Some((run, seen.cluster())),
-        Replaced::Emptied(_) => None,
-    });
-    let (run, own) = half_made?;
-    let another = assessment.serving.keys().any(|cluster| Some(*cluster) != own);
-    another.then(|| {
-        format!("{again} undo {run}      # that run did not finish, and the cluster that it left serves again")
-    })
+    let down = seen.answering().filter(|(_, seen)| seen.etcd_runs() == Some(false));
+    // A cluster of that run's own that serves, if only in part, is gone forward with.
+    let made = |marks: &Marks| {
+        marks.record.as_ref().is_some_and(|record| !record.finished && assessment.serving.contains_key(&record.cluster))
+    };
+    let stopped = down.filter_map(|(_, seen)| seen.marks.as_ref().ok()).filter(|marks| !made(marks));
+    let run = stopped.filter_map(stopped_by).next()?;
+    match (assessment.serving.is_empty(), way_on) {
+        (false, _) => Some(format!(
+            "{again} undo {run}      # that run did not finish, and the cluster that it left serves again"
+        )),
+        (true, None) => {
+            Some(format!("{again} undo {run}      # that run did not finish; then: {again} initiate-dr begins anew"))
+        }
+        (true, Some(_)) => None,
+    }
+}
+
+/// The run that replaced a survivor's data, or fenced it to do so, and did not finish.
+fn stopped_by(marks: &Marks) -> Option<&RunId> {
+    match marks.half_made() {
+        Some(Replaced::Restored(run)) => Some(run),
+        Some(Replaced::Emptied(_)) => None,
+        None => marks.fenced_by.as_ref().filter(|_| marks.fenced && marks.fenced_survivor),
+    }
+}
+
+/// A master whose etcd is down and could be started: not fenced, and its data its own.
+fn idle(given: Given<'_>) -> Option<String> {
+    let Given { cluster, seen, again, .. } = given;
+    let free = |master: &&Master| {
+        seen.seen(&master.name).is_some_and(|seen| {
+            let marks = seen.marks.as_ref().ok();
+            let own = marks.is_some_and(|marks| !marks.fenced && marks.half_made().is_none());
+            seen.etcd_runs() == Some(false) && own
+        })
+    };
+    let master = cluster.masters().find(free)?;
+    Some(format!("on {}: systemctl start --no-block {}      # then: {again} status", master.name, master.etcd.unit))
 }
 
 fn goes_on(command: &str) -> String {
@@ -115,6 +147,16 @@ fn all_ended(given: Given<'_>) -> String {
             false => format!("{again} unfence {}      # then {start}; {midway}", words(zones)),
         };
     }
+    let fenced =
+        |name: &MasterName| seen.seen(name).and_then(|seen| seen.marks.as_ref().ok()).is_none_or(|marks| marks.fenced);
+    let idle: Vec<_> = cluster.masters().filter(|master| seen.seen(&master.name).is_some()).collect();
+    if let Some(master) = idle.iter().find(|master| !fenced(&master.name)) {
+        return format!(
+            "on {}: systemctl start --no-block {}      # it serves nobody without a majority, and says how far it is; then: \
+             {again} status",
+            master.name, master.etcd.unit
+        );
+    }
     let failed: BTreeSet<&ZoneName> =
         dark.iter().map(|master| &master.zone).filter(|zone| !seen.zone_answers(cluster, zone)).collect();
     let attested: BTreeSet<String> = dark.iter().map(|master| to_attest(master, cluster, seen)).collect();
@@ -139,13 +181,31 @@ fn apart(given: Given<'_>, newest: &Newest<'_>) -> String {
         let (_, masters) = assessment.serving.iter().find(|(id, _)| **id != record.cluster)?;
         cluster.master(masters.first()?).map(|master| master.zone.to_string())
     });
-    match stale {
-        Some(zone) => format!("{again} fence {zone}      # then: {again} recover"),
-        None => format!(
-            "{again} fence ZONE --override fence-takes-quorum=REASON      # the side that is not to be kept, by revisions \
-             and data; then: {again} recover"
-        ),
+    if let Some(zone) = stale {
+        return format!("{again} fence {zone}      # then: {again} recover");
     }
+    // Nobody can tell; a run that did not finish had begun the newer one, and what it consented to stands first.
+    let begun = |id: &ClusterId| {
+        let marks = given.seen.answering().filter_map(|(_, seen)| seen.marks.as_ref().ok());
+        marks.filter_map(|marks| marks.record.as_ref()).any(|record| record.cluster == *id)
+    };
+    let mut kept: Vec<_> = assessment.serving.iter().collect();
+    kept.sort_by_key(|(id, _)| !begun(id));
+    let choices: Vec<String> = kept.iter().map(|(id, masters)| keeping(given, **id, masters)).collect();
+    format!(
+        "{}      # only you can tell: compare revisions and data; what the fenced side took alone is lost to the other",
+        choices.join("; or ")
+    )
+}
+
+/// The command after which only this cluster serves.
+fn keeping(given: Given<'_>, kept: ClusterId, masters: &BTreeSet<MasterName>) -> String {
+    let Given { cluster, assessment, again, .. } = given;
+    let others: BTreeSet<&MasterName> =
+        assessment.serving.iter().filter(|(id, _)| **id != kept).flat_map(|(_, others)| others).collect();
+    let zones: BTreeSet<&ZoneName> =
+        cluster.masters().filter(|master| others.contains(&master.name)).map(|master| &master.zone).collect();
+    format!("{again} fence {} (keeps cluster {kept} of {})", words(zones), words(masters))
 }
 
 /// A cluster serves that is not the recorded one: its clients write into the past.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::plan::NoPlan;
+use crate::playbook::Role;
 use crate::step::{fence, snapshot, stop};
 
 use super::{Builder, GRACE};
@@ -34,7 +35,7 @@ impl Builder<'_> {
 
     fn down_for_the_snapshot(&mut self, stop: stop::Stop, why: Option<&str>) {
         let seed = self.scene.seed.name();
-        let fence = fence::Fence { unit: stop.unit.clone(), reason: self.fence_reason() };
+        let fence = fence::Fence { unit: stop.unit.clone(), reason: self.fence_reason(Role::Survivors) };
         self.stage(vec![(seed.clone(), stop.into())], why, false);
         self.stage(vec![(seed.clone(), fence.into())], why, false);
     }
