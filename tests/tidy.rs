@@ -174,6 +174,26 @@ fn every_finding_and_rule_is_explained() {
 }
 
 #[test]
+fn the_track_record_names_tests_that_exist() {
+    let page = fs::read_to_string(root().join("docs/track-record.md")).unwrap();
+    let rows = page.lines().filter(|line| line.starts_with("| ") && line.matches('|').count() == 5);
+    let kept_by = rows.filter_map(|row| row.rsplit('|').nth(1));
+    let named = kept_by.flat_map(|cell| cell.split('`').skip(1).step_by(2)).filter_map(|name| name.rsplit("::").next());
+    let named: Vec<&str> = named.filter(|name| name.contains('_')).collect();
+    assert!(named.len() > 50, "only {} tests are named", named.len());
+    let tests = sources();
+    let there = |name: &&str| {
+        let file = root().join(format!("tests/{name}.rs")).exists()
+            || root().join(format!("tests/scenarios/{name}.txt")).exists();
+        file || tests
+            .iter()
+            .any(|(_, text)| text.contains(&format!("fn {name}(")) || text.contains(&format!("mod {name};")))
+    };
+    let missing: Vec<&&str> = named.iter().filter(|name| !there(name)).collect();
+    assert!(missing.is_empty(), "docs/track-record.md names tests that are not there: {missing:?}");
+}
+
+#[test]
 fn the_readmes_inventory_is_right() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     let example = readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();

@@ -158,6 +158,13 @@ impl Data {
         Self { inode, image, ahead: None, flushed, changed: None, damaged: false, restored: false, whole: true }
     }
 
+    /// One entry more in its log, which nobody has acknowledged.
+    pub(super) fn propose(&mut self) {
+        let mut logged = self.logged().clone();
+        logged.applied += 1;
+        self.ahead = Some(logged);
+    }
+
     /// What its log comes to.
     pub(super) fn logged(&self) -> &Image {
         self.ahead.as_ref().unwrap_or(&self.image)

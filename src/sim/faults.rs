@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use super::data::Data;
 use super::machine::{BIN, DATA_DIR, Door, ENV_FILE, HOLDER};
 use super::state::{Cut, Desk, Due, State};
 use super::systemd::By;
@@ -33,6 +34,8 @@ pub enum Event {
     Deaf(String),
     /// A master's write-ahead log cannot be read to its end.
     TornLog(String),
+    /// A leader that has not noticed its loss writes what a client sends to its own log.
+    Proposes(String),
     /// A master does not start etcd at boot.
     Disable(String),
     /// A client holds a watch open: a graceful end of a master's etcd takes 15 s.
@@ -237,6 +240,7 @@ impl State {
                 self.start(&name(master), By::Boot);
             }
             Event::Death => self.desk.dead = true,
+            Event::Proposes(master) => self.machine(&name(master)).data_mut().into_iter().for_each(Data::propose),
             Event::Kill(master) => self.stop(&name(master), false),
             Event::Promote(master) => {
                 let url = self.seen(&name(master)).peer_url();
