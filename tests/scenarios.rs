@@ -69,6 +69,8 @@ stories! {
     a_half_made_cluster_is_not_woken_beside_the_old_one,
     a_killed_run_is_unlocked_from_another_bastion,
     a_late_consent_to_an_unchanged_world_is_acted_on,
+    a_kept_snapshot_is_not_taken_for_ever,
+    a_kept_snapshot_that_nobody_passed_is_taken,
     a_learner_that_died_for_good_keeps_nobody_out,
     a_living_majority_is_left_alone,
     a_master_left_for_later_must_not_run,

@@ -56,15 +56,16 @@ pub(super) fn with_snapshot(
         .flat_map(|(_, seen)| {
             let by_status = seen.status.as_ref().ok().map(|status| status.member);
             let listed = seen.members.iter().flat_map(|members| members.list.iter().map(|member| member.id));
-            by_status.into_iter().chain(listed)
+            let logged = seen.log.as_ref().ok().map(|log| log.member);
+            by_status.into_iter().chain(listed).chain(logged)
         })
         .map(|id| id.to_string())
         .collect();
     let path = files::absolute(path);
     let file = files::snapshot(&path, &ids)
         .map_err(|error| Failure::new(exit::BAD_INPUT, format!("error: --snapshot {}: {error}", path.display())))?;
-    let taken_by = files::journals(state).iter().find_map(|text| journal::took(text, &file.sha256, &cluster.name));
-    request.snapshot = Some(SnapshotFile { taken_by, ..file });
+    let origins = journal::origins(&files::journals(state), &file.sha256, &cluster.name);
+    request.snapshot = Some(SnapshotFile { origins, ..file });
     Ok(request)
 }
 

@@ -15,7 +15,7 @@ use super::build::Builder;
 use super::checks::{self, Refusals};
 use super::scene::{Player, Scene};
 use super::seed::{self, seed, source};
-use super::{After, Input, NoPlan, Plan, PlannedMember, apart, binding, conditions, corrupt};
+use super::{After, Input, NoPlan, Plan, PlannedMember, apart, binding, conditions, corrupt, kept};
 
 /// Plans.
 ///
@@ -45,6 +45,9 @@ pub fn plan(input: Input<'_>) -> Result<Plan, NoPlan> {
         );
     }
     survivors_are_fit(input, &survivors, &mut refusals);
+    if let Some(file) = &input.request.snapshot {
+        kept::is_newest(file, &survivors, &mut refusals);
+    }
     let seed = seed(input, &survivors, &mut refusals);
     let (Some(seed), true) = (seed, refusals.is_empty()) else {
         return Err(refusals.done().err().unwrap_or_else(|| NoPlan::Refused(vec![])));

@@ -21,6 +21,7 @@ pub mod drill;
 pub mod fence;
 pub mod foresee;
 pub mod initiate;
+pub mod kept;
 mod looks;
 pub mod recover;
 pub mod rehearse;
@@ -87,8 +88,12 @@ pub struct SnapshotFile {
     pub hash: TrailingHash,
     /// Which of the IDs asked for occur in it: the members of the cluster it comes from.
     pub member_ids: BTreeSet<String>,
-    /// The run of this bastion that took it of this cluster, where its journal says so.
-    pub taken_by: Option<String>,
+    /// The runs of this bastion that took it of this cluster or used it, as their journals say; the earliest first.
+    #[serde(default)]
+    pub origins: Vec<kept::Origin>,
+    /// When the file was last written, where the bastion says it.
+    #[serde(default)]
+    pub written: Option<jiff::Timestamp>,
 }
 
 /// The state of the SHA-256 that etcd puts at a snapshot's end.

@@ -9,6 +9,7 @@ use crate::step::snapshot::Source;
 
 use super::checks::Refusals;
 use super::initiate::join;
+use super::kept;
 use super::scene::Player;
 use super::{Input, SnapshotFile, TrailingHash};
 
@@ -158,6 +159,14 @@ pub(super) fn findings(
             Some(_) => {}
         }
     }
+    if let Some(file) = &input.request.snapshot {
+        let text = format!(
+            "{}; it is restored, not the survivors' own data: {}",
+            kept::shown(file, &input.request.run),
+            compared(&holders)
+        );
+        findings.push(finding("from-a-file", Severity::Note, None, text));
+    }
     findings.extend(way_found(seed, source));
     findings
 }
@@ -259,8 +268,8 @@ fn file_is_fit(file: &SnapshotFile, seed: Player<'_>, refusals: &mut Refusals<'_
         refusals.add_final("snapshot", format!("{path} is empty"), "give another one");
         return;
     }
-    if file.taken_by.is_some() {
-        // A run of this bastion took and verified this very file.
+    if !file.origins.is_empty() {
+        // A run of this bastion took and verified this very file; `kept` says whether it is the newest still.
         return;
     }
     match file.hash {

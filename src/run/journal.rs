@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use crate::model::{ClusterName, json};
+use crate::plan::kept::Origin;
 use crate::step::Fact;
 
 use super::ports::{Clock, Store};
@@ -196,16 +197,26 @@ fn fits(moves: &mut Moves, record: &Record) -> Result<(), JournalError> {
 
 /// The run that took the snapshot with this hash of this cluster, where this is its journal and the run never came to
 /// an acknowledged write. Of a run that did, the snapshot is history: everything written since would be lost.
-#[must_use]
-pub fn took(text: &str, sha256: &str, cluster: &ClusterName) -> Option<String> {
+fn took(text: &str, sha256: &str, cluster: &ClusterName) -> Option<Origin> {
     let records = read(text).ok()?;
     let What::Run { plan, .. } = &records.first()?.what else { return None };
     let learnt = |wanted: &dyn Fn(&Fact) -> bool| {
         records.iter().any(|record| matches!(&record.what, What::Learnt(fact) if wanted(fact)))
     };
-    let this = learnt(&|fact| matches!(fact, Fact::Snapshot(snapshot) if snapshot.sha256 == sha256));
+    let (at, revision) = records.iter().find_map(|record| match &record.what {
+        What::Learnt(Fact::Snapshot(snapshot)) if snapshot.sha256 == sha256 => Some((record.at, snapshot.revision)),
+        _ => None,
+    })?;
     let served = learnt(&|fact| matches!(fact, Fact::FirstWrite(_)));
-    (plan.cluster == *cluster && this && !served).then(|| plan.run.to_string())
+    (plan.cluster == *cluster && !served).then(|| Origin::of(plan, at, revision))
+}
+
+/// Where the snapshot with this hash of this cluster comes from, by these journals; the earliest first.
+#[must_use]
+pub fn origins(journals: &[String], sha256: &str, cluster: &ClusterName) -> Vec<Origin> {
+    let mut origins: Vec<Origin> = journals.iter().filter_map(|text| took(text, sha256, cluster)).collect();
+    origins.sort_by_key(|origin| origin.at);
+    origins
 }
 
 #[cfg(test)]

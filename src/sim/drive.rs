@@ -245,8 +245,9 @@ impl Site {
         let sha256 = sha256(&bytes);
         let journals = self.with(|state| state.desk.journals());
         let cluster = self.cluster().name;
-        let taken_by = journals.iter().find_map(|text| journal::took(text, &sha256, &cluster));
-        SnapshotFile { path: path.to_owned(), bytes: bytes.len() as u64, sha256, hash, member_ids: ids, taken_by }
+        let origins = journal::origins(&journals, &sha256, &cluster);
+        let (path, bytes) = (path.to_owned(), bytes.len() as u64);
+        SnapshotFile { path, bytes, sha256, hash, member_ids: ids, origins, written: None }
     }
 
     async fn verb(&self, goal: Goal, ask: &Ask) -> End {

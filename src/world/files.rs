@@ -105,7 +105,9 @@ const HASH_BYTES: u64 = 32;
 /// When it cannot be read.
 pub fn snapshot(path: &Path, ids: &BTreeSet<String>) -> io::Result<SnapshotFile> {
     let mut file = regular::open(path)?;
-    let bytes = file.metadata()?.len();
+    let about = file.metadata()?;
+    let bytes = about.len();
+    let written = about.modified().ok().and_then(|at| jiff::Timestamp::try_from(at).ok());
     let hashed = bytes % PAGE == HASH_BYTES;
     let mut whole = Sha256::new();
     let mut body = Sha256::new();
@@ -146,7 +148,8 @@ pub fn snapshot(path: &Path, ids: &BTreeSet<String>) -> io::Result<SnapshotFile>
         sha256: hex(&whole.finalize()),
         hash,
         member_ids: found,
-        taken_by: None,
+        origins: Vec::new(),
+        written,
     })
 }
 
