@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::model::{Command, MasterName};
-use crate::observe::members::{peer_urls, usual_peer_urls};
+use crate::observe::members::known_urls;
 use crate::observe::{status, unit};
 use crate::step::{Step, expect, silent, vote};
 
@@ -30,14 +30,11 @@ pub(super) fn silent(scene: &Scene<'_>, started: bool) -> Vec<(MasterName, Step)
     }
     let own: Vec<String> = scene.members.iter().flat_map(|member| member.peer_urls.clone()).collect();
     let input = scene.input;
-    let known = input.cluster.masters().flat_map(|master| {
-        let said = peer_urls(master, input.seen.seen(&master.name));
-        said.into_iter().chain(usual_peer_urls(master))
-    });
+    let urls_of = |master| known_urls(master, input.cluster, input.seen);
+    let known = input.cluster.masters().flat_map(urls_of);
     let listed = scene.survivors.iter().filter_map(|player| player.seen.members.as_ref().ok());
     let listed = listed.flat_map(|members| members.list.iter().flat_map(|member| member.peer_urls.clone()));
-    let survivors: Vec<String> =
-        scene.survivors.iter().flat_map(|player| usual_peer_urls(player.master)).chain(own).collect();
+    let survivors: Vec<String> = scene.survivors.iter().flat_map(|player| urls_of(player.master)).chain(own).collect();
     let mut urls: Vec<String> = known.chain(listed).filter(|url| !survivors.contains(url)).collect();
     urls.sort();
     urls.dedup();

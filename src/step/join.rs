@@ -149,6 +149,6 @@ impl Kind for Join {
     }
 
     fn undo(&self) -> Undo {
-        Undo::ByHand(format!("etcdctl member remove <member id of {}>", self.joiner))
+        Undo::ByHand(format!("while it is a learner still: etcdctl member remove <member id of {}>", self.joiner))
     }
 }

@@ -68,6 +68,9 @@ impl Kind for Promote {
     }
 
     fn undo(&self) -> Undo {
-        Undo::ByHand(format!("etcdctl member remove <member id of {}>", self.joiner))
+        let (remove, joiner) = ("etcdctl member remove", &self.joiner);
+        Undo::ByHand(format!(
+            "only while every other voter serves (`requorum status`): {remove} <member id of {joiner}>"
+        ))
     }
 }

@@ -65,8 +65,8 @@ fn addition(name: &MasterName, change: &Change) -> Option<String> {
 fn removal(name: &MasterName, change: &Change) -> Option<String> {
     matches!(change, Change::Removed { .. }).then(|| {
         format!(
-            "{name}: `etcdctl move-leader` if it leads, `etcdctl member remove` with its ID, then stop and disable its \
-             etcd and move its data aside"
+            "{name}: `etcdctl move-leader` if it leads; only while every other voter serves (`requorum status`): `etcdctl \
+             member remove` with its ID; then stop and disable its etcd and move its data aside"
         )
     })
 }
