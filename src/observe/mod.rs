@@ -17,6 +17,7 @@ pub mod clock;
 pub mod disk;
 pub mod environment;
 pub mod examination;
+pub mod fork;
 pub mod kept;
 pub mod last_log;
 pub mod layout;

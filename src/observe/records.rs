@@ -92,6 +92,19 @@ fn replaces(newer: &ClusterRecord, older: &ClusterRecord) -> bool {
     }
 }
 
+/// The record of the run that left this cluster, on the line that leads to `newest`, where it says at which revision.
+#[must_use]
+pub fn left_by<'a>(
+    observation: &'a Observation,
+    newest: &'a ClusterRecord,
+    left: ClusterId,
+) -> Option<&'a ClusterRecord> {
+    let on_line =
+        |record: &ClusterRecord| record.cluster == newest.cluster || newest.ancestors.contains(&record.cluster);
+    let made_from = |record: &ClusterRecord| record.ancestors.first() == Some(&left) && record.fork_revision > 0;
+    std::iter::once(newest).chain(records(observation)).find(|record| on_line(record) && made_from(record))
+}
+
 /// Where a new cluster stands: what it is made from, the nearest first, and how many were made before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {

@@ -8,7 +8,7 @@ use crate::model::{Cluster, ClusterId, MasterName};
 use super::assess::{Finding, Severity};
 use super::members::{Entry, Presence, Roll, Vote, roll};
 use super::records::{Newest, newest};
-use super::{Observation, Status};
+use super::{Observation, Status, fork};
 
 type Serving = BTreeMap<ClusterId, BTreeSet<MasterName>>;
 
@@ -18,6 +18,7 @@ const REVISIONS_APART: u64 = 100_000;
 
 pub(super) fn findings(cluster: &Cluster, observation: &Observation, serving: &Serving) -> Vec<Finding> {
     let mut all = Vec::from_iter(recorded(observation, serving));
+    all.extend(fork::findings(observation, serving));
     if serving.len() > 1 {
         all.push(split_brain(observation, serving));
     }

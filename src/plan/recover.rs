@@ -9,13 +9,15 @@ use crate::observe::marks::{RECORD_VERSION, fence_marker};
 use crate::observe::members::{Roll, Vote, roll};
 use crate::observe::records::{Newest, newest};
 use crate::observe::whole::what_of_a_stranger;
-use crate::observe::{ClusterRecord, Finding, Sight};
+use crate::observe::{ClusterRecord, Finding, Sight, fork};
+use crate::step::Step;
+use crate::step::retire::Retire;
 
 use super::build::Builder;
 use super::checks::{self, Refusals};
 use super::initiate::join;
 use super::scene::{Player, Scene, initial_cluster};
-use super::{After, Input, NoPlan, Plan, PlannedMember, Refusal, binding, conditions, corrupt};
+use super::{After, Input, NoPlan, Plan, PlannedMember, Refusal, Stage, binding, conditions, corrupt};
 
 /// The cluster to come back to.
 struct Home {
@@ -94,7 +96,7 @@ fn build<'a>(
         .map(|master| master.name.clone())
         .filter(|name| !home.voters.contains(name) && !names.contains(name))
         .collect();
-    let told = bound.into_iter().chain(conditions::warnings(&scene.returned));
+    let told = bound.into_iter().chain(conditions::warnings(&scene.returned)).chain(untold(input, &home, &stages));
     let findings = findings(input, &scene, &home, &left_out).into_iter().chain(told).collect();
     let zones = input.cluster.masters().filter(|master| names.contains(&master.name)).map(|master| master.zone.clone());
     Ok(Plan {
@@ -293,6 +295,20 @@ fn is_final(scene: &Scene<'_>, recorded: bool) -> Result<bool, NoPlan> {
         }
     }
     Ok(recorded)
+}
+
+/// Of each master whose data is moved aside and whose etcd does not say its revision: where that can be read.
+fn untold(input: Input<'_>, home: &Home, stages: &[Stage]) -> Vec<Finding> {
+    let Some(record) = &home.record else { return Vec::new() };
+    let retires = stages.iter().flat_map(|stage| &stage.steps).filter_map(|planned| match &planned.step {
+        Step::Retire(retire) => Some(retire),
+        _ => None,
+    });
+    let told = |retire: &Retire| {
+        let seen = input.seen.seen(&retire.master)?;
+        fork::untold(input.seen, record, &retire.master, seen, &retire.aside())
+    };
+    retires.filter_map(told).collect()
 }
 
 fn findings(input: Input<'_>, scene: &Scene<'_>, home: &Home, left_out: &BTreeSet<MasterName>) -> Vec<Finding> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::model::{MasterName, RunId, ZoneName};
-use crate::observe::Verdict;
+use crate::observe::{Verdict, fork};
 use crate::plan::{Goal, MAY_HOLD_MORE, Plan};
 use crate::run::journal::StepState;
 use crate::run::runner::{Ending, Outcome, Trouble};
@@ -142,13 +142,17 @@ fn after_done(story: Story<'_>) -> Vec<String> {
             if !other.is_empty() {
                 left.push(format!("The same holds for {}, which did not answer and is left out.\n", names(other)));
             }
-            left.extend(may_hold_more(plan));
+            left.extend(told(plan, &[MAY_HOLD_MORE]));
             if restarts_needed(plan) {
                 let why = "This etcd cannot raise revisions on restore";
                 left.push(format!("{why}: restart every API server of the surviving zone now.\n"));
             }
         }
-        Goal::Recover | Goal::Undo => left.push(format!("next: {} status\n", story.again)),
+        Goal::Recover => {
+            left.extend(told(plan, &[fork::BEYOND, fork::UNTOLD]));
+            left.push(format!("next: {} status\n", story.again));
+        }
+        Goal::Undo => left.push(format!("next: {} status\n", story.again)),
         Goal::Fence if plan.left_out.is_empty() => {}
         Goal::Fence => left.push(format!(
             "not reached, and so not fenced: {}; keep ports 2379, 2380 and 6443 cut off there, and fence again once they \
@@ -170,9 +174,9 @@ fn after_done(story: Story<'_>) -> Vec<String> {
     left
 }
 
-/// Who may hold more than the new cluster: what the plan said beforehand is still true.
-fn may_hold_more(plan: &Plan) -> impl Iterator<Item = String> {
-    let found = plan.findings.iter().filter(|finding| finding.code == MAY_HOLD_MORE);
+/// Who may hold, or held, more than the new cluster: what the plan said beforehand is still true.
+fn told(plan: &Plan, codes: &[&str]) -> impl Iterator<Item = String> {
+    let found = plan.findings.iter().filter(|finding| codes.contains(&finding.code.as_str()));
     found.filter_map(|finding| Some(format!("{}: {}.\n", finding.master.as_ref()?, finding.text)))
 }
 

@@ -1,0 +1,63 @@
+//! What a master of the cluster that was left has beyond the fork: revisions that the cluster made from it lacks. Knows
+//! nothing of what they are.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{ClusterId, MasterName};
+
+use super::assess::{Finding, Severity};
+use super::records::{left_by, newest};
+use super::{ClusterRecord, Observation, Seen};
+
+/// The code of a master that says how many those are.
+pub const BEYOND: &str = "beyond-the-fork";
+
+/// The code of a master that cannot say it.
+pub const UNTOLD: &str = "beyond-untold";
+
+/// The masters whose etcd is at a later revision of the cluster that was left than the one at which it was left.
+pub(super) fn findings(observation: &Observation, serving: &BTreeMap<ClusterId, BTreeSet<MasterName>>) -> Vec<Finding> {
+    let newest = newest(observation, serving);
+    let Some(record) = newest.known() else { return Vec::new() };
+    observation.answering().filter_map(|(name, seen)| beyond(observation, record, name, seen)).collect()
+}
+
+fn beyond(observation: &Observation, record: &ClusterRecord, name: &MasterName, seen: &Seen) -> Option<Finding> {
+    let status = seen.status.as_ref().ok().filter(|status| status.cluster != record.cluster)?;
+    let fork = left_by(observation, record, status.cluster)?;
+    let beyond = status.revision.checked_sub(fork.fork_revision).filter(|beyond| *beyond > 0)?;
+    let revisions = if beyond == 1 { "revision" } else { "revisions" };
+    let text = format!(
+        "when it was looked at, its etcd was {beyond} {revisions} beyond the fork at revision {}: cluster {} lacks what was \
+         written in them, and recover keeps them with the old data",
+        fork.fork_revision, record.cluster
+    );
+    Some(Finding { code: BEYOND.into(), severity: Severity::Warning, master: Some(name.clone()), text })
+}
+
+/// What is to be known of a master that comes back and whose etcd does not say its revision; `kept` is where its old data
+/// goes. Nothing where it is known to have none of its own.
+#[must_use]
+pub fn untold(
+    observation: &Observation,
+    record: &ClusterRecord,
+    name: &MasterName,
+    seen: &Seen,
+    kept: &str,
+) -> Option<Finding> {
+    let marks = seen.marks.as_ref().ok();
+    let of = marks.and_then(|marks| marks.record.as_ref()).map(|own| own.cluster);
+    let emptied = marks.is_some_and(|marks| marks.half_made().is_some());
+    let no_data = seen.disk.as_ref().is_ok_and(|disk| !disk.has_member);
+    if seen.status.is_ok() || emptied || no_data || of == Some(record.cluster) {
+        return None;
+    }
+    let left = of.or_else(|| record.ancestors.first().copied())?;
+    let fork = left_by(observation, record, left)?;
+    let text = format!(
+        "its etcd did not say its revision, so nobody knows whether it went beyond the fork at revision {}; its old data is \
+         kept, and `etcdutl snapshot status {kept}/member/snap/db` there says how far the database in it goes",
+        fork.fork_revision
+    );
+    Some(Finding { code: UNTOLD.into(), severity: Severity::Note, master: Some(name.clone()), text })
+}
