@@ -41,11 +41,11 @@ fn main() -> ExitCode {
         let acting = Acting::default();
         let interrupted = signals(acting.clone());
         let bastion = bastion(interrupted, acting);
-        let redactor =
-            Redactor::default().and(bastion.sudo_password.iter().map(|password| password.as_str().to_owned()));
+        let unlocked = bastion.unlocked.clone();
         match cli::run(cli, bastion).await {
             Ok(code) => code,
             Err(failure) => {
+                let redactor = Redactor::default().and(unlocked.secrets());
                 terminal::say(redactor.clean(&failure.text).trim_end());
                 failure.code
             }
@@ -104,7 +104,7 @@ fn bastion(interrupted: watch::Receiver<bool>, acting: Acting) -> Bastion {
     let prompt: Arc<dyn Prompt> = Arc::new(terminal::Person::new());
     let sudo_password = text("REQUORUM_SUDO_PASSWORD").map(zeroize::Zeroizing::new);
     let agent_socket = variable("SSH_AUTH_SOCK").map(PathBuf::from);
-    let unlocked = Unlocked::new(Arc::clone(&prompt), home.clone(), agent_socket, sudo_password.clone());
+    let unlocked = Unlocked::new(Arc::clone(&prompt), home.clone(), agent_socket, sudo_password);
     Bastion {
         person: person.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw())),
         host,
@@ -112,7 +112,6 @@ fn bastion(interrupted: watch::Receiver<bool>, acting: Acting) -> Bastion {
         unlocked,
         state: state.join("requorum"),
         colour: std::io::stderr().is_terminal() && variable("NO_COLOR").is_none(),
-        sudo_password,
         clock: Arc::new(SystemClock),
         console: Arc::from(terminal::console()),
         prompt,

@@ -139,10 +139,9 @@ fn silent_ones(
     Some(zones)
 }
 
-/// What must be shown nowhere: secrets of the env files, and sudo's password where the environment holds it.
+/// What must be shown nowhere: secrets of the env files and units, and sudo's passwords, supplied or typed.
 pub(super) fn redactor(seen: &Observation, bastion: &Bastion) -> Redactor {
-    let password = bastion.sudo_password.as_ref().map(|password| password.as_str().to_owned());
-    Redactor::of(seen).and(password)
+    Redactor::of(seen).and(bastion.unlocked.secrets())
 }
 
 /// `requorum plan`.

@@ -43,8 +43,6 @@ pub struct Bastion {
     pub state: PathBuf,
     /// Whether to colour standard output.
     pub colour: bool,
-    /// sudo's password where nobody is there to type it.
-    pub sudo_password: Option<zeroize::Zeroizing<String>>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The console.

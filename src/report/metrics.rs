@@ -91,6 +91,9 @@ fn escaped(text: &str) -> String {
             other => out.push(other),
         }
     }
+    if text.chars().nth(LONGEST_LABEL).is_some() {
+        out.push('…');
+    }
     out
 }
 

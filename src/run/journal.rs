@@ -118,6 +118,12 @@ impl Journal {
         Self { store, clock, redactor: Arc::new(redactor), moves: Arc::default() }
     }
 
+    /// What keeps secrets out of it.
+    #[must_use]
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
     /// Writes records together; on return all are on disk.
     ///
     /// # Errors

@@ -256,6 +256,8 @@ fn named(line: &str) -> Cow<'_, str> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     let mut places = Vec::new();
     let mut free = 0;
+    // A line of a million `k=` has as many values, which all end at the same place.
+    let (mut blank, mut single, mut double) = (None, None, None);
     for (at, _) in line.match_indices('=') {
         let name = &line[..at][line[..at].trim_end_matches(is_name).len()..];
         if at < free || name.is_empty() {
@@ -266,11 +268,14 @@ fn named(line: &str) -> Cow<'_, str> {
         let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''));
         let (begins, length) = match quote {
             _ if first => (at + 1, value.trim_end().len()),
-            Some(quote) => (at + 2, value[1..].find(quote).unwrap_or(value.len() - 1)),
-            None => (
-                at + 1,
-                value.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`')).unwrap_or(value.len()),
-            ),
+            Some(quote) => {
+                let known = if quote == '"' { &mut double } else { &mut single };
+                (at + 2, ends(line, at + 2, known, |c| c == quote) - (at + 2))
+            }
+            None => {
+                let stops = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`');
+                (at + 1, ends(line, at + 1, &mut blank, stops) - (at + 1))
+            }
         };
         let text = &line[begins..begins + length];
         if text != REDACTED && secrets::is_secret(name, text) {
@@ -279,6 +284,16 @@ fn named(line: &str) -> Cow<'_, str> {
         }
     }
     without(line, places.into_iter())
+}
+
+/// Where the first such character stands from `from` on, or else the line's end; `known` is what was found before.
+fn ends(line: &str, from: usize, known: &mut Option<usize>, stops: impl Fn(char) -> bool) -> usize {
+    let still = known.filter(|at| *at >= from);
+    let at = still.unwrap_or_else(|| {
+        from + line[from..].find(stops).unwrap_or(line[from..].trim_end_matches(['\n', '\r']).len())
+    });
+    *known = Some(at);
+    at
 }
 
 /// The text with other words at these places, which are in order and apart.

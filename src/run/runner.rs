@@ -231,7 +231,7 @@ impl Runner {
         loop {
             let asked = Instant::now();
             let answer = self.answer(&planned.host, &doing).await;
-            let kept = record(planned, &doing, &answer, asked.elapsed());
+            let kept = record(planned, &doing, &answer, asked.elapsed(), self.journal.redactor());
             notes.records.push(if act.hidden { untold(kept) } else { kept });
             let judgement = match answer {
                 Ok(output) if let Some(why) = hold::lost(&self.holder, &output) => {

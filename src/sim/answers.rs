@@ -151,7 +151,8 @@ fn property_of(machine: &Machine, property: &str) -> String {
 }
 
 fn last_log(machine: &Machine) -> Reply {
-    let fatal = json!({ "level": "fatal", "msg": "discovery failed", "error": "no such host" });
+    let why = machine.odd.iter().find_map(|line| line.strip_prefix("says=")).unwrap_or("no such host");
+    let fatal = json!({ "level": "fatal", "msg": "discovery failed", "error": why });
     let fails = machine.odd.iter().any(|line| line == "start=fails");
     Reply::said(if fails { format!("{fatal}\n") } else { String::new() })
 }

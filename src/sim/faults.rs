@@ -64,6 +64,8 @@ pub enum Event {
     Corrupt(String),
     /// A flag in a master's unit file.
     Flag(String, String),
+    /// A word of `Environment=` in a master's unit file.
+    Variable(String, String),
     /// A master's etcd ran out of space: it takes no write.
     NoSpace(String),
     /// A master's data is silently another than its peers'.
@@ -286,6 +288,7 @@ impl State {
         | Event::NoEnv(master)
         | Event::Setting(master, ..)
         | Event::Flag(master, _)
+        | Event::Variable(master, _)
         | Event::NoSpace(master)
         | Event::Rot(master)
         | Event::Seize(master)) = event
@@ -319,6 +322,7 @@ impl State {
                 machine.put(HOLDER, holder);
             }
             Event::Flag(_, flag) => machine.unit.argv = vec![format!("{BIN}/etcd"), flag.clone()],
+            Event::Variable(_, word) => machine.unit.environment.push(word.clone()),
             Event::Rot(_) => {
                 let data = machine.dirs.get_mut(DATA_DIR).and_then(Option::as_mut);
                 let value = data.and_then(|data| data.image.keys.values_mut().next());

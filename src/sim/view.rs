@@ -82,6 +82,12 @@ impl Site {
         self.lock().desk.files.get(path).cloned()
     }
 
+    /// Everything that the console was told.
+    #[must_use]
+    pub fn told(&self) -> Vec<crate::run::ports::Event> {
+        self.lock().desk.told.clone()
+    }
+
     /// Puts a file on the bastion, as an operator with `scp` would.
     pub fn bring(&self, path: &str, bytes: Vec<u8>) {
         self.lock().desk.files.insert(path.to_owned(), bytes);

@@ -97,13 +97,13 @@ pub(super) async fn drill(
     let cluster = input::cluster(common, bastion)?;
     let zone = wish::zone(&cluster, &flags.zone)?;
     let playbook = input::playbook(common, bastion, "drill")?;
-    refuse(drill::of_inventory(&cluster, &zone))?;
+    refuse(drill::of_inventory(&cluster, &zone), &Redactor::default())?;
     site::commands_are_known(&cluster, &zone, flags.outage)?;
     metrics_have_a_place(flags.textfile.as_deref())?;
     let remote = observe::remote(&cluster, common, bastion);
     let seen = observe::look(&cluster, &remote, common, bastion).await;
     let words: Words = site::words(&cluster, &remote).await;
-    refuse(drill::refusals(&cluster, &zone, &seen, &words, None))?;
+    refuse(drill::refusals(&cluster, &zone, &seen, &words, None), &go::redactor(&seen, bastion))?;
     let (survivor, lost) = site::ways(&cluster, &zone, &seen)?;
     terminal::say(&format!(
         "This drill loses {zone} of {} ({}) by `{}`; writes will fail until `initiate_dr` has brought quorum back. \
@@ -156,12 +156,12 @@ fn metrics_have_a_place(textfile: Option<&std::path::Path>) -> Result<(), Failur
     })
 }
 
-fn refuse(refusals: Vec<crate::plan::Refusal>) -> Result<(), Failure> {
+fn refuse(refusals: Vec<crate::plan::Refusal>, redactor: &Redactor) -> Result<(), Failure> {
     if refusals.is_empty() {
         return Ok(());
     }
     let text = report::plan::refused(&crate::plan::NoPlan::Refused(refusals));
-    Err(Failure::new(exit::REFUSED, text))
+    Err(Failure::new(exit::REFUSED, redactor.clean(&text)))
 }
 
 impl Drill<'_> {

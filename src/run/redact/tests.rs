@@ -189,6 +189,17 @@ fn nasty() -> impl Strategy<Value = String> {
     prop_oneof![proptest::sample::select(NASTY).prop_map(str::to_owned), "\\PC{1,12}", "[\"\\\\{}:,a-z0-9\\n]{1,20}"]
 }
 
+#[test]
+fn a_line_of_megabytes_takes_no_longer_than_many_short_ones() {
+    let begun = std::time::Instant::now();
+    let redactor = Redactor::default().and(["canary-77x".to_owned(), "true".to_owned()]);
+    for piece in ["k=", "a='", "k=\"", "x://a:b", "…can", "= ", "-", "://u:p@", "a=b ", "TOKEN=a'"] {
+        let line = piece.repeat((1 << 20) / piece.len());
+        assert!(!redactor.clean(&line).is_empty());
+        assert!(begun.elapsed().as_secs() < 30, "{piece}: {:?}", begun.elapsed());
+    }
+}
+
 proptest! {
     #[test]
     fn whatever_the_secret_is_a_journal_is_read_back_and_says_the_same(secrets in proptest::collection::vec(nasty(), 1..4)) {

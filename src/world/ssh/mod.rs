@@ -78,6 +78,12 @@ impl Unlocked {
         let password = Arc::new(Password::new(Arc::clone(&prompt), sudo_password));
         Self { keyring: Arc::new(Keyring::new(prompt, home, agent_socket)), password }
     }
+
+    /// sudo's passwords, supplied or typed by now: what must be shown nowhere.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<String> {
+        self.password.all().iter().map(|secret| secret.as_str().to_owned()).collect()
+    }
 }
 
 /// What all connections share.

@@ -1,6 +1,6 @@
 //! The step to root: whether sudo asks for a password on a host, and the one password for all hosts. Knows no SSH.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -67,11 +67,19 @@ pub(super) struct Password {
     supplied: Option<Secret>,
     /// The password, or why there will be none. Held while it is asked for and proven.
     settled: Mutex<Option<Result<Secret, String>>>,
+    /// Every password that was typed, also those that were refused: they are somebody's too.
+    typed: std::sync::Mutex<Vec<Secret>>,
 }
 
 impl Password {
     pub(super) fn new(prompt: Arc<dyn Prompt>, supplied: Option<Zeroizing<String>>) -> Self {
-        Self { prompt, supplied: supplied.map(Arc::new), settled: Mutex::default() }
+        Self { prompt, supplied: supplied.map(Arc::new), settled: Mutex::default(), typed: std::sync::Mutex::default() }
+    }
+
+    /// Every password that was supplied or typed by now.
+    pub(super) fn all(&self) -> Vec<Secret> {
+        let typed = self.typed.lock().unwrap_or_else(PoisonError::into_inner);
+        self.supplied.iter().chain(typed.iter()).map(Arc::clone).collect()
     }
 
     /// Finds out how to become root for `who` (`user@place`).
@@ -133,6 +141,7 @@ impl Password {
                 Ok(secret) => Arc::new(secret),
                 Err(error) => return Ok(Err(format!("sudo on {who} wants a password and got none: {error}"))),
             };
+            self.typed.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&secret));
             match refusal(&secret, shell).await? {
                 None => return Ok(Ok(secret)),
                 Some(refused) => said = refused,

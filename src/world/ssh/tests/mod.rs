@@ -40,6 +40,7 @@ impl Prompt for Nobody {
 /// A bastion with one master, `m1`, and its files.
 struct Site {
     ssh: Ssh,
+    unlocked: Unlocked,
     host: MasterName,
     _dir: TempDir,
 }
@@ -50,6 +51,22 @@ impl Site {
     }
 
     fn with(port: u16, user: &str, known_hosts: &str, rise: &str, password: Option<&str>) -> Self {
+        let password = password.map(|password| zeroize::Zeroizing::new(password.to_owned()));
+        Self::by(port, user, known_hosts, rise, (Arc::new(Nobody), password))
+    }
+
+    /// Somebody types sudo's password.
+    fn typed(port: u16, known_hosts: &str, prompt: Arc<dyn Prompt>) -> Self {
+        Self::by(port, "root", known_hosts, "sudo", (prompt, None))
+    }
+
+    fn by(
+        port: u16,
+        user: &str,
+        known_hosts: &str,
+        rise: &str,
+        (prompt, password): (Arc<dyn Prompt>, Option<zeroize::Zeroizing<String>>),
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         write_key(&dir.path().join("id"), &key());
         std::fs::write(dir.path().join("known_hosts"), known_hosts).unwrap();
@@ -62,11 +79,10 @@ impl Site {
         let zones = json!({ "a": { "name": "a", "masters": { "m1": m1 } } });
         let cluster = json!({ "name": "test", "environment": "lab", "zones": zones });
         let mut options = Options::new(Some(dir.path()));
-        let password = password.map(|password| zeroize::Zeroizing::new(password.to_owned()));
-        let unlocked = Unlocked::new(Arc::new(Nobody), Some(dir.path().to_owned()), None, password);
+        let unlocked = Unlocked::new(prompt, Some(dir.path().to_owned()), None, password);
         options.connect_timeout = Duration::from_secs(2);
-        let ssh = Ssh::new(&serde_json::from_value(cluster).unwrap(), unlocked, options);
-        Self { ssh, host: MasterName::new("m1").unwrap(), _dir: dir }
+        let ssh = Ssh::new(&serde_json::from_value(cluster).unwrap(), unlocked.clone(), options);
+        Self { ssh, unlocked, host: MasterName::new("m1").unwrap(), _dir: dir }
     }
 
     fn of(fake: &Fake) -> Arc<Self> {

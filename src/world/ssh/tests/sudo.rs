@@ -127,3 +127,30 @@ async fn a_refused_password_is_given_once() {
     assert_eq!(*fake.seen.read.lock().unwrap(), "");
     assert_eq!(fake.seen.commands.load(Ordering::SeqCst), 2, "two trials, and no command");
 }
+
+/// A person who types these, one after the other.
+struct Types(std::sync::Mutex<Vec<&'static str>>);
+
+impl crate::run::ports::Prompt for Types {
+    fn attended(&self) -> bool {
+        true
+    }
+
+    fn line(&self, _: &str) -> std::io::Result<String> {
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
+
+    fn secret(&self, _: &str) -> std::io::Result<zeroize::Zeroizing<String>> {
+        Ok(self.0.lock().unwrap().remove(0).to_owned().into())
+    }
+}
+
+#[tokio::test]
+async fn every_password_that_was_typed_is_a_secret_also_a_refused_one() {
+    let fake = Fake::start(10).await;
+    let prompt = std::sync::Arc::new(Types(vec!["wrong-canary-1", "right"].into()));
+    let site = Site::typed(fake.port, &fake.line(&fake.key), prompt);
+    assert_eq!(site.unlocked.secrets(), Vec::<String>::new());
+    assert!(site.run(&Command::new("asked").stdin("x\n")).await.unwrap().ok());
+    assert_eq!(site.unlocked.secrets(), ["wrong-canary-1", "right"]);
+}
