@@ -238,6 +238,16 @@ pub fn harmless(text: &str) -> String {
     text.chars().map(tame).collect()
 }
 
+/// A text of at most so many characters. Where it was cut an ellipsis stands right behind, by which the beginning of a
+/// secret is known as one.
+#[must_use]
+pub fn at_most(text: String, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        None => text,
+        Some((at, _)) => format!("{}… cut", &text[..at]),
+    }
+}
+
 /// Whether a character moves a terminal's cursor or turns the direction of a text.
 #[must_use]
 pub fn is_hostile(c: char) -> bool {
@@ -258,6 +268,8 @@ mod tests {
     fn terminal_escapes_in_remote_text_do_not_reach_the_terminal() {
         assert_eq!(clean("\u{1b}[31mred\u{202e}txt"), "\u{fffd}[31mred\u{fffd}txt");
         assert_eq!(clean(&"x".repeat(1000)).chars().count(), LONGEST_SHOWN + 1);
+        assert_eq!(at_most("üüü".to_owned(), 2), "üü… cut");
+        assert_eq!(at_most("üü".to_owned(), 2), "üü");
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod measures;
 pub mod name;
 pub mod quorum;
 pub mod size;
+pub mod unified;
 pub mod yaml;
 
 pub use cluster::{Become, Cluster, Environment, EtcdSettings, Jump, Master, Objectives, Power, SshSettings, Zone};

@@ -18,7 +18,9 @@ pub(super) fn find_ahead(seen: &Seen, find: &mut Find<'_>) {
     match &seen.certificates {
         Ok(certificates) => find_ends(certificates, find),
         // Worth knowing and no more: nothing that requorum does depends on it.
-        Err(unclear) if seen.settings.is_ok() => find("unclear", Severity::Note, unclear.to_string()),
+        Err(unclear) if unclear.was_asked() => {
+            find("unclear", Severity::Note, format!("{unclear}; {}", unclear.next()));
+        }
         Err(_) => {}
     }
     if let Some((bytes, quota)) = seen.db_of_quota()

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::command::at_most;
 use crate::model::{Cluster, ClusterId, Master, MasterName};
 
 use super::ahead::find_ahead;
 use super::alarms::tell_relief;
 use super::marks::Replaced;
 use super::members::{Roll, Vote, roll};
-use super::unanswered::find_unanswered;
+use super::unanswered::{find_unanswered, find_unasked};
 use super::{Observation, Seen, Sight, proof, tools::Version, whole};
 
 /// How bad a finding is.
@@ -124,6 +125,9 @@ pub struct Assessment {
     pub serving: BTreeMap<ClusterId, BTreeSet<MasterName>>,
 }
 
+/// The most characters of a finding, in every form: a hundred masters with their URLs are half of it.
+const LONGEST_FINDING: usize = 8_000;
+
 /// Says what an observation means.
 #[must_use]
 pub fn assess(cluster: &Cluster, observation: &Observation) -> Assessment {
@@ -137,6 +141,9 @@ pub fn assess(cluster: &Cluster, observation: &Observation) -> Assessment {
         cluster.masters().flat_map(|master| of_master(master, observation.masters.get(&master.name))).collect();
     findings.extend(whole::findings(cluster, observation, &serving));
     tell_relief(observation, &mut findings);
+    for finding in &mut findings {
+        finding.text = at_most(std::mem::take(&mut finding.text), LONGEST_FINDING);
+    }
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let verdict = verdict(cluster, observation, &serving, &findings);
     Assessment { verdict, findings, serving }
@@ -211,6 +218,7 @@ fn process(seen: &Seen, find: &mut Find<'_>) {
         find("unclear", Severity::Error, format!("{unclear}; {}", unclear.next()));
     }
     find_unanswered(seen, find);
+    find_unasked(seen, find);
     if let Ok(marks) = &seen.marks {
         if marks.fenced {
             let until = if marks.half_made().is_some() { "" } else { " until recover or unfence" };

@@ -126,7 +126,7 @@ fn date(text: &str) -> Option<Timestamp> {
 
 /// What an observation says that was made before this question was.
 pub(super) fn not_asked() -> Asked<Certificates> {
-    Err(Unclear::text(WHAT, "it was not asked"))
+    Err(Unclear::text(WHAT, super::NOT_ASKED))
 }
 
 #[cfg(test)]

@@ -32,6 +32,8 @@ const SCRIPT: Script = Script {
     name: "disk",
     text: r#"set -u
 dir=$1 state=$2
+# A directory that cannot be looked at is not one that is not there.
+said=$(LC_ALL=C stat "$dir" 2>&1) || case $said in *"No such file"*) ;; *) printf '%s\n' "$said" >&2; exit 1 ;; esac
 [ -L "$dir" ] && echo symlink=yes
 if [ -d "$dir" ]; then
   echo exists=yes
@@ -64,6 +66,7 @@ pub fn parse(output: &Output) -> Result<Disk, Unclear> {
         return Err(Unclear::failed("looking at the data directory", output));
     }
     let mut disk = Disk::default();
+    let mut sizes = 0;
     let number = |value: &str| {
         value.parse::<u64>().map_err(|_| Unclear::text("looking at the data directory", "a size is not a number"))
     };
@@ -75,12 +78,23 @@ pub fn parse(output: &Output) -> Result<Disk, Unclear> {
             "mount_point" => disk.mount_point = true,
             "owner" => value.clone_into(&mut disk.owner),
             "db_bytes" => disk.db_bytes = number(value)?,
-            "free_bytes" => disk.free_bytes = number(value)?,
-            "free_state_bytes" => disk.free_state_bytes = number(value)?,
+            "free_bytes" => {
+                disk.free_bytes = number(value)?;
+                sizes += 1;
+            }
+            "free_state_bytes" => {
+                disk.free_state_bytes = number(value)?;
+                sizes += 1;
+            }
             _ => {}
         }
     }
-    Ok(disk)
+    // A disk of which nothing was said is not a full one.
+    if sizes == 2 {
+        Ok(disk)
+    } else {
+        Err(Unclear::text("looking at the data directory", "its free space was not said"))
+    }
 }
 
 #[cfg(test)]
@@ -96,5 +110,6 @@ mod tests {
         assert_eq!((disk.db_bytes, disk.free_bytes, disk.free_state_bytes), (20480, 5, 6));
         assert!(disk.exists && disk.has_member && !disk.mount_point);
         assert!(say("free_bytes=\n").is_err());
+        assert!(say("exists=yes\nfree_bytes=5\n").is_err() && say("").is_err());
     }
 }

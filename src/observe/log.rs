@@ -97,7 +97,7 @@ pub fn command(data_dir: &AbsPath) -> Command {
 /// # Errors
 /// Always: that is the answer.
 pub fn not_asked() -> super::Asked<Log> {
-    Err(Unclear::text(WHAT, "it was not asked"))
+    Err(Unclear::text(WHAT, super::NOT_ASKED))
 }
 
 const WHAT: &str = "reading the write-ahead log";

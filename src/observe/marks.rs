@@ -152,6 +152,10 @@ impl Marks {
 const SCRIPT: Script = Script {
     name: "marks",
     text: r#"set -u
+# Marks that cannot be looked at are not marks that are not there.
+for place in "${3%/*}" "$1" "$3" "$4"; do
+  said=$(LC_ALL=C stat "$place" 2>&1) || case $said in *"No such file"*) ;; *) printf '%s\n' "$said" >&2; exit 1 ;; esac
+done
 if [ -e "$1" ]; then echo fenced=yes; printf 'fenced_by=%s\n' "$(head -c 300 "$1" | head -n 1)"; fi
 [ -e "$2" ] && echo drop_in=yes
 if [ -d "$3" ]; then

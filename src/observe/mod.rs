@@ -79,6 +79,18 @@ impl Unclear {
 }
 
 impl Unclear {
+    /// What stands in an answer's place where a question of etcd was not put: it does not run, say.
+    #[must_use]
+    pub fn not_put(why: &str) -> Self {
+        Self::text(NOT_PUT, why)
+    }
+
+    /// Whether the question was asked at all. One that was not has nothing to tell; why it was not is told elsewhere.
+    #[must_use]
+    pub fn was_asked(&self) -> bool {
+        self.what != NOT_PUT && self.why != NOT_ASKED
+    }
+
     /// What to do about it on that master, by its cause.
     #[must_use]
     pub fn next(&self) -> &'static str {
@@ -114,6 +126,10 @@ impl Unclear {
         self.why.to_lowercase().contains("no such file")
     }
 }
+
+const NOT_PUT: &str = "asking etcd";
+/// Why there is no answer in an observation from before the question was.
+const NOT_ASKED: &str = "it was not asked";
 
 /// A question's answer, or why there is none.
 pub type Asked<T> = Result<T, Unclear>;

@@ -22,7 +22,7 @@ pub struct Node {
 
 /// Stands in observations from before it was asked.
 pub(super) fn not_asked() -> Asked<Node> {
-    Err(Unclear::text(WHAT, "it was not asked"))
+    Err(Unclear::text(WHAT, super::NOT_ASKED))
 }
 
 const WHAT: &str = "looking at the node's layout and unit";

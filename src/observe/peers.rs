@@ -137,6 +137,8 @@ pub fn parse(output: &Output) -> Result<Members, Unclear> {
 const REACH: Script = Script {
     name: "peer ports",
     text: r#"set -u
+# Without them nothing could be tried, and no port would be known to be closed.
+for tool in bash timeout; do command -v "$tool" >/dev/null || { echo "$tool is not installed" >&2; exit 1; }; done
 for url in "$@"; do
   ( host=${url#*://}; port=${host##*:}; host=${host%:*}; host=${host#[}; host=${host%]}
     if timeout 1.2 bash -c 'exec 3<>"/dev/tcp/$1/$2"' _ "$host" "$port" 2>/dev/null
@@ -155,10 +157,15 @@ pub fn reach_command(urls: &[String]) -> Command {
 /// Reads which peer URLs are open.
 ///
 /// # Errors
-/// When the script did not run.
+/// When the script did not run, or says of a port neither that it is open nor that it is closed.
 pub fn parse_reach(output: &Output) -> Result<Vec<String>, Unclear> {
+    const WHAT: &str = "trying the other masters' peer ports";
     if !output.ok() {
-        return Err(Unclear::failed("trying the failed zone's peer ports", output));
+        return Err(Unclear::failed(WHAT, output));
+    }
+    let known = |line: &&str| line.starts_with("open ") || line.starts_with("closed ");
+    if let Some(line) = output.stdout.lines().find(|line| !known(line)) {
+        return Err(Unclear::text(WHAT, &format!("neither open nor closed: {line}")));
     }
     let mut open: Vec<String> =
         output.stdout.lines().filter_map(|line| line.strip_prefix("open ")).map(str::to_owned).collect();

@@ -73,7 +73,14 @@ pub fn parse(lines: &str) -> Result<Policy, Unclear> {
         };
         value.clone_into(text);
     }
-    if policy.load_state.is_empty() { Err(Unclear::text(WHAT, "no LoadState")) } else { Ok(policy) }
+    if policy.load_state.is_empty() {
+        return Err(Unclear::text(WHAT, "no LoadState"));
+    }
+    // What was not said is neither `no` nor another kind.
+    if policy.load_state == "loaded" && (policy.restart.is_empty() || policy.kind.is_empty()) {
+        return Err(Unclear::text(WHAT, "no Restart or no Type"));
+    }
+    Ok(policy)
 }
 
 /// A time span as systemd prints it: `1min 30s`, `500ms`, `0`; nothing for `infinity` and what it does not know.
@@ -110,7 +117,7 @@ mod tests {
         assert_eq!((policy.kind.as_str(), policy.restart.as_str(), policy.user.as_str()), ("notify", "always", "root"));
         assert_eq!((policy.restart_after, policy.stop_limit), (span("10s"), Some(Duration::from_secs(90))));
         assert_eq!(policy.drop_ins, ["/etc/a.conf", "/etc/b.conf"]);
-        assert!(parse("").is_err());
+        assert!(parse("").is_err() && parse("LoadState=loaded\n").is_err());
     }
 
     #[test]

@@ -1,9 +1,19 @@
-//! Findings about an etcd that runs and does not answer: what was asked, where, and why there may be no answer.
+//! Findings about questions without an answer, an etcd that runs and does not answer among them: what was asked, where,
+//! and why there may be no answer.
 
 use crate::model::command::clean;
 
 use super::assess::{Find, Severity};
 use super::{Seen, client_urls};
+
+/// Questions about the node that had no answer: a run would be refused for it, so it is better known before.
+pub(super) fn find_unasked(seen: &Seen, find: &mut Find<'_>) {
+    for unclear in [seen.node.as_ref().err(), seen.open_peers.as_ref().err()].into_iter().flatten() {
+        if unclear.was_asked() {
+            find("unclear", Severity::Warning, format!("{unclear}; {}", unclear.next()));
+        }
+    }
+}
 
 /// An etcd that systemd calls active and that does not answer, and a client port whose certificate is for elsewhere.
 pub(super) fn find_unanswered(seen: &Seen, find: &mut Find<'_>) {
@@ -11,7 +21,8 @@ pub(super) fn find_unanswered(seen: &Seen, find: &mut Find<'_>) {
     if !unit.running() || unit.active_state != "active" {
         return;
     }
-    for unclear in [seen.status.as_ref().err(), seen.members.as_ref().err()].into_iter().flatten() {
+    let read = seen.read.as_ref().err().filter(|unclear| unclear.was_asked());
+    for unclear in [seen.status.as_ref().err(), seen.members.as_ref().err(), read].into_iter().flatten() {
         find("unclear", Severity::Error, format!("{unclear}; {}", unclear.next()));
     }
     let names = settings.names.as_deref().unwrap_or_default();

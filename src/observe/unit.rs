@@ -62,7 +62,7 @@ pub fn parse(output: &Output) -> Result<Unit, Unclear> {
         return Err(Unclear::failed("systemctl show", output));
     }
     let mut unit = Unit::default();
-    let mut seen_state = false;
+    let (mut seen_state, mut seen_pid) = (false, false);
     for (name, value) in output.stdout.lines().filter_map(|line| line.split_once('=')) {
         match name {
             "LoadState" => unit.loaded = value == "loaded",
@@ -70,7 +70,10 @@ pub fn parse(output: &Output) -> Result<Unit, Unclear> {
                 seen_state = true;
                 value.clone_into(&mut unit.active_state);
             }
-            "MainPID" => unit.main_pid = value.parse().unwrap_or(0),
+            "MainPID" => {
+                let pid = value.parse().map_err(|_| Unclear::text("systemctl show", "MainPID is no number"))?;
+                (unit.main_pid, seen_pid) = (pid, true);
+            }
             "ConditionResult" => unit.condition_met = value == "yes",
             "ExecStart" => unit.argv = argv_of(value),
             "Environment" => unit.environment = shlex::split(value).unwrap_or_default(),
@@ -82,7 +85,8 @@ pub fn parse(output: &Output) -> Result<Unit, Unclear> {
             _ => {}
         }
     }
-    if seen_state { Ok(unit) } else { Err(Unclear::text("systemctl show", "no ActiveState")) }
+    // Without them it would look like a unit that does not run.
+    if seen_state && seen_pid { Ok(unit) } else { Err(Unclear::text("systemctl show", "no ActiveState or no MainPID")) }
 }
 
 /// `{ path=/usr/local/bin/etcd ; argv[]=/usr/local/bin/etcd --flag ; ignore_errors=no ; … }`

@@ -89,6 +89,12 @@ const RECURSION: usize = 50;
 /// The largest text rendered; an env file has a few kilobytes.
 const MOST_BYTES: usize = 1 << 20;
 
+/// The largest template that is read: the shipped one has a kilobyte. The engine takes time by the square of some: half a
+/// minute for 64 KiB of `x~x~x…`.
+const MOST_TEMPLATE: usize = 16 << 10;
+/// Address space, of which only what is used takes memory: some kilobytes for each byte of a template.
+const STACK: usize = 512 << 20;
+
 impl Context {
     /// What a template is given for `node`, whose file is `current`.
     #[must_use]
@@ -118,10 +124,11 @@ impl Context {
 /// Where the template is wrong: every name it does not know, or the first other mistake.
 pub fn render(name: &str, text: &str, context: &Context) -> Result<String, Vec<Diagnostic>> {
     let source = Source::new(name, text);
-    let environment = environment().map_err(|error| vec![diagnostic(&source, &error)])?;
-    let template = known_template(&environment, &source)?;
-    let rendered =
-        template.render(minijinja::value::Serde(context)).map_err(|error| vec![diagnostic(&source, &error)])?;
+    let rendered = deep(&source, || {
+        let environment = environment().map_err(|error| vec![diagnostic(&source, &error)])?;
+        let template = known_template(&environment, &source)?;
+        template.render(minijinja::value::Serde(context)).map_err(|error| vec![diagnostic(&source, &error)])
+    })?;
     if rendered.len() > MOST_BYTES {
         let said = format!("the template gives {} bytes; at most {MOST_BYTES} are written", rendered.len());
         return Err(vec![Diagnostic::error("too-large", Place::of(&source, 0..0), said)]);
@@ -134,8 +141,27 @@ pub fn render(name: &str, text: &str, context: &Context) -> Result<String, Vec<D
 /// # Errors
 /// As [`render`]'s, but for what shows only with values.
 pub fn check(source: &Source) -> Result<(), Vec<Diagnostic>> {
-    let environment = environment().map_err(|error| vec![diagnostic(source, &error)])?;
-    known_template(&environment, source).map(drop)
+    deep(source, || {
+        let environment = environment().map_err(|error| vec![diagnostic(source, &error)])?;
+        known_template(&environment, source).map(drop)
+    })
+}
+
+/// Does what may nest as deep as the template is long, with a stack that is deep enough for that: the engine has no limit
+/// of its own for `x.y.y.y…` or `- - - 1`, and a stack that overflows would end the program without a word.
+fn deep<T: Send>(
+    source: &Source,
+    work: impl FnOnce() -> Result<T, Vec<Diagnostic>> + Send,
+) -> Result<T, Vec<Diagnostic>> {
+    let wrong = |code, why: String| Err(vec![Diagnostic::error(code, Place::of(source, 0..0), why)]);
+    let bytes = source.text.len();
+    if bytes > MOST_TEMPLATE {
+        return wrong("too-large", format!("the template has {bytes} bytes; at most {MOST_TEMPLATE} are read"));
+    }
+    std::thread::scope(|scope| match std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work) {
+        Ok(thread) => thread.join().unwrap_or_else(|_| wrong("bad-template", "it cannot be read as a template".into())),
+        Err(error) => wrong("bad-template", format!("there is no memory to read it with: {error}")),
+    })
 }
 
 /// A template in which every name is known.

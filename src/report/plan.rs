@@ -2,9 +2,7 @@
 
 use std::fmt::Write;
 
-use similar::TextDiff;
-
-use crate::model::quorum;
+use crate::model::{quorum, unified};
 use crate::plan::{Goal, NoPlan, Plan, Planned, Refusal};
 use crate::step::{Doing, Step, Undo};
 
@@ -137,7 +135,7 @@ pub fn diff(path: &str, before: &str, after: &str) -> String {
     if before == after {
         return format!("{path}: unchanged\n");
     }
-    TextDiff::from_lines(before, after).unified_diff().context_radius(0).header(path, path).to_string()
+    unified::diff(before, after, Some((path, path)))
 }
 
 /// What a second look under the lock has changed: what was consented to, and what would be planned now.
@@ -161,7 +159,7 @@ pub fn changed(agreed: &Plan, now: &Result<Box<Plan>, NoPlan>) -> String {
                 text.split_once('\n').map_or_else(String::new, |(_, rest)| rest.to_owned())
             };
             out.push_str("  What would be done now differs so:\n");
-            let diff = TextDiff::from_lines(shown(agreed), shown(now)).unified_diff().context_radius(0).to_string();
+            let diff = unified::diff(&shown(agreed), &shown(now), None);
             out.push_str(&indented(&diff, "    "));
         }
     }

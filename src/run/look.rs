@@ -193,7 +193,7 @@ async fn at_first(master: &Master, remote: &Arc<dyn Remote>) -> Result<Seen, Sig
         Some(program) => ask(remote, &master.name, tools::command(Some(&program))).await,
         None => tools,
     };
-    let pending = || Unclear::text("asking etcd", "it has not answered yet");
+    let pending = || Unclear::not_put("it has not answered yet");
     Ok(Seen {
         unit,
         settings: settings.and_then(|output| settings::parse(&output)),
@@ -295,5 +295,5 @@ async fn ask_if<F: Future<Output = Asked<Output>>>(
 }
 
 fn not_asked(runs: bool) -> Unclear {
-    Unclear::text("asking etcd", if runs { "its settings or tools are not known" } else { "it does not run" })
+    Unclear::not_put(if runs { "its settings or tools are not known" } else { "it does not run" })
 }

@@ -225,7 +225,7 @@ async fn sample_one(witness: &Witness, ended: bool, with_read: bool, remote: &Ar
     let unit =
         async || ask(remote, host, unit::command(&witness.master.etcd.unit)).await.and_then(|it| unit::parse(&it));
     if ended && !with_read && unit().await.is_ok_and(|unit| unit.ended()) {
-        let status = Err(Unclear::text("asking etcd", "it does not run"));
+        let status = Err(Unclear::not_put("it does not run"));
         return Sample { status, not_ready: true, ended: true, read: None };
     }
     let answer = ask(remote, host, status::command(&witness.etcdctl, &witness.access)).await;

@@ -223,6 +223,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn nothing_is_written_through_a_link_and_each_file_has_its_final_mode() {
+        let dir = tempfile::tempdir().unwrap();
+        let (others, link) = (dir.path().join("others"), dir.path().join("link"));
+        fs::write(&others, "theirs").unwrap();
+        let mode = |path: &Path| fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777;
+        std::os::unix::fs::symlink(&others, &link).unwrap();
+        for write in [write_private, write_new] {
+            assert!(write(&link, "ours").is_err());
+        }
+        replace(&link, "ours").unwrap();
+        assert_eq!((fs::read_to_string(&others).unwrap().as_str(), mode(&link)), ("theirs", 0o644));
+        assert!(fs::symlink_metadata(&link).unwrap().is_file(), "the link itself was replaced");
+        // Also where what it points to is not there yet.
+        let nowhere = dir.path().join("nowhere");
+        std::os::unix::fs::symlink(dir.path().join("gone"), &nowhere).unwrap();
+        assert!(write_private(&nowhere, "ours").is_err() && !dir.path().join("gone").exists());
+        write_private(&dir.path().join("report"), "ours").unwrap();
+        assert_eq!(mode(&dir.path().join("report")), 0o600);
+    }
+
+    #[test]
     fn a_replaced_file_is_whole_readable_and_alone() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("requorum.prom");

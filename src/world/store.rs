@@ -45,10 +45,10 @@ impl RunDir {
 }
 
 /// Whether a process on this host still writes the journal of that run; nothing where the run was not begun here, or
-/// where that cannot be told.
+/// where that cannot be told: a link, say, which is no journal of ours.
 #[must_use]
 pub fn lives(state: &Path, run: &RunId) -> Option<bool> {
-    let journal = File::open(state.join("runs").join(run.as_str()).join(JOURNAL)).ok()?;
+    let journal = super::regular::open_own(&state.join("runs").join(run.as_str()).join(JOURNAL)).ok()?;
     match journal.try_lock_shared() {
         Ok(()) => Some(false),
         Err(TryLockError::WouldBlock) => Some(true),

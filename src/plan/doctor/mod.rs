@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::command::at_most;
 use crate::model::{ClusterName, MasterName, ZoneName};
 use crate::observe::assess::Severity;
 use crate::observe::{Examination, speed::Speed};
@@ -78,6 +79,11 @@ impl Check {
     }
 }
 
+/// The most characters of a remark's text, as of a finding's.
+const LONGEST_REMARK: usize = 8_000;
+/// The most characters of a file's difference.
+const LONGEST_DIFF: usize = 64_000;
+
 /// Something to know or to mend, by code; `docs/findings.md` explains each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remark {
@@ -111,6 +117,14 @@ impl Remark {
 
     fn warning(code: &str, check: Check, text: impl Into<String>, next: impl Into<String>) -> Self {
         Self::new(Severity::Warning, code, check, text, next)
+    }
+
+    /// Brings it to a length that can be read, in every form.
+    fn shorten(&mut self) {
+        for text in [&mut self.text, &mut self.next] {
+            *text = at_most(std::mem::take(text), LONGEST_REMARK);
+        }
+        self.diff = self.diff.take().map(|diff| at_most(diff, LONGEST_DIFF));
     }
 
     fn at(mut self, master: &MasterName) -> Self {
@@ -221,6 +235,7 @@ pub fn diagnose(given: Given<'_>, found: &Examination, rehearsals: &[Rehearsal])
         remarks.extend(time::remarks(given.cluster, &rehearsal.zone, outlook.expected.as_ref()));
         zones.insert(rehearsal.zone.clone(), outlook);
     }
+    remarks.iter_mut().for_each(Remark::shorten);
     remarks.sort_by_key(|remark| (std::cmp::Reverse(remark.severity), remark.check));
     let speeds = found.speeds.iter().filter_map(|(name, speed)| Some((name.clone(), *speed.as_ref().ok()?))).collect();
     let diagnosis = Diagnosis { cluster: given.cluster.name.clone(), good: false, zones, remarks, speeds };

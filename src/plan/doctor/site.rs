@@ -45,8 +45,13 @@ pub(super) fn observed(cluster: &Cluster, seen: &Observation, rehearsals: &[Rehe
         let planner = SAID_BY_THE_PLANNER.contains(&finding.code.as_str());
         planner && finding.master.as_ref().is_some_and(|master| refused.contains(master))
     };
+    // What was not answered of a node's layout and unit is said by its conditions.
+    let of_node = |finding: &Finding| {
+        let node = finding.master.as_ref().and_then(|master| seen.seen(master)?.node.as_ref().err());
+        node.is_some_and(|why| finding.code == "unclear" && finding.text.starts_with(&why.to_string()))
+    };
     findings
-        .filter(|finding| !said_before(finding))
+        .filter(|finding| !said_before(finding) && !of_node(finding))
         .map(|finding| {
             let survives = finding.master.as_ref().is_some_and(|master| needed.contains(master));
             // `status` only warns of a lock; a run would not begin.

@@ -2,10 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use similar::TextDiff;
-
-use crate::model::Master;
 use crate::model::env_file::EnvFile;
+use crate::model::{Master, unified};
 use crate::observe::{Seen, Settings};
 use crate::plan::rehearse::Given;
 use crate::playbook::template::{Context, Node, Peer, check_rendered, owned, render};
@@ -76,12 +74,7 @@ fn difference(name: &str, template: &str, master: &Master, settings: &Settings) 
         return Ok(None);
     }
     let path = master.etcd.env_file.as_str();
-    let diff = TextDiff::from_lines(expected.to_string().as_str(), after.as_str())
-        .unified_diff()
-        .context_radius(0)
-        .header(path, &format!("{path} by {name}"))
-        .to_string();
-    Ok(Some(diff))
+    Ok(Some(unified::diff(&expected.to_string(), &after, Some((path, &format!("{path} by {name}"))))))
 }
 
 /// The members as the node's own file lists them.

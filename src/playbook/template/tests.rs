@@ -125,3 +125,30 @@ fn truth_is_written_as_etcd_reads_it() {
     let rendered = render("t", "A={{ true }} {{ 1 }} {{ 'x' }} {{ lines | length > 3 }}\n", &context(CURRENT));
     assert_eq!(rendered.unwrap(), "A=true 1 x true\n");
 }
+
+#[test]
+fn a_template_that_nests_as_deep_as_it_is_long_ends_and_a_longer_one_is_not_read() {
+    let begun = std::time::Instant::now();
+    for (before, piece, after) in [
+        ("{{ x", ".y", " }}"),
+        ("{{ 1", "+1", " }}"),
+        ("{{ x", "|f", " }}"),
+        ("{{ x", "[0]", " }}"),
+        ("{{ x", "()", " }}"),
+        ("{{ ", "not ", "x }}"),
+        ("{{ ", "-", "1 }}"),
+        ("{{ x", "~x", " }}"),
+        ("{% if x %}", "{% elif x %}", "{% endif %}"),
+        ("", "{#", ""),
+        ("", "{% raw %}", ""),
+    ] {
+        let of = |bytes: usize| {
+            let middle = piece.repeat((bytes - before.len() - after.len()) / piece.len());
+            check(&Source::new("t", format!("{before}{middle}{after}")))
+        };
+        // Whatever it says: the program goes on.
+        drop(of(MOST_TEMPLATE));
+        assert_eq!(of(MOST_TEMPLATE * 2).unwrap_err()[0].code, "too-large", "{piece}");
+    }
+    assert!(begun.elapsed().as_secs() < 120, "{:?}", begun.elapsed());
+}

@@ -1,0 +1,151 @@
+//! Every question of a look that has no answer makes a finding with its cause and what to do, and is never a no.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use requorum::model::{Command, MasterName, Output};
+use requorum::observe::assess::{Severity, Verdict, assess};
+use requorum::observe::{Finding, Unclear};
+use requorum::run::look::look;
+use requorum::run::ports::{Later, Pipes, Remote, RemoteError};
+use requorum::sim::Site;
+
+/// What comes in an answer's place.
+#[derive(Clone, Copy, Debug)]
+enum Instead {
+    Exit,
+    Deadline,
+    LostConnection,
+    Nonsense,
+}
+
+impl Instead {
+    fn answer(self) -> Result<Output, RemoteError> {
+        let unknown = |why: &str| Err(RemoteError::OutcomeUnknown { why: why.to_owned() });
+        match self {
+            Self::Exit => {
+                Ok(Output { status: 5, stderr: "sh: boom: Input/output error\n".into(), ..Output::default() })
+            }
+            Self::Deadline => unknown("it did not end within 10s, its deadline"),
+            Self::LostConnection => unknown("the connection was cut"),
+            Self::Nonsense => Ok(Output { stdout: "a banner of a login shell\n".into(), ..Output::default() }),
+        }
+    }
+
+    /// What the finding says of the cause.
+    const fn cause(self) -> &'static str {
+        match self {
+            Self::Exit => "exit 5: sh: boom",
+            Self::Deadline => "within 10s",
+            Self::LostConnection => "connection was cut",
+            Self::Nonsense => "",
+        }
+    }
+}
+
+/// A site of which one question on m1 gets something else than its answer.
+struct Spoilt {
+    site: Site,
+    question: &'static str,
+    instead: Instead,
+    asked: Mutex<BTreeSet<String>>,
+}
+
+/// What a command asks: a script's name, or the verb of a program.
+fn question(command: &Command) -> String {
+    let shown = command.shown();
+    match command.script.as_deref() {
+        Some(name) => name.to_owned(),
+        None if shown.contains("endpoint status") => "status".to_owned(),
+        None if shown.contains(" get ") => "read".to_owned(),
+        None => shown.split(' ').take(2).collect::<Vec<_>>().join(" "),
+    }
+}
+
+impl Remote for Spoilt {
+    fn run<'a>(
+        &'a self,
+        host: &'a MasterName,
+        command: &'a Command,
+        pipes: Pipes,
+    ) -> Later<'a, Result<Output, RemoteError>> {
+        let asked = question(command);
+        self.asked.lock().unwrap().insert(asked.clone());
+        if host.as_str() == "m1" && asked == self.question {
+            let answer = self.instead.answer();
+            return Box::pin(async move { answer });
+        }
+        Remote::run(&self.site, host, command, pipes)
+    }
+}
+
+async fn healthy() -> Site {
+    let site = Site::new(&[2, 1]);
+    site.wait(Duration::from_secs(15)).await;
+    site
+}
+
+/// Every question of a look at a healthy cluster. What is nonsense to them is known as such, but for those whose silence
+/// is an answer, and for a read, of which the exit status alone counts.
+const QUESTIONS: [(&str, bool); 10] = [
+    ("systemctl show", true),
+    ("env file", false),
+    ("disk", true),
+    ("marks", false),
+    ("tools", false),
+    ("node", true),
+    ("status", true),
+    ("peer members", true),
+    ("peer ports", true),
+    ("certificates", true),
+];
+
+async fn findings(question: &'static str, instead: Instead) -> (Vec<Finding>, Verdict, BTreeSet<String>) {
+    let site = healthy().await;
+    let cluster = site.cluster();
+    let spoilt = Arc::new(Spoilt { site, question, instead, asked: Mutex::default() });
+    let remote: Arc<dyn Remote> = Arc::clone(&spoilt) as Arc<dyn Remote>;
+    let assessment = assess(&cluster, &look(&cluster, &remote).await);
+    let asked = spoilt.asked.lock().unwrap().clone();
+    (assessment.findings, assessment.verdict, asked)
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_question_of_a_look_that_fails_is_a_finding_with_cause_and_next_step() {
+    let (none, verdict, asked) = findings("nothing", Instead::Exit).await;
+    assert_eq!((none, verdict), (Vec::new(), Verdict::Healthy));
+    let known: BTreeSet<String> = QUESTIONS.iter().map(|(name, _)| (*name).to_owned()).chain(["read".into()]).collect();
+    assert_eq!(asked, known, "a question that this table does not know");
+    for (name, knows_nonsense) in QUESTIONS {
+        for instead in [Instead::Exit, Instead::Deadline, Instead::LostConnection, Instead::Nonsense] {
+            if matches!(instead, Instead::Nonsense) && !knows_nonsense {
+                continue;
+            }
+            let (found, _, _) = findings(name, instead).await;
+            let named = found.iter().find(|finding| {
+                finding.code == "unclear"
+                    && finding.master.as_ref().is_some_and(|master| master.as_str() == "m1")
+                    && finding.text.contains(instead.cause())
+            });
+            let named = named.unwrap_or_else(|| panic!("{name} {instead:?}: {found:#?}"));
+            // What to do stands behind the cause.
+            let next = Unclear::text("", &named.text).next();
+            assert!(named.text.contains("; "), "{name} {instead:?}: {} (say: {next})", named.text);
+            // Nothing is said to be missing, down or gone by it.
+            let no = ["etcd-down", "silent", "tool-missing", "no-restore-tool", "fenced", "lost"];
+            assert!(found.iter().all(|finding| !no.contains(&finding.code.as_str())), "{name} {instead:?}: {found:#?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_without_an_outcome_is_a_finding_and_no_end_of_the_cluster() {
+    for instead in [Instead::Deadline, Instead::LostConnection] {
+        let (found, verdict, _) = findings("read", instead).await;
+        assert!(found.iter().any(|it| it.code == "unclear" && it.severity == Severity::Error), "{found:#?}");
+        assert_eq!(verdict, Verdict::Degraded, "{found:#?}");
+    }
+}
