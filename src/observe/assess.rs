@@ -225,7 +225,11 @@ fn process(seen: &Seen, find: &mut Find<'_>) {
             find("fenced", Severity::Warning, format!("is fenced: etcd cannot start here{until}"));
         }
         if marks.fenced && seen.etcd_runs() == Some(true) {
-            find("fence-broken", Severity::Error, "runs etcd although it is fenced: `requorum fence` stops it".into());
+            find(
+                "fence-broken",
+                Severity::Error,
+                "runs etcd although it is fenced: `requorum fence ZONE` stops it".into(),
+            );
         }
         if let Some(replaced) = marks.half_made() {
             let (run, what) = match replaced {

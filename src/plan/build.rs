@@ -235,7 +235,7 @@ impl<'a> Builder<'a> {
             NoPlan::Refused(vec![Refusal::new(
                 "template",
                 why,
-                "correct the template; `requorum playbook check` helps",
+                "correct the template; `requorum inventory check` shows where it is wrong",
             )])
         };
         let input = self.scene.input;

@@ -132,7 +132,7 @@ fn home(input: Input<'_>) -> Result<Home, NoPlan> {
             refuse(
                 "nothing-serves",
                 "no master serves: there is no cluster to come back to".into(),
-                "requorum initiate-dr first, or see `requorum status`",
+                "give the cluster its quorum back first: requorum initiate-dr",
             )
         } else {
             let why = match &newest {

@@ -67,7 +67,7 @@ fn never_served(input: Input<'_>, run: &RunId, traced: &[Player<'_>], refusals: 
                     "{} is not fenced any more: etcd was started on what run {run} restored, and may have acknowledged writes",
                     player.name()
                 ),
-                "go forward: requorum status names the next command",
+                "go forward: `requorum status` names the next command",
             );
         }
         if older_than_another(input, player, run) {

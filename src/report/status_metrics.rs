@@ -17,7 +17,7 @@ pub fn metrics(cluster: &Cluster, seen: &Observation, assessment: &Assessment, n
     let mut all = vec![verdict(&name, assessment)];
     let code = f64::from(assessment.verdict.exit_code());
     all.push(
-        Metric::gauge("requorum_status_exit_code", "The exit code of requorum status.")
+        Metric::gauge("requorum_status_exit_code", "The exit code of `requorum status`.")
             .with(&[("cluster", &name)], code),
     );
     all.extend(masters(cluster, seen, assessment));
@@ -29,7 +29,7 @@ pub fn metrics(cluster: &Cluster, seen: &Observation, assessment: &Assessment, n
         findings.add(&labels, 1.0);
     }
     all.push(findings);
-    let made = Metric::gauge("requorum_status_timestamp_seconds", "When requorum status looked.");
+    let made = Metric::gauge("requorum_status_timestamp_seconds", "When `requorum status` looked.");
     all.push(made.with(&[("cluster", &name)], seconds(now)));
     all
 }

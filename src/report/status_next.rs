@@ -92,7 +92,7 @@ fn undo(given: Given<'_>, way_on: Option<&str>) -> Option<String> {
             "{again} undo {run}      # that run did not finish, and the cluster that it left serves again"
         )),
         (true, None) => {
-            Some(format!("{again} undo {run}      # that run did not finish; then: {again} initiate-dr begins anew"))
+            Some(format!("{again} undo {run}      # that run did not finish; to begin anew then: {again} initiate-dr"))
         }
         (true, Some(_)) => None,
     }

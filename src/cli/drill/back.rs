@@ -169,9 +169,8 @@ fn marks(cluster: &str, seen: &Observation) -> Vec<String> {
     let mut left = Vec::new();
     for (name, seen) in seen.answering() {
         match &seen.marks {
-            Ok(marks) if marks.fenced => {
-                left.push(format!("{name} of {cluster} is fenced; `requorum recover` or `requorum unfence` lifts it"))
-            }
+            Ok(marks) if marks.fenced => left
+                .push(format!("{name} of {cluster} is fenced; `requorum recover` or `requorum unfence ZONE` lifts it")),
             Ok(_) => {}
             Err(unclear) => left.push(format!("{name}: whether it is fenced is not known: {unclear}")),
         }

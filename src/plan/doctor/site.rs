@@ -76,7 +76,7 @@ fn next_of(code: &str) -> &'static str {
         "not-asked" => "run it again",
         "etcd-down" => "systemctl status etcd there; `requorum recover` where it is to come home",
         "not-ready" | "split-brain" => "requorum status",
-        "fenced" | "fence-broken" => "`requorum recover`, or `requorum unfence` where no newer cluster exists",
+        "fenced" | "fence-broken" => "`requorum recover`, or `requorum unfence ZONE` where no newer cluster exists",
         "locked" => "wait for that run; if it has stopped for good: requorum unlock RUN",
         "no-space-alarm" => "the commands stand in the text",
         "learner" => "requorum recover",

@@ -31,7 +31,12 @@ pub(super) fn remarks(given: Given<'_>, master: &Master, seen: &Seen, survives: 
                 )
             }),
             Err(_) if survives => None,
-            Err(why) => Some(Remark::error("template", Check::Template, why, "`requorum playbook check` helps")),
+            Err(why) => Some(Remark::error(
+                "template",
+                Check::Template,
+                why,
+                "correct the template; `requorum inventory check` shows where it is wrong",
+            )),
         }
     };
     names.into_iter().filter_map(rendering).map(|remark| remark.at(&master.name)).collect()

@@ -231,8 +231,10 @@ fn unended(course: &Course<'_>, lost: bool) -> Option<String> {
         ));
     }
     if lost {
-        lines
-            .push(format!("etcd of {} may be stopped and fenced: requorum status names the next command", course.zone));
+        lines.push(format!(
+            "etcd of {} may be stopped and fenced: `requorum status` names the next command",
+            course.zone
+        ));
     }
     (!lines.is_empty()).then(|| format!("The drill did not end; what may be there still:\n  {}", lines.join("\n  ")))
 }
