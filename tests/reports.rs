@@ -50,10 +50,10 @@ async fn a_run_that_went_well() {
     initiate-dr 20260101-000000-0001 · cluster story (lab)
     done (exit 0)
     began 2026-01-01T00:00:15Z, took 7.75 s; by keeper on bastion
-    requorum 0.1.0, plan 4b95bfbcfc5c4642
+    requorum 0.1.0, plan eff586b5e3aa9919
     proof that quorum is lost: 6.31 s (before the run)
     quorum: lost before the run began; regained after 7.72 s
-    point of no return: step 24, at 4.41 s
+    point of no return: step 10, at 4.41 s
 
     Result
       done: m4, m5 serve as cluster df7228852fc460bf; it left the old one at revision 2, its first write is at 1000000003
@@ -73,9 +73,9 @@ async fn a_run_that_went_well() {
     | Took | 7.75 s |
     | Proof that quorum is lost | 6.31 s (before the run) |
     | Quorum | lost before the run began; regained after 7.72 s |
-    | Point of no return | step 24, after 4.41 s: once the new cluster acknowledges a write, going back to the old data would lose it |
+    | Point of no return | step 10, after 4.41 s: once the new cluster acknowledges a write, going back to the old data would lose it |
     | Failed zones | zone1 |
-    | requorum | 0.1.0, plan 4b95bfbcfc5c4642 |
+    | requorum | 0.1.0, plan eff586b5e3aa9919 |
     ");
     insta::assert_snapshot!(beginning(&junit::xml(&report), 13), @r#"
     <?xml version="1.0" encoding="UTF-8"?>
@@ -83,14 +83,14 @@ async fn a_run_that_went_well() {
       <testsuite name="requorum initiate-dr story" id="0" hostname="bastion" timestamp="2026-01-01T00:00:15Z" tests="31" failures="0" errors="0" skipped="0" time="7.745">
         <properties>
           <property name="run" value="20260101-000000-0001"/>
-          <property name="digest" value="4b95bfbcfc5c4642"/>
+          <property name="digest" value="eff586b5e3aa9919"/>
           <property name="person" value="keeper"/>
           <property name="outcome" value="done"/>
           <property name="exit" value="0"/>
         </properties>
         <testcase name="1 make etcd ready to be fenced" classname="m4" time="0.010"><system-out>/etc/systemd/system/etcd.service.d/50-requorum-fence.conf</system-out></testcase>
-        <testcase name="2 make etcd ready to be fenced" classname="m5" time="0.010"><system-out>/etc/systemd/system/etcd.service.d/50-requorum-fence.conf</system-out></testcase>
-        <testcase name="3 no leader" classname="m4" time="0.010"><system-out>no leader, applied index 12</system-out></testcase>
+        <testcase name="1 make etcd ready to be fenced" classname="m5" time="0.010"><system-out>/etc/systemd/system/etcd.service.d/50-requorum-fence.conf</system-out></testcase>
+        <testcase name="2 no leader" classname="m4" time="0.010"><system-out>no leader, applied index 12</system-out></testcase>
     "#);
 }
 
@@ -101,8 +101,8 @@ async fn a_run_that_stopped_midway_says_what_to_do() {
     assert_eq!(report.no_return.as_ref().unwrap().at_ms, None);
     assert!(report.open_actions.iter().any(|action| action.contains("requorum unlock ")));
     insta::assert_snapshot!(report.deviations.join("\n"), @"
-    22 of 31 steps were done
-    step 18 on m4 (write /etc/etcd.env) has an unknown outcome: the connection was lost
+    8 of 13 steps were done
+    step 9 on m4 (write /etc/etcd.env) has an unknown outcome: the connection was lost
     ");
 }
 
@@ -114,7 +114,7 @@ async fn a_journal_that_ends_midway_is_a_run_that_was_cut_off() {
     insta::assert_snapshot!(report.outcome, @r#"
     cut off: the journal has no last record; the run was killed, or still goes on
     "#);
-    insta::assert_snapshot!(report.result.lines().next().unwrap(), @"STOPPED: step 22 on m4 (no member that was taken for dead answers) has an unknown outcome:");
+    insta::assert_snapshot!(report.result.lines().next().unwrap(), @"STOPPED: step 9 on m4 (no member that was taken for dead answers) has an unknown outcome:");
 }
 
 #[tokio::test(start_paused = true)]

@@ -362,21 +362,25 @@ pub(super) async fn part(
     }
 }
 
+/// What is true of a run that was not begun once it had tried to take the lock.
+const ONLY_NOTES: &str = "Nothing of etcd was changed. Where this run held the lock for a moment, a note of that stays under \
+                          /var/lib/requorum/runs.";
+
 /// Why a run or a drill was not begun, and what comes next.
 pub(super) fn not_begun(error: &NotBegun) -> Failure {
     match error {
         NotBegun::Locked { run, .. } => Failure::new(
             error.code(),
             format!(
-                "locked: {error}\nNothing was changed.\n  next: wait for that run; if it has stopped for good: requorum unlock {run}"
+                "locked: {error}\n{ONLY_NOTES}\n  next: wait for that run; if it has stopped for good: requorum unlock {run}"
             ),
         ),
         NotBegun::Changed { plan, now } => Failure::new(error.code(), report::plan::changed(plan, now)),
-        NotBegun::NoLock { .. } => Failure::new(error.code(), format!("error: {error}\nNothing was changed.")),
+        NotBegun::NoLock { .. } => Failure::new(error.code(), format!("error: {error}\n{ONLY_NOTES}")),
         NotBegun::Journal(disk) | NotBegun::Unwritten(disk) => {
             let cause = std::error::Error::source(disk).map(|cause| format!(": {cause}")).unwrap_or_default();
             let begun = matches!(error, NotBegun::Journal(_));
-            let done = if begun { "Nothing further was begun." } else { "Nothing was changed." };
+            let done = if begun { "Nothing further was begun." } else { ONLY_NOTES };
             let next = "Make the bastion's disk writable, then run `requorum status`.";
             Failure::new(error.code(), format!("error: {error}{cause}\n{done} {next}"))
         }

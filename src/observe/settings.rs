@@ -140,7 +140,7 @@ impl Settings {
 
     /// A list of URLs.
     #[must_use]
-    pub(super) fn list(&self, key: &str) -> Vec<String> {
+    pub(crate) fn list(&self, key: &str) -> Vec<String> {
         let value = self.get(key).unwrap_or_default();
         value.split(',').map(str::trim).filter(|url| !url.is_empty()).map(str::to_owned).collect()
     }

@@ -12,7 +12,7 @@ use crate::step::{Step, fence, stop, unfence};
 use super::checks::Refusals;
 use super::initiate::join;
 use super::scene::Player;
-use super::{Goal, Input, NoPlan, Plan, Planned, Refusal, Stage};
+use super::{Goal, Input, NoPlan, Plan, Planned, Refusal, Stage, cut_off};
 
 /// A graceful end is worth this much; afterwards the data is stale anyway.
 const GRACE: std::time::Duration = std::time::Duration::from_secs(2);
@@ -70,8 +70,10 @@ fn nothing_more(input: Input<'_>, players: &[Player<'_>], state: &str) -> NoPlan
         _ => format!("{} cannot be asked over SSH; the others named are {state}", join(&silent)),
     };
     let next = match input.request.goal {
-        Goal::Unfence => "try again when one does",
-        _ => "try again when one does; until then keep its ports 2379, 2380 and 6443 cut off",
+        Goal::Unfence => "try again when one does".to_owned(),
+        _ => {
+            format!("try again when one does; until then keep {} cut off there", cut_off::words(&cut_off::ports(input)))
+        }
     };
     NoPlan::Refused(vec![Refusal::new("nobody-answers", why, next)])
 }
@@ -111,6 +113,7 @@ fn plan(input: Input<'_>, players: &[Player<'_>], kinds: &[&dyn Fn(&Player<'_>) 
         attested: input.request.attested.clone(),
         overrides: input.request.overrides.clone(),
         after: None,
+        ports: cut_off::ports(input),
         findings: assess(input.cluster, input.seen).findings,
         stages,
     }

@@ -15,7 +15,7 @@ use super::build::Builder;
 use super::checks::{self, Refusals};
 use super::scene::{Player, Scene};
 use super::seed::{self, seed, source};
-use super::{After, Input, NoPlan, Plan, PlannedMember, apart, binding, conditions, corrupt, kept};
+use super::{After, Input, NoPlan, Plan, PlannedMember, apart, binding, conditions, corrupt, cut_off, kept};
 
 /// Plans.
 ///
@@ -106,6 +106,7 @@ fn build<'a>(
         attested: input.request.attested.clone(),
         overrides: input.request.overrides.clone(),
         after: Some(After { cluster: scene.cluster, token, members }),
+        ports: cut_off::ports(input),
         findings,
         stages,
     })
@@ -157,7 +158,7 @@ fn quorum_is_lost(input: Input<'_>, refusals: &mut Refusals<'_>) {
         refusals.add_final(
             "quorum-alive",
             format!("a linearizable read through {name} succeeded: a majority serves"),
-            "leave it alone; `requorum status` shows what it is",
+            "leave it alone; `requorum status` names what is to be done, if anything is",
         );
         return;
     }
@@ -167,17 +168,22 @@ fn quorum_is_lost(input: Input<'_>, refusals: &mut Refusals<'_>) {
             refusals.add_final(
                 "quorum-alive",
                 format!("quorum is not lost: {evidence}"),
-                "leave it alone; `requorum status` shows what it is",
+                "leave it alone; `requorum status` names what is to be done, if anything is",
             );
         }
         Some(proof::Outcome::Unknown { last_seen }) => {
             refusals.add(
                 "quorum-unproved",
                 format!("it could not be proved that quorum is lost: {last_seen}"),
-                "run it again; if it says the same, `requorum status` shows what keeps the survivors from answering",
+                "give the same command again; if it says the same, mend what keeps the survivors from answering: `requorum status` names \
+                 it",
             );
         }
-        None => refusals.add("quorum-unproved", "nobody answered that could prove it", "run `requorum status`"),
+        None => refusals.add(
+            "quorum-unproved",
+            "nobody answered that could prove it",
+            "make a survivor answer over SSH from this bastion, then: requorum initiate-dr",
+        ),
     }
 }
 

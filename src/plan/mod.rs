@@ -16,6 +16,7 @@ mod build;
 pub(crate) mod checks;
 mod conditions;
 mod corrupt;
+pub mod cut_off;
 pub mod doctor;
 pub mod drill;
 pub mod fence;
@@ -160,7 +161,7 @@ pub struct After {
 /// A step on its host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Planned {
-    /// Its place in the plan, from 1.
+    /// Its place among all steps of the plan, from 1; people are told [`Plan::number_of`] it.
     pub id: u32,
     /// The master it runs on.
     pub host: MasterName,
@@ -217,6 +218,9 @@ pub struct Plan {
     pub overrides: BTreeMap<String, String>,
     /// The cluster as it will be, where the run makes one.
     pub after: Option<After>,
+    /// The ports of etcd to cut off where nobody may serve; empty in plans from before they were written down.
+    #[serde(default)]
+    pub ports: BTreeSet<u16>,
     /// What was found while observing and planning.
     pub findings: Vec<Finding>,
     /// The steps.
@@ -227,6 +231,14 @@ impl Plan {
     /// Every step in order.
     pub fn steps(&self) -> impl Iterator<Item = &Planned> {
         self.stages.iter().flat_map(|stage| &stage.steps)
+    }
+
+    /// The line of the plan's list that a step stands in, from 1: the one number that people are told. Masters that share
+    /// the line are told apart by their names. 0 for a step that is not the plan's.
+    #[must_use]
+    pub fn number_of(&self, id: u32) -> usize {
+        let holds = |stage: &Stage| stage.steps.iter().any(|planned| planned.id == id);
+        self.stages.iter().position(holds).map_or(0, |index| index + 1)
     }
 
     /// Every master that the plan knows of, also those it leaves alone.

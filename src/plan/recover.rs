@@ -17,7 +17,7 @@ use super::build::Builder;
 use super::checks::{self, Refusals};
 use super::initiate::join;
 use super::scene::{Player, Scene, initial_cluster};
-use super::{After, Input, NoPlan, Plan, PlannedMember, Refusal, Stage, binding, conditions, corrupt};
+use super::{After, Input, NoPlan, Plan, PlannedMember, Refusal, Stage, binding, conditions, corrupt, cut_off};
 
 /// The cluster to come back to.
 struct Home {
@@ -52,7 +52,9 @@ pub fn plan(input: Input<'_>) -> Result<Plan, NoPlan> {
     }
     corrupt::refuse(input, &survivors, &mut refusals);
     let Some(seed) = leader(&survivors).or_else(|| survivors.first().copied()) else {
-        refusals.add_final("no-survivor", "no master of the serving cluster answers over SSH", "see `requorum status`");
+        let next =
+            format!("make one of {} answer over SSH from this bastion, then: requorum recover", join(&home.voters));
+        refusals.add_final("no-survivor", "no master of the serving cluster answers over SSH", next);
         return Err(refusals.done().err().unwrap_or_else(|| NoPlan::Refused(vec![])));
     };
     refusals.done()?;
@@ -83,10 +85,8 @@ fn build<'a>(
         texts: BTreeMap::new(),
     };
     if names.is_empty() && is_final(&scene, home.record.is_some())? {
-        return Err(NoPlan::NothingToDo(format!(
-            "every master votes in cluster {}, and every env file has the final list",
-            home.cluster
-        )));
+        let why = format!("every master votes in cluster {}, and every env file has the final list", home.cluster);
+        return Err(NoPlan::NothingToDo(why));
     }
     let (stages, scene) = Builder::unroll(scene, &input.playbook.lines)?;
     let bound = binding::joiners_fit(&scene)?;
@@ -115,6 +115,7 @@ fn build<'a>(
         attested: input.request.attested.clone(),
         overrides: input.request.overrides.clone(),
         after: Some(After { cluster: scene.cluster, token, members: scene.members }),
+        ports: cut_off::ports(input),
         findings,
         stages,
     })
@@ -145,7 +146,7 @@ fn home(input: Input<'_>) -> Result<Home, NoPlan> {
     let roll = roll(input.cluster, input.seen, &assessment.serving[cluster]);
     if let Err(why) = &roll.members {
         let why = format!("who votes in the serving cluster is not known: {why}");
-        return Err(refuse("unclear", why, "mend what the text names, and see `requorum status`"));
+        return Err(refuse("unclear", why, "mend what the text names, then: requorum recover"));
     }
     match newest {
         Newest::Known(other) if other.cluster != *cluster => {

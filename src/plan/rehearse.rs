@@ -83,9 +83,11 @@ fn loss_of(zone: &ZoneName, given: Given<'_>, seen: &Observation) -> Rehearsal {
         Ok(plan) => Ending::Planned(Box::new(plan)),
         Err(NoPlan::Refused(refusals)) => Ending::Refused(refusals),
         // Nothing serves in what is imagined, so that nothing can have been done before.
-        Err(NoPlan::NothingToDo(why)) => {
-            Ending::Refused(vec![Refusal::new("not-serving", why, "see `requorum status`")])
-        }
+        Err(NoPlan::NothingToDo(why)) => Ending::Refused(vec![Refusal::new(
+            "not-serving",
+            why,
+            "run `requorum doctor` again once one cluster serves",
+        )]),
     };
     Rehearsal { zone: zone.clone(), survivors, ending }
 }

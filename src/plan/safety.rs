@@ -64,7 +64,7 @@ fn data_moves_only_under_a_fence(plan: &Plan, broken: &mut Vec<Refusal>) {
                 say(
                     broken,
                     "move-under-fence",
-                    format!("step {} moves data on {host} while etcd could start there", planned.id),
+                    format!("step {} moves data on {host} while etcd could start there", plan.number_of(planned.id)),
                 );
             }
             _ => {}
@@ -90,7 +90,10 @@ fn starts_are_prepared(plan: &Plan, broken: &mut Vec<Refusal>) {
                         say(
                             broken,
                             "prepared-start",
-                            format!("step {} starts etcd on {host} without a {needed} before it", planned.id),
+                            format!(
+                                "step {} starts etcd on {host} without a {needed} before it",
+                                plan.number_of(planned.id)
+                            ),
                         );
                     }
                 }
@@ -118,11 +121,19 @@ fn files_say_existing(plan: &Plan, broken: &mut Vec<Refusal>) {
             say(
                 broken,
                 "state-existing",
-                format!("step {} writes a file on {} whose cluster state is not `existing`", planned.id, planned.host),
+                format!(
+                    "step {} writes a file on {} whose cluster state is not `existing`",
+                    plan.number_of(planned.id),
+                    planned.host
+                ),
             );
         }
         if line("ETCD_INITIAL_CLUSTER_TOKEN").as_deref() != token {
-            say(broken, "one-token", format!("step {} writes another token on {}", planned.id, planned.host));
+            say(
+                broken,
+                "one-token",
+                format!("step {} writes another token on {}", plan.number_of(planned.id), planned.host),
+            );
         }
     }
 }
@@ -138,7 +149,11 @@ fn joins_come_one_by_one(plan: &Plan, broken: &mut Vec<Refusal>) {
                     say(
                         broken,
                         "one-learner",
-                        format!("step {} adds {} while {other} is still a learner", planned.id, join.joiner),
+                        format!(
+                            "step {} adds {} while {other} is still a learner",
+                            plan.number_of(planned.id),
+                            join.joiner
+                        ),
                     );
                 }
                 learner = Some(&join.joiner);
@@ -150,7 +165,7 @@ fn joins_come_one_by_one(plan: &Plan, broken: &mut Vec<Refusal>) {
                     say(
                         broken,
                         "one-learner",
-                        format!("step {} promotes {}, which was not added", planned.id, promote.joiner),
+                        format!("step {} promotes {}, which was not added", plan.number_of(planned.id), promote.joiner),
                     );
                 }
                 voting.insert(&promote.joiner);
@@ -159,7 +174,7 @@ fn joins_come_one_by_one(plan: &Plan, broken: &mut Vec<Refusal>) {
                 say(
                     broken,
                     "settle-learners-only",
-                    format!("step {} could restart {}, which votes by then", planned.id, planned.host),
+                    format!("step {} could restart {}, which votes by then", plan.number_of(planned.id), planned.host),
                 );
             }
             _ => {}
@@ -178,7 +193,11 @@ fn who_serves_goes_on_serving(plan: &Plan, broken: &mut Vec<Refusal>) {
             Step::Stop(_) | Step::Fence(_) | Step::Retire(_) | Step::Restore(_) | Step::Start(_) | Step::Settle(_)
         );
         if ends {
-            let why = format!("step {} would end or move the etcd that serves on {}", planned.id, planned.host);
+            let why = format!(
+                "step {} would end or move the etcd that serves on {}",
+                plan.number_of(planned.id),
+                planned.host
+            );
             say(broken, "serving-left-alone", why);
         }
     }
@@ -192,7 +211,11 @@ fn votes_are_looked_for(plan: &Plan, broken: &mut Vec<Refusal>) {
             Step::NoVote(look) => without_vote.extend(look.joiners.keys()),
             Step::Join(_) | Step::Promote(_) | Step::Start(_) => without_vote.clear(),
             Step::Stop(_) | Step::Retire(_) if !without_vote.contains(&planned.host) => {
-                let why = format!("step {} stops or moves {} without a look at who votes", planned.id, planned.host);
+                let why = format!(
+                    "step {} stops or moves {} without a look at who votes",
+                    plan.number_of(planned.id),
+                    planned.host
+                );
                 say(broken, "voters-left-alone", why);
             }
             _ => {}
@@ -217,7 +240,11 @@ fn the_dead_are_listened_for(plan: &Plan, broken: &mut Vec<Refusal>) {
             _ => continue,
         };
         if !heard {
-            let why = format!("step {} on {} comes without a look for members that are back", planned.id, planned.host);
+            let why = format!(
+                "step {} on {} comes without a look for members that are back",
+                plan.number_of(planned.id),
+                planned.host
+            );
             say(broken, "failed-zone-silent", why);
         }
         if matches!(planned.step, Step::Start(_)) {
@@ -234,7 +261,11 @@ fn the_failed_zone_is_left_alone(plan: &Plan, broken: &mut Vec<Refusal>) {
             say(
                 broken,
                 "left-alone",
-                format!("step {} changes {}, which is neither survivor nor returned", planned.id, planned.host),
+                format!(
+                    "step {} changes {}, which is neither survivor nor returned",
+                    plan.number_of(planned.id),
+                    planned.host
+                ),
             );
         }
     }
@@ -265,7 +296,8 @@ fn nothing_stops_before_the_snapshot(plan: &Plan, broken: &mut Vec<Refusal>) {
                         "snapshot-first",
                         format!(
                             "step {} stops {} before a verified snapshot and a last look",
-                            planned.id, planned.host
+                            plan.number_of(planned.id),
+                            planned.host
                         ),
                     );
                 }

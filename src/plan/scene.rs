@@ -104,7 +104,11 @@ impl<'a> Player<'a> {
     }
 
     fn unclear(&self, why: &str) -> NoPlan {
-        NoPlan::Refused(vec![Refusal::new("unclear", format!("{}: {why}", self.name()), "see `requorum status`")])
+        NoPlan::Refused(vec![Refusal::new(
+            "unclear",
+            format!("{}: {why}", self.name()),
+            format!("mend what the text names on {}, then give the same command again", self.name()),
+        )])
     }
 }
 

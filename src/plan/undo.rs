@@ -12,7 +12,7 @@ use crate::step::put_back::PutBack;
 use super::checks::Refusals;
 use super::initiate::join;
 use super::scene::Player;
-use super::{Input, NoPlan, Plan, Planned, Refusal, Stage};
+use super::{Input, NoPlan, Plan, Planned, Refusal, Stage, cut_off};
 
 /// Plans to take that run back wherever it left a trace.
 ///
@@ -142,6 +142,7 @@ fn of(input: Input<'_>, run: &RunId, players: &[Player<'_>]) -> Plan {
         attested: input.request.attested.clone(),
         overrides: input.request.overrides.clone(),
         after: None,
+        ports: cut_off::ports(input),
         findings: assess(input.cluster, input.seen).findings,
         stages: vec![Stage { title, why: None, beside: false, steps }],
     }

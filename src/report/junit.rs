@@ -54,7 +54,7 @@ pub fn xml(report: &Report) -> String {
 
 fn of_step(step: &Step) -> Case {
     Case {
-        name: format!("{} {}", step.id, step.title),
+        name: format!("{} {}", step.phase, step.title),
         class: step.host.clone(),
         took_ms: step.took_ms,
         state: step.state,

@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod drill;
 pub mod history;
 pub mod junit;
+mod left;
 mod markup;
 pub mod metrics;
 pub mod outcome;

@@ -6,12 +6,16 @@ use std::time::Duration;
 
 use crate::model::{MasterName, RunId, ZoneName};
 use crate::observe::{Verdict, fork};
-use crate::plan::{Goal, MAY_HOLD_MORE, Plan};
+use crate::plan::{Goal, MAY_HOLD_MORE, Plan, cut_off};
 use crate::run::journal::StepState;
 use crate::run::runner::{Ending, Outcome, Trouble};
 use crate::step::Step;
 
-use super::{harmless, names, seconds};
+use super::{harmless, left, names, seconds};
+
+/// What a run says that began no change; what it left lying is told beside.
+const NOTHING_OF_ETCD: &str =
+    "Nothing of etcd was changed on the masters that take part: its data, settings and members are as they were.\n";
 
 /// Everything the last words are made from.
 #[derive(Debug, Clone, Copy)]
@@ -79,7 +83,7 @@ pub fn result(story: Story<'_>) -> String {
 pub fn open(story: Story<'_>) -> Vec<String> {
     let mut left = match (&story.outcome.ending, story.outcome.changed) {
         (Ending::Done, _) => after_done(story),
-        (_, false) => left_beside(story).into_iter().chain(fences(story)).collect(),
+        (_, false) => left::beside(story).into_iter().chain(fences(story)).collect(),
         (_, true) => fences(story).into_iter().chain([by_hand(story)]).collect(),
     };
     left.extend(story.outcome.facts.retired.iter().map(|(host, path)| format!("old data of {host}: {path}\n")));
@@ -134,9 +138,10 @@ fn after_done(story: Story<'_>) -> Vec<String> {
             let zones = names(&plan.failed_zones);
             left.push(format!(
                 "{zones} must not serve again: its old members would elect a leader and take writes.\n\
-                 Keep its ports 2379, 2380 and 6443 cut off until one of these has reached all of its masters:\n  {0} fence {1}\n  {0} recover\n",
+                 Keep {2} cut off there until one of these has reached all of its masters:\n  {0} fence {1}\n  {0} recover\n",
                 story.again,
-                fence_target(plan)
+                fence_target(plan),
+                cut_off::words(&plan.ports)
             ));
             let other: Vec<_> = plan.left_out.iter().filter(|name| !in_failed_zone(plan, name)).collect();
             if !other.is_empty() {
@@ -155,9 +160,9 @@ fn after_done(story: Story<'_>) -> Vec<String> {
         Goal::Undo => left.push(format!("next: {} status\n", story.again)),
         Goal::Fence if plan.left_out.is_empty() => {}
         Goal::Fence => left.push(format!(
-            "not reached, and so not fenced: {}; keep ports 2379, 2380 and 6443 cut off there, and fence again once they \
-             answer\n",
-            names(&plan.left_out)
+            "not reached, and so not fenced: {}; keep {} cut off there, and fence again once they answer\n",
+            names(&plan.left_out),
+            cut_off::words(&plan.ports)
         )),
         Goal::Unfence => {
             left.extend(plan.steps().filter_map(|planned| match &planned.step {
@@ -195,16 +200,17 @@ fn restarts_needed(plan: &Plan) -> bool {
 }
 
 fn stopped(story: Story<'_>, trouble: &Trouble, how: &str) -> String {
-    let Trouble { step, host, title, why } = trouble;
-    let mut out = format!("STOPPED: step {step} on {host} ({title}) {how}:\n  {why}\n");
+    let Trouble { number, host, title, why, .. } = trouble;
+    let mut out = format!("STOPPED: step {number} on {host} ({title}) {how}:\n  {why}\n");
     if !story.outcome.changed {
-        out.push_str("Nothing was changed on the masters that take part.\n");
+        out.push_str(NOTHING_OF_ETCD);
         return out;
     }
     let state = |id: u32| story.states.get(&id).copied().unwrap_or(StepState::Planned);
     let list = |wanted: fn(StepState) -> bool, out: &mut String| {
         for planned in story.plan.steps().filter(|planned| wanted(state(planned.id))) {
-            let _ = writeln!(out, "  {:>2}. {}: {}", planned.id, planned.host, planned.step.kind().title());
+            let number = story.plan.number_of(planned.id);
+            let _ = writeln!(out, "  {number:>2}. {}: {}", planned.host, planned.step.kind().title());
         }
     };
     out.push_str("Done:\n");
@@ -214,19 +220,6 @@ fn stopped(story: Story<'_>, trouble: &Trouble, how: &str) -> String {
     out.push_str("Not begun:\n");
     list(|state| state == StepState::Planned, &mut out);
     out
-}
-
-/// A restore that was not used: as large as the database, and as secret.
-fn left_beside(story: Story<'_>) -> Vec<String> {
-    let mut left = Vec::new();
-    let begun = |id: u32| story.states.get(&id).is_some_and(|state| *state != StepState::Planned);
-    for planned in story.plan.steps().filter(|planned| begun(planned.id)) {
-        if let Step::Restore(restore) = &planned.step {
-            let (path, host) = (restore.fresh(), &planned.host);
-            left.push(format!("Restored and not used: {path} on {host}; remove it when you like.\n"));
-        }
-    }
-    left
 }
 
 fn fences(story: Story<'_>) -> Option<String> {
@@ -305,11 +298,12 @@ fn was_done(story: Story<'_>, wanted: fn(&Step) -> bool) -> bool {
 }
 
 /// The command with which an `initiate-dr` goes on whose survivors are down behind its fences; nothing for other runs.
+/// Without its snapshot here it is taken back, which starts the survivors on their own data again.
 #[must_use]
 pub fn way_on(story: Story<'_>) -> Option<String> {
     let down = story.plan.goal == Goal::InitiateDr && reached(story, |step| matches!(step, Step::Stop(_)));
     let kept = was_done(story, |step| matches!(step, Step::Keep(_)));
-    let command = || if kept { anew(story) } else { format!("{} runs show {}", story.again, story.plan.run) };
+    let command = || if kept { anew(story) } else { format!("{} undo {}", story.again, story.plan.run) };
     down.then(command)
 }
 

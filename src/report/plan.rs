@@ -81,7 +81,7 @@ fn destructive(plan: &Plan, out: &mut String) {
         let _ = write!(out, "\nStopped, moved or rewritten (nothing is deleted):\n{lines}");
     }
     if let Some((planned, why)) = plan.point_of_no_return() {
-        let _ = writeln!(out, "No way back from step {} on: {why}.", planned.id);
+        let _ = writeln!(out, "No way back from step {} on: {why}.", plan.number_of(planned.id));
     }
 }
 
@@ -103,7 +103,7 @@ pub fn details(plan: &Plan) -> String {
 
 fn step(planned: &Planned, out: &mut String) {
     let kind = planned.step.kind();
-    let _ = writeln!(out, "   step {} on {}: {}", planned.id, planned.host, kind.title());
+    let _ = writeln!(out, "   on {}: {}", planned.host, kind.title());
     for act in kind.acts() {
         let command = act.doing.command();
         let limit = if act.limit.is_zero() { command.deadline } else { act.limit };
@@ -142,7 +142,7 @@ pub fn diff(path: &str, before: &str, after: &str) -> String {
 #[must_use]
 pub fn changed(agreed: &Plan, now: &Result<Box<Plan>, NoPlan>) -> String {
     let mut out = String::from(
-        "refused; nothing was changed:\n  [plan-changed] the masters have changed since this plan was made, so it was not begun\n",
+        "refused; nothing of etcd was changed:\n  [plan-changed] the masters have changed since this plan was made, so it was not begun\n",
     );
     match now {
         Err(NoPlan::NothingToDo(why)) => {
@@ -163,6 +163,7 @@ pub fn changed(agreed: &Plan, now: &Result<Box<Plan>, NoPlan>) -> String {
             out.push_str(&indented(&diff, "    "));
         }
     }
+    let _ = writeln!(out, "  Where this run held the lock there is left: {}", super::left::lock_note(&agreed.run));
     out.push_str("      next: give the same command again; it looks anew and shows the plan as it is now\n");
     harmless(&out)
 }

@@ -63,7 +63,7 @@ fn head(report: &Report, out: &mut String) {
     }
     if let Some(no_return) = &report.no_return {
         let at = no_return.at_ms.map_or_else(|| "not reached".to_owned(), |at| format!("at {}", millis(at)));
-        let _ = writeln!(out, "point of no return: step {}, {at}", no_return.step);
+        let _ = writeln!(out, "point of no return: step {}, {at}", report.number_of(no_return.step));
     }
     if let Some(drill) = &report.drill {
         let (zone, outage, limit) = (&drill.zone, &drill.outage, drill.max_outage_s);
@@ -87,7 +87,7 @@ fn stage(phase: &Phase, report: &Report, out: &mut String) {
 
 fn steps(step: &Step, out: &mut String) {
     let said = if step.said.is_empty() { String::new() } else { format!(": {}", step.said.replace('\n', " ")) };
-    let _ = writeln!(out, "      {} {} {} {}{said}", step.state.sign(), step.id, step.host, step.state.words());
+    let _ = writeln!(out, "      {} {} {}{said}", step.state.sign(), step.host, step.state.words());
     for ran in &step.commands {
         let times = if ran.times > 1 { format!(" ×{}", ran.times) } else { String::new() };
         let exit = ran.exit.map_or_else(|| "no exit".to_owned(), |exit| format!("exit {exit}"));
@@ -102,7 +102,8 @@ fn after(report: &Report) -> String {
     let mut out = String::from("not recorded; `requorum status` looks again. Its own last checks:\n");
     for proved in &report.proved {
         let holds = if proved.holds { "holds" } else { "DOES NOT HOLD" };
-        let _ = writeln!(out, "step {} on {}: {}: {holds} ({})", proved.step, proved.host, proved.what, proved.said);
+        let number = report.number_of(proved.step);
+        let _ = writeln!(out, "step {number} on {}: {}: {holds} ({})", proved.host, proved.what, proved.said);
     }
     if report.proved.is_empty() {
         out.push_str("none\n");

@@ -1,5 +1,7 @@
 //! The picture of a run as coordinates: a row for each master, bars for steps, lines for moments. Draws nothing.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::history::{DrillPhase, Report, State, Step};
@@ -190,8 +192,8 @@ fn of_step(step: &Step) -> Option<Spell> {
         began: step.began_ms?,
         took: step.took_ms,
         state: step.state,
-        names: vec![format!("{} {}", step.id, step.kind), step.id.to_string()],
-        title: format!("step {} on {}, {} ({took}), {}{said}", step.id, step.host, step.title, step.state.words()),
+        names: vec![format!("{} {}", step.phase, step.kind), step.phase.to_string()],
+        title: format!("step {} on {}, {} ({took}), {}{said}", step.phase, step.host, step.title, step.state.words()),
     })
 }
 
@@ -295,7 +297,8 @@ fn ticks(whole: u64, x: &impl Fn(u64) -> f64) -> Vec<Tick> {
 }
 
 fn told(report: &Report) -> String {
-    let steps = report.steps.iter().filter(|step| step.began_ms.is_some()).count();
+    let begun = report.steps.iter().filter(|step| step.began_ms.is_some());
+    let steps = begun.map(|step| step.phase).collect::<BTreeSet<_>>().len();
     let masters = report.masters.len();
     let mut told = format!("{steps} steps on {masters} masters in {}", super::millis(report.took_ms));
     if let Some(at) = report.no_return.as_ref().and_then(|no_return| no_return.at_ms) {

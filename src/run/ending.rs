@@ -39,15 +39,17 @@ impl Ending {
             Self::Unknown(trouble) => ("stopped, outcome unknown", trouble),
             Self::Interrupted(trouble) => ("interrupted", trouble),
         };
-        format!("{how} at step {} on {} ({}): {}", trouble.step, trouble.host, trouble.title, trouble.why)
+        format!("{how} at step {} on {} ({}): {}", trouble.number, trouble.host, trouble.title, trouble.why)
     }
 }
 
 /// Where and why a run did not go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {
-    /// The step's number.
+    /// The step's place among all steps of the plan.
     pub step: u32,
+    /// The line of the plan's list that it stands in, which is what people are told.
+    pub number: usize,
     /// Where.
     pub host: MasterName,
     /// The step's title.

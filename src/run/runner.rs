@@ -77,7 +77,8 @@ impl Runner {
         let mut ending = Ending::Done;
         for (index, stage) in plan.stages.iter().enumerate() {
             if *this.interrupted.borrow() {
-                ending = Ending::Interrupted(trouble(&stage.steps[0], "interrupted before this step".into()));
+                ending =
+                    Ending::Interrupted(trouble(index + 1, &stage.steps[0], "interrupted before this step".into()));
                 break;
             }
             this.world.console.tell(Event::Stage {
@@ -86,7 +87,7 @@ impl Runner {
                 title: stage.title.clone(),
             });
             if stage.beside {
-                this.begin_beside(stage, if guards_only(stage) { &mut guards } else { &mut beside });
+                this.begin_beside(index + 1, stage, if guards_only(stage) { &mut guards } else { &mut beside });
                 continue;
             }
             // Without its fence made ready nothing is stopped.
@@ -98,7 +99,7 @@ impl Runner {
             }
             changed |= changes(stage, plan);
             let begun = Instant::now();
-            let (end, waited) = this.stage(stage).await?;
+            let (end, waited) = this.stage(index + 1, stage).await?;
             phases.push(Phase { title: stage.title.clone(), took: begun.elapsed(), waited });
             if let Some(trouble) = end {
                 ending = trouble;
@@ -112,10 +113,10 @@ impl Runner {
         Ok(Outcome { ending, phases, facts, warnings, changed, lock_lost })
     }
 
-    fn begin_beside(self: &Arc<Self>, stage: &Stage, tasks: &mut Tasks) {
+    fn begin_beside(self: &Arc<Self>, number: usize, stage: &Stage, tasks: &mut Tasks) {
         for planned in stage.steps.clone() {
             let this = Arc::clone(self);
-            tasks.spawn(async move { this.step(&planned).await });
+            tasks.spawn(async move { this.step(number, &planned).await });
         }
     }
 
@@ -133,9 +134,9 @@ impl Runner {
     }
 
     /// Runs a stage's steps side by side; the worst end counts.
-    async fn stage(self: &Arc<Self>, stage: &Stage) -> Result<(Option<Ending>, Duration), JournalError> {
+    async fn stage(self: &Arc<Self>, number: usize, stage: &Stage) -> Result<(Option<Ending>, Duration), JournalError> {
         let mut tasks = JoinSet::new();
-        self.begin_beside(stage, &mut tasks);
+        self.begin_beside(number, stage, &mut tasks);
         let mut end = None;
         let mut longest = Duration::ZERO;
         while let Some(ended) = tasks.join_next().await.and_then(joined) {
@@ -161,7 +162,7 @@ impl Runner {
         Ok(warnings)
     }
 
-    async fn step(&self, planned: &Planned) -> Result<StepEnd, JournalError> {
+    async fn step(&self, number: usize, planned: &Planned) -> Result<StepEnd, JournalError> {
         let kind = planned.step.kind();
         let (title, unit) = (kind.title(), kind.log_of().cloned());
         let move_to = |event| What::Step { id: planned.id, host: planned.host.clone(), event };
@@ -172,8 +173,8 @@ impl Runner {
         let begun = Instant::now();
         let mut notes = Notes::default();
         let mut end = ActEnd::Next;
-        for (number, act) in kind.acts().iter().enumerate() {
-            end = self.act(planned, number, act, &mut notes).await?;
+        for (nth, act) in kind.acts().iter().enumerate() {
+            end = self.act(planned, nth, act, &mut notes).await?;
             if !matches!(end, ActEnd::Next) {
                 break;
             }
@@ -187,8 +188,10 @@ impl Runner {
                 notes.note.clone_from(&note);
                 (StepEvent::FoundDone(note), StepEnd::Done { waited: notes.waited })
             }
-            ActEnd::Failed(why) => (StepEvent::Failed(why.clone()), StepEnd::Failed(trouble(planned, why))),
-            ActEnd::Unknown(why) => (StepEvent::OutcomeUnknown(why.clone()), StepEnd::Unknown(trouble(planned, why))),
+            ActEnd::Failed(why) => (StepEvent::Failed(why.clone()), StepEnd::Failed(trouble(number, planned, why))),
+            ActEnd::Unknown(why) => {
+                (StepEvent::OutcomeUnknown(why.clone()), StepEnd::Unknown(trouble(number, planned, why)))
+            }
         };
         let mut records = std::mem::take(&mut notes.records);
         records.push(move_to(event));
@@ -360,8 +363,8 @@ fn worse(known: Option<Ending>, trouble: Trouble) -> Ending {
     }
 }
 
-fn trouble(planned: &Planned, why: String) -> Trouble {
-    Trouble { step: planned.id, host: planned.host.clone(), title: planned.step.kind().title(), why }
+fn trouble(number: usize, planned: &Planned, why: String) -> Trouble {
+    Trouble { step: planned.id, number, host: planned.host.clone(), title: planned.step.kind().title(), why }
 }
 
 /// Whether a failed step means that the work is done and its proof is not: exit code 6 instead of 4.

@@ -51,7 +51,7 @@ fn its_numbers_stand_below_the_head() {
     requorum 0.1.0, plan de03b228e17bf690, eded1bbff083f1b3, 3cb1b6295b3506d5
     proof that quorum is lost: 18.16 s (within the drill)
     quorum: lost on purpose after 0.63 s; regained after 41.83 s
-    point of no return: step 31, at 33.34 s
+    point of no return: step 20, at 33.34 s
     to be lost: zone1, by `isolate`, for at most 300 s
 
     Measured

@@ -149,7 +149,7 @@ pub struct Outlook {
     pub survivors: Vec<MasterName>,
     /// The survivor that the new cluster would grow from.
     pub seed: Option<MasterName>,
-    /// How many steps the plan would have.
+    /// How many lines the plan's list would have.
     pub steps: usize,
     /// How long it would take.
     pub expected: Option<Expected>,
@@ -262,7 +262,7 @@ fn outlook(found: &Examination, rehearsal: &Rehearsal) -> Outlook {
         ready: false,
         survivors: rehearsal.survivors.clone(),
         seed: plan.and_then(|plan| plan.seed.clone()),
-        steps: plan.map_or(0, |plan| plan.steps().count()),
+        steps: plan.map_or(0, |plan| plan.stages.len()),
         expected: plan.map(|plan| time::expected(plan, found)),
     }
 }

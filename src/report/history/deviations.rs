@@ -7,9 +7,14 @@ use super::{Origin, State, Step};
 /// Everything, in the order of its weight: the run, rules, then step by step.
 pub(super) fn all(replay: &Replay<'_>, steps: &[Step], origin: &Origin) -> Vec<String> {
     let mut said: Vec<String> = of_end(replay.end.is_some(), origin).into_iter().collect();
-    if !steps.iter().all(|step| matches!(step.state, State::Done | State::FoundDone)) {
-        let done = steps.iter().filter(|step| matches!(step.state, State::Done | State::FoundDone)).count();
-        said.push(format!("{done} of {} steps were done", steps.len()));
+    let all = replay.plan.stages.len();
+    let done = |number: &usize| {
+        let mut of_line = steps.iter().filter(|step| step.phase == *number);
+        of_line.all(|step| matches!(step.state, State::Done | State::FoundDone))
+    };
+    let whole = (1..=all).filter(done).count();
+    if whole < all {
+        said.push(format!("{whole} of {all} steps were done"));
     }
     let rules = replay.plan.overrides.iter();
     said.extend(rules.map(|(rule, why)| format!("the rule {} was set aside: {}", plain(rule), plain(why))));
@@ -27,7 +32,7 @@ pub(super) fn of_end(finished: bool, origin: &Origin) -> Option<String> {
 }
 
 fn of_step(step: &Step) -> Vec<String> {
-    let name = format!("step {} on {} ({})", step.id, step.host, step.title);
+    let name = format!("step {} on {} ({})", step.phase, step.host, step.title);
     let mut said = Vec::new();
     match step.state {
         State::FoundDone => said.push(format!("{name} was done already: {}", step.said)),

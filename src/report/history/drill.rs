@@ -274,7 +274,7 @@ fn join(whole: &mut Report, part: &Report, name: &str) {
         id: steps + step.id,
         phase: phases + step.phase,
         run: Some(part.run.clone()),
-        title: format!("{} {}: {}", part.verb, step.id, step.title),
+        title: format!("{} {}: {}", part.verb, step.phase, step.title),
         began_ms: later(step.began_ms),
         ..step.clone()
     }));

@@ -175,11 +175,11 @@ pub struct Phase {
 /// A step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Step {
-    /// Its number in the plan; in a drill, whose title keeps that number, one that no other run's step has.
+    /// Its place among all steps of the plan, as the journal has it; in a drill one that no other run's step has.
     pub id: u32,
     /// The run within a drill that it belongs to; none in a run of its own.
     pub run: Option<String>,
-    /// Its stage.
+    /// Its stage: the number that people are told. In a drill its title keeps the number that the run's plan has.
     pub phase: usize,
     /// The master.
     pub host: String,
@@ -318,6 +318,12 @@ pub struct Reason {
 }
 
 impl Report {
+    /// The number that people are told of a step: its line among the stages.
+    #[must_use]
+    pub fn number_of(&self, id: u32) -> usize {
+        self.steps.iter().find(|step| step.id == id).map_or(0, |step| step.phase)
+    }
+
     /// What became of quorum, as a person says it.
     #[must_use]
     pub fn quorum_words(&self) -> String {

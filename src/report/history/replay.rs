@@ -203,7 +203,8 @@ impl<'a> Replay<'a> {
             Some(StepEvent::Started) => "the journal ends before this step does".to_owned(),
             _ => self.end.map_or("the journal ends before this step", |(outcome, _)| outcome).to_owned(),
         };
-        Trouble { step: planned.id, host: planned.host.clone(), title: planned.step.kind().title(), why }
+        let (number, title) = (self.plan.number_of(planned.id), planned.step.kind().title());
+        Trouble { step: planned.id, number, host: planned.host.clone(), title, why }
     }
 }
 

@@ -1,0 +1,58 @@
+//! What a run leaves on masters and bastion although it changed nothing of etcd, a line each. Knows no disk.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::MasterName;
+use crate::observe::marks::fence_drop_in;
+use crate::run::journal::StepState;
+use crate::step::{Step, keep, run_dir, snapshot_path};
+
+use super::names;
+use super::outcome::Story;
+
+/// What lies there, from steps that were begun: of one that failed, what it may have made. Nothing for a run that made
+/// nothing.
+pub(super) fn beside(story: Story<'_>) -> Option<String> {
+    let (run, begun) = (&story.plan.run, |id: u32| story.states.get(&id).copied().unwrap_or(StepState::Planned));
+    let mut there: BTreeMap<String, BTreeSet<&MasterName>> = BTreeMap::new();
+    let mut at_bastion = None;
+    for planned in story.plan.steps() {
+        let state = begun(planned.id);
+        if state == StepState::Planned {
+            continue;
+        }
+        let may = if state == StepState::Done { "" } else { ", as far as it came" };
+        let what = match &planned.step {
+            Step::Guard(guard) => {
+                format!("{}, a drop-in that does nothing without its marker", fence_drop_in(&guard.unit))
+            }
+            Step::Snapshot(_) | Step::Share(_) => {
+                format!("{}, a copy of the whole database with every Secret", snapshot_path(run))
+            }
+            Step::Restore(restore) => format!("{}, restored and not used, with every Secret", restore.fresh()),
+            Step::Keep(_) => {
+                let path = story.place.join(keep::NAME);
+                at_bastion = Some(format!("{}, a copy of the whole database with every Secret{may}", path.display()));
+                continue;
+            }
+            _ => continue,
+        };
+        there.entry(format!("{what}{may}")).or_default().insert(&planned.host);
+    }
+    if story.drill.is_none() && !story.states.is_empty() {
+        let hosts = story.plan.steps().map(|planned| &planned.host);
+        let hosts = story.plan.survivors.iter().chain(&story.plan.returned).chain(hosts).collect();
+        there.insert(lock_note(run), hosts);
+    }
+    let mut lines: Vec<String> =
+        there.iter().map(|(what, hosts)| format!("  {}: {what}\n", names(hosts.iter()))).collect();
+    lines.extend(at_bastion.map(|what| format!("  this bastion: {what}\n")));
+    (!lines.is_empty())
+        .then(|| format!("Left there by this run; nothing needs it, and you may remove it:\n{}", lines.concat()))
+}
+
+/// Where the note lies of who held a master.
+#[must_use]
+pub fn lock_note(run: &crate::model::RunId) -> String {
+    format!("{}/lock, a note of who held it", run_dir(run))
+}
