@@ -82,7 +82,8 @@ fn silent(input: Input<'_>, players: &[Player<'_>]) -> BTreeSet<MasterName> {
     zone_masters(input.cluster, input).filter(|name| players.iter().all(|player| player.name() != name)).collect()
 }
 
-fn plan(input: Input<'_>, players: &[Player<'_>], kinds: &[&dyn Fn(&Player<'_>) -> Step]) -> Plan {
+/// A stage for each of `kinds`, in which every one of the players has its step.
+pub(super) fn plan(input: Input<'_>, players: &[Player<'_>], kinds: &[&dyn Fn(&Player<'_>) -> Step]) -> Plan {
     let mut id = 0;
     let mut stages = Vec::new();
     for kind in kinds {

@@ -5,14 +5,13 @@ use std::collections::BTreeSet;
 
 use crate::model::{MasterName, RunId};
 use crate::observe::Marks;
-use crate::observe::assess::assess;
 use crate::observe::marks::Replaced;
 use crate::step::put_back::PutBack;
 
 use super::checks::Refusals;
 use super::initiate::join;
 use super::scene::Player;
-use super::{Input, NoPlan, Plan, Planned, Refusal, Stage, cut_off};
+use super::{Input, NoPlan, Plan, Refusal, fence};
 
 /// Plans to take that run back wherever it left a trace.
 ///
@@ -118,32 +117,10 @@ fn everybody_is_seen(input: Input<'_>, run: &RunId, refusals: &mut Refusals<'_>)
     }
 }
 
+/// One step a master; as for `fence`, whatever is not named is left as it is.
 fn of(input: Input<'_>, run: &RunId, players: &[Player<'_>]) -> Plan {
-    let steps: Vec<Planned> = players
-        .iter()
-        .zip(1..)
-        .map(|(player, id)| Planned { id, host: player.name().clone(), step: PutBack::of(player.master, run).into() })
-        .collect();
-    let title = steps.first().map(|planned| planned.step.kind().title()).unwrap_or_default();
-    let names: BTreeSet<MasterName> = players.iter().map(|player| player.name().clone()).collect();
-    Plan {
-        version: 1,
-        goal: input.request.goal,
-        run: input.request.run.clone(),
-        cluster: input.cluster.name.clone(),
-        environment: Some(input.cluster.environment),
-        zones: input.cluster.zone_of_masters(),
-        summary: format!("{} take part in their own cluster again, as before run {run}.", join(&names)),
-        failed_zones: BTreeSet::new(),
-        survivors: BTreeSet::new(),
-        seed: None,
-        left_out: BTreeSet::new(),
-        returned: names,
-        attested: input.request.attested.clone(),
-        overrides: input.request.overrides.clone(),
-        after: None,
-        ports: cut_off::ports(input),
-        findings: assess(input.cluster, input.seen).findings,
-        stages: vec![Stage { title, why: None, beside: false, steps }],
-    }
+    let names: BTreeSet<&MasterName> = players.iter().map(Player::name).collect();
+    let summary = format!("{} take part in their own cluster again, as before run {run}.", join(&names));
+    let put_back = |player: &Player<'_>| PutBack::of(player.master, run).into();
+    Plan { summary, ..fence::plan(input, players, &[&put_back]) }
 }
