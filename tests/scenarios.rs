@@ -44,6 +44,8 @@ stories! {
     the_old_cluster_is_not_healthy_beside_the_record_of_a_newer,
     two_clusters_made_from_one_are_not_told_apart_by_time,
     two_of_three_zones_are_not_one_alone,
+    a_foreign_snapshot_is_held_against_the_log,
+    a_foreign_snapshot_that_ends_where_the_log_does_is_taken,
     a_fence_that_cannot_be_made_ready_stops_nothing,
     a_learner_that_stands_still_ends_the_step,
     a_snapshot_that_comes_slowly_is_waited_for,

@@ -14,6 +14,7 @@ pub mod assess;
 pub mod certificates;
 pub mod client_urls;
 pub mod clock;
+pub mod database;
 pub mod disk;
 pub mod environment;
 pub mod examination;
@@ -129,7 +130,7 @@ impl Unclear {
 
 const NOT_PUT: &str = "asking etcd";
 /// Why there is no answer in an observation from before the question was.
-const NOT_ASKED: &str = "it was not asked";
+pub(crate) const NOT_ASKED: &str = "it was not asked";
 
 /// A question's answer, or why there is none.
 pub type Asked<T> = Result<T, Unclear>;

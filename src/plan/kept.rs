@@ -11,7 +11,7 @@ use crate::step::snapshot::Source;
 
 use super::checks::Refusals;
 use super::scene::Player;
-use super::{Plan, SnapshotFile};
+use super::{Plan, SnapshotFile, foreign};
 
 /// Where a file comes from, as the journal of a run says that took it or used it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,10 +77,9 @@ fn holds(plan: &Plan) -> Option<Holds> {
     }
 }
 
-/// Refuses a file that a run of this bastion kept, where a survivor holds more than it by now, another cluster's data, or
-/// nobody knows what.
+/// Refuses a file where a survivor holds more than it by now, another cluster's data, or nobody knows what.
 pub(super) fn is_newest(file: &SnapshotFile, survivors: &[Player<'_>], refusals: &mut Refusals<'_>) {
-    let Some(first) = file.origins.first() else { return };
+    let Some(first) = file.origins.first() else { return foreign::is_newest(file, survivors, refusals) };
     let said = said(file, first);
     for player in survivors.iter().filter(|player| player.may_hold_data() && !is_held_down(file, player)) {
         match compared(file, player) {
@@ -178,10 +177,11 @@ pub(super) fn shown(file: &SnapshotFile, run: &RunId) -> String {
         (None, Some(at)) => {
             let written = at.strftime("%Y-%m-%d %H:%M:%SZ");
             let what = format!("{} was last written {written}; no run of this bastion took it", file.path);
-            (format!("{what}, and its revision is not known yet"), Some(at))
+            (format!("{what}; it is {}", foreign::ended(file)), Some(at))
         }
         (None, None) => {
-            (format!("{}: no run of this bastion took it; its age and revision are not known", file.path), None)
+            let what = format!("{}: no run of this bastion took it; its age is not known", file.path);
+            (format!("{what}; it is {}", foreign::ended(file)), None)
         }
     };
     match at.and_then(|at| age(at, run)) {

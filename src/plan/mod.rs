@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::digest::sha256;
 use crate::model::{Cluster, ClusterId, ClusterName, Environment, MasterName, RunId, Token, ZoneName};
+use crate::observe::database::Ends;
 use crate::observe::{Finding, Observation};
 use crate::playbook::Playbook;
 use crate::step::{Step, Undo};
@@ -20,6 +21,7 @@ pub mod cut_off;
 pub mod doctor;
 pub mod drill;
 pub mod fence;
+mod foreign;
 pub mod foresee;
 pub mod initiate;
 pub mod kept;
@@ -92,9 +94,17 @@ pub struct SnapshotFile {
     /// The runs of this bastion that took it of this cluster or used it, as their journals say; the earliest first.
     #[serde(default)]
     pub origins: Vec<kept::Origin>,
+    /// Where the database in it ends, or why that cannot be read.
+    #[serde(default = "not_read")]
+    pub ends: Result<Ends, String>,
     /// When the file was last written, where the bastion says it.
     #[serde(default)]
     pub written: Option<jiff::Timestamp>,
+}
+
+/// What a file's value says that was written before this was read.
+fn not_read() -> Result<Ends, String> {
+    Err(crate::observe::NOT_ASKED.to_owned())
 }
 
 /// The state of the SHA-256 that etcd puts at a snapshot's end.

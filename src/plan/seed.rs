@@ -218,7 +218,7 @@ fn reaches(seed: &Player<'_>, other: &Player<'_>, source: &Source) -> bool {
 /// Where the snapshot comes from: the operator's file, the running survivor, or a copy after a clean stop.
 pub(super) fn source(input: Input<'_>, seed: Player<'_>, refusals: &mut Refusals<'_>) -> Source {
     if let Some(file) = &input.request.snapshot {
-        file_is_fit(file, seed, refusals);
+        file_is_fit(file, refusals);
         return Source::File {
             path: file.path.clone(),
             bytes: file.bytes,
@@ -262,14 +262,14 @@ fn replay(seed: Player<'_>) -> Option<Source> {
     })
 }
 
-fn file_is_fit(file: &SnapshotFile, seed: Player<'_>, refusals: &mut Refusals<'_>) {
+fn file_is_fit(file: &SnapshotFile, refusals: &mut Refusals<'_>) {
     let path = &file.path;
     if file.bytes == 0 {
         refusals.add_final("snapshot", format!("{path} is empty"), "give another one");
         return;
     }
     if !file.origins.is_empty() {
-        // A run of this bastion took and verified this very file; `kept` says whether it is the newest still.
+        // A run of this bastion took and verified this very file. Whether it is the newest says `kept`.
         return;
     }
     match file.hash {
@@ -283,22 +283,6 @@ fn file_is_fit(file: &SnapshotFile, seed: Player<'_>, refusals: &mut Refusals<'_
             "snapshot-unhashed",
             format!("{path} has no hash at its end: it is a copied database, not a snapshot"),
             "give a snapshot made by `etcdctl snapshot save`, or `--override snapshot-unhashed=REASON`",
-        ),
-    }
-    match seed.member_id() {
-        Some(id) if !file.member_ids.contains(&id.to_string()) => refusals.add(
-            "snapshot-of-another-cluster",
-            format!(
-                "{path} does not know member {id} ({}): it is another cluster's, or older than that member",
-                seed.name()
-            ),
-            "give a snapshot of this cluster",
-        ),
-        Some(_) if seed.seen.status.is_ok() => {}
-        _ => refusals.add(
-            "snapshot-unverified",
-            format!("no run of this bastion took {path}, and {} cannot say how far its own data goes", seed.name()),
-            "if you know that it is this cluster's newest: --override snapshot-unverified=REASON",
         ),
     }
 }

@@ -12,6 +12,7 @@ use crate::model::digest::sha256;
 use crate::model::{Cluster, RunId, Token};
 use crate::observe::Observation;
 use crate::observe::assess::{Assessment, assess};
+use crate::observe::database::Ends;
 use crate::plan::{Goal, Input, NoPlan, Plan, Refusal, Request, SnapshotFile, TrailingHash, plan};
 use crate::playbook::{Playbook, shipped, text};
 use crate::report;
@@ -241,13 +242,18 @@ impl Site {
             Some(_) => TrailingHash::Absent,
             None => TrailingHash::Wrong,
         };
+        let ends = image.as_ref().ok_or_else(|| "it is no database".to_owned()).map(|image| Ends {
+            revision: image.revision,
+            index: Some(image.applied),
+            term: Some(image.term),
+        });
         let ids = image.map(|image| image.members.keys().map(ToString::to_string).collect()).unwrap_or_default();
         let sha256 = sha256(&bytes);
         let journals = self.with(|state| state.desk.journals());
         let cluster = self.cluster().name;
         let origins = journal::origins(&journals, &sha256, &cluster);
         let (path, bytes) = (path.to_owned(), bytes.len() as u64);
-        SnapshotFile { path, bytes, sha256, hash, member_ids: ids, origins, written: None }
+        SnapshotFile { path, bytes, sha256, hash, member_ids: ids, origins, ends, written: None }
     }
 
     async fn verb(&self, goal: Goal, ask: &Ask) -> End {

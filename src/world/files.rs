@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use super::regular;
 use crate::model::digest::{hex, sha256};
+use crate::observe::database::{self, Ends};
 use crate::plan::{SnapshotFile, TrailingHash};
 
 /// Beyond this an input file is not read; the parsers refuse far smaller ones with a better word.
@@ -105,6 +106,7 @@ const HASH_BYTES: u64 = 32;
 /// When it cannot be read.
 pub fn snapshot(path: &Path, ids: &BTreeSet<String>) -> io::Result<SnapshotFile> {
     let mut file = regular::open(path)?;
+    let ends = ends(&file)?;
     let about = file.metadata()?;
     let bytes = about.len();
     let written = about.modified().ok().and_then(|at| jiff::Timestamp::try_from(at).ok());
@@ -149,8 +151,29 @@ pub fn snapshot(path: &Path, ids: &BTreeSet<String>) -> io::Result<SnapshotFile>
         hash,
         member_ids: found,
         origins: Vec::new(),
+        ends,
         written,
     })
+}
+
+/// Where the database in a file ends. A read that fails is no answer about the file.
+fn ends(file: &File) -> io::Result<Result<Ends, String>> {
+    let mut failed = None;
+    let ends = database::ends(file.metadata()?.len(), &mut |at, length| {
+        let mut bytes = vec![0; length];
+        match file.read_exact_at(&mut bytes, at) {
+            Ok(()) => Ok(bytes),
+            Err(error) => {
+                let why = error.to_string();
+                failed = Some(error);
+                Err(why)
+            }
+        }
+    });
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(ends),
+    }
 }
 
 /// The journals of all runs kept under `state`; what cannot be read is left out.
@@ -241,6 +264,23 @@ mod tests {
         assert!(write_private(&nowhere, "ours").is_err() && !dir.path().join("gone").exists());
         write_private(&dir.path().join("report"), "ours").unwrap();
         assert_eq!(mode(&dir.path().join("report")), 0o600);
+    }
+
+    #[test]
+    fn a_snapshot_is_hashed_searched_and_its_end_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.db");
+        let real = include_bytes!("../../tests/databases/etcd-3.5.16.db");
+        fs::write(&path, real).unwrap();
+        let ids = ["628170c800dbcee".to_owned(), "8e9e05c52164694d".to_owned()].into();
+        let file = snapshot(&path, &ids).unwrap();
+        assert_eq!((file.hash, file.bytes, file.member_ids.len()), (TrailingHash::Right, real.len() as u64, 1));
+        assert_eq!(file.ends, Ok(Ends { revision: 52, index: Some(55), term: Some(2) }));
+        fs::write(&path, &real[..20_000]).unwrap();
+        let file = snapshot(&path, &ids).unwrap();
+        assert_eq!(file.hash, TrailingHash::Wrong);
+        fs::write(&path, "none").unwrap();
+        assert!(snapshot(&path, &ids).unwrap().ends.is_err());
     }
 
     #[test]

@@ -1,0 +1,139 @@
+//! A snapshot file that no run of this bastion took: what stands in it of its revision and its last entry, held against
+//! what the survivors say. Knows no journal.
+
+use crate::model::MemberId;
+use crate::observe::database::Ends;
+use crate::observe::log::End;
+
+use super::checks::Refusals;
+use super::scene::Player;
+use super::{SnapshotFile, TrailingHash};
+
+/// A file beside what a survivor holds.
+enum Compared {
+    NotOlder,
+    Older(String),
+    Another(MemberId),
+    Unknown(String),
+}
+
+/// Refuses a file that a survivor holds more than, another cluster's, or one of which nobody knows it.
+pub(super) fn is_newest(file: &SnapshotFile, survivors: &[Player<'_>], refusals: &mut Refusals<'_>) {
+    if file.bytes == 0 || file.hash == TrailingHash::Wrong {
+        // Refused for that, whatever stands in it.
+        return;
+    }
+    let path = &file.path;
+    for player in survivors.iter().filter(|player| player.may_hold_data()) {
+        match compared(file, player) {
+            Compared::NotOlder => {}
+            Compared::Older(why) => refusals.add(
+                "snapshot-older",
+                format!(
+                    "{path} is {}; {}: {why}, so that what was written since would be lost",
+                    ended(file),
+                    player.name()
+                ),
+                "leave --snapshot away: the survivors' own data is newer",
+            ),
+            Compared::Another(id) => refusals.add(
+                "snapshot-of-another-cluster",
+                format!(
+                    "{path} does not know member {id} ({}): it is another cluster's, or older than that member",
+                    player.name()
+                ),
+                "give a snapshot of this cluster",
+            ),
+            Compared::Unknown(why) => refusals.add(
+                "snapshot-unverified",
+                format!("no run of this bastion took {path}, which is {}; {}: {why}", ended(file), player.name()),
+                "if you know that it is this cluster's newest: --override snapshot-unverified=REASON",
+            ),
+        }
+    }
+}
+
+fn compared(file: &SnapshotFile, player: &Player<'_>) -> Compared {
+    let status = player.seen.status.as_ref().ok();
+    let log = player.seen.log.as_ref().ok();
+    let member = player.member_id().or_else(|| log.map(|log| log.member));
+    let Some(member) = member else {
+        return Compared::Unknown(
+            player.unmeasured().unwrap_or_else(|| "it does not say how far its own data goes".into()),
+        );
+    };
+    if !file.member_ids.contains(&member.to_string()) {
+        return Compared::Another(member);
+    }
+    let Ok(ends) = &file.ends else {
+        // Before anything is stopped the seed's own etcdutl reads the file's revision and holds it against this.
+        return match status {
+            Some(_) => Compared::NotOlder,
+            None => Compared::Unknown("it cannot say how far its own data goes".to_owned()),
+        };
+    };
+    if let Some(status) = status {
+        if status.revision > ends.revision {
+            return Compared::Older(format!("it is at revision {}", status.revision));
+        }
+        // Revisions say all where it has applied all that its log has.
+        if player.log_end().is_none_or(|end| end.index <= status.applied) {
+            return Compared::NotOlder;
+        }
+    }
+    by_log(ends, player.log_end())
+}
+
+/// The log of one that does not say its revision, or has entries that it has not applied.
+fn by_log(ends: &Ends, end: Option<End>) -> Compared {
+    let Some(end) = end else {
+        return Compared::Unknown("it cannot say how far its own data goes".to_owned());
+    };
+    match (ends.index, ends.term) {
+        (Some(index), Some(term)) if (End { term, index }) < end => Compared::Older(format!("its log ends with {end}")),
+        (Some(index), None) if index < end.index => Compared::Older(format!("its log ends with {end}")),
+        (Some(index), Some(term)) if (End { term, index }) == end => Compared::NotOlder,
+        // A cluster that was restored under the same token has the same members and counts its entries anew.
+        (Some(_), _) => Compared::Unknown(format!(
+            "its log ends with {end}, which is earlier, and a log does not tell whether it is the same cluster's or of one \
+             that was made of it later"
+        )),
+        (None, _) => Compared::Unknown(format!("its log ends with {end}, and the file does not say its last entry")),
+    }
+}
+
+/// Where it ends, in words.
+pub(super) fn ended(file: &SnapshotFile) -> String {
+    match &file.ends {
+        Ok(Ends { revision, index: Some(index), term: Some(term) }) => {
+            format!("at revision {revision} ({})", End { term: *term, index: *index })
+        }
+        Ok(Ends { revision, index: Some(index), term: None }) => format!("at revision {revision} (entry {index})"),
+        Ok(Ends { revision, .. }) => format!("at revision {revision}"),
+        Err(why) => format!("at a revision that is not known ({why})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_very_end_of_the_log_is_as_new_as_a_log() {
+        let by = |index, term, end| by_log(&Ends { revision: 9, index, term }, end);
+        let end = Some(End { term: 3, index: 100 });
+        assert!(matches!(by(Some(100), Some(3), end), Compared::NotOlder));
+        assert!(matches!(by(Some(99), Some(3), end), Compared::Older(_)));
+        assert!(matches!(by(Some(200), Some(2), end), Compared::Older(_)), "of an earlier term, and longer");
+        assert!(matches!(by(Some(99), None, end), Compared::Older(_)));
+        for (index, term, end) in [
+            (Some(101), Some(3), end),
+            (Some(50), Some(4), end),
+            (Some(100), None, end),
+            (None, None, end),
+            (Some(100), Some(3), None),
+        ] {
+            assert!(matches!(by(index, term, end), Compared::Unknown(_)), "{index:?} {term:?}");
+        }
+    }
+}
