@@ -7,6 +7,7 @@ mod promtool;
 #[path = "support/stand_in.rs"]
 mod stand_in;
 #[path = "lab/support.rs"]
+#[allow(dead_code, reason = "tests/faults.rs uses all of it")]
 mod support;
 
 #[path = "lab/broken.rs"]
@@ -22,12 +23,16 @@ mod confines;
 mod doctor;
 #[path = "lab/drill.rs"]
 mod drill;
+#[path = "lab/freshest.rs"]
+mod freshest;
 #[path = "lab/midway.rs"]
 mod midway;
 #[path = "lab/odd_zones.rs"]
 mod odd_zones;
 #[path = "lab/refusals.rs"]
 mod refusals;
+#[path = "lab/returns.rs"]
+mod returns;
 #[path = "lab/schedules.rs"]
 mod schedules;
 #[path = "lab/surroundings.rs"]

@@ -3,7 +3,7 @@
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use crate::support::{Lab, Said};
+use crate::support::{Lab, Said, name};
 
 pub const NODES: [&str; 3] = ["m1", "m2", "m3"];
 /// What requorum finds where it has been, and a drill's firewall rules and timers.
@@ -35,7 +35,7 @@ pub fn lab() -> Lab {
 /// Begins a drill, and does `fault` to it at that moment.
 pub fn broken(lab: &Lab, flags: &[&str], At(words, times): &At, fault: impl FnOnce(&mut Child)) -> Said {
     let before = lab.journals().len();
-    let line = [&["drill", "--zone", "zone1", "--confirm", "test"], flags].concat();
+    let line = [&["drill", "--zone", "zone1", "--confirm", name()], flags].concat();
     let mut drill = lab.spawn(&line);
     let begun = Instant::now();
     while lab.journals()[before..].concat().matches(words.as_str()).count() < *times {
@@ -82,7 +82,7 @@ fn follow(lab: &Lab) -> Vec<String> {
             let mut words = shlex::split(&command).expect("words");
             words.remove(0);
             if ["initiate-dr", "recover", "fence", "unfence"].iter().any(|verb| words.iter().any(|word| word == verb)) {
-                words.extend(["--confirm".to_owned(), "test".to_owned()]);
+                words.extend(["--confirm".to_owned(), name().to_owned()]);
             }
             let said = lab.requorum(&words.iter().map(String::as_str).collect::<Vec<_>>());
             println!("  {command}: {}", said.code);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::Lab;
+use crate::support::{Lab, name};
 
 /// The zone that is lost, the masters of the other, and everyone.
 struct Layout {
@@ -29,21 +29,21 @@ fn circle(layout: &Layout, etcd: &str) {
     }
 
     lab.lab(&["power-off", "zone1"]).exits(0);
-    lab.requorum(&["initiate-dr", "--confirm", "test", "--attest", "zone1=powered off by the test"])
+    lab.requorum(&["initiate-dr", "--confirm", name(), "--attest", "zone1=powered off by the test"])
         .exits(0)
         .says("must not serve again");
     for node in layout.left {
         assert_eq!(lab.count(node, "before"), 10, "{node}");
     }
     lab.put(survivor, "after", 10);
-    lab.requorum(&["initiate-dr", "--confirm", "test", "--attest", "zone1=again"]).exits(0).says("nothing to do");
+    lab.requorum(&["initiate-dr", "--confirm", name(), "--attest", "zone1=again"]).exits(0).says("nothing to do");
 
     lab.lab(&["power-on", "zone1"]).exits(0);
     lab.wait_for_write("m1", "stale-1");
     lab.requorum(&["status"]).exits(13).says("SPLIT BRAIN").says("fence zone1");
-    lab.requorum(&["recover", "--confirm", "test"]).exits(0).says("equal data");
+    lab.requorum(&["recover", "--confirm", name()]).exits(0).says("equal data");
     lab.requorum(&["status"]).exits(0).says("verdict: healthy");
-    lab.requorum(&["recover", "--confirm", "test"]).exits(0).says("nothing to do");
+    lab.requorum(&["recover", "--confirm", name()]).exits(0).says("nothing to do");
     proof(&lab, layout);
 }
 

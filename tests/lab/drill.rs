@@ -7,9 +7,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::broken::{broken, phase};
-use crate::support::{Lab, Said, signal};
+use crate::support::{Lab, Said, name, signal};
 
-const CONSENT: [&str; 5] = ["drill", "--zone", "zone1", "--confirm", "test"];
+fn consent() -> [&'static str; 5] {
+    ["drill", "--zone", "zone1", "--confirm", name()]
+}
 
 /// A client that knows nothing of requorum: it writes as fast as it can and notes each acknowledgement.
 const CLIENT: &str = r#"rm -f /tmp/client.*; cat >/tmp/client.sh <<'END'
@@ -30,7 +32,7 @@ fn longest_gap(lab: &Lab, node: &str) -> f64 {
 }
 
 fn with(more: &[&'static str]) -> Vec<&'static str> {
-    CONSENT.iter().chain(more).copied().collect()
+    consent().iter().chain(more).copied().collect()
 }
 
 fn last_journal(lab: &Lab) -> String {
@@ -209,9 +211,9 @@ fn a_master_is_unplugged(lab: &Lab) {
     lab.requorum(&["report", "last-drill"]).exits(0).says("Left behind").says("m2 does not answer");
     lab.wait_for_write("m3", "without-m2");
     lab.lab(&["power-on", "m2"]).exits(0);
-    lab.requorum(&["unfence", "zone1", "--confirm", "test"]).exits(7).says("m2 is held by");
+    lab.requorum(&["unfence", "zone1", "--confirm", name()]).exits(7).says("m2 is held by");
     lab.requorum(&["unlock", &last_drill(lab)]).exits(0);
-    lab.requorum(&["unfence", "zone1", "--confirm", "test"]).exits(0);
+    lab.requorum(&["unfence", "zone1", "--confirm", name()]).exits(0);
     lab.on("m2", "systemctl start etcd").exits(0);
     lab.wait_for("a healthy cluster", 60, || lab.requorum(&["status", "--quick"]).code == 0);
 }
@@ -313,11 +315,9 @@ fn a_zone_is_switched_off_and_on_by_the_sites_own_commands() {
     nothing_is_left(&lab, &["m1", "m2", "m3"]);
     lab.requorum(&["status"]).exits(0);
     let metrics = std::fs::read_to_string(metrics).expect("metrics");
-    for sample in [
-        "requorum_drill_success{cluster=\"test\",zone=\"zone1\"} 0",
-        "rto_objective_seconds{cluster=\"test\",zone=\"zone1\"} 2\n",
-    ] {
-        assert!(metrics.contains(sample), "{sample} is not in {metrics}");
+    let of = format!("cluster=\"{}\",zone=\"zone1\"", name());
+    for sample in [format!("requorum_drill_success{{{of}}} 0"), format!("rto_objective_seconds{{{of}}} 2\n")] {
+        assert!(metrics.contains(&sample), "{sample} is not in {metrics}");
     }
     assert!(!metrics.contains("requorum_drill_last_success_timestamp_seconds{"), "{metrics}");
     lab.requorum(&["report", "last-drill", "-o", "junit"]).exits(0).says("<failure").says("rto");
@@ -332,7 +332,7 @@ fn of_two_drills_one_runs_and_no_run_comes_between_its_parts() {
     let second = lab.spawn(&with(&[]));
     lab.wait_for("the outage", 60, || lab.journals().concat().contains("\"detection\",\"event\":\"began\""));
     lab.requorum(&with(&[])).exits(3).says("[locked]").says("requorum unlock");
-    lab.requorum(&["unfence", "zone1", "--confirm", "test"]).exits(7).says("requorum unlock");
+    lab.requorum(&["unfence", "zone1", "--confirm", name()]).exits(7).says("requorum unlock");
     lab.requorum(&["status", "--quick"]).says("which refuses while that run lives");
     let mut ends = [first, second].map(|child| Said::of(child.wait_with_output().expect("an end")));
     ends.sort_by_key(|end| end.code);
@@ -352,7 +352,7 @@ fn what_must_not_be_drilled_is_not() {
         path.display().to_string()
     };
     let refused = |inventory: &str, zone: &str, rule: &str| {
-        lab.requorum(&["-i", inventory, "drill", "--zone", zone, "--confirm", "test"]).exits(3).says(rule);
+        lab.requorum(&["-i", inventory, "drill", "--zone", zone, "--confirm", name()]).exits(3).says(rule);
     };
     let before: Vec<String> = ["m1", "m2", "m3"].iter().map(|node| lab.fingerprint(node)).collect();
     refused(
@@ -371,7 +371,7 @@ fn what_must_not_be_drilled_is_not() {
     refused(&inventory, "zone1", "mkdir -p /etc/requorum && echo lab >/etc/requorum/environment");
     lab.on("m2", "mv /etc/requorum/environment.aside /etc/requorum/environment").exits(0);
     let one = text.split("  zone2:").next().expect("a text").to_owned();
-    lab.requorum(&["-i", &as_written("one.yaml", one), "drill", "--zone", "zone1", "--confirm", "test"])
+    lab.requorum(&["-i", &as_written("one.yaml", one), "drill", "--zone", "zone1", "--confirm", name()])
         .exits(65)
         .says("one-zone");
     lab.requorum(&["drill", "--zone", "zone1"]).exits(3).says("no-consent");

@@ -3,9 +3,11 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::support::{Lab, Said};
+use crate::support::{Lab, Said, name};
 
-const DR: [&str; 5] = ["initiate-dr", "--confirm", "test", "--attest", "zone1=off, says the test"];
+fn dr() -> [&'static str; 5] {
+    ["initiate-dr", "--confirm", name(), "--attest", "zone1=off, says the test"]
+}
 
 /// A 2+1 lab with ten keys on m3 and zone1 off.
 fn bereft(etcd: &str) -> Lab {
@@ -24,7 +26,7 @@ fn a_run_killed_with_the_data_moved_aside_goes_on_from_the_kept_snapshot() {
     let condition = "[Unit]\\nConditionPathExists=/run/go\\n";
     let hold = format!("mkdir -p {held} && printf '{condition}' >{held}/held.conf && systemctl daemon-reload");
     lab.on("m3", &hold).exits(0);
-    let mut child = lab.spawn(&DR);
+    let mut child = lab.spawn(&dr());
     let begun = Instant::now();
     let moved = "\"retired\"";
     while !lab.journals().last().is_some_and(|journal| journal.contains(moved)) {
@@ -40,12 +42,12 @@ fn a_run_killed_with_the_data_moved_aside_goes_on_from_the_kept_snapshot() {
     let run = journal.split("\"run\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a run").to_owned();
 
     let kept = lab.bastion().join("runs").join(&run).join("snapshot.db").display().to_string();
-    let again = [&DR[..], &["--snapshot", &kept]].concat();
+    let again = [&dr()[..], &["--snapshot", &kept]].concat();
     lab.requorum(&again).exits(7).says(&run).says("requorum unlock");
     lab.requorum(&["unlock", &run]).exits(0);
     lab.on("m3", "touch /run/go").exits(0);
     // What lies there now is the new cluster's data, and nobody has seen it serve.
-    lab.requorum(&DR).exits(3).says("--snapshot FILE");
+    lab.requorum(&dr()).exits(3).says("--snapshot FILE");
     lab.requorum(&again).exits(0);
     assert_eq!(lab.count("m3", "before"), 10);
     lab.put("m3", "after", 3);
@@ -55,8 +57,8 @@ fn a_run_killed_with_the_data_moved_aside_goes_on_from_the_kept_snapshot() {
 #[test]
 fn of_two_operators_one_runs_and_the_other_is_told_who() {
     let lab = bereft("3.5");
-    let first = lab.spawn(&DR);
-    let second = lab.spawn(&DR);
+    let first = lab.spawn(&dr());
+    let second = lab.spawn(&dr());
     let mut ends = [first, second].map(|child| Said::of(child.wait_with_output().expect("an end")));
     ends.sort_by_key(|end| end.code);
     assert_eq!(ends[0].code, 0, "{}", ends[0].all());
@@ -85,7 +87,7 @@ fn a_restarted_survivor_is_replayed_by_an_operator_whose_sudo_asks() {
         lab.requorum_with(("REQUORUM_SUDO_PASSWORD", secret), &line.iter().map(String::as_str).collect::<Vec<_>>())
     };
     run(&password, &["status", "--quick"]).exits(14).says("do not restart it again");
-    let said = run(&password, &DR).exits(0).says("restarted-survivor");
+    let said = run(&password, &dr()).exits(0).says("restarted-survivor");
     assert_eq!(lab.count("m3", "before"), 10);
     assert!(!said.all().contains(&password));
     let hits = Command::new("grep").args(["-rqF", "--", &password]).arg(lab.bastion()).status().expect("grep");
@@ -104,7 +106,7 @@ fn a_client_with_an_open_watch_costs_two_seconds_and_not_fifteen() {
                 until [ $(etcdctl get held --prefix --keys-only | grep -c held) = 2 ]; do sleep 0.1; done";
     lab.on("m3", wait).exits(0);
     lab.lab(&["power-off", "zone1"]).exits(0);
-    lab.requorum(&DR).exits(0);
+    lab.requorum(&dr()).exits(0);
     let journal = lab.journals().pop().expect("a journal");
     assert!(journal.contains("ended by force after 2.0 s"), "{journal}");
     assert_eq!(lab.count("m3", "before"), 10);
@@ -120,7 +122,7 @@ fn a_full_etcd_takes_writes_again_though_its_alarm_survives_the_restore() {
     lab.etcdctl("m1", &["put", "refused", "x"]).exits(1);
     lab.wait_for_keys("m3", "before", 10);
     lab.lab(&["power-off", "zone1"]).exits(0);
-    lab.requorum(&DR).exits(0).says("no-space-alarm").says("alarm disarmed");
+    lab.requorum(&dr()).exits(0).says("no-space-alarm").says("alarm disarmed");
     assert_eq!(lab.count("m3", "before"), 10);
     lab.put("m3", "after", 3);
 }
@@ -128,17 +130,17 @@ fn a_full_etcd_takes_writes_again_though_its_alarm_survives_the_restore() {
 #[test]
 fn masters_come_back_one_at_a_time_the_second_one_rebuilt() {
     let lab = bereft("3.6");
-    lab.requorum(&DR).exits(0);
+    lab.requorum(&dr()).exits(0);
     lab.lab(&["power-on", "m1"]).exits(0);
-    lab.requorum(&["recover", "--confirm", "test"]).exits(3).says("still-dark").says("--only");
-    lab.requorum(&["recover", "--confirm", "test", "--only", "m1"]).exits(0).says("2 voters");
+    lab.requorum(&["recover", "--confirm", name()]).exits(3).says("still-dark").says("--only");
+    lab.requorum(&["recover", "--confirm", name(), "--only", "m1"]).exits(0).says("2 voters");
     lab.requorum(&["status"]).exits(10);
     lab.lab(&["power-on", "m2"]).exits(0);
     lab.on("m2", "systemctl stop etcd; rm -rf /var/lib/etcd").exits(0);
     lab.on("m2", "mv /etc/etcd.env /etc/etcd.env.away").exits(0);
-    lab.requorum(&["recover", "--confirm", "test"]).exits(3).says("env-file-missing");
+    lab.requorum(&["recover", "--confirm", name()]).exits(3).says("env-file-missing");
     lab.on("m2", "mv /etc/etcd.env.away /etc/etcd.env").exits(0);
-    lab.requorum(&["recover", "--confirm", "test"]).exits(0).says("3 voters");
+    lab.requorum(&["recover", "--confirm", name()]).exits(0).says("3 voters");
     lab.requorum(&["status"]).exits(0);
     assert_eq!(lab.count("m2", "before"), 10);
 }

@@ -1,11 +1,19 @@
 //! A lab for one test: brought up, asked, broken and taken down. Knows nothing of what a test wants to show.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-/// The lab's name; tests run one after the other, so one name will do.
-const NAME: &str = "test";
+/// The lab's name, which is its cluster's too. Tests run one after the other, so one name will do; a second suite beside
+/// them takes another with REQUORUM_TEST_LAB.
+static NAME: LazyLock<String> =
+    LazyLock::new(|| std::env::var("REQUORUM_TEST_LAB").unwrap_or_else(|_| "test".to_owned()));
+
+/// What a person types to consent.
+pub fn name() -> &'static str {
+    &NAME
+}
 
 /// A running lab. Dropped, it is taken down.
 pub struct Lab {
@@ -59,7 +67,7 @@ fn script() -> String {
 impl Lab {
     /// Brings a lab up, taking away what an earlier, killed test left.
     pub fn up(zones: &str, etcd: &str) -> Self {
-        let lab = Self { state: PathBuf::from(format!("/var/lib/requorum-lab/{NAME}")) };
+        let lab = Self { state: PathBuf::from(format!("/var/lib/requorum-lab/{}", name())) };
         lab.lab(&["down"]);
         lab.lab(&["up", "--zones", zones, "--etcd", etcd]).exits(0);
         lab
@@ -68,7 +76,7 @@ impl Lab {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(script());
         let (verb, rest) = arguments.split_first().expect("a verb");
-        command.arg(verb).args(["--name", NAME]).args(rest).stdin(Stdio::null());
+        command.arg(verb).args(["--name", name()]).args(rest).stdin(Stdio::null());
         command
     }
 
@@ -94,6 +102,15 @@ impl Lab {
     /// The same with one more variable in its environment.
     pub fn requorum_with(&self, variable: (&str, &str), arguments: &[&str]) -> Said {
         Said::of(self.program(arguments).env(variable.0, variable.1).output().expect("requorum runs"))
+    }
+
+    /// The same from a second bastion, which keeps its own runs and has another name.
+    pub fn requorum_elsewhere(&self, state: &Path, arguments: &[&str]) -> Said {
+        let named = "hostname bastion2 && exec \"$@\"";
+        let mut command =
+            self.command(&["bastion", "unshare", "--uts", "sh", "-c", named, "sh", env!("CARGO_BIN_EXE_requorum")]);
+        command.args(arguments).env("REQUORUM_STATE", state).env("REQUORUM_INVENTORY", self.inventory());
+        Said::of(command.output().expect("requorum runs"))
     }
 
     /// The same, left running.

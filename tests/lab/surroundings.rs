@@ -1,7 +1,7 @@
 //! What surrounds commands and etcd on real masters, all of it at once: shells that print, a proxy for every session, one
 //! session at a time, few algorithms, a client port for gRPC only, and one for every interface.
 
-use crate::support::Lab;
+use crate::support::{Lab, name};
 
 /// A `.bashrc` that prints and reads.
 const BASHRC: &str =
@@ -56,9 +56,9 @@ fn what_surrounds_a_command_on_a_master_changes_nothing() {
     lab.requorum(&["status"]).exits(0).says("verdict: healthy");
     lab.requorum(&["doctor"]).exits(0);
     lab.lab(&["power-off", "zone1"]).exits(0);
-    lab.requorum(&["initiate-dr", "--confirm", "test", "--attest", "zone1=powered off by the test"]).exits(0);
+    lab.requorum(&["initiate-dr", "--confirm", name(), "--attest", "zone1=powered off by the test"]).exits(0);
     lab.lab(&["power-on", "zone1"]).exits(0);
-    lab.requorum(&["recover", "--confirm", "test"]).exits(0).says("equal data");
+    lab.requorum(&["recover", "--confirm", name()]).exits(0).says("equal data");
     lab.requorum(&["status"]).exits(0).says("verdict: healthy");
     // Ours is not the environment in which the lab's own etcdctl runs any more.
     for node in ["m1", "m2", "m3"] {
