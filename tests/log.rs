@@ -27,6 +27,19 @@ fn entries() -> impl Strategy<Value = Vec<(u64, u64)>> {
     })
 }
 
+/// Every bit of a small log: a length that becomes zero, a kind that becomes another.
+#[test]
+fn no_bit_of_a_log_can_be_changed_into_another_end() {
+    let bytes = wal::segment(7, 9, &[(1, 1), (2, 2)]);
+    for (place, bit) in (0..bytes.len()).flat_map(|place| (0..8).map(move |bit| (place, bit))) {
+        let mut bytes = bytes.clone();
+        bytes[place] ^= 1 << bit;
+        if let Ok(log) = parse(&said(&[("part", 0, &bytes)])) {
+            assert_eq!((log.end.term, log.end.index), (2, 2), "bit {bit} of byte {place}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 

@@ -126,8 +126,9 @@ pub fn parse(output: &Output) -> Result<Log, Unclear> {
             continue;
         }
         // A record may end in zeros of its own, which look like those after the last one.
+        let used = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
         bytes.resize(bytes.len() + LARGEST, 0);
-        reading.take(name, at, &bytes).map_err(|why| Unclear::text(WHAT, &why))?;
+        reading.take(name, at, wal::Part { bytes: &bytes, used }).map_err(|why| Unclear::text(WHAT, &why))?;
     }
     let (member, cluster, end) = reading.end().map_err(|why| Unclear::text(WHAT, why))?;
     Ok(Log { member: MemberId(member), cluster: ClusterId(cluster), end, replays })

@@ -10,6 +10,14 @@ pub(super) struct Reading {
     last: Option<End>,
 }
 
+/// Bytes of a segment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part<'a> {
+    pub(super) bytes: &'a [u8],
+    /// From here on all are zeros.
+    pub(super) used: usize,
+}
+
 /// A record: what it is, the checksum, and its data.
 #[derive(Debug, Clone, Copy)]
 struct Record<'a> {
@@ -23,15 +31,17 @@ struct Record<'a> {
 // walpb's types.
 const METADATA: u64 = 1;
 const ENTRY: u64 = 2;
+const STATE: u64 = 3;
 const CRC: u64 = 4;
 const SNAPSHOT: u64 = 5;
 
 impl Reading {
     /// Takes a segment's beginning, which may be cut off anywhere.
     pub(super) fn begins(&mut self, bytes: &[u8]) {
+        let part = Part { bytes, used: bytes.len() };
         let mut crc = 0;
         let mut place = 0;
-        while let Ok(Some(record)) = record_at(bytes, place) {
+        while let Ok(Some(record)) = record_at(part, place) {
             if !follows(crc, record) && record.kind != CRC {
                 return;
             }
@@ -44,11 +54,11 @@ impl Reading {
     }
 
     /// Takes a segment from byte `at` on, to where its zeros begin.
-    pub(super) fn take(&mut self, name: &str, at: u64, bytes: &[u8]) -> Result<(), String> {
-        let begin = if at == 0 { Some(0) } else { in_step(bytes) };
+    pub(super) fn take(&mut self, name: &str, at: u64, part: Part<'_>) -> Result<(), String> {
+        let begin = if at == 0 { Some(0) } else { in_step(part) };
         let mut place = begin.ok_or_else(|| format!("no whole record is found at the end of {name}"))?;
         let mut crc = None;
-        while let Some(record) = record_at(bytes, place).map_err(|()| damaged(name, at, place))? {
+        while let Some(record) = record_at(part, place).map_err(|()| damaged(name, at, place))? {
             if crc.is_some_and(|before| !follows(before, record)) || self.learn(record).is_none() {
                 return Err(damaged(name, at, place));
             }
@@ -58,12 +68,32 @@ impl Reading {
         Ok(())
     }
 
+    /// Nothing where the data is not what the record says it is: its kind is under no checksum.
     fn learn(&mut self, record: Record<'_>) -> Option<()> {
         let fields = || Fields(record.data);
         match record.kind {
-            METADATA => self.ids = Some((fields().number(1)?, fields().number(2)?)),
-            // An entry takes the place of all from its index on that an earlier leader wrote.
-            ENTRY => self.last = Some(End { term: fields().number(2)?, index: fields().number(3)? }),
+            METADATA => {
+                let ids = (fields().number(1)?, fields().number(2)?);
+                if self.ids.is_some_and(|known| known != ids) {
+                    return None;
+                }
+                self.ids = Some(ids);
+            }
+            // An entry takes the place of all from its index on that an earlier leader wrote. One that changes the members
+            // says to what; a state has its term where an entry has its type.
+            ENTRY => {
+                let plain = fields().number(1)? == 0;
+                if !plain && fields().bytes(4).is_none() {
+                    return None;
+                }
+                self.last = Some(End { term: fields().number(2)?, index: fields().number(3)? });
+            }
+            STATE => {
+                let term = fields().number(1)?;
+                if self.last.is_some_and(|last| term < last.term) {
+                    return None;
+                }
+            }
             // A follower that was too far behind got a snapshot instead of entries.
             SNAPSHOT => {
                 let snapshot = End { term: fields().number(2)?, index: fields().number(1)? };
@@ -88,12 +118,12 @@ fn damaged(name: &str, at: u64, place: usize) -> String {
 }
 
 /// The first place from which on records follow each other to the end.
-fn in_step(bytes: &[u8]) -> Option<usize> {
+fn in_step(part: Part<'_>) -> Option<usize> {
     // Every record begins at a multiple of eight bytes.
-    (0..bytes.len()).step_by(8).find(|begin| {
+    (0..part.used).step_by(8).find(|begin| {
         let (mut place, mut crc, mut links) = (*begin, None, 0);
         loop {
-            match record_at(bytes, place) {
+            match record_at(part, place) {
                 Ok(Some(record)) if crc.is_none_or(|before| follows(before, record)) => {
                     links += usize::from(crc.is_some());
                     crc = Some(record.crc);
@@ -107,13 +137,13 @@ fn in_step(bytes: &[u8]) -> Option<usize> {
     })
 }
 
-/// The record at a place; none where the zeros begin.
-fn record_at(bytes: &[u8], place: usize) -> Result<Option<Record<'_>>, ()> {
-    let Some(length) = bytes.get(place..place + 8) else { return Ok(None) };
-    let length = i64::from_le_bytes(length.try_into().map_err(|_| ())?);
-    if length == 0 {
+/// The record at a place; none where the zeros begin. A length of zero with something behind it is no end.
+fn record_at(Part { bytes, used }: Part<'_>, place: usize) -> Result<Option<Record<'_>>, ()> {
+    if place >= used {
         return Ok(None);
     }
+    let Some(length) = bytes.get(place..place + 8) else { return Ok(None) };
+    let length = i64::from_le_bytes(length.try_into().map_err(|_| ())?);
     let padding = if length < 0 { (length >> 56 & 7).unsigned_abs() } else { 0 };
     let size = (length & 0x00ff_ffff_ffff_ffff).unsigned_abs();
     let whole = usize::try_from(size + padding).map_err(|_| ())?;
