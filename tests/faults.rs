@@ -5,11 +5,14 @@
 
 #[path = "lab/broken.rs"]
 mod broken;
+#[path = "lab/printed.rs"]
+mod printed;
 #[path = "lab/support.rs"]
 #[allow(dead_code, reason = "each test file uses its part")]
 mod support;
 
 use broken::{NODES, full, kills, lab, phase, said, spoiled, unplugged};
+use printed::{Bastion, Zone1, table};
 
 #[test]
 fn a_drill_that_is_killed_before_the_new_cluster_is_finished_by_hand() {
@@ -69,4 +72,45 @@ fn a_drill_whose_disks_fill_or_whose_template_breaks_is_finished_by_hand() {
     for at in [phase("detection", 1), phase("return", 1)] {
         spoiled(&lab, &at);
     }
+}
+
+/// Kills one verb at each of its steps, and lets somebody follow what is printed.
+fn only_what_is_printed(verb: &str, bastion: Bastion, zone: Zone1) {
+    let lab = printed::lab();
+    let rows = match verb {
+        "recover" => printed::recover(&lab, bastion, zone),
+        _ => printed::initiate_dr(&lab, bastion, zone),
+    };
+    table(verb, bastion, zone, &rows);
+    assert!(rows.iter().all(|row| row.commands.len() <= 3), "a long way");
+}
+
+#[test]
+fn an_initiate_dr_killed_at_each_step_with_zone_1_back_is_finished_by_what_is_printed() {
+    only_what_is_printed("initiate-dr", Bastion::Same, Zone1::Back);
+}
+
+#[test]
+fn an_initiate_dr_killed_at_each_step_with_zone_1_back_is_finished_from_another_bastion() {
+    only_what_is_printed("initiate-dr", Bastion::Another, Zone1::Back);
+}
+
+#[test]
+fn an_initiate_dr_killed_at_each_step_while_zone_1_is_off_is_finished_by_what_is_printed() {
+    only_what_is_printed("initiate-dr", Bastion::Same, Zone1::StaysOff);
+}
+
+#[test]
+fn an_initiate_dr_killed_at_each_step_while_zone_1_is_off_is_finished_from_another_bastion() {
+    only_what_is_printed("initiate-dr", Bastion::Another, Zone1::StaysOff);
+}
+
+#[test]
+fn a_recover_killed_at_each_step_is_finished_by_what_is_printed() {
+    only_what_is_printed("recover", Bastion::Same, Zone1::Back);
+}
+
+#[test]
+fn a_recover_killed_at_each_step_is_finished_from_another_bastion() {
+    only_what_is_printed("recover", Bastion::Another, Zone1::Back);
 }

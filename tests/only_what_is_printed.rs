@@ -138,9 +138,26 @@ async fn follows(site: &Site, bastion: Bastion, dark: &[&str]) -> Result<Vec<Str
     Err(format!("{commands:#?}{tale}"))
 }
 
+/// As after earlier losses that were finished: every master has the record of the cluster that serves.
+async fn lost_again(times: usize) -> Site {
+    let site = lost(&[2, 1]).await;
+    for _ in 0..times {
+        site.initiate_dr(&attest(&["zone1"])).await;
+        site.happens(&Event::On("zone1".into()));
+        site.wait(Duration::from_secs(10)).await;
+        assert_eq!(site.recover(&Ask::default()).await.code, Some(exit::DONE));
+        site.happens(&Event::Off("zone1".into()));
+        site.wait(Duration::from_secs(4)).await;
+    }
+    site
+}
+
 /// Kills `initiate-dr` after each record, or `recover`, and lets somebody follow what is printed.
 async fn killed_anywhere(goal: Goal, bastion: Bastion, zone_1_is_back: bool) {
-    let base = lost(&[2, 1]).await;
+    killed_anywhere_in(lost(&[2, 1]).await, goal, bastion, zone_1_is_back).await;
+}
+
+async fn killed_anywhere_in(base: Site, goal: Goal, bastion: Bastion, zone_1_is_back: bool) {
     if goal == Goal::Recover {
         base.initiate_dr(&attest(&["zone1"])).await;
         base.happens(&Event::On("zone1".into()));
@@ -156,6 +173,9 @@ async fn killed_anywhere(goal: Goal, bastion: Bastion, zone_1_is_back: bool) {
         site.go(goal, &ask).await;
         site.mend_bastion();
         let dark: &[&str] = if zone_1_is_back { &[] } else { &["zone1"] };
+        // Where the new cluster serves already, clients have found it before anybody looks.
+        site.wait(Duration::from_secs(4)).await;
+        site.write("m3", "since-the-kill");
         if zone_1_is_back {
             site.happens(&Event::On("zone1".into()));
             site.wait(Duration::from_secs(10)).await;
@@ -188,6 +208,15 @@ async fn an_initiate_dr_killed_anywhere_while_zone_1_is_off() {
 async fn an_initiate_dr_killed_anywhere_with_zone_1_back_before_anybody_looks() {
     killed_anywhere(Goal::InitiateDr, Bastion::Same, true).await;
     killed_anywhere(Goal::InitiateDr, Bastion::Another, true).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_initiate_dr_killed_anywhere_after_earlier_ones_were_finished() {
+    // Clusters are told apart by numbers, of which either may be the smaller.
+    for times in 2..=3 {
+        killed_anywhere_in(lost_again(times).await, Goal::InitiateDr, Bastion::Same, true).await;
+    }
+    killed_anywhere_in(lost_again(1).await, Goal::InitiateDr, Bastion::Another, true).await;
 }
 
 #[tokio::test(start_paused = true)]

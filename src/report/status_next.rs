@@ -187,7 +187,7 @@ fn apart(given: Given<'_>, newest: &Newest<'_>) -> String {
     // Nobody can tell; a run that did not finish had begun the newer one, and what it consented to stands first.
     let begun = |id: &ClusterId| {
         let marks = given.seen.answering().filter_map(|(_, seen)| seen.marks.as_ref().ok());
-        marks.filter_map(|marks| marks.record.as_ref()).any(|record| record.cluster == *id)
+        marks.filter_map(|marks| marks.record.as_ref()).any(|record| !record.finished && record.cluster == *id)
     };
     let mut kept: Vec<_> = assessment.serving.iter().collect();
     kept.sort_by_key(|(id, _)| !begun(id));
