@@ -34,6 +34,10 @@ macro_rules! stories {
 }
 
 stories! {
+    a_file_that_comes_slowly_is_waited_for,
+    a_file_that_stands_still_ends_the_step,
+    a_learner_outlasts_the_start_limit_of_its_unit,
+    a_learner_that_systemd_kills_is_named,
     a_fourth_voter_that_never_started_is_counted,
     a_member_far_from_its_leader_is_named,
     a_member_list_that_cannot_be_read_is_not_empty,

@@ -75,6 +75,9 @@ pub struct Command {
     pub stdin: Option<Vec<u8>>,
     /// When it is given up. The command may still be running on the master then.
     pub deadline: Duration,
+    /// Whether that counts anew with every byte that comes or goes: what moves is not given up, however long it takes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub moving: bool,
     /// Whether it moves much data and so gets a connection of its own.
     pub bulk: bool,
     /// Whether it runs as root.
@@ -84,6 +87,9 @@ pub struct Command {
 /// How long an answer may take that needs no waiting on the master's side.
 pub const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
 
+/// How long a command that moves may live. It ends before, with its stream or with what it waits for.
+pub const LONGEST: Duration = Duration::from_hours(24);
+
 impl Command {
     /// A command that runs as root and must answer within [`ANSWER_DEADLINE`].
     pub fn new(program: impl Into<String>) -> Self {
@@ -92,6 +98,7 @@ impl Command {
             script: None,
             stdin: None,
             deadline: ANSWER_DEADLINE,
+            moving: false,
             bulk: false,
             root: true,
         }
@@ -145,6 +152,20 @@ impl Command {
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
+    }
+
+    /// Sets how long nothing may come or go before the command is given up; as long as something does, it may take days.
+    #[must_use]
+    pub fn while_it_moves(mut self, still: Duration) -> Self {
+        self.deadline = still;
+        self.moving = true;
+        self
+    }
+
+    /// How long it may live on the master.
+    #[must_use]
+    pub fn longest(&self) -> Duration {
+        if self.moving { LONGEST } else { self.deadline }
     }
 
     /// Gives the command a connection of its own, so that its stream cannot stall others.

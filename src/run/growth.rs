@@ -16,14 +16,15 @@ const EVERY: Duration = Duration::from_secs(5);
 /// What has been seen to grow.
 pub(super) struct Growth<'a> {
     asked: Option<&'a (MasterName, Command)>,
-    size: Option<u64>,
+    /// The most that was there: what is begun again and again comes no nearer.
+    most: Option<u64>,
     looked: Option<Instant>,
     since: Instant,
 }
 
 impl<'a> Growth<'a> {
     pub(super) fn begin(asked: Option<&'a (MasterName, Command)>) -> Self {
-        Self { asked, size: None, looked: None, since: Instant::now() }
+        Self { asked, most: None, looked: None, since: Instant::now() }
     }
 
     /// How long nothing has grown: since the beginning where there is nothing to ask, or no answer.
@@ -34,10 +35,10 @@ impl<'a> Growth<'a> {
             let answer = world.remote.run(host, command, Pipes::default()).await;
             let size = answer.ok().and_then(|output| growth::parse(&output));
             if let Some(size) = size {
-                if self.size.is_some_and(|before| size > before) {
+                if self.most.is_some_and(|most| size > most) {
                     self.since = Instant::now();
                 }
-                self.size = Some(size);
+                self.most = Some(self.most.unwrap_or(0).max(size));
             }
         }
         self.since.elapsed()

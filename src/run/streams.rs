@@ -3,13 +3,14 @@
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::model::digest::hex;
 use crate::model::{Command, MasterName, Output};
 use crate::step::SnapshotFact;
 
 use super::World;
-use super::ports::{Pipes, RemoteError};
+use super::ports::{Later, Pipes, RemoteError};
 
 /// Chunks in flight between two connections.
 const DEPTH: usize = 16;
@@ -23,15 +24,20 @@ pub(super) async fn relay(
     write: &Command,
 ) -> Result<Output, RemoteError> {
     let (sender, receiver) = mpsc::channel::<Bytes>(DEPTH);
-    let (sent, written) = tokio::join!(
-        world.remote.run(from, read, Pipes { stdin: None, stdout: Some(sender) }),
-        world.remote.run(to, write, Pipes { stdin: Some(receiver), stdout: None }),
+    let timed = async |ends: Later<'_, Result<Output, RemoteError>>| (ends.await, Instant::now());
+    let ((sent, sent_at), (written, written_at)) = tokio::join!(
+        timed(world.remote.run(from, read, Pipes { stdin: None, stdout: Some(sender) })),
+        timed(world.remote.run(to, write, Pipes { stdin: Some(receiver), stdout: None })),
     );
-    // A receiver that gave up is the cause of whatever its sender then met.
-    match written {
-        Ok(written) if !written.ok() => Ok(written),
-        Ok(written) => sent.map(|sent| if sent.ok() { written } else { sent }),
-        Err(error) => Err(error),
+    // Whichever gave up first is the cause of whatever the other then met.
+    match (written, sent) {
+        (Ok(written), Err(why)) if !written.ok() && sent_at < written_at => {
+            let stderr = format!("{}; {from}, from where it comes: {why}", written.stderr.trim());
+            Ok(Output { stderr, ..written })
+        }
+        (Ok(written), _) if !written.ok() => Ok(written),
+        (Ok(written), sent) => sent.map(|sent| if sent.ok() { written } else { sent }),
+        (Err(error), _) => Err(error),
     }
 }
 

@@ -90,7 +90,9 @@ impl State {
         if self.seen(call.host).odd.iter().any(|line| line == "guard=fails") {
             return Reply::failed(1, "mkdir: cannot create directory: Read-only file system");
         }
-        self.machine(call.host).put(drop_in.clone(), format!("[Unit]\nConditionPathExists=!{marker}\n"));
+        let machine = self.machine(call.host);
+        machine.unit.patient = true;
+        machine.put(drop_in.clone(), format!("[Unit]\nConditionPathExists=!{marker}\n"));
         Reply::said(format!("done: {drop_in}\n"))
     }
 
@@ -145,6 +147,7 @@ impl State {
             let why = "it has no process 5 s after its start; it is failed";
             return Reply::failed(1, why).after(Duration::from_secs(5));
         }
+        self.machine(call.host).unit.patient = true;
         self.start(call.host, By::Requorum);
         let machine = self.seen(call.host);
         match (machine.pid(), machine.unit.condition_met) {
@@ -304,7 +307,7 @@ impl State {
         }
         match how {
             "live" => {
-                let words = [call.rest(5), &["snapshot", "save", file].map(str::to_owned)].concat();
+                let words = [call.rest(6), &["snapshot", "save", file].map(str::to_owned)].concat();
                 let saved = self.etcdctl(call.host, &words);
                 if !saved.ok() {
                     return saved;

@@ -153,7 +153,7 @@ impl State {
 
 /// `etcdutl snapshot restore FILE --flag=…`, without its data directory.
 fn restored(call: &Call<'_>, bytes: &[u8], snapshot: &str) -> Result<Image, Reply> {
-    let words = call.rest(7);
+    let words = call.rest(8);
     assert!(
         words.len() > 4 && words[0].ends_with("/etcdutl") && words[1..4] == ["snapshot", "restore", snapshot],
         "the model does not know: {words:?}"

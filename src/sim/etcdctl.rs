@@ -19,6 +19,8 @@ pub(super) struct Reply {
     /// Standard output where it is no text.
     pub(super) bytes: Option<Vec<u8>>,
     pub(super) took: Duration,
+    /// Whether nothing comes or goes meanwhile.
+    pub(super) stands_still: bool,
 }
 
 impl Reply {

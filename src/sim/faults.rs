@@ -40,8 +40,14 @@ pub enum Event {
     Disable(String),
     /// A client holds a watch open: a graceful end of a master's etcd takes 15 s.
     Watch(String),
-    /// A file comes from a master at a snail's pace: a minute for each.
+    /// A file comes from a master at a snail's pace: twenty minutes for each.
     Slow(String),
+    /// A file does not come from a master at all: the stream stands still.
+    Stalls(String),
+    /// systemd lets a start of a master's etcd take so long.
+    StartLimit(String, Duration),
+    /// What lets a start on a master take longer is gone: somebody has cleaned /run up.
+    Impatient(String),
     /// A master shows another host key.
     OtherKey(String),
     /// A master lacks a tool: `etcdutl`, `etcdctl`, or one of the small ones.
@@ -282,6 +288,9 @@ impl State {
         | Event::Watch(master)
         | Event::OtherKey(master)
         | Event::Slow(master)
+        | Event::Stalls(master)
+        | Event::StartLimit(master, _)
+        | Event::Impatient(master)
         | Event::Lacks(master, _)
         | Event::Clock(master, _)
         | Event::Full(master)
@@ -306,6 +315,9 @@ impl State {
             Event::Disable(_) => machine.unit.enabled = false,
             Event::Watch(_) => machine.unit.stop_takes = Duration::from_secs(15),
             Event::Slow(_) => machine.slow = true,
+            Event::Stalls(_) => machine.stalls = true,
+            Event::StartLimit(_, limit) => machine.unit.start_limit = *limit,
+            Event::Impatient(_) => machine.unit.patient = false,
             Event::OtherKey(_) => machine.door = Door::OtherKey,
             Event::Lacks(_, tool) => match tool.as_str() {
                 "etcdutl" => machine.installed.etcdutl = false,

@@ -38,6 +38,12 @@ pub(super) struct Unit {
     pub(super) environment_files: Vec<String>,
     /// How long a graceful end takes: a client with an open watch makes it 15 s.
     pub(super) stop_takes: Duration,
+    /// How long systemd lets a start take before it kills it, to start it again ten seconds later.
+    pub(super) start_limit: Duration,
+    /// Whether a drop-in in /run lets a start take as long as it takes.
+    pub(super) patient: bool,
+    /// When what systemd has killed is started again.
+    pub(super) restart_at: Option<Instant>,
 }
 
 /// A running etcd.
@@ -108,6 +114,10 @@ pub(super) struct Machine {
     pub(super) tells_members: bool,
     /// Whether its files come at a snail's pace.
     pub(super) slow: bool,
+    /// Whether nothing of its files comes at all.
+    pub(super) stalls: bool,
+    /// Whether a joiner ended before it had all of the leader's snapshot.
+    pub(super) half_joined: bool,
     pub(super) files: BTreeMap<String, Vec<u8>>,
     /// Data directories by path, those put aside too; empty ones hold nothing.
     pub(super) dirs: BTreeMap<String, Option<Data>>,
@@ -207,7 +217,8 @@ impl Machine {
 
     /// The process ends; a clean end flushes.
     pub(super) fn end(&mut self, cleanly: bool) {
-        if self.process.take().is_some() {
+        if let Some(process) = self.process.take() {
+            self.half_joined = process.joiner && !process.in_sync;
             self.unit.result = if cleanly { "success" } else { "signal" };
             self.unit.ended = true;
             self.unit.failed = !cleanly;

@@ -192,6 +192,9 @@ fn machine(master: &crate::model::Master, members: &[(String, String)], election
             environment: Vec::new(),
             environment_files: vec![ENV_FILE.to_owned()],
             stop_takes: Duration::from_millis(30),
+            start_limit: Duration::from_secs(90),
+            patient: false,
+            restart_at: None,
         },
         installed: Installed {
             version: "3.6.16",
@@ -210,6 +213,8 @@ fn machine(master: &crate::model::Master, members: &[(String, String)], election
         clock_ms: 0,
         tells_members: true,
         slow: false,
+        stalls: false,
+        half_joined: false,
         files: BTreeMap::from([(
             ENV_FILE.to_owned(),
             env_text(&master.name, &address, members, election).into_bytes(),

@@ -16,6 +16,8 @@ use super::state::{Cut, State};
 
 /// A command's way there and back.
 const LATENCY: Duration = Duration::from_millis(5);
+/// How long a file takes that comes at a snail's pace.
+const SNAIL: Duration = Duration::from_secs(1200);
 /// How long a connection to a dark machine is tried.
 pub(super) const CONNECT: Duration = Duration::from_secs(5);
 
@@ -57,8 +59,13 @@ impl Remote for Site {
             }
             let (reply, cut) = self.with(|state| state.execute(host, command, stdin));
             self.tell_of_death();
-            tokio::time::sleep(reply.took + LATENCY).await;
+            let given_up = reply.took > command.deadline && (!command.moving || reply.stands_still);
+            tokio::time::sleep(LATENCY + if given_up { command.deadline } else { reply.took }).await;
             self.alive().await;
+            if given_up {
+                let why = format!("it did not end and nothing came or went for {:?}", command.deadline);
+                return Err(RemoteError::OutcomeUnknown { why });
+            }
             let gone = self.with(|state| !state.reachable(host));
             if cut.is_some() || gone {
                 return Err(RemoteError::OutcomeUnknown { why: "the connection was lost".into() });
@@ -163,8 +170,10 @@ impl State {
         match words {
             [cat, path] if cat == "cat" => match self.seen(host).files.get(path) {
                 Some(bytes) => {
-                    let took = if self.seen(host).slow { Duration::from_secs(60) } else { Duration::ZERO };
-                    Reply { bytes: Some(bytes.clone()), took, ..Reply::default() }
+                    let machine = self.seen(host);
+                    let (slow, stands_still) = (machine.slow, machine.stalls);
+                    let took = if slow || stands_still { SNAIL } else { Duration::ZERO };
+                    Reply { bytes: Some(bytes.clone()), took, stands_still, ..Reply::default() }
                 }
                 None => Reply::failed(1, format!("cat: {path}: No such file or directory")),
             },

@@ -153,6 +153,7 @@ impl State {
         if self.ticked == Some(now) {
             return;
         }
+        self.time_out_starts(now);
         let groups = self.groups();
         let mut standing = BTreeSet::new();
         for (cluster, names) in &groups {

@@ -35,8 +35,9 @@ impl State {
             machine.unit.failed = true;
             return;
         }
-        let joiner = machine.data().is_none();
-        if joiner {
+        let empty = machine.data().is_none();
+        let joiner = empty || machine.half_joined;
+        if empty {
             match self.first_data(name) {
                 Some(data) => {
                     self.machine(name).dirs.insert(DATA_DIR.to_owned(), Some(data));
@@ -74,6 +75,26 @@ impl State {
         self.tick();
     }
 
+    /// systemd kills what is not ready in time, and starts it again.
+    pub(super) fn time_out_starts(&mut self, now: Instant) {
+        const RESTART: Duration = Duration::from_secs(10);
+        let mut due = Vec::new();
+        for machine in self.machines.values_mut() {
+            let waits = machine.process.as_ref().filter(|process| !process.ready && !machine.unit.patient);
+            let killed = waits.map(|process| process.started + machine.unit.start_limit).filter(|at| *at <= now);
+            if let Some(at) = killed {
+                machine.end(false);
+                machine.unit.result = "timeout";
+                machine.unit.restart_at = Some(at + RESTART);
+            }
+            if machine.unit.restart_at.is_some_and(|at| at <= now) {
+                machine.unit.restart_at = None;
+                due.push(machine.name.clone());
+            }
+        }
+        due.iter().for_each(|name| self.start(name, By::Boot));
+    }
+
     /// What etcd makes of an empty directory: with `new` a cluster from nothing, with `existing` a member that the
     /// running ones know and that has never been started.
     fn first_data(&mut self, name: &MasterName) -> Option<Data> {
@@ -109,7 +130,9 @@ impl State {
     /// `systemctl stop`; says how long it took.
     pub(super) fn stop(&mut self, name: &MasterName, cleanly: bool) {
         self.tick();
-        self.machine(name).end(cleanly);
+        let machine = self.machine(name);
+        machine.unit.restart_at = None;
+        machine.end(cleanly);
         self.tick();
     }
 
@@ -119,6 +142,8 @@ impl State {
         let machine = self.machine(name);
         machine.end(false);
         machine.powered = false;
+        machine.unit.patient = false;
+        machine.unit.restart_at = None;
         self.tick();
     }
 

@@ -16,7 +16,7 @@ pub const NAME: &str = "snapshot.db";
 pub struct Keep {
     /// The run.
     pub run: RunId,
-    /// How long it may take; grows with the database.
+    /// How long nothing may come; grows with the database, which is hashed at the end.
     pub limit: Duration,
 }
 

@@ -8,34 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{AbsPath, Command, Late, MasterName, MemberId, Output, UnitName};
 
-/// Shell that scripts begin with: `look UNIT PROPERTY…` asks systemd once, for each call costs a hundredth of a second,
-/// and makes a variable of each property; it fails where systemd does not answer.
-macro_rules! look {
-    () => {
-        r#"look() {
-  look_unit=$1; shift
-  look_said=$(IFS=,; systemctl show -p "$*" "$look_unit") || return 1
-  while IFS='=' read -r look_key look_value; do
-    case $look_key in ''|*[!A-Za-z]*) ;; *) eval "$look_key=\$look_value" ;; esac
-  done <<END
-$look_said
-END
-}
-"#
-    };
-}
-
-/// Shell that scripts begin with: `listens URL` is whether something takes a connection there. It asks for nothing: a
-/// client port may speak gRPC only (`ETCD_LISTEN_CLIENT_HTTP_URLS`), and an etcdctl that is refused waits a second.
-macro_rules! listens {
-    () => {
-        r#"listens() {
-  at=${1#*://}; at=${at%%/*}; host=${at%:*}; host=${host#[}; host=${host%]}
-  timeout 0.5 bash -c 'exec 3<>"/dev/tcp/$1/$2"' _ "$host" "${at##*:}" 2>/dev/null
-}
-"#
-    };
-}
+#[macro_use]
+mod shell;
 
 pub mod compare;
 pub mod drop_learner;

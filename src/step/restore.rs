@@ -37,7 +37,7 @@ pub struct Restore {
     pub hashed: bool,
     /// The run.
     pub run: RunId,
-    /// How long it may take; grows with the database.
+    /// How long it may stand still; grows with the database, which is read once without a word.
     pub limit: Duration,
 }
 
@@ -45,8 +45,9 @@ const SCRIPT: Script = Script {
     name: "restore",
     text: concat!(
         look!(),
+        moving!(),
         r#"set -eu
-unit=$1.service data=$2 fresh=$3 marks=$4 snapshot=$5 bytes=$6 sha=$7; shift 7
+unit=$1.service data=$2 fresh=$3 marks=$4 snapshot=$5 bytes=$6 sha=$7 still=$8; shift 8
 umask 077
 for made in "$fresh" "$data"; do
   if [ -s "$marks/restored" ] && [ "$(cat "$marks/restored")" = "$(stat -c %d:%i "$made/member" 2>/dev/null)" ]; then
@@ -60,7 +61,7 @@ fi
 if [ -e "$fresh" ]; then # A killed restore's leftovers; never started, never reused.
   n=1; while [ -e "$fresh.partial-$n" ]; do n=$((n + 1)); done; mv -T "$fresh" "$fresh.partial-$n"
 fi
-"$@" --data-dir="$fresh" >"$marks/restore.log" 2>&1 || { tail -n 1 "$marks/restore.log" >&2; exit 1; }
+moving "$still" "$@" --data-dir="$fresh" >"$marks/restore.log" 2>&1 || { tail -n 1 "$marks/restore.log" >&2; exit 1; }
 [ -f "$fresh/member/snap/db" ] || { echo "the restore left no database" >&2; exit 1; }
 if [ -e "$data" ]; then
   chown -R --reference="$data" "$fresh"; chmod --reference="$data" "$fresh"
@@ -120,7 +121,8 @@ impl Kind for Restore {
             .arg(snapshot_path(&self.run))
             .late(Late::SnapshotSize);
         let command = if self.hashed { command.arg("-") } else { command.late(Late::SnapshotHash) };
-        vec![Act::once(command.args(self.argv()).deadline(self.limit))]
+        let command = command.arg(self.limit.as_secs().to_string()).args(self.argv());
+        vec![Act::once(command.while_it_moves(self.limit + Duration::from_secs(10)))]
     }
 
     fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {

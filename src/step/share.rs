@@ -15,14 +15,14 @@ pub struct Share {
     pub from: MasterName,
     /// The run.
     pub run: RunId,
-    /// How long it may take; grows with the database.
+    /// How long nothing may come; grows with the database, which is hashed at the end.
     pub limit: Duration,
 }
 
 /// The command that writes a run's snapshot to its standard output.
 #[must_use]
 pub fn send(run: &RunId, limit: Duration) -> Command {
-    Command::new("cat").arg(snapshot_path(run)).bulk().deadline(limit)
+    Command::new("cat").arg(snapshot_path(run)).bulk().while_it_moves(limit)
 }
 
 impl Kind for Share {
@@ -31,7 +31,8 @@ impl Kind for Share {
     }
 
     fn acts(&self) -> Vec<Act> {
-        let write = snapshot::receive(&self.run).late(Late::SnapshotSize).late(Late::SnapshotHash).deadline(self.limit);
+        let write =
+            snapshot::receive(&self.run).late(Late::SnapshotSize).late(Late::SnapshotHash).while_it_moves(self.limit);
         vec![Act::doing(Doing::Relay { from: self.from.clone(), read: send(&self.run, self.limit), write })]
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::command::Script;
+use crate::model::command::{LONGEST, Script};
 use crate::model::{AbsPath, Command, Output, RunId, UnitName};
 use crate::observe::log::End;
 use crate::observe::settings::Access;
@@ -67,25 +67,27 @@ pub struct Snapshot {
     pub tool: String,
     /// The run.
     pub run: RunId,
-    /// How long it may take; grows with the database.
+    /// How long it may stand still; grows with the database, which is read once without a word.
     pub limit: Duration,
 }
 
-// The last line is one JSON object: what the tool says, and the file's size and hash.
-const SCRIPT: Script = Script {
+/// The last line is one JSON object: what the tool says, and the file's size and hash.
+pub const SCRIPT: Script = Script {
     name: "snapshot",
-    text: r#"set -eu
-marks=$1 file=$2 tool=$3 how=$4 from=$5; shift 5
+    text: concat!(
+        moving!(),
+        r#"set -eu
+marks=$1 file=$2 tool=$3 how=$4 from=$5 still=$6; shift 6
 umask 077
 [ -d "$marks" ] || mkdir -p "$marks"
 case $how in
-live) "$@" snapshot save "$file" >"$marks/snapshot.log" 2>&1 || { tail -n 1 "$marks/snapshot.log" >&2; exit 1; } ;;
+live) moving "$still" "$@" snapshot save "$file" >"$marks/snapshot.log" 2>&1 || { tail -n 1 "$marks/snapshot.log" >&2; exit 1; } ;;
 copy)
   [ "$(systemctl show -p MainPID --value "$1.service")" = 0 ] || { echo "etcd runs: its database is not copied" >&2; exit 1; }
   [ "$(systemctl show -p ExecMainExitTimestampMonotonic --value "$1.service")" != 0 ] &&
     [ "$(systemctl show -p Result --value "$1.service")" = success ] || {
     echo "etcd did not end cleanly: its database may lack what only the write-ahead log has" >&2; exit 1; }
-  cp "$from" "$file.part"; mv -f "$file.part" "$file" ;;
+  moving "$still" cp "$from" "$file.part"; mv -f "$file.part" "$file" ;;
 file) ;;
 esac
 [ -s "$file" ] || { echo "$file is empty" >&2; exit 1; }
@@ -96,7 +98,8 @@ status=$!
 sum=$(sha256sum <"$file")
 wait $status || { tail -n 1 "$marks/status.log" >&2; exit 1; }
 printf '{"bytes":%s,"sha256":"%s","status":%s}\n' "$(stat -c %s "$file")" "${sum%% *}" "$(cat "$marks/status.json")"
-"#,
+"#
+    ),
 };
 
 // Size and hash are checked before the file gets its name: the end of a dead bastion's stream looks like any other.
@@ -134,13 +137,14 @@ impl Snapshot {
             how,
             from.as_str(),
         ]);
+        let command = command.arg(self.limit.as_secs().to_string());
         let command = match &self.source {
-            // Without --command-timeout the stream has no limit at all.
-            Source::Live { etcdctl: path, access } => command.then(etcdctl(path, access, self.limit)),
+            // etcdctl's own limit is no matter of progress.
+            Source::Live { etcdctl: path, access } => command.then(etcdctl(path, access, LONGEST)),
             Source::StoppedCopy { unit, .. } => command.arg(unit.as_str()),
             Source::File { .. } | Source::Replay { .. } => command,
         };
-        command.deadline(self.limit + Duration::from_secs(10))
+        command.while_it_moves(self.limit + Duration::from_secs(10))
     }
 
     fn verified(&self, output: &Output) -> Judgement {
@@ -174,7 +178,7 @@ impl Snapshot {
                 Some(Act::once(replay::command(unit, data_dir, &self.run, etcd, etcdctl, self.limit)))
             }
             Source::File { path, bytes, sha256, .. } => {
-                let write = receive(&self.run).arg(bytes.to_string()).arg(sha256.clone()).deadline(self.limit);
+                let write = receive(&self.run).arg(bytes.to_string()).arg(sha256.clone()).while_it_moves(self.limit);
                 Some(Act::doing(Doing::Send { path: path.clone(), write }))
             }
         }

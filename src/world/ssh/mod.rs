@@ -10,6 +10,7 @@ mod line;
 mod login;
 mod peer;
 mod quote;
+mod still;
 mod sudo;
 mod talk;
 #[cfg(test)]
@@ -33,6 +34,7 @@ use kept::Kept;
 use keyring::Keyring;
 use peer::Peer;
 use quote::Rise;
+use still::Still;
 use sudo::{Password, Root, Trial};
 use talk::{Answer, Talk};
 
@@ -176,7 +178,7 @@ impl Host {
         let talk = Talk {
             line: quote::shell_line(command, rise, &frame)?,
             frame,
-            deadline: command.deadline,
+            still: Still::of(command.deadline, command.moving),
             handover: handover.flatten(),
             stdin: command.stdin.clone().map(Bytes::from),
             pipes,
@@ -201,7 +203,14 @@ impl Host {
         let frame = Frame::new();
         let line = bundle.line(rise(&handover), &frame)?;
         let handover = handover.flatten();
-        let talk = Talk { line, frame, deadline: bundle.deadline, handover, stdin: None, pipes: Pipes::default() };
+        let talk = Talk {
+            line,
+            frame,
+            still: Still::of(bundle.deadline, false),
+            handover,
+            stdin: None,
+            pipes: Pipes::default(),
+        };
         let said = self.ran(self.talk(bastion, talk).await?)?;
         Ok(bundle.answers(&said))
     }
@@ -269,7 +278,8 @@ struct On<'a> {
 impl sudo::Shell for On<'_> {
     async fn run(&self, line: Trial, handover: Option<Handover>, deadline: Duration) -> Result<Output, RemoteError> {
         let Trial { line, frame } = line;
-        let talk = Talk { line, frame, deadline, handover, stdin: None, pipes: Pipes::default() };
+        let talk =
+            Talk { line, frame, still: Still::of(deadline, false), handover, stdin: None, pipes: Pipes::default() };
         Ok(match self.host.talk(self.bastion, talk).await? {
             Answer::Ran(output) | Answer::NotBegun(output) => output,
         })

@@ -46,7 +46,7 @@ impl<'a> Rise<'a> {
 /// # Errors
 /// [`RemoteError::Denied`] when the command is not final or cannot be written as words; nothing was run then.
 pub(super) fn shell_line(command: &Command, rise: Rise<'_>, frame: &Frame) -> Result<String, RemoteError> {
-    line(&words_of(command)?, command.deadline, rise, frame).map_err(|why| not_run(command, &why.to_string()))
+    line(&words_of(command)?, command.longest(), rise, frame).map_err(|why| not_run(command, &why.to_string()))
 }
 
 /// The line for several questions, one after the other, each between marks of its own and ended by its own deadline.

@@ -6,11 +6,12 @@ use bytes::Bytes;
 use russh::client::Msg;
 use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::timeout;
 
 use super::frame::{Cut, Frame};
 use super::handover::{Cue, Ear, Handover};
 use super::line::{Line, Session};
+use super::still::Still;
 use crate::model::Output;
 use crate::model::command::clean;
 use crate::run::ports::{Pipes, RemoteError};
@@ -32,7 +33,7 @@ pub(super) struct Talk {
     /// The marks in it around the command's answer.
     pub(super) frame: Frame,
     /// When it is given up.
-    pub(super) deadline: Duration,
+    pub(super) still: Still,
     /// Where sudo asks for a password: what it is given, before all other input.
     pub(super) handover: Option<Handover>,
     /// Input held in memory.
@@ -103,13 +104,12 @@ impl Drop for Abandoned<'_> {
 /// `Unreachable` when it was not sent, `Denied` when the host runs no commands, else `OutcomeUnknown`.
 pub(super) async fn hold(session: Session, talk: Talk) -> Result<Answer, RemoteError> {
     let Session { line, channel, _permit } = session;
-    let Talk { line: text, frame, deadline, handover, stdin, pipes } = talk;
-    let until = Instant::now() + deadline;
+    let Talk { line: text, frame, still, handover, stdin, pipes } = talk;
     let mut abandoned = Abandoned(Some(&line));
-    match timeout_at(until, channel.exec(true, text)).await {
-        Ok(Ok(())) => {}
-        Ok(Err(_)) => return Err(RemoteError::Unreachable { why: line.ended.reason().to_owned() }),
-        Err(_) => return Err(RemoteError::Unreachable { why: format!("it could not be sent within {deadline:?}") }),
+    match still.bounds(channel.exec(true, text)).await {
+        Some(Ok(())) => {}
+        Some(Err(_)) => return Err(RemoteError::Unreachable { why: line.ended.reason().to_owned() }),
+        None => return Err(RemoteError::Unreachable { why: format!("it could not be sent{still}") }),
     }
     let (mut read, write) = channel.split();
     let mut heard = Heard::of(&frame);
@@ -117,12 +117,12 @@ pub(super) async fn hold(session: Session, talk: Talk) -> Result<Answer, RemoteE
         // Few cues fit in one text, and whoever waits for them takes them.
         let (tell, cues) = mpsc::unbounded_channel();
         let ear = handover.as_ref().map(|handover| handover.ear(&frame));
-        let listening = listen(&mut read, &mut heard, pipes.stdout, (ear, tell));
+        let listening = listen(&mut read, &mut heard, pipes.stdout, (ear, tell), &still);
         let talking = async {
             // Without input the end of it is sent at once: a shell's file that reads must not wait for ever.
             let silent = handover.is_none() && stdin.is_none() && pipes.stdin.is_none();
             if silent || may_speak(&write, handover, cues).await {
-                speak(&write, stdin, pipes.stdin).await;
+                speak(&write, stdin, pipes.stdin, &still).await;
             }
             let _ = write.eof().await;
         };
@@ -136,7 +136,7 @@ pub(super) async fn hold(session: Session, talk: Talk) -> Result<Answer, RemoteE
                 }
             }
         };
-        timeout_at(until, both).await.unwrap_or(Over::TooLate)
+        still.bounds(both).await.unwrap_or(Over::TooLate)
     };
     if let Over::Closed = over {
         abandoned.0 = None;
@@ -144,7 +144,7 @@ pub(super) async fn hold(session: Session, talk: Talk) -> Result<Answer, RemoteE
         // A session task that is stuck takes no messages; the connection goes down with its last user then.
         let _ = timeout(Duration::from_millis(200), write.close()).await;
     }
-    heard.outcome(over, deadline, &line)
+    heard.outcome(over, &still, &line)
 }
 
 async fn listen(
@@ -152,8 +152,10 @@ async fn listen(
     heard: &mut Heard,
     stdout: Option<mpsc::Sender<Bytes>>,
     (mut ear, tell): (Option<Ear>, mpsc::UnboundedSender<Cue>),
+    still: &Still,
 ) -> Over {
     while let Some(message) = read.wait().await {
+        still.moved();
         match message {
             ChannelMsg::Data { data } => {
                 let own = heard.stdout.cut.hear(data);
@@ -209,24 +211,30 @@ async fn may_speak(
 }
 
 /// Sends all input. A host that stops taking it is told by what comes back, so errors here say nothing.
-async fn speak(write: &ChannelWriteHalf<Msg>, stdin: Option<Bytes>, stream: Option<mpsc::Receiver<Bytes>>) {
+async fn speak(
+    write: &ChannelWriteHalf<Msg>,
+    stdin: Option<Bytes>,
+    stream: Option<mpsc::Receiver<Bytes>>,
+    still: &Still,
+) {
     if let Some(mut stream) = stream {
         while let Some(chunk) = stream.recv().await {
-            if !send(write, chunk).await {
+            if !send(write, chunk, still).await {
                 return;
             }
         }
     } else if let Some(stdin) = stdin {
-        send(write, stdin).await;
+        send(write, stdin, still).await;
     }
 }
 
-async fn send(write: &ChannelWriteHalf<Msg>, mut bytes: Bytes) -> bool {
+async fn send(write: &ChannelWriteHalf<Msg>, mut bytes: Bytes, still: &Still) -> bool {
     while !bytes.is_empty() {
         let piece = bytes.split_to(bytes.len().min(CHUNK));
         if write.data_bytes(piece).await.is_err() {
             return false;
         }
+        still.moved();
     }
     true
 }
@@ -276,7 +284,7 @@ impl Heard {
         }
     }
 
-    fn outcome(self, over: Over, deadline: Duration, line: &Line) -> Result<Answer, RemoteError> {
+    fn outcome(self, over: Over, still: &Still, line: &Line) -> Result<Answer, RemoteError> {
         let begun = self.stdout.cut.begun() || self.stderr.cut.begun();
         let ended = match (&over, self.stdout.cut.ended().zip(self.stderr.cut.ended())) {
             (Over::Refused, _) => {
@@ -288,8 +296,8 @@ impl Heard {
                 Some(signal) => format!("it was killed by the signal {signal}"),
             },
             (Over::Closed, None) if self.whole && !begun => return Ok(Answer::NotBegun(self.not_begun())),
-            (Over::TooLate, None) if !begun => format!("it had not begun within {deadline:?}, its deadline"),
-            (Over::TooLate, None) => format!("it did not end within {deadline:?}, its deadline"),
+            (Over::TooLate, None) if !begun => format!("it had not begun{still}"),
+            (Over::TooLate, None) => format!("it did not end{still}"),
             (Over::Closed, None) => match &self.signal {
                 Some(signal) => format!("it was killed by the signal {signal}"),
                 None if self.whole => "the shell around it ended before it did".to_owned(),
