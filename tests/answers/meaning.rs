@@ -225,7 +225,7 @@ fn snapshots() -> Vec<Row> {
         ("snapshot", "live", "/facts/0/snapshot/keys", Some),
         ("snapshot", "copy", "/facts/0/snapshot/revision", is(7)),
         ("snapshot", "unclean", "/stop", says("did not end cleanly")),
-        ("snapshot", "not-ready", "/stop", says("context deadline exceeded")),
+        ("snapshot", "not-ready", "/stop", says("neither read nor wrote")),
         ("snapshot", "garbage", "/stop", Some),
         ("restore", "restored", "/done", is("restored to /var/lib/etcd.restore-recorded-live")),
     ]
