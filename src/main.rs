@@ -1,15 +1,22 @@
 //! Builds the world from the environment, calls the verb, turns its result into an exit code. The only place that exits.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Parser;
-use requorum::cli::{self, Acting, Bastion, args::Cli, exit};
+use requorum::cli::{
+    self,
+    args::{Cli, Common},
+};
 use requorum::model::command::is_hostile;
+use requorum::run::exit;
 use requorum::run::ports::Prompt;
 use requorum::run::redact::Redactor;
+use requorum::run::session::Operator;
+use requorum::verbs::{Acting, Site};
+use requorum::world::bastion::ThisHost;
 use requorum::world::clock::SystemClock;
 use requorum::world::ssh::Unlocked;
 use requorum::world::terminal;
@@ -40,12 +47,12 @@ fn main() -> ExitCode {
     let code = runtime.block_on(async {
         let acting = Acting::default();
         let interrupted = signals(acting.clone());
-        let bastion = bastion(interrupted, acting);
-        let unlocked = bastion.unlocked.clone();
-        match cli::run(cli, bastion).await {
+        let site = site(&cli.common, interrupted, acting);
+        let bastion = Arc::clone(&site.bastion);
+        match cli::run(cli, site).await {
             Ok(code) => code,
             Err(failure) => {
-                let redactor = Redactor::default().and(unlocked.secrets());
+                let redactor = Redactor::default().and(bastion.secrets());
                 terminal::say(redactor.clean(&failure.text).trim_end());
                 failure.code
             }
@@ -91,31 +98,33 @@ fn signals(acting: Acting) -> watch::Receiver<bool> {
     receiver
 }
 
-fn bastion(interrupted: watch::Receiver<bool>, acting: Acting) -> Bastion {
+fn site(common: &Common, interrupted: watch::Receiver<bool>, acting: Acting) -> Site {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     let text = |name: &str| variable(name).map(|value| value.to_string_lossy().into_owned());
     let home = variable("HOME").map(PathBuf::from);
-    let state = variable("XDG_STATE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| home.as_ref().map(|home| home.join(".local/state")))
-        .unwrap_or_else(|| PathBuf::from("."));
+    let kept = variable("XDG_STATE_HOME").map(PathBuf::from).or_else(|| Some(home.as_ref()?.join(".local/state")));
+    let state = || kept.unwrap_or_else(|| PathBuf::from(".")).join("requorum");
     let person = text("SUDO_USER").or_else(|| text("USER")).or_else(|| text("LOGNAME"));
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let prompt: Arc<dyn Prompt> = Arc::new(terminal::Person::new());
     let sudo_password = text("REQUORUM_SUDO_PASSWORD").map(zeroize::Zeroizing::new);
     let agent_socket = variable("SSH_AUTH_SOCK").map(PathBuf::from);
     let unlocked = Unlocked::new(Arc::clone(&prompt), home.clone(), agent_socket, sudo_password);
-    Bastion {
-        person: person.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw())),
-        host,
+    let bastion = ThisHost {
         home,
         unlocked,
-        state: state.join("requorum"),
-        colour: std::io::stderr().is_terminal() && variable("NO_COLOR").is_none(),
+        state: common.state_dir.clone().unwrap_or_else(state),
+        connect_limit: Duration::from_secs(common.connect_timeout),
+    };
+    Site {
+        bastion: Arc::new(bastion),
         clock: Arc::new(SystemClock),
         console: Arc::from(terminal::console()),
         prompt,
         interrupted,
         acting,
+        operator: Operator {
+            person: person.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw())),
+            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        },
     }
 }

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod files;
 
+pub use crate::verbs::forms::{DoctorForm, Form, OutageKind, ReportForm, StatusForm};
 pub use files::{CheckForm, DiffForm, InventoryVerb, Origin, PlaybookVerb};
 
 /// Gives a stretched Kubernetes cluster its etcd quorum back, over SSH, and brings the lost zone home.
@@ -213,17 +214,6 @@ pub struct StatusWish {
     pub textfile: Option<PathBuf>,
 }
 
-/// A form of `status`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum StatusForm {
-    /// For people
-    Text,
-    /// For machines
-    Json,
-    /// Metrics in Prometheus' text form
-    Prometheus,
-}
-
 /// What can be planned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum PlanGoal {
@@ -232,41 +222,6 @@ pub enum PlanGoal {
     InitiateDr,
     /// The failed zone comes home
     Recover,
-}
-
-/// A form of output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Form {
-    /// For people
-    Text,
-    /// For machines
-    Json,
-}
-
-/// A form of the doctor's result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum DoctorForm {
-    /// For people
-    Text,
-    /// For machines, as it is kept
-    Json,
-    /// JUnit XML: a suite a zone, a case a check
-    Junit,
-}
-
-/// A form of a report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ReportForm {
-    /// For people
-    Text,
-    /// For tickets and wikis
-    Markdown,
-    /// One file to open in a browser, print and sign
-    Html,
-    /// For machines; `report --schema` describes it
-    Json,
-    /// For machines that collect test results: a step is a test case
-    Junit,
 }
 
 /// What a plan takes into account.
@@ -290,32 +245,6 @@ pub struct Wish {
     /// recover: bring back only these, the others later; may repeat
     #[arg(long, value_name = "NODE", num_args = 1..)]
     pub only: Vec<String>,
-    /// The run that `undo` names.
-    #[arg(skip)]
-    pub undoes: Option<String>,
-}
-
-/// A way to lose a zone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum OutageKind {
-    /// Its etcd is stopped and fenced
-    Stop,
-    /// Its masters close their etcd ports towards the other zones
-    Isolate,
-    /// The site's own commands in the inventory (`power`) switch it off and on
-    Command,
-}
-
-impl OutageKind {
-    /// As the command line has it.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Stop => "stop",
-            Self::Isolate => "isolate",
-            Self::Command => "command",
-        }
-    }
 }
 
 /// What a drill does.

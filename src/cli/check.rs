@@ -8,16 +8,19 @@ use crate::model::inventory::{self, places::Places};
 use crate::model::{Cluster, Master, json};
 use crate::playbook::{Playbook, shipped, template, text};
 use crate::report::{annotations, diagnostic, resolved};
+use crate::run::exit;
+use crate::verbs::Failure;
+use crate::verbs::inputs::template_names;
 use crate::world::{files, terminal};
 
 use super::args::{CheckForm, Common, Form};
-use super::{Failure, exit, input};
+use super::reviewed;
 
 /// `requorum inventory check`.
 pub(super) fn inventories(common: &Common, paths: &[PathBuf], output: CheckForm, colour: bool) -> Result<u8, Failure> {
     let mut heard = Heard::default();
     for path in paths {
-        let source = input::reviewed(path)?;
+        let source = reviewed::reviewed(path)?;
         match inventory::read(&source) {
             Ok(cluster) => {
                 let remarks = inventory::remarks(&source, &cluster);
@@ -47,7 +50,7 @@ fn templates_of(common: &Common, source: &Source, cluster: &Cluster) -> Result<V
 }
 
 fn template_found(common: &Common, name: &str, place: Place) -> Result<Vec<Diagnostic>, Failure> {
-    Ok(match input::template(common, name)? {
+    Ok(match reviewed::template(common, name)? {
         Some(source) => template::check(&source).err().unwrap_or_default(),
         None => {
             let said = format!("the template `{name}` is neither shipped nor in --templates");
@@ -60,7 +63,7 @@ fn template_found(common: &Common, name: &str, place: Place) -> Result<Vec<Diagn
 pub(super) fn playbooks(common: &Common, paths: &[PathBuf], output: CheckForm, colour: bool) -> Result<u8, Failure> {
     let mut heard = Heard::default();
     for path in paths {
-        let source = input::reviewed(path)?;
+        let source = reviewed::reviewed(path)?;
         match text::read(&source) {
             Ok(playbook) => {
                 let (name, steps) = (&playbook.name, playbook.lines.len());
@@ -76,7 +79,7 @@ pub(super) fn playbooks(common: &Common, paths: &[PathBuf], output: CheckForm, c
 fn templates_in(common: &Common, source: &Source, playbook: &Playbook) -> Result<Vec<Diagnostic>, Failure> {
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
-    for (name, line) in input::template_names(playbook) {
+    for (name, line) in template_names(playbook) {
         if seen.insert(name.clone()) {
             let line = usize::try_from(line).unwrap_or(usize::MAX);
             found.extend(template_found(common, &name, Place::of_line(source, line))?);
@@ -116,7 +119,7 @@ impl Heard {
 
 /// `requorum inventory show`.
 pub(super) fn show(path: &Path, output: Form, colour: bool) -> Result<u8, Failure> {
-    let source = input::reviewed(path)?;
+    let source = reviewed::reviewed(path)?;
     let cluster = inventory::read(&source)
         .map_err(|mistakes| Failure::new(exit::BAD_INPUT, diagnostic::text(&mistakes, colour)))?;
     let masters = resolved::of(&source, &cluster);

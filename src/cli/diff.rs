@@ -5,12 +5,13 @@ use crate::model::diagnostic::Source;
 use crate::model::{Cluster, changes::Changes, inventory, json};
 use crate::report::diagnostic;
 use crate::report::review::{self, Review, Verdict};
+use crate::run::exit;
 use crate::run::redact::Redactor;
+use crate::verbs::Failure;
 use crate::world::revisions::{self, Side};
 use crate::world::terminal;
 
 use super::args::DiffForm;
-use super::{Failure, exit};
 
 /// `requorum inventory diff`.
 pub(super) fn diff(old: &str, new: Option<&str>, output: DiffForm, colour: bool) -> Result<u8, Failure> {

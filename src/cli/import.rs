@@ -7,14 +7,16 @@ use crate::model::command::harmless;
 use crate::model::diagnostic::Source;
 use crate::model::inventory;
 use crate::model::kubespray::{self, Beside, Groups, Refusal, Zones};
+use crate::run::exit;
+use crate::verbs::Failure;
 use crate::world::{ansible, terminal};
 
-use super::{Failure, exit, input};
+use super::reviewed;
 
 /// `requorum inventory import kubespray`.
 pub(super) fn kubespray(path: &Path, zones: &Zones, environment: Option<&str>) -> Result<u8, Failure> {
     let file = ansible::inventory(path).map_err(|error| unreadable(path, &error))?;
-    let source = input::source(&file)?;
+    let source = reviewed::source(&file)?;
     let groups = kubespray::read(&source, zones).map_err(refused)?;
     let beside = beside(&file, &source.name, &groups, zones)?;
     let import = kubespray::import(&source.name, &groups, &beside, zones, environment).map_err(refused)?;
@@ -44,12 +46,12 @@ fn beside(file: &Path, name: &str, groups: &Groups, zones: &Zones) -> Result<Bes
     let mut beside = Beside::default();
     for group in above {
         for path in ansible::vars(file, "group_vars", group).map_err(|error| unreadable(file, &error))? {
-            beside.group(group, &input::source(&path)?, zones).map_err(refused)?;
+            beside.group(group, &reviewed::source(&path)?, zones).map_err(refused)?;
         }
     }
     for host in masters {
         for path in ansible::vars(file, "host_vars", host).map_err(|error| unreadable(file, &error))? {
-            beside.host(host, &input::source(&path)?, zones).map_err(refused)?;
+            beside.host(host, &reviewed::source(&path)?, zones).map_err(refused)?;
         }
     }
     Ok(beside)

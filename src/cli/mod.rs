@@ -1,172 +1,109 @@
-//! The verbs: flags in, exit code out. Each verb puts together what the other modules know.
+//! The command line: flags in, the verb called, its exit code out. Knows no verb's meaning.
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-
-use tokio::sync::watch::Receiver;
+use std::time::Duration;
 
 use crate::model::kubespray::Zones;
-use crate::run::ports::{Clock, Console, Prompt};
-use crate::world::ssh::Unlocked;
+use crate::plan::Goal;
+use crate::verbs::{Ask, Failure, Given, Site, doctor, drill, recovery, runs, status, unlock, watch};
 
 pub mod args;
 mod check;
 mod diff;
-mod doctor;
-mod drill;
-mod go;
 mod import;
-mod input;
-mod observe;
-mod runs;
-mod status;
-mod unlock;
-mod watch;
-mod wish;
+mod reviewed;
 
-use args::{Cli, InventoryVerb, Origin, PlanGoal, PlaybookVerb, ReportForm, RunsVerb, Verb};
-
-pub use crate::run::exit;
-
-/// What the bastion brings along; `main` reads it from the environment.
-#[derive(Clone)]
-pub struct Bastion {
-    /// The person, for records.
-    pub person: String,
-    /// The host's name.
-    pub host: String,
-    /// The home directory.
-    pub home: Option<PathBuf>,
-    /// Keys and passwords, once somebody has unlocked them.
-    pub unlocked: Unlocked,
-    /// Where state is kept by default.
-    pub state: PathBuf,
-    /// Whether to colour standard output.
-    pub colour: bool,
-    /// The clock.
-    pub clock: Arc<dyn Clock>,
-    /// The console.
-    pub console: Arc<dyn Console>,
-    /// The person at the terminal.
-    pub prompt: Arc<dyn Prompt>,
-    /// Turns true at the first Ctrl-C.
-    pub interrupted: Receiver<bool>,
-    /// Whether something may be half done.
-    pub acting: Acting,
-}
-
-/// Whether something may be half done, so that an interruption must wait. Until then it ends the program at once,
-/// whatever that waits for: a file, git, a person, a master's answer.
-#[derive(Clone, Default)]
-pub struct Acting(Arc<Mutex<bool>>);
-
-impl Acting {
-    /// From here on an interruption waits.
-    fn begin(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
-    }
-
-    /// Ends by `end` where nothing has begun; nothing begins meanwhile.
-    pub fn end_before(&self, end: impl FnOnce()) {
-        let acting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !*acting {
-            end();
-        }
-    }
-}
-
-/// An end that is no success, with its exit code and what to say.
-#[derive(Debug)]
-pub struct Failure {
-    /// The exit code.
-    pub code: u8,
-    /// What to say on standard error.
-    pub text: String,
-}
-
-impl Failure {
-    /// A failure with this code.
-    pub fn new(code: u8, text: impl Into<String>) -> Self {
-        Self { code, text: text.into() }
-    }
-
-    /// The command line is wrong.
-    pub fn usage(text: impl Into<String>) -> Self {
-        Self::new(exit::USAGE, text)
-    }
-}
+use args::{Cli, Common, Consent, InventoryVerb, Origin, PlanGoal, PlaybookVerb, ReportForm, RunsVerb, Verb};
 
 /// Does what the command line says.
 ///
 /// # Errors
 /// [`Failure`] carries the exit code.
-pub async fn run(cli: Cli, bastion: Bastion) -> Result<u8, Failure> {
-    let common = &cli.common;
+pub async fn run(cli: Cli, site: Site) -> Result<u8, Failure> {
+    let given = Given::of(&cli.common);
     match cli.verb {
-        Verb::Status(wish) => status::status(common, &bastion, &wish).await,
-        Verb::Doctor { zone, no_measure, output } => doctor::doctor(common, &bastion, &zone, !no_measure, output).await,
+        Verb::Status(wish) => see(&given, &site, wish).await,
+        Verb::Doctor { zone, no_measure, output } => doctor::doctor(&given, &site, &zone, !no_measure, output).await,
         Verb::Plan { playbook, wish, save } => {
             let goal = match playbook {
-                PlanGoal::InitiateDr => crate::plan::Goal::InitiateDr,
-                PlanGoal::Recover => crate::plan::Goal::Recover,
+                PlanGoal::InitiateDr => Goal::InitiateDr,
+                PlanGoal::Recover => Goal::Recover,
             };
-            go::show(common, &bastion, goal, &wish, save.as_deref()).await
+            recovery::show(&given, &site, goal, &wish.into(), save.as_deref()).await
         }
-        Verb::InitiateDr { wish, consent } => {
-            go::go(common, &bastion, crate::plan::Goal::InitiateDr, &wish, &consent).await
-        }
-        Verb::Recover { wish, consent } => go::go(common, &bastion, crate::plan::Goal::Recover, &wish, &consent).await,
+        Verb::InitiateDr { wish, consent } => go(&given, &site, Goal::InitiateDr, wish.into(), consent).await,
+        Verb::Recover { wish, consent } => go(&given, &site, Goal::Recover, wish.into(), consent).await,
         Verb::Fence { zones, consent, overrides } => {
-            let wish = args::Wish { failed_zone: zones, overrides, ..args::Wish::default() };
-            go::go(common, &bastion, crate::plan::Goal::Fence, &wish, &consent).await
+            go(&given, &site, Goal::Fence, Ask { failed_zones: zones, overrides, ..Ask::default() }, consent).await
         }
         Verb::Unfence { zones, consent, overrides } => {
-            let wish = args::Wish { failed_zone: zones, overrides, ..args::Wish::default() };
-            go::go(common, &bastion, crate::plan::Goal::Unfence, &wish, &consent).await
+            go(&given, &site, Goal::Unfence, Ask { failed_zones: zones, overrides, ..Ask::default() }, consent).await
         }
         Verb::Undo { run, consent, overrides } => {
-            let wish = args::Wish { undoes: Some(run), overrides, ..args::Wish::default() };
-            go::go(common, &bastion, crate::plan::Goal::Undo, &wish, &consent).await
+            go(&given, &site, Goal::Undo, Ask { undoes: Some(run), overrides, ..Ask::default() }, consent).await
         }
-        Verb::Drill { wish, consent } => drill::drill(common, &bastion, &wish, &consent).await,
-        Verb::Runs { what: RunsVerb::List { output } } => runs::list(common, &bastion, output),
-        Verb::Runs { what: RunsVerb::Show { run } } => runs::report(common, &bastion, &run, ReportForm::Text, None),
-        Verb::Report { run: Some(run), output, out, .. } => {
-            runs::report(common, &bastion, &run, output, out.as_deref())
-        }
+        Verb::Drill { wish, consent } => drill::drill(&given, &site, &wish.into(), consent.confirm.as_deref()).await,
+        Verb::Runs { what: RunsVerb::List { output } } => runs::list(&site, output),
+        Verb::Runs { what: RunsVerb::Show { run } } => runs::report(&site, &run, ReportForm::Text, None),
+        Verb::Report { run: Some(run), output, out, .. } => runs::report(&site, &run, output, out.as_deref()),
         Verb::Report { run: None, .. } => check::schema("report"),
-        Verb::Unlock { run } => unlock::unlock(common, &bastion, &run).await,
-        Verb::Inventory { what: InventoryVerb::Check { files, output } } => {
-            let files = if files.is_empty() { vec![common.inventory.clone()] } else { files };
-            check::inventories(common, &files, output, bastion.colour)
-        }
-        Verb::Inventory { what: InventoryVerb::Show { file, output } } => {
-            check::show(file.as_deref().unwrap_or(&common.inventory), output, bastion.colour)
-        }
-        Verb::Inventory { what: InventoryVerb::Diff { old, new, output } } => {
-            diff::diff(&old, new.as_deref(), output, bastion.colour)
-        }
-        Verb::Inventory {
-            what: InventoryVerb::Import { from: Origin::Kubespray, path, zone_var, zone_group, environment },
-        } => {
-            let groups = || if zone_group.is_empty() { Zones::Unsaid } else { Zones::Groups(zone_group) };
-            import::kubespray(&path, &zone_var.map_or_else(groups, Zones::Var), environment.as_deref())
-        }
+        Verb::Unlock { run } => unlock::unlock(&given, &site, &run).await,
+        Verb::Inventory { what } => inventory(what, &cli.common, site.console.coloured()),
         Verb::Playbook { what: PlaybookVerb::Check { files, output } } => {
-            check::playbooks(common, &files, output, bastion.colour)
+            check::playbooks(&cli.common, &files, output, site.console.coloured())
         }
-        Verb::Inventory { what: InventoryVerb::Schema } => check::schema("inventory"),
         Verb::Playbook { what: PlaybookVerb::Schema } => check::schema("playbook"),
         Verb::Init { directory } => check::init(&directory),
     }
 }
 
-/// The command line's beginning, for next commands.
-fn again(inventory: &Path) -> String {
-    let path = inventory.display().to_string();
-    if path == "inventory.yaml" {
-        return "requorum".to_owned();
+async fn go(given: &Given, site: &Site, goal: Goal, ask: Ask, consent: Consent) -> Result<u8, Failure> {
+    recovery::go(given, site, goal, &ask, consent.confirm.as_deref()).await
+}
+
+async fn see(given: &Given, site: &Site, wish: args::StatusWish) -> Result<u8, Failure> {
+    let args::StatusWish { quick, output, watch: every, textfile } = wish;
+    let ask = status::Ask { quick, output, textfile };
+    match every {
+        Some(seconds) => watch::watch(given, site, &ask, Duration::from_secs(seconds)).await,
+        None => status::status(given, site, &ask).await,
     }
-    let quoted = shlex::try_quote(&path).map_or_else(|_| path.clone(), |quoted| quoted.into_owned());
-    format!("requorum -i {quoted}")
+}
+
+fn inventory(what: InventoryVerb, common: &Common, colour: bool) -> Result<u8, Failure> {
+    match what {
+        InventoryVerb::Check { files, output } => {
+            let files = if files.is_empty() { vec![common.inventory.clone()] } else { files };
+            check::inventories(common, &files, output, colour)
+        }
+        InventoryVerb::Show { file, output } => {
+            check::show(file.as_deref().unwrap_or(&common.inventory), output, colour)
+        }
+        InventoryVerb::Diff { old, new, output } => diff::diff(&old, new.as_deref(), output, colour),
+        InventoryVerb::Import { from: Origin::Kubespray, path, zone_var, zone_group, environment } => {
+            let groups = || if zone_group.is_empty() { Zones::Unsaid } else { Zones::Groups(zone_group) };
+            import::kubespray(&path, &zone_var.map_or_else(groups, Zones::Var), environment.as_deref())
+        }
+        InventoryVerb::Schema => check::schema("inventory"),
+    }
+}
+
+impl Given {
+    fn of(common: &Common) -> Self {
+        let Common { inventory, playbooks, templates, .. } = common;
+        Self { inventory: inventory.clone(), playbooks: playbooks.clone(), templates: templates.clone() }
+    }
+}
+
+impl From<args::Wish> for Ask {
+    fn from(wish: args::Wish) -> Self {
+        let args::Wish { failed_zone, attest, overrides, snapshot, seed, only } = wish;
+        Self { failed_zones: failed_zone, attested: attest, overrides, snapshot, seed, only, undoes: None }
+    }
+}
+
+impl From<args::DrillWish> for drill::Asked {
+    fn from(wish: args::DrillWish) -> Self {
+        let args::DrillWish { zone, outage, max_outage, textfile } = wish;
+        Self { zone, outage, max_outage, textfile }
+    }
 }

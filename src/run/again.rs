@@ -1,34 +1,17 @@
 //! The second look: under the lock, whatever was seen before consent is asked once more, and the plan made again. What
 //! was consented to is run only if it is still what would be planned.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::{Cluster, RunId};
-use crate::observe::{Observation, Sight, standing};
+use crate::model::RunId;
+use crate::observe::{Sight, standing};
 use crate::plan::same::same;
-use crate::plan::{Goal, Input, NoPlan, Plan, Request, plan};
-use crate::playbook::Playbook;
+use crate::plan::{Goal, Input, NoPlan, Plan, plan};
 
 use super::logs;
 use super::look::Looking;
 use super::ports::{Console, Event, Remote};
 use super::prove;
-
-/// What a plan was made from.
-#[derive(Debug, Clone, Copy)]
-pub struct Basis<'a> {
-    /// The inventory.
-    pub cluster: &'a Cluster,
-    /// The playbook.
-    pub playbook: &'a Playbook,
-    /// Templates by name.
-    pub templates: &'a BTreeMap<String, String>,
-    /// What was asked for.
-    pub request: &'a Request,
-    /// What the masters said, and the proof.
-    pub seen: &'a Observation,
-}
 
 /// What would be planned now, where that is not what was consented to.
 pub type Changed = Result<Box<Plan>, NoPlan>;
@@ -39,7 +22,7 @@ pub type Changed = Result<Box<Plan>, NoPlan>;
 /// What would be planned now, where it is something else.
 pub async fn still(
     agreed: &Plan,
-    basis: Basis<'_>,
+    basis: Input<'_>,
     holder: &RunId,
     remote: &Arc<dyn Remote>,
     console: &Arc<dyn Console>,
@@ -58,8 +41,7 @@ pub async fn still(
             prove::prove(basis.cluster, &mut seen, None, remote, console).await;
         }
     }
-    let Basis { cluster, playbook, templates, request, .. } = basis;
-    match plan(Input { cluster, playbook, templates, seen: &seen, request }) {
+    match plan(Input { seen: &seen, ..basis }) {
         Ok(now) if same(agreed, &now) => Ok(()),
         now => Err(now.map(Box::new)),
     }

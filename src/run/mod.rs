@@ -15,7 +15,6 @@ pub mod outage;
 pub mod ports;
 pub mod prove;
 pub mod redact;
-pub mod revert;
 pub mod runner;
 mod said;
 pub mod session;

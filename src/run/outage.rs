@@ -1,5 +1,5 @@
 //! A zone cut off by its own masters: nftables closes their etcd ports towards the other zones, and a timer there opens
-//! them again should the bastion vanish. Knows no reason and no cluster's state.
+//! them again should the bastion vanish; and the start of its etcd afterwards. Knows no reason and no cluster's state.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::model::command::{Script, clean};
-use crate::model::{Command, MasterName, Output, UnitName};
+use crate::model::{Command, Master, MasterName, Output, UnitName};
 use crate::observe::marks::fence_marker;
 
 use super::joined;
@@ -63,6 +63,15 @@ else echo "found: open already"; fi
 "#,
 };
 
+const START: Script = Script {
+    name: "start-again",
+    text: r#"set -eu
+[ ! -e "$2" ] || { echo "it is fenced" >&2; exit 1; }
+systemctl reset-failed "$1.service" 2>/dev/null || true
+systemctl start --no-block "$1.service"
+"#,
+};
+
 /// What is closed on one master.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Closing {
@@ -99,6 +108,19 @@ pub async fn close(
 /// Which masters failed, and why.
 pub async fn open(remote: &Arc<dyn Remote>, hosts: &[MasterName]) -> Result<(), Vec<(MasterName, String)>> {
     on_all(remote, hosts.iter().map(|host| (host.clone(), Command::script(OPEN).arg(NAME)))).await
+}
+
+/// Starts an etcd that is not fenced, without waiting for it.
+///
+/// # Errors
+/// Why not, in words.
+pub async fn start(remote: &Arc<dyn Remote>, master: &Master) -> Result<(), String> {
+    let unit = &master.etcd.unit;
+    one(remote, &master.name, &Command::script(START).arg(unit.as_str()).arg(fence_marker(unit))).await
+}
+
+async fn one(remote: &Arc<dyn Remote>, host: &MasterName, command: &Command) -> Result<(), String> {
+    said(remote.run(host, command, Pipes::default()).await)
 }
 
 /// After which time ports open that were closed by a drill with this limit: longer than the drill's own limit, since the

@@ -210,4 +210,25 @@ pub enum Event {
 pub trait Console: Send + Sync {
     /// Takes one event.
     fn tell(&self, event: Event);
+
+    /// Writes a result: to standard output, as it is.
+    fn print(&self, text: &str);
+
+    /// Writes a line beside the results: to standard error.
+    fn say(&self, text: &str);
+
+    /// Whether what is written to standard error may be coloured.
+    fn coloured(&self) -> bool;
+
+    /// How many columns a result may be wide, where it is shown on a terminal.
+    fn width(&self) -> Option<usize>;
+
+    /// A screen that is drawn over and over, where results are shown on a terminal that can do that.
+    fn screen(&self) -> Option<Box<dyn Screen>>;
+}
+
+/// A terminal's screen. Drop it to leave it.
+pub trait Screen: Send + Sync {
+    /// Draws over what stands there.
+    fn draw(&self, text: &str);
 }

@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use crate::observe::Observation;
 use crate::plan::Plan;
 
-use super::ports::{Console, Event};
+use super::ports::{Console, Event, Screen};
 
 mod secrets;
 #[cfg(test)]
@@ -332,6 +332,27 @@ impl Console for Discreet {
         let words = words(&mut event);
         *words = self.redactor.clean(words);
         self.console.tell(event);
+    }
+
+    fn print(&self, text: &str) {
+        self.console.print(&self.redactor.clean(text));
+    }
+
+    fn say(&self, text: &str) {
+        self.console.say(&self.redactor.clean(text));
+    }
+
+    fn coloured(&self) -> bool {
+        self.console.coloured()
+    }
+
+    fn width(&self) -> Option<usize> {
+        self.console.width()
+    }
+
+    /// A screen draws what was not cleaned here.
+    fn screen(&self) -> Option<Box<dyn Screen>> {
+        None
     }
 }
 

@@ -10,9 +10,9 @@ use tokio::sync::watch;
 use crate::model::{Cluster, MasterName, RunId};
 use crate::observe::assess::{Assessment, Verdict, assess};
 use crate::observe::marks::Holder;
-use crate::plan::Plan;
+use crate::plan::{Input, Plan};
 
-use super::again::{self, Basis, Changed};
+use super::again::{self, Changed};
 use super::hold::Holding;
 use super::journal::{Journal, JournalError, StepState, VERSION, What};
 use super::lock::{self, Taken};
@@ -54,7 +54,7 @@ pub struct Agreed<'a> {
     /// The plan.
     pub plan: &'a Plan,
     /// What it was made from, to be made again under the lock. A plan without it is run as it is, which tests do.
-    pub basis: Option<Basis<'a>>,
+    pub basis: Option<Input<'a>>,
     /// How long the proof took that quorum is lost.
     pub proof: Option<Duration>,
     /// The drill that this run is a part of: it holds the masters.
@@ -158,11 +158,9 @@ pub async fn execute(
     drop(holding);
     let code = exit::code(plan, &outcome);
     // A run that stopped midway keeps its lock: nobody else may go on from a state they have not looked at.
-    if agreed.drill.is_none() && (code == exit::DONE || !outcome.changed) {
-        give_back(&world, &hosts, &plan.run).await;
-        journal.write(vec![What::Unlocked])?;
-    }
-    journal.write(vec![What::End { outcome: outcome.ending.words(), exit: code }])?;
+    let free = agreed.drill.is_none() && (code == exit::DONE || !outcome.changed);
+    let given_back = if free { give_back(&world, &hosts, &plan.run).await } else { None };
+    ended(&journal, given_back, outcome.ending.words(), code)?;
     Ok(Ended { code, states: journal.states(), outcome, journal })
 }
 
@@ -231,20 +229,24 @@ async fn look_again(
         return Ok(journal.write(vec![What::LookedAgain { took_ms }])?);
     };
     let changed = NotBegun::Changed { plan: Box::new(agreed.plan.clone()), now };
-    if agreed.drill.is_none() {
-        give_back(world, hosts, &agreed.plan.run).await;
-        journal.write(vec![What::Unlocked])?;
-    }
-    journal.write(vec![What::End { outcome: changed.to_string(), exit: changed.code() }])?;
+    let given_back = if agreed.drill.is_none() { give_back(world, hosts, &agreed.plan.run).await } else { None };
+    ended(journal, given_back, changed.to_string(), changed.code())?;
     Err(changed)
 }
 
-/// Gives the lock back, and says where it stays.
-async fn give_back(world: &World, hosts: &BTreeSet<MasterName>, run: &RunId) {
-    for (host, why) in lock::release(&world.remote, hosts, run).await {
+/// Gives the lock back, and says where it stays. Only where it stays nowhere is that a record.
+async fn give_back(world: &World, hosts: &BTreeSet<MasterName>, run: &RunId) -> Option<What> {
+    let kept = lock::release(&world.remote, hosts, run).await;
+    for (host, why) in &kept {
         let text = format!("{host} stays locked: {why}; `requorum unlock {run}`");
         world.console.tell(Event::Warning { text });
     }
+    kept.is_empty().then_some(What::Unlocked)
+}
+
+/// The last records of a run that was begun.
+fn ended(journal: &Journal, given_back: Option<What>, outcome: String, exit: u8) -> Result<(), JournalError> {
+    journal.write(given_back.into_iter().chain([What::End { outcome, exit }]).collect())
 }
 
 async fn take_lock(

@@ -62,6 +62,9 @@ impl State {
             "replay" => self.replay(call),
             "retire" => self.retire(call),
             "restore" => self.restore(call),
+            "close-ports" => self.close_ports(call),
+            "open-ports" => self.open_ports(call),
+            "start-again" => self.start_again(call),
             _ => panic!("the model does not know the script {script} {:?}", call.words),
         }
     }

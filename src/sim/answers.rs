@@ -26,6 +26,7 @@ impl State {
             ("tools", [program]) => tools(machine, program),
             ("log", [dir, _most]) => log(machine, dir),
             ("node", [_, unit, _, _, _, properties]) => self.node(host, unit, properties),
+            ("environment", [_]) => Reply::said("lab\n"),
             ("growth", [_]) => self.growth(host),
             ("last log", [_]) => last_log(machine),
             ("measure", _) => self.measure(host),

@@ -7,10 +7,9 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::run::ports::{Clock, Console, Event, Later, Store};
+use crate::run::ports::{Clock, Console, Event, Later, Screen, Store};
 
 use super::Site;
-use super::state::Desk;
 
 /// One run's directory on the bastion.
 #[derive(Clone)]
@@ -20,15 +19,7 @@ pub(super) struct RunFiles {
 }
 
 /// The journal's name in a run's directory.
-const JOURNAL: &str = "journal.jsonl";
-
-impl Desk {
-    /// The journals of all runs.
-    pub(super) fn journals(&self) -> Vec<String> {
-        let journals = self.files.iter().filter(|(path, _)| path.ends_with(JOURNAL));
-        journals.map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned()).collect()
-    }
-}
+pub(super) const JOURNAL: &str = "journal.jsonl";
 
 impl Store for RunFiles {
     fn append(&self, line: &str) -> std::io::Result<()> {
@@ -98,6 +89,18 @@ impl Store for RunFiles {
     }
 }
 
+impl Site {
+    /// How much was said so far.
+    pub(super) fn said(&self) -> usize {
+        self.with(|state| state.desk.said.len())
+    }
+
+    /// What was said since.
+    pub(super) fn said_since(&self, from: usize) -> String {
+        self.with(|state| state.desk.said.get(from..).unwrap_or_default().to_owned())
+    }
+}
+
 impl Clock for Site {
     fn now(&self) -> Timestamp {
         time(self.since)
@@ -113,5 +116,25 @@ pub(super) fn time(since: Instant) -> Timestamp {
 impl Console for Site {
     fn tell(&self, event: Event) {
         self.with(|state| state.desk.told.push(event));
+    }
+
+    fn print(&self, text: &str) {
+        self.with(|state| state.desk.said.push_str(text));
+    }
+
+    fn say(&self, text: &str) {
+        self.print(&format!("{text}\n"));
+    }
+
+    fn coloured(&self) -> bool {
+        false
+    }
+
+    fn width(&self) -> Option<usize> {
+        None
+    }
+
+    fn screen(&self) -> Option<Box<dyn Screen>> {
+        None
     }
 }

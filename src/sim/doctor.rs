@@ -1,17 +1,13 @@
 //! `requorum doctor` on a site, and what its questions get as answers there.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use crate::model::MasterName;
 use crate::observe::Examination;
-use crate::plan::Goal;
-use crate::plan::doctor::{Diagnosis, diagnose};
-use crate::plan::rehearse::Given;
-use crate::playbook::shipped;
-use crate::run::examine::{Through, examine};
+use crate::plan::doctor::Diagnosis;
 use crate::run::look;
-use crate::run::ports::{Clock, Remote};
+use crate::verbs::doctor;
 
 use super::etcdctl::Reply;
 use super::state::State;
@@ -19,19 +15,21 @@ use super::{Site, desk, drive};
 
 impl Site {
     /// `requorum doctor` with the shipped playbook and this template, or the shipped one.
+    ///
+    /// # Panics
+    /// Where an input file is wrong.
     pub async fn doctor(&self, template: Option<&str>) -> (Examination, Diagnosis) {
-        let cluster = self.cluster();
-        let playbook = drive::playbook(Goal::InitiateDr);
-        let shipped = shipped::template("etcd.env.j2").map(|file| file.text).unwrap_or_default();
-        let templates = BTreeMap::from([("etcd.env.j2".to_owned(), template.unwrap_or(shipped).to_owned())]);
-        let given = Given { cluster: &cluster, playbook: &playbook, templates: &templates };
-        let remote: Arc<dyn Remote> = self.remote();
-        let clock: Arc<dyn Clock> = Arc::new(self.clone());
+        let (cluster, remote, site) = (self.cluster(), self.remote(), self.given_to_verbs());
+        let mut given = drive::given();
+        if let Some(text) = template {
+            let folder = PathBuf::from("/bastion/templates");
+            let kept = site.bastion.write_private(&folder.join("etcd.env.j2"), text);
+            kept.unwrap_or_else(|error| panic!("{error}"));
+            given.templates = Some(folder);
+        }
         let seen = look::look(&cluster, &remote).await;
-        let through = Through { remote: &remote, clock: &clock, connect_limit: super::remote::CONNECT };
-        let (found, rehearsals) = examine(given, seen, &BTreeSet::new(), true, through).await;
-        let diagnosis = diagnose(given, &found, &rehearsals);
-        (found, diagnosis)
+        let told = doctor::diagnosis(&given, &site, (&cluster, &remote), seen, &BTreeSet::new(), true).await;
+        told.unwrap_or_else(|failure| panic!("{}", failure.text))
     }
 }
 

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use super::data::Data;
 use super::machine::{BIN, DATA_DIR, Door, ENV_FILE, HOLDER};
 use super::state::{Cut, Desk, Due, State};
@@ -138,7 +140,12 @@ impl Site {
             next: state.next,
             ticked: None,
         };
-        Self { state: Arc::new(Mutex::new(state)), killed: Arc::default(), since: self.since }
+        Self {
+            state: Arc::new(Mutex::new(state)),
+            killed: Arc::default(),
+            interrupted: Arc::new(watch::Sender::new(false)),
+            since: self.since,
+        }
     }
 
     /// How many commands that change something have come so far.

@@ -2,13 +2,10 @@
 //! yet, and what a bastion keeps of its looks and runs.
 
 use crate::model::identity::bootstrap_member_id;
-use crate::model::{Address, Cluster, Token};
-use crate::observe::assess::assess;
-use crate::observe::kept::{Kept, LastLook};
+use crate::model::{Address, Token};
 use crate::observe::marks::{RECORD, RECORD_VERSION};
 use crate::observe::{Observation, assess::Assessment};
 use crate::report;
-use crate::run::journal;
 
 use super::data::Entry;
 use super::faults::Event;
@@ -61,16 +58,6 @@ impl State {
 }
 
 impl Site {
-    /// Adds to a look what this bastion knows from before, and keeps what is worth keeping of it, as `cli` does.
-    pub(super) fn remember(&self, cluster: &Cluster, seen: &mut Observation) {
-        let (look, journals) = self.with(|state| (state.desk.look.clone(), state.desk.journals()));
-        let records = journals.iter().filter_map(|text| journal::recorded(text, &cluster.name)).collect();
-        seen.kept = Kept { look, records };
-        if let Some(look) = LastLook::of(cluster, seen, &assess(cluster, seen)) {
-            self.with(|state| state.desk.look = Some(look));
-        }
-    }
-
     /// What `requorum status` says below the table.
     #[must_use]
     pub fn words(&self, seen: &Observation, assessment: &Assessment) -> String {

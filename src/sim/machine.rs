@@ -118,6 +118,8 @@ pub(super) struct Machine {
     pub(super) stalls: bool,
     /// Whether a joiner ended before it had all of the leader's snapshot.
     pub(super) half_joined: bool,
+    /// Until when its etcd ports are closed towards the other zones.
+    pub(super) closed_until: Option<Instant>,
     pub(super) files: BTreeMap<String, Vec<u8>>,
     /// Data directories by path, those put aside too; empty ones hold nothing.
     pub(super) dirs: BTreeMap<String, Option<Data>>,

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use crate::model::diagnostic::Source;
@@ -14,10 +14,12 @@ use crate::model::{Cluster, MasterName, Token, UnitName, ZoneName, inventory};
 
 mod acts;
 mod answers;
+mod bastion;
 mod data;
 mod desk;
 mod disks;
 mod doctor;
+mod drills;
 mod drive;
 mod etcdctl;
 mod faults;
@@ -46,6 +48,7 @@ pub use state::Cut;
 pub struct Site {
     state: Arc<Mutex<State>>,
     killed: Arc<Notify>,
+    interrupted: Arc<watch::Sender<bool>>,
     since: Instant,
 }
 
@@ -96,7 +99,12 @@ impl Site {
             next: 100,
             ticked: None,
         };
-        let site = Self { state: Arc::new(Mutex::new(state)), killed: Arc::default(), since };
+        let site = Self {
+            state: Arc::new(Mutex::new(state)),
+            killed: Arc::default(),
+            interrupted: Arc::new(watch::Sender::new(false)),
+            since,
+        };
         site.with(|state| {
             let names: Vec<MasterName> = state.machines.keys().cloned().collect();
             names.iter().for_each(|name| state.start(name, By::Boot));
@@ -120,10 +128,11 @@ impl Site {
 
     /// Lets time pass.
     pub async fn wait(&self, time: Duration) {
-        // In steps, since what happens by itself is only seen when somebody looks.
+        // In steps, since what happens by itself is only seen when somebody looks; in the long run less closely.
+        let step = Duration::from_millis(if time > Duration::from_secs(60) { 2000 } else { 200 });
         let end = Instant::now() + time;
         while Instant::now() < end {
-            tokio::time::sleep(Duration::from_millis(200).min(end - Instant::now())).await;
+            tokio::time::sleep(step.min(end - Instant::now())).await;
             self.with(State::tick);
         }
     }
@@ -215,6 +224,7 @@ fn machine(master: &crate::model::Master, members: &[(String, String)], election
         slow: false,
         stalls: false,
         half_joined: false,
+        closed_until: None,
         files: BTreeMap::from([(
             ENV_FILE.to_owned(),
             env_text(&master.name, &address, members, election).into_bytes(),

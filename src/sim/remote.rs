@@ -22,7 +22,7 @@ const SNAIL: Duration = Duration::from_secs(1200);
 pub(super) const CONNECT: Duration = Duration::from_secs(5);
 
 /// Scripts that only ask.
-const QUESTIONS: [&str; 14] = [
+const QUESTIONS: [&str; 17] = [
     "growth",
     "last log",
     "lock-held",
@@ -37,6 +37,9 @@ const QUESTIONS: [&str; 14] = [
     "certificates",
     "node",
     "measure",
+    "environment",
+    "canary-values",
+    "drill-snapshot",
 ];
 
 impl Remote for Site {
@@ -51,6 +54,9 @@ impl Remote for Site {
             tokio::time::sleep(LATENCY).await;
             self.alive().await;
             self.connect(host).await?;
+            if name_of(command, &[]) == "canary" {
+                return self.canary(host, command, pipes).await;
+            }
             let mut stdin = command.stdin.clone().unwrap_or_default();
             if let Some(mut chunks) = pipes.stdin {
                 while let Some(chunk) = chunks.recv().await {
@@ -157,6 +163,8 @@ impl State {
             let words = words.get(4..).unwrap_or_default();
             return match self.question(host, script, words) {
                 Some(reply) => reply,
+                None if script == "canary-values" => self.canary_values(&Call { host, words, stdin, midway }),
+                None if script == "drill-snapshot" => self.drill_snapshot(&Call { host, words, stdin, midway }),
                 None => self.act(script, &Call { host, words, stdin, midway }),
             };
         }
@@ -203,7 +211,7 @@ impl State {
 }
 
 /// The command's words, all of which must be known by now.
-fn words_of(command: &Command) -> Vec<String> {
+pub(super) fn words_of(command: &Command) -> Vec<String> {
     let word = |arg: &Arg| match arg {
         Arg::Text(text) => text.clone(),
         Arg::Late(late) => panic!("{late} reached a master unfilled: {}", command.shown()),

@@ -30,6 +30,8 @@ pub(super) struct Desk {
     pub(super) dead: bool,
     pub(super) files: BTreeMap<String, Vec<u8>>,
     pub(super) told: Vec<crate::run::ports::Event>,
+    /// Results and the words beside them.
+    pub(super) said: String,
     pub(super) runs: u32,
     /// The runs that may not take a quorum: all but those that fence on purpose.
     pub(super) keeps_quorum: BTreeSet<String>,
@@ -112,7 +114,8 @@ impl State {
 
     /// Whether two machines hear each other.
     pub(super) fn hear(&self, a: &Machine, b: &Machine) -> bool {
-        let apart = a.zone != b.zone && (self.isolated.contains(&a.zone) || self.isolated.contains(&b.zone));
+        let closed = |machine: &Machine| machine.closed_until.is_some() || self.isolated.contains(&machine.zone);
+        let apart = a.zone != b.zone && (closed(a) || closed(b));
         a.powered && b.powered && !apart
     }
 
@@ -154,6 +157,7 @@ impl State {
             return;
         }
         self.time_out_starts(now);
+        self.open_what_is_due(now);
         let groups = self.groups();
         let mut standing = BTreeSet::new();
         for (cluster, names) in &groups {

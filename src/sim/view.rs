@@ -19,6 +19,12 @@ impl Site {
         })
     }
 
+    /// Whether a master has power.
+    #[must_use]
+    pub fn powered(&self, master: &str) -> bool {
+        self.lock().seen(&name(master)).powered
+    }
+
     /// Every rule that was broken so far.
     #[must_use]
     pub fn broken(&self) -> Vec<String> {
@@ -121,7 +127,7 @@ impl Site {
     #[must_use]
     pub fn last_run(&self) -> String {
         let state = self.lock();
-        super::drive::place(state.desk.runs, state.desk.behind)
+        super::bastion::place(state.desk.runs, state.desk.behind)
     }
 
     /// Everything on the masters that outlives a moment, to be compared with later.

@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::regular;
-use crate::model::digest::{hex, sha256};
+use crate::model::digest::hex;
 use crate::observe::database::{self, Ends};
 use crate::plan::{SnapshotFile, TrailingHash};
+use crate::verbs::site::StoredRun;
 
 /// Beyond this an input file is not read; the parsers refuse far smaller ones with a better word.
 pub(super) const MOST: u64 = 4 << 20;
@@ -188,36 +189,16 @@ fn journal(path: &Path) -> io::Result<Vec<u8>> {
     regular::read(regular::open_own(path)?, MOST_JOURNAL)
 }
 
-/// A run's journal as it lies on the disk.
-#[derive(Debug)]
-pub struct Kept {
-    /// The run's name: that of its directory.
-    pub run: String,
-    /// The journal's path.
-    pub path: PathBuf,
-    /// What is in it, or why it cannot be read.
-    pub bytes: io::Result<Vec<u8>>,
-}
-
-impl Kept {
-    /// SHA-256 of the journal, in hexadecimal digits.
-    #[must_use]
-    pub fn sha256(&self) -> String {
-        let bytes = self.bytes.as_deref().unwrap_or_default();
-        sha256(bytes)
-    }
-}
-
 /// Every run kept under `state`, by name and so oldest first; also those whose journal cannot be read.
 #[must_use]
-pub fn runs(state: &Path) -> Vec<Kept> {
+pub fn runs(state: &Path) -> Vec<StoredRun> {
     let Ok(entries) = fs::read_dir(state.join("runs")) else { return Vec::new() };
     let mut names: Vec<_> = entries.flatten().filter(|entry| entry.path().is_dir()).collect();
     names.sort_by_key(fs::DirEntry::file_name);
     let kept = |entry: fs::DirEntry| {
         let path = absolute(&entry.path().join(super::store::JOURNAL));
         let bytes = journal(&path);
-        Kept { run: entry.file_name().to_string_lossy().into_owned(), path, bytes }
+        StoredRun { run: entry.file_name().to_string_lossy().into_owned(), path, bytes }
     };
     names.into_iter().map(kept).collect()
 }

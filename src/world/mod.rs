@@ -1,6 +1,7 @@
 //! The ports for real: SSH, disk, clock, terminal. The only place that touches the outside.
 
 pub mod ansible;
+pub mod bastion;
 pub mod clock;
 pub mod files;
 mod git;

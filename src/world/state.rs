@@ -9,6 +9,7 @@ use rustix::fs::{Access, access, statvfs};
 
 use crate::model::ClusterName;
 use crate::observe::Desk;
+use crate::verbs::site::Diagnosed;
 
 /// Looks at the state directory, or where it is not there yet at what it would be made in.
 ///
@@ -31,19 +32,10 @@ pub fn desk(state: &Path) -> io::Result<Desk> {
     })
 }
 
-/// Which of the doctor's results.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kept {
-    /// The last one.
-    Last,
-    /// The last good one.
-    LastGood,
-}
-
-fn place(state: &Path, cluster: &ClusterName, which: Kept) -> PathBuf {
+fn place(state: &Path, cluster: &ClusterName, which: Diagnosed) -> PathBuf {
     let ending = match which {
-        Kept::Last => "",
-        Kept::LastGood => "-good",
+        Diagnosed::Last => "",
+        Diagnosed::LastGood => "-good",
     };
     state.join("doctor").join(format!("{cluster}{ending}.json"))
 }
@@ -52,7 +44,7 @@ fn place(state: &Path, cluster: &ClusterName, which: Kept) -> PathBuf {
 ///
 /// # Errors
 /// When the disk refuses.
-pub fn keep(state: &Path, cluster: &ClusterName, which: Kept, text: &str) -> io::Result<PathBuf> {
+pub fn keep(state: &Path, cluster: &ClusterName, which: Diagnosed, text: &str) -> io::Result<PathBuf> {
     let path = place(state, cluster, which);
     let (dir, name) = (state.join("doctor"), path.file_name().unwrap_or_default().to_string_lossy());
     put(&dir, &name, text)
@@ -84,7 +76,7 @@ pub(super) fn put(dir: &Path, name: &str, text: &str) -> io::Result<PathBuf> {
 
 /// A result that was kept; nothing where there is none that can be read.
 #[must_use]
-pub fn kept(state: &Path, cluster: &ClusterName, which: Kept) -> Option<String> {
+pub fn kept(state: &Path, cluster: &ClusterName, which: Diagnosed) -> Option<String> {
     super::files::own_text(&place(state, cluster, which)).ok()
 }
 
@@ -97,13 +89,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("state");
         let cluster = ClusterName::new("prod").unwrap();
-        assert_eq!(kept(&state, &cluster, Kept::Last), None);
+        assert_eq!(kept(&state, &cluster, Diagnosed::Last), None);
         for text in ["one, which is longer", "two"] {
-            keep(&state, &cluster, Kept::Last, text).unwrap();
+            keep(&state, &cluster, Diagnosed::Last, text).unwrap();
         }
-        let path = keep(&state, &cluster, Kept::LastGood, "good").unwrap();
-        assert_eq!(kept(&state, &cluster, Kept::Last).as_deref(), Some("two"));
-        assert_eq!(kept(&state, &cluster, Kept::LastGood).as_deref(), Some("good"));
+        let path = keep(&state, &cluster, Diagnosed::LastGood, "good").unwrap();
+        assert_eq!(kept(&state, &cluster, Diagnosed::Last).as_deref(), Some("two"));
+        assert_eq!(kept(&state, &cluster, Diagnosed::LastGood).as_deref(), Some("good"));
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
         let names = fs::read_dir(path.parent().unwrap()).unwrap().count();
@@ -115,19 +107,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("state");
         let cluster = ClusterName::new("prod").unwrap();
-        let path = keep(&state, &cluster, Kept::Last, "one").unwrap();
+        let path = keep(&state, &cluster, Diagnosed::Last, "one").unwrap();
         let other = dir.path().join("other");
         fs::write(&other, "others").unwrap();
         let fresh = path.with_extension(format!("json.{}", std::process::id()));
         std::os::unix::fs::symlink(&other, &fresh).unwrap();
-        keep(&state, &cluster, Kept::Last, "two").unwrap();
-        assert_eq!(kept(&state, &cluster, Kept::Last).as_deref(), Some("two"));
+        keep(&state, &cluster, Diagnosed::Last, "two").unwrap();
+        assert_eq!(kept(&state, &cluster, Diagnosed::Last).as_deref(), Some("two"));
         fs::remove_file(&path).unwrap();
         std::os::unix::fs::symlink(&other, &path).unwrap();
-        assert_eq!(kept(&state, &cluster, Kept::Last), None);
-        keep(&state, &cluster, Kept::Last, "three").unwrap();
+        assert_eq!(kept(&state, &cluster, Diagnosed::Last), None);
+        keep(&state, &cluster, Diagnosed::Last, "three").unwrap();
         assert_eq!(fs::read_to_string(&other).unwrap(), "others");
-        assert_eq!(kept(&state, &cluster, Kept::Last).as_deref(), Some("three"));
+        assert_eq!(kept(&state, &cluster, Diagnosed::Last).as_deref(), Some("three"));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use zeroize::Zeroizing;
 
 use crate::model::MasterName;
-use crate::run::ports::{Console, Event, Prompt};
+use crate::run::ports::{Console, Event, Prompt, Screen};
 
 /// Redraws a second: enough to look alive, little enough for a serial console.
 const HERTZ: u8 = 10;
@@ -29,9 +29,13 @@ pub fn print(text: &str) {
 }
 
 /// How many columns standard output's terminal has, where it is one.
-#[must_use]
-pub fn width() -> Option<usize> {
+fn width() -> Option<usize> {
     size().map(|(columns, _)| columns)
+}
+
+/// Whether standard error may be coloured.
+fn coloured() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 fn size() -> Option<(usize, usize)> {
@@ -59,9 +63,9 @@ impl Modes {
 }
 
 /// A terminal's screen that is drawn over and over. What stood on it before is scrolled away, not lost.
-pub struct Screen(());
+pub struct Drawn(());
 
-impl Screen {
+impl Drawn {
     /// Standard output's screen, where it is a terminal that can move its cursor.
     #[must_use]
     pub fn of_stdout() -> Option<Self> {
@@ -70,9 +74,11 @@ impl Screen {
         print(&"\n".repeat(rows));
         Some(Self(()))
     }
+}
 
-    /// Draws over what stands there; what does not fit below is left out, and that is said.
-    pub fn draw(&self, text: &str) {
+impl Screen for Drawn {
+    /// What does not fit below is left out, and that is said.
+    fn draw(&self, text: &str) {
         if let Some((columns, rows)) = size() {
             print(&drawing(text, columns, rows));
         }
@@ -125,6 +131,26 @@ impl Console for Plain {
         if let Some(line) = line(&event) {
             say(&format!("{} {line}", clock()));
         }
+    }
+
+    fn print(&self, text: &str) {
+        print(text);
+    }
+
+    fn say(&self, text: &str) {
+        say(text);
+    }
+
+    fn coloured(&self) -> bool {
+        coloured()
+    }
+
+    fn width(&self) -> Option<usize> {
+        width()
+    }
+
+    fn screen(&self) -> Option<Box<dyn Screen>> {
+        Drawn::of_stdout().map(|screen| Box::new(screen) as Box<dyn Screen>)
     }
 }
 
@@ -202,6 +228,26 @@ impl Console for Live {
                 }
             }
         }
+    }
+
+    fn print(&self, text: &str) {
+        print(text);
+    }
+
+    fn say(&self, text: &str) {
+        say(text);
+    }
+
+    fn coloured(&self) -> bool {
+        coloured()
+    }
+
+    fn width(&self) -> Option<usize> {
+        width()
+    }
+
+    fn screen(&self) -> Option<Box<dyn Screen>> {
+        Drawn::of_stdout().map(|screen| Box::new(screen) as Box<dyn Screen>)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::run::journal::{PhaseEvent, Record, What};
 use super::State;
 use super::build::plain;
 
-/// The time after the drill has given up its purpose, which has no records of its own.
+/// The time after the drill has given up its purpose, whose acts are recorded before they are done.
 const GIVING_UP: &str = "giving up";
 
 /// A phase as the journal tells it.
@@ -114,6 +114,11 @@ impl<'a> Course<'a> {
             What::Locked => self.locked = true,
             What::Unlocked => self.locked = false,
             What::Kept { name, bytes, sha256 } => self.kept.push((name, *bytes, sha256)),
+            What::WayBack(act) => {
+                if let Some(phase) = self.phases.last_mut().filter(|phase| phase.name == GIVING_UP) {
+                    phase.note = plain(act);
+                }
+            }
             What::Left(done, left) => self.left = Some((done, left)),
             What::Measured(measures) => self.measures = Some(measures),
             What::End { outcome, exit } => {

@@ -103,6 +103,7 @@ impl<'a> Replay<'a> {
             | What::Runs { .. }
             | What::LookedAgain { .. }
             | What::FoundBefore(_)
+            | What::WayBack(_)
             | What::Left(..)
             | What::Measured(_) => {}
             What::FoundAfter(findings) => self.after = Some(findings),

@@ -99,6 +99,8 @@ pub enum What {
         /// Its SHA-256.
         sha256: String,
     },
+    /// An act of a drill's way back is about to be done.
+    WayBack(String),
     /// What a drill did when it gave up, and what it left behind.
     Left(Vec<String>, Vec<String>),
     /// What a drill measured.

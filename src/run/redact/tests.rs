@@ -98,6 +98,26 @@ fn what_a_console_is_told_holds_no_secret() {
         fn tell(&self, event: Event) {
             self.0.lock().unwrap().push(event);
         }
+
+        fn print(&self, text: &str) {
+            self.say(text);
+        }
+
+        fn say(&self, text: &str) {
+            self.tell(Event::Said { text: text.to_owned() });
+        }
+
+        fn coloured(&self) -> bool {
+            false
+        }
+
+        fn width(&self) -> Option<usize> {
+            None
+        }
+
+        fn screen(&self) -> Option<Box<dyn crate::run::ports::Screen>> {
+            None
+        }
     }
     let heard = Arc::new(Heard::default());
     let console = Discreet::new(heard.clone(), Redactor::default().and(["s3cret x".to_owned(), "no".to_owned()]));

@@ -1,24 +1,40 @@
 //! Turns flags into a request: names checked against the inventory, what is random or personal added.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::PathBuf;
 
-use uuid::Uuid;
-
-use crate::model::{Cluster, MasterName, RunId, Token, ZoneName};
+use crate::model::{Cluster, MasterName, RunId, ZoneName};
 use crate::observe::Observation;
 use crate::plan::{Goal, Request, SnapshotFile};
-use crate::run::journal;
-use crate::world::files;
+use crate::run::{exit, journal};
 
-use super::args::Wish;
-use super::{Bastion, Failure, exit};
+use super::site::StoredRun;
+use super::{Failure, Site};
+
+/// What a person asks for, as it was written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ask {
+    /// Zones that failed.
+    pub failed_zones: Vec<String>,
+    /// `ZONE=HOW`, each.
+    pub attested: Vec<String>,
+    /// `RULE=REASON`, each.
+    pub overrides: Vec<String>,
+    /// A snapshot file of the bastion.
+    pub snapshot: Option<PathBuf>,
+    /// The survivor to grow from.
+    pub seed: Option<String>,
+    /// The masters to bring back.
+    pub only: Vec<String>,
+    /// The run that `undo` names.
+    pub undoes: Option<String>,
+}
 
 /// The request that the flags make.
-pub(super) fn request(goal: Goal, wish: &Wish, cluster: &Cluster, bastion: &Bastion) -> Result<Request, Failure> {
-    let failed_zones = wish.failed_zone.iter().map(|name| zone(cluster, name)).collect::<Result<_, _>>()?;
-    let only = wish.only.iter().map(|name| master(cluster, name)).collect::<Result<BTreeSet<_>, _>>()?;
-    let attested = pairs(&wish.attest, "--attest ZONE=HOW")?;
+pub fn request(goal: Goal, ask: &Ask, cluster: &Cluster, site: &Site) -> Result<Request, Failure> {
+    let failed_zones = ask.failed_zones.iter().map(|name| zone(cluster, name)).collect::<Result<_, _>>()?;
+    let only = ask.only.iter().map(|name| master(cluster, name)).collect::<Result<BTreeSet<_>, _>>()?;
+    let attested = pairs(&ask.attested, "--attest ZONE=HOW")?;
     for who in attested.keys() {
         if zone(cluster, who).is_err() && master(cluster, who).is_err() {
             return Err(Failure::usage(format!(
@@ -29,28 +45,28 @@ pub(super) fn request(goal: Goal, wish: &Wish, cluster: &Cluster, bastion: &Bast
     }
     Ok(Request {
         goal,
-        run: run_id(bastion)?,
-        token: Token(format!("requorum-{}", Uuid::new_v4().simple())),
-        undoes: wish.undoes.as_deref().map(run_named).transpose()?,
+        run: run_id(site)?,
+        token: site.bastion.token(),
+        undoes: ask.undoes.as_deref().map(run_named).transpose()?,
         failed_zones,
         only,
-        seed: wish.seed.as_deref().map(|name| master(cluster, name)).transpose()?,
+        seed: ask.seed.as_deref().map(|name| master(cluster, name)).transpose()?,
         attested,
-        overrides: pairs(&wish.overrides, "--override RULE=REASON")?,
+        overrides: pairs(&ask.overrides, "--override RULE=REASON")?,
         snapshot: None,
-        person: bastion.person.clone(),
+        person: site.operator.person.clone(),
     })
 }
 
 /// The snapshot file, once it is known which members it must know.
-pub(super) fn with_snapshot(
+pub fn with_snapshot(
     mut request: Request,
-    wish: &Wish,
+    ask: &Ask,
     seen: &Observation,
     cluster: &Cluster,
-    state: &Path,
+    site: &Site,
 ) -> Result<Request, Failure> {
-    let Some(path) = &wish.snapshot else { return Ok(request) };
+    let Some(path) = &ask.snapshot else { return Ok(request) };
     let ids: BTreeSet<String> = seen
         .answering()
         .flat_map(|(_, seen)| {
@@ -61,23 +77,31 @@ pub(super) fn with_snapshot(
         })
         .map(|id| id.to_string())
         .collect();
-    let path = files::absolute(path);
-    let file = files::snapshot(&path, &ids)
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+    let file = site
+        .bastion
+        .snapshot(&path, &ids)
         .map_err(|error| Failure::new(exit::BAD_INPUT, format!("error: --snapshot {}: {error}", path.display())))?;
-    let origins = journal::origins(&files::journals(state), &file.sha256, &cluster.name);
+    let journals: Vec<String> = site.bastion.runs().iter().filter_map(StoredRun::text).collect();
+    let origins = journal::origins(&journals, &file.sha256, &cluster.name);
     request.snapshot = Some(SnapshotFile { origins, ..file });
     Ok(request)
 }
 
-/// Time, then four random digits: sorts by time and never collides on one bastion.
-pub(super) fn run_id(bastion: &Bastion) -> Result<RunId, Failure> {
-    let random = Uuid::new_v4().simple().to_string();
-    let time = bastion.clock.now().strftime("%Y%m%d-%H%M%S").to_string();
-    RunId::new(format!("{time}-{}", &random[..4]))
-        .map_err(|error| Failure::new(exit::FAILED, format!("error: {error}")))
+/// A name for a run that begins now.
+///
+/// # Errors
+/// Where there is none.
+pub fn run_id(site: &Site) -> Result<RunId, Failure> {
+    let named = site.bastion.run_id(site.clock.now());
+    named.map_err(|error| Failure::new(exit::FAILED, format!("error: {error}")))
 }
 
-pub(super) fn zone(cluster: &Cluster, name: &str) -> Result<ZoneName, Failure> {
+/// A zone of the inventory.
+///
+/// # Errors
+/// Where it has none of that name.
+pub fn zone(cluster: &Cluster, name: &str) -> Result<ZoneName, Failure> {
     let known = cluster.zones.keys().find(|zone| zone.as_str() == name).cloned();
     known.ok_or_else(|| {
         let zones: Vec<&str> = cluster.zones.keys().map(ZoneName::as_str).collect();

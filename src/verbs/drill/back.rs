@@ -7,9 +7,9 @@ use crate::observe::assess::assess;
 use crate::observe::{Observation, Verdict};
 use crate::plan::Goal;
 use crate::run::journal::{StepState, What};
-use crate::run::{outage, revert};
+use crate::run::outage;
 
-use super::super::args::Wish;
+use super::super::Ask;
 use super::phases::{POWER, named};
 use super::{Drill, OutageKind};
 
@@ -22,7 +22,7 @@ impl Drill<'_> {
         self.say(&format!("== giving up: {why}"));
         // What is done from here is not stopped by what stopped the drill.
         let (stop, interrupted) = tokio::sync::watch::channel(false);
-        self.bastion.interrupted = interrupted;
+        self.site.interrupted = interrupted;
         self.stop = stop;
         if let Some(deadline) = self.course.deadline.take() {
             deadline.abort();
@@ -63,6 +63,7 @@ impl Drill<'_> {
             }
         }
         if !self.course.returned {
+            self.intends("let the zone return", done);
             match self.return_zone().await {
                 Ok(note) => done.push(note),
                 Err(why) => return done.push(format!("the zone did not return: {why}")),
@@ -77,25 +78,33 @@ impl Drill<'_> {
     }
 
     async fn undo(&mut self, done: &mut Vec<String>) {
-        self.revert_survivors(done).await;
+        self.take_back(done).await;
         let hosts: Vec<MasterName> = self.zone_masters().into_iter().map(|master| master.name).collect();
         match self.outage {
-            OutageKind::Isolate => match outage::open(&self.held(), &hosts).await {
-                Ok(()) => done.push("the zone's ports are open again".to_owned()),
-                Err(failed) => {
-                    done.push(format!("ports may be closed still: {}; there: {}", named(&failed), outage::by_hand()))
+            OutageKind::Isolate => {
+                self.intends("open the zone's ports", done);
+                match outage::open(&self.held(), &hosts).await {
+                    Ok(()) => done.push("the zone's ports are open again".to_owned()),
+                    Err(failed) => done.push(format!(
+                        "ports may be closed still: {}; there: {}",
+                        named(&failed),
+                        outage::by_hand()
+                    )),
                 }
-            },
-            OutageKind::Command => match self.power(true).await {
-                Ok(note) => {
-                    done.push(note);
-                    let up = self.wait_until("the zone's machines answer", POWER, |drill, seen| {
-                        drill.zone_masters().iter().all(|master| seen.seen(&master.name).is_some())
-                    });
-                    done.push(up.await.unwrap_or_else(|why| why));
+            }
+            OutageKind::Command => {
+                self.intends("switch the zone on", done);
+                match self.power(true).await {
+                    Ok(note) => {
+                        done.push(note);
+                        let up = self.wait_until("the zone's machines answer", POWER, |drill, seen| {
+                            drill.zone_masters().iter().all(|master| seen.seen(&master.name).is_some())
+                        });
+                        done.push(up.await.unwrap_or_else(|why| why));
+                    }
+                    Err(why) => done.push(format!("the zone could not be switched on: {why}")),
                 }
-                Err(why) => done.push(format!("the zone could not be switched on: {why}")),
-            },
+            }
             OutageKind::Stop => {}
         }
         self.unfence_and_start(done).await;
@@ -109,30 +118,46 @@ impl Drill<'_> {
         }
     }
 
+    /// An act is about to be done. A bastion whose disk is full must not keep the cluster down: the act is done all the
+    /// same, and that it is not recorded is told.
+    fn intends(&self, act: &str, done: &mut Vec<String>) {
+        if let Err(failure) = self.write(What::WayBack(act.to_owned())) {
+            done.push(format!("not recorded: {act} ({})", failure.text.trim_end()));
+        }
+    }
+
     /// Survivors on which `initiate_dr` began take their own data again.
-    async fn revert_survivors(&mut self, done: &mut Vec<String>) {
-        let Some(run) = self.course.dr.as_ref().filter(|ran| ran.outcome.changed).map(|ran| ran.run.clone()) else {
-            return;
-        };
-        let survivors: Vec<_> = self.cluster.masters().filter(|master| master.zone != self.zone).cloned().collect();
-        for master in &survivors {
-            match revert::revert(&self.held(), master, &run).await {
-                Ok(()) => done.push(format!("{}: its own data is in place again", master.name)),
-                Err(why) => done.push(format!("{}: could not be put back: {why}", master.name)),
-            }
+    async fn take_back(&mut self, done: &mut Vec<String>) {
+        let begun = self.course.dr.as_ref().filter(|ran| ran.outcome.changed).map(|ran| ran.run.to_string());
+        let Some(run) = begun else { return };
+        let ask = Ask { undoes: Some(run.clone()), ..Ask::default() };
+        match self.part(Goal::Undo, &ask).await {
+            Ok(()) => done.push(format!("what run {run} replaced is in place again")),
+            Err(why) => done.push(format!("what run {run} replaced could not be put back: {why}")),
         }
     }
 
     async fn unfence_and_start(&mut self, done: &mut Vec<String>) {
-        let wish = Wish { failed_zone: vec![self.zone.to_string()], ..Wish::default() };
+        let wish = Ask { failed_zones: vec![self.zone.to_string()], ..Ask::default() };
         if let Err(why) = self.part(Goal::Unfence, &wish).await {
             done.push(format!("not every fence of the zone could be lifted: {why}"));
         }
         for master in self.zone_masters() {
-            if let Err(why) = revert::start(&self.held(), &master).await {
+            self.intends(&format!("start etcd on {}", master.name), done);
+            if let Err(why) = outage::start(&self.held(), &master).await {
                 done.push(format!("{}: etcd was not started: {why}", master.name));
             }
         }
+    }
+
+    /// Whatever was closed is open in the end.
+    async fn open_once_more(
+        &self,
+        hosts: &[MasterName],
+        left: &mut Vec<String>,
+    ) -> Result<(), Vec<(MasterName, String)>> {
+        self.intends("open what may still be closed", left);
+        outage::open(&self.held(), hosts).await
     }
 
     /// What a last look finds that the drill should have taken back, each with the way to do it.
@@ -146,7 +171,7 @@ impl Drill<'_> {
         let hosts: Vec<MasterName> = self.zone_masters().into_iter().map(|master| master.name).collect();
         if self.outage == OutageKind::Isolate
             && self.course.began.is_some()
-            && let Err(failed) = outage::open(&self.held(), &hosts).await
+            && let Err(failed) = self.open_once_more(&hosts, &mut left).await
         {
             left.push(format!("ports may be closed: {}; there: {}", named(&failed), outage::by_hand()));
         }

@@ -1,26 +1,25 @@
 //! `unlock`: lets go of the lock that a stopped run left, on every master that answers.
 
 use crate::model::RunId;
+use crate::run::exit;
 use crate::run::unlock::{Unlocking, unlock as let_go};
-use crate::world::{store, terminal};
 
-use super::args::Common;
-use super::{Bastion, Failure, exit, input, observe};
+use super::{Failure, Given, Site, inputs};
 
 /// `requorum unlock RUN`.
-pub(super) async fn unlock(common: &Common, bastion: &Bastion, run: &str) -> Result<u8, Failure> {
-    let cluster = input::cluster(common, bastion)?;
+pub async fn unlock(given: &Given, site: &Site, run: &str) -> Result<u8, Failure> {
+    let cluster = inputs::cluster(given, site)?;
     let run = RunId::new(run).map_err(|error| Failure::usage(format!("error: {error}")))?;
-    let lives = store::lives(&observe::state_dir(common, bastion), &run);
+    let lives = site.bastion.lives(&run);
     if lives == Some(true) {
         return Err(still_lives(&run, "on this host"));
     }
-    let remote = observe::remote(&cluster, common, bastion);
+    let remote = site.bastion.remote(&cluster);
     let hosts = cluster.masters().map(|master| master.name.clone()).collect();
-    bastion.acting.begin();
-    let mut interrupted = bastion.interrupted.clone();
+    site.acting.begin();
+    let mut interrupted = site.interrupted.clone();
     let unlocking = tokio::select! {
-        unlocking = let_go(&remote, &bastion.console, &hosts, &run, lives == Some(false)) => unlocking,
+        unlocking = let_go(&remote, &site.console, &hosts, &run, lives == Some(false)) => unlocking,
         _ = interrupted.wait_for(|yes| *yes) => {
             return Err(Failure::new(exit::INTERRUPTED, "interrupted; what was not unlocked stays locked"));
         }
@@ -30,12 +29,12 @@ pub(super) async fn unlock(common: &Common, bastion: &Bastion, run: &str) -> Res
         Unlocking::Lives(host) => return Err(still_lives(&run, &format!("and renews its lock on {host}"))),
     };
     for (host, why) in &kept {
-        terminal::say(&format!("{host}: not unlocked: {why}"));
+        site.console.say(&format!("{host}: not unlocked: {why}"));
     }
     if kept.len() == hosts.len() {
         return Err(Failure::new(exit::FAILED, "no master was unlocked"));
     }
-    terminal::print(&format!("run {run} holds no master that answers\n"));
+    site.console.print(&format!("run {run} holds no master that answers\n"));
     Ok(exit::DONE)
 }
 

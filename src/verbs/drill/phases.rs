@@ -16,11 +16,11 @@ use crate::run::canary::{self, Canary};
 use crate::run::journal::What;
 use crate::run::look::{self, ask};
 use crate::run::outage;
-use crate::world::local;
 
-use super::super::args::Wish;
-use super::super::doctor;
-use super::{Drill, Failure, OutageKind, exit, go, site};
+use crate::run::exit;
+
+use super::super::{Ask, doctor};
+use super::{Drill, Failure, OutageKind, place, recovery};
 
 /// Both canaries must have been answered this often before anything is lost.
 const SUNG: usize = 5;
@@ -50,8 +50,8 @@ impl Drill<'_> {
     async fn doctor(&mut self) -> Result<String, String> {
         let zones = std::collections::BTreeSet::from([self.zone.clone()]);
         let at = (&self.cluster, &self.remote);
-        let told = doctor::diagnosis(self.common, &self.bastion, at, self.seen.clone(), &zones, true).await;
-        let told = told.map_err(|failure| failure.text.trim_end().to_owned())?;
+        let told = doctor::diagnosis(self.given, &self.site, at, self.seen.clone(), &zones, true).await;
+        let (_, told) = told.map_err(|failure| failure.text.trim_end().to_owned())?;
         let outlook = told.zones.get(&self.zone).ok_or("the loss of the zone was not rehearsed")?;
         if !outlook.ready {
             let all = told.about(&self.zone).chain(told.elsewhere());
@@ -92,11 +92,11 @@ impl Drill<'_> {
     async fn outage(&mut self) -> Result<String, String> {
         // Consent, doctor and snapshot took their time: a cluster that is no longer healthy loses nothing more.
         let seen = look::look(&self.cluster, &self.remote).await;
-        let words = site::words(&self.cluster, &self.remote).await;
+        let words = place::words(&self.cluster, &self.remote).await;
         if let Some(refusal) = drill::refusals(&self.cluster, &self.zone, &seen, &words, Some(&self.run)).first() {
             return Err(format!("[{}] {}", refusal.rule, refusal.why));
         }
-        self.course.began = Some((self.bastion.clock.now(), Instant::now()));
+        self.course.began = Some((self.site.clock.now(), Instant::now()));
         let (stop, limit) = (self.stop.clone(), self.limit);
         self.course.deadline = Some(tokio::spawn(async move {
             tokio::time::sleep(limit).await;
@@ -114,12 +114,12 @@ impl Drill<'_> {
     pub(super) async fn fence(&mut self) -> Result<(), String> {
         let zone = self.zone.to_string();
         let reason = format!("fence-takes-quorum=drill {}", self.run);
-        let wish = Wish { failed_zone: vec![zone], overrides: vec![reason], ..Wish::default() };
+        let wish = Ask { failed_zones: vec![zone], overrides: vec![reason], ..Ask::default() };
         self.part(Goal::Fence, &wish).await.map(drop)
     }
 
     async fn isolate(&mut self) -> Result<String, String> {
-        let closings = site::closings(&self.cluster, &self.zone, &self.seen);
+        let closings = place::closings(&self.cluster, &self.zone, &self.seen);
         outage::close(&self.held(), &closings, outage::by_itself(self.limit)).await.map_err(|failed| named(&failed))?;
         let ports: Vec<String> =
             closings.first().map(|one| one.ports.iter().map(u16::to_string).collect()).unwrap_or_default();
@@ -131,7 +131,7 @@ impl Drill<'_> {
         let power = self.cluster.zones.get(&self.zone).and_then(|zone| zone.power.clone());
         let Some(power) = power else { return Err("the inventory has no `power` for the zone".to_owned()) };
         let argv = if on { power.on } else { power.off };
-        local::run(&argv, POWER).await?;
+        self.site.bastion.command(&argv, POWER).await?;
         // Its arguments may hold a password.
         Ok(format!("{}: done", crate::model::command::clean(argv.first().map(String::as_str).unwrap_or_default())))
     }
@@ -139,7 +139,7 @@ impl Drill<'_> {
     async fn detection(&mut self) -> Result<String, String> {
         let Some(noticing) = self.course.noticing.take() else { return Err("no canary writes".to_owned()) };
         while !noticing.is_finished() {
-            if *self.bastion.interrupted.borrow() {
+            if *self.site.interrupted.borrow() {
                 return Err(self.why_stopped());
             }
             if self.course.survivor.as_ref().is_none_or(Canary::is_over) {
@@ -172,7 +172,7 @@ impl Drill<'_> {
         let mut reads = false;
         // Two acknowledgements: the first may have been on its way when the ports were closed.
         while begun.elapsed() < limit && !(reads && told() >= before + 2) {
-            if *self.bastion.interrupted.borrow() {
+            if *self.site.interrupted.borrow() {
                 return Err(self.why_stopped());
             }
             let way = &self.lost;
@@ -200,11 +200,11 @@ impl Drill<'_> {
         if let Some(canary) = self.course.lost.take() {
             self.course.told_in_zone = Some(canary.end(SOON / 5).await.0);
         }
-        let attest = match self.outage {
+        let attested = match self.outage {
             OutageKind::Command => vec![format!("{}=switched off by drill {}", self.zone, self.run)],
             OutageKind::Stop | OutageKind::Isolate => Vec::new(),
         };
-        let wish = Wish { failed_zone: vec![self.zone.to_string()], attest, ..Wish::default() };
+        let wish = Ask { failed_zones: vec![self.zone.to_string()], attested, ..Ask::default() };
         let ended = self.part(Goal::InitiateDr, &wish).await;
         self.course.dr_ended = Some(Instant::now());
         ended?;
@@ -255,7 +255,7 @@ impl Drill<'_> {
 
     pub(super) async fn recover(&mut self) -> Result<String, String> {
         self.course.recover_began = Some(Instant::now());
-        self.part(Goal::Recover, &Wish::default()).await?;
+        self.part(Goal::Recover, &Ask::default()).await?;
         self.course.home = Some(Instant::now());
         Ok("every master votes".to_owned())
     }
@@ -287,7 +287,7 @@ impl Drill<'_> {
     }
 
     /// One of the operator's verbs, with its own journal. Anything but its success is trouble.
-    pub(super) async fn part(&mut self, goal: Goal, wish: &Wish) -> Result<(), String> {
+    pub(super) async fn part(&mut self, goal: Goal, wish: &Ask) -> Result<(), String> {
         let begun = std::sync::OnceLock::new();
         let begins = |run: &RunId| {
             let record = What::Runs { run: run.clone(), verb: goal.command().to_owned() };
@@ -296,15 +296,15 @@ impl Drill<'_> {
             let _ = begun.set(run.clone());
             Ok(())
         };
-        let within = go::Within { drill: &self.run, begins: &begins };
-        let ended = go::part(self.common, &self.bastion, goal, wish, within).await;
+        let within = recovery::Within { drill: &self.run, begins: &begins };
+        let ended = recovery::part(self.given, &self.site, goal, wish, within).await;
         let (run, code) = match &ended {
             Ok(Some(ran)) => (Some(ran.run.clone()), ran.code),
             Ok(None) => (None, exit::DONE),
             Err(failure) => (begun.get().cloned(), failure.code),
         };
         let trouble = match &ended {
-            _ if *self.bastion.interrupted.borrow() && code != exit::DONE => Some(self.why_stopped()),
+            _ if *self.site.interrupted.borrow() && code != exit::DONE => Some(self.why_stopped()),
             Ok(Some(ran)) if code != exit::DONE => Some(ran.outcome.ending.words()),
             Ok(_) => None,
             Err(failure) => Some(failure.text.trim_end().to_owned()),

@@ -10,17 +10,16 @@ use crate::run::hold::{Holding, UnderLock};
 use crate::run::journal::What;
 use crate::run::lock::Taken;
 use crate::run::ports::Remote;
-use crate::run::session::{NotBegun, Operator};
+use crate::run::session::NotBegun;
 use crate::run::{lock, look};
 
-use super::{Drill, Failure, go};
+use super::{Drill, Failure, recovery};
 
 impl Drill<'_> {
     /// Takes the lock on every master, or ends the drill before anything was done. It is renewed until what is given back
     /// here is dropped.
     pub(super) async fn lock(&self) -> Result<Holding, Failure> {
-        let operator = Operator { person: self.bastion.person.clone(), host: self.bastion.host.clone() };
-        let holder = operator.holder(&self.run, self.bastion.clock.now());
+        let holder = self.site.operator.holder(&self.run, self.site.clock.now());
         let taken = lock::take(&self.remote, &self.hosts(), &holder, &self.run).await;
         let Some(failure) = NotBegun::of(taken) else {
             let Err(failure) = self.write(What::Locked) else {
@@ -30,7 +29,7 @@ impl Drill<'_> {
             return Err(Failure::new(failure.code, format!("{}\n{stays}", failure.text)));
         };
         self.write(What::End { outcome: failure.to_string(), exit: failure.code() })?;
-        Err(go::not_begun(&failure))
+        Err(recovery::not_begun(failure))
     }
 
     /// For what the drill itself does on masters: begun only while it holds them.

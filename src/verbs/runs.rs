@@ -6,23 +6,23 @@ use crate::model::json;
 use crate::observe::Observation;
 use crate::report::history::{self, Origin, Report};
 use crate::report::{junit, page, runs, text};
+use crate::run::exit;
 use crate::run::journal;
 use crate::run::redact::Redactor;
-use crate::world::files::{self, Kept};
-use crate::world::terminal;
 
-use super::args::{Common, Form, ReportForm};
-use super::{Bastion, Failure, again, exit, observe};
+use super::forms::{Form, ReportForm};
+use super::site::StoredRun;
+use super::{Failure, Given, Site};
 
 /// `requorum runs list`.
-pub(super) fn list(common: &Common, bastion: &Bastion, output: Form) -> Result<u8, Failure> {
-    let kept = files::runs(&observe::state_dir(common, bastion));
-    let told = |kept: &Kept| {
+pub fn list(site: &Site, output: Form) -> Result<u8, Failure> {
+    let kept = site.bastion.runs();
+    let told = |kept: &StoredRun| {
         let (report, damage) = read(kept, &[]);
         runs::Run::of(&kept.run, report.as_ref(), damage)
     };
     let all: Vec<_> = kept.iter().map(told).collect();
-    terminal::print(&match output {
+    site.console.print(&match output {
         Form::Text => runs::table(&all),
         Form::Json => json::text(&all),
     });
@@ -30,20 +30,16 @@ pub(super) fn list(common: &Common, bastion: &Bastion, output: Form) -> Result<u
 }
 
 /// `requorum report` and `requorum runs show`. A damaged journal is reported as far as it goes, and then is a failure.
-pub(super) fn report(
-    common: &Common,
-    bastion: &Bastion,
-    run: &str,
-    output: ReportForm,
-    out: Option<&Path>,
-) -> Result<u8, Failure> {
-    let kept = files::runs(&observe::state_dir(common, bastion));
+pub fn report(site: &Site, run: &str, output: ReportForm, out: Option<&Path>) -> Result<u8, Failure> {
+    let kept = site.bastion.runs();
     let (report, damage) = read(chosen(&kept, run)?, &kept);
     if let Some(report) = &report {
         let text = rendered(report, output)?;
         match out {
-            None => terminal::print(&text),
-            Some(path) => files::write_private(path, &text)
+            None => site.console.print(&text),
+            Some(path) => site
+                .bastion
+                .write_private(path, &text)
                 .map_err(|error| Failure::new(exit::FAILED, format!("error: {}: {error}", path.display())))?,
         }
     }
@@ -67,7 +63,7 @@ fn rendered(report: &Report, output: ReportForm) -> Result<String, Failure> {
 }
 
 /// The run of this name, the only one that begins so, the last one, or the last drill.
-fn chosen<'a>(kept: &'a [Kept], run: &str) -> Result<&'a Kept, Failure> {
+fn chosen<'a>(kept: &'a [StoredRun], run: &str) -> Result<&'a StoredRun, Failure> {
     let none = |what: &str| Failure::usage(format!("error: no {what} is kept here"));
     match run {
         "last" => return kept.last().ok_or_else(|| none("run")),
@@ -77,7 +73,7 @@ fn chosen<'a>(kept: &'a [Kept], run: &str) -> Result<&'a Kept, Failure> {
     if let Some(exact) = kept.iter().find(|kept| kept.run == run) {
         return Ok(exact);
     }
-    let begin_so: Vec<&Kept> = kept.iter().filter(|kept| !run.is_empty() && kept.run.starts_with(run)).collect();
+    let begin_so: Vec<&StoredRun> = kept.iter().filter(|kept| !run.is_empty() && kept.run.starts_with(run)).collect();
     match begin_so[..] {
         [one] => Ok(one),
         [] => Err(Failure::usage(format!("error: no run is called {run:?}\n  next: requorum runs list"))),
@@ -90,20 +86,20 @@ fn chosen<'a>(kept: &'a [Kept], run: &str) -> Result<&'a Kept, Failure> {
 
 /// The command that goes on with a run kept here that stopped while its survivors were down, if they still are as it
 /// left them.
-pub(super) fn way_on(common: &Common, bastion: &Bastion, seen: &Observation) -> Option<String> {
+pub fn way_on(given: &Given, site: &Site, seen: &Observation) -> Option<String> {
     let fenced_by = |run: &str| {
         let marks = seen.answering().filter_map(|(_, seen)| seen.marks.as_ref().ok());
         marks.filter_map(|marks| marks.fenced_by.as_ref()).any(|fencing| fencing.as_str() == run)
     };
-    let kept = files::runs(&observe::state_dir(common, bastion));
+    let kept = site.bastion.runs();
     kept.iter().rev().filter(|kept| fenced_by(&kept.run)).find_map(|kept| {
         let (records, _) = journal::readable(&String::from_utf8_lossy(kept.bytes.as_ref().ok()?));
-        history::way_on(&records, kept.path.parent()?, &again(&common.inventory), seen)
+        history::way_on(&records, kept.path.parent()?, &given.again(), seen)
     })
 }
 
 /// Its journal begins with a drill's first record.
-fn is_drill(kept: &Kept) -> bool {
+fn is_drill(kept: &StoredRun) -> bool {
     let first = kept.bytes.as_ref().ok().and_then(|bytes| bytes.split(|byte| *byte == b'\n').next());
     let record = first.and_then(|line| serde_json::from_slice::<journal::Record>(line).ok());
     record.is_some_and(|record| matches!(record.what, journal::What::Drill { .. }))
@@ -111,7 +107,7 @@ fn is_drill(kept: &Kept) -> bool {
 
 /// A journal as a report, as far as it can be read, and what is wrong with it. The runs of a drill are looked for among
 /// `all`.
-fn read(kept: &Kept, all: &[Kept]) -> (Option<Report>, Option<String>) {
+fn read(kept: &StoredRun, all: &[StoredRun]) -> (Option<Report>, Option<String>) {
     let bytes = match &kept.bytes {
         Ok(bytes) => bytes,
         Err(error) => return (None, Some(format!("{}: {error}", kept.path.display()))),

@@ -12,14 +12,15 @@ use crate::observe::kept::LastLook;
 use crate::observe::{Kept, Observation, proof};
 use crate::report;
 use crate::report::changes::View;
+use crate::run::exit;
 use crate::run::look::Looking;
-use crate::run::ports::{Console, Remote};
+use crate::run::ports::{Console, Remote, Screen};
 use crate::run::prove;
 use crate::run::redact::Discreet;
-use crate::world::terminal::{self, Screen};
 
-use super::args::{Common, StatusForm, StatusWish};
-use super::{Bastion, Failure, exit, go, observe, status};
+use super::forms::StatusForm;
+use super::status::Ask;
+use super::{Failure, Given, Site, inputs, looking, planning, status};
 
 /// Between the end of a look and the next: dark masters make a look longer than the interval.
 const BREATH: Duration = Duration::from_secs(1);
@@ -44,49 +45,44 @@ impl Round<'_> {
 }
 
 /// Looks every so often until Ctrl-C; the exit code is the last verdict's.
-pub(super) async fn watch(
-    cluster: &Cluster,
-    remote: &Arc<dyn Remote>,
-    common: &Common,
-    bastion: &Bastion,
-    wish: &StatusWish,
-    every: Duration,
-) -> Result<u8, Failure> {
-    if wish.output != StatusForm::Text {
+pub async fn watch(given: &Given, site: &Site, ask: &Ask, every: Duration) -> Result<u8, Failure> {
+    if ask.output != StatusForm::Text {
         let text = "error: --watch shows text only\n  next: --watch --textfile FILE keeps metrics up to date";
         return Err(Failure::usage(text));
     }
+    let cluster = &inputs::cluster(given, site)?;
+    let remote = &site.bastion.remote(cluster);
     // It ends by itself, with the last verdict's exit code.
-    bastion.acting.begin();
-    let mut interrupted = bastion.interrupted.clone();
-    let screen = Screen::of_stdout();
+    site.acting.begin();
+    let mut interrupted = site.interrupted.clone();
+    let screen = site.console.screen();
     let mut last: Option<Round<'_>> = None;
     loop {
         let begun = Instant::now();
         let round = tokio::select! {
-            round = look((cluster, remote), common, bastion, wish, last.as_ref(), screen.as_ref()) => round,
+            round = look((cluster, remote), site, ask, last.as_ref(), screen.as_deref()) => round,
             _ = interrupted.wait_for(|stop| *stop) => break,
         };
-        let now = bastion.clock.now().to_zoned(TimeZone::UTC);
-        let redactor = go::redactor(&round.seen, bastion);
+        let now = site.clock.now().to_zoned(TimeZone::UTC);
+        let redactor = planning::redactor(&round.seen, site);
         match &screen {
             Some(screen) => {
                 let words = round.assessment.verdict.words();
                 let time = now.strftime("%H:%M:%S");
-                let table = report::table::table(cluster, &round.seen, terminal::width());
-                let verdict = status::verdict(cluster, &round.seen, &round.assessment, common, bastion);
+                let table = report::table::table(cluster, &round.seen, site.console.width());
+                let verdict = status::verdict(cluster, &round.seen, &round.assessment, given, site);
                 let text = format!("{}: {words} ({time} UTC, Ctrl-C ends)\n\n{table}\n{verdict}", cluster.name);
                 screen.draw(&redactor.clean(&text));
             }
             None => {
                 for change in report::changes::changes(cluster, last.as_ref().map(Round::view), round.view()) {
                     let line = format!("{} {change}\n", now.strftime("%Y-%m-%dT%H:%M:%SZ"));
-                    terminal::print(&redactor.clean(&line));
+                    site.console.print(&redactor.clean(&line));
                 }
             }
         }
-        if let Some(path) = &wish.textfile {
-            status::write(path, &status::metrics(cluster, &round.seen, &round.assessment, bastion))?;
+        if let Some(path) = &ask.textfile {
+            status::write(site, path, &status::metrics(cluster, &round.seen, &round.assessment, site))?;
         }
         last = Some(round);
         tokio::select! {
@@ -99,32 +95,31 @@ pub(super) async fn watch(
 
 async fn look<'a>(
     (cluster, remote): (&'a Cluster, &Arc<dyn Remote>),
-    common: &Common,
-    bastion: &Bastion,
-    wish: &StatusWish,
+    site: &Site,
+    ask: &Ask,
     last: Option<&Round<'_>>,
-    screen: Option<&Screen>,
+    screen: Option<&dyn Screen>,
 ) -> Round<'a> {
     let mut looking = match last {
-        None => observe::begin(cluster, remote, common, bastion),
+        None => looking::begin(cluster, remote, site),
         Some(last) => Looking::begin(cluster, remote).knowing(last.kept()),
     };
     if let (None, Some(screen)) = (last, screen)
         && !looking.until(Instant::now() + status::TABLE_AFTER).await
     {
-        let table = report::table::table(cluster, looking.so_far(), terminal::width());
-        let redactor = go::redactor(looking.so_far(), bastion);
+        let table = report::table::table(cluster, looking.so_far(), site.console.width());
+        let redactor = planning::redactor(looking.so_far(), site);
         screen.draw(&redactor.clean(&format!("{}: looking\n\n{table}", cluster.name)));
     }
     let mut seen = looking.finish().await;
     seen.proof = last.and_then(|last| kept_proof(cluster, &last.seen, &seen));
-    if seen.proof.is_none() && !wish.quick {
-        let redactor = go::redactor(&seen, bastion);
-        let console: Arc<dyn Console> = Arc::new(Discreet::new(Arc::clone(&bastion.console), redactor));
+    if seen.proof.is_none() && !ask.quick {
+        let redactor = planning::redactor(&seen, site);
+        let console: Arc<dyn Console> = Arc::new(Discreet::new(Arc::clone(&site.console), redactor));
         prove::prove(cluster, &mut seen, None, remote, &console).await;
     }
     let assessment = assess(cluster, &seen);
-    observe::remember(cluster, &seen, common, bastion);
+    looking::remember(cluster, &seen, site);
     Round { cluster, seen, assessment }
 }
 

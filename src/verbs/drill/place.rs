@@ -13,7 +13,9 @@ use crate::run::look::ask;
 use crate::run::outage::Closing;
 use crate::run::ports::{Prompt, Remote};
 
-use super::{Failure, OutageKind, exit};
+use crate::run::exit;
+
+use super::{Failure, OutageKind};
 
 /// A person who may still have to give a passphrase, and is asked nothing else: a question would outlast the outage.
 pub(super) struct Busy(pub Arc<dyn Prompt>);

@@ -8,13 +8,14 @@ use crate::model::measures::{Measures, Promises, millis};
 use crate::report;
 use crate::run::journal::What;
 
-use super::{Drill, Failure, exit};
+use super::{Drill, Failure};
+use crate::run::exit;
 
 impl Drill<'_> {
     /// The numbers so far; `lost` is what the data lacks, where somebody looked.
     pub(super) fn measure(&self, survivor: &Ledger, lost_zone: &Ledger, lost: Option<(Lost, Lost)>) -> Measures {
         let course = &self.course;
-        let (at, began) = course.began.map_or((self.bastion.clock.now(), None), |(at, began)| (at, Some(began)));
+        let (at, began) = course.began.map_or((self.site.clock.now(), None), |(at, began)| (at, Some(began)));
         let between = |from: Option<tokio::time::Instant>, to: Option<tokio::time::Instant>| {
             Some(millis(to?.saturating_duration_since(from?)))
         };
@@ -82,7 +83,7 @@ impl Drill<'_> {
             measures: measures.as_ref(),
             trouble: trouble.as_ref().map(|(why, done)| (why.as_str(), done.as_slice())),
             left: &left,
-            again: &super::super::again(&self.common.inventory),
+            again: &self.given.again(),
             prefix: &report::drill::prefix(&self.run),
         };
         let mut text = self.redactor.clean(&report::drill::text(&story));
@@ -98,7 +99,7 @@ impl Drill<'_> {
             return Err(Failure::new(failure.code, format!("{text}{}", failure.text)));
         }
         if told == exit::DONE {
-            crate::world::terminal::print(&text);
+            self.site.console.print(&text);
             return Ok(told);
         }
         Err(Failure::new(told, text))
@@ -106,9 +107,9 @@ impl Drill<'_> {
 
     fn keep_metrics(&self, path: &Path, measures: Option<&Measures>, good: bool) -> std::io::Result<()> {
         // A file that cannot be read says nothing of an earlier success; one that cannot be written is told of.
-        let before = crate::world::files::text(path).unwrap_or_default();
-        let (cluster, zone, now) = (&self.cluster.name, &self.zone, self.bastion.clock.now());
+        let before = self.site.bastion.read(path).unwrap_or_default();
+        let (cluster, zone, now) = (&self.cluster.name, &self.zone, self.site.clock.now());
         let gauges = report::drill::Gauges { cluster, zone, now, measures, good, before: &before };
-        crate::world::files::replace(path, &report::drill::metrics(&gauges))
+        self.site.bastion.replace(path, &report::drill::metrics(&gauges))
     }
 }

@@ -1,6 +1,7 @@
 //! `requorum drill`: loses a zone of a staging or lab cluster on purpose, gets quorum back, brings the zone home, and
 //! measures. Its parts are the same verbs that an operator uses; each has a journal of its own.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,28 +18,40 @@ use crate::plan::drill::{self, Words};
 use crate::playbook::{Action, Phase, Playbook};
 use crate::report;
 use crate::run::canary::{Canary, Way};
+use crate::run::exit;
 use crate::run::journal::{Journal, PhaseEvent, VERSION, What};
 use crate::run::ports::{Event, Remote, Store};
 use crate::run::redact::{Discreet, Redactor};
-use crate::world::store::RunDir;
-use crate::world::terminal;
 
-use super::args::{Common, Consent, DrillWish, OutageKind};
-use super::go::Ran;
-use super::{Bastion, Failure, exit, go, input, observe, wish};
+use super::forms::OutageKind;
+use super::recovery::{self, Ran};
+use super::{Failure, Given, Site, consent, inputs, looking, planning, request};
 
 mod back;
 mod evidence;
 mod hold;
 mod measure;
 mod phases;
-mod site;
+mod place;
+
+/// What is asked of a drill.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The zone to lose.
+    pub zone: String,
+    /// How it is lost.
+    pub outage: OutageKind,
+    /// Beyond this the drill gives up and brings the cluster back.
+    pub max_outage: Duration,
+    /// A file that takes the metrics.
+    pub textfile: Option<PathBuf>,
+}
 
 /// A drill under way.
 struct Drill<'a> {
-    common: &'a Common,
+    given: &'a Given,
     /// Whose `interrupted` also turns true when the outage has lasted too long.
-    bastion: Bastion,
+    site: Site,
     cluster: Cluster,
     zone: ZoneName,
     outage: OutageKind,
@@ -46,7 +59,7 @@ struct Drill<'a> {
     run: RunId,
     seen: Observation,
     remote: Arc<dyn Remote>,
-    store: Arc<RunDir>,
+    store: Arc<dyn Store>,
     journal: Journal,
     redactor: Redactor,
     survivor: Way,
@@ -87,25 +100,23 @@ struct Course {
 }
 
 /// `requorum drill`.
-pub(super) async fn drill(
-    common: &Common,
-    bastion: &Bastion,
-    flags: &DrillWish,
-    consent: &Consent,
-) -> Result<u8, Failure> {
-    go::somebody_to_ask(consent, bastion, "drill")?;
-    let cluster = input::cluster(common, bastion)?;
-    let zone = wish::zone(&cluster, &flags.zone)?;
-    let playbook = input::playbook(common, bastion, "drill")?;
+///
+/// # Errors
+/// Every end that is not as asked.
+pub async fn drill(given: &Given, site: &Site, flags: &Asked, confirm: Option<&str>) -> Result<u8, Failure> {
+    consent::somebody_to_ask(confirm, site, "drill")?;
+    let cluster = inputs::cluster(given, site)?;
+    let zone = request::zone(&cluster, &flags.zone)?;
+    let playbook = inputs::playbook(given, site, "drill")?;
     refuse(drill::of_inventory(&cluster, &zone), &Redactor::default())?;
-    site::commands_are_known(&cluster, &zone, flags.outage)?;
-    metrics_have_a_place(flags.textfile.as_deref())?;
-    let remote = observe::remote(&cluster, common, bastion);
-    let seen = observe::look(&cluster, &remote, common, bastion).await;
-    let words: Words = site::words(&cluster, &remote).await;
-    refuse(drill::refusals(&cluster, &zone, &seen, &words, None), &go::redactor(&seen, bastion))?;
-    let (survivor, lost) = site::ways(&cluster, &zone, &seen)?;
-    terminal::say(&format!(
+    place::commands_are_known(&cluster, &zone, flags.outage)?;
+    metrics_have_a_place(site, flags.textfile.as_deref())?;
+    let remote = site.bastion.remote(&cluster);
+    let seen = looking::look(&cluster, &remote, site).await;
+    let words: Words = place::words(&cluster, &remote).await;
+    refuse(drill::refusals(&cluster, &zone, &seen, &words, None), &planning::redactor(&seen, site))?;
+    let (survivor, lost) = place::ways(&cluster, &zone, &seen)?;
+    site.console.say(&format!(
         "This drill loses {zone} of {} ({}) by `{}`; writes will fail until `initiate_dr` has brought quorum back. \
          It gives up after {} s.",
         cluster.name,
@@ -113,23 +124,17 @@ pub(super) async fn drill(
         flags.outage.word(),
         flags.max_outage.as_secs()
     ));
-    go::agree(&cluster.name, consent, bastion)?;
-    bastion.acting.begin();
-    let run = wish::run_id(bastion)?;
-    let state = observe::state_dir(common, bastion);
-    let store = Arc::new(RunDir::create(&state, &run).map_err(|error| go::no_place(&state, &error))?);
-    let redactor = go::redactor(&seen, bastion);
-    let journal = Journal::new(Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&bastion.clock), redactor.clone());
-    let console = Arc::new(Discreet::new(Arc::clone(&bastion.console), redactor.clone()));
+    consent::agree(&cluster.name, confirm, site)?;
+    site.acting.begin();
+    let run = request::run_id(site)?;
+    let store = site.bastion.create_run(&run).map_err(|error| recovery::no_place(site, &error))?;
+    let redactor = planning::redactor(&seen, site);
+    let journal = Journal::new(Arc::clone(&store), Arc::clone(&site.clock), redactor.clone());
+    let console = Arc::new(Discreet::new(Arc::clone(&site.console), redactor.clone()));
     let (stop, interrupted) = watch::channel(false);
     let drill = Drill {
-        common,
-        bastion: Bastion {
-            interrupted,
-            prompt: Arc::new(site::Busy(Arc::clone(&bastion.prompt))),
-            console,
-            ..bastion.clone()
-        },
+        given,
+        site: Site { interrupted, prompt: Arc::new(place::Busy(Arc::clone(&site.prompt))), console, ..site.clone() },
         cluster,
         zone,
         outage: flags.outage,
@@ -145,13 +150,13 @@ pub(super) async fn drill(
         stop,
         course: Course::default(),
     };
-    drill.go(&playbook, bastion.interrupted.clone(), flags.textfile.as_deref()).await
+    drill.go(&playbook, site.interrupted.clone(), flags.textfile.as_deref()).await
 }
 
 /// Found out now, and not when the cluster has been without writes for it.
-fn metrics_have_a_place(textfile: Option<&std::path::Path>) -> Result<(), Failure> {
+fn metrics_have_a_place(site: &Site, textfile: Option<&Path>) -> Result<(), Failure> {
     let Some(path) = textfile else { return Ok(()) };
-    crate::world::files::replaceable(path).map_err(|error| {
+    site.bastion.replaceable(path).map_err(|error| {
         Failure::new(exit::FAILED, format!("error: {}: {error}\nNothing was changed.", path.display()))
     })
 }
@@ -169,14 +174,14 @@ impl Drill<'_> {
         mut self,
         playbook: &Playbook,
         interrupted: watch::Receiver<bool>,
-        textfile: Option<&std::path::Path>,
+        textfile: Option<&Path>,
     ) -> Result<u8, Failure> {
         self.say(&format!("journal: {}", self.store.place().join("journal.jsonl").display()));
         self.write(What::Drill {
             version: VERSION,
             tool: env!("CARGO_PKG_VERSION").to_owned(),
-            person: self.bastion.person.clone(),
-            host: self.bastion.host.clone(),
+            person: self.site.operator.person.clone(),
+            host: self.site.operator.host.clone(),
             run: self.run.clone(),
             cluster: self.cluster.name.clone(),
             environment: self.cluster.environment,
@@ -220,7 +225,7 @@ impl Drill<'_> {
             })
             .collect();
         for (number, phase) in phases.iter().enumerate() {
-            if *self.bastion.interrupted.borrow() {
+            if *self.site.interrupted.borrow() {
                 return Err(self.why_stopped());
             }
             self.say(&format!("== {}/{} {}", number + 1, phases.len(), phase.name()));
@@ -249,7 +254,7 @@ impl Drill<'_> {
     }
 
     fn say(&self, text: &str) {
-        self.bastion.console.tell(Event::Said { text: text.to_owned() });
+        self.site.console.tell(Event::Said { text: text.to_owned() });
     }
 
     /// A record that cannot be written ends the drill before its next act.

@@ -13,8 +13,7 @@ use crate::observe::status::etcdctl;
 use crate::plan::TrailingHash;
 use crate::run::canary;
 use crate::run::journal::What;
-use crate::run::ports::{Pipes, Store};
-use crate::world::files;
+use crate::run::ports::Pipes;
 
 use super::Drill;
 use super::phases::SOON;
@@ -47,7 +46,8 @@ impl Drill<'_> {
             return Err(sent.complaint());
         }
         let kept = kept.map_err(|error| format!("the snapshot cannot be kept: {error}"))?;
-        let file = files::snapshot(&kept, &std::collections::BTreeSet::new()).map_err(|error| error.to_string())?;
+        let file =
+            self.site.bastion.snapshot(&kept, &std::collections::BTreeSet::new()).map_err(|error| error.to_string())?;
         if file.hash != TrailingHash::Right {
             return Err("the snapshot did not arrive whole: its hash is wrong".to_owned());
         }

@@ -1,0 +1,228 @@
+//! The bastion of a site, in memory: its files, its runs, its commands, its person. Knows no verb.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::model::digest::sha256;
+use crate::model::{Cluster, ClusterName, RunId, Token};
+use crate::observe::Desk;
+use crate::observe::database::Ends;
+use crate::observe::kept::{Kept, LastLook};
+use crate::plan::{SnapshotFile, TrailingHash};
+use crate::run::journal;
+use crate::run::ports::{Later, Prompt, Remote, Store};
+use crate::verbs::Bastion;
+use crate::verbs::site::{Diagnosed, StoredRun};
+
+use super::data::{HASH, Image};
+use super::desk::{JOURNAL, RunFiles};
+use super::faults::Event;
+use super::{Site, remote};
+
+/// Where everything lies.
+const STATE: &str = "/bastion";
+/// The inventory's path.
+pub(super) const INVENTORY: &str = "inventory.yaml";
+
+/// Where a run of this number keeps its files.
+pub(super) fn place(number: u32, behind: bool) -> String {
+    format!("{STATE}/runs/{}", run_name(number, behind))
+}
+
+/// Runs are named by the bastion's clock.
+fn run_name(number: u32, behind: bool) -> String {
+    format!("{}0101-000000-{number:04}", if behind { 2025 } else { 2026 })
+}
+
+fn number(run: &RunId) -> u32 {
+    run.as_str().rsplit('-').next().and_then(|digits| digits.parse().ok()).unwrap_or(0)
+}
+
+/// The inventory as its file has it.
+fn inventory_text(cluster: &Cluster) -> String {
+    let mut text = format!("cluster: {}\nenvironment: lab\nzones:\n", cluster.name);
+    for zone in cluster.zones.values() {
+        let name = &zone.name;
+        let _ = writeln!(
+            text,
+            "  {name}:\n    power: {{ off: [power, off, {name}], on: [power, on, {name}] }}\n    masters:"
+        );
+        for master in zone.masters.values() {
+            let _ = writeln!(text, "      {}: {{ address: {} }}", master.name, master.address);
+        }
+    }
+    text
+}
+
+fn not_there() -> io::Error {
+    io::ErrorKind::NotFound.into()
+}
+
+impl Site {
+    fn kept_file(&self, path: &Path) -> Option<Vec<u8>> {
+        self.with(|state| state.desk.files.get(&path.display().to_string()).cloned())
+    }
+
+    fn keep_file(&self, path: &Path, text: &str) {
+        self.with(|state| state.desk.files.insert(path.display().to_string(), text.as_bytes().to_vec()));
+    }
+
+    /// The next run's number.
+    fn next_run(&self) -> (u32, bool) {
+        self.with(|state| (state.desk.runs + 1, state.desk.behind))
+    }
+}
+
+impl Bastion for Site {
+    fn remote(&self, _cluster: &Cluster) -> Arc<dyn Remote> {
+        Arc::new(self.clone())
+    }
+
+    fn connect_limit(&self) -> Duration {
+        remote::CONNECT
+    }
+
+    fn secrets(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn run_id(&self, _now: Timestamp) -> io::Result<RunId> {
+        let (number, behind) = self.next_run();
+        RunId::new(run_name(number, behind)).map_err(io::Error::other)
+    }
+
+    fn token(&self) -> Token {
+        Token(format!("requorum-{:032x}", self.next_run().0))
+    }
+
+    fn state(&self) -> PathBuf {
+        PathBuf::from(STATE)
+    }
+
+    fn create_run(&self, run: &RunId) -> io::Result<Arc<dyn Store>> {
+        self.with(|state| state.desk.runs = state.desk.runs.max(number(run)));
+        Ok(Arc::new(RunFiles { site: self.clone(), place: format!("{STATE}/runs/{run}") }))
+    }
+
+    fn runs(&self) -> Vec<StoredRun> {
+        let journals = self.with(|state| state.desk.files.clone()).into_iter();
+        let journals = journals.filter(|(path, _)| path.ends_with(JOURNAL));
+        journals
+            .map(|(path, bytes)| {
+                let path = PathBuf::from(path);
+                let run = path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
+                StoredRun { run, path, bytes: Ok(bytes) }
+            })
+            .collect()
+    }
+
+    fn lives(&self, run: &RunId) -> Option<bool> {
+        Bastion::runs(self).iter().any(|stored| stored.run == run.as_str()).then_some(false)
+    }
+
+    fn kept(&self, cluster: &ClusterName) -> Kept {
+        let texts: Vec<String> = Bastion::runs(self).iter().filter_map(StoredRun::text).collect();
+        let records = texts.iter().filter_map(|text| journal::recorded(text, cluster)).collect();
+        Kept { look: self.with(|state| state.desk.look.clone()), records }
+    }
+
+    fn keep_look(&self, look: &LastLook) -> io::Result<()> {
+        self.with(|state| state.desk.look = Some(look.clone()));
+        Ok(())
+    }
+
+    fn desk(&self) -> io::Result<Desk> {
+        Ok(Desk { place: STATE.to_owned(), free_bytes: 1 << 40, mode: Some(0o700), writable: true })
+    }
+
+    fn diagnosis(&self, cluster: &ClusterName, which: Diagnosed) -> Option<String> {
+        String::from_utf8(self.kept_file(&diagnosis_path(cluster, which))?).ok()
+    }
+
+    fn keep_diagnosis(&self, cluster: &ClusterName, which: Diagnosed, text: &str) -> io::Result<()> {
+        self.keep_file(&diagnosis_path(cluster, which), text);
+        Ok(())
+    }
+
+    fn snapshot(&self, path: &Path, _ids: &BTreeSet<String>) -> io::Result<SnapshotFile> {
+        let bytes = self.kept_file(path).unwrap_or_default();
+        let image = Image::from_bytes(&bytes);
+        let hash = match &image {
+            Some(_) if bytes.ends_with(HASH) => TrailingHash::Right,
+            Some(_) => TrailingHash::Absent,
+            None => TrailingHash::Wrong,
+        };
+        let ends = image.as_ref().ok_or_else(|| "it is no database".to_owned()).map(|image| Ends {
+            revision: image.revision,
+            index: Some(image.applied),
+            term: Some(image.term),
+        });
+        let member_ids = image.map(|image| image.members.keys().map(ToString::to_string).collect()).unwrap_or_default();
+        let (sha256, path) = (sha256(&bytes), path.display().to_string());
+        let bytes = bytes.len() as u64;
+        Ok(SnapshotFile { path, bytes, sha256, hash, member_ids, origins: Vec::new(), ends, written: None })
+    }
+
+    fn is_there(&self, path: &Path) -> bool {
+        path == Path::new(INVENTORY) || self.kept_file(path).is_some()
+    }
+
+    fn read(&self, path: &Path) -> io::Result<String> {
+        if path == Path::new(INVENTORY) {
+            return Ok(inventory_text(&self.cluster()));
+        }
+        String::from_utf8(self.kept_file(path).ok_or_else(not_there)?).map_err(io::Error::other)
+    }
+
+    fn write_private(&self, path: &Path, text: &str) -> io::Result<()> {
+        self.keep_file(path, text);
+        Ok(())
+    }
+
+    fn replace(&self, path: &Path, text: &str) -> io::Result<()> {
+        self.keep_file(path, text);
+        Ok(())
+    }
+
+    fn replaceable(&self, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// The keeper of the machines: `power off ZONE` and `power on ZONE`.
+    fn command<'a>(&'a self, argv: &'a [String], _limit: Duration) -> Later<'a, Result<(), String>> {
+        Box::pin(async move {
+            self.alive().await;
+            match argv {
+                [_, on, zone] if on == "on" => self.happens(&Event::On(zone.clone())),
+                [_, off, zone] if off == "off" => self.happens(&Event::Off(zone.clone())),
+                other => return Err(format!("nobody knows {other:?}")),
+            }
+            Ok(())
+        })
+    }
+}
+
+fn diagnosis_path(cluster: &ClusterName, which: Diagnosed) -> PathBuf {
+    PathBuf::from(format!("{STATE}/doctor/{cluster}-{which:?}.json"))
+}
+
+/// Nobody sits there: consent comes with the command.
+impl Prompt for Site {
+    fn attended(&self) -> bool {
+        false
+    }
+
+    fn line(&self, _question: &str) -> io::Result<String> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn secret(&self, _question: &str) -> io::Result<zeroize::Zeroizing<String>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}

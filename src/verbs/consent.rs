@@ -1,0 +1,40 @@
+//! Consent to a change: the cluster's name, typed at a terminal or given by a flag. Knows no change.
+
+use crate::model::ClusterName;
+use crate::run::exit;
+
+use super::{Failure, Site};
+
+/// Consent comes from a terminal or a flag; found out before any master is asked.
+///
+/// # Errors
+/// Where there is neither.
+pub fn somebody_to_ask(confirm: Option<&str>, site: &Site, verb: &str) -> Result<(), Failure> {
+    if confirm.is_some() || site.prompt.attended() {
+        return Ok(());
+    }
+    let text = format!(
+        "refused; nothing was changed:\n  [no-consent] there is no terminal to ask at\n      next: add --confirm CLUSTER to `requorum {verb}`"
+    );
+    Err(Failure::new(exit::REFUSED, text))
+}
+
+/// The cluster's name, typed or given.
+///
+/// # Errors
+/// Where it is another, or the person interrupts.
+pub fn agree(cluster: &ClusterName, confirm: Option<&str>, site: &Site) -> Result<(), Failure> {
+    let refuse =
+        |why: String| Err(Failure::new(exit::REFUSED, format!("refused; nothing was changed:\n  [no-consent] {why}")));
+    let name = match confirm {
+        Some(name) => name.to_owned(),
+        None => match site.prompt.line(&format!("Type the cluster's name ({cluster}) to go on:")) {
+            Ok(name) => name,
+            Err(error) => return refuse(error.to_string()),
+        },
+    };
+    if *site.interrupted.borrow() {
+        return Err(Failure::new(exit::INTERRUPTED, "interrupted; nothing was changed"));
+    }
+    if name == cluster.as_str() { Ok(()) } else { refuse(format!("{name:?} is not the cluster's name, {cluster}")) }
+}

@@ -1,0 +1,102 @@
+//! `doctor`: in peace time, would `initiate-dr` work if a zone were lost now? Changes nothing on a master.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::model::{Cluster, ClusterName, ZoneName, json};
+use crate::observe::{Examination, Observation, Unclear};
+use crate::plan::Goal;
+use crate::plan::doctor::{Diagnosis, diagnose};
+use crate::plan::rehearse;
+use crate::report::doctor as report;
+use crate::run::examine::{Through, examine};
+use crate::run::exit;
+use crate::run::ports::{Event, Remote};
+
+use super::forms::DoctorForm;
+use super::site::Diagnosed;
+use super::{Failure, Given, Site, inputs, looking, planning, request};
+
+/// `requorum doctor`.
+pub async fn doctor(
+    given: &Given,
+    site: &Site,
+    zones: &[String],
+    measure: bool,
+    output: DoctorForm,
+) -> Result<u8, Failure> {
+    let cluster = inputs::cluster(given, site)?;
+    let zones: BTreeSet<ZoneName> = zones.iter().map(|name| request::zone(&cluster, name)).collect::<Result<_, _>>()?;
+    let remote = site.bastion.remote(&cluster);
+    let seen = looking::look(&cluster, &remote, site).await;
+    if seen.answering().next().is_none() {
+        let why = seen.masters.iter().map(|(name, sight)| format!("  {name}: {}", silence(sight)));
+        let text =
+            format!("error: no master answers, nothing could be looked at\n{}", why.collect::<Vec<_>>().join("\n"));
+        return Err(Failure::new(exit::FAILED, text));
+    }
+    let (_, diagnosis) = diagnosis(given, site, (&cluster, &remote), seen, &zones, measure).await?;
+    let result = report::Report::new(diagnosis, site.clock.now());
+    let json = json::text(&result.json());
+    // What was only looked at in part must not pass for a whole look.
+    if zones.is_empty() {
+        keep(site, &result, &json);
+    }
+    site.console.print(&match output {
+        DoctorForm::Text => report::text(&result.diagnosis),
+        DoctorForm::Json => json,
+        DoctorForm::Junit => report::junit(&result.diagnosis),
+    });
+    Ok(if result.diagnosis.good { exit::DONE } else { exit::REFUSED })
+}
+
+/// What the doctor says of a cluster that was looked at: of the loss of these zones, of all where none is named.
+pub async fn diagnosis(
+    given: &Given,
+    site: &Site,
+    (cluster, remote): (&Cluster, &Arc<dyn Remote>),
+    seen: Observation,
+    zones: &BTreeSet<ZoneName>,
+    measure: bool,
+) -> Result<(Examination, Diagnosis), Failure> {
+    let playbook = inputs::playbook(given, site, Goal::InitiateDr.playbook())?;
+    let templates = inputs::templates(given, site, &playbook, cluster)?;
+    let redactor = planning::redactor(&seen, site);
+    let rehearsed = rehearse::Given { cluster, playbook: &playbook, templates: &templates };
+    let connect_limit = site.bastion.connect_limit();
+    let through = Through { remote, clock: &site.clock, connect_limit };
+    let (mut found, rehearsals) = examine(rehearsed, seen, zones, measure, through).await;
+    let place = site.bastion.state();
+    let desk = site.bastion.desk();
+    found.desk = Some(desk.map_err(|error| Unclear::text(&place.display().to_string(), &error.to_string())));
+    let told = diagnose(rehearsed, &found, &rehearsals).cleaned(|text| redactor.clean(text));
+    Ok((found, told))
+}
+
+fn silence(sight: &crate::observe::Sight) -> String {
+    match sight {
+        crate::observe::Sight::Silent(why) | crate::observe::Sight::Refused(why) => crate::model::command::clean(why),
+        crate::observe::Sight::Answers(_) => String::new(),
+    }
+}
+
+/// Keeps the result, so that `status` can say how old it is; a good one beside it, for as long as no better is there.
+fn keep(site: &Site, result: &report::Report, json: &str) {
+    let kinds: &[Diagnosed] =
+        if result.diagnosis.good { &[Diagnosed::Last, Diagnosed::LastGood] } else { &[Diagnosed::Last] };
+    for which in kinds {
+        if let Err(error) = site.bastion.keep_diagnosis(&result.diagnosis.cluster, *which, json) {
+            let place = site.bastion.state();
+            let text = format!("the result is not kept under {}: {error}", place.display());
+            site.console.tell(Event::Warning { text });
+            return;
+        }
+    }
+}
+
+/// For `status`: how old the doctor's last results are, as a line and for machines.
+pub fn last(site: &Site, cluster: &ClusterName) -> (String, serde_json::Value) {
+    let [newest, good] = [Diagnosed::Last, Diagnosed::LastGood].map(|which| site.bastion.diagnosis(cluster, which));
+    let (newest, good) = (newest.as_deref(), good.as_deref());
+    (report::last(newest, good, site.clock.now()), report::last_json(newest, good))
+}

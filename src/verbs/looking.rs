@@ -1,0 +1,38 @@
+//! The looking that every verb begins with.
+
+use std::sync::Arc;
+
+use crate::model::Cluster;
+use crate::observe::Observation;
+use crate::observe::assess::assess;
+use crate::observe::kept::LastLook;
+use crate::run::look::Looking;
+use crate::run::ports::{Event, Remote};
+
+use super::Site;
+
+/// Looks at every master; the first line is out before any connection is tried.
+pub async fn look(cluster: &Cluster, remote: &Arc<dyn Remote>, site: &Site) -> Observation {
+    let seen = begin(cluster, remote, site).finish().await;
+    remember(cluster, &seen, site);
+    seen
+}
+
+/// Begins to look at every master, and says so.
+pub fn begin(cluster: &Cluster, remote: &Arc<dyn Remote>, site: &Site) -> Looking {
+    let count = cluster.masters().count();
+    let text = format!("looking at the {count} masters of {}…", cluster.name);
+    site.console.tell(Event::Said { text });
+    Looking::begin(cluster, remote).knowing(site.bastion.kept(&cluster.name))
+}
+
+/// Keeps who is who of a good look: a master that is dark the next time cannot say so itself.
+pub fn remember(cluster: &Cluster, seen: &Observation, site: &Site) {
+    let look = LastLook::of(cluster, seen, &assess(cluster, seen));
+    let Some(look) = look.filter(|look| seen.kept.look.as_ref() != Some(look)) else { return };
+    if let Err(error) = site.bastion.keep_look(&look) {
+        let place = site.bastion.state();
+        let text = format!("what this look found is not kept under {}: {error}", place.display());
+        site.console.tell(Event::Warning { text });
+    }
+}

@@ -1,0 +1,75 @@
+//! What requorum does: a verb is given a site and what was asked for, and gives back an exit code or a failure. Knows
+//! neither the command line nor what is real.
+
+use std::path::{Path, PathBuf};
+
+pub mod consent;
+pub mod doctor;
+pub mod drill;
+pub mod forms;
+pub mod inputs;
+pub mod looking;
+pub mod planning;
+pub mod recovery;
+pub mod request;
+pub mod runs;
+pub mod site;
+pub mod status;
+pub mod unlock;
+pub mod watch;
+
+pub use request::Ask;
+pub use site::{Acting, Bastion, Site};
+
+use crate::run::exit;
+
+/// Where the site's own files lie.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Given {
+    /// The inventory.
+    pub inventory: PathBuf,
+    /// A folder of playbooks that take the place of the shipped ones.
+    pub playbooks: Option<PathBuf>,
+    /// A folder of templates that take the place of the shipped ones.
+    pub templates: Option<PathBuf>,
+}
+
+impl Given {
+    /// The command line's beginning, for next commands.
+    #[must_use]
+    pub fn again(&self) -> String {
+        again(&self.inventory)
+    }
+}
+
+fn again(inventory: &Path) -> String {
+    let path = inventory.display().to_string();
+    if path == "inventory.yaml" {
+        return "requorum".to_owned();
+    }
+    let quoted = shlex::try_quote(&path).map_or_else(|_| path.clone(), |quoted| quoted.into_owned());
+    format!("requorum -i {quoted}")
+}
+
+/// An end that is no success, with its exit code and what to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The exit code.
+    pub code: u8,
+    /// What to say on standard error.
+    pub text: String,
+    /// The rules that forbade it, where rules did.
+    pub refusals: Vec<crate::plan::Refusal>,
+}
+
+impl Failure {
+    /// A failure with this code.
+    pub fn new(code: u8, text: impl Into<String>) -> Self {
+        Self { code, text: text.into(), refusals: Vec::new() }
+    }
+
+    /// The command line is wrong.
+    pub fn usage(text: impl Into<String>) -> Self {
+        Self::new(exit::USAGE, text)
+    }
+}

@@ -1,0 +1,140 @@
+//! One request, planned once: look, prove, plan, and ask the person what only they know. Runs nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::{Cluster, Master};
+use crate::observe::Observation;
+use crate::plan::checks::to_attest;
+use crate::plan::{Goal, Input, NoPlan, Plan, Request, plan};
+use crate::playbook::Playbook;
+use crate::run::ports::Remote;
+use crate::run::prove;
+use crate::run::redact::Redactor;
+
+use super::{Ask, Failure, Given, Site, inputs, looking, request};
+
+/// What planning gave, and all that it was made from.
+pub struct Planning {
+    /// The inventory.
+    pub cluster: Cluster,
+    playbook: Playbook,
+    templates: BTreeMap<String, String>,
+    request: Request,
+    /// What the masters said, and the proof.
+    pub seen: Observation,
+    /// The way to them.
+    pub remote: Arc<dyn Remote>,
+    /// How long the proof took that quorum is lost.
+    pub proof: Option<Duration>,
+    /// The plan, or why there is none.
+    pub plan: Result<Plan, NoPlan>,
+}
+
+impl Planning {
+    /// What the plan was made from.
+    #[must_use]
+    pub fn input(&self) -> Input<'_> {
+        let Self { cluster, playbook, templates, request, seen, .. } = self;
+        Input { cluster, playbook, templates, seen, request }
+    }
+
+    fn plan_anew(&mut self) {
+        self.plan = plan(self.input());
+    }
+}
+
+/// Looks, proves and plans. At a terminal the attestation of a dark zone is asked for.
+///
+/// # Errors
+/// Where an input file or a name in what is asked is wrong.
+pub async fn planning(given: &Given, site: &Site, goal: Goal, ask: &Ask) -> Result<Planning, Failure> {
+    let cluster = inputs::cluster(given, site)?;
+    let playbook = match goal {
+        Goal::InitiateDr | Goal::Recover => inputs::playbook(given, site, goal.playbook())?,
+        Goal::Fence => built_in("fence", "The zone's etcd is down and cannot start."),
+        Goal::Unfence => built_in("unfence", "The zone's etcd may start again."),
+        Goal::Undo => built_in("undo", "What the run replaced is as it was before."),
+    };
+    let templates = inputs::templates(given, site, &playbook, &cluster)?;
+    let request = request::request(goal, ask, &cluster, site)?;
+    let remote = site.bastion.remote(&cluster);
+    let looking = looking::begin(&cluster, &remote, site);
+    let (seen, proving) = match goal {
+        Goal::InitiateDr => prove::look(looking, &cluster, &remote, &site.console).await,
+        Goal::Recover | Goal::Fence | Goal::Unfence | Goal::Undo => (looking.finish().await, None),
+    };
+    looking::remember(&cluster, &seen, site);
+    let request = request::with_snapshot(request, ask, &seen, &cluster, site)?;
+    let plan =
+        plan(Input { cluster: &cluster, playbook: &playbook, templates: &templates, seen: &seen, request: &request });
+    let mut planning = Planning { cluster, playbook, templates, request, seen, remote, proof: None, plan };
+    // What would be refused anyway need not wait for the proof.
+    if goal == Goal::InitiateDr && (only_unproved(&planning.plan) || site.prompt.attended()) {
+        let Planning { cluster, seen, remote, .. } = &mut planning;
+        planning.proof = prove::prove(cluster, seen, proving, remote, &site.console).await;
+        planning.plan_anew();
+    }
+    if let Some(zones) = silent_ones(&planning, site) {
+        ask_about(&mut planning, zones, site);
+        planning.plan_anew();
+    }
+    if planning.seen.proof.is_none() {
+        planning.plan = planning.plan.map_err(without_the_proof);
+    }
+    Ok(planning)
+}
+
+fn ask_about(planning: &mut Planning, zones: Vec<String>, site: &Site) {
+    for zone in zones {
+        let question = format!("{zone} is silent. How do you know that it is off (ticket, who, how)? Empty: stop.\n>");
+        let answer = site.prompt.line(&question).unwrap_or_default();
+        if !answer.is_empty() {
+            planning.request.attested.insert(zone, crate::model::command::clean(&answer));
+        }
+    }
+}
+
+fn built_in(name: &str, summary: &str) -> Playbook {
+    Playbook { name: name.to_owned(), summary: summary.to_owned(), lines: Vec::new() }
+}
+
+/// A proof that was not tried, because other rules forbid the run anyway, is no refusal worth reading.
+fn without_the_proof(no_plan: NoPlan) -> NoPlan {
+    match no_plan {
+        NoPlan::Refused(mut refusals) if refusals.len() > 1 => {
+            refusals.retain(|refusal| refusal.rule != "quorum-unproved");
+            NoPlan::Refused(refusals)
+        }
+        other => other,
+    }
+}
+
+/// Whether the only thing that speaks against a plan is the missing proof.
+fn only_unproved(planned: &Result<Plan, NoPlan>) -> bool {
+    match planned {
+        Ok(_) => true,
+        Err(NoPlan::Refused(refusals)) => refusals.iter().all(|refusal| refusal.rule == "quorum-unproved"),
+        Err(NoPlan::NothingToDo(_)) => false,
+    }
+}
+
+/// The zones to ask the person about: where nothing but their silence speaks against the plan.
+fn silent_ones(planning: &Planning, site: &Site) -> Option<Vec<String>> {
+    let Planning { cluster, seen, .. } = planning;
+    let Err(NoPlan::Refused(refusals)) = &planning.plan else { return None };
+    if !site.prompt.attended() || !refusals.iter().all(|refusal| refusal.rule == "not-attested") {
+        return None;
+    }
+    let dark = |master: &&Master| seen.seen(&master.name).is_none();
+    let who = |master: &Master| to_attest(master, cluster, seen);
+    let mut zones: Vec<String> = cluster.masters().filter(dark).map(who).collect();
+    zones.dedup();
+    Some(zones)
+}
+
+/// What must be shown nowhere: secrets of the env files and units, and sudo's passwords, supplied or typed.
+pub fn redactor(seen: &Observation, site: &Site) -> Redactor {
+    Redactor::of(seen).and(site.bastion.secrets())
+}

@@ -1,0 +1,274 @@
+//! `plan`, `initiate-dr`, `recover`, `fence`, `unfence`, `undo`: plan, show, ask, lock, run, report.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::{Cluster, RunId, json};
+use crate::observe::assess::Assessment;
+use crate::plan::{Goal, NoPlan, Plan};
+use crate::report;
+use crate::run::journal::{Journal, StepState};
+use crate::run::ports::{Event, Remote};
+use crate::run::redact::Redactor;
+use crate::run::runner::Outcome;
+use crate::run::session::{self, Agreed, NotBegun};
+use crate::run::{World, exit};
+use crate::step::Step;
+
+use super::planning::{Planning, planning, redactor};
+use super::{Ask, Failure, Given, Site, consent};
+
+/// `requorum plan`.
+///
+/// # Errors
+/// Where there is no plan, or it cannot be saved.
+pub async fn show(given: &Given, site: &Site, goal: Goal, ask: &Ask, save: Option<&Path>) -> Result<u8, Failure> {
+    let planning = planning(given, site, goal, ask).await?;
+    let redactor = redactor(&planning.seen, site);
+    let plan = match &planning.plan {
+        Ok(plan) => redactor.plan(plan),
+        Err(no_plan) => return no_plan_code(site, no_plan, &redactor),
+    };
+    site.console.print(&redactor.clean(&report::plan::summary(&plan)));
+    site.console.print(&redactor.clean(&format!("\n{}", report::plan::details(&plan))));
+    if let Some(path) = save {
+        let saved = site.bastion.write_private(path, &json::text(&plan));
+        saved.map_err(|error| Failure::new(exit::FAILED, format!("error: {}: {error}", path.display())))?;
+    }
+    Ok(exit::CHANGES)
+}
+
+/// Says why there is no plan.
+fn no_plan_code(site: &Site, no_plan: &NoPlan, redactor: &Redactor) -> Result<u8, Failure> {
+    let text = redactor.clean(&report::plan::refused(no_plan));
+    match no_plan {
+        NoPlan::NothingToDo(_) => {
+            site.console.print(&text);
+            Ok(exit::DONE)
+        }
+        NoPlan::Refused(refusals) => Err(Failure { refusals: refusals.clone(), ..Failure::new(exit::REFUSED, text) }),
+    }
+}
+
+/// The verbs that change something.
+///
+/// # Errors
+/// Every end that is not as asked.
+pub async fn go(given: &Given, site: &Site, goal: Goal, ask: &Ask, confirm: Option<&str>) -> Result<u8, Failure> {
+    consent::somebody_to_ask(confirm, site, goal.command())?;
+    let planning = planning(given, site, goal, ask).await?;
+    if let Some(plan) = proposed(site, &planning)? {
+        consent::agree(&plan.cluster, confirm, site)?;
+        return run(given, site, &planning, plan).await;
+    }
+    Ok(exit::DONE)
+}
+
+/// The plan, once it was shown; nothing where there is nothing to do, which is said.
+///
+/// # Errors
+/// Where rules forbid it.
+pub fn proposed<'a>(site: &Site, planning: &'a Planning) -> Result<Option<&'a Plan>, Failure> {
+    let redactor = redactor(&planning.seen, site);
+    match &planning.plan {
+        Ok(plan) => {
+            site.console.say(&redactor.clean(&report::plan::summary(plan)));
+            Ok(Some(plan))
+        }
+        Err(no_plan) => no_plan_code(site, no_plan, &redactor).map(|_| None),
+    }
+}
+
+/// Runs what was consented to, reports, and looks once more.
+///
+/// # Errors
+/// Every end that is not as asked.
+pub async fn run(given: &Given, site: &Site, planning: &Planning, plan: &Plan) -> Result<u8, Failure> {
+    let agreed = Agreed { plan, basis: Some(planning.input()), proof: planning.proof, drill: None };
+    let redactor = redactor(&planning.seen, site);
+    let ran = execute(given, site, &planning.remote, agreed, redactor).await?;
+    told(given, site, (&planning.cluster, &planning.remote), plan, ran).await
+}
+
+/// Says how a run ended, and what state the cluster is in now.
+///
+/// # Errors
+/// Every end that is not as asked.
+pub async fn told(
+    given: &Given,
+    site: &Site,
+    (cluster, remote): (&Cluster, &Arc<dyn Remote>),
+    plan: &Plan,
+    ran: Ran,
+) -> Result<u8, Failure> {
+    if ran.code == exit::DONE {
+        site.console.print(&ran.text);
+    } else {
+        site.console.say(ran.text.trim_end());
+    }
+    // What was done is told: an interruption ends the look, and a journal that does not take it is worth a word and no
+    // other exit code.
+    let mut interrupted = site.interrupted.clone();
+    let (code, now) = tokio::select! {
+        biased;
+        _ = interrupted.wait_for(|yes| *yes) => (ran.code, String::new()),
+        after = session::last_look(cluster, remote, &ran.journal, ran.code) => match after {
+            Ok((code, after)) => {
+                let words = |after: Assessment| report::outcome::now(after.verdict, plan, &given.again());
+                (code, after.map(words).unwrap_or_default())
+            }
+            Err(error) => (ran.code, format!("warning: {error}\n")),
+        },
+    };
+    if code == exit::DONE {
+        site.console.print(&now);
+        return Ok(code);
+    }
+    Err(Failure::new(code, now))
+}
+
+/// How a run ended, and what there is to say of it.
+pub struct Ran {
+    /// The run.
+    pub run: RunId,
+    /// The exit code.
+    pub code: u8,
+    /// What happened.
+    pub outcome: Outcome,
+    /// Where each step is.
+    pub states: BTreeMap<u32, StepState>,
+    /// The steps that start etcd.
+    pub starts: Vec<u32>,
+    /// How long the proof took that quorum is lost.
+    pub proof: Option<Duration>,
+    /// The report for a terminal.
+    pub text: String,
+    /// Takes what a last look finds.
+    pub journal: Journal,
+}
+
+/// Runs under the lock, in a directory of its own.
+///
+/// # Errors
+/// Where it was not begun, or its journal could not be written.
+pub async fn execute(
+    given: &Given,
+    site: &Site,
+    remote: &Arc<dyn Remote>,
+    agreed: Agreed<'_>,
+    redactor: Redactor,
+) -> Result<Ran, Failure> {
+    site.acting.begin();
+    let Agreed { plan, proof, drill, .. } = agreed;
+    let store = site.bastion.create_run(&plan.run).map_err(|error| no_place(site, &error))?;
+    let place = store.place();
+    site.console.tell(Event::Said { text: format!("journal: {}", place.join("journal.jsonl").display()) });
+    let world =
+        World { remote: Arc::clone(remote), store, clock: Arc::clone(&site.clock), console: Arc::clone(&site.console) };
+    let interrupted = site.interrupted.clone();
+    let ended = session::execute(agreed, world, &site.operator, redactor.clone(), interrupted).await;
+    let ended = ended.map_err(|error| {
+        let failure = not_begun(error);
+        Failure { text: redactor.clean(&failure.text), ..failure }
+    })?;
+    let again = given.again();
+    let story = report::outcome::Story {
+        plan,
+        outcome: &ended.outcome,
+        states: &ended.states,
+        proof,
+        place: &place,
+        again: &again,
+        drill,
+    };
+    let text = redactor.clean(&report::outcome::text(story));
+    site.console.tell(Event::Said { text: String::new() });
+    let starts =
+        plan.steps().filter(|planned| matches!(planned.step, Step::Start(_))).map(|planned| planned.id).collect();
+    let session::Ended { code, outcome, states, journal } = ended;
+    Ok(Ran { run: plan.run.clone(), code, outcome, states, starts, proof, text, journal })
+}
+
+/// The bastion's disk does not take the run's directory.
+pub fn no_place(site: &Site, error: &std::io::Error) -> Failure {
+    let state = site.bastion.state();
+    let shown = state.display();
+    let text = format!("error: the run's directory under {shown} cannot be made: {error}\nNothing was changed.");
+    Failure::new(exit::FAILED, text)
+}
+
+/// The drill that a run is a part of.
+#[derive(Clone, Copy)]
+pub struct Within<'a> {
+    /// Its name; it holds the masters.
+    pub drill: &'a RunId,
+    /// Told the run's name before anything is done.
+    pub begins: &'a (dyn Fn(&RunId) -> Result<(), Failure> + Sync),
+}
+
+/// Plans and runs, with consent given before: a drill's parts. Nothing to do is no failure. An interruption ends the
+/// looking and proving at once, and a run between two steps.
+///
+/// # Errors
+/// Where it was not begun, or its journal could not be written.
+pub async fn part(
+    given: &Given,
+    site: &Site,
+    goal: Goal,
+    ask: &Ask,
+    within: Within<'_>,
+) -> Result<Option<Ran>, Failure> {
+    let mut interrupted = site.interrupted.clone();
+    let planning = tokio::select! {
+        planning = planning(given, site, goal, ask) => planning?,
+        _ = interrupted.wait_for(|yes| *yes) => {
+            return Err(Failure::new(exit::INTERRUPTED, "interrupted; nothing was changed"));
+        }
+    };
+    let redactor = redactor(&planning.seen, site);
+    match &planning.plan {
+        Ok(plan) => {
+            (within.begins)(&plan.run)?;
+            let basis = Some(planning.input());
+            let agreed = Agreed { plan, basis, proof: planning.proof, drill: Some(within.drill) };
+            execute(given, site, &planning.remote, agreed, redactor).await.map(Some)
+        }
+        Err(NoPlan::NothingToDo(_)) => Ok(None),
+        Err(refused) => no_plan_code(site, refused, &redactor).map(|_| None),
+    }
+}
+
+/// What is true of a run that was not begun once it had tried to take the lock.
+const ONLY_NOTES: &str = "Nothing of etcd was changed. Where this run held the lock for a moment, a note of that stays under \
+                          /var/lib/requorum/runs.";
+
+/// Why a run or a drill was not begun, and what comes next.
+#[must_use]
+pub fn not_begun(error: NotBegun) -> Failure {
+    let code = error.code();
+    match &error {
+        NotBegun::Locked { run, .. } => Failure::new(
+            code,
+            format!(
+                "locked: {error}\n{ONLY_NOTES}\n  next: wait for that run; if it has stopped for good: requorum unlock {run}"
+            ),
+        ),
+        NotBegun::Changed { plan, now } => {
+            let refusals = match now {
+                Err(NoPlan::Refused(refusals)) => refusals.clone(),
+                _ => Vec::new(),
+            };
+            Failure { refusals, ..Failure::new(code, report::plan::changed(plan, now)) }
+        }
+        NotBegun::NoLock { .. } => Failure::new(code, format!("error: {error}\n{ONLY_NOTES}")),
+        NotBegun::Journal(disk) | NotBegun::Unwritten(disk) => {
+            let cause = std::error::Error::source(disk).map(|cause| format!(": {cause}")).unwrap_or_default();
+            let begun = matches!(error, NotBegun::Journal(_));
+            let done = if begun { "Nothing further was begun." } else { ONLY_NOTES };
+            let next = "Make the bastion's disk writable, then run `requorum status`.";
+            Failure::new(code, format!("error: {error}{cause}\n{done} {next}"))
+        }
+    }
+}

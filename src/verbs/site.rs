@@ -1,0 +1,191 @@
+//! All that a verb is given of the world: the bastion with its files and connections, the clock, the person. Knows what is
+//! asked of them, not how it is done; `world` does it for real, `sim` in memory.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::watch::Receiver;
+
+use crate::model::digest::sha256;
+use crate::model::{Cluster, ClusterName, RunId, Token};
+use crate::observe::Desk;
+use crate::observe::kept::{Kept, LastLook};
+use crate::plan::SnapshotFile;
+use crate::run::ports::{Clock, Console, Later, Prompt, Remote, Store};
+use crate::run::session::Operator;
+
+/// The world of a verb.
+#[derive(Clone)]
+pub struct Site {
+    /// The host we run on.
+    pub bastion: Arc<dyn Bastion>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// What the person sees.
+    pub console: Arc<dyn Console>,
+    /// The person, where one is asked.
+    pub prompt: Arc<dyn Prompt>,
+    /// Turns true when the person interrupts.
+    pub interrupted: Receiver<bool>,
+    /// Whether something may be half done.
+    pub acting: Acting,
+    /// Who operates, for records.
+    pub operator: Operator,
+}
+
+/// The host we run on: its connections to masters, its files, its commands, its random numbers.
+pub trait Bastion: Send + Sync {
+    /// Commands on this cluster's masters.
+    fn remote(&self, cluster: &Cluster) -> Arc<dyn Remote>;
+
+    /// How long a connection is tried.
+    fn connect_limit(&self) -> Duration;
+
+    /// What the person typed or the environment brought that must be shown nowhere.
+    fn secrets(&self) -> Vec<String>;
+
+    /// A name for a run: sorts by time and never collides on one bastion.
+    ///
+    /// # Errors
+    /// Where the clock tells no time that a name can have.
+    fn run_id(&self, now: Timestamp) -> io::Result<RunId>;
+
+    /// A token that no cluster had before.
+    fn token(&self) -> Token;
+
+    /// The directory in which runs are kept.
+    fn state(&self) -> PathBuf;
+
+    /// Makes a run's directory, with an empty journal.
+    ///
+    /// # Errors
+    /// When the disk refuses, or it is there already.
+    fn create_run(&self, run: &RunId) -> io::Result<Arc<dyn Store>>;
+
+    /// Every run that is kept here, oldest first; also those whose journal cannot be read.
+    fn runs(&self) -> Vec<StoredRun>;
+
+    /// Whether a process on this host still writes that run's journal; nothing where that is not known.
+    fn lives(&self, run: &RunId) -> Option<bool>;
+
+    /// What earlier looks and runs have left about a cluster.
+    fn kept(&self, cluster: &ClusterName) -> Kept;
+
+    /// Keeps a look in the place of the one before.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    fn keep_look(&self, look: &LastLook) -> io::Result<()>;
+
+    /// How the state directory is.
+    ///
+    /// # Errors
+    /// When the disk does not answer.
+    fn desk(&self) -> io::Result<Desk>;
+
+    /// A result of the doctor that was kept.
+    fn diagnosis(&self, cluster: &ClusterName, which: Diagnosed) -> Option<String>;
+
+    /// Keeps a result of the doctor in the place of the one before.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    fn keep_diagnosis(&self, cluster: &ClusterName, which: Diagnosed, text: &str) -> io::Result<()>;
+
+    /// Reads a snapshot file: its hashes, and which of these member IDs occur in it.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn snapshot(&self, path: &Path, ids: &BTreeSet<String>) -> io::Result<SnapshotFile>;
+
+    /// Whether there is something at a path.
+    fn is_there(&self, path: &Path) -> bool;
+
+    /// Reads an input file.
+    ///
+    /// # Errors
+    /// When it cannot be read, is no regular file, is too large, or is not UTF-8.
+    fn read(&self, path: &Path) -> io::Result<String>;
+
+    /// Writes a file that must not exist and that nobody else may read.
+    ///
+    /// # Errors
+    /// When it exists or the disk refuses.
+    fn write_private(&self, path: &Path, text: &str) -> io::Result<()>;
+
+    /// Writes a file that others read while it is written.
+    ///
+    /// # Errors
+    /// When the disk refuses; the old file is there still.
+    fn replace(&self, path: &Path, text: &str) -> io::Result<()>;
+
+    /// Whether [`Bastion::replace`] would find a place for that file.
+    ///
+    /// # Errors
+    /// When it would not.
+    fn replaceable(&self, path: &Path) -> io::Result<()>;
+
+    /// Runs a command of the site's own.
+    ///
+    /// # Errors
+    /// What it said last, where it cannot be run, fails, or does not end within `limit`.
+    fn command<'a>(&'a self, argv: &'a [String], limit: Duration) -> Later<'a, Result<(), String>>;
+}
+
+/// Which of the doctor's results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Diagnosed {
+    /// The last one.
+    Last,
+    /// The last good one.
+    LastGood,
+}
+
+/// A run's journal as it lies on the disk.
+#[derive(Debug)]
+pub struct StoredRun {
+    /// The run's name: that of its directory.
+    pub run: String,
+    /// The journal's path.
+    pub path: PathBuf,
+    /// What is in it, or why it cannot be read.
+    pub bytes: io::Result<Vec<u8>>,
+}
+
+impl StoredRun {
+    /// SHA-256 of the journal, in hexadecimal digits.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        sha256(self.bytes.as_deref().unwrap_or_default())
+    }
+
+    /// The journal's text, where it can be read.
+    #[must_use]
+    pub fn text(&self) -> Option<String> {
+        String::from_utf8(self.bytes.as_ref().ok()?.clone()).ok()
+    }
+}
+
+/// Whether something may be half done, so that an interruption must wait. Until then it ends the program at once,
+/// whatever that waits for: a file, git, a person, a master's answer.
+#[derive(Clone, Default)]
+pub struct Acting(Arc<Mutex<bool>>);
+
+impl Acting {
+    /// From here on an interruption waits.
+    pub fn begin(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+    }
+
+    /// Ends by `end` where nothing has begun; nothing begins meanwhile.
+    pub fn end_before(&self, end: impl FnOnce()) {
+        let acting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*acting {
+            end();
+        }
+    }
+}

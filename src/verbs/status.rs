@@ -1,0 +1,106 @@
+//! `requorum status`: the table as soon as there is something in it, the findings and the verdict once all is known.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::model::{Cluster, json};
+use crate::observe::assess::{Assessment, Verdict, assess};
+use crate::observe::{Observation, proof};
+use crate::report;
+use crate::run::exit;
+use crate::run::ports::Console;
+use crate::run::prove;
+use crate::run::redact::Discreet;
+
+use super::forms::StatusForm;
+use super::{Failure, Given, Site, doctor, inputs, looking, planning, runs};
+
+/// What is asked of a status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// Without a proof that quorum is lost.
+    pub quick: bool,
+    /// The form of the output.
+    pub output: StatusForm,
+    /// A file that takes the metrics as well.
+    pub textfile: Option<PathBuf>,
+}
+
+/// When the table is shown although some are still being tried: a dark master takes its whole connect time-out.
+pub const TABLE_AFTER: Duration = proof::BESIDE;
+
+/// `requorum status`.
+pub async fn status(given: &Given, site: &Site, ask: &Ask) -> Result<u8, Failure> {
+    let cluster = inputs::cluster(given, site)?;
+    let remote = site.bastion.remote(&cluster);
+    let mut looking = looking::begin(&cluster, &remote, site);
+    let mut early = Observation::default();
+    let proving = if ask.quick {
+        looking.until(Instant::now() + TABLE_AFTER).await;
+        None
+    } else {
+        prove::beside(&mut looking, &cluster, &remote, &site.console).await
+    };
+    if ask.output == StatusForm::Text {
+        looking.so_far().clone_into(&mut early);
+        let redactor = planning::redactor(&early, site);
+        site.console.print(&redactor.clean(&report::table::table(&cluster, &early, site.console.width())));
+    }
+    let mut seen = looking.finish().await;
+    let redactor = planning::redactor(&seen, site);
+    if ask.output == StatusForm::Text {
+        let late = report::changes::of_masters(&cluster, &early, &seen);
+        site.console.print(&redactor.clean(&late.iter().map(|line| format!("{line}\n")).collect::<String>()));
+    }
+    if !ask.quick {
+        let console: Arc<dyn Console> = Arc::new(Discreet::new(Arc::clone(&site.console), redactor.clone()));
+        prove::prove(&cluster, &mut seen, proving, &remote, &console).await;
+    }
+    let assessment = assess(&cluster, &seen);
+    looking::remember(&cluster, &seen, site);
+    let text = match ask.output {
+        StatusForm::Text => {
+            redactor.clean(&verdict(&cluster, &seen, &assessment, given, site)) + &doctor::last(site, &cluster.name).0
+        }
+        StatusForm::Json => {
+            let mut value = report::status::json(&cluster, &seen, &assessment);
+            value["doctor"] = doctor::last(site, &cluster.name).1;
+            redactor.value(&mut value);
+            json::text(&value)
+        }
+        StatusForm::Prometheus => metrics(&cluster, &seen, &assessment, site),
+    };
+    site.console.print(&text);
+    if let Some(path) = &ask.textfile {
+        write(site, path, &metrics(&cluster, &seen, &assessment, site))?;
+    }
+    Ok(if seen.masters.is_empty() { exit::FAILED } else { assessment.verdict.exit_code() })
+}
+
+/// Findings, verdict, the next command, and how many voters may be lost.
+pub fn verdict(cluster: &Cluster, seen: &Observation, assessment: &Assessment, given: &Given, site: &Site) -> String {
+    let lost = matches!(assessment.verdict, Verdict::QuorumLost | Verdict::Unknown);
+    let way_on = if lost { runs::way_on(given, site, seen) } else { None };
+    let mut text = report::status::verdict(cluster, seen, assessment, &given.again(), way_on.as_deref());
+    if let Some(voters) = report::status::voters(cluster, seen, assessment) {
+        text += &format!("{voters}\n");
+    }
+    text
+}
+
+/// The metrics as text.
+pub fn metrics(cluster: &Cluster, seen: &Observation, assessment: &Assessment, site: &Site) -> String {
+    let now = site.clock.now();
+    let text = report::metrics::text(&report::status_metrics::metrics(cluster, seen, assessment, now));
+    planning::redactor(seen, site).metrics(&text)
+}
+
+/// Writes the metrics; a monitor that is not told must not go unnoticed.
+pub fn write(site: &Site, path: &Path, metrics: &str) -> Result<(), Failure> {
+    site.bastion
+        .replace(path, metrics)
+        .map_err(|error| Failure::new(exit::FAILED, format!("error: cannot write {}: {error}", path.display())))
+}

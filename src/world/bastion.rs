@@ -1,0 +1,123 @@
+//! The host we run on for real: its connections, its files under the state directory, its random numbers.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::model::{Cluster, ClusterName, RunId, Token};
+use crate::observe::Desk;
+use crate::observe::kept::{Kept, LastLook};
+use crate::plan::SnapshotFile;
+use crate::run::ports::{Later, Remote, Store};
+use crate::verbs::Bastion;
+use crate::verbs::site::{Diagnosed, StoredRun};
+
+use super::ssh::{Options, Ssh, Unlocked};
+use super::store::{self, RunDir};
+use super::{files, last_look, local, state};
+
+/// This host.
+pub struct ThisHost {
+    /// The home directory.
+    pub home: Option<PathBuf>,
+    /// Keys and passwords, once somebody has unlocked them.
+    pub unlocked: Unlocked,
+    /// Where state is kept.
+    pub state: PathBuf,
+    /// How long a connection is tried.
+    pub connect_limit: Duration,
+}
+
+impl Bastion for ThisHost {
+    fn remote(&self, cluster: &Cluster) -> Arc<dyn Remote> {
+        let mut options = Options::new(self.home.as_deref());
+        options.connect_timeout = self.connect_limit;
+        Arc::new(Ssh::new(cluster, self.unlocked.clone(), options))
+    }
+
+    fn connect_limit(&self) -> Duration {
+        self.connect_limit
+    }
+
+    fn secrets(&self) -> Vec<String> {
+        self.unlocked.secrets()
+    }
+
+    fn run_id(&self, now: Timestamp) -> io::Result<RunId> {
+        let random = Uuid::new_v4().simple().to_string();
+        RunId::new(format!("{}-{}", now.strftime("%Y%m%d-%H%M%S"), &random[..4])).map_err(io::Error::other)
+    }
+
+    fn token(&self) -> Token {
+        Token(format!("requorum-{}", Uuid::new_v4().simple()))
+    }
+
+    fn state(&self) -> PathBuf {
+        self.state.clone()
+    }
+
+    fn create_run(&self, run: &RunId) -> io::Result<Arc<dyn Store>> {
+        Ok(Arc::new(RunDir::create(&self.state, run)?))
+    }
+
+    fn runs(&self) -> Vec<StoredRun> {
+        files::runs(&self.state)
+    }
+
+    fn lives(&self, run: &RunId) -> Option<bool> {
+        store::lives(&self.state, run)
+    }
+
+    fn kept(&self, cluster: &ClusterName) -> Kept {
+        last_look::kept(&self.state, cluster)
+    }
+
+    fn keep_look(&self, look: &LastLook) -> io::Result<()> {
+        last_look::keep(&self.state, look)
+    }
+
+    fn desk(&self) -> io::Result<Desk> {
+        state::desk(&self.state)
+    }
+
+    fn diagnosis(&self, cluster: &ClusterName, which: Diagnosed) -> Option<String> {
+        state::kept(&self.state, cluster, which)
+    }
+
+    fn keep_diagnosis(&self, cluster: &ClusterName, which: Diagnosed, text: &str) -> io::Result<()> {
+        state::keep(&self.state, cluster, which, text).map(|_| ())
+    }
+
+    fn snapshot(&self, path: &Path, ids: &BTreeSet<String>) -> io::Result<SnapshotFile> {
+        files::snapshot(path, ids)
+    }
+
+    fn is_there(&self, path: &Path) -> bool {
+        path.exists()
+    }
+
+    fn read(&self, path: &Path) -> io::Result<String> {
+        files::text(path)
+    }
+
+    fn write_private(&self, path: &Path, text: &str) -> io::Result<()> {
+        files::write_private(path, text)
+    }
+
+    fn replace(&self, path: &Path, text: &str) -> io::Result<()> {
+        files::replace(path, text)
+    }
+
+    fn replaceable(&self, path: &Path) -> io::Result<()> {
+        files::replaceable(path)
+    }
+
+    fn command<'a>(&'a self, argv: &'a [String], limit: Duration) -> Later<'a, Result<(), String>> {
+        Box::pin(local::run(argv, limit))
+    }
+}
