@@ -236,7 +236,11 @@ fn process(seen: &Seen, find: &mut Find<'_>) {
                 Replaced::Restored(run) => (run, "replaced its data by a new cluster's"),
                 Replaced::Emptied(run) => (run, "moved its data aside"),
             };
-            find("half-made", Severity::Error, format!("run {run} {what} and did not finish: do not start etcd here"));
+            let now = match marks.begun() {
+                Some(_) => "was starting etcd on it: writes that it acknowledged since lie only here",
+                None => "did not finish: do not start etcd here",
+            };
+            find("half-made", Severity::Error, format!("run {run} {what} and {now}"));
         }
         if let Some(lock) = &marks.lock {
             let text = format!("locked by run {} ({} on {} since {})", lock.run, lock.person, lock.host, lock.since);

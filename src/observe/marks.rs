@@ -138,6 +138,16 @@ impl Replaced {
 }
 
 impl Marks {
+    /// The run whose new cluster was to start here: its fence is lifted, so that the start may have been sent, and writes
+    /// acknowledged since.
+    #[must_use]
+    pub fn begun(&self) -> Option<&RunId> {
+        match self.half_made()? {
+            Replaced::Restored(run) if !self.fenced => Some(run),
+            Replaced::Restored(_) | Replaced::Emptied(_) => None,
+        }
+    }
+
     /// What a run replaced and did not finish: etcd must not start on it by anyone's hand but that run's.
     #[must_use]
     pub fn half_made(&self) -> Option<&Replaced> {

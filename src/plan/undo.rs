@@ -66,7 +66,13 @@ fn never_served(input: Input<'_>, run: &RunId, traced: &[Player<'_>], refusals: 
                     "{} is not fenced any more: etcd was started on what run {run} restored, and may have acknowledged writes",
                     player.name()
                 ),
-                "go forward: `requorum status` names the next command",
+                match input.seen.answering().any(|(_, seen)| seen.serves()) {
+                    false => "go forward: `requorum status` names the next command".to_owned(),
+                    true => format!(
+                        "another cluster serves: if nothing was written through {} since, add --override undo-started=REASON",
+                        player.name()
+                    ),
+                },
             );
         }
         if older_than_another(input, player, run) {

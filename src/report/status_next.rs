@@ -80,6 +80,11 @@ pub(super) fn next(given: Given<'_>, way_on: Option<&str>) -> Option<String> {
 /// would stand beside, and if nothing serves and this bastion knows no way on with that run.
 fn undo(given: Given<'_>, way_on: Option<&str>) -> Option<String> {
     let Given { seen, assessment, again, .. } = given;
+    if assessment.serving.is_empty()
+        && let Some(start) = begun(given)
+    {
+        return Some(start);
+    }
     let down = seen.answering().filter(|(_, seen)| seen.etcd_runs() == Some(false));
     // A cluster of that run's own that serves, if only in part, is gone forward with.
     let made = |marks: &Marks| {
@@ -96,6 +101,27 @@ fn undo(given: Given<'_>, way_on: Option<&str>) -> Option<String> {
         }
         (true, Some(_)) => None,
     }
+}
+
+/// A start of the new cluster was begun: it is gone forward with. Whoever is silent could be the old cluster.
+fn begun(given: Given<'_>) -> Option<String> {
+    let Given { cluster, seen, again, .. } = given;
+    let begun = |master: &&Master| {
+        let marks = seen.seen(&master.name).filter(|seen| seen.etcd_runs() == Some(false));
+        marks.and_then(|seen| seen.marks.as_ref().ok()).is_some_and(|marks| marks.begun().is_some())
+    };
+    let master = cluster.masters().find(begun)?;
+    let silent: Vec<&str> = cluster
+        .masters()
+        .map(|master| &master.name)
+        .filter(|name| seen.seen(name).is_none())
+        .map(|name| name.as_str())
+        .collect();
+    let off = if silent.is_empty() { String::new() } else { format!("{} must be off or cut off; ", silent.join(", ")) };
+    Some(format!(
+        "on {}: systemctl start --no-block {}      # {off}then: {again} status",
+        master.name, master.etcd.unit
+    ))
 }
 
 /// The run that replaced a survivor's data, or fenced it to do so, and did not finish.

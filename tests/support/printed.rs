@@ -98,7 +98,8 @@ pub async fn follows(site: &Site, bastion: Bastion, dark: &[&str]) -> Result<Vec
         let (verdict, text) = looks(site, bastion).await;
         tale += &format!("\n--- status\n{text}");
         let well = if dark.is_empty() { verdict == Verdict::Healthy } else { verdict == Verdict::OneZone };
-        if well && site.locked_by().is_empty() {
+        // A lock that lies on a master without power is found once that is back.
+        if well && (!dark.is_empty() || site.locked_by().is_empty()) {
             return Ok(commands);
         }
         let line = text.lines().find(|line| line.starts_with("next:")).unwrap_or_default();

@@ -194,6 +194,9 @@ fn marks(cluster: &str, seen: &Observation) -> Vec<String> {
     let mut left = Vec::new();
     for (name, seen) in seen.answering() {
         match &seen.marks {
+            Ok(marks) if marks.half_made().is_some() || marks.fenced_survivor => {
+                left.push(format!("{name} of {cluster} is left half made; `requorum status` names the way"));
+            }
             Ok(marks) if marks.fenced => left
                 .push(format!("{name} of {cluster} is fenced; `requorum recover` or `requorum unfence ZONE` lifts it")),
             Ok(_) => {}
