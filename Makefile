@@ -10,10 +10,15 @@ check:
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) test --locked
 
-# Everything: what `check` does, real sshd and sudo, and real machines with etcd 3.4, 3.5, 3.6 and 3.7.
-test: lab-ready check
-	$(CARGO) test --locked --release --features lab --test ssh_real --test ssh_sudo --test ci_files --test report_page --test metrics --test schedules
-	$(CARGO) test --locked --release --features lab --test lab -- --test-threads=1 --nocapture
+# Everything: what `check` does, real sshd and sudo, and real machines with etcd 3.4, 3.5, 3.6 and 3.7. STORIES=drill:: runs
+# some of the stories on machines, LABS=1 one after the other.
+STORIES ?=
+AS_STORIES = env CARGO_TARGET_$(shell rustc -vV | sed -n 's/^host: //p' | tr a-z- A-Z_)_RUNNER=$(CURDIR)/lab/stories
+test: lab-ready
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --profile ci --all-targets --features lab -- -D warnings
+	$(CARGO) test --locked --profile ci --features lab
+	$(AS_STORIES) $(CARGO) test --locked --profile ci --features lab --test lab -- $(STORIES)
 
 # The whole story on a lab of its own; KEEP=1 keeps the lab, ETCD=3.4 takes another version.
 demo: deps
@@ -22,7 +27,7 @@ demo: deps
 
 # Drills of 2+1 and 3+2 on real machines, by stop and by isolation, and drills that are broken on purpose.
 drill: lab-ready
-	$(CARGO) test --locked --release --features lab --test lab -- --test-threads=1 --nocapture drill:: broken_drills::
+	$(AS_STORIES) $(CARGO) test --locked --profile ci --features lab --test lab -- drill:: broken_drills::
 
 # A drill broken at each of its phases: killed, unplugged, without space, with a spoiled template. Forty minutes.
 faults: lab-ready
