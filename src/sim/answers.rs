@@ -155,7 +155,12 @@ fn last_log(machine: &Machine) -> Reply {
     let why = machine.odd.iter().find_map(|line| line.strip_prefix("says=")).unwrap_or("no such host");
     let fatal = json!({ "level": "fatal", "msg": "discovery failed", "error": why });
     let fails = machine.odd.iter().any(|line| line == "start=fails");
-    Reply::said(if fails { format!("{fatal}\n") } else { String::new() })
+    let late = "etcd.service: start operation timed out. Terminating.\netcd.service: Failed with result 'timeout'.\n";
+    Reply::said(match machine.unit.result {
+        _ if fails => format!("{fatal}\n"),
+        "timeout" => late.to_owned(),
+        _ => String::new(),
+    })
 }
 
 fn disk(machine: &Machine, dir: &str) -> Reply {
