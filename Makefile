@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: check test demo drill faults bench fuzz deny deps lab-ready
+.PHONY: crashes check test demo drill faults bench fuzz deny deps lab-ready
 
 # Format, lints, unit and simulated tests: a few minutes from nothing, no root, no lab.
 check:
@@ -32,6 +32,10 @@ drill: lab-ready
 # A drill broken at each of its phases: killed, unplugged, without space, with a spoiled template. Forty minutes.
 faults: lab-ready
 	$(CARGO) test --locked --release --features lab --test faults -- --test-threads=1 --nocapture
+
+# Every drill in the model, killed after each record and cut at each act.
+crashes:
+	REQUORUM_EVERY=1 $(CARGO) test --locked --release --test drill_crashes -- --nocapture
 
 bench: lab-ready
 	$(CARGO) build --locked --release

@@ -15,7 +15,8 @@ use std::time::Duration;
 use operator::{attest, lost};
 use printed::{Bastion, follows};
 use requorum::plan::Goal;
-use requorum::sim::{Ask, Event};
+use requorum::run::exit;
+use requorum::sim::{Ask, Event, Site};
 
 /// As after earlier losses that were finished: every master has the record of the cluster that serves.
 async fn lost_again(times: usize) -> Site {

@@ -10,8 +10,10 @@ use crate::step::Fact;
 use super::ports::{Clock, Store};
 use super::redact::Redactor;
 
+pub(crate) mod course;
 mod record;
 mod recorded;
+pub(crate) mod replay;
 
 pub use record::{PhaseEvent, Record, StepEvent, What};
 pub use recorded::recorded;

@@ -13,9 +13,9 @@ use crate::run::journal::{StepEvent, StepState};
 use crate::run::runner::Outcome;
 use crate::step::{Step as Doing, Undo};
 
-use super::replay::{Ran, Replay, between};
 use super::{Command, Evidence, FileDiff, Master, NoReturn, Origin, Part, Phase, Proved, Quorum, Reason, Report};
 use super::{FORMAT, State, Step, deviations};
+use crate::run::journal::replay::{Ran, Replay, between};
 
 /// Text of any origin, fit to be shown.
 pub(super) fn plain(text: &str) -> String {

@@ -1,8 +1,8 @@
 //! What did not go as in the plan, in sentences: what a reviewer of a drill reads first. Knows no form.
 
 use super::build::plain;
-use super::replay::Replay;
 use super::{Origin, State, Step};
+use crate::run::journal::replay::Replay;
 
 /// Everything, in the order of its weight: the run, rules, then step by step.
 pub(super) fn all(replay: &Replay<'_>, steps: &[Step], origin: &Origin) -> Vec<String> {

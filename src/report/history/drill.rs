@@ -10,9 +10,9 @@ use crate::run::journal::Record;
 use crate::run::{exit, outage};
 
 use super::build::{self, plain};
-use super::course::{Course, Ran, course};
-use super::replay::between;
 use super::{Evidence, FORMAT, Master, Origin, Part, Phase, Quorum, Report, State, Step};
+use crate::run::journal::course::{Came, Course, Ran, Track, course};
+use crate::run::journal::replay::between;
 
 /// What only a drill has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -79,11 +79,11 @@ pub(super) fn of(records: &[Record], origin: &Origin, runs: &[Report]) -> Option
 
 /// What the drill's own journal says.
 fn alone(course: &Course<'_>, origin: &Origin) -> Report {
-    let phase = |phase: &super::course::Track| DrillPhase {
+    let phase = |phase: &Track| DrillPhase {
         name: phase.name.to_owned(),
         began_ms: between(course.began, phase.began),
         took_ms: phase.ended.map(|ended| between(phase.began, ended)),
-        state: phase.state,
+        state: phase.state.into(),
         note: plain(&phase.note),
     };
     Report {
@@ -173,10 +173,10 @@ fn evidence(course: &Course<'_>, origin: &Origin) -> Vec<Evidence> {
 /// What the drill's own records say that did not go as asked.
 fn deviations(course: &Course<'_>, origin: &Origin) -> Vec<String> {
     let mut said: Vec<String> = super::deviations::of_end(course.end.is_some(), origin).into_iter().collect();
-    for phase in course.phases.iter().filter(|phase| matches!(phase.state, State::Failed | State::CutOff)) {
+    for phase in course.phases.iter().filter(|phase| matches!(phase.state, Came::Failed | Came::CutOff)) {
         let note =
-            if phase.state == State::Failed { plain(&phase.note) } else { "the journal ends within it".to_owned() };
-        said.push(format!("the phase {} {}: {note}", phase.name, phase.state.words()));
+            if phase.state == Came::Failed { plain(&phase.note) } else { "the journal ends within it".to_owned() };
+        said.push(format!("the phase {} {}: {note}", phase.name, State::from(phase.state).words()));
     }
     said.extend(course.left.iter().flat_map(|(done, _)| *done).map(|line| format!("giving up: {}", plain(line))));
     let measures = course.measures;
@@ -241,7 +241,7 @@ fn unended(course: &Course<'_>, lost: bool) -> Option<String> {
 
 /// Puts a run under the drill's last phase.
 fn take(whole: &mut Report, ran: &Ran, runs: &[Report]) {
-    let name = ran.run.as_ref().map(|run| format!("{} {run}", ran.verb));
+    let name = ran.run.as_ref().map(|run| format!("{} {run}", plain(&ran.verb)));
     match (&name, ran.exit) {
         (Some(name), None) => whole.deviations.push(format!("{name} had begun when the drill's journal ends")),
         (Some(name), Some(code)) if code != exit::DONE => {

@@ -6,12 +6,12 @@ use serde::Serialize;
 use crate::model::Environment;
 use crate::observe::Finding;
 use crate::run::journal::Record;
+use crate::run::journal::course::Came;
+use crate::run::journal::replay::replay;
 
 mod build;
-mod course;
 mod deviations;
 mod drill;
-mod replay;
 mod stopped;
 
 pub use drill::{Drill, DrillPhase, parts};
@@ -219,6 +219,16 @@ pub enum State {
     Unknown,
 }
 
+impl From<Came> for State {
+    fn from(came: Came) -> Self {
+        match came {
+            Came::CutOff => Self::CutOff,
+            Came::Done => Self::Done,
+            Came::Failed => Self::Failed,
+        }
+    }
+}
+
 impl State {
     /// The state as a person says it.
     #[must_use]
@@ -351,6 +361,6 @@ impl Report {
 /// its [`parts`], as many as there are.
 #[must_use]
 pub fn of(records: &[Record], origin: &Origin, runs: &[Report]) -> Option<Report> {
-    let run = || replay::replay(records).map(|replay| build::report(&replay, origin));
+    let run = || replay(records).map(|replay| build::report(&replay, origin));
     run().or_else(|| drill::of(records, origin, runs))
 }

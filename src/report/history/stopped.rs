@@ -7,7 +7,7 @@ use crate::plan::Plan;
 use crate::report::outcome::{self, Story};
 use crate::run::journal::Record;
 
-use super::replay::replay;
+use crate::run::journal::replay::replay;
 
 /// The command that goes on with the run of this journal, if what was seen is still what it left: each of its survivors
 /// is down behind its fence, which goes when etcd is started. A fence of another run, or none, means that somebody has gone

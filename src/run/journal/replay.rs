@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::{Record, StepEvent, StepState, What};
 use crate::model::RunId;
 use crate::observe::Finding;
 use crate::plan::{Plan, Planned};
 use crate::run::exit;
-use crate::run::journal::{Record, StepEvent, StepState, What};
 use crate::run::runner::{Ending, Outcome, Trouble, changes};
 use crate::step::{Fact, Facts};
 
 /// One step as the journal tells it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Track {
+pub(crate) struct Track {
     pub began: Option<Timestamp>,
     pub ended: Option<Timestamp>,
     pub event: Option<StepEvent>,
@@ -24,7 +24,7 @@ pub(super) struct Track {
 
 /// One command that ran, or several in a row that were the same and gave the same.
 #[derive(Debug, Clone)]
-pub(super) struct Ran {
+pub(crate) struct Ran {
     pub host: String,
     pub command: String,
     pub exit: Option<u32>,
@@ -35,7 +35,7 @@ pub(super) struct Ran {
 
 /// What the records of a run say together.
 #[derive(Debug, Clone)]
-pub(super) struct Replay<'a> {
+pub(crate) struct Replay<'a> {
     pub plan: &'a Plan,
     pub tool: &'a str,
     pub person: &'a str,
@@ -60,7 +60,7 @@ pub(super) struct Replay<'a> {
 }
 
 /// Nothing where the first record is not a run's.
-pub(super) fn replay(records: &[Record]) -> Option<Replay<'_>> {
+pub(crate) fn replay(records: &[Record]) -> Option<Replay<'_>> {
     let first = records.first()?;
     let What::Run { tool, person, host, digest, plan, .. } = &first.what else { return None };
     let mut replay = Replay {
@@ -150,12 +150,12 @@ impl<'a> Replay<'a> {
         }
     }
 
-    pub(super) fn state(&self, planned: &Planned) -> StepState {
+    pub(crate) fn state(&self, planned: &Planned) -> StepState {
         self.states.get(&planned.id).copied().unwrap_or(StepState::Planned)
     }
 
     /// The run's end as the runner itself would tell it, made from what it wrote down.
-    pub(super) fn outcome(&self) -> Outcome {
+    pub(crate) fn outcome(&self) -> Outcome {
         let begun = |planned: &Planned| self.state(planned) != StepState::Planned;
         let stages = self.plan.stages.iter().filter(|stage| !stage.beside);
         let changed = stages.clone().any(|stage| stage.steps.iter().any(begun) && changes(stage, self.plan));
@@ -210,7 +210,7 @@ impl<'a> Replay<'a> {
 }
 
 /// Milliseconds from one moment to another, none where the second lies before the first.
-pub(super) fn between(from: Timestamp, to: Timestamp) -> u64 {
+pub(crate) fn between(from: Timestamp, to: Timestamp) -> u64 {
     let passed = Duration::try_from(to.duration_since(from)).unwrap_or_default();
     u64::try_from(passed.as_millis()).unwrap_or(u64::MAX)
 }

@@ -6,27 +6,36 @@ use crate::model::measures::Measures;
 use crate::model::{ClusterName, Environment, RunId, ZoneName};
 use crate::observe::Finding;
 use crate::playbook::Phase;
-use crate::run::journal::{PhaseEvent, Record, What};
 
-use super::State;
-use super::build::plain;
+use super::{PhaseEvent, Record, What};
 
 /// The time after the drill has given up its purpose, whose acts are recorded before they are done.
 const GIVING_UP: &str = "giving up";
 
+/// Where a phase came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Came {
+    /// It was begun, and the journal ends.
+    CutOff,
+    /// It is done.
+    Done,
+    /// It failed.
+    Failed,
+}
+
 /// A phase as the journal tells it.
 #[derive(Debug, Clone)]
-pub(super) struct Track {
+pub(crate) struct Track {
     pub name: &'static str,
     pub began: Timestamp,
     pub ended: Option<Timestamp>,
-    pub state: State,
+    pub state: Came,
     pub note: String,
 }
 
 /// A run within the drill.
 #[derive(Debug, Clone)]
-pub(super) struct Ran {
+pub(crate) struct Ran {
     /// Its place among the phases.
     pub phase: usize,
     pub run: Option<String>,
@@ -37,7 +46,7 @@ pub(super) struct Ran {
 
 /// What the records of a drill say together.
 #[derive(Debug, Clone)]
-pub(super) struct Course<'a> {
+pub(crate) struct Course<'a> {
     pub tool: &'a str,
     pub person: &'a str,
     pub host: &'a str,
@@ -63,7 +72,7 @@ pub(super) struct Course<'a> {
 }
 
 /// Nothing where the first record is not a drill's.
-pub(super) fn course(records: &[Record]) -> Option<Course<'_>> {
+pub(crate) fn course(records: &[Record]) -> Option<Course<'_>> {
     let first = records.first()?;
     let What::Drill { tool, person, host, run, cluster, environment, zone, outage, max_outage_s, .. } = &first.what
     else {
@@ -101,9 +110,9 @@ impl<'a> Course<'a> {
         self.last = self.last.max(record.at);
         match &record.what {
             What::Phase { name, event: PhaseEvent::Began } => self.begin(name.name(), self.last),
-            What::Phase { event: PhaseEvent::Done(note), .. } => self.end_phase(State::Done, note),
+            What::Phase { event: PhaseEvent::Done(note), .. } => self.end_phase(Came::Done, note),
             What::Phase { event: PhaseEvent::Failed(why), .. } => {
-                self.end_phase(State::Failed, why);
+                self.end_phase(Came::Failed, why);
                 self.begin(GIVING_UP, self.last);
             }
             What::Runs { run, verb } => self.runs(Some(run), verb, None),
@@ -116,14 +125,14 @@ impl<'a> Course<'a> {
             What::Kept { name, bytes, sha256 } => self.kept.push((name, *bytes, sha256)),
             What::WayBack(act) => {
                 if let Some(phase) = self.phases.last_mut().filter(|phase| phase.name == GIVING_UP) {
-                    phase.note = plain(act);
+                    act.clone_into(&mut phase.note);
                 }
             }
             What::Left(done, left) => self.left = Some((done, left)),
             What::Measured(measures) => self.measures = Some(measures),
             What::End { outcome, exit } => {
                 if let Some(phase) = self.phases.last_mut().filter(|phase| phase.name == GIVING_UP) {
-                    (phase.ended, phase.state) = (Some(self.last), State::Done);
+                    (phase.ended, phase.state) = (Some(self.last), Came::Done);
                 }
                 self.end = Some((outcome, *exit));
             }
@@ -155,14 +164,14 @@ impl<'a> Course<'a> {
         if let (None, Some(crate::run::exit::DONE), Some(phase)) = (&run, exit, self.phases.last_mut()) {
             phase.note = format!("{verb}: nothing to do");
         }
-        self.ran.push(Ran { phase, run, verb: plain(verb), exit });
+        self.ran.push(Ran { phase, run, verb: verb.to_owned(), exit });
     }
 
     fn begin(&mut self, name: &'static str, at: Timestamp) {
-        self.phases.push(Track { name, began: at, ended: None, state: State::CutOff, note: String::new() });
+        self.phases.push(Track { name, began: at, ended: None, state: Came::CutOff, note: String::new() });
     }
 
-    fn end_phase(&mut self, state: State, note: &str) {
+    fn end_phase(&mut self, state: Came, note: &str) {
         if let Some(phase) = self.phases.last_mut() {
             (phase.ended, phase.state) = (Some(self.last), state);
             note.clone_into(&mut phase.note);
@@ -170,9 +179,9 @@ impl<'a> Course<'a> {
     }
 
     /// When the zone was lost; nothing where the outage is not known to have come about.
-    pub(super) fn lost_at(&self) -> Option<Timestamp> {
+    pub(crate) fn lost_at(&self) -> Option<Timestamp> {
         let outage = self.phases.iter().find(|phase| phase.name == Phase::Outage.name())?;
         let began = self.measures.map_or(outage.began, |measures| measures.began.max(self.began));
-        (outage.state == State::Done).then_some(began)
+        (outage.state == Came::Done).then_some(began)
     }
 }
