@@ -27,8 +27,6 @@ mod drill;
 mod freshest;
 #[path = "lab/midway.rs"]
 mod midway;
-#[path = "lab/odd_zones.rs"]
-mod odd_zones;
 #[path = "lab/refusals.rs"]
 mod refusals;
 #[path = "lab/returns.rs"]
@@ -37,3 +35,5 @@ mod returns;
 mod schedules;
 #[path = "lab/surroundings.rs"]
 mod surroundings;
+#[path = "lab/told.rs"]
+mod told;

@@ -28,6 +28,8 @@ pub enum Event {
     Heal(String),
     /// A master's etcd is restarted.
     Restart(String),
+    /// A person starts a master's etcd because requorum printed the command: it is held to what it starts itself.
+    Told(String),
     /// A master's etcd is killed and stays down.
     Kill(String),
     /// A master no longer hears what its leader says, so that it falls behind.
@@ -254,6 +256,7 @@ impl State {
                 self.stop(&name(master), true);
                 self.start(&name(master), By::Boot);
             }
+            Event::Told(master) => self.start(&name(master), By::Requorum),
             Event::Death => self.desk.dead = true,
             Event::Proposes(master) => self.machine(&name(master)).data_mut().into_iter().for_each(Data::propose),
             Event::Kill(master) => self.stop(&name(master), false),

@@ -55,8 +55,6 @@ impl State {
             // etcd reads its write-ahead log again, and what only that had is in the database a moment later.
             data.touch();
         }
-        // What a run restored is that run's cluster, whoever starts it.
-        let restored = self.seen(name).data().is_some_and(|data| data.restored);
         let pid = u32::try_from(1000 + self.number()).unwrap_or(u32::MAX);
         let machine = self.machine(name);
         machine.lags = false;
@@ -66,7 +64,7 @@ impl State {
             started: Instant::now(),
             name: machine.setting("ETCD_NAME"),
             election: Duration::from_millis(machine.setting("ETCD_ELECTION_TIMEOUT").parse().unwrap_or(1000)),
-            by_us: by == By::Requorum || restored,
+            by_us: by == By::Requorum,
             joiner,
             in_sync: false,
             ready_at: None,

@@ -105,7 +105,7 @@ pub async fn follows(site: &Site, bastion: Bastion, dark: &[&str]) -> Result<Vec
         let line = text.lines().find(|line| line.starts_with("next:")).unwrap_or_default();
         if let Some(master) = started_by_hand(line) {
             commands.push(line.to_owned());
-            site.happens(&Event::Restart(master));
+            site.happens(&Event::Told(master));
             continue;
         }
         let mut next = command_in(line);
