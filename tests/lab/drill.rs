@@ -239,7 +239,7 @@ fn a_drill_that_breaks_gives_the_old_cluster_back() {
     nothing_is_left(&lab, &["m1", "m2", "m3"]);
     // The survivor's data has been moved aside when a step fails: it takes its place again.
     lab.on("m3", "mkdir -p /var/lib/requorum/cluster.json.new").exits(0);
-    let said = lab.requorum(&with(&[])).says("m3: its own data is in place again");
+    let said = lab.requorum(&with(&[])).says("is in place again");
     undone(&lab, said, "record cluster");
     lab.on(
         "m3",
