@@ -107,7 +107,7 @@ impl Unclear {
             ),
             (
                 &["input/output error", "stale file handle", "needs cleaning", "read-only"],
-                "mend the disk or mount there; its kernel's log (dmesg) says more",
+                "fix the disk or mount there; its kernel's log (dmesg) says more",
             ),
             (&["certificate", "x509", "tls"], "compare the certificate's names and dates with the URL it is asked at"),
             (
@@ -118,7 +118,7 @@ impl Unclear {
         ];
         let why = self.why.to_lowercase();
         let cause = CAUSES.iter().find(|(words, _)| words.iter().any(|word| why.contains(word)));
-        cause.map_or("mend there what the text names, then try again", |(_, next)| next)
+        cause.map_or("fix there what the text names, then try again", |(_, next)| next)
     }
 
     /// Whether a file is not there, as the system's own words say it; any other failure is not that.

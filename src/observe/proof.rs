@@ -95,7 +95,7 @@ impl Outcome {
                 took.as_secs_f64()
             ),
             Self::Lost { leaderless_for, asked: false, .. } => format!(
-                "no etcd has run for {:.1} s on any master that could be asked; of the others nothing was learnt",
+                "etcd has been down for {:.1} s on every master that answered; a master that did not answer could not be checked",
                 leaderless_for.as_secs_f64()
             ),
             Self::Alive { evidence } => format!("quorum is not lost: {evidence}"),
@@ -145,7 +145,7 @@ impl Attempt {
             leaders: BTreeMap::new(),
             elected: BTreeSet::new(),
             reading: false,
-            last_disturbance: "nobody answered".to_owned(),
+            last_disturbance: "no master answered".to_owned(),
         }
     }
 

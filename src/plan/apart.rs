@@ -21,7 +21,7 @@ pub(super) fn hear_each_other(survivors: &[Player<'_>], refusals: &mut Refusals<
                         closed.join(", ")
                     ),
                     format!(
-                        "mend the network between {from} and {to}, or leave one of them out: --failed-zone with its zone too, once its etcd is off"
+                        "fix the network between {from} and {to}, or leave one of them out: --failed-zone with its zone too, once its etcd is off"
                     ),
                 );
             }

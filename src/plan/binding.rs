@@ -205,7 +205,7 @@ fn timers(own: &Effective<'_>, player: &Player<'_>, serving: &[Effective<'_>], r
             refusals.add(
                 "timers-far",
                 format!(
-                    "{}: its {key} is {value} ms and {theirs} ms on {other}: it would call elections that nobody needs, or see a leader's loss late",
+                    "{}: its {key} is {value} ms and {theirs} ms on {other}: it would call needless elections, or notice the loss of a leader late",
                     own.name
                 ),
                 format!("set {key} to {theirs} ({}), then try again", own.place(key, etcd.env_file.as_str(), &etcd.template)),

@@ -66,7 +66,7 @@ pub(super) fn of(master: &Master, seen: &Seen) -> Vec<Condition> {
             "unclear-node",
             Check::Data,
             why.to_string(),
-            "see the text; run as root, or mend the node".to_owned(),
+            "see the text; run as root, or fix the node".to_owned(),
         ),
     }
     certificates(seen, &mut sink(&mut all, Severity::Error, true));
@@ -131,13 +131,14 @@ fn data(master: &Master, layout: &Layout, find: &mut Find<'_>) {
 fn unit(master: &Master, policy: &Policy, find: &mut Find<'_>) {
     let unit = &master.etcd.unit;
     if policy.load_state == "masked" {
-        let text = format!("{unit} is masked: systemd starts it for nobody");
+        let text = format!("{unit} is masked: systemd does not start it");
         find("unit-masked", Check::Unit, text, format!("systemctl unmask {unit}"));
         return;
     }
     if policy.fragment.starts_with("/run/systemd/transient/") {
-        let text =
-            format!("{unit} is a transient unit: once it is stopped systemd forgets it, and nobody could start it");
+        let text = format!(
+            "{unit} is a transient unit: systemd forgets it once it is stopped, so that it could not be started again"
+        );
         find("unit-transient", Check::Unit, text, "give it a unit file in /etc/systemd/system".into());
     }
     let ours = fence_drop_in(unit);

@@ -53,7 +53,11 @@ pub fn of_inventory(cluster: &Cluster, zone: &ZoneName) -> Vec<Refusal> {
         ));
     }
     if side.zones.get(zone).is_some_and(|loss| loss.survivors.is_empty()) {
-        refusals.push(Refusal::new("no-survivor", format!("nobody survives the loss of {zone}"), "name another zone"));
+        refusals.push(Refusal::new(
+            "no-survivor",
+            format!("no master survives the loss of {zone}"),
+            "name another zone",
+        ));
     }
     refusals
 }
@@ -80,7 +84,7 @@ fn of_words(cluster: &Cluster, words: &Words) -> Vec<Refusal> {
 /// A drill begins with a healthy cluster, or it proves nothing and may break what is left.
 fn of_health(cluster: &Cluster, seen: &Observation) -> Vec<Refusal> {
     let assessment = assess(cluster, seen);
-    let next = "mend what `requorum status` names, then drill";
+    let next = "fix what `requorum status` names, then drill";
     if assessment.verdict != Verdict::Healthy {
         let why = format!("the cluster is not healthy: {}", assessment.verdict.words());
         return vec![Refusal::new("not-healthy", why, next)];
@@ -104,6 +108,6 @@ fn of_lock(seen: &Observation, ours: Option<&RunId>) -> Option<Refusal> {
         return Some(Refusal::new("locked", why, format!("wait for it, or: requorum unlock {}", holder.run)));
     }
     let (name, _) = marks().find(|(_, marks)| ours.is_some() && marks.lock.is_none())?;
-    let why = format!("{name} is no longer locked for this drill: somebody let go of it");
+    let why = format!("{name} is no longer locked for this drill: its lock was released by another hand");
     Some(Refusal::new("locked", why, "find out who else works on this cluster"))
 }

@@ -175,13 +175,13 @@ fn quorum_is_lost(input: Input<'_>, refusals: &mut Refusals<'_>) {
             refusals.add(
                 "quorum-unproved",
                 format!("it could not be proved that quorum is lost: {last_seen}"),
-                "give the same command again; if it says the same, mend what keeps the survivors from answering: `requorum status` names \
+                "give the same command again; if it says the same, fix what keeps the survivors from answering: `requorum status` names \
                  it",
             );
         }
         None => refusals.add(
             "quorum-unproved",
-            "nobody answered that could prove it",
+            "no master that answered could prove it",
             "make a survivor answer over SSH from this bastion, then: requorum initiate-dr",
         ),
     }
@@ -297,7 +297,7 @@ fn survivors_are_fit(input: Input<'_>, survivors: &[Player<'_>], refusals: &mut 
         refusals.add_final(
             "two-clusters",
             format!("the survivors belong to different clusters: {sides}"),
-            "one of them was recovered before; leave it out with --failed-zone or mend it by hand",
+            "one of them was recovered before; leave it out with --failed-zone or fix it by hand",
         );
     }
 }

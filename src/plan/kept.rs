@@ -96,7 +96,7 @@ pub(super) fn is_newest(file: &SnapshotFile, survivors: &[Player<'_>], refusals:
             ),
             Compared::Unknown(why) => refusals.add(
                 "snapshot-unverified",
-                format!("{said}; nobody knows whether {} holds more by now: {why}", player.name()),
+                format!("{said}; whether {} holds more by now is not known: {why}", player.name()),
                 "leave --snapshot away; if you know that the file is this cluster's newest: --override \
                  snapshot-unverified=REASON",
             ),

@@ -146,7 +146,7 @@ fn home(input: Input<'_>) -> Result<Home, NoPlan> {
     let roll = roll(input.cluster, input.seen, &assessment.serving[cluster]);
     if let Err(why) = &roll.members {
         let why = format!("who votes in the serving cluster is not known: {why}");
-        return Err(refuse("unclear", why, "mend what the text names, then: requorum recover"));
+        return Err(refuse("unclear", why, "fix what the text names, then: requorum recover"));
     }
     match newest {
         Newest::Known(other) if other.cluster != *cluster => {

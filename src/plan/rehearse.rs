@@ -117,7 +117,7 @@ fn quorum_kept(cluster: &Cluster, seen: &Observation, lost: &BTreeSet<ZoneName>)
 }
 
 /// What keeps a peer port from answering while etcd serves.
-const NO_LIST: &str = "mend what the text names: a proxy in root's environment, curl or openssl, the peer certificate";
+const NO_LIST: &str = "fix what the text names: a proxy in root's environment, curl or openssl, the peer certificate";
 
 /// Whether a master's etcd runs, as it says itself, or where it cannot be asked as another one finds its peer port.
 fn is_alive(master: &Master, cluster: &Cluster, seen: &Observation) -> bool {

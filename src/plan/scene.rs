@@ -107,7 +107,7 @@ impl<'a> Player<'a> {
         NoPlan::Refused(vec![Refusal::new(
             "unclear",
             format!("{}: {why}", self.name()),
-            format!("mend what the text names on {}, then give the same command again", self.name()),
+            format!("fix what the text names on {}, then give the same command again", self.name()),
         )])
     }
 }

@@ -147,7 +147,7 @@ pub(super) fn findings(
     for master in input.cluster.outside(failed_zones) {
         match survivors.iter().find(|player| player.name() == &master.name) {
             None => {
-                let text = format!("it is left out, and nobody can say how far it is: {text}");
+                let text = format!("it is left out, and how far it is cannot be told: {text}");
                 findings.push(finding(MAY_HOLD_MORE, Severity::Warning, Some(&master.name), text));
             }
             Some(player)
@@ -241,7 +241,7 @@ pub(super) fn source(input: Input<'_>, seed: Player<'_>, refusals: &mut Refusals
     } else if seed.seen.etcd_runs() != Some(true) {
         refusals.add(
             "survivor-down",
-            format!("etcd on {} does not run: nobody knows since when, and who was served meanwhile", seed.name()),
+            format!("etcd on {} does not run: since when, and whom it served until then, is not known", seed.name()),
             "if its data is what you want: --override survivor-down=REASON; else give a snapshot: --snapshot FILE",
         );
     }

@@ -86,7 +86,7 @@ const RULES: [Rule; 11] = [
     },
     Rule {
         code: "snapshot-late",
-        hint: "take the snapshot first: an etcd without quorum that was restarted answers nobody",
+        hint: "take the snapshot first: an etcd that was restarted without quorum does not answer",
         broken: |before, step| {
             let Action::Snapshot(role) = step.action else { return None };
             let stopped = |action: &Action| matches!(action, Action::Stop { on, .. } if covers(*on, role));
@@ -152,7 +152,7 @@ const RULES: [Rule; 11] = [
     },
     Rule {
         code: "no-learner",
-        hint: "the order is `join`, `start`, `settle`, `promote`: whoever votes is not restarted, quorum would go",
+        hint: "the order is `join`, `start`, `settle`, `promote`: a voter is not restarted, since that could cost the quorum",
         broken: |before, step| {
             if !matches!(step.action, Action::Settle(_) | Action::Promote(_)) {
                 return None;

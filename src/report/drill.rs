@@ -101,7 +101,7 @@ pub fn rows(measures: &Measures) -> Vec<(String, String)> {
         ("time without writes (RTO)", rto),
         ("  the doctor expected", seconds(measures.expected_ms)),
         ("  detection", seconds(measures.detection_ms)),
-        ("  decision (nobody decides in a drill)", seconds(measures.decision_ms)),
+        ("  decision (a drill decides at once)  ", seconds(measures.decision_ms)),
         ("  initiate_dr", seconds(measures.initiate_dr_ms)),
         ("    of it the proof", seconds(measures.proof_ms)),
         ("time to full redundancy", seconds(measures.full_redundancy_ms)),
@@ -129,7 +129,7 @@ pub fn objective(objective: &Objective) -> (String, String) {
 
 fn canary(promises: &Promises) -> String {
     let lost = match &promises.lost {
-        None => "nobody looked what is there".to_owned(),
+        None => "not compared with the data".to_owned(),
         Some(lost) if lost.writes == 0 => "all of them there".to_owned(),
         Some(lost) => format!("{} of them gone", lost.writes),
     };

@@ -54,7 +54,7 @@ pub fn text(story: Story<'_>) -> String {
 /// command line's beginning.
 #[must_use]
 pub fn now(verdict: Verdict, plan: &Plan, again: &str) -> String {
-    let words = if verdict == Verdict::Unknown { "nothing serves, or nobody answers" } else { verdict.words() };
+    let words = if verdict == Verdict::Unknown { "nothing serves, or no master answers" } else { verdict.words() };
     let next = match plan.goal {
         _ if verdict != Verdict::SplitBrain => String::new(),
         Goal::InitiateDr => format!(
@@ -250,7 +250,9 @@ fn by_hand(story: Story<'_>) -> String {
         return out;
     }
     let (holder, locked) = match story.drill {
-        Some(drill) => (drill, format!("Drill {drill} held the masters. To go on, where it has not let go itself:")),
+        Some(drill) => {
+            (drill, format!("Drill {drill} held the masters. If it has not released them itself, go on with:"))
+        }
         None => (&story.plan.run, format!("The masters stay locked for run {}. To go on:", story.plan.run)),
     };
     let _ = writeln!(out, "{locked}\n  {} unlock {holder}", story.again);

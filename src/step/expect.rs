@@ -33,7 +33,7 @@ impl Leaderless {
                 Judgement::done(format!("not ready, and its log still ends with {planned}"))
             }
             Ok(log) => Judgement::Stop(format!(
-                "its log ends with {}, and with {planned} when the plan was made: somebody led it meanwhile",
+                "its log ends with {}, and ended with {planned} when the plan was made: it had a leader meanwhile",
                 log.end
             )),
             Err(why) => Judgement::Stop(why.to_string()),

@@ -88,7 +88,9 @@ pub async fn planning(given: &Given, site: &Site, goal: Goal, ask: &Ask) -> Resu
 
 fn ask_about(planning: &mut Planning, zones: Vec<String>, site: &Site) {
     for zone in zones {
-        let question = format!("{zone} is silent. How do you know that it is off (ticket, who, how)? Empty: stop.\n>");
+        let question = format!(
+            "{zone} does not answer. How was it confirmed to be powered off? (ticket, person, method; leave empty to abort)\n>"
+        );
         let answer = site.prompt.line(&question).unwrap_or_default();
         if !answer.is_empty() {
             planning.request.attested.insert(zone, crate::model::command::clean(&answer));

@@ -62,7 +62,7 @@ fn sequence(range: &str) -> Result<Vec<String>, String> {
     }
     let padded = begin.len() > 1 && begin.starts_with('0');
     if padded && begin.len() != end.len() {
-        return Err("the two ends of a range of hosts have not as many digits".to_owned());
+        return Err("both ends of a host range must have the same number of digits".to_owned());
     }
     let number = |text: &str| text.parse::<u32>().map_err(|_| wrong());
     let (first, last) = (number(begin)?, number(end)?);

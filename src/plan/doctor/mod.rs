@@ -1,5 +1,5 @@
 //! What an examination in peace time means: for each zone whether `initiate-dr` would work if it were lost now, how
-//! long it would take, and what to mend. Pure; asks nothing and changes nothing.
+//! long it would take, and what to fix. Pure; asks nothing and changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -84,7 +84,7 @@ const LONGEST_REMARK: usize = 8_000;
 /// The most characters of a file's difference.
 const LONGEST_DIFF: usize = 64_000;
 
-/// Something to know or to mend, by code; `docs/findings.md` explains each.
+/// Something to know or to fix, by code; `docs/findings.md` explains each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remark {
     /// The code; for what `initiate-dr` would refuse, the rule's name.

@@ -27,7 +27,7 @@ pub(super) fn remarks(master: &Master, seen: &Seen, examined: &Examined) -> Vec<
                 "its clock is {seconds:.1} s {side} the bastion's (±{} ms): journals and logs will not fit, and a fresh certificate may not be valid there yet",
                 offset.within_ms
             );
-            remarks.push(Remark::warning("clock-offset", Check::Clock, text, "mend NTP there, or on the bastion"));
+            remarks.push(Remark::warning("clock-offset", Check::Clock, text, "fix NTP there, or on the bastion"));
         }
         Ok(_) => {}
         Err(why) => remarks.push(unclear(Check::Clock, why)),
@@ -90,6 +90,6 @@ pub(super) fn not_measured(name: &MasterName, speed: &Asked<Speed>) -> Option<Re
         }
         Err(why) => why,
     };
-    let next = "mend what the text names; a run takes its snapshot in the same way";
+    let next = "fix what the text names; a run takes its snapshot in the same way";
     Some(Remark::error("not-measured", Check::Speed, why.to_string(), next).at(name))
 }

@@ -82,9 +82,9 @@ fn next_of(code: &str) -> &'static str {
         "learner" => "requorum recover",
         "tool-missing" => "install what is missing",
         "no-restore-tool" => "install etcdutl of etcd's own version beside etcd",
-        "members-unclear" => "mend what the text names: a proxy in root's environment, or the peer port's certificate",
+        "members-unclear" => "fix what the text names: a proxy in root's environment, or the peer port's certificate",
         "not-the-recorded-cluster" | "records-contradict" => "requorum status",
-        "unclear" => "see the text; run as root, or mend the node",
+        "unclear" => "see the text; run as root, or fix the node",
         "no-revision-bump" => "after initiate-dr restart every API server, or go to an etcd whose tool can",
         _ => "see docs/findings.md",
     }

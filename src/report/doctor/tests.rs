@@ -64,7 +64,7 @@ async fn what_is_ill_is_named_with_what_to_do() {
       error [refused] m2: m2: the host key has changed
           next: make SSH work from this bastion, as the text says
       warning [clock-offset] m1: its clock is 5.0 s behind the bastion's (±6 ms): journals and logs will not fit, and a fresh certificate may not be valid there yet
-          next: mend NTP there, or on the bastion
+          next: fix NTP there, or on the bastion
     verdict: NOT READY for the loss of zone1, 4 errors, 2 warnings
     "#);
 }

@@ -53,7 +53,7 @@ fn a_missed_objective_stands_beside_its_number() {
     time without writes (RTO)               35.15 s
       the doctor expected                   26.50 s
       detection                             1.23 s
-      decision (nobody decides in a drill)  1.88 s
+      decision (a drill decides at once)    1.88 s
       initiate_dr                           32.16 s
         of it the proof                     17.64 s
     time to full redundancy                 45.47 s

@@ -19,7 +19,7 @@ const SERVES: Duration = Duration::from_secs(90);
 impl Drill<'_> {
     /// Brings the cluster back by the shortest safe way, and says what was done.
     pub(super) async fn back(&mut self, why: &str) -> Vec<String> {
-        self.say(&format!("== giving up: {why}"));
+        self.say(&format!("== giving up the drill: {why}"));
         // What is done from here is not stopped by what stopped the drill.
         let (stop, interrupted) = tokio::sync::watch::channel(false);
         self.site.interrupted = interrupted;

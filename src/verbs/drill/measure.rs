@@ -73,7 +73,7 @@ impl Drill<'_> {
         let outcome = match (&trouble, good) {
             (_, true) => "done".to_owned(),
             (Some((why, _)), _) => format!("given up: {why}"),
-            (None, false) => "done, and not as asked".to_owned(),
+            (None, false) => "completed, but missed its objectives or left something behind".to_owned(),
         };
         records.push(What::End { outcome, exit: code });
         // Whatever becomes of the journal, the person is told below.

@@ -144,7 +144,7 @@ impl Drill<'_> {
             }
             if self.course.survivor.as_ref().is_none_or(Canary::is_over) {
                 return Err(format!(
-                    "the canary on {0} is gone: nobody writes through {0} any more",
+                    "the canary on {0} has ended: nothing writes through {0} any more",
                     self.survivor.host
                 ));
             }

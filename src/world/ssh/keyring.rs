@@ -153,7 +153,9 @@ impl Keyring {
             return Ok(Identity { shown: format!("{shown} (by the agent)"), secret, certificate });
         }
         if !self.prompt.attended() {
-            return Err(format!("{shown} has a passphrase and nobody is there to type it; load it into ssh-agent"));
+            return Err(format!(
+                "{shown} has a passphrase, and there is no terminal to type it at; load it into ssh-agent"
+            ));
         }
         self.open(&shown, text).await.map(held)
     }
