@@ -209,6 +209,33 @@ fn of_master(master: &Master, sight: Option<&Sight>) -> Vec<Finding> {
 /// Takes a code, its severity and what was seen.
 pub(super) type Find<'a> = dyn FnMut(&str, Severity, String) + 'a;
 
+/// Fences, half-made data and locks that lie there.
+fn find_marks(seen: &Seen, find: &mut Find<'_>) {
+    let Ok(marks) = &seen.marks else { return };
+    if marks.fenced {
+        let until = if marks.half_made().is_some() { "" } else { " until recover or unfence" };
+        find("fenced", Severity::Warning, format!("is fenced: etcd cannot start here{until}"));
+    }
+    if marks.fenced && seen.etcd_runs() == Some(true) {
+        find("fence-broken", Severity::Error, "runs etcd although it is fenced: `requorum fence ZONE` stops it".into());
+    }
+    if let Some(replaced) = marks.half_made() {
+        let (run, what) = match replaced {
+            Replaced::Restored(run) => (run, "replaced its data by a new cluster's"),
+            Replaced::Emptied(run) => (run, "moved its data aside"),
+        };
+        let now = match marks.begun() {
+            Some(_) => "was starting etcd on it: writes that it acknowledged since lie only here",
+            None => "did not finish: do not start etcd here",
+        };
+        find("half-made", Severity::Error, format!("run {run} {what} and {now}"));
+    }
+    if let Some(lock) = &marks.lock {
+        let text = format!("locked by run {} ({} on {} since {})", lock.run, lock.person, lock.host, lock.since);
+        find("locked", Severity::Warning, text);
+    }
+}
+
 fn process(seen: &Seen, find: &mut Find<'_>) {
     for unclear in
         [seen.unit.as_ref().err(), seen.settings.as_ref().err(), seen.disk.as_ref().err(), seen.marks.as_ref().err()]
@@ -219,34 +246,7 @@ fn process(seen: &Seen, find: &mut Find<'_>) {
     }
     find_unanswered(seen, find);
     find_unasked(seen, find);
-    if let Ok(marks) = &seen.marks {
-        if marks.fenced {
-            let until = if marks.half_made().is_some() { "" } else { " until recover or unfence" };
-            find("fenced", Severity::Warning, format!("is fenced: etcd cannot start here{until}"));
-        }
-        if marks.fenced && seen.etcd_runs() == Some(true) {
-            find(
-                "fence-broken",
-                Severity::Error,
-                "runs etcd although it is fenced: `requorum fence ZONE` stops it".into(),
-            );
-        }
-        if let Some(replaced) = marks.half_made() {
-            let (run, what) = match replaced {
-                Replaced::Restored(run) => (run, "replaced its data by a new cluster's"),
-                Replaced::Emptied(run) => (run, "moved its data aside"),
-            };
-            let now = match marks.begun() {
-                Some(_) => "was starting etcd on it: writes that it acknowledged since lie only here",
-                None => "did not finish: do not start etcd here",
-            };
-            find("half-made", Severity::Error, format!("run {run} {what} and {now}"));
-        }
-        if let Some(lock) = &marks.lock {
-            let text = format!("locked by run {} ({} on {} since {})", lock.run, lock.person, lock.host, lock.since);
-            find("locked", Severity::Warning, text);
-        }
-    }
+    find_marks(seen, find);
     if seen.etcd_runs() == Some(false) {
         find("etcd-down", Severity::Error, "etcd does not run".into());
     }

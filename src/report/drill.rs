@@ -101,7 +101,7 @@ pub fn rows(measures: &Measures) -> Vec<(String, String)> {
         ("time without writes (RTO)", rto),
         ("  the doctor expected", seconds(measures.expected_ms)),
         ("  detection", seconds(measures.detection_ms)),
-        ("  decision (a drill decides at once)  ", seconds(measures.decision_ms)),
+        ("  decision (a drill decides at once)", seconds(measures.decision_ms)),
         ("  initiate_dr", seconds(measures.initiate_dr_ms)),
         ("    of it the proof", seconds(measures.proof_ms)),
         ("time to full redundancy", seconds(measures.full_redundancy_ms)),

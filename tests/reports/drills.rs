@@ -74,7 +74,7 @@ fn its_numbers_stand_below_the_head() {
     | time without writes (RTO) | 41.06 s |
     | the doctor expected | not measured |
     | detection | 1.28 s |
-    | decision (a drill decides at once)   | 0.19 s |
+    | decision (a drill decides at once) | 0.19 s |
     | initiate\_dr | 39.82 s |
     | of it the proof | 18.16 s |
     | time to full redundancy | 53.85 s |

@@ -88,13 +88,13 @@ pub(crate) fn replay(records: &[Record]) -> Option<Replay<'_>> {
 }
 
 impl<'a> Replay<'a> {
+    /// A drill's journal holds no steps; its parts have journals of their own.
     fn take(&mut self, record: &'a Record) {
         // The bastion's clock may be set back while a run goes on; the report's time only goes on.
         if self.end.is_none() {
             self.last = self.last.max(record.at);
         }
         match &record.what {
-            // A drill's journal holds no steps; its parts have journals of their own.
             What::Run { .. }
             | What::Drill { .. }
             | What::Phase { .. }
