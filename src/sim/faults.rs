@@ -256,6 +256,9 @@ impl State {
                 self.stop(&name(master), true);
                 self.start(&name(master), By::Boot);
             }
+            Event::Stalls(master) => self.machine(&name(master)).stalls = true,
+            Event::StartLimit(master, limit) => self.machine(&name(master)).unit.start_limit = *limit,
+            Event::Impatient(master) => self.machine(&name(master)).unit.patient = false,
             Event::Told(master) => self.start(&name(master), By::Requorum),
             Event::Death => self.desk.dead = true,
             Event::Proposes(master) => self.machine(&name(master)).data_mut().into_iter().for_each(Data::propose),
@@ -298,9 +301,6 @@ impl State {
         | Event::Watch(master)
         | Event::OtherKey(master)
         | Event::Slow(master)
-        | Event::Stalls(master)
-        | Event::StartLimit(master, _)
-        | Event::Impatient(master)
         | Event::Lacks(master, _)
         | Event::Clock(master, _)
         | Event::Full(master)
@@ -325,9 +325,6 @@ impl State {
             Event::Disable(_) => machine.unit.enabled = false,
             Event::Watch(_) => machine.unit.stop_takes = Duration::from_secs(15),
             Event::Slow(_) => machine.slow = true,
-            Event::Stalls(_) => machine.stalls = true,
-            Event::StartLimit(_, limit) => machine.unit.start_limit = *limit,
-            Event::Impatient(_) => machine.unit.patient = false,
             Event::OtherKey(_) => machine.door = Door::OtherKey,
             Event::Lacks(_, tool) => match tool.as_str() {
                 "etcdutl" => machine.installed.etcdutl = false,
