@@ -56,7 +56,9 @@ fn long_functions(text: &str) -> Vec<(usize, usize)> {
         let is_fn = words.iter().position(|word| *word == "fn").is_some_and(|at| {
             words[..at].iter().all(|word| word.starts_with("pub") || ["async", "const", "unsafe"].contains(word))
         });
-        if !is_fn {
+        // A trait asks for some without giving their body.
+        let head = lines[start..].iter().find(|line| line.ends_with(['{', ';', '}']));
+        if !is_fn || head.is_some_and(|line| line.ends_with(';')) {
             continue;
         }
         let close = format!("{}}}", " ".repeat(indent));
@@ -78,6 +80,9 @@ fn functions_fit_a_screen() {
     // The control: a long one is seen.
     let long = format!("    pub async fn x() {{\n{}    }}\n", "        y();\n".repeat(60));
     assert_eq!(long_functions(&long), [(1, 62)]);
+    let wide = long.replace("x()", "x(\n        y: Y,\n    )");
+    assert_eq!(long_functions(&wide), [(1, 64)]);
+    assert_eq!(long_functions(&format!("    fn asked(&self);\n{}    }}\n", "        y();\n".repeat(80))), []);
 }
 
 #[test]
