@@ -29,7 +29,8 @@ demo: deps
 drill: lab-ready
 	$(AS_STORIES) $(CARGO) test --locked --profile ci --features lab --test lab -- drill:: broken_drills::
 
-# A drill broken at each of its phases: killed, unplugged, without space, with a spoiled template. Forty minutes.
+# A drill broken at each of its phases: killed, unplugged, without space, with a spoiled template; initiate-dr and recover
+# killed at each step. Three hours; REQUORUM_TEST_STAGES=7,8 takes some steps only.
 faults: lab-ready
 	$(CARGO) test --locked --release --features lab --test faults -- --test-threads=1 --nocapture
 

@@ -1,5 +1,5 @@
 //! Drills broken at each of their phases on real machines: what they leave is named, and what requorum itself says comes
-//! next makes the cluster serve again. Takes forty minutes: `make faults`.
+//! next makes the cluster serve again. So are `initiate-dr` and `recover`, at each step. Takes three hours: `make faults`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
@@ -82,7 +82,9 @@ fn only_what_is_printed(verb: &str, bastion: Bastion, zone: Zone1) {
         _ => printed::initiate_dr(&lab, bastion, zone),
     };
     table(verb, bastion, zone, &rows);
-    assert!(rows.iter().all(|row| row.commands.len() <= 3), "a long way");
+    // The fourth is the same command again, with the attestation that a person at a terminal is asked for.
+    let most = if zone == Zone1::StaysOff { 4 } else { 3 };
+    assert!(rows.iter().all(|row| row.commands.len() <= most), "a long way");
 }
 
 #[test]
