@@ -104,13 +104,13 @@ fn a_review_follows_no_link_out_of_the_tree() {
 fn an_interruption_ends_what_has_not_begun() {
     use std::os::unix::fs::PermissionsExt;
     let dir = site();
-    // A host that accepts and says nothing, and a git that never answers.
+    // A host that accepts and says nothing, and a git that does not answer: it outlives the program, and so not for long.
     let silent = TcpListener::bind("0.0.0.0:0").unwrap();
     let port = silent.local_addr().unwrap().port();
     let text =
         OLD.replace("10.0.", "127.0.").replace("zones:", &format!("ssh: {{ user: root, port: {port} }}\nzones:"));
     fs::write(dir.path().join("silent.yaml"), text).unwrap();
-    fs::write(dir.path().join("git"), "#!/bin/sh\nexec sleep 600\n").unwrap();
+    fs::write(dir.path().join("git"), "#!/bin/sh\nexec sleep 30\n").unwrap();
     fs::set_permissions(dir.path().join("git"), fs::Permissions::from_mode(0o755)).unwrap();
     for arguments in [
         &["inventory", "diff", "HEAD~1", "HEAD"][..],
