@@ -6,12 +6,13 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use requorum::model::{Command, MasterName, Output};
+use requorum::model::{Arg, Command, MasterName, Output};
 use requorum::observe::assess::{Severity, Verdict, assess};
-use requorum::observe::{Finding, Unclear};
-use requorum::run::look::look;
-use requorum::run::ports::{Later, Pipes, Remote, RemoteError};
-use requorum::sim::Site;
+use requorum::observe::{Finding, Settings, Unclear, certificates};
+use requorum::run::look::{Looking, look};
+use requorum::run::ports::{Console, Later, Pipes, Remote, RemoteError};
+use requorum::run::prove;
+use requorum::sim::{Event, Site};
 
 /// What comes in an answer's place.
 #[derive(Clone, Copy, Debug)]
@@ -46,9 +47,10 @@ impl Instead {
     }
 }
 
-/// A site of which one question on m1 gets something else than its answer.
+/// A site of which one question on one master gets something else than its answer.
 struct Spoilt {
     site: Site,
+    host: &'static str,
     question: &'static str,
     instead: Instead,
     asked: Mutex<BTreeSet<String>>,
@@ -74,7 +76,7 @@ impl Remote for Spoilt {
     ) -> Later<'a, Result<Output, RemoteError>> {
         let asked = question(command);
         self.asked.lock().unwrap().insert(asked.clone());
-        if host.as_str() == "m1" && asked == self.question {
+        if host.as_str() == self.host && asked == self.question {
             let answer = self.instead.answer();
             return Box::pin(async move { answer });
         }
@@ -106,7 +108,7 @@ const QUESTIONS: [(&str, bool); 10] = [
 async fn findings(question: &'static str, instead: Instead) -> (Vec<Finding>, Verdict, BTreeSet<String>) {
     let site = healthy().await;
     let cluster = site.cluster();
-    let spoilt = Arc::new(Spoilt { site, question, instead, asked: Mutex::default() });
+    let spoilt = Arc::new(Spoilt { site, host: "m1", question, instead, asked: Mutex::default() });
     let remote: Arc<dyn Remote> = Arc::clone(&spoilt) as Arc<dyn Remote>;
     let assessment = assess(&cluster, &look(&cluster, &remote).await);
     let asked = spoilt.asked.lock().unwrap().clone();
@@ -148,4 +150,63 @@ async fn a_read_without_an_outcome_is_a_finding_and_no_end_of_the_cluster() {
         assert!(found.iter().any(|it| it.code == "unclear" && it.severity == Severity::Error), "{found:#?}");
         assert_eq!(verdict, Verdict::Degraded, "{found:#?}");
     }
+}
+
+/// What is found of m3 once zone1 is gone and m3's etcd was restarted.
+async fn alone(question: &'static str) -> Vec<Finding> {
+    let site = healthy().await;
+    let cluster = site.cluster();
+    site.happens(&Event::Off("zone1".into()));
+    site.wait(Duration::from_secs(15)).await;
+    site.happens(&Event::Restart("m3".into()));
+    site.wait(Duration::from_secs(5)).await;
+    let console: Arc<dyn Console> = Arc::new(site.clone());
+    let spoilt = Spoilt { site, host: "m3", question, instead: Instead::Exit, asked: Mutex::default() };
+    let remote: Arc<dyn Remote> = Arc::new(spoilt);
+    let (seen, _) = prove::look(Looking::begin(&cluster, &remote), &cluster, &remote, &console).await;
+    assess(&cluster, &seen).findings
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_or_peer_port_without_an_answer_is_a_finding_where_nothing_serves() {
+    let unclear = |found: &[Finding]| {
+        found.iter().filter(|one| one.code == "unclear").map(|one| one.text.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(unclear(&alone("nothing").await), Vec::<String>::new());
+    for question in ["log", "peer members"] {
+        let found = unclear(&alone(question).await);
+        assert!(matches!(&found[..], [text] if text.contains("exit 5: sh: boom: Input/output error; ")), "{found:?}");
+    }
+}
+
+#[test]
+fn the_script_says_why_a_file_holds_no_certificate() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    std::fs::write(at("empty.pem"), "no certificate\n").unwrap();
+    std::fs::create_dir(at("folder")).unwrap();
+    let text = format!(
+        "ETCD_CERT_FILE={}\nETCD_PEER_CERT_FILE={}\nETCD_TRUSTED_CA_FILE={}\n",
+        at("empty.pem"),
+        at("gone.pem"),
+        at("folder")
+    );
+    let settings = Settings { text, owner: String::new(), names: None };
+    let words = certificates::command(&settings).argv.into_iter().map(|arg| match arg {
+        Arg::Text(text) => text,
+        Arg::Late(late) => panic!("{late}"),
+    });
+    let words: Vec<String> = words.collect();
+    let ran = std::process::Command::new(&words[0]).args(&words[1..]).env("LC_ALL", "C").output().unwrap();
+    let said = Output { stdout: String::from_utf8(ran.stdout).unwrap(), ..Output::default() };
+    let unread: Vec<String> =
+        certificates::parse(&said).unwrap().unread().map(|why| format!("{why}; {}", why.next())).collect();
+    for (found, (file, why, next)) in unread.iter().zip([
+        ("empty.pem", "it holds no certificate", "in PEM form"),
+        ("folder", "Is a directory", "see what stands in the file's place"),
+        ("gone.pem", "No such file or directory", "put there what is missing"),
+    ]) {
+        assert!(found.contains(file) && found.contains(why) && found.contains(next), "{unread:#?}");
+    }
+    assert_eq!(unread.len(), 3);
 }

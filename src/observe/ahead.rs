@@ -47,6 +47,10 @@ fn find_ends(certificates: &Certificates, find: &mut Find<'_>) {
             _ => {}
         }
     }
+    for unread in certificates.unread() {
+        let text = format!("{unread}: etcd could not start with it, or could not be asked; {}", unread.next());
+        find("certificate-unread", Severity::Error, text);
+    }
     if !ended.is_empty() {
         let text = format!("certificates have ended: {}; renew them", ended.join(", "));
         find("certificate-ended", Severity::Error, text);
@@ -69,12 +73,15 @@ mod tests {
         let mut ends: BTreeMap<String, _> =
             ends.iter().map(|(file, end)| ((*file).to_owned(), Some(end.parse().unwrap()))).collect();
         ends.insert("/unread".into(), None);
-        let certificates = Certificates { now: "2026-01-10T00:00:00Z".parse().unwrap(), ends };
+        let certificates = Certificates { now: "2026-01-10T00:00:00Z".parse().unwrap(), ends, causes: BTreeMap::new() };
         let mut found = Vec::new();
         find_ends(&certificates, &mut |code, severity, text| found.push(format!("{severity:?} {code}: {text}")));
         assert_eq!(
             found,
             [
+                "Error certificate-unread: reading the certificate /unread: no certificate could be read in it: etcd could \
+                 not start with it, or could not be asked; put the certificate there in PEM form, as the CA \
+                 gave it",
                 "Error certificate-ended: certificates have ended: /ended on 2026-01-09; renew them",
                 "Warning certificate-ends: certificates end soon: /soon on 2026-01-15 (5 days); renew them",
             ]

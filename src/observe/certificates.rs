@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use crate::model::command::Script;
+use crate::model::command::{Script, clean};
 use crate::model::{Command, Output};
 
 use super::settings::Settings;
@@ -20,6 +20,9 @@ pub struct Certificates {
     pub now: Timestamp,
     /// By file: when it ends; none where no certificate could be read in it.
     pub ends: BTreeMap<String, Option<Timestamp>>,
+    /// Of those without: why.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub causes: BTreeMap<String, String>,
 }
 
 impl Certificates {
@@ -34,6 +37,15 @@ impl Certificates {
         let ended = self.ends.iter().filter_map(|(file, end)| Some((file.as_str(), (*end)?)));
         let ended = ended.filter(|(_, end)| self.days(*end) < 0);
         ended.map(|(file, end)| (file, end.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d").to_string()))
+    }
+
+    /// The files in which no certificate could be read, and why.
+    pub fn unread(&self) -> impl Iterator<Item = Unclear> {
+        let unread = self.ends.iter().filter(|(_, end)| end.is_none());
+        unread.map(|(file, _)| {
+            let why = self.causes.get(file).map_or("no certificate could be read in it", String::as_str);
+            Unclear::text(&format!("reading the certificate {file}"), why)
+        })
     }
 
     /// The first to end.
@@ -59,8 +71,14 @@ const SCRIPT: Script = Script {
 echo "now=$(date +%s)"
 while [ $# -gt 1 ]; do
   echo "$1=$2"
-  openssl crl2pkcs7 -nocrl -certfile "$2" 2>/dev/null | openssl pkcs7 -print_certs -text -noout 2>/dev/null |
-    sed -n 's/^ *Not After *: */end=/p'
+  ends=$(openssl crl2pkcs7 -nocrl -certfile "$2" 2>/dev/null | openssl pkcs7 -print_certs -text -noout 2>/dev/null |
+    sed -n 's/^ *Not After *: */end=/p')
+  if [ -n "$ends" ]; then printf '%s\n' "$ends"
+  else
+    # The system's own words, where it is not to be read at all.
+    why=$(head -c 1 "$2" 2>&1 >/dev/null | head -n 1)
+    printf 'why=%s\n' "${why:-it holds no certificate}"
+  fi
   shift 2
 done
 exit 0
@@ -93,6 +111,7 @@ pub fn parse(output: &Output) -> Result<Certificates, Unclear> {
     }
     let mut now = None;
     let mut ends: BTreeMap<String, Option<Timestamp>> = BTreeMap::new();
+    let mut causes: BTreeMap<String, String> = BTreeMap::new();
     let mut file = ("", "");
     for (name, value) in output.stdout.lines().filter_map(|line| line.split_once('=')) {
         match name {
@@ -100,6 +119,9 @@ pub fn parse(output: &Output) -> Result<Certificates, Unclear> {
             "own" | "authority" => {
                 file = (name, value);
                 ends.insert(value.to_owned(), None);
+            }
+            "why" => {
+                causes.insert(file.1.to_owned(), clean(value));
             }
             "end" => {
                 let end = date(value).ok_or_else(|| Unclear::text(WHAT, &format!("no date: {value}")))?;
@@ -111,7 +133,7 @@ pub fn parse(output: &Output) -> Result<Certificates, Unclear> {
         }
     }
     let now = now.ok_or_else(|| Unclear::text(WHAT, "the master's clock did not answer"))?;
-    Ok(Certificates { now, ends })
+    Ok(Certificates { now, ends, causes })
 }
 
 const WHAT: &str = "asking when certificates end";
@@ -152,13 +174,15 @@ mod tests {
     fn a_chain_breaks_with_its_first_end_and_authorities_serve_until_their_last() {
         let seen = said(
             "now=1767225600\nown=/m\nend=Jan 31 00:00:00 2026 GMT\nend=Jan  9 23:59:59 2026 GMT\nauthority=/ca\n\
-             end=Jan  1 00:00:00 2020 GMT\nend=Dec 31 23:59:59 9999 GMT\nown=/gone\n",
+             end=Jan  1 00:00:00 2020 GMT\nend=Dec 31 23:59:59 9999 GMT\nown=/gone\nwhy=head: /gone: No such file\n",
         )
         .unwrap();
         let end = |file: &str| seen.ends[file].map(|end| end.to_string());
         assert_eq!(end("/m").as_deref(), Some("2026-01-09T23:59:59Z"));
         assert_eq!(seen.ends["/ca"], Some(Timestamp::MAX));
         assert_eq!(end("/gone"), None);
+        let unread: Vec<String> = seen.unread().map(|unclear| unclear.to_string()).collect();
+        assert_eq!(unread, ["reading the certificate /gone: head: /gone: No such file"]);
         assert_eq!(seen.days(seen.first_end().unwrap()), 8);
         assert_eq!(seen.days("2025-12-31T23:59:59Z".parse().unwrap()), -1);
     }

@@ -95,7 +95,8 @@ impl Unclear {
     /// What to do about it on that master, by its cause.
     #[must_use]
     pub fn next(&self) -> &'static str {
-        const CAUSES: [(&[&str], &str); 7] = [
+        const CAUSES: [(&[&str], &str); 8] = [
+            (&["no certificate"], "put the certificate there in PEM form, as the CA gave it"),
             (&["no such file", "not found", "not installed"], "put there what is missing, then try again"),
             (
                 &["permission denied", "not permitted"],

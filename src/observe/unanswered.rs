@@ -8,7 +8,9 @@ use super::{Seen, client_urls};
 
 /// Questions about the node that had no answer: a run would be refused for it, so it is better known before.
 pub(super) fn find_unasked(seen: &Seen, find: &mut Find<'_>) {
-    for unclear in [seen.node.as_ref().err(), seen.open_peers.as_ref().err()].into_iter().flatten() {
+    // A log is asked for where nothing serves, and where there is no data there is none.
+    let log = seen.log.as_ref().err().filter(|_| seen.disk.as_ref().is_ok_and(|disk| disk.has_member));
+    for unclear in [seen.node.as_ref().err(), seen.open_peers.as_ref().err(), log].into_iter().flatten() {
         if unclear.was_asked() {
             find("unclear", Severity::Warning, format!("{unclear}; {}", unclear.next()));
         }
@@ -18,6 +20,12 @@ pub(super) fn find_unasked(seen: &Seen, find: &mut Find<'_>) {
 /// An etcd that systemd calls active and that does not answer, and a client port whose certificate is for elsewhere.
 pub(super) fn find_unanswered(seen: &Seen, find: &mut Find<'_>) {
     let (Ok(unit), Ok(settings), Ok(_)) = (&seen.unit, &seen.settings, &seen.tools) else { return };
+    if unit.running() && unit.active_state != "active" {
+        // Its client port opens with its quorum; its peer port answers all the same.
+        if let Some(unclear) = seen.members.as_ref().err().filter(|unclear| unclear.was_asked()) {
+            find("unclear", Severity::Warning, format!("{unclear}; {}", unclear.next()));
+        }
+    }
     if !unit.running() || unit.active_state != "active" {
         return;
     }

@@ -1,5 +1,7 @@
 //! What must hold on a node before its data is moved or etcd is started there anew: one list, asked by planner and
 //! doctor alike. Reads one master's answers; asks nothing.
+//!
+//! What the doctor calls an error and the planner does not ask stands in [`BY_THE_DOCTOR_ALONE`], each with why.
 
 use std::time::Duration;
 
@@ -8,8 +10,11 @@ use crate::observe::assess::Severity;
 use crate::observe::marks::fence_drop_in;
 use crate::observe::{Finding, Seen, layout::Layout, policy::Policy};
 
+use super::Input;
 use super::checks::Refusals;
 use super::doctor::Check;
+use super::rehearse::Given;
+use super::rendering::{self, UNRENDERED};
 use super::scene::Player;
 
 /// One condition that does not hold.
@@ -24,10 +29,27 @@ pub(super) struct Condition {
     /// What was seen, without the master's name.
     pub(super) text: String,
     pub(super) next: String,
+    /// For files: the difference.
+    pub(super) diff: Option<String>,
 }
 
+/// What is an error of the doctor's and no refusal of the planner's, and why that is so.
+#[cfg(test)]
+pub(super) const BY_THE_DOCTOR_ALONE: [(&str, &str); 7] = [
+    ("not-serving", "there is no peace to rehearse a loss in; that night it is what the run is for"),
+    ("bastion-state", "the run makes its journal there before it takes a lock, and ends where it cannot"),
+    (
+        "bastion-space",
+        "each record is on the disk before its act: a full disk ends the run before it, or between two acts",
+    ),
+    ("snapshot-empty", "the run's own snapshot says so before anything is stopped, and ends it"),
+    ("not-measured", "the run takes its snapshot in the same way, and ends before anything is stopped where it cannot"),
+    ("locked", "the run takes the lock itself, and is refused with who holds it"),
+    ("template", "the planner renders each file itself, and refuses one that cannot be rendered"),
+];
+
 /// Codes of which the doctor speaks by master, so that it does not repeat what the planner says of them by zone.
-pub(super) const SAID_BY_MASTER: [&str; 10] = [
+pub(super) const SAID_BY_MASTER: [&str; 12] = [
     "mount-inside",
     "mount-waiting",
     "link-inside",
@@ -37,6 +59,8 @@ pub(super) const SAID_BY_MASTER: [&str; 10] = [
     "unit-not-fenced",
     "owner-differs",
     "certificate-ended",
+    "certificate-unread",
+    "template-changes-more",
     "unclear-node",
 ];
 
@@ -47,12 +71,12 @@ fn sink(
     severity: Severity,
     may_override: bool,
 ) -> impl FnMut(&'static str, Check, String, String) {
-    move |code, check, text, next| all.push(Condition { code, severity, may_override, check, text, next })
+    move |code, check, text, next| all.push(Condition { code, severity, may_override, check, text, next, diff: None })
 }
 
 /// Everything that does not hold on a master.
-pub(super) fn of(master: &Master, seen: &Seen) -> Vec<Condition> {
-    let mut all = Vec::new();
+pub(super) fn of(given: Given<'_>, master: &Master, seen: &Seen) -> Vec<Condition> {
+    let mut all = rendering::conditions(given, master, seen);
     match &seen.node {
         Ok(node) => {
             data(master, &node.layout, &mut sink(&mut all, Severity::Error, false));
@@ -73,9 +97,24 @@ pub(super) fn of(master: &Master, seen: &Seen) -> Vec<Condition> {
     all
 }
 
-/// Refuses what is an error on this master.
-pub(super) fn refuse(player: &Player<'_>, refusals: &mut Refusals<'_>) {
-    for condition in of(player.master, player.seen).into_iter().filter(|one| one.severity == Severity::Error) {
+fn given(input: Input<'_>) -> Given<'_> {
+    Given { cluster: input.cluster, playbook: input.playbook, templates: input.templates }
+}
+
+/// Refuses what is an error on this master. What cannot be rendered is refused where it is rendered.
+pub(super) fn refuse(input: Input<'_>, player: &Player<'_>, refusals: &mut Refusals<'_>) {
+    let errors = of(given(input), player.master, player.seen).into_iter().filter(|one| one.severity == Severity::Error);
+    refuse_those(player, errors.filter(|one| one.code != UNRENDERED), refusals);
+}
+
+/// Refuses a file that would be written with more than what is owned, where nothing else is done to the master.
+pub(super) fn refuse_rendering(input: Input<'_>, player: &Player<'_>, refusals: &mut Refusals<'_>) {
+    let all = rendering::conditions(given(input), player.master, player.seen).into_iter();
+    refuse_those(player, all.filter(|one| one.code != UNRENDERED), refusals);
+}
+
+fn refuse_those(player: &Player<'_>, those: impl Iterator<Item = Condition>, refusals: &mut Refusals<'_>) {
+    for condition in those {
         let why = format!("{}: {}", player.name(), condition.text);
         if condition.may_override {
             refusals.add(condition.code, why, condition.next);
@@ -86,10 +125,11 @@ pub(super) fn refuse(player: &Player<'_>, refusals: &mut Refusals<'_>) {
 }
 
 /// What is no reason to refuse, and worth knowing before a run.
-pub(super) fn warnings<'a>(players: impl IntoIterator<Item = &'a Player<'a>>) -> Vec<Finding> {
+pub(super) fn warnings<'a>(input: Input<'_>, players: impl IntoIterator<Item = &'a Player<'a>>) -> Vec<Finding> {
     let warning = |player: &Player<'_>| {
         let master = player.name().clone();
-        let warned = of(player.master, player.seen).into_iter().filter(|one| one.severity == Severity::Warning);
+        let warned =
+            of(given(input), player.master, player.seen).into_iter().filter(|one| one.severity == Severity::Warning);
         let finding = move |one: Condition| Finding {
             code: one.code.to_owned(),
             severity: one.severity,
@@ -205,7 +245,8 @@ fn habits(master: &Master, seen: &Seen, policy: &Policy, find: &mut Find<'_>) {
     }
 }
 
-/// An ended certificate is refused by clients and peers: the new cluster would serve nobody.
+/// An ended certificate is refused by clients and peers: the new cluster would serve nobody. One that cannot be read keeps
+/// etcd from starting, or its member from being asked.
 fn certificates(seen: &Seen, find: &mut Find<'_>) {
     let Ok(certificates) = &seen.certificates else { return };
     let ended: Vec<String> = certificates.ended().map(|(file, date)| format!("{file} on {date}")).collect();
@@ -215,5 +256,9 @@ fn certificates(seen: &Seen, find: &mut Find<'_>) {
             ended.join(", ")
         );
         find("certificate-ended", Check::Etcd, text, "renew them: etcd takes them without a restart".into());
+    }
+    for why in certificates.unread() {
+        let text = format!("{why}: etcd could not start with it, or could not be asked");
+        find("certificate-unread", Check::Etcd, text, why.next().to_owned());
     }
 }

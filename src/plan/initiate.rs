@@ -69,7 +69,7 @@ fn build<'a>(
     let ids: Vec<_> = members.iter().map(|member| bootstrap_member_id(&member.peer_urls, &token)).collect();
     let mut findings = assess(input.cluster, input.seen).findings;
     findings.extend(seed::findings(input, &failed_zones, &survivors, seed, &source));
-    findings.extend(conditions::warnings(&survivors));
+    findings.extend(conditions::warnings(input, &survivors));
     let names: BTreeSet<MasterName> = survivors.iter().map(|player| player.name().clone()).collect();
     let left_out =
         input.cluster.masters().map(|master| &master.name).filter(|name| !names.contains(name)).cloned().collect();
@@ -285,7 +285,7 @@ fn survivors_are_fit(input: Input<'_>, survivors: &[Player<'_>], refusals: &mut 
         checks::agrees(player.master, player.seen, refusals);
         checks::tools(player.master, player.seen, true, refusals);
         checks::space(player.master, player.seen, db_bytes, refusals);
-        conditions::refuse(player, refusals);
+        conditions::refuse(input, player, refusals);
         if let Some(id) = player.seen.cluster() {
             clusters.insert(id, player.name());
         }

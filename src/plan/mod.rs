@@ -28,6 +28,7 @@ pub mod kept;
 mod looks;
 pub mod recover;
 pub mod rehearse;
+mod rendering;
 pub mod safety;
 pub mod same;
 mod scene;

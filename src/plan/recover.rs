@@ -44,11 +44,12 @@ pub fn plan(input: Input<'_>) -> Result<Plan, NoPlan> {
         // What comes over the wire, not what lies there: a rebuilt master has nothing yet.
         let db_bytes = survivors.iter().map(Player::db_bytes).max().unwrap_or(0);
         checks::space(player.master, player.seen, db_bytes, &mut refusals);
-        conditions::refuse(player, &mut refusals);
+        conditions::refuse(input, player, &mut refusals);
     }
     for player in &survivors {
         checks::agrees(player.master, player.seen, &mut refusals);
         checks::tools(player.master, player.seen, false, &mut refusals);
+        conditions::refuse_rendering(input, player, &mut refusals);
     }
     corrupt::refuse(input, &survivors, &mut refusals);
     let Some(seed) = leader(&survivors).or_else(|| survivors.first().copied()) else {
@@ -96,7 +97,8 @@ fn build<'a>(
         .map(|master| master.name.clone())
         .filter(|name| !home.voters.contains(name) && !names.contains(name))
         .collect();
-    let told = bound.into_iter().chain(conditions::warnings(&scene.returned)).chain(untold(input, &home, &stages));
+    let told =
+        bound.into_iter().chain(conditions::warnings(input, &scene.returned)).chain(untold(input, &home, &stages));
     let findings = findings(input, &scene, &home, &left_out).into_iter().chain(told).collect();
     let zones = input.cluster.masters().filter(|master| names.contains(&master.name)).map(|master| master.zone.clone());
     Ok(Plan {

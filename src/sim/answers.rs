@@ -233,7 +233,14 @@ fn replaced(machine: &Machine) -> String {
 /// Every certificate of the model is good for ten years from the story's first day.
 fn certificates(machine: &Machine, files: &[&str]) -> Reply {
     let year = if machine.ended { 2025 } else { 2036 };
-    let lines = files.chunks_exact(2).map(|file| format!("{}={}\nend=Jan  1 00:00:00 {year} GMT\n", file[0], file[1]));
+    let lines = files.chunks_exact(2).map(|file| {
+        let (kind, path) = (file[0], file[1]);
+        if machine.odd.iter().any(|line| line.strip_prefix("unread=") == Some(path)) {
+            format!("{kind}={path}\nwhy=head: cannot open '{path}' for reading: No such file or directory\n")
+        } else {
+            format!("{kind}={path}\nend=Jan  1 00:00:00 {year} GMT\n")
+        }
+    });
     Reply::said(format!("now=1767225600\n{}", lines.collect::<String>()))
 }
 

@@ -20,10 +20,10 @@ impl Site {
     /// Where an input file is wrong.
     pub async fn doctor(&self, template: Option<&str>) -> (Examination, Diagnosis) {
         let (cluster, remote, site) = (self.cluster(), self.remote(), self.given_to_verbs());
-        let mut given = drive::given();
+        let mut given = self.inputs();
         if let Some(text) = template {
-            let folder = PathBuf::from("/bastion/templates");
-            let kept = site.bastion.write_private(&folder.join("etcd.env.j2"), text);
+            let folder = PathBuf::from(drive::TEMPLATES);
+            let kept = site.bastion.write_private(&folder.join(drive::TEMPLATE), text);
             kept.unwrap_or_else(|error| panic!("{error}"));
             given.templates = Some(folder);
         }

@@ -8,6 +8,7 @@ use crate::model::RunId;
 use crate::observe::Observation;
 use crate::observe::assess::{Assessment, assess};
 use crate::plan::{Goal, NoPlan, Plan, Refusal};
+use crate::playbook::shipped;
 use crate::run::look::Looking;
 use crate::run::ports::{Console, Remote};
 use crate::run::session::{Agreed, Operator};
@@ -19,6 +20,10 @@ use crate::verbs::{self, Acting, Failure, Given, drill, looking, recovery};
 
 use super::Site;
 use super::bastion::INVENTORY;
+
+/// Where the site's own templates lie.
+pub(super) const TEMPLATES: &str = "/bastion/templates";
+pub(super) const TEMPLATE: &str = "etcd.env.j2";
 
 /// What an operator asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -92,12 +97,22 @@ impl Ask {
     }
 }
 
-/// The input files of a site.
-pub(super) fn given() -> Given {
-    Given { inventory: PathBuf::from(INVENTORY), ..Given::default() }
-}
-
 impl Site {
+    /// The input files.
+    pub(super) fn inputs(&self) -> Given {
+        let own = self.kept(&format!("{TEMPLATES}/{TEMPLATE}")).is_some();
+        let templates = own.then(|| PathBuf::from(TEMPLATES));
+        Given { inventory: PathBuf::from(INVENTORY), templates, ..Given::default() }
+    }
+
+    /// From now on the template ends with this line too.
+    pub fn template_adds(&self, line: &str) {
+        let path = format!("{TEMPLATES}/{TEMPLATE}");
+        let shipped = || shipped::template(TEMPLATE).map(|file| file.text.as_bytes().to_vec()).unwrap_or_default();
+        let text = [self.kept(&path).unwrap_or_else(shipped), format!("{line}\n").into_bytes()].concat();
+        self.bring(&path, text);
+    }
+
     /// All that a verb is given.
     #[must_use]
     pub fn given_to_verbs(&self) -> verbs::Site {
@@ -147,7 +162,7 @@ impl Site {
             drill::Asked { zone: zone.to_owned(), outage, max_outage: Duration::from_secs(300), textfile: None };
         self.unless_killed(async {
             let from = self.said();
-            let ended = drill::drill(&given(), &self.given_to_verbs(), &asked, Some("story")).await;
+            let ended = drill::drill(&self.inputs(), &self.given_to_verbs(), &asked, Some("story")).await;
             End::of(self.said_since(from), ended)
         })
         .await
@@ -189,13 +204,13 @@ impl Site {
     /// # Panics
     /// Where the story asks for what the inventory does not have.
     pub async fn plan(&self, goal: Goal, ask: &Ask) -> Result<Plan, NoPlan> {
-        let planning = planning(&given(), &self.given_to_verbs(), goal, &ask.asked()).await;
+        let planning = planning(&self.inputs(), &self.given_to_verbs(), goal, &ask.asked()).await;
         planning.unwrap_or_else(|failure| panic!("{}", failure.text)).plan
     }
 
     /// Runs a plan as it is, whoever made it.
     pub async fn run(&self, plan: &Plan) -> End {
-        let (given, site, remote) = (given(), self.given_to_verbs(), self.remote());
+        let (given, site, remote) = (self.inputs(), self.given_to_verbs(), self.remote());
         let agreed = Agreed { plan, basis: None, proof: None, drill: None };
         self.keeps_quorum(plan);
         let from = self.said();
@@ -223,7 +238,7 @@ impl Site {
 
     async fn propose(&self, goal: Goal, ask: &Ask) -> Result<Waiting, End> {
         let site = self.given_to_verbs();
-        let planning = planning(&given(), &site, goal, &ask.asked())
+        let planning = planning(&self.inputs(), &site, goal, &ask.asked())
             .await
             .map_err(|failure| End::of(String::new(), Err(failure)))?;
         let from = self.said();
@@ -243,7 +258,7 @@ impl Site {
         let Ok(plan) = &planning.plan else { return End::killed() };
         self.keeps_quorum(plan);
         let from = self.said();
-        let ended = recovery::run(&given(), &self.given_to_verbs(), &planning, plan).await;
+        let ended = recovery::run(&self.inputs(), &self.given_to_verbs(), &planning, plan).await;
         End { plan: Some(Box::new(plan.clone())), ..End::of(self.said_since(from), ended) }
     }
 

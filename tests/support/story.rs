@@ -68,6 +68,7 @@ impl Telling {
             ["snapshot", "of", master, "as", path] => self.site.bring(path, self.site.snapshot(master)),
             ["bare", "copy", "of", master, "as", path] => self.site.bring(path, self.site.database(master)),
             ["damage", path] => self.site.bring(path, b"{half".to_vec()),
+            ["template", "adds", line] => self.site.template_adds(line),
             ["lose", path] => self.site.bring(path, Vec::new()),
             ["initiate-dr", rest @ ..] => self.verb(Goal::InitiateDr, rest).await?,
             ["recover", rest @ ..] => self.verb(Goal::Recover, rest).await?,

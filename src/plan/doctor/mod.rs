@@ -15,7 +15,6 @@ use super::rehearse::{Ending, Given, Rehearsal};
 
 mod node;
 mod site;
-mod template;
 mod time;
 
 pub use time::Expected;
@@ -220,10 +219,11 @@ pub fn diagnose(given: Given<'_>, found: &Examination, rehearsals: &[Rehearsal])
         rehearsals.iter().filter(|rehearsal| rehearsal.costs_quorum()).flat_map(|one| &one.survivors).collect();
     for master in given.cluster.masters() {
         let Some(seen) = found.seen.seen(&master.name) else { continue };
-        remarks.extend(template::remarks(given, master, seen, survivors.contains(&master.name)));
-        if !survivors.contains(&master.name) {
+        let survives = survivors.contains(&master.name);
+        if !survives {
             remarks.extend(node::comes_home(master, found, given.cluster));
         }
+        remarks.extend(node::conditions(given, master, seen, survives));
         if let Some(examined) = found.masters.get(&master.name) {
             remarks.extend(node::remarks(master, seen, examined));
         }
@@ -274,4 +274,25 @@ fn refused(rehearsal: &Rehearsal) -> Vec<Remark> {
     };
     let by_master = |refusal: &&super::Refusal| SAID_BY_MASTER.contains(&refusal.rule.as_str());
     refusals.iter().filter(|refusal| !by_master(refusal)).map(remark).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::conditions::BY_THE_DOCTOR_ALONE;
+
+    #[test]
+    fn what_the_doctor_alone_calls_an_error_is_listed() {
+        let sources =
+            [include_str!("mod.rs"), include_str!("node.rs"), include_str!("site.rs"), include_str!("time.rs")];
+        let sources = sources.map(|text| text.split("#[cfg(test)]").next().unwrap_or_default().to_owned());
+        let code = |after: &str| Some(after.trim_start().strip_prefix('"')?.split('"').next()?.to_owned());
+        let mut errors: Vec<String> =
+            sources.iter().flat_map(|text| text.split("Remark::error(").skip(1)).filter_map(code).collect();
+        assert!(errors.len() > 4, "{errors:?}");
+        // One that is an error only sometimes is given its severity.
+        errors.extend(["locked".to_owned(), "bastion-space".to_owned()]);
+        for code in errors {
+            assert!(BY_THE_DOCTOR_ALONE.iter().any(|(known, _)| *known == code), "{code} is an error of whom?");
+        }
+    }
 }

@@ -7,8 +7,11 @@ use crate::model::{Cluster, Master, MasterName, RunId, Token};
 use crate::observe::assess::Severity;
 use crate::observe::{Asked, Examination, Examined, Seen, speed::Speed};
 use crate::plan::checks::{self, Refusals};
+use crate::plan::conditions::{self, Condition};
+use crate::plan::rehearse::Given;
+use crate::plan::rendering::UNRENDERED;
 use crate::plan::scene::Player;
-use crate::plan::{Goal, NoPlan, Request, binding, conditions};
+use crate::plan::{Goal, NoPlan, Request, binding};
 
 use super::{Check, Remark};
 
@@ -16,7 +19,19 @@ use super::{Check, Remark};
 /// hosts' clocks, so that a wrong one refuses nothing; it is the records of that night that would not fit together.
 const CLOCK_OFF: Duration = Duration::from_secs(1);
 
-/// Everything about one node.
+/// What the planner would refuse or warn of. What `status` says of a certificate the doctor says with that; a template that
+/// cannot be rendered on a survivor is the planner's to refuse.
+pub(super) fn conditions(given: Given<'_>, master: &Master, seen: &Seen, survives: bool) -> Vec<Remark> {
+    let said = |code: &str| code.starts_with("certificate-") || (code == UNRENDERED && survives);
+    let conditions = conditions::of(given, master, seen).into_iter().filter(|one| !said(one.code));
+    let remark = |one: Condition| {
+        let remark = Remark::new(one.severity, one.code, one.check, one.text, one.next);
+        Remark { diff: one.diff, ..remark }.at(&master.name)
+    };
+    conditions.map(remark).collect()
+}
+
+/// Everything else about one node.
 pub(super) fn remarks(master: &Master, seen: &Seen, examined: &Examined) -> Vec<Remark> {
     let mut remarks = Vec::new();
     match &examined.clock {
@@ -32,9 +47,6 @@ pub(super) fn remarks(master: &Master, seen: &Seen, examined: &Examined) -> Vec<
         Ok(_) => {}
         Err(why) => remarks.push(unclear(Check::Clock, why)),
     }
-    // `status` says it of a certificate, and the doctor says what `status` says.
-    let conditions = conditions::of(master, seen).into_iter().filter(|one| one.code != "certificate-ended");
-    remarks.extend(conditions.map(|one| Remark::new(one.severity, one.code, one.check, one.text, one.next)));
     if seen.disk.as_ref().is_ok_and(|disk| disk.mount_point) {
         let text = format!("{} is a mount point: old and new data both lie inside it", master.etcd.data_dir);
         let next = "nothing: space is asked for there";

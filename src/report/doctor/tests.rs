@@ -86,8 +86,8 @@ async fn a_template_that_changes_more_is_shown_with_its_difference() {
     assert!(!diagnosis.good);
     let lines: Vec<&str> = shown.lines().skip(1).take(6).map(str::trim).collect();
     insta::assert_snapshot!(lines.join("\n"), @r"
-    error [template-changes-more] m3: etcd.env.j2 would change more of /etc/etcd.env than the three settings it owns
-    next: make the node's file and the template agree: what differs would change that night
+    error [template-changes-more] m3: etcd.env.j2 would change more of /etc/etcd.env than the three settings it owns: ETCD_MAX_SNAPSHOTS
+    next: make the node's file and the template agree: what differs would change that night (`requorum doctor` shows the difference)
     --- /etc/etcd.env
     +++ /etc/etcd.env by etcd.env.j2
     @@ -17,0 +18 @@

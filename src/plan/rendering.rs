@@ -1,45 +1,67 @@
 //! Whether a template, rendered with what a node's file says already, changes nothing but what disaster recovery owns.
+//! Knows no run: the members are those that the file lists now.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::model::command::clean;
 use crate::model::env_file::EnvFile;
 use crate::model::{Master, unified};
+use crate::observe::assess::Severity;
 use crate::observe::{Seen, Settings};
-use crate::plan::rehearse::Given;
 use crate::playbook::template::{Context, Node, Peer, check_rendered, owned, render};
 use crate::playbook::{Action, Line};
 
-use super::{Check, Remark};
+use super::conditions::Condition;
+use super::doctor::Check;
+use super::rehearse::Given;
 
-/// What rendering would change on one node. A template that cannot be rendered on a survivor is the planner's to
-/// refuse.
-pub(super) fn remarks(given: Given<'_>, master: &Master, seen: &Seen, survives: bool) -> Vec<Remark> {
+/// What rendering would change on one node beyond its three settings, and where it cannot be rendered.
+pub(super) fn conditions(given: Given<'_>, master: &Master, seen: &Seen) -> Vec<Condition> {
     let Ok(settings) = &seen.settings else { return Vec::new() };
     let mut names = BTreeSet::new();
     collect(&given.playbook.lines, master, &mut names);
+    let condition = |code, text, next: &str, diff| Condition {
+        code,
+        severity: Severity::Error,
+        may_override: true,
+        check: Check::Template,
+        text,
+        next: next.to_owned(),
+        diff,
+    };
     let rendering = |name: &str| {
         let text = given.templates.get(name).map_or("", String::as_str);
         match difference(name, text, master, settings) {
             Ok(None) => None,
-            Ok(Some(diff)) => Some(Remark {
-                diff: Some(diff),
-                ..Remark::error(
-                    "template-changes-more",
-                    Check::Template,
-                    format!("{name} would change more of {} than the three settings it owns", master.etcd.env_file),
-                    "make the node's file and the template agree: what differs would change that night",
-                )
-            }),
-            Err(_) if survives => None,
-            Err(why) => Some(Remark::error(
-                "template",
-                Check::Template,
+            Ok(Some(More { keys, diff })) => Some(condition(
+                "template-changes-more",
+                format!(
+                    "{name} would change more of {} than the three settings it owns: {}",
+                    master.etcd.env_file,
+                    keys.join(", ")
+                ),
+                "make the node's file and the template agree: what differs would change that night (`requorum doctor` shows \
+                 the difference)",
+                Some(diff),
+            )),
+            Err(why) => Some(condition(
+                UNRENDERED,
                 why,
                 "correct the template; `requorum inventory check` shows where it is wrong",
+                None,
             )),
         }
     };
-    names.into_iter().filter_map(rendering).map(|remark| remark.at(&master.name)).collect()
+    names.into_iter().filter_map(rendering).collect()
+}
+
+/// The code of a template that cannot be rendered, which the planner says itself where it renders.
+pub(super) const UNRENDERED: &str = "template";
+
+/// What would change beside what is owned.
+struct More {
+    keys: Vec<String>,
+    diff: String,
 }
 
 /// Every template that the playbook writes to this master.
@@ -56,7 +78,7 @@ fn collect<'a>(lines: &'a [Line], master: &'a Master, names: &mut BTreeSet<&'a s
 }
 
 /// The difference beyond the three settings, as unified diff of the file; nothing where every other setting stays.
-fn difference(name: &str, template: &str, master: &Master, settings: &Settings) -> Result<Option<String>, String> {
+fn difference(name: &str, template: &str, master: &Master, settings: &Settings) -> Result<Option<More>, String> {
     let before = settings.file();
     let node = Node {
         name: master.name.to_string(),
@@ -75,11 +97,16 @@ fn difference(name: &str, template: &str, master: &Master, settings: &Settings) 
     for (key, value) in owned(&context.cluster) {
         expected.set(key, value).map_err(|why| format!("{}: {why}", master.etcd.env_file))?;
     }
-    if values(&expected) == values(&EnvFile::parse(&after)) {
+    let rendered = EnvFile::parse(&after);
+    let (stays, comes) = (values(&expected), values(&rendered));
+    if stays == comes {
         return Ok(None);
     }
+    let all: BTreeSet<&str> = stays.keys().chain(comes.keys()).copied().collect();
+    let keys = all.into_iter().filter(|key| stays.get(key) != comes.get(key)).map(clean).collect();
     let path = master.etcd.env_file.as_str();
-    Ok(Some(unified::diff(&expected.to_string(), &after, Some((path, &format!("{path} by {name}"))))))
+    let diff = unified::diff(&expected.to_string(), &after, Some((path, &format!("{path} by {name}"))));
+    Ok(Some(More { keys, diff }))
 }
 
 /// The members as the node's own file lists them.
