@@ -9,12 +9,12 @@ mod kept_runs;
 
 use std::time::Duration;
 
-use kept_runs::{lost, report, text as journal_of};
+use kept_runs::{drill_journals, drill_report, lost, report, text as journal_of};
 use requorum::plan::Plan;
 use requorum::report::{junit, page, plan as plan_text, text};
 use requorum::run::exit;
 use requorum::run::journal::{self, What};
-use requorum::sim::{Ask, End, Event, Site};
+use requorum::sim::{Ask, Cut, End, Event, Site};
 use requorum::step::Undo;
 
 /// The plan of a site's last run.
@@ -126,4 +126,79 @@ async fn a_run_that_ended_before_its_stop_names_what_it_left() {
     ] {
         assert!(end.text.contains(&path), "{path} is not named: {}", end.text);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_number_of_a_recovery_is_a_line_of_its_plan() {
+    let (base, ask) = lost().await;
+    base.initiate_dr(&ask).await;
+    base.happens(&Event::On("zone1".into()));
+    base.wait(Duration::from_secs(15)).await;
+    let whole = base.fork();
+    let end = whole.recover(&Ask::default()).await;
+    assert_eq!(end.code, Some(exit::DONE), "{}", end.text);
+    one_numbering(&whole, &end);
+    let (mut read, mut stopped) = (0, 0);
+    for act in (base.acts() + 1..=whole.acts()).step_by(5) {
+        let site = base.fork();
+        site.cut_at(act, Cut::NotDone);
+        let end = site.recover(&Ask::default()).await;
+        // What is only asked may be asked again.
+        if end.code != Some(exit::DONE) {
+            stopped += 1;
+            read += one_numbering(&site, &end);
+        }
+    }
+    assert!(stopped > 5, "only {stopped} runs were stopped");
+    assert!(read > 30, "only {read} numbers were read");
+}
+
+/// A run's plan, from its journal.
+fn planned(journal: &str) -> Plan {
+    match journal::readable(journal).0.into_iter().next().unwrap().what {
+        What::Run { plan, .. } => *plan,
+        other => panic!("no run: {other:?}"),
+    }
+}
+
+/// A drill's report lists the steps of several runs under numbers of its own; each row says which line of which run's plan
+/// it is, and what a run said of its own lines stands behind the run's name.
+#[test]
+fn every_number_of_a_drill_is_a_line_of_its_own_list_or_of_a_named_runs_plan() {
+    let mut read = 0;
+    for name in ["isolate", "stop"] {
+        let journals = drill_journals(name);
+        let whole = drill_report(&journals[0].1, &journals[1..]);
+        let plans: Vec<(String, Plan)> = journals[1..].iter().map(|(run, text)| (run.clone(), planned(text))).collect();
+        let plan_of = |run: &str| &plans.iter().find(|(known, _)| known == run).unwrap_or_else(|| panic!("{run}?")).1;
+        for (place, phase) in whole.phases.iter().enumerate() {
+            assert_eq!(phase.number, place + 1, "{name}: the list's numbers have no gap");
+        }
+        let forms = [page::html(&whole).unwrap(), page::markdown(&whole).unwrap(), junit::xml(&whole)];
+        for step in &whole.steps {
+            let Some(run) = &step.run else { continue };
+            let plan = plan_of(run);
+            let (verb, rest) = step.title.split_once(' ').unwrap();
+            let (number, title) = rest.split_once(": ").unwrap();
+            assert_eq!(verb, plan.goal.command());
+            is_a_line(plan, &(number.parse().unwrap(), step.host.clone(), title.to_owned()));
+            assert!(whole.phases[step.phase - 1].name.starts_with(&format!("{verb}: ")), "{step:?}");
+            let rows = [
+                format!("<td class=\"number\" data-of=\"step\">{}</td><td>{}</td>", step.phase, step.host),
+                format!("| {} | {} | ", step.phase, step.host),
+            ];
+            rows.iter().zip(&forms).for_each(|(row, form)| assert!(form.contains(row), "{row} is not in {form}"));
+            read += 1;
+        }
+        let no_return = whole.no_return.as_ref().unwrap();
+        let number = whole.steps.iter().find(|step| step.id == no_return.step).unwrap().phase;
+        assert!(text::text(&whole).contains(&format!("point of no return: step {number}, ")));
+        let runs_own = [whole.result.as_str(), &whole.deviations.join("\n")].join("\n");
+        for line in runs_own.lines().filter(|line| !named(line).is_empty()) {
+            let run = plans.iter().find(|(run, _)| line.contains(run.as_str()));
+            let (_, plan) = run.unwrap_or_else(|| panic!("of which run? {line}"));
+            named(line).iter().for_each(|said| is_a_line(plan, said));
+        }
+    }
+    assert!(read > 40, "only {read} rows were read");
 }

@@ -50,6 +50,7 @@ stories! {
     two_of_three_zones_are_not_one_alone,
     a_template_that_changes_more_is_refused,
     a_certificate_that_cannot_be_read_is_named,
+    a_client_port_that_answers_elsewhere_is_asked_there,
     a_foreign_snapshot_is_held_against_the_log,
     a_foreign_snapshot_that_ends_where_the_log_does_is_taken,
     a_fence_that_cannot_be_made_ready_stops_nothing,

@@ -163,9 +163,9 @@ mod tests {
     fn each_file_is_asked_for_once_and_only_where_it_is_named() {
         let text = "ETCD_TRUSTED_CA_FILE=/ca\nETCD_PEER_TRUSTED_CA_FILE=/ca\nETCD_CERT_FILE=/m\nETCD_PEER_CERT_FILE=/m\n\
                     ETCDCTL_CERT=/a\nETCD_KEY_FILE=/k\n";
-        let settings = Settings { text: text.into(), owner: String::new(), names: None };
+        let settings = Settings { text: text.into(), owner: String::new(), names: None, answers_at: None };
         assert_eq!(command(&settings).shown(), "[certificates] own /a authority /ca own /m");
-        let none = Settings { text: "ETCD_NAME=x\n".into(), owner: String::new(), names: None };
+        let none = Settings { text: "ETCD_NAME=x\n".into(), owner: String::new(), names: None, answers_at: None };
         assert_eq!(command(&none).shown(), "[certificates]");
         assert!(said("now=1767225600\n").unwrap().ends.is_empty());
     }

@@ -1,8 +1,14 @@
-//! Where a member's own client port can be asked, and whether its certificate is made out to that. Asks nothing.
+//! Where a member's own client port can be asked, whether its certificate is made out to that, and the question at which
+//! other URL it answers where it does not at the one that fits best. Knows one master's env file.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
-use super::Settings;
+use crate::model::command::{Script, clean};
+use crate::model::{Command, Output};
+
+use super::settings::TlsFiles;
+use super::{Seen, Settings, Status, Unclear, status};
 
 /// The URLs to ask a member at on its own host, best first. Loopback works whatever the network does; then what the node's
 /// own etcdctl uses; then where it listens, and last what it tells others.
@@ -50,6 +56,65 @@ fn is_loopback(url: &str) -> bool {
     })
 }
 
+/// So many other URLs are tried, and so long each: a node has two or three.
+const MOST: usize = 4;
+const EACH: Duration = Duration::from_millis(1500);
+
+const SCRIPT: Script = Script {
+    name: "client urls",
+    text: r#"set -u
+etcdctl=$1 ca=$2 cert=$3 key=$4 limit=$5; shift 5
+for url in "$@"; do
+  if said=$("$etcdctl" --endpoints="$url" --dial-timeout=1s --command-timeout="$limit" \
+    ${ca:+"--cacert=$ca" "--cert=$cert" "--key=$key"} endpoint status --write-out=json 2>/dev/null)
+  then printf 'url=%s\n%s\n' "$url" "$said"; exit 0; fi
+done
+echo "nor does it answer at $*" >&2; exit 1
+"#,
+};
+
+/// Asks for its status at the other URLs of an active etcd that did not answer at the one which fits best, in one script;
+/// nothing where it did, or has no other. An etcd that has had no quorum since its start listens for no client.
+#[must_use]
+pub fn command(seen: &Seen) -> Option<Command> {
+    let active = seen.unit.as_ref().is_ok_and(|unit| unit.running() && unit.active_state == "active");
+    let unanswered = seen.status.as_ref().is_err_and(Unclear::was_asked);
+    let etcdctl = seen.tools.as_ref().ok()?.etcdctl.as_ref().filter(|_| active && unanswered)?;
+    let ways = seen.settings.as_ref().ok()?.accesses();
+    let (first, others) = ways.split_first()?;
+    let urls: Vec<String> = others.iter().map(|access| access.url.clone()).take(MOST).collect();
+    if urls.is_empty() {
+        return None;
+    }
+    let tls = others.iter().find_map(|access| access.tls.clone()).or_else(|| first.tls.clone());
+    let files = tls.map_or_else(Default::default, |TlsFiles { ca, cert, key }| [ca, cert, key]);
+    let limit = EACH * u32::try_from(urls.len()).unwrap_or(1) + Duration::from_secs(5);
+    let command = Command::script(SCRIPT).arg(etcdctl.clone()).args(files);
+    Some(command.arg(format!("{}ms", EACH.as_millis())).args(urls).deadline(limit))
+}
+
+/// Reads which URL answered, and what.
+///
+/// # Errors
+/// When none did, or not with a status.
+pub fn parse(output: &Output) -> Result<(String, Status), Unclear> {
+    const WHAT: &str = "asking at its other client URLs";
+    if !output.ok() {
+        return Err(Unclear::failed(WHAT, output));
+    }
+    let (url, said) = output.stdout.split_once('\n').ok_or_else(|| Unclear::text(WHAT, "no answer"))?;
+    let url = url.strip_prefix("url=").ok_or_else(|| Unclear::text(WHAT, url))?;
+    Ok((clean(url), status::parse(&Output { stdout: said.to_owned(), ..output.clone() })?))
+}
+
+/// Whether the URL is one of the node's own and who answers there is the member of this node, as far as its peer port says.
+#[must_use]
+pub fn is_own(seen: &Seen, url: &str, status: &Status) -> bool {
+    let Ok(settings) = &seen.settings else { return false };
+    let listed = seen.members.as_ref().ok().and_then(|members| members.by_peer_url(&settings.peer_urls()));
+    settings.accesses().iter().any(|access| access.url == url) && listed.is_none_or(|member| member.id == status.member)
+}
+
 /// The host, an IPv6 address with its brackets.
 fn host_of(url: &str) -> Option<&str> {
     let rest = url.split_once("://")?.1.split('/').next()?;
@@ -92,7 +157,7 @@ mod tests {
 
     fn of(text: &str, names: Option<&[&str]>) -> Settings {
         let names = names.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
-        Settings { text: text.into(), owner: "root root 640".into(), names }
+        Settings { text: text.into(), owner: "root root 640".into(), names, answers_at: None }
     }
 
     fn taken(urls: &str, names: &[&str]) -> String {

@@ -20,6 +20,9 @@ pub struct Settings {
     /// What the server's certificate is made out to; absent where it was not asked or cannot be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub names: Option<Vec<String>>,
+    /// The client URL that answered, where the one that fits best did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers_at: Option<String>,
 }
 
 /// How to talk to one endpoint: where it is and the files that open it. Paths are no secrets; what they hold is.
@@ -101,13 +104,28 @@ impl Settings {
         Duration::from_secs(5) + self.election_timeout() * 2
     }
 
-    /// The member's own client port: the first of [`client_urls`](super::client_urls) that its certificate is made out to,
-    /// or else the first.
+    /// The member's own client port: the URL that answered where that is known, else the first of
+    /// [`client_urls`](super::client_urls) that its certificate is made out to, or else the first.
     #[must_use]
     pub fn client_access(&self) -> Option<Access> {
-        let urls = client_urls::candidates(self);
-        let fits = urls.iter().find(|url| client_urls::fits(url, self.names.as_deref()));
-        let url = fits.or_else(|| urls.first())?.clone();
+        self.accesses().into_iter().next()
+    }
+
+    /// Every way to its client port, best first.
+    #[must_use]
+    pub fn accesses(&self) -> Vec<Access> {
+        let fits = |url: &String| client_urls::fits(url, self.names.as_deref());
+        let (fit, others): (Vec<_>, Vec<_>) = client_urls::candidates(self).into_iter().partition(fits);
+        let mut urls: Vec<String> = Vec::new();
+        for url in self.answers_at.iter().cloned().chain(fit).chain(others) {
+            if !urls.contains(&url) {
+                urls.push(url);
+            }
+        }
+        urls.into_iter().filter_map(|url| self.client_access_to(url)).collect()
+    }
+
+    fn client_access_to(&self, url: String) -> Option<Access> {
         let tls = self
             .files("ETCDCTL_CACERT", "ETCDCTL_CERT", "ETCDCTL_KEY")
             .or_else(|| self.files("ETCD_TRUSTED_CA_FILE", "ETCD_CERT_FILE", "ETCD_KEY_FILE"));
@@ -192,7 +210,7 @@ pub fn parse(output: &Output) -> Result<Settings, Unclear> {
     }
     let (owner, names) = head.split_once('\t').unwrap_or((head, ""));
     let names = (!names.trim().is_empty()).then(|| client_urls::names(names));
-    Ok(Settings { text: text.to_owned(), owner: owner.to_owned(), names })
+    Ok(Settings { text: text.to_owned(), owner: owner.to_owned(), names, answers_at: None })
 }
 
 #[cfg(test)]
@@ -200,7 +218,7 @@ mod tests {
     use super::*;
 
     fn settings(text: &str) -> Settings {
-        Settings { text: text.into(), owner: "root root 640".into(), names: None }
+        Settings { text: text.into(), owner: "root root 640".into(), names: None, answers_at: None }
     }
 
     #[test]

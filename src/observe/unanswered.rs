@@ -4,7 +4,7 @@
 use crate::model::command::clean;
 
 use super::assess::{Find, Severity};
-use super::{Seen, client_urls};
+use super::{Seen, Settings, client_urls};
 
 /// Questions about the node that had no answer: a run would be refused for it, so it is better known before.
 pub(super) fn find_unasked(seen: &Seen, find: &mut Find<'_>) {
@@ -20,6 +20,13 @@ pub(super) fn find_unasked(seen: &Seen, find: &mut Find<'_>) {
 /// An etcd that systemd calls active and that does not answer, and a client port whose certificate is for elsewhere.
 pub(super) fn find_unanswered(seen: &Seen, find: &mut Find<'_>) {
     let (Ok(unit), Ok(settings), Ok(_)) = (&seen.unit, &seen.settings, &seen.tools) else { return };
+    if let Some(taken) = &settings.answers_at {
+        let best =
+            Settings { answers_at: None, ..settings.clone() }.client_access().map_or_else(String::new, |one| one.url);
+        let text =
+            format!("its etcd does not answer at {}, and does at {}, which is taken", clean(&best), clean(taken));
+        find("client-url-taken", Severity::Note, text);
+    }
     if unit.running() && unit.active_state != "active" {
         // Its client port opens with its quorum; its peer port answers all the same.
         if let Some(unclear) = seen.members.as_ref().err().filter(|unclear| unclear.was_asked()) {
@@ -50,7 +57,7 @@ pub(super) fn find_unanswered(seen: &Seen, find: &mut Find<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::{Settings, Tools, Unclear, Unit, certificates};
+    use crate::observe::{Tools, Unclear, Unit, certificates};
 
     fn codes(names: &[&str], why: &str) -> Vec<(String, String)> {
         let text =
@@ -59,7 +66,7 @@ mod tests {
         let unclear = |what: &str| Unclear::text(what, why);
         let seen = Seen {
             unit: Ok(Unit { active_state: "active".into(), main_pid: 7, ..Unit::default() }),
-            settings: Ok(Settings { text: text.into(), owner: String::new(), names }),
+            settings: Ok(Settings { text: text.into(), owner: String::new(), names, answers_at: None }),
             tools: Ok(Tools::default()),
             disk: Err(unclear("disk")),
             marks: Err(unclear("marks")),

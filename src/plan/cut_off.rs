@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::observe::Observation;
+
 use super::Input;
 
 /// etcd's own defaults, taken where nothing else is known.
@@ -11,8 +13,14 @@ const PEER: u16 = 2380;
 /// The client and peer ports of every member, as member lists, env files and the last good look have them. All of them: of a
 /// master that does not answer nobody knows better, and one port too many does no harm there.
 pub(super) fn ports(input: Input<'_>) -> BTreeSet<u16> {
+    of(input.seen)
+}
+
+/// The same of an observation.
+#[must_use]
+pub fn of(observation: &Observation) -> BTreeSet<u16> {
     let (mut clients, mut peers) = (Vec::new(), Vec::new());
-    for (_, seen) in input.seen.answering() {
+    for (_, seen) in observation.answering() {
         for member in seen.members.iter().flat_map(|members| &members.list) {
             clients.extend(member.client_urls.iter().cloned());
             peers.extend(member.peer_urls.iter().cloned());
@@ -25,13 +33,13 @@ pub(super) fn ports(input: Input<'_>) -> BTreeSet<u16> {
         }
     }
     peers.extend(
-        input.seen.kept.look.iter().flat_map(|look| look.members.values()).flat_map(|one| one.peer_urls.clone()),
+        observation.kept.look.iter().flat_map(|look| look.members.values()).flat_map(|one| one.peer_urls.clone()),
     );
-    let of = |urls: Vec<String>, usual: u16| -> BTreeSet<u16> {
+    let or_usual = |urls: Vec<String>, usual: u16| -> BTreeSet<u16> {
         let found: BTreeSet<u16> = urls.iter().filter_map(|url| port(url)).collect();
         if found.is_empty() { BTreeSet::from([usual]) } else { found }
     };
-    of(clients, CLIENT).into_iter().chain(of(peers, PEER)).collect()
+    or_usual(clients, CLIENT).into_iter().chain(or_usual(peers, PEER)).collect()
 }
 
 /// The port of `https://[fd00::1]:2380`.

@@ -10,8 +10,8 @@ use tokio::time::{Instant, sleep_until};
 use crate::model::{Cluster, Command, Master, MasterName, Output};
 use crate::observe::members::usual_peer_urls;
 use crate::observe::{
-    Asked, Kept, Observation, Seen, Settings, Sight, Unclear, certificates, disk, log, marks, node, peers, read,
-    settings, status, tools, unit,
+    Asked, Kept, Observation, Seen, Settings, Sight, Unclear, certificates, client_urls, disk, log, marks, node, peers,
+    read, settings, status, tools, unit,
 };
 
 use super::joined;
@@ -156,11 +156,39 @@ async fn look_at(
     };
     let (seen, read, open_peers) =
         tokio::join!(early, ask_if(ask, questions.read, runs), ask_if(ask, Some(questions.reach), true));
-    Sight::Answers(Box::new(Seen {
+    let seen = Seen {
         read: read.map(|output| read::parse(&output)),
         open_peers: open_peers.and_then(|output| peers::parse_reach(&output)),
         ..seen
-    }))
+    };
+    Sight::Answers(Box::new(elsewhere(master, remote, seen).await))
+}
+
+/// Where etcd did not answer at the URL that fits best, its others are tried; the one that answers is taken from here on.
+async fn elsewhere(master: &Master, remote: &Arc<dyn Remote>, mut seen: Seen) -> Seen {
+    let Some(question) = client_urls::command(&seen) else { return seen };
+    let answer = ask(remote, &master.name, question).await.and_then(|output| client_urls::parse(&output));
+    match answer {
+        Ok((url, status)) if client_urls::is_own(&seen, &url, &status) => {
+            if let Ok(settings) = &mut seen.settings {
+                settings.answers_at = Some(url);
+            }
+            seen.status = Ok(status);
+            let read = Questions::of(seen.settings.as_ref().ok(), seen.tools.as_ref().ok(), true, &[]).read;
+            let read = ask_if(|command| ask(remote, &master.name, command), read, true).await;
+            seen.read = read.map(|output| read::parse(&output));
+        }
+        Ok((url, _)) => blame(&mut seen, &format!("another member answers at {url}")),
+        Err(other) => blame(&mut seen, &other.why),
+    }
+    seen
+}
+
+/// Adds to why its status is not known.
+fn blame(seen: &mut Seen, why: &str) {
+    if let Err(first) = &mut seen.status {
+        first.why = format!("{}; {why}", first.why);
+    }
 }
 
 /// What needs no etcd to answer. etcd's own answers are still to come.

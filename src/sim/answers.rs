@@ -31,6 +31,7 @@ impl State {
             ("last log", [_]) => last_log(machine),
             ("measure", _) => self.measure(host),
             ("peer members", [url, _ca, _cert, _key]) => self.peer_members(host, url),
+            ("client urls", [_etcdctl, _ca, _cert, _key, _limit, urls @ ..]) => self.client_urls(host, urls),
             ("peer ports", urls) => self.peer_ports(host, urls),
             ("certificates", files) => certificates(machine, files),
             _ => return None,
@@ -44,8 +45,9 @@ impl State {
         if !machine.tells_members {
             return Reply::failed(56, "curl: (56) CONNECT tunnel failed, response 403");
         }
-        let Some((process, data)) = machine.live().filter(|_| url.ends_with(":2380")) else {
-            return Reply::failed(7, "curl: (7) Failed to connect to 127.0.0.1 port 2380: Connection refused");
+        let Some((process, data)) = machine.live().filter(|_| url.ends_with(&format!(":{}", machine.ports.peer)))
+        else {
+            return Reply::failed(7, format!("curl: (7) Failed to connect to {url}: Connection refused"));
         };
         let fetched_at_boot = process.joiner && !process.in_sync;
         let members: Vec<Json> = data

@@ -46,6 +46,7 @@ impl Reply {
 /// The words after the flags that every call has, and how long it may take.
 struct Asked<'a> {
     words: Vec<&'a str>,
+    endpoint: &'a str,
     timeout: Duration,
 }
 
@@ -53,9 +54,11 @@ fn asked(words: &[String]) -> Asked<'_> {
     let mut timeout = Duration::from_secs(5);
     let mut rest = Vec::new();
     let mut tls = 0;
+    let mut endpoint = "";
     for word in words.iter().skip(1) {
         match word.split_once('=') {
-            Some(("--endpoints", "https://127.0.0.1:2379")) | Some(("--dial-timeout", _)) => {}
+            Some(("--endpoints", url)) => endpoint = url,
+            Some(("--dial-timeout", _)) => {}
             Some(("--command-timeout", ms)) => {
                 timeout = Duration::from_millis(ms.trim_end_matches("ms").parse().unwrap_or(5000));
             }
@@ -63,8 +66,8 @@ fn asked(words: &[String]) -> Asked<'_> {
             _ => rest.push(word.as_str()),
         }
     }
-    assert!(tls == 3, "etcdctl without its TLS files, or to another endpoint: {words:?}");
-    Asked { words: rest, timeout }
+    assert!(tls == 3 && !endpoint.contains(','), "etcdctl without its TLS files, or to several: {words:?}");
+    Asked { words: rest, endpoint, timeout }
 }
 
 const DEADLINE: &str = "Error: context deadline exceeded";
@@ -72,13 +75,13 @@ const DEADLINE: &str = "Error: context deadline exceeded";
 impl State {
     /// Runs `etcdctl …`; a call that the model does not know is a test's failure.
     pub(super) fn etcdctl(&mut self, host: &MasterName, words: &[String]) -> Reply {
-        let Asked { words, timeout } = asked(words);
+        let Asked { words, endpoint, timeout } = asked(words);
         if !self.seen(host).installed.etcdctl {
             return Reply::failed(127, "sh: etcdctl: not found");
         }
         self.tick();
         let ready = self.seen(host).process.as_ref().is_some_and(|process| process.ready);
-        if !ready || self.seen(host).ended {
+        if !ready || self.seen(host).ended || !self.seen(host).answers_at(endpoint) {
             // The port is open from the start and serves nobody before the member has published itself.
             let mut reply = Reply::failed(1, DEADLINE).after(timeout);
             if words.starts_with(&["endpoint"]) {
@@ -106,6 +109,17 @@ impl State {
             ["member", "promote", id] => self.led(host, timeout, |state| state.member_promote(host, id)),
             ["member", "remove", id] => self.led(host, timeout, |state| state.member_remove(host, id)),
             _ => panic!("the model does not know: etcdctl {words:?}"),
+        }
+    }
+
+    /// Its status at the first of these URLs that answers.
+    pub(super) fn client_urls(&mut self, host: &MasterName, urls: &[&str]) -> Reply {
+        self.tick();
+        let machine = self.seen(host);
+        let ready = machine.process.as_ref().is_some_and(|process| process.ready) && !machine.ended;
+        match urls.iter().find(|url| ready && machine.answers_at(url)) {
+            Some(url) => Reply::said(format!("url={url}\n{}", self.status(host).output.stdout)),
+            None => Reply::failed(1, DEADLINE).after(Duration::from_millis(1500) * urls.len() as u32),
         }
     }
 

@@ -86,12 +86,26 @@ pub(super) enum Door {
     OtherKey,
 }
 
+/// Where clients and peers find a member on its machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ports {
+    pub(super) client: u16,
+    pub(super) peer: u16,
+}
+
+impl Ports {
+    pub(super) fn peer_url(self, address: &str) -> String {
+        format!("https://{address}:{}", self.peer)
+    }
+}
+
 /// A machine.
 #[derive(Debug, Clone)]
 pub(super) struct Machine {
     pub(super) name: MasterName,
     pub(super) zone: ZoneName,
     pub(super) address: String,
+    pub(super) ports: Ports,
     pub(super) unit_name: UnitName,
     pub(super) powered: bool,
     pub(super) door: Door,
@@ -148,7 +162,19 @@ impl Machine {
     }
 
     pub(super) fn peer_url(&self) -> String {
-        format!("https://{}:2380", self.address)
+        self.ports.peer_url(&self.address)
+    }
+
+    /// Where clients are told to find it.
+    pub(super) fn client_url(&self) -> String {
+        format!("https://{}:{}", self.address, self.ports.client)
+    }
+
+    /// Whether its client port answers at that URL, as far as the way there goes.
+    pub(super) fn answers_at(&self, url: &str) -> bool {
+        let local = format!("https://127.0.0.1:{}", self.ports.client);
+        let listens = url == local || url == self.client_url();
+        listens && !self.odd.iter().any(|line| line.strip_prefix("refuses-at=") == Some(url))
     }
 
     pub(super) fn data(&self) -> Option<&Data> {

@@ -35,7 +35,7 @@ mod view;
 pub mod wal;
 
 use data::{Data, Image, pairs};
-use machine::{BIN, DATA_DIR, Door, ENV_FILE, Installed, Machine, Unit};
+use machine::{BIN, DATA_DIR, Door, ENV_FILE, Installed, Machine, Ports, Unit};
 use state::{Desk, State};
 use systemd::By;
 
@@ -67,21 +67,36 @@ impl Site {
         Self::with_election(masters_by_zone, KUBESPRAY_ELECTION)
     }
 
+    /// The same with other ports for clients and peers than etcd's own.
+    ///
+    /// # Panics
+    /// When the inventory made for it cannot be read.
+    #[must_use]
+    pub fn with_ports(masters_by_zone: &[usize], client: u16, peer: u16) -> Self {
+        Self::of(masters_by_zone, KUBESPRAY_ELECTION, Ports { client, peer })
+    }
+
     /// The same with another election timeout; etcd's own default is a second.
     ///
     /// # Panics
     /// When the inventory made for it cannot be read.
     #[must_use]
     pub fn with_election(masters_by_zone: &[usize], election: Duration) -> Self {
+        Self::of(masters_by_zone, election, Ports { client: 2379, peer: 2380 })
+    }
+
+    fn of(masters_by_zone: &[usize], election: Duration, ports: Ports) -> Self {
         let text = inventory_text(masters_by_zone);
         let cluster = match inventory::read(&Source::new("inventory.yaml", text.as_str())) {
             Ok(cluster) => cluster,
             Err(mistakes) => panic!("the model's inventory: {mistakes:?}"),
         };
-        let members: Vec<(String, String)> =
-            cluster.masters().map(|master| (member_name(&master.name), peer_url(master.address.as_str()))).collect();
+        let members: Vec<(String, String)> = cluster
+            .masters()
+            .map(|master| (member_name(&master.name), ports.peer_url(master.address.as_str())))
+            .collect();
         let machines =
-            cluster.masters().map(|master| (master.name.clone(), machine(master, &members, election))).collect();
+            cluster.masters().map(|master| (master.name.clone(), machine(master, &members, election, ports))).collect();
         let since = Instant::now();
         let state = State {
             since,
@@ -175,19 +190,16 @@ fn member_name(master: &MasterName) -> String {
     master.as_str().replace('m', "etcd")
 }
 
-fn peer_url(address: &str) -> String {
-    format!("https://{address}:2380")
-}
-
-fn machine(master: &crate::model::Master, members: &[(String, String)], election: Duration) -> Machine {
+fn machine(master: &crate::model::Master, members: &[(String, String)], election: Duration, ports: Ports) -> Machine {
     let address = master.address.to_string();
-    let image = Image::bootstrap(members, &Token(TOKEN.to_owned()), &peer_url(&address));
+    let image = Image::bootstrap(members, &Token(TOKEN.to_owned()), &ports.peer_url(&address));
     let inode = master.name.as_str().trim_start_matches('m').parse().unwrap_or(0);
     let data = Data::new(inode, image);
     Machine {
         name: master.name.clone(),
         zone: master.zone.clone(),
         address: address.clone(),
+        ports,
         unit_name: unit_name(),
         powered: true,
         door: Door::Open,
@@ -227,7 +239,7 @@ fn machine(master: &crate::model::Master, members: &[(String, String)], election
         closed_until: None,
         files: BTreeMap::from([(
             ENV_FILE.to_owned(),
-            env_text(&master.name, &address, members, election).into_bytes(),
+            env_text(&master.name, &address, members, election, ports).into_bytes(),
         )]),
         dirs: BTreeMap::from([(DATA_DIR.to_owned(), Some(data))]),
         process: None,
@@ -243,18 +255,24 @@ fn unit_name() -> UnitName {
 }
 
 /// As kubespray writes it; the state is left at `new`, the worst that a site can have.
-fn env_text(name: &MasterName, address: &str, members: &[(String, String)], election: Duration) -> String {
+fn env_text(
+    name: &MasterName,
+    address: &str,
+    members: &[(String, String)],
+    election: Duration,
+    Ports { client, peer }: Ports,
+) -> String {
     let list: Vec<String> = members.iter().map(|(name, url)| format!("{name}={url}")).collect();
     format!(
         "# Environment file for etcd 3.6.16\n\
          ETCD_DATA_DIR={DATA_DIR}\n\
-         ETCD_ADVERTISE_CLIENT_URLS=https://{address}:2379\n\
-         ETCD_INITIAL_ADVERTISE_PEER_URLS=https://{address}:2380\n\
+         ETCD_ADVERTISE_CLIENT_URLS=https://{address}:{client}\n\
+         ETCD_INITIAL_ADVERTISE_PEER_URLS=https://{address}:{peer}\n\
          ETCD_INITIAL_CLUSTER_STATE=new\n\
-         ETCD_LISTEN_CLIENT_URLS=https://{address}:2379,https://127.0.0.1:2379\n\
+         ETCD_LISTEN_CLIENT_URLS=https://{address}:{client},https://127.0.0.1:{client}\n\
          ETCD_ELECTION_TIMEOUT={}\n\
          ETCD_INITIAL_CLUSTER_TOKEN={TOKEN}\n\
-         ETCD_LISTEN_PEER_URLS=https://{address}:2380\n\
+         ETCD_LISTEN_PEER_URLS=https://{address}:{peer}\n\
          ETCD_NAME={}\n\
          ETCD_INITIAL_CLUSTER={}\n\
          ETCD_PEER_TRUSTED_CA_FILE=/etc/ssl/etcd/ssl/ca.pem\n\

@@ -261,7 +261,7 @@ impl State {
     fn follow(&mut self, name: &MasterName, leader: MemberId, newest: &Image, now: Instant) -> bool {
         let machine = self.machine(name);
         let (election, lags, sync) = (machine.election(), machine.lags, machine.sync.unwrap_or(SYNC));
-        let client_url = format!("https://{}:2379", machine.address);
+        let client_url = machine.client_url();
         let Some((process, data)) =
             machine.process.as_mut().zip(machine.dirs.get_mut(super::machine::DATA_DIR).and_then(Option::as_mut))
         else {

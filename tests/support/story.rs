@@ -45,8 +45,13 @@ fn seconds(word: &str) -> Duration {
 
 impl Telling {
     fn begin(zones: &str) -> Self {
+        let (zones, ports) = zones.split_once(" ports ").unwrap_or((zones, ""));
         let zones: Vec<usize> = words(zones).iter().filter_map(|word| word.parse().ok()).collect();
-        Self { site: Site::new(&zones), end: End::default(), before: String::new(), status: None, waiting: None }
+        let site = match words(ports)[..] {
+            [client, peer] => Site::with_ports(&zones, client.parse().unwrap_or(0), peer.parse().unwrap_or(0)),
+            _ => Site::new(&zones),
+        };
+        Self { site, end: End::default(), before: String::new(), status: None, waiting: None }
     }
 
     async fn line(&mut self, line: &str) -> Result<(), String> {

@@ -48,14 +48,14 @@ fn arrival(name: &MasterName, change: &Change) -> Option<String> {
     };
     Some(format!(
         "{name}: peer and server certificates with {address} among their names, from the same CA; its SSH host key in \
-         known_hosts; its ports 2379 and 2380 open to the other masters"
+         known_hosts; its client and peer ports (2379 and 2380, unless set otherwise) open to the other masters"
     ))
 }
 
 fn addition(name: &MasterName, change: &Change) -> Option<String> {
     let Change::Added { address, .. } = change else { return None };
     Some(format!(
-        "{name}: `etcdctl member add {name} --learner --peer-urls=https://{}:2380`, its env file with \
+        "{name}: `etcdctl member add {name} --learner --peer-urls=https://{}:2380` (or the peer port that is set), its env file with \
          `ETCD_INITIAL_CLUSTER_STATE=existing` and the list that was answered, start it, `etcdctl member promote` once \
          it is in sync",
         bracketed(address.as_str())

@@ -59,7 +59,7 @@ fn answers(number: u64, runs: bool, list: &Members) -> Sight {
     let text = format!("ETCD_NAME=etcd{number}\nETCD_INITIAL_ADVERTISE_PEER_URLS=https://10.0.0.{number}:2380\n");
     Sight::Answers(Box::new(Seen {
         unit: unit::parse(&Output { stdout, ..Output::default() }),
-        settings: Ok(Settings { text, owner: "root root 640".into(), names: None }),
+        settings: Ok(Settings { text, owner: "root root 640".into(), names: None, answers_at: None }),
         tools: Err(unclear()),
         disk: Err(unclear()),
         marks: Err(unclear()),

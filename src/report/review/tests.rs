@@ -65,8 +65,8 @@ fn a_master_more_is_reviewed_on_one_screen() {
       +ETCD_INITIAL_CLUSTER_TOKEN=<new in each run>
 
     To follow it on the cluster, in this order
-      1. m4: peer and server certificates with fd00::4 among their names, from the same CA; its SSH host key in known_hosts; its ports 2379 and 2380 open to the other masters
-      2. m4: `etcdctl member add m4 --learner --peer-urls=https://[fd00::4]:2380`, its env file with `ETCD_INITIAL_CLUSTER_STATE=existing` and the list that was answered, start it, `etcdctl member promote` once it is in sync
+      1. m4: peer and server certificates with fd00::4 among their names, from the same CA; its SSH host key in known_hosts; its client and peer ports (2379 and 2380, unless set otherwise) open to the other masters
+      2. m4: `etcdctl member add m4 --learner --peer-urls=https://[fd00::4]:2380` (or the peer port that is set), its env file with `ETCD_INITIAL_CLUSTER_STATE=existing` and the list that was answered, start it, `etcdctl member promote` once it is in sync
       3. env file of every node: `ETCD_INITIAL_CLUSTER` with the new members; no restart is needed
       4. `--etcd-servers` of every API server: voters only, one API server after the other
       5. `requorum status`: every master is a voter of one cluster
@@ -98,7 +98,7 @@ fn a_comment_folds_its_details() {
     <details><summary>To follow it on the cluster, in this order</summary>
 
     ```text
-    1. m2: peer and server certificates with 10.0.1.9 among their names, from the same CA; its SSH host key in known_hosts; its ports 2379 and 2380 open to the other masters
+    1. m2: peer and server certificates with 10.0.1.9 among their names, from the same CA; its SSH host key in known_hosts; its client and peer ports (2379 and 2380, unless set otherwise) open to the other masters
     2. m2: if etcd's own address changes too (SSH may use another): `etcdctl member update` with its ID and `--peer-urls=https://10.0.1.9:2380`, then its listen and advertise URLs in its env file, then restart it; 10.0.1.2 is free only after that
     3. m3: log in with `ssh.user` ops before the old way is closed
     4. m3: log in with `ssh.become` sudo before the old way is closed

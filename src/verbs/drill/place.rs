@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 use crate::model::{Cluster, Master, ZoneName};
 use crate::observe::environment;
 use crate::observe::{Observation, Unclear};
+use crate::plan::cut_off;
 use crate::plan::drill::Words;
 use crate::run::canary::Way;
 use crate::run::look::ask;
@@ -92,18 +93,7 @@ pub(super) fn closings(cluster: &Cluster, zone: &ZoneName, seen: &Observation) -
         hosts.push(master.address.to_string());
         hosts
     };
-    let ports_of = |master: &Master| {
-        let client = settings(master).and_then(|settings| settings.client_access()).map(|access| access.url);
-        let urls = settings(master).map(|settings| settings.peer_urls()).unwrap_or_default();
-        let mut ports: Vec<u16> =
-            urls.into_iter().chain(client).filter_map(|url| host_and_port(&url)).map(|(_, port)| port).collect();
-        // What a client in another zone would use, whatever else this master listens on.
-        ports.extend([2379, 2380]);
-        ports
-    };
-    let mut ports: Vec<u16> = cluster.masters().flat_map(ports_of).collect();
-    ports.sort_unstable();
-    ports.dedup();
+    let ports: Vec<u16> = cut_off::of(seen).into_iter().collect();
     let mut towards: Vec<String> = cluster.masters().filter(|master| &master.zone != zone).flat_map(hosts_of).collect();
     towards.sort();
     towards.dedup();
@@ -128,6 +118,17 @@ fn host_and_port(url: &str) -> Option<(String, u16)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_ports_that_are_closed_are_the_clusters_own() {
+        let site = crate::sim::Site::with_ports(&[2, 1], 12379, 12380);
+        site.wait(std::time::Duration::from_secs(15)).await;
+        let (seen, _) = site.status().await;
+        let zone = ZoneName::new("zone1").unwrap();
+        for closing in closings(&site.cluster(), &zone, &seen) {
+            assert_eq!((closing.ports, closing.towards), (vec![12379, 12380], vec!["10.77.2.11".to_owned()]));
+        }
+    }
 
     #[test]
     fn hosts_and_ports_are_read_from_urls() {
