@@ -15,7 +15,7 @@ use requorum::model::{Command, MasterName};
 use requorum::run::ports::{Pipes, Remote, RemoteError};
 use requorum::world::ssh::{Options, Ssh};
 use serde_json::{Value, json};
-use ssh_site::{Agent, Person, cluster, m1, options, plain, say, settings, sh, ssh_by, ssh_to};
+use ssh_site::{Agent, Person, cluster, m1, options, plain, say, settings, sh, ssh_by, ssh_to, with_bashrc};
 use sshd::{Sshd, keygen, public, run};
 
 async fn host_key_error(server: &Sshd, known_hosts: &str) -> String {
@@ -295,17 +295,6 @@ export LANG=de_DE.UTF-8 https_proxy=http://10.9.9.9:3128 ETCDCTL_WRITE_OUT=table
 umask 077; cd /tmp; set -eu
 trap 'echo Bye; exit 7' EXIT
 "#;
-
-/// A server whose user has this `.bashrc`.
-fn with_bashrc(text: &str, extra: &str) -> Sshd {
-    let home = tempfile::tempdir().unwrap().keep();
-    fs::write(home.join(".bashrc"), text).unwrap();
-    // bash reads it where sshd starts it, which it takes from SSH_CLIENT; the home is root's, so it is set as a wrapper.
-    let shell = home.join("login");
-    fs::write(&shell, format!("#!/bin/sh\nHOME={} exec bash -c \"$SSH_ORIGINAL_COMMAND\"\n", home.display())).unwrap();
-    run(Process::new("chmod").arg("755").arg(&shell));
-    Sshd::start(&format!("ForceCommand {}\n{extra}", shell.display()))
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_shells_files_say_and_do_is_no_part_of_an_answer() {

@@ -163,3 +163,14 @@ impl Drop for Agent {
         let _ = self.child.wait();
     }
 }
+
+/// A server whose user has this `.bashrc`.
+pub fn with_bashrc(text: &str, extra: &str) -> Sshd {
+    let home = tempfile::tempdir().unwrap().keep();
+    fs::write(home.join(".bashrc"), text).unwrap();
+    // bash reads it where sshd starts it, which it takes from SSH_CLIENT; the home is root's, so it is set as a wrapper.
+    let shell = home.join("login");
+    fs::write(&shell, format!("#!/bin/sh\nHOME={} exec bash -c \"$SSH_ORIGINAL_COMMAND\"\n", home.display())).unwrap();
+    run(Process::new("chmod").arg("755").arg(&shell));
+    Sshd::start(&format!("ForceCommand {}\n{extra}", shell.display()))
+}

@@ -227,6 +227,15 @@ impl Host {
     fn ran(&self, answer: Answer) -> Result<Output, RemoteError> {
         match answer {
             Answer::Ran(output) => Ok(output),
+            Answer::NotBegun(said) if quote::astray(&said).is_some() => Err(RemoteError::Denied {
+                why: format!(
+                    "{}: {} runs no command, since its answer would not come: {}; next: take that out, or let it do so at \
+                     a terminal only ([ -t 1 ])",
+                    self.peer.place(),
+                    self.peer.user(),
+                    quote::astray(&said).unwrap_or_default(),
+                ),
+            }),
             Answer::NotBegun(said) => Err(RemoteError::Denied {
                 why: format!(
                     "{}: the login of {} ended before the command began ({}); next: look at that user's shell, its \

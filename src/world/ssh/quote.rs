@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::frame::Frame;
 use super::handover::Handover;
-use crate::model::{Arg, Command};
+use crate::model::command::clean;
+use crate::model::{Arg, Command, Output};
 use crate::run::ports::RemoteError;
 
 /// How long after its own deadline a command may still live on the master. It must outlast our deadline, or an exit
@@ -88,6 +89,9 @@ fn not_run(command: &Command, why: &str) -> RemoteError {
 
 /// The line for fixed words. `timeout` is the first word after sudo, since sudoers decides by that.
 ///
+/// The login shell itself is given one absolute path: its files may have made functions or aliases of `sudo`, `timeout`,
+/// `env` or `exec`, and none of those names is its to read. `exec` under `/bin/sh` looks for a program and for nothing else.
+///
 /// The environment is ours whole: `/etc/environment`, which PAM brings in, may hold a proxy, another language, or
 /// variables of etcdctl's that change its output. The command itself runs under `/bin/sh` whatever the login shell is,
 /// and reaches it in letters that no shell reads otherwise in single quotes (csh knows `!` and ends at a line's end).
@@ -107,8 +111,32 @@ fn enveloped(inner: &str, deadline: Duration, rise: Rise<'_>) -> Result<String, 
     let limit = (deadline + GRACE).as_millis().div_ceil(1000).to_string();
     let bounded = ["timeout", "-k", "2", &limit, "env", "-i", PATH, "LC_ALL=C"];
     let outer = shlex::try_join(rise.words().iter().chain(&bounded).copied())?;
-    Ok(format!("{outer} {} /bin/sh -c '{DECODE}' sh '{}'", rise.home(), encoded(inner)))
+    Ok(format!("/bin/sh -c '{LAUNCH}' sh {outer} {} /bin/sh -c '{DECODE}' sh '{}'", rise.home(), encoded(inner)))
 }
+
+/// What a host says where one of the two streams leads elsewhere.
+pub(super) const ASTRAY: &str = "of this login does not lead here";
+
+/// What it says, where a line did not begin for that.
+pub(super) fn astray(said: &Output) -> Option<String> {
+    let mut lines = said.stderr.lines().chain(said.stdout.lines());
+    // What the shell's files print may stand before it on its line.
+    let own = |line: &str| Some(clean(&line[line[..line.find(ASTRAY)?].rfind("standard ")?..]));
+    lines.find_map(own)
+}
+
+/// Becomes the command, in a language that we read where sudo speaks. Neither stream of a command over SSH is a file or a
+/// device: where one is, a file of the login shell has redirected it, no answer would come, and nothing is begun. Without
+/// single quotes, `!`, backslashes and line ends, which not every login shell reads alike.
+const LAUNCH: &str = concat!(
+    r#"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin:$PATH LC_ALL=C; export PATH LC_ALL; "#,
+    r#"for n in 1 2; do if [ -f /dev/fd/$n ] || [ -c /dev/fd/$n ]; then "#,
+    r#"f=$(grep -lsE "^[^#]*exec[^#]*>" ~/.bashrc ~/.bash_aliases ~/.zshenv ~/.config/fish/config.fish "#,
+    r#"/etc/bash.bashrc /etc/bashrc /etc/zshenv /etc/zsh/zshenv | head -n 1); "#,
+    r#"if [ $n = 1 ]; then w=output; else w=error; fi; "#,
+    r#"m="standard $w of this login does not lead here: ${f:-a file that its shell reads (~/.bashrc, /etc/bash.bashrc, "#,
+    r#"~/.zshenv)} redirects it (exec >)"; echo "$m"; echo "$m" >&2; exit 1; fi; done; exec "$@""#,
+);
 
 /// Where programs are looked for; `/opt/bin` is kubespray's on systems whose `/usr` is not writable. Where etcd itself
 /// lies is asked of its unit.
@@ -166,7 +194,7 @@ mod tests {
             assert_eq!(said(shell, &words, &[]), hostile.map(|word| format!("{word}|")).concat());
         }
         let line = line_of(&words, Rise::Stay);
-        let own = &line[line.find(" sh '").unwrap() + 5..line.len() - 1];
+        let own = &line[line.rfind(" sh '").unwrap() + 5..line.len() - 1];
         assert!(!own.contains(['\'', '!', '\n', '\t']), "{line}");
     }
 
@@ -187,12 +215,16 @@ mod tests {
 
     #[test]
     fn timeout_outlasts_the_deadline_and_sudo_stands_before_it() {
-        assert!(line_of(&["id"], Rise::Stay).starts_with("timeout -k 2 12 env -i 'PATH="));
-        assert!(line_of(&["id"], Rise::Sudo).starts_with("sudo -n -- timeout -k 2 12 env -i "));
+        let begins = |line: &str, with: &str| {
+            line.strip_prefix(&format!("/bin/sh -c '{LAUNCH}' sh ")).unwrap().starts_with(with)
+        };
+        assert!(!LAUNCH.contains(['\'', '!', '\\', '\n']) && LAUNCH.contains(ASTRAY));
+        assert!(begins(&line_of(&["id"], Rise::Stay), "timeout -k 2 12 env -i 'PATH="));
+        assert!(begins(&line_of(&["id"], Rise::Sudo), "sudo -n -- timeout -k 2 12 env -i "));
         let handover = Handover::new(std::sync::Arc::new(zeroize::Zeroizing::new("hunter2".to_owned())));
         let asked = line_of(&["id"], Rise::SudoWithPassword(&handover));
         assert!(
-            asked.starts_with("sudo -k -S -p '<sudo asks ") && asked.contains(" -- timeout -k 2 12 env -i "),
+            begins(&asked, "sudo -k -S -p '<sudo asks ") && asked.contains(" -- timeout -k 2 12 env -i "),
             "{asked}"
         );
         assert!(asked.contains("HOME=/root") && !asked.contains("hunter2"), "{asked}");

@@ -164,8 +164,7 @@ async fn attempt(shell: &impl Shell, handover: Option<Handover>) -> Result<Outpu
     let denied = |error: shlex::QuoteError| RemoteError::Denied { why: error.to_string() };
     let frame = Frame::new();
     let plain = line(&["true"], ANSWER_DEADLINE, rise, &frame).map_err(denied)?;
-    // sudo's words are read, so they must be in the language we read.
-    let answer = shell.run(Trial { line: format!("env LC_ALL=C {plain}"), frame }, handover, ANSWER_DEADLINE).await;
+    let answer = shell.run(Trial { line: plain, frame }, handover, ANSWER_DEADLINE).await;
     answer.map_err(|error| match error {
         // `true` changes nothing, so whatever became of it, nothing was run.
         RemoteError::OutcomeUnknown { why } => RemoteError::Unreachable { why: format!("trying sudo: {why}") },

@@ -298,6 +298,11 @@ impl Heard {
             (Over::Closed, None) if self.whole && !begun => return Ok(Answer::NotBegun(self.not_begun())),
             (Over::TooLate, None) if !begun => format!("it had not begun{still}"),
             (Over::TooLate, None) => format!("it did not end{still}"),
+            (Over::Closed, None) if self.whole && self.lost().is_some() => format!(
+                "its standard {} never came: a file that its login shell reads (~/.bashrc, /etc/bash.bashrc, ~/.zshenv) leads \
+                 it elsewhere; look there for `exec >`",
+                self.lost().unwrap_or_default()
+            ),
             (Over::Closed, None) => match &self.signal {
                 Some(signal) => format!("it was killed by the signal {signal}"),
                 None if self.whole => "the shell around it ended before it did".to_owned(),
@@ -310,6 +315,15 @@ impl Heard {
         let said = last.map(|last| format!("; it last said: {}", clean(last))).unwrap_or_default();
         let status = status.filter(|_| self.stdout.cut.ended().is_none()).unwrap_or_default();
         Err(RemoteError::OutcomeUnknown { why: format!("{ended}{status}{said}") })
+    }
+
+    /// The stream of which nothing came, where the other one is whole.
+    fn lost(&self) -> Option<&'static str> {
+        match (&self.stdout.cut, &self.stderr.cut) {
+            (out, err) if !out.begun() && err.ended().is_some() => Some("output"),
+            (out, err) if !err.begun() && out.ended().is_some() => Some("error"),
+            _ => None,
+        }
     }
 
     fn not_begun(&self) -> Output {

@@ -136,7 +136,10 @@ impl Handler for Connection {
             });
             return Ok(());
         }
-        assert_eq!(words[..3], ["timeout", "-k", "2"]);
+        assert_eq!(
+            (&words[..2], &words[3..7]),
+            (&["/bin/sh".to_owned(), "-c".to_owned()][..], &["sh", "timeout", "-k", "2"].map(str::to_owned)[..])
+        );
         let mut channel = self.channels.remove(&id).unwrap();
         let (mark, words) = framed(&words);
         match words[0].as_str() {
