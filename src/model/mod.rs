@@ -17,6 +17,7 @@ pub mod name;
 pub mod quorum;
 pub mod size;
 pub mod unified;
+pub mod url;
 pub mod yaml;
 
 pub use cluster::{Become, Cluster, Environment, EtcdSettings, Jump, Master, Objectives, Power, SshSettings, Zone};
@@ -24,3 +25,4 @@ pub use command::{Arg, Command, Late, Output};
 pub use identity::{ClusterId, MemberId, Token};
 pub use name::{AbsPath, Address, ClusterName, MasterName, RunId, UnitName, UserName, ZoneName};
 pub use size::Size;
+pub use url::Url;

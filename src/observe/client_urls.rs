@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::model::command::{Script, clean};
-use crate::model::{Command, Output};
+use crate::model::{Command, Output, Url};
 
 use super::settings::TlsFiles;
 use super::{Seen, Settings, Status, Unclear, status};
@@ -23,7 +23,7 @@ pub fn candidates(settings: &Settings) -> Vec<String> {
     let (loopback, others): (Vec<_>, Vec<_>) = mapped.into_iter().partition(|url| is_loopback(url));
     let mut all: Vec<String> = Vec::new();
     for url in loopback.into_iter().chain(own.iter().flat_map(|url| self::mapped(url))).chain(others).chain(tells) {
-        if url.contains("://") && !all.contains(&url) {
+        if Url::parse(&url).is_some() && !all.contains(&url) {
             all.push(url);
         }
     }
@@ -37,23 +37,20 @@ pub(super) fn local(urls: &[String]) -> Option<String> {
 }
 
 /// A URL for all interfaces as the URLs on this host that it means: `[::]` takes IPv4 too, unless the host forbids it.
-fn mapped(url: &str) -> Vec<String> {
-    let with = |host: &str| host_of(url).map(|found| url.replacen(found, host, 1));
-    match host_of(url).and_then(|host| host.trim_matches(['[', ']']).parse::<IpAddr>().ok()) {
-        Some(IpAddr::V4(address)) if address.is_unspecified() => with("127.0.0.1").into_iter().collect(),
-        Some(IpAddr::V6(address)) if address.is_unspecified() => {
-            [with("127.0.0.1"), with("[::1]")].into_iter().flatten().collect()
-        }
-        _ if url.contains("://:") => vec![url.replacen("://:", "://127.0.0.1:", 1)],
-        _ => vec![url.to_owned()],
+fn mapped(text: &str) -> Vec<String> {
+    let Some(url) = Url::parse(text) else { return vec![text.to_owned()] };
+    let with = |hosts: &[&str]| hosts.iter().map(|host| url.at(host).to_string()).collect();
+    match url.address() {
+        Some(IpAddr::V4(address)) if address.is_unspecified() => with(&["127.0.0.1"]),
+        Some(IpAddr::V6(address)) if address.is_unspecified() => with(&["127.0.0.1", "::1"]),
+        None if url.host().is_empty() && url.port().is_some() => with(&["127.0.0.1"]),
+        _ => vec![text.to_owned()],
     }
 }
 
 fn is_loopback(url: &str) -> bool {
-    host_of(url).is_some_and(|host| {
-        host == "localhost"
-            || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-    })
+    Url::parse(url)
+        .is_some_and(|url| url.host() == "localhost" || url.address().is_some_and(|address| address.is_loopback()))
 }
 
 /// So many other URLs are tried, and so long each: a node has two or three.
@@ -115,22 +112,14 @@ pub fn is_own(seen: &Seen, url: &str, status: &Status) -> bool {
     settings.accesses().iter().any(|access| access.url == url) && listed.is_none_or(|member| member.id == status.member)
 }
 
-/// The host, an IPv6 address with its brackets.
-fn host_of(url: &str) -> Option<&str> {
-    let rest = url.split_once("://")?.1.split('/').next()?;
-    let host = if rest.starts_with('[') { rest.split_inclusive(']').next()? } else { rest.split(':').next()? };
-    (!host.is_empty()).then_some(host)
-}
-
 /// Whether the certificate is made out to a URL's host. Without TLS, or where its names are not known, nothing speaks
 /// against it.
 #[must_use]
 pub fn fits(url: &str, names: Option<&[String]>) -> bool {
-    let (Some(names), true) = (names, url.starts_with("https:")) else { return true };
-    let host = host_of(url).unwrap_or_default().trim_matches(['[', ']']).to_ascii_lowercase();
-    match host.parse::<IpAddr>() {
-        Ok(address) => names.iter().any(|name| name.parse::<IpAddr>() == Ok(address)),
-        Err(_) => names.iter().any(|name| is_for(name, &host)),
+    let (Some(names), Some(url)) = (names, Url::parse(url).filter(Url::is_tls)) else { return true };
+    match url.address() {
+        Some(address) => names.iter().any(|name| name.parse::<IpAddr>() == Ok(address)),
+        None => names.iter().any(|name| is_for(name, url.host())),
     }
 }
 

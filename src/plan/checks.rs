@@ -1,6 +1,8 @@
 //! What must be right on a master before anything is planned for it. Reads one master at a time; changes nothing.
 
-use crate::model::{Cluster, Master};
+use std::net::IpAddr;
+
+use crate::model::{Cluster, Master, Url};
 use crate::observe::{Observation, Seen, Sight};
 
 use super::Refusal;
@@ -180,16 +182,12 @@ fn set_and_not_handled(settings: &crate::observe::Settings) -> Vec<String> {
 fn address_agrees(master: &Master, urls: &[String], refusals: &mut Refusals<'_>) {
     let address = master.address.as_str();
     // A host name in the inventory may well stand for the IP address in the URL; only two literals can contradict.
-    if address.parse::<std::net::IpAddr>().is_err() || urls.is_empty() {
+    let Ok(ip) = address.parse::<IpAddr>() else { return };
+    if urls.is_empty() {
         return;
     }
-    let host = |url: &String| {
-        let rest = url.split("://").nth(1).unwrap_or_default();
-        rest.rsplit_once(':').map_or(rest, |(host, _)| host).trim_matches(['[', ']']).to_owned()
-    };
-    let hosts: Vec<String> = urls.iter().map(host).collect();
-    let literal = hosts.iter().all(|host| host.parse::<std::net::IpAddr>().is_ok());
-    if literal && !hosts.iter().any(|host| host == address) {
+    let own: Option<Vec<IpAddr>> = urls.iter().map(|url| Url::parse(url)?.address()).collect();
+    if own.is_some_and(|own| !own.contains(&ip)) {
         let why =
             format!("etcd on {} is known to its peers at {}, the inventory says {address}", master.name, listed(urls));
         refusals.add(

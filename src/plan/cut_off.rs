@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::model::Url;
 use crate::observe::Observation;
 
 use super::Input;
@@ -36,16 +37,10 @@ pub fn of(observation: &Observation) -> BTreeSet<u16> {
         observation.kept.look.iter().flat_map(|look| look.members.values()).flat_map(|one| one.peer_urls.clone()),
     );
     let or_usual = |urls: Vec<String>, usual: u16| -> BTreeSet<u16> {
-        let found: BTreeSet<u16> = urls.iter().filter_map(|url| port(url)).collect();
+        let found: BTreeSet<u16> = urls.iter().filter_map(|url| Url::parse(url)?.port()).collect();
         if found.is_empty() { BTreeSet::from([usual]) } else { found }
     };
     or_usual(clients, CLIENT).into_iter().chain(or_usual(peers, PEER)).collect()
-}
-
-/// The port of `https://[fd00::1]:2380`.
-fn port(url: &str) -> Option<u16> {
-    let rest = url.split_once("://")?.1.split('/').next()?;
-    rest.rsplit_once(':')?.1.parse().ok()
 }
 
 /// The ports as a sentence names them; plans from before they were written down have none.
@@ -66,9 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ports_are_read_from_urls_and_named_in_a_sentence() {
-        let all = ["https://[fd00::1]:12380", "http://m1.example:4001/", "unix:///run/etcd.sock", "https://m1"];
-        assert_eq!(all.map(port), [Some(12380), Some(4001), None, None]);
+    fn ports_are_named_in_a_sentence() {
         assert_eq!(
             words(&[12380, 4001].into()),
             "etcd's ports 4001 and 12380 and the API server's port (usually 6443)"

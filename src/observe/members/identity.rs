@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Cluster, Master, MasterName, MemberId};
+use crate::model::{Cluster, Master, MasterName, MemberId, Url};
 use crate::observe::kept::KnownMember;
 use crate::observe::{Member, Members, Observation, Seen, Settings};
 
@@ -16,11 +16,7 @@ pub fn peer_urls(master: &Master, seen: Option<&Seen>) -> Vec<String> {
 /// The peer URLs that a master has unless its file says otherwise.
 #[must_use]
 pub fn usual_peer_urls(master: &Master) -> Vec<String> {
-    let host = match master.address.as_str() {
-        ip if ip.contains(':') => format!("[{ip}]"),
-        host => host.to_owned(),
-    };
-    vec![format!("https://{host}:2380"), format!("http://{host}:2380")]
+    ["https", "http"].map(|scheme| Url::of(scheme, master.address.as_str(), 2380).to_string()).into()
 }
 
 /// Every peer URL by which a master is known: as its file says and as the member lists have it, from the last good
@@ -59,7 +55,8 @@ pub(super) fn matched(cluster: &Cluster, observation: &Observation, list: &Membe
         },
         &|master, member| {
             let mut urls = member.peer_urls.iter().chain(&member.client_urls);
-            urls.any(|url| host(url) == master.address.as_str().to_ascii_lowercase())
+            let own = Url::of("https", master.address.as_str(), 2380);
+            urls.any(|url| Url::parse(url).is_some_and(|url| url.host() == own.host()))
         },
         &|master, member| member.name == master.name.as_str(),
     ];
@@ -135,17 +132,8 @@ fn listed(observation: &Observation) -> BTreeSet<(String, String)> {
 }
 
 fn same_url(some: &[String], others: &[String]) -> bool {
-    let plain = |url: &String| url.trim_end_matches('/').to_ascii_lowercase();
-    some.iter().any(|url| others.iter().any(|other| plain(url) == plain(other)))
-}
-
-/// A URL's host, in lower case and without brackets.
-fn host(url: &str) -> String {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let rest = rest.split('/').next().unwrap_or_default();
-    let host = match rest.strip_prefix('[') {
-        Some(six) => six.split(']').next().unwrap_or_default(),
-        None => rest.rsplit_once(':').map_or(rest, |(host, _)| host),
+    let same = |url: &String, other: &String| {
+        url == other || Url::parse(url).is_some_and(|url| Url::parse(other) == Some(url))
     };
-    host.to_ascii_lowercase()
+    some.iter().any(|url| others.iter().any(|other| same(url, other)))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use crate::model::{Cluster, Master, ZoneName};
+use crate::model::{Cluster, Master, Url, ZoneName};
 use crate::observe::environment;
 use crate::observe::{Observation, Unclear};
 use crate::plan::cut_off;
@@ -89,7 +89,9 @@ pub(super) fn closings(cluster: &Cluster, zone: &ZoneName, seen: &Observation) -
     let settings = |master: &Master| seen.seen(&master.name).and_then(|seen| seen.settings.as_ref().ok());
     let hosts_of = |master: &Master| {
         let urls = settings(master).map(|settings| settings.peer_urls()).unwrap_or_default();
-        let mut hosts: Vec<String> = urls.iter().filter_map(|url| host_and_port(url)).map(|(host, _)| host).collect();
+        let mut hosts: Vec<String> =
+            urls.iter().filter_map(|url| Url::parse(url)).map(|url| url.host().to_owned()).collect();
+        hosts.retain(|host| !host.is_empty());
         hosts.push(master.address.to_string());
         hosts
     };
@@ -108,13 +110,6 @@ pub(super) fn closings(cluster: &Cluster, zone: &ZoneName, seen: &Observation) -
         .collect()
 }
 
-/// `https://[fd00::1]:2380` is the host `fd00::1` and the port 2380.
-fn host_and_port(url: &str) -> Option<(String, u16)> {
-    let rest = url.split_once("://")?.1;
-    let (host, port) = rest.trim_end_matches('/').rsplit_once(':')?;
-    Some((host.trim_matches(['[', ']']).to_owned(), port.parse().ok()?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,12 +123,5 @@ mod tests {
         for closing in closings(&site.cluster(), &zone, &seen) {
             assert_eq!((closing.ports, closing.towards), (vec![12379, 12380], vec!["10.77.2.11".to_owned()]));
         }
-    }
-
-    #[test]
-    fn hosts_and_ports_are_read_from_urls() {
-        assert_eq!(host_and_port("https://10.0.0.1:2380"), Some(("10.0.0.1".into(), 2380)));
-        assert_eq!(host_and_port("https://[fd00::1]:12380/"), Some(("fd00::1".into(), 12380)));
-        assert_eq!(host_and_port("https://m1.example"), None);
     }
 }
