@@ -6,14 +6,42 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::{ClusterId, MasterName};
 
 use super::assess::{Finding, Severity};
-use super::records::{left_by, newest};
+use super::records::{left_by, newest, records};
 use super::{ClusterRecord, Observation, Seen};
+
+/// How far a restore raises the revision where its tool can, so that it is beyond any that clients have seen (etcd's
+/// recovery guide names 1,000,000,000); with the old ones marked compacted, watches end instead of silently missing changes.
+pub const BUMP: u64 = 1_000_000_000;
 
 /// The code of a master that says how many those are.
 pub const BEYOND: &str = "beyond-the-fork";
 
 /// The code of a master that cannot say it.
 pub const UNTOLD: &str = "beyond-untold";
+
+/// How many revisions each of two serving clusters took since the newer one was made from the other: only where a record
+/// says at which revision that was, and where the cluster's own is known. A restored cluster begins where its snapshot
+/// ended, or `BUMP` beyond it.
+#[must_use]
+pub fn taken_since(
+    observation: &Observation,
+    serving: &BTreeMap<ClusterId, BTreeSet<MasterName>>,
+) -> BTreeMap<ClusterId, u64> {
+    let revision = |id: &ClusterId| {
+        let seen = serving.get(id)?.iter().filter_map(|name| observation.seen(name)?.status.as_ref().ok());
+        seen.map(|status| status.revision).max()
+    };
+    let mut taken = BTreeMap::new();
+    for record in records(observation).filter(|record| record.fork_revision > 0) {
+        let Some(parent) = record.ancestors.first() else { continue };
+        let (Some(own), Some(left)) = (revision(&record.cluster), revision(parent)) else { continue };
+        let Some(own) = own.checked_sub(record.fork_revision) else { continue };
+        let Some(left) = left.checked_sub(record.fork_revision) else { continue };
+        taken.insert(record.cluster, own.checked_sub(BUMP).unwrap_or(own));
+        taken.insert(*parent, left);
+    }
+    taken
+}
 
 /// The masters whose etcd is at a later revision of the cluster that was left than the one at which it was left.
 pub(super) fn findings(observation: &Observation, serving: &BTreeMap<ClusterId, BTreeSet<MasterName>>) -> Vec<Finding> {

@@ -30,7 +30,7 @@ impl<'a> Newest<'a> {
 }
 
 /// Every record that was seen: on the masters that answer, and of this bastion's own finished runs.
-fn records(observation: &Observation) -> impl Iterator<Item = &ClusterRecord> {
+pub fn records(observation: &Observation) -> impl Iterator<Item = &ClusterRecord> {
     let on_masters = observation.answering().filter_map(|(_, seen)| seen.marks.as_ref().ok()?.record.as_ref());
     on_masters.chain(&observation.kept.records)
 }

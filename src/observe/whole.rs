@@ -82,7 +82,9 @@ fn split_brain(observation: &Observation, serving: &Serving) -> Finding {
                 .map(|status| status.revision)
                 .max();
             let names = masters.iter().map(MasterName::as_str).collect::<Vec<_>>().join(", ");
-            format!("cluster {id} at revision {} through {names}", revision.unwrap_or(0))
+            let at =
+                revision.map_or_else(|| "an unknown revision".to_owned(), |revision| format!("revision {revision}"));
+            format!("cluster {id} at {at} through {names}")
         })
         .collect();
     error("split-brain", format!("two clusters take writes: {}", sides.join("; ")))

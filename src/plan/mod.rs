@@ -33,6 +33,7 @@ pub mod safety;
 pub mod same;
 mod scene;
 mod seed;
+pub mod sides;
 mod together;
 pub use seed::MAY_HOLD_MORE;
 pub mod undo;

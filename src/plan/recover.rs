@@ -17,7 +17,7 @@ use super::build::Builder;
 use super::checks::{self, Refusals};
 use super::initiate::join;
 use super::scene::{Player, Scene, initial_cluster};
-use super::{After, Input, NoPlan, Plan, PlannedMember, Refusal, Stage, binding, conditions, corrupt, cut_off};
+use super::{After, Input, NoPlan, Plan, PlannedMember, Refusal, Stage, binding, conditions, corrupt, cut_off, sides};
 
 /// The cluster to come back to.
 struct Home {
@@ -142,7 +142,7 @@ fn home(input: Input<'_>) -> Result<Home, NoPlan> {
                 Newest::Unclear(why) => format!("two clusters serve, and {why}"),
                 _ => "two clusters serve, and no finished run says which is the one to keep".to_owned(),
             };
-            refuse("split-brain", why, DECIDE)
+            refuse("split-brain", why, &sides::ways(input.cluster, input.seen, &assessment, "requorum"))
         });
     };
     let roll = roll(input.cluster, input.seen, &assessment.serving[cluster]);
@@ -165,10 +165,6 @@ fn home(input: Input<'_>) -> Result<Home, NoPlan> {
         }
     }
 }
-
-/// What a person does about two clusters that no record tells apart.
-const DECIDE: &str = "decide by revisions and data (`requorum status`), then fence the other's zone: requorum fence ZONE \
-                      --override fence-takes-quorum=REASON, then recover";
 
 /// What a person does about a cluster that serves and is not the recorded one.
 pub(crate) const NOT_RECORDED: &str = "make the masters of the recorded cluster answer and serve, and fence the zone that \

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{Cluster, ClusterId, Master, MasterName, RunId, ZoneName};
+use crate::model::{Cluster, Master, MasterName, RunId, ZoneName};
 use crate::observe::assess::{Assessment, Verdict};
 use crate::observe::marks::Replaced;
 use crate::observe::members::{Vote, roll};
 use crate::observe::records::{Newest, newest};
 use crate::observe::{ClusterRecord, Marks, Observation, proof};
 use crate::plan::checks::to_attest;
+use crate::plan::sides;
 use crate::run::hold;
 
 /// What a next step is made of: the inventory, a look, and `again`, the command line's beginning.
@@ -22,7 +23,7 @@ pub(super) struct Given<'a> {
 
 /// The command that comes next; `way_on` is the one that goes on with a run that stopped midway.
 pub(super) fn next(given: Given<'_>, way_on: Option<&str>) -> Option<String> {
-    let Given { seen, assessment, again, .. } = given;
+    let Given { cluster, seen, assessment, again } = given;
     let marks = seen.answering().filter_map(|(_, seen)| seen.marks.as_ref().ok());
     // The last renewal anywhere counts: a living run may have lost one master.
     let locked = marks.filter_map(|marks| Some((marks.lock.as_ref()?, marks.unrenewed_s)));
@@ -49,7 +50,7 @@ pub(super) fn next(given: Given<'_>, way_on: Option<&str>) -> Option<String> {
             Some(command) => goes_on(command),
             None => format!("{again} initiate-dr      # and do not restart etcd on a survivor before it"),
         }),
-        (Verdict::SplitBrain, _) => Some(apart(given, &newest)),
+        (Verdict::SplitBrain, _) => Some(sides::ways(cluster, seen, assessment, again)),
         (Verdict::OneZone | Verdict::Degraded, Newest::Unclear(_)) => Some(format!(
             "see which of these clusters has what was acknowledged; then, on the masters that recorded another: mv \
              /var/lib/requorum/cluster.json /var/lib/requorum/cluster.json.not-kept      # then: {again} recover"
@@ -197,41 +198,6 @@ fn all_ended(given: Given<'_>) -> String {
          since is lost; else make them answer and start etcd; {midway}",
         words(&attested)
     )
-}
-
-/// Two clusters serve: the stale one's zone is fenced, where the records tell which that is.
-fn apart(given: Given<'_>, newest: &Newest<'_>) -> String {
-    let Given { cluster, assessment, again, .. } = given;
-    let known = newest.known().filter(|record| assessment.serving.contains_key(&record.cluster));
-    let stale = known.and_then(|record| {
-        let (_, masters) = assessment.serving.iter().find(|(id, _)| **id != record.cluster)?;
-        cluster.master(masters.first()?).map(|master| master.zone.to_string())
-    });
-    if let Some(zone) = stale {
-        return format!("{again} fence {zone}      # then: {again} recover");
-    }
-    // Nobody can tell; a run that did not finish had begun the newer one, and what it consented to stands first.
-    let begun = |id: &ClusterId| {
-        let marks = given.seen.answering().filter_map(|(_, seen)| seen.marks.as_ref().ok());
-        marks.filter_map(|marks| marks.record.as_ref()).any(|record| !record.finished && record.cluster == *id)
-    };
-    let mut kept: Vec<_> = assessment.serving.iter().collect();
-    kept.sort_by_key(|(id, _)| !begun(id));
-    let choices: Vec<String> = kept.iter().map(|(id, masters)| keeping(given, **id, masters)).collect();
-    format!(
-        "{}      # only you can tell: compare revisions and data; what the fenced side took alone is lost to the other",
-        choices.join("; or ")
-    )
-}
-
-/// The command after which only this cluster serves.
-fn keeping(given: Given<'_>, kept: ClusterId, masters: &BTreeSet<MasterName>) -> String {
-    let Given { cluster, assessment, again, .. } = given;
-    let others: BTreeSet<&MasterName> =
-        assessment.serving.iter().filter(|(id, _)| **id != kept).flat_map(|(_, others)| others).collect();
-    let zones: BTreeSet<&ZoneName> =
-        cluster.masters().filter(|master| others.contains(&master.name)).map(|master| &master.zone).collect();
-    format!("{again} fence {} (keeps cluster {kept} of {})", words(zones), words(masters))
 }
 
 /// A cluster serves that is not the recorded one: its clients write into the past.

@@ -6,13 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::command::Script;
 use crate::model::{AbsPath, Command, Late, Output, RunId, Token, UnitName};
+use crate::observe::fork::BUMP;
 use crate::observe::tools::RestoreTool;
 
 use super::{Act, Facts, Judgement, Kind, Undo, run_dir, snapshot_path};
-
-/// How far the revision is raised, so that it is beyond any that clients have seen (etcd's recovery guide names
-/// 1,000,000,000); with the old ones marked compacted, watches end instead of silently missing changes.
-pub const BUMP: &str = "1000000000";
 
 /// Restores a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

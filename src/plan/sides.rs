@@ -1,0 +1,82 @@
+//! The clusters of a split brain, and the command after which only one of them serves. Knows what the records and the
+//! revisions say; which of two that both took writes is the true one, only a person can say.
+
+use std::collections::BTreeSet;
+
+use crate::model::{Cluster, ClusterId, MasterName, ZoneName};
+use crate::observe::Observation;
+use crate::observe::assess::Assessment;
+use crate::observe::fork::taken_since;
+use crate::observe::records::{newest, records};
+
+/// One of the clusters that serve.
+struct Side<'a> {
+    cluster: ClusterId,
+    masters: &'a BTreeSet<MasterName>,
+    /// The zones through which the others serve.
+    others: BTreeSet<&'a ZoneName>,
+    /// How many revisions it took since one of the two was made from the other, where that is known.
+    taken: Option<u64>,
+}
+
+/// The commands that end a split brain, the one that loses least first; `again` is how the command line begins.
+#[must_use]
+pub fn ways(cluster: &Cluster, seen: &Observation, assessment: &Assessment, again: &str) -> String {
+    let mut sides = sides(cluster, seen, assessment);
+    let known = newest(seen, &assessment.serving);
+    let recorded = known.known().and_then(|record| sides.iter().find(|side| side.cluster == record.cluster));
+    if let Some(side) = recorded {
+        return format!("{again} fence {}      # then: {again} recover", words(&side.others));
+    }
+    // What an unfinished run had consent for stands first, but for a cluster that took nothing.
+    let begun = |id: ClusterId| {
+        let marks = seen.answering().filter_map(|(_, seen)| seen.marks.as_ref().ok());
+        marks.filter_map(|marks| marks.record.as_ref()).any(|record| !record.finished && record.cluster == id)
+    };
+    sides.sort_by_key(|side| (side.taken == Some(0), !begun(side.cluster)));
+    let each: Vec<String> = sides
+        .iter()
+        .map(|side| {
+            let taken = side.taken.map_or_else(String::new, |taken| format!(", which took {} since", revisions(taken)));
+            let (others, masters) = (words(&side.others), words(side.masters));
+            format!("{again} fence {others} (keeps cluster {} of {masters}{taken})", side.cluster)
+        })
+        .collect();
+    let wrote = sides.iter().filter(|side| side.taken != Some(0)).count();
+    let why = match wrote {
+        _ if third(seen, assessment) => "only you can tell: a record names a third cluster, which does not serve",
+        0 => "neither took a write since one was made from the other",
+        1 => "the other took no write since one was made from the other, so that nothing is lost with it",
+        _ => "only you can tell: compare revisions and data; what the fenced side took alone is lost to the other",
+    };
+    format!("{}      # {why}; then: {again} recover", each.join("; or "))
+}
+
+/// Whether a cluster was recorded that neither serves nor was left by one that does: it may hold what these lack.
+fn third(seen: &Observation, assessment: &Assessment) -> bool {
+    let serves = |id: &ClusterId| assessment.serving.contains_key(id);
+    let left = |id: &ClusterId| records(seen).any(|record| serves(&record.cluster) && record.ancestors.contains(id));
+    records(seen).any(|record| !serves(&record.cluster) && !left(&record.cluster))
+}
+
+fn sides<'a>(cluster: &'a Cluster, seen: &'a Observation, assessment: &'a Assessment) -> Vec<Side<'a>> {
+    let taken = taken_since(seen, &assessment.serving);
+    let side = |(id, masters): (&ClusterId, &'a BTreeSet<MasterName>)| {
+        let others = assessment.serving.iter().filter(|(other, _)| *other != id).flat_map(|(_, masters)| masters);
+        let others = others.filter_map(|name| cluster.master(name)).map(|master| &master.zone).collect();
+        Side { cluster: *id, masters, others, taken: taken.get(id).copied() }
+    };
+    assessment.serving.iter().map(side).collect()
+}
+
+fn revisions(count: u64) -> String {
+    match count {
+        0 => "no revision".to_owned(),
+        1 => "1 revision".to_owned(),
+        _ => format!("{count} revisions"),
+    }
+}
+
+fn words(all: impl IntoIterator<Item = impl ToString>) -> String {
+    all.into_iter().map(|one| one.to_string()).collect::<Vec<_>>().join(" ")
+}
