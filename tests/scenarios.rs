@@ -108,6 +108,8 @@ stories! {
     a_snapshot_of_an_earlier_disaster_is_refused,
     a_snapshot_older_than_the_survivor_is_refused,
     a_split_brain_is_seen_and_mended,
+    a_start_that_was_followed_by_a_leader_is_not_undone,
+    a_start_that_was_never_sent_is_undone,
     a_stale_leader_is_waited_out,
     a_survivor_that_loses_its_power_midway_comes_back,
     a_tool_that_is_missing_cannot_be_overridden,

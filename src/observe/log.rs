@@ -86,6 +86,15 @@ const MOST: u64 = 2 << 20;
 /// So many zeros a record may end in.
 const LARGEST: usize = 2 << 20;
 
+impl Log {
+    /// Whether this member ever followed a leader or was one since its data was restored: a restore writes its entries in
+    /// term 1 (`saveWALAndSnap` of etcdutl), and a leader's first act is an entry of its own, later, term.
+    #[must_use]
+    pub const fn has_had_a_leader(&self) -> bool {
+        self.end.term > 1
+    }
+}
+
 /// Asks about the log in a data directory.
 #[must_use]
 pub fn command(data_dir: &AbsPath) -> Command {

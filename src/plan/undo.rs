@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::model::{MasterName, RunId};
 use crate::observe::Marks;
+use crate::observe::log::Log;
 use crate::observe::marks::Replaced;
 use crate::step::put_back::PutBack;
 
@@ -58,12 +59,16 @@ fn never_served(input: Input<'_>, run: &RunId, traced: &[Player<'_>], refusals: 
         }
     }
     for player in traced {
-        let fenced = marks(player).is_some_and(|marks| marks.fenced && marks.drop_in);
-        if matches!(marks(player).and_then(|marks| marks.replaced.as_ref()), Some(Replaced::Restored(_))) && !fenced {
+        if may_have_served(player) {
+            let known = match &player.seen.log {
+                Ok(log) if log.has_had_a_leader() => "its log says that it had a leader",
+                _ => "whether it had a leader is not known",
+            };
             refusals.add(
                 "undo-started",
                 format!(
-                    "{} is not fenced any more: etcd was started on what run {run} restored, and may have acknowledged writes",
+                    "{} is not fenced any more: etcd was started on what run {run} restored, and may have acknowledged \
+                     writes ({known})",
                     player.name()
                 ),
                 match input.seen.answering().any(|(_, seen)| seen.serves()) {
@@ -86,6 +91,14 @@ fn never_served(input: Input<'_>, run: &RunId, traced: &[Player<'_>], refusals: 
             );
         }
     }
+}
+
+/// Whether the restored data may have been served: its fence is lifted, and nothing says that no leader came of it.
+fn may_have_served(player: &Player<'_>) -> bool {
+    let Some(marks) = marks(player) else { return false };
+    let restored = matches!(marks.replaced, Some(Replaced::Restored(_)));
+    let led = player.seen.log.as_ref().map_or(true, Log::has_had_a_leader);
+    restored && !(marks.fenced && marks.drop_in) && (player.seen.etcd_runs() != Some(false) || led)
 }
 
 /// Whether a finished run has made another cluster than the one whose data this master would take again.

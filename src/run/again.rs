@@ -33,8 +33,10 @@ pub async fn still(
     let silent = silent.map(|(name, sight)| (name.clone(), sight.clone())).collect();
     let looking = Looking::begin(basis.cluster, remote).knowing(basis.seen.kept.clone());
     let mut seen = looking.finish_without(&silent).await.without_locks(own);
-    if agreed.goal == Goal::InitiateDr {
+    if matches!(agreed.goal, Goal::InitiateDr | Goal::Undo) {
         logs::read(basis.cluster, &mut seen, remote).await;
+    }
+    if agreed.goal == Goal::InitiateDr {
         if standing::stands(basis.seen, &seen) {
             seen.proof.clone_from(&basis.seen.proof);
         } else {

@@ -12,15 +12,16 @@ use super::joined;
 use super::look::ask;
 use super::ports::Remote;
 
-/// Asks every master that has data, side by side; where somebody serves, nobody.
+/// Asks every master that has data, side by side; where somebody serves, only those that are down and whose new cluster was
+/// to be started: their log says whether it ever had a leader.
 pub async fn read(cluster: &Cluster, seen: &mut Observation, remote: &Arc<dyn Remote>) {
-    if seen.answering().any(|(_, seen)| seen.serves()) {
-        return;
-    }
+    let serves = seen.answering().any(|(_, seen)| seen.serves());
     let mut tasks = JoinSet::new();
     for master in cluster.masters() {
-        let holds = seen.seen(&master.name).is_some_and(|seen| seen.disk.as_ref().is_ok_and(|disk| disk.has_member));
-        if !holds {
+        let Some(own) = seen.seen(&master.name) else { continue };
+        let holds = own.disk.as_ref().is_ok_and(|disk| disk.has_member);
+        let begun = own.etcd_runs() == Some(false) && own.marks.as_ref().is_ok_and(|marks| marks.begun().is_some());
+        if !holds || (serves && !begun) {
             continue;
         }
         let (remote, name, command) = (Arc::clone(remote), master.name.clone(), log::command(&master.etcd.data_dir));

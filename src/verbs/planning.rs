@@ -10,8 +10,8 @@ use crate::plan::checks::to_attest;
 use crate::plan::{Goal, Input, NoPlan, Plan, Request, plan};
 use crate::playbook::Playbook;
 use crate::run::ports::Remote;
-use crate::run::prove;
 use crate::run::redact::Redactor;
+use crate::run::{logs, prove};
 
 use super::{Ask, Failure, Given, Site, inputs, looking, request};
 
@@ -63,7 +63,12 @@ pub async fn planning(given: &Given, site: &Site, goal: Goal, ask: &Ask) -> Resu
     let looking = looking::begin(&cluster, &remote, site);
     let (seen, proving) = match goal {
         Goal::InitiateDr => prove::look(looking, &cluster, &remote, &site.console).await,
-        Goal::Recover | Goal::Fence | Goal::Unfence | Goal::Undo => (looking.finish().await, None),
+        Goal::Recover | Goal::Fence | Goal::Unfence => (looking.finish().await, None),
+        Goal::Undo => {
+            let mut seen = looking.finish().await;
+            logs::read(&cluster, &mut seen, &remote).await;
+            (seen, None)
+        }
     };
     looking::remember(&cluster, &seen, site);
     let request = request::with_snapshot(request, ask, &seen, &cluster, site)?;

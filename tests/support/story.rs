@@ -66,7 +66,11 @@ impl Telling {
             }
             ["fill", "the", "bastion's", "disk"] => self.site.fill_disk_before_record(self.site.records() + 1),
             ["cut", "the", "connection", "at", "act", number, how] => {
-                let how = if *how == "done" { Cut::Done } else { Cut::NotDone };
+                let how = match *how {
+                    "done" => Cut::Done,
+                    "midway" => Cut::Midway,
+                    _ => Cut::NotDone,
+                };
                 self.site.cut_at(self.site.acts() + count(number)?, how);
             }
             ["mend", "the", "bastion"] => self.site.mend_bastion(),
