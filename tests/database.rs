@@ -56,6 +56,19 @@ fn a_real_snapshot_ends_where_etcd_says_it_does() {
     assert_eq!(pages(1).len(), 1, "its keys are a tree with a branch");
 }
 
+/// What `etcdctl endpoint status` and `etcdutl snapshot status` said of each.
+#[test]
+fn the_databases_of_other_releases_end_where_etcd_says_they_do() {
+    let others: [(&str, &[u8], u64, Option<u64>); 3] = [
+        ("3.4.23", include_bytes!("databases/etcd-3.4.23.db"), 55, None),
+        ("3.6.16", include_bytes!("databases/etcd-3.6.16.db"), 56, Some(2)),
+        ("3.7.3", include_bytes!("databases/etcd-3.7.3.db"), 56, Some(2)),
+    ];
+    for (release, bytes, index, term) in others {
+        assert_eq!(read(bytes).0, Ok(Ends { revision: 52, index: Some(index), term }), "{release}");
+    }
+}
+
 #[test]
 fn one_whole_meta_page_is_enough_and_none_is_an_error() {
     let first = with(&[(16, &[0; 64])]);

@@ -40,6 +40,21 @@ fn no_bit_of_a_log_can_be_changed_into_another_end() {
     }
 }
 
+/// What `snapshot restore` of three releases wrote, and the same log once etcd had been started on it.
+#[test]
+fn a_restored_log_tells_whether_etcd_has_had_a_leader_on_it() {
+    let logs: [(&str, &[u8], &[u8]); 3] = [
+        ("3.4.23", include_bytes!("databases/restored-3.4.23.wal"), include_bytes!("databases/led-3.4.23.wal")),
+        ("3.6.16", include_bytes!("databases/restored-3.6.16.wal"), include_bytes!("databases/led-3.6.16.wal")),
+        ("3.7.3", include_bytes!("databases/restored-3.7.3.wal"), include_bytes!("databases/led-3.7.3.wal")),
+    ];
+    for (release, restored, led) in logs {
+        let log = |bytes| parse(&said(&[("part", 0, bytes)])).unwrap();
+        assert_eq!(log(restored).end, End { term: 1, index: 1 }, "{release}");
+        assert!(!log(restored).has_had_a_leader() && log(led).has_had_a_leader(), "{release}: {:?}", log(led).end);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
