@@ -9,7 +9,9 @@ use crate::observe::Observation;
 use crate::plan::checks::to_attest;
 use crate::plan::{Goal, Input, NoPlan, Plan, Request, plan};
 use crate::playbook::Playbook;
+use crate::run::look::Looking;
 use crate::run::ports::Remote;
+use crate::run::prove::Proving;
 use crate::run::redact::Redactor;
 use crate::run::{logs, prove};
 
@@ -61,15 +63,7 @@ pub async fn planning(given: &Given, site: &Site, goal: Goal, ask: &Ask) -> Resu
     let request = request::request(goal, ask, &cluster, site)?;
     let remote = site.bastion.remote(&cluster);
     let looking = looking::begin(&cluster, &remote, site);
-    let (seen, proving) = match goal {
-        Goal::InitiateDr => prove::look(looking, &cluster, &remote, &site.console).await,
-        Goal::Recover | Goal::Fence | Goal::Unfence => (looking.finish().await, None),
-        Goal::Undo => {
-            let mut seen = looking.finish().await;
-            logs::read(&cluster, &mut seen, &remote).await;
-            (seen, None)
-        }
-    };
+    let (seen, proving) = finished(looking, goal, &cluster, &remote, site).await;
     looking::remember(&cluster, &seen, site);
     let request = request::with_snapshot(request, ask, &seen, &cluster, site)?;
     let plan =
@@ -89,6 +83,25 @@ pub async fn planning(given: &Given, site: &Site, goal: Goal, ask: &Ask) -> Resu
         planning.plan = planning.plan.map_err(without_the_proof);
     }
     Ok(planning)
+}
+
+/// The look, to its end; with the logs where the goal reads them.
+async fn finished(
+    looking: Looking,
+    goal: Goal,
+    cluster: &Cluster,
+    remote: &Arc<dyn Remote>,
+    site: &Site,
+) -> (Observation, Option<Proving>) {
+    match goal {
+        Goal::InitiateDr => prove::look(looking, cluster, remote, &site.console).await,
+        Goal::Recover | Goal::Fence | Goal::Unfence => (looking.finish().await, None),
+        Goal::Undo => {
+            let mut seen = looking.finish().await;
+            logs::read(cluster, &mut seen, remote).await;
+            (seen, None)
+        }
+    }
 }
 
 fn ask_about(planning: &mut Planning, zones: Vec<String>, site: &Site) {
