@@ -66,12 +66,7 @@ impl Telling {
             }
             ["fill", "the", "bastion's", "disk"] => self.site.fill_disk_before_record(self.site.records() + 1),
             ["cut", "the", "connection", "at", "act", number, how] => {
-                let how = match *how {
-                    "done" => Cut::Done,
-                    "midway" => Cut::Midway,
-                    _ => Cut::NotDone,
-                };
-                self.site.cut_at(self.site.acts() + count(number)?, how);
+                self.site.cut_at(self.site.acts() + count(number)?, cut(how)?);
             }
             ["mend", "the", "bastion"] => self.site.mend_bastion(),
             ["snapshot", "of", master, "as", path] => self.site.bring(path, self.site.snapshot(master)),
@@ -238,6 +233,15 @@ impl Telling {
 
 fn yes(holds: bool, otherwise: &str) -> Result<(), String> {
     if holds { Ok(()) } else { Err(otherwise.to_owned()) }
+}
+
+fn cut(how: &str) -> Result<Cut, String> {
+    match how {
+        "done" => Ok(Cut::Done),
+        "midway" => Ok(Cut::Midway),
+        "not-done" => Ok(Cut::NotDone),
+        _ => Err(format!("an act that is cut is done, not-done or midway, not {how}")),
+    }
 }
 
 fn count(word: &str) -> Result<usize, String> {
