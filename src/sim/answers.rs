@@ -175,6 +175,9 @@ fn disk(machine: &Machine, dir: &str) -> Reply {
         }
     }
     said += &format!("free_bytes={0}\nfree_state_bytes={0}\n", machine.free_bytes);
+    for line in machine.odd.iter().filter_map(|line| line.strip_prefix("disk:")) {
+        said += &format!("{line}\n");
+    }
     Reply::said(said)
 }
 

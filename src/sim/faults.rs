@@ -64,7 +64,8 @@ pub enum Event {
     NoEnv(String),
     /// A setting in a master's env file is another.
     Setting(String, String, String),
-    /// A master's layout or unit is odd: a line of the answer that tells it.
+    /// A master's layout or unit is odd: a line of the answer that tells it, `disk:` before one about the data directory,
+    /// or `fails=SCRIPT` for a question that cannot be answered there.
     Odd(String, String),
     /// A master's certificates have ended: nobody can ask its etcd.
     Ended(String),
@@ -72,6 +73,8 @@ pub enum Event {
     Trickles(String, Duration),
     /// etcd has raised a CORRUPT alarm for a master's member.
     Corrupt(String),
+    /// A master's etcd is killed and its data directory is empty: a new disk, say.
+    Emptied(String),
     /// A flag in a master's unit file.
     Flag(String, String),
     /// A word of `Environment=` in a master's unit file.
@@ -263,6 +266,12 @@ impl State {
             Event::Death => self.desk.dead = true,
             Event::Proposes(master) => self.machine(&name(master)).data_mut().into_iter().for_each(Data::propose),
             Event::Kill(master) => self.stop(&name(master), false),
+            Event::Emptied(master) => {
+                self.stop(&name(master), false);
+                self.machine(&name(master)).dirs.insert(DATA_DIR.to_owned(), None);
+                // It was not our act: what lay there is not missed.
+                self.watch.ever.retain(|(host, _), _| host.as_str() != master);
+            }
             Event::Promote(master) => {
                 let url = self.seen(&name(master)).peer_url();
                 self.change(&name(master), |image| {

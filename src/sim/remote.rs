@@ -162,6 +162,10 @@ impl State {
         assert!(command.root, "not as root: {}", command.shown());
         if let Some(script) = &command.script {
             let words = words.get(4..).unwrap_or_default();
+            let fails = |line: &String| line.strip_prefix("fails=") == Some(&script.replace(' ', "-"));
+            if self.seen(host).odd.iter().any(fails) {
+                return Reply::failed(1, format!("{script} cannot be answered here"));
+            }
             return match self.question(host, script, words) {
                 Some(reply) => reply,
                 None if script == "canary-values" => self.canary_values(&Call { host, words, stdin, midway }),

@@ -70,6 +70,9 @@ impl Telling {
             }
             ["mend", "the", "bastion"] => self.site.mend_bastion(),
             ["snapshot", "of", master, "as", path] => self.site.bring(path, self.site.snapshot(master)),
+            ["snapshot", "of", "another", "cluster", "as", path] => {
+                self.site.bring(path, Site::with_ports(&[1, 1], 4379, 4380).snapshot("m1"));
+            }
             ["bare", "copy", "of", master, "as", path] => self.site.bring(path, self.site.database(master)),
             ["damage", path] => self.site.bring(path, b"{half".to_vec()),
             ["template", "adds", line] => self.site.template_adds(line),
@@ -292,6 +295,7 @@ fn event(said: &[&str]) -> Result<Event, String> {
         ["host-names", zone] => Event::Named(own(zone)),
         ["another", "bastion"] => Event::Bastion { behind: false },
         ["another", "bastion", "a", "year", "behind"] => Event::Bastion { behind: true },
+        ["data", "of", master, "is", "gone"] => Event::Emptied(own(master)),
         ["no-space", master] => Event::NoSpace(own(master)),
         ["rot", master] => Event::Rot(own(master)),
         ["requorum", "is", "killed"] => Event::Death,
