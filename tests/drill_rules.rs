@@ -76,7 +76,7 @@ async fn a_copied_inventory_drills_nobody() {
     let seen = look::look(&production, &remote).await;
     let words = words(&site, "production");
     let said = refusals(&production, &ZoneName::new(ZONE).unwrap(), &seen, &words, None);
-    assert_eq!(said.iter().map(|refusal| refusal.rule.as_str()).collect::<Vec<_>>(), ["production"]);
+    assert_eq!(said.iter().map(|refusal| refusal.rule.name()).collect::<Vec<_>>(), ["production"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -81,7 +81,7 @@ async fn status(site: &Site) {
     assert_eq!(assess(&cluster, &seen).verdict, assessment.verdict);
     // A finding may hold any words of a master.
     let mut told = assessment.findings.first().cloned().unwrap_or_else(|| requorum::observe::Finding {
-        code: "unclear".into(),
+        code: requorum::observe::Code::Unclear,
         severity: Severity::Error,
         master: None,
         text: String::new(),

@@ -44,7 +44,7 @@ async fn a_run_that_went_well() {
     assert!(report.steps.iter().all(|step| step.state == State::Done && !step.commands.is_empty()));
     assert!(report.masters.iter().filter(|master| master.part == Part::LeftOut).count() == 3);
     assert!(report.proved.iter().all(|proved| proved.holds) && !report.proved.is_empty());
-    let silent: Vec<_> = report.findings_after.iter().flatten().filter(|found| found.code == "silent").collect();
+    let silent: Vec<_> = report.findings_after.iter().flatten().filter(|found| found.code.name() == "silent").collect();
     assert_eq!(silent.len(), 3, "who is left out is silent still");
     insta::assert_snapshot!(beginning(&text::text(&report), 12), @"
     initiate-dr 20260101-000000-0001 · cluster story (lab)

@@ -47,7 +47,7 @@ async fn recover(zones: &[usize]) -> (Site, Plan) {
 }
 
 fn rules(plan: &Plan) -> BTreeSet<String> {
-    safety::check(plan).into_iter().map(|refusal| refusal.rule).collect()
+    safety::check(plan).into_iter().map(|refusal| refusal.rule.to_string()).collect()
 }
 
 /// Takes out every step that is meant, and stages that are left empty.

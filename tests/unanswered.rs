@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use requorum::model::{Arg, Command, MasterName, Output};
 use requorum::observe::assess::{Severity, Verdict, assess};
-use requorum::observe::{Finding, Settings, Unclear, certificates};
+use requorum::observe::{Code, Finding, Settings, Unclear, certificates};
 use requorum::run::look::{Looking, look};
 use requorum::run::ports::{Console, Later, Pipes, Remote, RemoteError};
 use requorum::run::prove;
@@ -130,7 +130,7 @@ async fn every_question_of_a_look_that_fails_is_a_finding_with_cause_and_next_st
             }
             let (found, _, _) = findings(name, instead).await;
             let named = found.iter().find(|finding| {
-                finding.code == "unclear"
+                finding.code == Code::Unclear
                     && finding.master.as_ref().is_some_and(|master| master.as_str() == "m1")
                     && finding.text.contains(instead.cause())
             });
@@ -140,7 +140,7 @@ async fn every_question_of_a_look_that_fails_is_a_finding_with_cause_and_next_st
             assert!(named.text.contains("; "), "{name} {instead:?}: {} (say: {next})", named.text);
             // Nothing is said to be missing, down or gone by it.
             let no = ["etcd-down", "silent", "tool-missing", "no-restore-tool", "fenced", "lost"];
-            assert!(found.iter().all(|finding| !no.contains(&finding.code.as_str())), "{name} {instead:?}: {found:#?}");
+            assert!(found.iter().all(|finding| !no.contains(&finding.code.name())), "{name} {instead:?}: {found:#?}");
         }
     }
 }
@@ -149,7 +149,7 @@ async fn every_question_of_a_look_that_fails_is_a_finding_with_cause_and_next_st
 async fn a_read_without_an_outcome_is_a_finding_and_no_end_of_the_cluster() {
     for instead in [Instead::Deadline, Instead::LostConnection] {
         let (found, verdict, _) = findings("read", instead).await;
-        assert!(found.iter().any(|it| it.code == "unclear" && it.severity == Severity::Error), "{found:#?}");
+        assert!(found.iter().any(|it| it.code == Code::Unclear && it.severity == Severity::Error), "{found:#?}");
         assert_eq!(verdict, Verdict::Degraded, "{found:#?}");
     }
 }
@@ -172,7 +172,7 @@ async fn alone(question: &'static str) -> Vec<Finding> {
 #[tokio::test(start_paused = true)]
 async fn a_log_or_peer_port_without_an_answer_is_a_finding_where_nothing_serves() {
     let unclear = |found: &[Finding]| {
-        found.iter().filter(|one| one.code == "unclear").map(|one| one.text.clone()).collect::<Vec<_>>()
+        found.iter().filter(|one| one.code == Code::Unclear).map(|one| one.text.clone()).collect::<Vec<_>>()
     };
     assert_eq!(unclear(&alone("nothing").await), Vec::<String>::new());
     for question in ["log", "peer members"] {

@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 
 use crate::model::Size;
+use crate::observe::Code;
 
 use super::assess::{Find, Severity};
 use super::{Certificates, Seen};
@@ -19,7 +20,7 @@ pub(super) fn find_ahead(seen: &Seen, find: &mut Find<'_>) {
         Ok(certificates) => find_ends(certificates, find),
         // Worth knowing and no more: nothing that requorum does depends on it.
         Err(unclear) if unclear.was_asked() => {
-            find("unclear", Severity::Note, format!("{unclear}; {}", unclear.next()));
+            find(Code::Unclear, Severity::Note, format!("{unclear}; {}", unclear.next()));
         }
         Err(_) => {}
     }
@@ -32,7 +33,7 @@ pub(super) fn find_ahead(seen: &Seen, find: &mut Find<'_>) {
             Size(bytes),
             Size(quota)
         );
-        find("near-quota", Severity::Warning, text);
+        find(Code::NearQuota, Severity::Warning, text);
     }
 }
 
@@ -49,14 +50,18 @@ fn find_ends(certificates: &Certificates, find: &mut Find<'_>) {
     }
     for unread in certificates.unread() {
         let text = format!("{unread}: etcd could not start with it, or could not be asked; {}", unread.next());
-        find("certificate-unread", Severity::Error, text);
+        find(Code::CertificateUnread, Severity::Error, text);
     }
     if !ended.is_empty() {
         let text = format!("certificates have ended: {}; renew them", ended.join(", "));
-        find("certificate-ended", Severity::Error, text);
+        find(Code::CertificateEnded, Severity::Error, text);
     }
     if !soon.is_empty() {
-        find("certificate-ends", Severity::Warning, format!("certificates end soon: {}; renew them", soon.join(", ")));
+        find(
+            Code::CertificateEnds,
+            Severity::Warning,
+            format!("certificates end soon: {}; renew them", soon.join(", ")),
+        );
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::{Cluster, MemberId};
+use crate::observe::Code;
 
 use super::assess::Finding;
 use super::members::peer_urls;
@@ -45,11 +46,11 @@ fn who(cluster: &Cluster, observation: &Observation, error: &str) -> String {
 /// Says in each finding of a NOSPACE alarm what takes it back, in etcd's order (its maintenance guide, "Space quota"):
 /// history goes first, then the free pages are given back on every member, then the alarm is taken back.
 pub(super) fn tell_relief(observation: &Observation, findings: &mut [Finding]) {
-    if !findings.iter().any(|finding| finding.code == "no-space-alarm") {
+    if !findings.iter().any(|finding| finding.code == Code::NoSpaceAlarm) {
         return;
     }
     let relief = relief(observation);
-    for finding in findings.iter_mut().filter(|finding| finding.code == "no-space-alarm") {
+    for finding in findings.iter_mut().filter(|finding| finding.code == Code::NoSpaceAlarm) {
         finding.text = format!("{}: {relief}", finding.text);
     }
 }

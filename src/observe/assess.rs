@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::command::at_most;
 use crate::model::{Cluster, ClusterId, Master, MasterName};
+use crate::observe::Code;
 
 use super::ahead::find_ahead;
 use super::alarms::tell_relief;
@@ -42,7 +43,7 @@ impl Severity {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// The code.
-    pub code: String,
+    pub code: Code,
     /// How bad it is.
     pub severity: Severity,
     /// Which master, where it is one.
@@ -186,16 +187,12 @@ fn one_zone_alone(cluster: &Cluster, roll: &Roll) -> bool {
 }
 
 fn of_master(master: &Master, sight: Option<&Sight>) -> Vec<Finding> {
-    let finding = |code: &str, severity, text: String| Finding {
-        code: code.into(),
-        severity,
-        master: Some(master.name.clone()),
-        text,
-    };
+    let finding =
+        |code: Code, severity, text: String| Finding { code, severity, master: Some(master.name.clone()), text };
     match sight {
-        None => vec![finding("not-asked", Severity::Warning, "was not asked".into())],
-        Some(Sight::Silent(why)) => vec![finding("silent", Severity::Error, format!("does not answer: {why}"))],
-        Some(Sight::Refused(why)) => vec![finding("refused", Severity::Error, why.clone())],
+        None => vec![finding(Code::NotAsked, Severity::Warning, "was not asked".into())],
+        Some(Sight::Silent(why)) => vec![finding(Code::Silent, Severity::Error, format!("does not answer: {why}"))],
+        Some(Sight::Refused(why)) => vec![finding(Code::Refused, Severity::Error, why.clone())],
         Some(Sight::Answers(seen)) => {
             let mut all = Vec::new();
             process(seen, &mut |code, severity, text| all.push(finding(code, severity, text)));
@@ -207,17 +204,21 @@ fn of_master(master: &Master, sight: Option<&Sight>) -> Vec<Finding> {
 }
 
 /// Takes a code, its severity and what was seen.
-pub(super) type Find<'a> = dyn FnMut(&str, Severity, String) + 'a;
+pub(super) type Find<'a> = dyn FnMut(Code, Severity, String) + 'a;
 
 /// Fences, half-made data and locks that lie there.
 fn find_marks(seen: &Seen, find: &mut Find<'_>) {
     let Ok(marks) = &seen.marks else { return };
     if marks.fenced {
         let until = if marks.half_made().is_some() { "" } else { " until recover or unfence" };
-        find("fenced", Severity::Warning, format!("is fenced: etcd cannot start here{until}"));
+        find(Code::Fenced, Severity::Warning, format!("is fenced: etcd cannot start here{until}"));
     }
     if marks.fenced && seen.etcd_runs() == Some(true) {
-        find("fence-broken", Severity::Error, "runs etcd although it is fenced: `requorum fence ZONE` stops it".into());
+        find(
+            Code::FenceBroken,
+            Severity::Error,
+            "runs etcd although it is fenced: `requorum fence ZONE` stops it".into(),
+        );
     }
     if let Some(replaced) = marks.half_made() {
         let (run, what) = match replaced {
@@ -228,11 +229,11 @@ fn find_marks(seen: &Seen, find: &mut Find<'_>) {
             Some(_) => "was starting etcd on it: writes that it acknowledged since lie only here",
             None => "did not finish: do not start etcd here",
         };
-        find("half-made", Severity::Error, format!("run {run} {what} and {now}"));
+        find(Code::HalfMade, Severity::Error, format!("run {run} {what} and {now}"));
     }
     if let Some(lock) = &marks.lock {
         let text = format!("locked by run {} ({} on {} since {})", lock.run, lock.person, lock.host, lock.since);
-        find("locked", Severity::Warning, text);
+        find(Code::Locked, Severity::Warning, text);
     }
 }
 
@@ -242,34 +243,34 @@ fn process(seen: &Seen, find: &mut Find<'_>) {
             .into_iter()
             .flatten()
     {
-        find("unclear", Severity::Error, format!("{unclear}; {}", unclear.next()));
+        find(Code::Unclear, Severity::Error, format!("{unclear}; {}", unclear.next()));
     }
     find_unanswered(seen, find);
     find_unasked(seen, find);
     find_marks(seen, find);
     if seen.etcd_runs() == Some(false) {
-        find("etcd-down", Severity::Error, "etcd does not run".into());
+        find(Code::EtcdDown, Severity::Error, "etcd does not run".into());
     }
     if let Ok(unit) = &seen.unit
         && unit.running()
         && unit.active_state != "active"
     {
         find(
-            "not-ready",
+            Code::NotReady,
             Severity::Error,
             "etcd runs and has no quorum since its start; do not restart it again".into(),
         );
     }
     if let Ok(status) = &seen.status {
         if status.no_space() {
-            find("no-space-alarm", Severity::Error, "NOSPACE alarm: etcd refuses writes until space is made".into());
+            find(Code::NoSpaceAlarm, Severity::Error, "NOSPACE alarm: etcd refuses writes until space is made".into());
         }
         if status.alarms().contains(&"CORRUPT") {
             let text = "CORRUPT alarm: a member's data differs from the others', and etcd refuses everything";
-            find("corrupt-alarm", Severity::Error, text.into());
+            find(Code::CorruptAlarm, Severity::Error, text.into());
         }
         if status.learner {
-            find("learner", Severity::Warning, "is a learner: it has no vote yet".into());
+            find(Code::Learner, Severity::Warning, "is a learner: it has no vote yet".into());
         }
     }
 }
@@ -277,17 +278,17 @@ fn process(seen: &Seen, find: &mut Find<'_>) {
 fn tools(seen: &Seen, find: &mut Find<'_>) {
     let Ok(tools) = &seen.tools else {
         if let Err(unclear) = &seen.tools {
-            find("unclear", Severity::Error, format!("{unclear}; {}", unclear.next()));
+            find(Code::Unclear, Severity::Error, format!("{unclear}; {}", unclear.next()));
         }
         return;
     };
     if !tools.missing.is_empty() {
-        find("tool-missing", Severity::Error, format!("lacks {}", tools.missing.join(", ")));
+        find(Code::ToolMissing, Severity::Error, format!("lacks {}", tools.missing.join(", ")));
     }
     match &tools.restore {
-        None => find("no-restore-tool", Severity::Error, "has neither etcdutl nor an etcdctl that restores".into()),
+        None => find(Code::NoRestoreTool, Severity::Error, "has neither etcdutl nor an etcdctl that restores".into()),
         Some(restore) if !restore.bumps => find(
-            "no-revision-bump",
+            Code::NoRevisionBump,
             Severity::Note,
             format!(
                 "{} cannot raise revisions on restore (3.4.27, 3.5.10 or later can): after it, restart the API servers",
@@ -307,12 +308,12 @@ fn version_traps(version: Version, find: &mut Find<'_>) {
         let text = format!(
             "etcd {version}: a restore may leave removed members in the store, which come back as zombies on 3.6 (etcd#20967)"
         );
-        find("zombie-members", Severity::Note, text);
+        find(Code::ZombieMembers, Severity::Note, text);
     }
     if (Version(3, 5, 0)..Version(3, 5, 20)).contains(&version) {
         let text = format!(
             "etcd {version} does not store a learner's promotion (etcd#19557): go to 3.5.26 or later before any 3.6"
         );
-        find("promotion-not-stored", Severity::Note, text);
+        find(Code::PromotionNotStored, Severity::Note, text);
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{ClusterId, MasterName};
+use crate::observe::Code;
 
 use super::assess::{Finding, Severity};
 use super::records::{left_by, newest, records};
@@ -12,12 +13,6 @@ use super::{ClusterRecord, Observation, Seen};
 /// How far a restore raises the revision where its tool can, so that it is beyond any that clients have seen (etcd's
 /// recovery guide names 1,000,000,000); with the old ones marked compacted, watches end instead of silently missing changes.
 pub const BUMP: u64 = 1_000_000_000;
-
-/// The code of a master that says how many those are.
-pub const BEYOND: &str = "beyond-the-fork";
-
-/// The code of a master that cannot say it.
-pub const UNTOLD: &str = "beyond-untold";
 
 /// How many revisions each of two serving clusters took since the newer one was made from the other: only where a record
 /// says at which revision that was, and where the cluster's own is known. A restored cluster begins where its snapshot
@@ -60,7 +55,7 @@ fn beyond(observation: &Observation, record: &ClusterRecord, name: &MasterName, 
          written in them, and recover keeps them with the old data",
         fork.fork_revision, record.cluster
     );
-    Some(Finding { code: BEYOND.into(), severity: Severity::Warning, master: Some(name.clone()), text })
+    Some(Finding { code: Code::BeyondTheFork, severity: Severity::Warning, master: Some(name.clone()), text })
 }
 
 /// What is to be known of a master that comes back and whose etcd does not say its revision; `kept` is where its old data
@@ -87,5 +82,5 @@ pub fn untold(
          kept, and `etcdutl snapshot status {kept}/member/snap/db` there says how far the database in it goes",
         fork.fork_revision
     );
-    Some(Finding { code: UNTOLD.into(), severity: Severity::Note, master: Some(name.clone()), text })
+    Some(Finding { code: Code::BeyondUntold, severity: Severity::Note, master: Some(name.clone()), text })
 }

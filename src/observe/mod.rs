@@ -14,6 +14,7 @@ pub mod assess;
 pub mod certificates;
 pub mod client_urls;
 pub mod clock;
+pub mod code;
 pub mod database;
 pub mod disk;
 pub mod environment;
@@ -42,6 +43,7 @@ pub mod whole;
 
 pub use assess::{Finding, Verdict};
 pub use certificates::Certificates;
+pub use code::Code;
 pub use disk::Disk;
 pub use examination::{Desk, Examination, Examined};
 pub use kept::Kept;

@@ -2,6 +2,7 @@
 //! and why there may be no answer.
 
 use crate::model::command::clean;
+use crate::observe::Code;
 
 use super::assess::{Find, Severity};
 use super::{Seen, Settings, client_urls};
@@ -12,7 +13,7 @@ pub(super) fn find_unasked(seen: &Seen, find: &mut Find<'_>) {
     let log = seen.log.as_ref().err().filter(|_| seen.disk.as_ref().is_ok_and(|disk| disk.has_member));
     for unclear in [seen.node.as_ref().err(), seen.open_peers.as_ref().err(), log].into_iter().flatten() {
         if unclear.was_asked() {
-            find("unclear", Severity::Warning, format!("{unclear}; {}", unclear.next()));
+            find(Code::Unclear, Severity::Warning, format!("{unclear}; {}", unclear.next()));
         }
     }
 }
@@ -25,12 +26,12 @@ pub(super) fn find_unanswered(seen: &Seen, find: &mut Find<'_>) {
             Settings { answers_at: None, ..settings.clone() }.client_access().map_or_else(String::new, |one| one.url);
         let text =
             format!("its etcd does not answer at {}, and does at {}, which is taken", clean(&best), clean(taken));
-        find("client-url-taken", Severity::Note, text);
+        find(Code::ClientUrlTaken, Severity::Note, text);
     }
     if unit.running() && unit.active_state != "active" {
         // Its client port opens with its quorum; its peer port answers all the same.
         if let Some(unclear) = seen.members.as_ref().err().filter(|unclear| unclear.was_asked()) {
-            find("unclear", Severity::Warning, format!("{unclear}; {}", unclear.next()));
+            find(Code::Unclear, Severity::Warning, format!("{unclear}; {}", unclear.next()));
         }
     }
     if !unit.running() || unit.active_state != "active" {
@@ -38,7 +39,7 @@ pub(super) fn find_unanswered(seen: &Seen, find: &mut Find<'_>) {
     }
     let read = seen.read.as_ref().err().filter(|unclear| unclear.was_asked());
     for unclear in [seen.status.as_ref().err(), seen.members.as_ref().err(), read].into_iter().flatten() {
-        find("unclear", Severity::Error, format!("{unclear}; {}", unclear.next()));
+        find(Code::Unclear, Severity::Error, format!("{unclear}; {}", unclear.next()));
     }
     let names = settings.names.as_deref().unwrap_or_default();
     if let Some(access) = settings.client_access()
@@ -50,7 +51,7 @@ pub(super) fn find_unanswered(seen: &Seen, find: &mut Find<'_>) {
             clean(&client_urls::candidates(settings).join(", ")),
             clean(&names.join(", ")),
         );
-        find("client-url", Severity::Error, text);
+        find(Code::ClientUrl, Severity::Error, text);
     }
 }
 
@@ -59,7 +60,7 @@ mod tests {
     use super::*;
     use crate::observe::{Tools, Unclear, Unit, certificates};
 
-    fn codes(names: &[&str], why: &str) -> Vec<(String, String)> {
+    fn codes(names: &[&str], why: &str) -> Vec<(Code, String)> {
         let text =
             "ETCD_LISTEN_CLIENT_URLS=https://127.0.0.1:2379\nETCDCTL_CACERT=/a\nETCDCTL_CERT=/b\nETCDCTL_KEY=/c\n";
         let names = Some(names.iter().map(|name| (*name).to_owned()).collect());
@@ -79,7 +80,7 @@ mod tests {
             node: crate::observe::node::not_asked(),
         };
         let mut found = Vec::new();
-        find_unanswered(&seen, &mut |code, _, text| found.push((code.to_owned(), text)));
+        find_unanswered(&seen, &mut |code, _, text| found.push((code, text)));
         found
     }
 
@@ -88,10 +89,10 @@ mod tests {
         let found = codes(&["127.0.0.1"], "exit 1: context deadline exceeded");
         // Status, members and the read.
         assert_eq!(found.len(), 3, "{found:?}");
-        assert!(found.iter().all(|(code, text)| code == "unclear" && text.contains("etcd's log")), "{found:?}");
+        assert!(found.iter().all(|(code, text)| *code == Code::Unclear && text.contains("etcd's log")), "{found:?}");
         let found = codes(&["10.0.0.1", "m1"], "exit 1: context deadline exceeded");
         let url =
-            found.iter().find(|(code, _)| code == "client-url").map(|(_, text)| text.as_str()).unwrap_or_default();
+            found.iter().find(|(code, _)| *code == Code::ClientUrl).map(|(_, text)| text.as_str()).unwrap_or_default();
         assert!(url.contains("(https://127.0.0.1:2379) is in its certificate (10.0.0.1, m1)"), "{found:?}");
     }
 }

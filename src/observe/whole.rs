@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Cluster, ClusterId, MasterName};
+use crate::observe::Code;
 
 use super::assess::{Finding, Severity};
 use super::members::{Entry, Presence, Roll, Vote, roll};
@@ -30,20 +31,20 @@ pub(super) fn findings(cluster: &Cluster, observation: &Observation, serving: &S
     all
 }
 
-fn error(code: &str, text: String) -> Finding {
-    Finding { code: code.into(), severity: Severity::Error, master: None, text }
+fn error(code: Code, text: String) -> Finding {
+    Finding { code, severity: Severity::Error, master: None, text }
 }
 
 /// Whether what serves is what the newest run made.
 fn recorded(observation: &Observation, serving: &Serving) -> Option<Finding> {
     match newest(observation, serving) {
         Newest::Unrecorded => None,
-        Newest::Unclear(why) => Some(error("records-contradict", why)),
+        Newest::Unclear(why) => Some(error(Code::RecordsContradict, why)),
         Newest::Known(record) if serving.is_empty() || serving.contains_key(&record.cluster) => None,
         Newest::Known(record) => {
             let ids = serving.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             Some(error(
-                "not-the-recorded-cluster",
+                Code::NotTheRecordedCluster,
                 format!(
                     "cluster {ids} serves, and it is not the recorded one: run {} made cluster {} ({}). What was written \
                      there is not here",
@@ -87,7 +88,7 @@ fn split_brain(observation: &Observation, serving: &Serving) -> Finding {
             format!("cluster {id} at {at} through {names}")
         })
         .collect();
-    error("split-brain", format!("two clusters take writes: {}", sides.join("; ")))
+    error(Code::SplitBrain, format!("two clusters take writes: {}", sides.join("; ")))
 }
 
 fn members(roll: &Roll, observation: &Observation) -> Vec<Finding> {
@@ -95,7 +96,7 @@ fn members(roll: &Roll, observation: &Observation) -> Vec<Finding> {
         Ok(known) => known,
         Err(why) => {
             let text = format!("who votes in the cluster that serves is not known: {why}");
-            return vec![error("members-unclear", text)];
+            return vec![error(Code::MembersUnclear, text)];
         }
     };
     let silent: Vec<String> = roll.with(Vote::Unknown).iter().map(ToString::to_string).collect();
@@ -105,28 +106,28 @@ fn members(roll: &Roll, observation: &Observation) -> Vec<Finding> {
             if entry.member.votes() { ("voter", Severity::Error) } else { ("learner", Severity::Warning) };
         let (code, text) = match (&entry.master, entry.presence) {
             (Some(_), Presence::Unstarted) => (
-                "unstarted-member",
+                Code::UnstartedMember,
                 format!(
                     "is {kind} {shown} of cluster {id} and has not started: it counts for the majority and is none of it"
                 ),
             ),
             (Some(_), _) => return None,
             (None, Presence::Unstarted) => (
-                "unstarted-member",
+                Code::UnstartedMember,
                 format!(
                     "cluster {id} has a {kind} {shown} that has never started; {}",
                     what_of_a_stranger(entry, &silent, observation)
                 ),
             ),
             (None, _) => (
-                "unknown-member",
+                Code::UnknownMember,
                 format!(
                     "cluster {id} has a {kind} {shown} that is no master as far as is known; {}",
                     what_of_a_stranger(entry, &silent, observation)
                 ),
             ),
         };
-        Some(Finding { code: code.into(), severity, master: entry.master.clone(), text })
+        Some(Finding { code, severity, master: entry.master.clone(), text })
     };
     entries.iter().filter_map(of).collect()
 }
@@ -182,7 +183,7 @@ fn revisions(observation: &Observation, masters: &BTreeSet<MasterName>) -> Vec<F
         } else {
             return None;
         };
-        Some(Finding { code: "revision-apart".into(), severity, master: Some((*name).clone()), text })
+        Some(Finding { code: Code::RevisionApart, severity, master: Some((*name).clone()), text })
     };
     said.iter().filter_map(apart).collect()
 }

@@ -2,6 +2,7 @@
 //! old cluster would be down by then. Reads what was seen; asks nothing.
 
 use crate::observe::members::usual_peer_urls;
+use crate::plan::Rule;
 
 use super::checks::Refusals;
 use super::scene::Player;
@@ -15,7 +16,7 @@ pub(super) fn hear_each_other(survivors: &[Player<'_>], refusals: &mut Refusals<
             if !closed.is_empty() {
                 let (from, to) = (from.name(), to.name());
                 refusals.add(
-                    "survivors-apart",
+                    Rule::SurvivorsApart,
                     format!(
                         "{from} does not reach the peer port of {to} ({}), where etcd runs: together they would elect no leader",
                         closed.join(", ")

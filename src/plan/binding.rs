@@ -3,8 +3,10 @@
 
 use crate::model::env_file::EnvFile;
 use crate::model::{MasterName, Size};
+use crate::observe::Code;
 use crate::observe::assess::Severity;
 use crate::observe::{Finding, Seen, Settings};
+use crate::plan::Rule;
 
 use super::NoPlan;
 use super::checks::Refusals;
@@ -140,7 +142,7 @@ fn below_data(own: &Effective<'_>, player: &Player<'_>, data: u64, wanted: u64, 
     let etcd = &player.master.etcd;
     let place = own.place(QUOTA, etcd.env_file.as_str(), &etcd.template);
     refusals.add(
-        "quota-below-data",
+        Rule::QuotaBelowData,
         format!(
             "{}: the data takes {} and its quota is {}: the first write through it would raise NOSPACE, and the whole cluster would refuse writes",
             own.name,
@@ -167,7 +169,7 @@ fn quota(own: &Effective<'_>, player: &Player<'_>, serving: &[Effective<'_>], li
     };
     let etcd = &player.master.etcd;
     refusals.add(
-        "quota-smaller",
+        Rule::QuotaSmaller,
         format!("{}: its quota is {} and {as_it_is}: the smallest one binds the whole cluster", own.name, Size(quota)),
         format!(
             "set {QUOTA} to {value} ({}), then try again",
@@ -183,7 +185,7 @@ fn limits(own: &Effective<'_>, player: &Player<'_>, serving: &[Effective<'_>], r
         let largest = serving.iter().map(|other| (other.number(key, default), other.name)).max();
         if let Some((theirs, other)) = largest.filter(|(theirs, _)| value < *theirs) {
             refusals.add(
-                "limit-smaller",
+                Rule::LimitSmaller,
                 format!(
                     "{}: its {key} is {value} and {theirs} on {other}: requests that the cluster takes today would fail through it",
                     own.name
@@ -203,7 +205,7 @@ fn timers(own: &Effective<'_>, player: &Player<'_>, serving: &[Effective<'_>], r
             serving.iter().map(|other| (other.number(key, default), other.name)).find(|(theirs, _)| far(*theirs));
         if let Some((theirs, other)) = other {
             refusals.add(
-                "timers-far",
+                Rule::TimersFar,
                 format!(
                     "{}: its {key} is {value} ms and {theirs} ms on {other}: it would call needless elections, or notice the loss of a leader late",
                     own.name
@@ -219,7 +221,7 @@ fn compaction(own: &Effective<'_>, serving: &[Effective<'_>]) -> Option<Finding>
     let mine = all(own);
     let other = serving.iter().find(|other| all(other) != mine)?;
     Some(Finding {
-        code: "compaction-differs".into(),
+        code: Code::CompactionDiffers,
         severity: Severity::Warning,
         master: Some(own.name.clone()),
         text: format!(

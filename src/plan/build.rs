@@ -7,6 +7,7 @@ use crate::model::env_file::EnvFile;
 use crate::observe::marks::{fence_text, survivor_fence_text};
 use crate::observe::members::known_urls;
 use crate::observe::{ClusterRecord, status};
+use crate::plan::Rule;
 use crate::playbook::template::{Context, Node, check_rendered, render};
 use crate::playbook::{Action, Expectation, Line, Role};
 use crate::step::{
@@ -233,7 +234,7 @@ impl<'a> Builder<'a> {
     fn write(&mut self, template: &str, player: Player<'a>) -> Result<write::Write, NoPlan> {
         let refuse = |why: String| {
             NoPlan::Refused(vec![Refusal::new(
-                "template",
+                Rule::Template,
                 why,
                 "correct the template; `requorum inventory check` shows where it is wrong",
             )])

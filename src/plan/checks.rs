@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::model::{Cluster, Master, Url};
 use crate::observe::{Observation, Seen, Sight};
 
-use super::Refusal;
+use super::{Refusal, Rule};
 
 /// Space left beside what is planned: logs, journals, other writers.
 const SLACK_BYTES: u64 = 64 << 20;
@@ -21,15 +21,11 @@ impl<'a> Refusals<'a> {
         Self { request, list: Vec::new() }
     }
 
-    pub(super) fn add(&mut self, rule: &str, why: impl Into<String>, next: impl Into<String>) {
-        if !self.request.overrides.contains_key(rule) {
+    /// One refusal more, unless the rule may be set aside and was.
+    pub(super) fn add(&mut self, rule: Rule, why: impl Into<String>, next: impl Into<String>) {
+        if !(rule.may_be_set_aside() && self.request.overrides.contains_key(&rule)) {
             self.list.push(Refusal::new(rule, why, next));
         }
-    }
-
-    /// A refusal that no override lifts: the plan could not be made, or would lose data for certain.
-    pub(super) fn add_final(&mut self, rule: &str, why: impl Into<String>, next: impl Into<String>) {
-        self.list.push(Refusal::new(rule, why, next));
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -46,10 +42,10 @@ pub(super) fn agrees(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) 
     let name = &master.name;
     let env_file = &master.etcd.env_file;
     match &seen.unit {
-        Err(why) => refusals.add_final("unclear", format!("{name}: {why}"), why.next()),
+        Err(why) => refusals.add(Rule::Unclear, format!("{name}: {why}"), why.next()),
         Ok(unit) if !unit.loaded => {
             let next = format!("correct `etcd.unit` of {name} in the inventory");
-            refusals.add_final("inventory-contradicts", format!("{name} has no unit {}", master.etcd.unit), next);
+            refusals.add(Rule::InventoryContradicts, format!("{name} has no unit {}", master.etcd.unit), next);
         }
         Ok(unit) => {
             config_style(master, unit, refusals);
@@ -58,7 +54,7 @@ pub(super) fn agrees(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) 
                     "the unit on {name} does not read {env_file} (EnvironmentFile: {})",
                     listed(&unit.environment_files)
                 );
-                refusals.add_final("inventory-contradicts", why, format!("correct `etcd.config.env_file` of {name}"));
+                refusals.add(Rule::InventoryContradicts, why, format!("correct `etcd.config.env_file` of {name}"));
             }
         }
     }
@@ -74,9 +70,9 @@ fn settings_agree(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) {
             let next =
                 format!("put {env_file} back on {name} (for a rebuilt master: as kubespray made it), then try again");
             if why.is_missing() {
-                refusals.add_final("env-file-missing", format!("{name}: {why}"), next);
+                refusals.add(Rule::EnvFileMissing, format!("{name}: {why}"), next);
             } else {
-                refusals.add_final("unclear", format!("{name}: {why}"), why.next());
+                refusals.add(Rule::Unclear, format!("{name}: {why}"), why.next());
             }
         }
         Ok(settings) => {
@@ -86,19 +82,19 @@ fn settings_agree(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) {
                     "etcd on {name} keeps its data in {data_dir:?}, the inventory says {}",
                     master.etcd.data_dir
                 );
-                refusals.add_final("inventory-contradicts", why, format!("correct `etcd.data_dir` of {name}"));
+                refusals.add(Rule::InventoryContradicts, why, format!("correct `etcd.data_dir` of {name}"));
             }
             if settings.get("ETCD_WAL_DIR").is_some_and(|dir| !dir.is_empty()) {
                 let why = format!("{name} keeps its write-ahead log apart (ETCD_WAL_DIR)");
-                refusals.add_final("wal-dir", why, "this is not handled yet; see docs/limits.md");
+                refusals.add(Rule::WalDir, why, "this is not handled yet; see docs/limits.md");
             }
             for key in set_and_not_handled(settings) {
                 let why = format!("{env_file} on {name} sets {key}");
-                refusals.add_final("config-style", why, format!("take {key} out of {env_file}; see docs/limits.md"));
+                refusals.add(Rule::ConfigStyle, why, format!("take {key} out of {env_file}; see docs/limits.md"));
             }
             if settings.text.contains('\u{fffd}') {
-                refusals.add_final(
-                    "config-style",
+                refusals.add(
+                    Rule::ConfigStyle,
                     format!("{env_file} on {name} is not UTF-8 text"),
                     "make it plain text",
                 );
@@ -106,7 +102,7 @@ fn settings_agree(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) {
             if settings.peer_urls().is_empty() || settings.client_access().is_none() {
                 let why =
                     format!("{env_file} on {name} lacks peer URLs, client URLs or the TLS files that go with them");
-                refusals.add_final("inventory-contradicts", why, format!("compare {env_file} with the running etcd"));
+                refusals.add(Rule::InventoryContradicts, why, format!("compare {env_file} with the running etcd"));
             }
             address_agrees(master, &settings.peer_urls(), refusals);
         }
@@ -124,7 +120,7 @@ fn config_style(master: &Master, unit: &crate::observe::Unit, refusals: &mut Ref
     if let Some(flag) = flag {
         let why =
             format!("the unit on {name} passes {flag}: etcd would ignore {} or refuse to start", master.etcd.env_file);
-        refusals.add_final("config-style", why, next);
+        refusals.add(Rule::ConfigStyle, why, next);
     }
     let owned = |pair: &&String| {
         let key = pair.split('=').next().unwrap_or_default();
@@ -132,11 +128,11 @@ fn config_style(master: &Master, unit: &crate::observe::Unit, refusals: &mut Ref
     };
     if let Some(pair) = unit.environment.iter().find(owned) {
         let key = pair.split('=').next().unwrap_or_default();
-        refusals.add_final("config-style", format!("the unit on {name} sets {key} itself"), next);
+        refusals.add(Rule::ConfigStyle, format!("the unit on {name} sets {key} itself"), next);
     }
     if unit.environment_files.len() > 1 {
         let files = listed(&unit.environment_files);
-        refusals.add_final("config-style", format!("the unit on {name} reads several env files: {files}"), next);
+        refusals.add(Rule::ConfigStyle, format!("the unit on {name} reads several env files: {files}"), next);
     }
 }
 
@@ -191,7 +187,7 @@ fn address_agrees(master: &Master, urls: &[String], refusals: &mut Refusals<'_>)
         let why =
             format!("etcd on {} is known to its peers at {}, the inventory says {address}", master.name, listed(urls));
         refusals.add(
-            "peer-address",
+            Rule::PeerAddress,
             why,
             format!(
                 "correct the address of {}, or `--override peer-address=REASON` where SSH uses another network",
@@ -206,8 +202,8 @@ fn member_name_agrees(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>)
     let Some(entry) = members.by_peer_url(&settings.peer_urls()) else { return };
     if !entry.name.is_empty() && entry.name != settings.member_name() {
         let why = format!("{} says ETCD_NAME={}, the member list {}", master.name, settings.member_name(), entry.name);
-        refusals.add_final(
-            "inventory-contradicts",
+        refusals.add(
+            Rule::InventoryContradicts,
             why,
             format!("make ETCD_NAME in {} the member's name", master.etcd.env_file),
         );
@@ -218,28 +214,24 @@ fn member_name_agrees(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>)
 pub(super) fn tools(master: &Master, seen: &Seen, restores: bool, refusals: &mut Refusals<'_>) {
     let name = &master.name;
     match &seen.tools {
-        Err(why) => refusals.add_final("unclear", format!("{name}: {why}"), why.next()),
+        Err(why) => refusals.add(Rule::Unclear, format!("{name}: {why}"), why.next()),
         Ok(tools) => {
             if tools.etcdctl.is_none() {
-                refusals.add_final("tool-missing", format!("{name} has no etcdctl"), "install it beside etcd");
+                refusals.add(Rule::ToolMissing, format!("{name} has no etcdctl"), "install it beside etcd");
             }
             if restores && tools.restore.is_none() {
-                refusals.add_final(
-                    "tool-missing",
+                refusals.add(
+                    Rule::ToolMissing,
                     format!("{name} has nothing to restore with"),
                     "install etcdutl of etcd's own version beside etcd",
                 );
             }
             if !tools.curl && !tools.openssl {
-                refusals.add_final(
-                    "tool-missing",
-                    format!("{name} has neither curl nor openssl"),
-                    "install one of them",
-                );
+                refusals.add(Rule::ToolMissing, format!("{name} has neither curl nor openssl"), "install one of them");
             }
             if !tools.missing.is_empty() {
-                refusals.add_final(
-                    "tool-missing",
+                refusals.add(
+                    Rule::ToolMissing,
                     format!("{name} lacks {}", tools.missing.join(", ")),
                     "install what is missing",
                 );
@@ -251,11 +243,11 @@ pub(super) fn tools(master: &Master, seen: &Seen, restores: bool, refusals: &mut
 /// Whether a snapshot and a restored copy fit beside the old data.
 pub(super) fn space(master: &Master, seen: &Seen, db_bytes: u64, refusals: &mut Refusals<'_>) {
     match &seen.disk {
-        Err(why) => refusals.add_final("unclear", format!("{}: {why}", master.name), why.next()),
+        Err(why) => refusals.add(Rule::Unclear, format!("{}: {why}", master.name), why.next()),
         Ok(disk) => {
             if disk.symlink {
                 let why = format!("{} on {} is a symbolic link", master.etcd.data_dir, master.name);
-                refusals.add_final("symlink", why, "put the directory's real path into inventory and env file");
+                refusals.add(Rule::Symlink, why, "put the directory's real path into inventory and env file");
             }
             // Snapshot and restored database each take the database's size; on one file system they add up. Half of
             // it more for the write-ahead log and what grows meanwhile.
@@ -266,7 +258,11 @@ pub(super) fn space(master: &Master, seen: &Seen, db_bytes: u64, refusals: &mut 
                 if free < needed {
                     let why =
                         format!("{}: {} MiB free for {what}, {} MiB needed", master.name, free >> 20, needed >> 20);
-                    refusals.add("space", why, "make space on that file system (retired directories of earlier runs?)");
+                    refusals.add(
+                        Rule::Space,
+                        why,
+                        "make space on that file system (retired directories of earlier runs?)",
+                    );
                 }
             }
         }
@@ -286,8 +282,8 @@ pub(super) fn attested(master: &Master, input: super::Input<'_>, refusals: &mut 
         return;
     }
     let who = to_attest(master, input.cluster, seen);
-    refusals.add_final(
-        "not-attested",
+    refusals.add(
+        Rule::NotAttested,
         format!("{} in {zone} is silent, which proves nothing: {why}", master.name),
         format!("make sure that {who} is off, then add --attest {who}=\"TICKET: how, confirmed by whom\""),
     );

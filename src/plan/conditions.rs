@@ -6,25 +6,25 @@
 use std::time::Duration;
 
 use crate::model::Master;
+use crate::observe::Code;
 use crate::observe::assess::Severity;
 use crate::observe::marks::fence_drop_in;
 use crate::observe::{Finding, Seen, layout::Layout, policy::Policy};
+use crate::plan::Rule;
 
 use super::Input;
 use super::checks::Refusals;
 use super::doctor::Check;
+use super::doctor::Said;
 use super::rehearse::Given;
-use super::rendering::{self, UNRENDERED};
+use super::rendering;
 use super::scene::Player;
 
 /// One condition that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Condition {
-    pub(super) code: &'static str,
-    /// An error refuses a run; a warning is told.
-    pub(super) severity: Severity,
-    /// Whether a person may set it aside by name.
-    pub(super) may_override: bool,
+    /// A rule refuses a run; anything else is told.
+    pub(super) said: Said,
     pub(super) check: Check,
     /// What was seen, without the master's name.
     pub(super) text: String,
@@ -33,67 +33,75 @@ pub(super) struct Condition {
     pub(super) diff: Option<String>,
 }
 
+impl Condition {
+    pub(super) const fn severity(&self) -> Severity {
+        match self.said {
+            Said::Rule(_) => Severity::Error,
+            Said::Code(_) => Severity::Warning,
+        }
+    }
+}
+
 /// What is an error of the doctor's and no refusal of the planner's, and why that is so.
 #[cfg(test)]
-pub(super) const BY_THE_DOCTOR_ALONE: [(&str, &str); 7] = [
-    ("not-serving", "there is no peace to rehearse a loss in; that night it is what the run is for"),
-    ("bastion-state", "the run makes its journal there before it takes a lock, and ends where it cannot"),
+pub(super) const BY_THE_DOCTOR_ALONE: [(Said, &str); 7] = [
+    (Said::Code(Code::NotServing), "there is no peace to rehearse a loss in; that night it is what the run is for"),
     (
-        "bastion-space",
+        Said::Code(Code::BastionState),
+        "the run makes its journal there before it takes a lock, and ends where it cannot",
+    ),
+    (
+        Said::Code(Code::BastionSpace),
         "each record is on the disk before its act: a full disk ends the run before it, or between two acts",
     ),
-    ("snapshot-empty", "the run's own snapshot says so before anything is stopped, and ends it"),
-    ("not-measured", "the run takes its snapshot in the same way, and ends before anything is stopped where it cannot"),
-    ("locked", "the run takes the lock itself, and is refused with who holds it"),
-    ("template", "the planner renders each file itself, and refuses one that cannot be rendered"),
+    (Said::Code(Code::SnapshotEmpty), "the run's own snapshot says so before anything is stopped, and ends it"),
+    (
+        Said::Code(Code::NotMeasured),
+        "the run takes its snapshot in the same way, and ends before anything is stopped where it cannot",
+    ),
+    (Said::Code(Code::Locked), "the run takes the lock itself, and is refused with who holds it"),
+    (Said::Rule(Rule::Template), "the planner renders each file itself, and refuses one that cannot be rendered"),
 ];
 
 /// Codes of which the doctor speaks by master, so that it does not repeat what the planner says of them by zone.
-pub(super) const SAID_BY_MASTER: [&str; 12] = [
-    "mount-inside",
-    "mount-waiting",
-    "link-inside",
-    "read-only",
-    "unit-masked",
-    "unit-transient",
-    "unit-not-fenced",
-    "owner-differs",
-    "certificate-ended",
-    "certificate-unread",
-    "template-changes-more",
-    "unclear-node",
+pub(super) const SAID_BY_MASTER: [Rule; 12] = [
+    Rule::MountInside,
+    Rule::MountWaiting,
+    Rule::LinkInside,
+    Rule::ReadOnly,
+    Rule::UnitMasked,
+    Rule::UnitTransient,
+    Rule::UnitNotFenced,
+    Rule::OwnerDiffers,
+    Rule::CertificateEnded,
+    Rule::CertificateUnread,
+    Rule::TemplateChangesMore,
+    Rule::UnclearNode,
 ];
 
-type Find<'a> = dyn FnMut(&'static str, Check, String, String) + 'a;
-
-fn sink(
-    all: &mut Vec<Condition>,
-    severity: Severity,
-    may_override: bool,
-) -> impl FnMut(&'static str, Check, String, String) {
-    move |code, check, text, next| all.push(Condition { code, severity, may_override, check, text, next, diff: None })
-}
+type Find<'a> = dyn FnMut(Said, Check, String, String) + 'a;
 
 /// Everything that does not hold on a master.
 pub(super) fn of(given: Given<'_>, master: &Master, seen: &Seen) -> Vec<Condition> {
     let mut all = rendering::conditions(given, master, seen);
+    let mut find = |said, check, text, next| all.push(Condition { said, check, text, next, diff: None });
     match &seen.node {
         Ok(node) => {
-            data(master, &node.layout, &mut sink(&mut all, Severity::Error, false));
-            unit(master, &node.policy, &mut sink(&mut all, Severity::Error, false));
-            odd(master, seen, &node.layout, &node.policy, &mut sink(&mut all, Severity::Error, true));
+            data(master, &node.layout, &mut find);
+            unit(master, &node.policy, &mut find);
+            odd(master, seen, &node.layout, &node.policy, &mut find);
             if node.policy.load_state == "loaded" {
-                habits(master, seen, &node.policy, &mut sink(&mut all, Severity::Warning, true));
+                habits(master, seen, &node.policy, &mut find);
             }
         }
-        Err(why) => sink(&mut all, Severity::Error, true)(
-            "unclear-node",
+        Err(why) => find(
+            Rule::UnclearNode.into(),
             Check::Data,
             why.to_string(),
             "see the text; run as root, or fix the node".to_owned(),
         ),
     }
-    certificates(seen, &mut sink(&mut all, Severity::Error, true));
+    certificates(seen, &mut find);
     all
 }
 
@@ -103,23 +111,20 @@ fn given(input: Input<'_>) -> Given<'_> {
 
 /// Refuses what is an error on this master. What cannot be rendered is refused where it is rendered.
 pub(super) fn refuse(input: Input<'_>, player: &Player<'_>, refusals: &mut Refusals<'_>) {
-    let errors = of(given(input), player.master, player.seen).into_iter().filter(|one| one.severity == Severity::Error);
-    refuse_those(player, errors.filter(|one| one.code != UNRENDERED), refusals);
+    refuse_those(player, of(given(input), player.master, player.seen), refusals);
 }
 
 /// Refuses a file that would be written with more than what is owned, where nothing else is done to the master.
 pub(super) fn refuse_rendering(input: Input<'_>, player: &Player<'_>, refusals: &mut Refusals<'_>) {
-    let all = rendering::conditions(given(input), player.master, player.seen).into_iter();
-    refuse_those(player, all.filter(|one| one.code != UNRENDERED), refusals);
+    refuse_those(player, rendering::conditions(given(input), player.master, player.seen), refusals);
 }
 
-fn refuse_those(player: &Player<'_>, those: impl Iterator<Item = Condition>, refusals: &mut Refusals<'_>) {
-    for condition in those {
-        let why = format!("{}: {}", player.name(), condition.text);
-        if condition.may_override {
-            refusals.add(condition.code, why, condition.next);
-        } else {
-            refusals.add_final(condition.code, why, condition.next);
+fn refuse_those(player: &Player<'_>, those: Vec<Condition>, refusals: &mut Refusals<'_>) {
+    for Condition { said, text, next, .. } in those {
+        if let Said::Rule(rule) = said
+            && rule != Rule::Template
+        {
+            refusals.add(rule, format!("{}: {text}", player.name()), next);
         }
     }
 }
@@ -128,15 +133,16 @@ fn refuse_those(player: &Player<'_>, those: impl Iterator<Item = Condition>, ref
 pub(super) fn warnings<'a>(input: Input<'_>, players: impl IntoIterator<Item = &'a Player<'a>>) -> Vec<Finding> {
     let warning = |player: &Player<'_>| {
         let master = player.name().clone();
-        let warned =
-            of(given(input), player.master, player.seen).into_iter().filter(|one| one.severity == Severity::Warning);
-        let finding = move |one: Condition| Finding {
-            code: one.code.to_owned(),
-            severity: one.severity,
-            master: Some(master.clone()),
-            text: format!("{}: {}", one.text, one.next),
+        let finding = move |one: Condition| match one.said {
+            Said::Rule(_) => None,
+            Said::Code(code) => Some(Finding {
+                code,
+                severity: Severity::Warning,
+                master: Some(master.clone()),
+                text: format!("{}: {}", one.text, one.next),
+            }),
         };
-        warned.map(finding).collect::<Vec<_>>()
+        of(given(input), player.master, player.seen).into_iter().filter_map(finding).collect::<Vec<_>>()
     };
     players.into_iter().flat_map(warning).collect()
 }
@@ -148,14 +154,19 @@ fn data(master: &Master, layout: &Layout, find: &mut Find<'_>) {
         let text = format!(
             "{dir}/{part} is a mount point of its own, now or at the next boot: it goes aside with the old data, and at the next boot the old data is mounted over the new cluster's"
         );
-        find("mount-inside", Check::Data, text, "mount the whole data directory instead; see docs/limits.md".into());
+        find(
+            Rule::MountInside.into(),
+            Check::Data,
+            text,
+            "mount the whole data directory instead; see docs/limits.md".into(),
+        );
     }
     for place in &layout.unmounted {
         let text = format!(
             "fstab or a mount unit mounts {place}, and it is not mounted now: at the next boot it would cover {dir} and all that is written there until then"
         );
         find(
-            "mount-waiting",
+            Rule::MountWaiting.into(),
             Check::Data,
             text,
             format!("mount {place}, or take it out of fstab, and look at what lies in {dir}"),
@@ -163,7 +174,12 @@ fn data(master: &Master, layout: &Layout, find: &mut Find<'_>) {
     }
     for place in &layout.read_only {
         let text = format!("{place} cannot be written, and a run writes there");
-        find("read-only", Check::Data, text, format!("make it writable (its file system: findmnt -T {place})"));
+        find(
+            Rule::ReadOnly.into(),
+            Check::Data,
+            text,
+            format!("make it writable (its file system: findmnt -T {place})"),
+        );
     }
 }
 
@@ -172,14 +188,14 @@ fn unit(master: &Master, policy: &Policy, find: &mut Find<'_>) {
     let unit = &master.etcd.unit;
     if policy.load_state == "masked" {
         let text = format!("{unit} is masked: systemd does not start it");
-        find("unit-masked", Check::Unit, text, format!("systemctl unmask {unit}"));
+        find(Rule::UnitMasked.into(), Check::Unit, text, format!("systemctl unmask {unit}"));
         return;
     }
     if policy.fragment.starts_with("/run/systemd/transient/") {
         let text = format!(
             "{unit} is a transient unit: systemd forgets it once it is stopped, so that it could not be started again"
         );
-        find("unit-transient", Check::Unit, text, "give it a unit file in /etc/systemd/system".into());
+        find(Rule::UnitTransient.into(), Check::Unit, text, "give it a unit file in /etc/systemd/system".into());
     }
     let ours = fence_drop_in(unit);
     let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
@@ -187,7 +203,7 @@ fn unit(master: &Master, policy: &Policy, find: &mut Find<'_>) {
     for file in policy.resets.iter().filter(|file| **file != ours && name(file) > name(&ours)) {
         let text = format!("{file} takes back every condition of {unit}, and a fence is one: etcd could not be fenced");
         let next = format!("take the empty Condition…= out of {file}, then systemctl daemon-reload");
-        find("unit-not-fenced", Check::Unit, text, next);
+        find(Rule::UnitNotFenced.into(), Check::Unit, text, next);
     }
 }
 
@@ -198,7 +214,7 @@ fn odd(master: &Master, seen: &Seen, layout: &Layout, policy: &Policy, find: &mu
         let text =
             format!("{dir}/{part} is a symbolic link: what is restored lies in {dir} itself, not where it points");
         let next = format!("move what it points to into {dir}, or mount the whole data directory there");
-        find("link-inside", Check::Data, text, next);
+        find(Rule::LinkInside.into(), Check::Data, text, next);
     }
     let user = if policy.user.is_empty() { "root" } else { policy.user.as_str() };
     let owner = seen.disk.as_ref().ok().and_then(|disk| disk.owner.split(' ').next()).unwrap_or_default();
@@ -208,7 +224,7 @@ fn odd(master: &Master, seen: &Seen, layout: &Layout, policy: &Policy, find: &mu
         let text = format!(
             "etcd runs as {user} and {dir} belongs to {owner}: what is restored gets the directory's owner, and etcd could not write it"
         );
-        find("owner-differs", Check::Data, text, format!("chown {user} {dir}"));
+        find(Rule::OwnerDiffers.into(), Check::Data, text, format!("chown {user} {dir}"));
     }
 }
 
@@ -220,18 +236,18 @@ fn habits(master: &Master, seen: &Seen, policy: &Policy, find: &mut Find<'_>) {
     {
         let state = &policy.unit_file_state;
         let text = format!("{unit} is {state:?}: a survivor that reboots does not come back, and quorum goes with it");
-        find("unit-disabled", Check::Unit, text, format!("systemctl enable {unit}"));
+        find(Code::UnitDisabled.into(), Check::Unit, text, format!("systemctl enable {unit}"));
     }
     if policy.restart == "no" {
         let text = format!("{unit} has Restart=no: an etcd that dies stays down");
-        find("unit-no-restart", Check::Unit, text, "Restart=always, as kubespray writes it".into());
+        find(Code::UnitNoRestart.into(), Check::Unit, text, "Restart=always, as kubespray writes it".into());
     }
     if policy.kind != "notify" {
         let kind = &policy.kind;
         let text = format!(
             "{unit} has Type={kind}: systemd cannot tell an etcd without quorum from one that serves, so that after a restart without quorum the loss could not be proved"
         );
-        find("unit-not-notify", Check::Unit, text, "Type=notify, as etcd's own unit file has it".into());
+        find(Code::UnitNotNotify.into(), Check::Unit, text, "Type=notify, as etcd's own unit file has it".into());
     }
     // etcd waits that long for open streams when it is stopped.
     let needed = seen.settings.as_ref().map_or(Duration::from_secs(7), |settings| settings.request_timeout());
@@ -241,7 +257,7 @@ fn habits(master: &Master, seen: &Seen, policy: &Policy, find: &mut Find<'_>) {
             limit.as_secs(),
             needed.as_secs()
         );
-        find("stop-cut-short", Check::Unit, text, "TimeoutStopSec=90s, systemd's default".into());
+        find(Code::StopCutShort.into(), Check::Unit, text, "TimeoutStopSec=90s, systemd's default".into());
     }
 }
 
@@ -255,10 +271,10 @@ fn certificates(seen: &Seen, find: &mut Find<'_>) {
             "certificates have ended: {}: clients and peers refuse them, also after a restore",
             ended.join(", ")
         );
-        find("certificate-ended", Check::Etcd, text, "renew them: etcd takes them without a restart".into());
+        find(Rule::CertificateEnded.into(), Check::Etcd, text, "renew them: etcd takes them without a restart".into());
     }
     for why in certificates.unread() {
         let text = format!("{why}: etcd could not start with it, or could not be asked");
-        find("certificate-unread", Check::Etcd, text, why.next().to_owned());
+        find(Rule::CertificateUnread.into(), Check::Etcd, text, why.next().to_owned());
     }
 }

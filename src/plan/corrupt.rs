@@ -1,6 +1,7 @@
 //! Nothing is built on data that etcd itself calls corrupt. Reads what was seen; asks nothing.
 
 use crate::observe::alarms::corrupt_members;
+use crate::plan::Rule;
 
 use super::checks::Refusals;
 use super::scene::Player;
@@ -27,5 +28,5 @@ pub(super) fn refuse(input: Input<'_>, players: &[Player<'_>], refusals: &mut Re
              `etcdctl alarm disarm`, then try again"
         }
     };
-    refusals.add_final("corrupt-member", why, next);
+    refusals.add(Rule::CorruptMember, why, next);
 }

@@ -8,6 +8,7 @@ use crate::observe::assess::{Severity, assess};
 use crate::observe::environment::FILE;
 use crate::observe::marks::Holder;
 use crate::observe::{Asked, Observation, Verdict};
+use crate::plan::Rule;
 
 use super::Refusal;
 
@@ -39,7 +40,7 @@ pub fn of_inventory(cluster: &Cluster, zone: &ZoneName) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     if cluster.environment == Environment::Production {
         refusals.push(Refusal::new(
-            "production",
+            Rule::Production,
             format!("{} is a production cluster, and a drill loses a zone on purpose", cluster.name),
             "drill a staging cluster of the same shape; there is no override",
         ));
@@ -47,14 +48,14 @@ pub fn of_inventory(cluster: &Cluster, zone: &ZoneName) -> Vec<Refusal> {
     let side = Side::of(cluster);
     if side.zones.get(zone).is_some_and(|loss| loss.quorum_kept) {
         refusals.push(Refusal::new(
-            "quorum-kept",
+            Rule::QuorumKept,
             format!("losing {zone} costs no quorum: there would be nothing to recover"),
             "name a zone that `requorum inventory check` says costs the quorum",
         ));
     }
     if side.zones.get(zone).is_some_and(|loss| loss.survivors.is_empty()) {
         refusals.push(Refusal::new(
-            "no-survivor",
+            Rule::NoSurvivor,
             format!("no master survives the loss of {zone}"),
             "name another zone",
         ));
@@ -76,7 +77,7 @@ fn of_words(cluster: &Cluster, words: &Words) -> Vec<Refusal> {
         let next = format!(
             "if {name} really is {wanted}: `mkdir -p /etc/requorum && echo {wanted} >{FILE}` there; there is no override"
         );
-        Some(Refusal::new("environment-marker", why, next))
+        Some(Refusal::new(Rule::EnvironmentMarker, why, next))
     };
     cluster.masters().filter_map(|master| refuse(&master.name)).collect()
 }
@@ -87,7 +88,7 @@ fn of_health(cluster: &Cluster, seen: &Observation) -> Vec<Refusal> {
     let next = "fix what `requorum status` names, then drill";
     if assessment.verdict != Verdict::Healthy {
         let why = format!("the cluster is not healthy: {}", assessment.verdict.words());
-        return vec![Refusal::new("not-healthy", why, next)];
+        return vec![Refusal::new(Rule::NotHealthy, why, next)];
     }
     let errors: BTreeSet<&str> = assessment
         .findings
@@ -95,7 +96,7 @@ fn of_health(cluster: &Cluster, seen: &Observation) -> Vec<Refusal> {
         .filter(|finding| finding.severity == Severity::Error)
         .map(|f| f.text.as_str())
         .collect();
-    errors.into_iter().map(|text| Refusal::new("not-healthy", text, next)).collect()
+    errors.into_iter().map(|text| Refusal::new(Rule::NotHealthy, text, next)).collect()
 }
 
 /// Nobody else holds a master, and nobody took one away from this drill.
@@ -105,9 +106,9 @@ fn of_lock(seen: &Observation, ours: Option<&RunId>) -> Option<Refusal> {
     let held = marks().find_map(|(name, marks)| Some((name, marks.lock.as_ref().filter(other)?)));
     if let Some((name, holder)) = held {
         let why = format!("{name} is held by run {} ({} on {})", holder.run, holder.person, holder.host);
-        return Some(Refusal::new("locked", why, format!("wait for it, or: requorum unlock {}", holder.run)));
+        return Some(Refusal::new(Rule::Locked, why, format!("wait for it, or: requorum unlock {}", holder.run)));
     }
     let (name, _) = marks().find(|(_, marks)| ours.is_some() && marks.lock.is_none())?;
     let why = format!("{name} is no longer locked for this drill: its lock was released by another hand");
-    Some(Refusal::new("locked", why, "find out who else works on this cluster"))
+    Some(Refusal::new(Rule::Locked, why, "find out who else works on this cluster"))
 }

@@ -7,6 +7,7 @@ use crate::observe::assess::assess;
 use crate::observe::marks::{Replaced, fence_text};
 use crate::observe::records::{Newest, newest};
 use crate::observe::{Marks, Read, Seen};
+use crate::plan::Rule;
 use crate::step::{Step, fence, stop, unfence};
 
 use super::checks::Refusals;
@@ -75,7 +76,7 @@ fn nothing_more(input: Input<'_>, players: &[Player<'_>], state: &str) -> NoPlan
             format!("try again when one does; until then keep {} cut off there", cut_off::words(&cut_off::ports(input)))
         }
     };
-    NoPlan::Refused(vec![Refusal::new("nobody-answers", why, next)])
+    NoPlan::Refused(vec![Refusal::new(Rule::NobodyAnswers, why, next)])
 }
 
 fn silent(input: Input<'_>, players: &[Player<'_>]) -> BTreeSet<MasterName> {
@@ -112,7 +113,7 @@ pub(super) fn plan(input: Input<'_>, players: &[Player<'_>], kinds: &[&dyn Fn(&P
         left_out: silent(input, players),
         returned: names,
         attested: input.request.attested.clone(),
-        overrides: input.request.overrides.clone(),
+        overrides: input.request.set_aside(),
         after: None,
         ports: cut_off::ports(input),
         findings: assess(input.cluster, input.seen).findings,
@@ -144,7 +145,7 @@ fn takes_no_quorum(input: Input<'_>, refusals: &mut Refusals<'_>) {
         };
         if !through.is_empty() && !elsewhere {
             refusals.add(
-                "fence-takes-quorum",
+                Rule::FenceTakesQuorum,
                 format!(
                     "cluster {id} serves through {}, and no newer cluster that a run finished serves elsewhere: fencing may \
                      take its quorum",
@@ -164,7 +165,7 @@ fn may_serve(input: Input<'_>, refusals: &mut Refusals<'_>) {
             let ended = seen.certificates.as_ref().is_ok_and(|certificates| certificates.ended().next().is_some());
             let why = if ended { ": certificates there have ended, so that its etcd cannot be asked" } else { "" };
             refusals.add(
-                "fence-takes-quorum",
+                Rule::FenceTakesQuorum,
                 format!("it is not known whether {name} serves a living cluster{why}"),
                 "make it answer, or if fencing is what you want: --override fence-takes-quorum=REASON",
             );
@@ -191,7 +192,7 @@ fn sees_the_others(input: Input<'_>, refusals: &mut Refusals<'_>) {
         let marks = input.seen.seen(&master.name).map(|seen| &seen.marks);
         if !matches!(marks, Some(Ok(_))) {
             refusals.add(
-                "unfence-blind",
+                Rule::UnfenceBlind,
                 format!("{} cannot be asked whether a newer cluster exists", master.name),
                 "make it answer, or bring the zone home with `requorum recover`",
             );
@@ -204,15 +205,15 @@ fn wakes_nothing_half_made(players: &[Player<'_>], refusals: &mut Refusals<'_>) 
     for player in players {
         let (name, marks) = (player.name(), player.seen.marks.as_ref().ok());
         match marks.and_then(Marks::half_made) {
-            Some(Replaced::Restored(run)) => refusals.add_final(
-                "unfence-half-made",
+            Some(Replaced::Restored(run)) => refusals.add(
+                Rule::UnfenceHalfMade,
                 format!(
                     "run {run} replaced the data of {name} and did not finish: its etcd would begin another cluster"
                 ),
                 format!("give {name} its own data back: requorum undo {run}"),
             ),
-            Some(Replaced::Emptied(run)) => refusals.add_final(
-                "unfence-half-made",
+            Some(Replaced::Emptied(run)) => refusals.add(
+                Rule::UnfenceHalfMade,
                 format!(
                     "run {run} moved the data of {name} aside and did not finish: its etcd would begin with nothing"
                 ),
@@ -240,7 +241,7 @@ fn wakes_no_old_data(input: Input<'_>, refusals: &mut Refusals<'_>) {
         };
         if zone.iter().any(stale) {
             refusals.add(
-                "unfence-wakes-old-data",
+                Rule::UnfenceWakesOldData,
                 format!(
                     "run {} made cluster {} ({name}); this zone's data is older and would serve beside it",
                     record.run, record.cluster

@@ -4,6 +4,7 @@
 use crate::model::MemberId;
 use crate::observe::database::Ends;
 use crate::observe::log::End;
+use crate::plan::Rule;
 
 use super::checks::Refusals;
 use super::scene::Player;
@@ -28,7 +29,7 @@ pub(super) fn is_newest(file: &SnapshotFile, survivors: &[Player<'_>], refusals:
         match compared(file, player) {
             Compared::NotOlder => {}
             Compared::Older(why) => refusals.add(
-                "snapshot-older",
+                Rule::SnapshotOlder,
                 format!(
                     "{path} is {}; {}: {why}, so that what was written since would be lost",
                     ended(file),
@@ -37,7 +38,7 @@ pub(super) fn is_newest(file: &SnapshotFile, survivors: &[Player<'_>], refusals:
                 "leave --snapshot away: the survivors' own data is newer",
             ),
             Compared::Another(id) => refusals.add(
-                "snapshot-of-another-cluster",
+                Rule::SnapshotOfAnotherCluster,
                 format!(
                     "{path} does not know member {id} ({}): it is another cluster's, or older than that member",
                     player.name()
@@ -45,7 +46,7 @@ pub(super) fn is_newest(file: &SnapshotFile, survivors: &[Player<'_>], refusals:
                 "give a snapshot of this cluster",
             ),
             Compared::Unknown(why) => refusals.add(
-                "snapshot-unverified",
+                Rule::SnapshotUnverified,
                 format!("no run of this bastion took {path}, which is {}; {}: {why}", ended(file), player.name()),
                 "if you know that it is this cluster's newest: --override snapshot-unverified=REASON",
             ),

@@ -9,6 +9,7 @@ use crate::observe::marks::RECORD_VERSION;
 use crate::observe::members::known_urls;
 use crate::observe::records::{line_after, newest};
 use crate::observe::{ClusterRecord, Seen, Sight, proof};
+use crate::plan::Rule;
 use crate::step::snapshot::Source;
 
 use super::build::Builder;
@@ -38,8 +39,8 @@ pub fn plan(input: Input<'_>) -> Result<Plan, NoPlan> {
     }
     let survivors = Player::all(input, outside.iter().map(|master| &master.name));
     if survivors.is_empty() {
-        refusals.add_final(
-            "no-survivor",
+        refusals.add(
+            Rule::NoSurvivor,
             "no master outside the failed zone answers",
             "reach one of them over SSH, or restore from a snapshot by hand",
         );
@@ -104,7 +105,7 @@ fn build<'a>(
         returned: BTreeSet::new(),
         left_out,
         attested: input.request.attested.clone(),
-        overrides: input.request.overrides.clone(),
+        overrides: input.request.set_aside(),
         after: Some(After { cluster: scene.cluster, token, members }),
         ports: cut_off::ports(input),
         findings,
@@ -155,8 +156,8 @@ fn done_before(input: Input<'_>) -> Option<String> {
 fn quorum_is_lost(input: Input<'_>, refusals: &mut Refusals<'_>) {
     let serving = input.seen.answering().find(|(_, seen)| seen.serves());
     if let Some((name, _)) = serving {
-        refusals.add_final(
-            "quorum-alive",
+        refusals.add(
+            Rule::QuorumAlive,
             format!("a linearizable read through {name} succeeded: a majority serves"),
             "leave it alone; `requorum status` names what is to be done, if anything is",
         );
@@ -165,22 +166,22 @@ fn quorum_is_lost(input: Input<'_>, refusals: &mut Refusals<'_>) {
     match &input.seen.proof {
         Some(proof::Outcome::Lost { .. }) => {}
         Some(proof::Outcome::Alive { evidence }) => {
-            refusals.add_final(
-                "quorum-alive",
+            refusals.add(
+                Rule::QuorumAlive,
                 format!("quorum is not lost: {evidence}"),
                 "leave it alone; `requorum status` names what is to be done, if anything is",
             );
         }
         Some(proof::Outcome::Unknown { last_seen }) => {
             refusals.add(
-                "quorum-unproved",
+                Rule::QuorumUnproved,
                 format!("it could not be proved that quorum is lost: {last_seen}"),
                 "give the same command again; if it says the same, fix what keeps the survivors from answering: `requorum status` names \
                  it",
             );
         }
         None => refusals.add(
-            "quorum-unproved",
+            Rule::QuorumUnproved,
             "no master that answered could prove it",
             "make a survivor answer over SSH from this bastion, then: requorum initiate-dr",
         ),
@@ -213,8 +214,8 @@ fn failed_zones(input: Input<'_>, refusals: &mut Refusals<'_>) -> BTreeSet<ZoneN
         .collect();
     if zones.is_empty() || zones.len() == input.cluster.zones.len() {
         let why = if zones.is_empty() { "every zone has a master that runs etcd" } else { "etcd runs in no zone" };
-        refusals.add_final(
-            "which-zone",
+        refusals.add(
+            Rule::WhichZone,
             format!("it is not clear which zone failed: {why}"),
             "name it: --failed-zone ZONE",
         );
@@ -229,8 +230,8 @@ fn the_failed_are_down(input: Input<'_>, failed_zones: &BTreeSet<ZoneName>, refu
         checks::attested(master, input, refusals);
         let Some(seen) = input.seen.seen(&master.name) else { continue };
         if seen.etcd_runs() != Some(false) {
-            refusals.add_final(
-                "failed-zone-runs",
+            refusals.add(
+                Rule::FailedZoneRuns,
                 format!("{} of the failed zone answers over SSH and runs etcd", master.name),
                 format!("stop and fence it first: requorum fence {zones}"),
             );
@@ -255,7 +256,7 @@ fn nobody_else_listens(
         Ok(open) => open,
         Err(why) => {
             refusals.add(
-                "unclear-peers",
+                Rule::UnclearPeers,
                 format!("{}: {why}", master.name),
                 "it could not be tried whether the failed zone's etcd is alive",
             );
@@ -269,8 +270,8 @@ fn nobody_else_listens(
         .flat_map(|other| known_urls(other, input.cluster, input.seen))
         .collect();
     for url in open.iter().filter(|url| !own.contains(url)) {
-        refusals.add_final(
-            "failed-zone-answers",
+        refusals.add(
+            Rule::FailedZoneAnswers,
             format!("{} reaches the peer port {url}: an etcd that was taken for dead is alive", master.name),
             format!("stop and fence it first: requorum fence {}", join(failed_zones.iter().map(ZoneName::as_str))),
         );
@@ -294,8 +295,8 @@ fn survivors_are_fit(input: Input<'_>, survivors: &[Player<'_>], refusals: &mut 
     corrupt::refuse(input, survivors, refusals);
     if clusters.len() > 1 {
         let sides = join(clusters.iter().map(|(id, name)| format!("{name} in {id}")));
-        refusals.add_final(
-            "two-clusters",
+        refusals.add(
+            Rule::TwoClusters,
             format!("the survivors belong to different clusters: {sides}"),
             "one of them was recovered before; leave it out with --failed-zone or fix it by hand",
         );

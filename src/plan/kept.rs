@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{ClusterId, RunId};
 use crate::observe::log::End;
+use crate::plan::Rule;
 use crate::step::Step;
 use crate::step::snapshot::Source;
 
@@ -85,17 +86,17 @@ pub(super) fn is_newest(file: &SnapshotFile, survivors: &[Player<'_>], refusals:
         match compared(file, player) {
             Compared::NotOlder => {}
             Compared::Older(why) => refusals.add(
-                "snapshot-older",
+                Rule::SnapshotOlder,
                 format!("{said}; {}: {why}, so that what was written since would be lost", player.name()),
                 "leave --snapshot away: the survivors' own data is newer",
             ),
             Compared::Another(why) => refusals.add(
-                "snapshot-of-another-cluster",
+                Rule::SnapshotOfAnotherCluster,
                 format!("{said}; {}: {why}", player.name()),
                 "leave --snapshot away, or give a snapshot of this cluster",
             ),
             Compared::Unknown(why) => refusals.add(
-                "snapshot-unverified",
+                Rule::SnapshotUnverified,
                 format!("{said}; whether {} holds more by now is not known: {why}", player.name()),
                 "leave --snapshot away; if you know that the file is this cluster's newest: --override \
                  snapshot-unverified=REASON",

@@ -29,13 +29,14 @@ mod looks;
 pub mod recover;
 pub mod rehearse;
 mod rendering;
+mod rule;
 pub mod safety;
 pub mod same;
 mod scene;
 mod seed;
 pub mod sides;
 mod together;
-pub use seed::MAY_HOLD_MORE;
+pub use rule::Rule;
 pub mod undo;
 
 /// What a run is for.
@@ -140,8 +141,8 @@ pub struct Request {
     pub seed: Option<MasterName>,
     /// Zones and masters attested to be off, and by what.
     pub attested: BTreeMap<String, String>,
-    /// Rules set aside, by name, and why.
-    pub overrides: BTreeMap<String, String>,
+    /// Rules set aside, and why.
+    pub overrides: BTreeMap<Rule, String>,
     /// A snapshot to use instead of the survivor's.
     pub snapshot: Option<SnapshotFile>,
     /// Who asks, for fences and records.
@@ -277,11 +278,18 @@ impl Plan {
     }
 }
 
+impl Request {
+    /// The rules set aside as a plan keeps them: by name, so that another version can read them.
+    pub(crate) fn set_aside(&self) -> BTreeMap<String, String> {
+        self.overrides.iter().map(|(rule, why)| (rule.to_string(), why.clone())).collect()
+    }
+}
+
 /// One reason why nothing may be done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// The rule, by the name that `--override` takes.
-    pub rule: String,
+    pub rule: Rule,
     /// What was seen.
     pub why: String,
     /// What to do.
@@ -289,8 +297,8 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    pub(crate) fn new(rule: &str, why: impl Into<String>, next: impl Into<String>) -> Self {
-        Self { rule: rule.to_owned(), why: why.into(), next: next.into() }
+    pub(crate) fn new(rule: Rule, why: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { rule, why: why.into(), next: next.into() }
     }
 }
 

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::env_file::EnvFile;
 use crate::model::{ClusterId, MasterName, Token, quorum};
+use crate::observe::Code;
 use crate::observe::assess::{Severity, assess};
 use crate::observe::marks::{RECORD_VERSION, fence_marker};
 use crate::observe::members::{Roll, Vote, roll};
 use crate::observe::records::{Newest, newest};
 use crate::observe::whole::what_of_a_stranger;
 use crate::observe::{ClusterRecord, Finding, Sight, fork};
+use crate::plan::Rule;
 use crate::step::Step;
 use crate::step::retire::Retire;
 
@@ -55,7 +57,7 @@ pub fn plan(input: Input<'_>) -> Result<Plan, NoPlan> {
     let Some(seed) = leader(&survivors).or_else(|| survivors.first().copied()) else {
         let next =
             format!("make one of {} answer over SSH from this bastion, then: requorum recover", join(&home.voters));
-        refusals.add_final("no-survivor", "no master of the serving cluster answers over SSH", next);
+        refusals.add(Rule::NoSurvivor, "no master of the serving cluster answers over SSH", next);
         return Err(refusals.done().err().unwrap_or_else(|| NoPlan::Refused(vec![])));
     };
     refusals.done()?;
@@ -115,7 +117,7 @@ fn build<'a>(
         returned: names,
         left_out,
         attested: input.request.attested.clone(),
-        overrides: input.request.overrides.clone(),
+        overrides: input.request.set_aside(),
         after: Some(After { cluster: scene.cluster, token, members: scene.members }),
         ports: cut_off::ports(input),
         findings,
@@ -133,7 +135,7 @@ fn home(input: Input<'_>) -> Result<Home, NoPlan> {
     else {
         return Err(if assessment.serving.is_empty() {
             refuse(
-                "nothing-serves",
+                Rule::NothingServes,
                 "no master serves: there is no cluster to come back to".into(),
                 "give the cluster its quorum back first: requorum initiate-dr",
             )
@@ -142,13 +144,13 @@ fn home(input: Input<'_>) -> Result<Home, NoPlan> {
                 Newest::Unclear(why) => format!("two clusters serve, and {why}"),
                 _ => "two clusters serve, and no finished run says which is the one to keep".to_owned(),
             };
-            refuse("split-brain", why, &sides::ways(input.cluster, input.seen, &assessment, "requorum"))
+            refuse(Rule::SplitBrain, why, &sides::ways(input.cluster, input.seen, &assessment, "requorum"))
         });
     };
     let roll = roll(input.cluster, input.seen, &assessment.serving[cluster]);
     if let Err(why) = &roll.members {
         let why = format!("who votes in the serving cluster is not known: {why}");
-        return Err(refuse("unclear", why, "fix what the text names, then: requorum recover"));
+        return Err(refuse(Rule::Unclear, why, "fix what the text names, then: requorum recover"));
     }
     match newest {
         Newest::Known(other) if other.cluster != *cluster => {
@@ -156,9 +158,9 @@ fn home(input: Input<'_>) -> Result<Home, NoPlan> {
                 "cluster {cluster} serves, and the recorded one is {}, which run {} made",
                 other.cluster, other.run
             );
-            Err(refuse("not-the-recorded-cluster", why, NOT_RECORDED))
+            Err(refuse(Rule::NotTheRecordedCluster, why, NOT_RECORDED))
         }
-        Newest::Unclear(why) => Err(refuse("not-the-recorded-cluster", why, NOT_RECORDED)),
+        Newest::Unclear(why) => Err(refuse(Rule::NotTheRecordedCluster, why, NOT_RECORDED)),
         newest => {
             let record = newest.known().cloned();
             Ok(Home { cluster: *cluster, voters: roll.voters(), roll, record })
@@ -176,14 +178,14 @@ pub(crate) const NOT_RECORDED: &str = "make the masters of the recorded cluster 
 fn returned(input: Input<'_>, home: &Home, refusals: &mut Refusals<'_>) -> BTreeSet<MasterName> {
     let only = &input.request.only;
     for name in only.iter().filter(|name| home.voters.contains(name)) {
-        refusals.add_final("only", format!("{name} votes already"), "name masters that are to come back");
+        refusals.add(Rule::Only, format!("{name} votes already"), "name masters that are to come back");
     }
     let mut back = BTreeSet::new();
     for master in input.cluster.masters().filter(|master| !home.voters.contains(&master.name)) {
         let wanted = only.is_empty() || only.contains(&master.name);
         if home.roll.vote(&master.name) == Vote::Unknown {
-            refusals.add_final(
-                "unknown-member",
+            refusals.add(
+                Rule::UnknownMember,
                 format!("it is not known whether {} is one of the members that no master is known to be", master.name),
                 format!("make {} answer, or run `requorum status` once from where it does", master.name),
             );
@@ -194,8 +196,8 @@ fn returned(input: Input<'_>, home: &Home, refusals: &mut Refusals<'_>) -> BTree
                 back.insert(master.name.clone());
             }
             // Left for later, and yet able to elect a leader with another one left for later.
-            Some(Sight::Answers(seen)) if seen.etcd_runs() != Some(false) => refusals.add_final(
-                "left-running",
+            Some(Sight::Answers(seen)) if seen.etcd_runs() != Some(false) => refusals.add(
+                Rule::LeftRunning,
                 format!("{} is left for later and runs etcd", master.name),
                 format!("stop and fence it first: requorum fence {}", master.zone),
             ),
@@ -205,8 +207,8 @@ fn returned(input: Input<'_>, home: &Home, refusals: &mut Refusals<'_>) -> BTree
                     Some(Sight::Silent(why) | Sight::Refused(why)) => why.clone(),
                     _ => "was not asked".to_owned(),
                 };
-                refusals.add_final(
-                    "still-dark",
+                refusals.add(
+                    Rule::StillDark,
                     format!("{} is to come back and does not answer: {why}", master.name),
                     "wait for it, or bring back the others now: --only NODE…",
                 );
@@ -222,16 +224,16 @@ fn list_is_ours(input: Input<'_>, home: &Home, refusals: &mut Refusals<'_>) {
     let silent: Vec<String> = home.roll.with(Vote::Unknown).iter().map(ToString::to_string).collect();
     for entry in home.roll.strangers() {
         let kind = if entry.member.votes() { "voter" } else { "learner" };
-        refusals.add_final(
-            "unknown-member",
+        refusals.add(
+            Rule::UnknownMember,
             format!("the member list has a {kind} {} that is no master as far as is known", entry.shown()),
             what_of_a_stranger(entry, &silent, input.seen),
         );
     }
     for (name, seen) in home.voters.iter().filter_map(|name| Some((name, input.seen.seen(name)?))) {
         if seen.etcd_runs() == Some(false) {
-            refusals.add_final(
-                "voter-down",
+            refusals.add(
+                Rule::VoterDown,
                 format!("{name} votes in the serving cluster and its etcd does not run"),
                 format!(
                     "start it; where a stopped run moved its data aside (ls -d {0}.retired-*), first give it back: \
@@ -244,8 +246,8 @@ fn list_is_ours(input: Input<'_>, home: &Home, refusals: &mut Refusals<'_>) {
         }
     }
     for name in home.voters.iter().filter(|name| input.seen.seen(name).is_none()) {
-        refusals.add_final(
-            "voter-dark",
+        refusals.add(
+            Rule::VoterDark,
             format!("{name} votes in the serving cluster and does not answer over SSH"),
             "make it reachable: its env file is to be rewritten",
         );
@@ -312,12 +314,12 @@ fn untold(input: Input<'_>, home: &Home, stages: &[Stage]) -> Vec<Finding> {
 
 fn findings(input: Input<'_>, scene: &Scene<'_>, home: &Home, left_out: &BTreeSet<MasterName>) -> Vec<Finding> {
     let mut findings = assess(input.cluster, input.seen).findings;
-    let mut note = |code: &str, text: String| {
-        findings.push(Finding { code: code.into(), severity: Severity::Warning, master: None, text });
+    let mut note = |code: Code, text: String| {
+        findings.push(Finding { code, severity: Severity::Warning, master: None, text });
     };
     if home.record.is_none() {
         note(
-            "unrecorded-cluster",
+            Code::UnrecordedCluster,
             format!("no run of requorum has recorded cluster {}; it is taken as it is", home.cluster),
         );
     }
@@ -325,7 +327,7 @@ fn findings(input: Input<'_>, scene: &Scene<'_>, home: &Home, left_out: &BTreeSe
         let voters = scene.members.len();
         let tolerance = quorum::tolerance(voters);
         note(
-            "left-out",
+            Code::LeftOut,
             format!("{} stay out: {voters} voters then, {tolerance} of which may be lost", join(left_out)),
         );
     }

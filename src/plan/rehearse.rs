@@ -7,6 +7,7 @@ use crate::model::{Cluster, Master, MasterName, RunId, Token, ZoneName, quorum};
 use crate::observe::assess::assess;
 use crate::observe::members::{Vote, known_urls, roll};
 use crate::observe::{Observation, Read, Seen, Sight, proof};
+use crate::plan::Rule;
 use crate::playbook::Playbook;
 
 use super::{Goal, Input, NoPlan, Plan, Refusal, Request, plan};
@@ -84,7 +85,7 @@ fn loss_of(zone: &ZoneName, given: Given<'_>, seen: &Observation) -> Rehearsal {
         Err(NoPlan::Refused(refusals)) => Ending::Refused(refusals),
         // Nothing serves in what is imagined, so that nothing can have been done before.
         Err(NoPlan::NothingToDo(why)) => Ending::Refused(vec![Refusal::new(
-            "not-serving",
+            Rule::NotServing,
             why,
             "run `requorum doctor` again once one cluster serves",
         )]),
@@ -108,7 +109,7 @@ fn quorum_kept(cluster: &Cluster, seen: &Observation, lost: &BTreeSet<ZoneName>)
         None => {
             let why = roll.members.err().map(|why| why.to_string()).unwrap_or_default();
             let why = format!("who votes is not known, so that what a loss costs cannot be told: {why}");
-            return Err(Refusal::new("members-unclear", why, NO_LIST));
+            return Err(Refusal::new(Rule::MembersUnclear, why, NO_LIST));
         }
     };
     let votes = |master: &Master| roll.vote(&master.name) == Vote::Votes;

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::command::clean;
 use crate::model::env_file::EnvFile;
 use crate::model::{Master, unified};
-use crate::observe::assess::Severity;
 use crate::observe::{Seen, Settings};
+use crate::plan::Rule;
 use crate::playbook::template::{Context, Node, Peer, check_rendered, owned, render};
 use crate::playbook::{Action, Line};
 
@@ -20,21 +20,14 @@ pub(super) fn conditions(given: Given<'_>, master: &Master, seen: &Seen) -> Vec<
     let Ok(settings) = &seen.settings else { return Vec::new() };
     let mut names = BTreeSet::new();
     collect(&given.playbook.lines, master, &mut names);
-    let condition = |code, text, next: &str, diff| Condition {
-        code,
-        severity: Severity::Error,
-        may_override: true,
-        check: Check::Template,
-        text,
-        next: next.to_owned(),
-        diff,
-    };
+    let condition =
+        |said, text, next: &str, diff| Condition { said, check: Check::Template, text, next: next.to_owned(), diff };
     let rendering = |name: &str| {
         let text = given.templates.get(name).map_or("", String::as_str);
         match difference(name, text, master, settings) {
             Ok(None) => None,
             Ok(Some(More { keys, diff })) => Some(condition(
-                "template-changes-more",
+                Rule::TemplateChangesMore.into(),
                 format!(
                     "{name} would change more of {} than the three settings it owns: {}",
                     master.etcd.env_file,
@@ -45,7 +38,7 @@ pub(super) fn conditions(given: Given<'_>, master: &Master, seen: &Seen) -> Vec<
                 Some(diff),
             )),
             Err(why) => Some(condition(
-                UNRENDERED,
+                Rule::Template.into(),
                 why,
                 "correct the template; `requorum inventory check` shows where it is wrong",
                 None,
@@ -54,9 +47,6 @@ pub(super) fn conditions(given: Given<'_>, master: &Master, seen: &Seen) -> Vec<
     };
     names.into_iter().filter_map(rendering).collect()
 }
-
-/// The code of a template that cannot be rendered, which the planner says itself where it renders.
-pub(super) const UNRENDERED: &str = "template";
 
 /// What would change beside what is owned.
 struct More {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::MasterName;
 use crate::step::{Step, snapshot::Source, start::Onto};
 
-use super::{Goal, Plan, Refusal};
+use super::{Goal, Plan, Refusal, Rule};
 
 /// Every rule that the plan breaks.
 #[must_use]
@@ -36,7 +36,7 @@ pub fn check(plan: &Plan) -> Vec<Refusal> {
     broken
 }
 
-fn say(broken: &mut Vec<Refusal>, rule: &str, why: String) {
+fn say(broken: &mut Vec<Refusal>, rule: Rule, why: String) {
     broken.push(Refusal::new(rule, why, "the playbook's order is unsafe; compare it with the shipped one"));
 }
 
@@ -63,7 +63,7 @@ fn data_moves_only_under_a_fence(plan: &Plan, broken: &mut Vec<Refusal>) {
             Step::Retire(_) if !stopped.contains(host) || !fenced.contains(host) => {
                 say(
                     broken,
-                    "move-under-fence",
+                    Rule::MoveUnderFence,
                     format!("step {} moves data on {host} while etcd could start there", plan.number_of(planned.id)),
                 );
             }
@@ -89,7 +89,7 @@ fn starts_are_prepared(plan: &Plan, broken: &mut Vec<Refusal>) {
                     if at(needed).is_none() {
                         say(
                             broken,
-                            "prepared-start",
+                            Rule::PreparedStart,
                             format!(
                                 "step {} starts etcd on {host} without a {needed} before it",
                                 plan.number_of(planned.id)
@@ -98,7 +98,7 @@ fn starts_are_prepared(plan: &Plan, broken: &mut Vec<Refusal>) {
                     }
                 }
                 if restored && at("retire") < at("restore") {
-                    say(broken, "prepared-start", format!("{host} is restored after the place for it was made"));
+                    say(broken, Rule::PreparedStart, format!("{host} is restored after the place for it was made"));
                 }
                 continue;
             }
@@ -120,7 +120,7 @@ fn files_say_existing(plan: &Plan, broken: &mut Vec<Refusal>) {
         if line("ETCD_INITIAL_CLUSTER_STATE").as_deref() != Some("existing") {
             say(
                 broken,
-                "state-existing",
+                Rule::StateExisting,
                 format!(
                     "step {} writes a file on {} whose cluster state is not `existing`",
                     plan.number_of(planned.id),
@@ -131,7 +131,7 @@ fn files_say_existing(plan: &Plan, broken: &mut Vec<Refusal>) {
         if line("ETCD_INITIAL_CLUSTER_TOKEN").as_deref() != token {
             say(
                 broken,
-                "one-token",
+                Rule::OneToken,
                 format!("step {} writes another token on {}", plan.number_of(planned.id), planned.host),
             );
         }
@@ -148,7 +148,7 @@ fn joins_come_one_by_one(plan: &Plan, broken: &mut Vec<Refusal>) {
                 if let Some(other) = learner {
                     say(
                         broken,
-                        "one-learner",
+                        Rule::OneLearner,
                         format!(
                             "step {} adds {} while {other} is still a learner",
                             plan.number_of(planned.id),
@@ -164,7 +164,7 @@ fn joins_come_one_by_one(plan: &Plan, broken: &mut Vec<Refusal>) {
                 } else {
                     say(
                         broken,
-                        "one-learner",
+                        Rule::OneLearner,
                         format!("step {} promotes {}, which was not added", plan.number_of(planned.id), promote.joiner),
                     );
                 }
@@ -173,7 +173,7 @@ fn joins_come_one_by_one(plan: &Plan, broken: &mut Vec<Refusal>) {
             Step::Settle(_) if voting.contains(&planned.host) => {
                 say(
                     broken,
-                    "settle-learners-only",
+                    Rule::SettleLearnersOnly,
                     format!("step {} could restart {}, which votes by then", plan.number_of(planned.id), planned.host),
                 );
             }
@@ -181,7 +181,7 @@ fn joins_come_one_by_one(plan: &Plan, broken: &mut Vec<Refusal>) {
         }
     }
     if let Some(left) = learner {
-        say(broken, "one-learner", format!("{left} would be left a learner"));
+        say(broken, Rule::OneLearner, format!("{left} would be left a learner"));
     }
 }
 
@@ -198,7 +198,7 @@ fn who_serves_goes_on_serving(plan: &Plan, broken: &mut Vec<Refusal>) {
                 plan.number_of(planned.id),
                 planned.host
             );
-            say(broken, "serving-left-alone", why);
+            say(broken, Rule::ServingLeftAlone, why);
         }
     }
 }
@@ -216,7 +216,7 @@ fn votes_are_looked_for(plan: &Plan, broken: &mut Vec<Refusal>) {
                     plan.number_of(planned.id),
                     planned.host
                 );
-                say(broken, "voters-left-alone", why);
+                say(broken, Rule::VotersLeftAlone, why);
             }
             _ => {}
         }
@@ -245,7 +245,7 @@ fn the_dead_are_listened_for(plan: &Plan, broken: &mut Vec<Refusal>) {
                 plan.number_of(planned.id),
                 planned.host
             );
-            say(broken, "failed-zone-silent", why);
+            say(broken, Rule::FailedZoneSilent, why);
         }
         if matches!(planned.step, Step::Start(_)) {
             silent.remove(&planned.host);
@@ -260,7 +260,7 @@ fn the_failed_zone_is_left_alone(plan: &Plan, broken: &mut Vec<Refusal>) {
         if !takes_part && !matches!(planned.step, Step::Fence(_)) {
             say(
                 broken,
-                "left-alone",
+                Rule::LeftAlone,
                 format!(
                     "step {} changes {}, which is neither survivor nor returned",
                     plan.number_of(planned.id),
@@ -293,7 +293,7 @@ fn nothing_stops_before_the_snapshot(plan: &Plan, broken: &mut Vec<Refusal>) {
                 if !copied_next && (!verified || !unmoved.contains(&planned.host)) {
                     say(
                         broken,
-                        "snapshot-first",
+                        Rule::SnapshotFirst,
                         format!(
                             "step {} stops {} before a verified snapshot and a last look",
                             plan.number_of(planned.id),
@@ -331,16 +331,16 @@ fn all_grow_from_one_snapshot(plan: &Plan, broken: &mut Vec<Refusal>) {
         plan.steps().filter(|planned| matches!(planned.step, Step::Share(_))).map(|planned| &planned.host).collect();
     let hosts: BTreeSet<&MasterName> = restores.iter().map(|(host, _)| *host).collect();
     if hosts != plan.survivors.iter().collect() || restores.len() != hosts.len() {
-        say(broken, "one-snapshot", "not every survivor is restored exactly once".into());
+        say(broken, Rule::OneSnapshot, "not every survivor is restored exactly once".into());
     }
     for (host, restore) in &restores {
         if plan.after.as_ref().is_none_or(|after| after.token != restore.token)
             || restores.iter().any(|(_, other)| other.initial_cluster != restore.initial_cluster)
         {
-            say(broken, "one-snapshot", format!("{host} is restored with another token or member list"));
+            say(broken, Rule::OneSnapshot, format!("{host} is restored with another token or member list"));
         }
         if Some(*host) != plan.seed.as_ref() && !shared.contains(host) {
-            say(broken, "one-snapshot", format!("{host} is restored without the seed's snapshot"));
+            say(broken, Rule::OneSnapshot, format!("{host} is restored without the seed's snapshot"));
         }
     }
 }
@@ -354,7 +354,7 @@ fn starts_are_proved(plan: &Plan, broken: &mut Vec<Refusal>) {
         let start = last(|step| matches!(step, Step::Start(_)), host);
         let proof = last(|step| matches!(step, Step::Serve(serve) if !serve.value.is_empty()), host);
         if start.is_some() && proof <= start {
-            say(broken, "proved-by-a-write", format!("etcd is started on {host} and no write through it is awaited"));
+            say(broken, Rule::ProvedByAWrite, format!("etcd is started on {host} and no write through it is awaited"));
         }
     }
 }

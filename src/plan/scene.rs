@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::model::{AbsPath, ClusterId, Master, MasterName, MemberId, Token};
 use crate::observe::log::End;
 use crate::observe::{Access, ClusterRecord, Seen, Settings, tools::RestoreTool};
+use crate::plan::Rule;
 use crate::playbook::Role;
 use crate::playbook::template::Peer;
 use crate::step::snapshot::Source;
@@ -105,7 +106,7 @@ impl<'a> Player<'a> {
 
     fn unclear(&self, why: &str) -> NoPlan {
         NoPlan::Refused(vec![Refusal::new(
-            "unclear",
+            Rule::Unclear,
             format!("{}: {why}", self.name()),
             format!("fix what the text names on {}, then give the same command again", self.name()),
         )])

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use crate::model::{MasterName, ZoneName};
+use crate::observe::Code;
 use crate::observe::Finding;
 use crate::observe::assess::Severity;
+use crate::plan::Rule;
 use crate::step::snapshot::Source;
 
 use super::checks::Refusals;
@@ -22,11 +24,7 @@ pub(super) fn seed<'a>(input: Input<'a>, survivors: &[Player<'a>], refusals: &mu
     let holders: Vec<Player<'a>> = survivors.iter().filter(|player| player.may_hold_data()).copied().collect();
     let of_several = several_clusters(&holders);
     if let (Some(sides), None) = (&of_several, &input.request.snapshot) {
-        refusals.add_final(
-            "which-seed",
-            format!("the survivors hold data of different clusters: {sides}"),
-            GIVE_A_FILE,
-        );
+        refusals.add(Rule::WhichSeed, format!("the survivors hold data of different clusters: {sides}"), GIVE_A_FILE);
         return None;
     }
     let freshest = freshest(&holders).filter(|_| of_several.is_none());
@@ -40,8 +38,8 @@ pub(super) fn seed<'a>(input: Input<'a>, survivors: &[Player<'a>], refusals: &mu
         }
         (None, _) => {
             let why = holders.iter().filter_map(|player| Some(format!("{}: {}", player.name(), player.unmeasured()?)));
-            refusals.add_final(
-                "which-seed",
+            refusals.add(
+                Rule::WhichSeed,
                 format!("the survivors cannot be compared: {}", why.collect::<Vec<_>>().join("; ")),
                 "name the one to grow from: --seed NODE, or give a snapshot: --snapshot FILE",
             );
@@ -96,8 +94,8 @@ fn several_clusters(holders: &[Player<'_>]) -> Option<String> {
 fn named_seed<'a>(named: &MasterName, survivors: &[Player<'a>], refusals: &mut Refusals<'_>) -> Option<Player<'a>> {
     let found = survivors.iter().find(|player| player.name() == named).copied();
     let Some(seed) = found else {
-        refusals.add_final(
-            "seed",
+        refusals.add(
+            Rule::Seed,
             format!("{named} is not a survivor that answers"),
             "name one that is, or leave --seed away",
         );
@@ -105,7 +103,7 @@ fn named_seed<'a>(named: &MasterName, survivors: &[Player<'a>], refusals: &mut R
     };
     if let Some(other) = survivors.iter().find(|player| is_fresher(player, &seed)) {
         refusals.add(
-            "seed-not-freshest",
+            Rule::SeedNotFreshest,
             format!("{} is known to hold what {named} lacks: {}", other.name(), compared(&[*other, seed])),
             format!("take --seed {} or leave it away", other.name()),
         );
@@ -136,7 +134,7 @@ pub(super) fn findings(
     let holders: Vec<Player<'_>> = survivors.iter().filter(|player| player.may_hold_data()).copied().collect();
     if holders.len() > 1 && !matches!(source, Source::File { .. }) {
         findings.push(finding(
-            "compared",
+            Code::Compared,
             Severity::Note,
             None,
             format!("{}; {} is taken", compared(&holders), seed.name()),
@@ -148,13 +146,13 @@ pub(super) fn findings(
         match survivors.iter().find(|player| player.name() == &master.name) {
             None => {
                 let text = format!("it is left out, and how far it is cannot be told: {text}");
-                findings.push(finding(MAY_HOLD_MORE, Severity::Warning, Some(&master.name), text));
+                findings.push(finding(Code::MayHoldMore, Severity::Warning, Some(&master.name), text));
             }
             Some(player)
                 if player.name() != seed.name() && player.may_hold_data() && !reaches(&seed, player, source) =>
             {
                 let text = format!("{}: {text}", compared(&[*player, seed]));
-                findings.push(finding(MAY_HOLD_MORE, Severity::Warning, Some(player.name()), text));
+                findings.push(finding(Code::MayHoldMore, Severity::Warning, Some(player.name()), text));
             }
             Some(_) => {}
         }
@@ -165,7 +163,7 @@ pub(super) fn findings(
             kept::shown(file, &input.request.run),
             compared(&holders)
         );
-        findings.push(finding("from-a-file", Severity::Note, None, text));
+        findings.push(finding(Code::FromAFile, Severity::Note, None, text));
     }
     findings.extend(way_found(seed, source));
     findings
@@ -175,19 +173,19 @@ pub(super) fn findings(
 fn way_found(seed: Player<'_>, source: &Source) -> Option<Finding> {
     let (code, severity, text) = match source {
         Source::Replay { .. } if seed.seen.status.is_ok() => (
-            "replayed",
+            Code::Replayed,
             Severity::Note,
             "its log has entries that it never applied, and the lost majority may have acknowledged them: its etcd is \
              stopped first and they are replayed",
         ),
         Source::Replay { .. } => (
-            "restarted-survivor",
+            Code::RestartedSurvivor,
             Severity::Warning,
             "its etcd was restarted without quorum or is down, so a live snapshot is impossible: it is stopped, and its log \
              is replayed into a copy of its database",
         ),
         Source::StoppedCopy { .. } => (
-            "not-replayed",
+            Code::NotReplayed,
             Severity::Warning,
             "its etcd was restarted without quorum, so a live snapshot is impossible, and its log cannot be read or replayed \
              there: its database is copied after a clean stop, without what only the log has",
@@ -197,12 +195,9 @@ fn way_found(seed: Player<'_>, source: &Source) -> Option<Finding> {
     Some(finding(code, severity, Some(seed.name()), text.to_owned()))
 }
 
-fn finding(code: &str, severity: Severity, master: Option<&MasterName>, text: String) -> Finding {
-    Finding { code: code.into(), severity, master: master.cloned(), text }
+fn finding(code: Code, severity: Severity, master: Option<&MasterName>, text: String) -> Finding {
+    Finding { code, severity, master: master.cloned(), text }
 }
-
-/// The code of who may hold more than the new cluster.
-pub const MAY_HOLD_MORE: &str = "may-hold-more";
 
 /// Whether the seed is known to hold every committed entry that the other does.
 fn reaches(seed: &Player<'_>, other: &Player<'_>, source: &Source) -> bool {
@@ -233,14 +228,14 @@ pub(super) fn source(input: Input<'_>, seed: Player<'_>, refusals: &mut Refusals
         return replay.filter(|_| unapplied).unwrap_or(Source::Live { etcdctl, access });
     }
     if !seed.seen.disk.as_ref().is_ok_and(|disk| disk.has_member) {
-        refusals.add_final(
-            "no-data",
+        refusals.add(
+            Rule::NoData,
             format!("{} has no data in {}", seed.name(), seed.data_dir()),
             "give a snapshot: --snapshot FILE (an earlier run keeps its own on the bastion and in /var/lib/requorum/runs on its seed)",
         );
     } else if seed.seen.etcd_runs() != Some(true) {
         refusals.add(
-            "survivor-down",
+            Rule::SurvivorDown,
             format!("etcd on {} does not run: since when, and whom it served until then, is not known", seed.name()),
             "if its data is what you want: --override survivor-down=REASON; else give a snapshot: --snapshot FILE",
         );
@@ -265,7 +260,7 @@ fn replay(seed: Player<'_>) -> Option<Source> {
 fn file_is_fit(file: &SnapshotFile, refusals: &mut Refusals<'_>) {
     let path = &file.path;
     if file.bytes == 0 {
-        refusals.add_final("snapshot", format!("{path} is empty"), "give another one");
+        refusals.add(Rule::Snapshot, format!("{path} is empty"), "give another one");
         return;
     }
     if !file.origins.is_empty() {
@@ -274,13 +269,13 @@ fn file_is_fit(file: &SnapshotFile, refusals: &mut Refusals<'_>) {
     }
     match file.hash {
         TrailingHash::Right => {}
-        TrailingHash::Wrong => refusals.add_final(
-            "snapshot",
+        TrailingHash::Wrong => refusals.add(
+            Rule::Snapshot,
             format!("{path} does not match the hash at its end: it is cut off or damaged"),
             "give another one",
         ),
         TrailingHash::Absent => refusals.add(
-            "snapshot-unhashed",
+            Rule::SnapshotUnhashed,
             format!("{path} has no hash at its end: it is a copied database, not a snapshot"),
             "give a snapshot made by `etcdctl snapshot save`, or `--override snapshot-unhashed=REASON`",
         ),

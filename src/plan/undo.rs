@@ -7,12 +7,13 @@ use crate::model::{MasterName, RunId};
 use crate::observe::Marks;
 use crate::observe::log::Log;
 use crate::observe::marks::Replaced;
+use crate::plan::Rule;
 use crate::step::put_back::PutBack;
 
 use super::checks::Refusals;
 use super::initiate::join;
 use super::scene::Player;
-use super::{Input, NoPlan, Plan, Refusal, fence};
+use super::{Input, NoPlan, Plan, fence};
 
 /// Plans to take that run back wherever it left a trace.
 ///
@@ -20,8 +21,7 @@ use super::{Input, NoPlan, Plan, Refusal, fence};
 /// When it left none, or its new cluster may have acknowledged a write.
 pub fn plan(input: Input<'_>) -> Result<Plan, NoPlan> {
     let Some(run) = &input.request.undoes else {
-        let why = "no run is named that is to be taken back";
-        return Err(NoPlan::Refused(vec![Refusal::new("undo-which", why, "name it: requorum undo RUN")]));
+        return Err(NoPlan::NothingToDo("no run is named: requorum undo RUN".to_owned()));
     };
     let mut refusals = Refusals::new(input.request);
     let traced = Player::all(input, input.cluster.masters().map(|master| &master.name));
@@ -51,8 +51,8 @@ fn never_served(input: Input<'_>, run: &RunId, traced: &[Player<'_>], refusals: 
     for (name, seen) in input.seen.answering() {
         let record = seen.marks.as_ref().ok().and_then(|marks| marks.record.as_ref());
         if let Some(record) = record.filter(|record| record.finished && record.run == *run) {
-            refusals.add_final(
-                "undo-finished",
+            refusals.add(
+                Rule::UndoFinished,
                 format!("run {run} came to its end: cluster {} has acknowledged writes ({name})", record.cluster),
                 "bring the other zone home: requorum recover",
             );
@@ -65,7 +65,7 @@ fn never_served(input: Input<'_>, run: &RunId, traced: &[Player<'_>], refusals: 
                 _ => "whether it had a leader is not known",
             };
             refusals.add(
-                "undo-started",
+                Rule::UndoStarted,
                 format!(
                     "{} is not fenced any more: etcd was started on what run {run} restored, and may have acknowledged \
                      writes ({known})",
@@ -81,8 +81,8 @@ fn never_served(input: Input<'_>, run: &RunId, traced: &[Player<'_>], refusals: 
             );
         }
         if older_than_another(input, player, run) {
-            refusals.add_final(
-                "undo-wakes-old-data",
+            refusals.add(
+                Rule::UndoWakesOldData,
                 format!(
                     "a newer cluster was made than that of {}: its own old data must not serve again",
                     player.name()
@@ -128,7 +128,7 @@ fn everybody_is_seen(input: Input<'_>, run: &RunId, refusals: &mut Refusals<'_>)
     for name in input.cluster.masters().map(|master| &master.name).filter(|name| took_part(name)) {
         if input.seen.seen(name).is_none_or(|seen| seen.marks.is_err()) {
             refusals.add(
-                "undo-blind",
+                Rule::UndoBlind,
                 format!("{name} cannot be asked whether etcd was started there on what run {run} restored"),
                 "make it answer, then try again",
             );

@@ -2,6 +2,7 @@
 //! (revisions, sizes, days) is no change.
 
 use crate::model::{Cluster, Master};
+use crate::observe::Code;
 use crate::observe::assess::Assessment;
 use crate::observe::{Finding, Observation, Seen, Sight};
 
@@ -97,7 +98,7 @@ fn missing_in(others: &[Finding], these: &[Finding]) -> Vec<Finding> {
     let same = |a: &Finding, b: &Finding| (&a.code, a.severity, &a.master) == (&b.code, b.severity, &b.master);
     these
         .iter()
-        .filter(|finding| !["silent", "refused"].contains(&finding.code.as_str()))
+        .filter(|finding| ![Code::Silent, Code::Refused].contains(&finding.code))
         .filter(|finding| !others.iter().any(|other| same(other, finding)))
         .cloned()
         .collect()

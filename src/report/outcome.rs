@@ -5,8 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::model::{MasterName, RunId, ZoneName};
-use crate::observe::{Verdict, fork};
-use crate::plan::{Goal, MAY_HOLD_MORE, Plan, cut_off};
+use crate::observe::Code;
+use crate::observe::Verdict;
+use crate::plan::{Goal, Plan, cut_off};
 use crate::run::journal::StepState;
 use crate::run::runner::{Ending, Outcome, Trouble};
 use crate::step::Step;
@@ -147,14 +148,14 @@ fn after_done(story: Story<'_>) -> Vec<String> {
             if !other.is_empty() {
                 left.push(format!("The same holds for {}, which did not answer and is left out.\n", names(other)));
             }
-            left.extend(told(plan, &[MAY_HOLD_MORE]));
+            left.extend(told(plan, &[Code::MayHoldMore]));
             if restarts_needed(plan) {
                 let why = "This etcd cannot raise revisions on restore";
                 left.push(format!("{why}: restart every API server of the surviving zone now.\n"));
             }
         }
         Goal::Recover => {
-            left.extend(told(plan, &[fork::BEYOND, fork::UNTOLD]));
+            left.extend(told(plan, &[Code::BeyondTheFork, Code::BeyondUntold]));
             left.push(format!("next: {} status\n", story.again));
         }
         Goal::Undo => left.push(format!("next: {} status\n", story.again)),
@@ -180,8 +181,8 @@ fn after_done(story: Story<'_>) -> Vec<String> {
 }
 
 /// Who may hold, or held, more than the new cluster: what the plan said beforehand is still true.
-fn told(plan: &Plan, codes: &[&str]) -> impl Iterator<Item = String> {
-    let found = plan.findings.iter().filter(|finding| codes.contains(&finding.code.as_str()));
+fn told(plan: &Plan, codes: &[Code]) -> impl Iterator<Item = String> {
+    let found = plan.findings.iter().filter(|finding| codes.contains(&finding.code));
     found.filter_map(|finding| Some(format!("{}: {}.\n", finding.master.as_ref()?, finding.text)))
 }
 

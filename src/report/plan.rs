@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::model::{quorum, unified};
-use crate::plan::{Goal, NoPlan, Plan, Planned, Refusal};
+use crate::plan::{Goal, NoPlan, Plan, Planned, Refusal, Rule};
 use crate::step::{Doing, Step, Undo};
 
 use super::status::finding_lines;
@@ -141,8 +141,9 @@ pub fn diff(path: &str, before: &str, after: &str) -> String {
 /// What a second look under the lock has changed: what was consented to, and what would be planned now.
 #[must_use]
 pub fn changed(agreed: &Plan, now: &Result<Box<Plan>, NoPlan>) -> String {
-    let mut out = String::from(
-        "refused; nothing of etcd was changed:\n  [plan-changed] the masters have changed since this plan was made, so it was not begun\n",
+    let mut out = format!(
+        "refused; nothing of etcd was changed:\n  [{}] the masters have changed since this plan was made, so it was not begun\n",
+        Rule::PlanChanged
     );
     match now {
         Err(NoPlan::NothingToDo(why)) => {

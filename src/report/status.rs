@@ -9,7 +9,7 @@ use crate::model::quorum::Tally;
 use crate::model::{Cluster, MasterName};
 use crate::observe::assess::{Assessment, Finding};
 use crate::observe::members::roll;
-use crate::observe::{Observation, Seen, Settings, Sight, Status};
+use crate::observe::{Code, Observation, Seen, Settings, Sight, Status};
 
 use super::status_next::{Given, next};
 
@@ -39,12 +39,12 @@ pub fn verdict(
 #[must_use]
 pub fn finding_lines(findings: &[Finding]) -> String {
     let mut out = String::new();
-    let mut whose: BTreeMap<(&str, &str), Vec<&MasterName>> = BTreeMap::new();
+    let mut whose: BTreeMap<(Code, &str), Vec<&MasterName>> = BTreeMap::new();
     for finding in findings {
-        whose.entry((&finding.code, &finding.text)).or_default().extend(&finding.master);
+        whose.entry((finding.code, &finding.text)).or_default().extend(&finding.master);
     }
     let distinct = whose.len();
-    let first = findings.iter().filter_map(|f| Some((f, whose.remove(&(f.code.as_str(), f.text.as_str()))?)));
+    let first = findings.iter().filter_map(|f| Some((f, whose.remove(&(f.code, f.text.as_str()))?)));
     for (finding, masters) in first.take(MOST_FINDINGS) {
         let severity = finding.severity.word();
         let who = if masters.is_empty() { String::new() } else { format!("{}: ", super::names(masters)) };

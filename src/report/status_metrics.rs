@@ -24,7 +24,7 @@ pub fn metrics(cluster: &Cluster, seen: &Observation, assessment: &Assessment, n
     let mut findings = Metric::gauge("requorum_finding", "Something wrong, by code; docs/findings.md explains each.");
     for finding in &assessment.findings {
         let mut labels =
-            vec![("cluster", name.as_str()), ("code", &finding.code), ("severity", finding.severity.word())];
+            vec![("cluster", name.as_str()), ("code", finding.code.name()), ("severity", finding.severity.word())];
         labels.extend(finding.master.as_ref().map(|master| ("master", master.as_str())));
         findings.add(&labels, 1.0);
     }

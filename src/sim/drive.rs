@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::model::RunId;
 use crate::observe::Observation;
 use crate::observe::assess::{Assessment, assess};
-use crate::plan::{Goal, NoPlan, Plan, Refusal};
+use crate::plan::{Goal, NoPlan, Plan, Refusal, Rule};
 use crate::playbook::shipped;
 use crate::run::look::Looking;
 use crate::run::ports::{Console, Remote};
@@ -77,7 +77,7 @@ impl End {
 
     /// Whether a rule of this name forbade it.
     #[must_use]
-    pub fn refused_by(&self, rule: &str) -> bool {
+    pub fn refused_by(&self, rule: Rule) -> bool {
         self.refusals.iter().any(|refusal| refusal.rule == rule)
     }
 }

@@ -62,6 +62,8 @@ pub enum Event {
     Full(String),
     /// A master's env file is gone.
     NoEnv(String),
+    /// A file on a master is gone.
+    Gone(String, String),
     /// A setting in a master's env file is another.
     Setting(String, String, String),
     /// A master's layout or unit is odd: a line of the answer that tells it, `disk:` before one about the data directory,
@@ -266,12 +268,7 @@ impl State {
             Event::Death => self.desk.dead = true,
             Event::Proposes(master) => self.machine(&name(master)).data_mut().into_iter().for_each(Data::propose),
             Event::Kill(master) => self.stop(&name(master), false),
-            Event::Emptied(master) => {
-                self.stop(&name(master), false);
-                self.machine(&name(master)).dirs.insert(DATA_DIR.to_owned(), None);
-                // It was not our act: what lay there is not missed.
-                self.watch.ever.retain(|(host, _), _| host.as_str() != master);
-            }
+            Event::Emptied(master) => self.empty(master),
             Event::Promote(master) => {
                 let url = self.seen(&name(master)).peer_url();
                 self.change(&name(master), |image| {
@@ -288,8 +285,7 @@ impl State {
             | Event::Bastion { .. }
             | Event::Revision(..)
             | Event::NoList(_) => self.strange(event),
-            Event::Odd(master, line) if line == "nothing" => self.machine(&name(master)).odd.clear(),
-            Event::Odd(master, line) => self.machine(&name(master)).odd.push(line.clone()),
+            Event::Odd(master, line) => self.machine(&name(master)).answer_oddly(line),
             Event::Ended(master) => self.machine(&name(master)).ended = true,
             Event::Trickles(master, takes) => self.machine(&name(master)).sync = Some(*takes),
             Event::Corrupt(master) => {
@@ -299,6 +295,13 @@ impl State {
             other => self.spoil(other),
         }
         self.tick();
+    }
+
+    fn empty(&mut self, master: &str) {
+        self.stop(&name(master), false);
+        self.machine(&name(master)).dirs.insert(DATA_DIR.to_owned(), None);
+        // It was not our act: what lay there is not missed.
+        self.watch.ever.retain(|(host, _), _| host.as_str() != master);
     }
 
     /// What concerns one machine's own state.
@@ -314,6 +317,7 @@ impl State {
         | Event::Clock(master, _)
         | Event::Full(master)
         | Event::NoEnv(master)
+        | Event::Gone(master, _)
         | Event::Setting(master, ..)
         | Event::Flag(master, _)
         | Event::Variable(master, _)
@@ -335,15 +339,11 @@ impl State {
             Event::Watch(_) => machine.unit.stop_takes = Duration::from_secs(15),
             Event::Slow(_) => machine.slow = true,
             Event::OtherKey(_) => machine.door = Door::OtherKey,
-            Event::Lacks(_, tool) => match tool.as_str() {
-                "etcdutl" => machine.installed.etcdutl = false,
-                "etcdctl" => machine.installed.etcdctl = false,
-                "curl" => machine.installed.curl = false,
-                other => machine.installed.missing.push(other.to_owned()),
-            },
+            Event::Lacks(_, tool) => machine.lose(tool),
             Event::Clock(_, ms) => machine.clock_ms = *ms,
             Event::Full(_) => machine.free_bytes = 1 << 20,
             Event::NoEnv(_) => drop(machine.files.remove(ENV_FILE)),
+            Event::Gone(_, path) => drop(machine.files.remove(path)),
             Event::Setting(_, key, value) => machine.set(key, value),
             Event::Seize(_) => {
                 let holder = r#"{"run":"20260101-120000-aaaa","person":"another","host":"bastion2","since":"noon"}"#;

@@ -146,6 +146,24 @@ pub(super) struct Machine {
 pub(super) const HOLDER: &str = "/var/lib/requorum/lock/holder.json";
 
 impl Machine {
+    /// A tool is not installed any more.
+    pub(super) fn lose(&mut self, tool: &str) {
+        match tool {
+            "etcdutl" => self.installed.etcdutl = false,
+            "etcdctl" => self.installed.etcdctl = false,
+            "curl" => self.installed.curl = false,
+            other => self.installed.missing.push(other.to_owned()),
+        }
+    }
+
+    /// A question about its layout or unit gets this line more; after `nothing` all are as they were.
+    pub(super) fn answer_oddly(&mut self, line: &str) {
+        match line {
+            "nothing" => self.odd.clear(),
+            line => self.odd.push(line.to_owned()),
+        }
+    }
+
     /// Renews the lock where `run` holds it; otherwise says what stands there.
     pub(super) fn renew(&mut self, run: &str) -> Result<(), String> {
         let holder = self.file(HOLDER).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! Consent to a change: the cluster's name, typed at a terminal or given by a flag. Knows no change.
 
 use crate::model::ClusterName;
+use crate::plan::Rule;
 use crate::run::exit;
 
 use super::{Failure, Site};
@@ -13,10 +14,12 @@ pub fn somebody_to_ask(confirm: Option<&str>, site: &Site, verb: &str) -> Result
     if confirm.is_some() || site.prompt.attended() {
         return Ok(());
     }
-    let text = format!(
-        "refused; nothing was changed:\n  [no-consent] there is no terminal to ask at\n      next: add --confirm CLUSTER to `requorum {verb}`"
-    );
-    Err(Failure::new(exit::REFUSED, text))
+    let why = format!("there is no terminal to ask at\n      next: add --confirm CLUSTER to `requorum {verb}`");
+    Err(no_consent(&why))
+}
+
+fn no_consent(why: &str) -> Failure {
+    Failure::new(exit::REFUSED, format!("refused; nothing was changed:\n  [{}] {why}", Rule::NoConsent))
 }
 
 /// The cluster's name, typed or given.
@@ -24,8 +27,7 @@ pub fn somebody_to_ask(confirm: Option<&str>, site: &Site, verb: &str) -> Result
 /// # Errors
 /// Where it is another, or the person interrupts.
 pub fn agree(cluster: &ClusterName, confirm: Option<&str>, site: &Site) -> Result<(), Failure> {
-    let refuse =
-        |why: String| Err(Failure::new(exit::REFUSED, format!("refused; nothing was changed:\n  [no-consent] {why}")));
+    let refuse = |why: String| Err(no_consent(&why));
     let name = match confirm {
         Some(name) => name.to_owned(),
         None => match site.prompt.line(&format!("Type the cluster's name ({cluster}) to go on:")) {

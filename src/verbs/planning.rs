@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::model::{Cluster, Master};
 use crate::observe::Observation;
+use crate::plan::Rule;
 use crate::plan::checks::to_attest;
 use crate::plan::{Goal, Input, NoPlan, Plan, Request, plan};
 use crate::playbook::Playbook;
@@ -124,7 +125,7 @@ fn built_in(name: &str, summary: &str) -> Playbook {
 fn without_the_proof(no_plan: NoPlan) -> NoPlan {
     match no_plan {
         NoPlan::Refused(mut refusals) if refusals.len() > 1 => {
-            refusals.retain(|refusal| refusal.rule != "quorum-unproved");
+            refusals.retain(|refusal| refusal.rule != Rule::QuorumUnproved);
             NoPlan::Refused(refusals)
         }
         other => other,
@@ -135,7 +136,7 @@ fn without_the_proof(no_plan: NoPlan) -> NoPlan {
 fn only_unproved(planned: &Result<Plan, NoPlan>) -> bool {
     match planned {
         Ok(_) => true,
-        Err(NoPlan::Refused(refusals)) => refusals.iter().all(|refusal| refusal.rule == "quorum-unproved"),
+        Err(NoPlan::Refused(refusals)) => refusals.iter().all(|refusal| refusal.rule == Rule::QuorumUnproved),
         Err(NoPlan::NothingToDo(_)) => false,
     }
 }
@@ -144,7 +145,7 @@ fn only_unproved(planned: &Result<Plan, NoPlan>) -> bool {
 fn silent_ones(planning: &Planning, site: &Site) -> Option<Vec<String>> {
     let Planning { cluster, seen, .. } = planning;
     let Err(NoPlan::Refused(refusals)) = &planning.plan else { return None };
-    if !site.prompt.attended() || !refusals.iter().all(|refusal| refusal.rule == "not-attested") {
+    if !site.prompt.attended() || !refusals.iter().all(|refusal| refusal.rule == Rule::NotAttested) {
         return None;
     }
     let dark = |master: &&Master| seen.seen(&master.name).is_none();

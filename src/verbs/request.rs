@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use strum::IntoEnumIterator;
+
+use crate::model::diagnostic::nearest;
 use crate::model::{Cluster, MasterName, RunId, ZoneName};
 use crate::observe::Observation;
-use crate::plan::{Goal, Request, SnapshotFile};
+use crate::plan::{Goal, Request, Rule, SnapshotFile};
 use crate::run::{exit, journal};
 
 use super::site::StoredRun;
@@ -52,7 +55,7 @@ pub fn request(goal: Goal, ask: &Ask, cluster: &Cluster, site: &Site) -> Result<
         only,
         seed: ask.seed.as_deref().map(|name| master(cluster, name)).transpose()?,
         attested,
-        overrides: pairs(&ask.overrides, "--override RULE=REASON")?,
+        overrides: set_aside(&ask.overrides)?,
         snapshot: None,
         person: site.operator.person.clone(),
     })
@@ -123,6 +126,25 @@ fn master(cluster: &Cluster, name: &str) -> Result<MasterName, Failure> {
             masters.join(", ")
         ))
     })
+}
+
+/// The rules that are set aside, and why.
+fn set_aside(given: &[String]) -> Result<BTreeMap<Rule, String>, Failure> {
+    let named = |(name, why): (String, String)| match name.parse::<Rule>() {
+        Ok(rule) if rule.may_be_set_aside() => Ok((rule, why)),
+        Ok(rule) => Err(Failure::usage(format!(
+            "error: --override {rule}: this rule cannot be set aside\n  next: see docs/findings.md for what it protects"
+        ))),
+        Err(_) => {
+            let known: Vec<&str> = Rule::iter().filter(|rule| rule.may_be_set_aside()).map(Rule::name).collect();
+            let near = nearest(&name, &known).map_or_else(
+                || format!("rules that can be set aside: {}", known.join(", ")),
+                |near| format!("did you mean {near}?"),
+            );
+            Err(Failure::usage(format!("error: --override {name}: there is no such rule\n  next: {near}")))
+        }
+    };
+    pairs(given, "--override RULE=REASON")?.into_iter().map(named).collect()
 }
 
 fn pairs(given: &[String], form: &str) -> Result<BTreeMap<String, String>, Failure> {

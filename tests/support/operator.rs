@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use requorum::plan::Rule;
 use requorum::run::exit;
 use requorum::sim::{Ask, Event, Site};
 
@@ -59,16 +60,17 @@ pub async fn finish_initiate_dr(site: &Site, mut ask: Ask, seed: &str, kept: &st
         if end.code == Some(exit::DONE) {
             return Ok(tale);
         }
-        if end.refused_by("quorum-alive") {
+        if end.refused_by(Rule::QuorumAlive) {
             // What serves is left alone: that is an end, if it is the new cluster.
             return Ok(tale);
         }
-        let wants_a_file = ["no-data", "which-seed", "survivor-down"].iter().any(|rule| end.refused_by(rule));
+        let wants_a_file =
+            [Rule::NoData, Rule::WhichSeed, Rule::SurvivorDown].into_iter().any(|rule| end.refused_by(rule));
         if wants_a_file && ask.snapshot.is_none() && have_snapshot(site, kept, seed) {
             ask.snapshot = Some(kept.to_owned());
-        } else if end.refused_by("survivor-down") {
+        } else if end.refused_by(Rule::SurvivorDown) {
             ask.overrides.push("survivor-down".into());
-        } else if end.refused_by("snapshot-unhashed") {
+        } else if end.refused_by(Rule::SnapshotUnhashed) {
             ask.overrides.push("snapshot-unhashed".into());
         } else if let Some(path) = end.text.split("--snapshot ").nth(1).filter(|_| end.code != Some(exit::REFUSED)) {
             ask.snapshot = path.lines().next().map(str::to_owned);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use requorum::observe::Observation;
 use requorum::observe::assess::Assessment;
-use requorum::plan::Goal;
+use requorum::plan::{Goal, Rule};
 use requorum::sim::{Ask, Cut, End, Event, Site, Waiting};
 
 /// What a story has come to.
@@ -166,7 +166,7 @@ impl Telling {
         Ok(match said {
             ["killed"] => yes(self.end.code.is_none(), &self.end.text),
             ["exit", code] => yes(self.end.code.map(|code| code.to_string()) == Some((*code).into()), &self.shown()),
-            ["refused", rule] => yes(self.end.code == Some(3) && self.end.refused_by(rule), &self.shown()),
+            ["refused", rule] => yes(self.end.code == Some(3) && self.end.refused_by(known(rule)?), &self.shown()),
             ["untouched"] => yes(self.before == site.picture(), &different(&self.before, &site.picture())),
             ["says", ..] => {
                 let wanted = said[1..].join(" ");
@@ -226,7 +226,7 @@ impl Telling {
     fn findings(&self) -> Vec<String> {
         let planned = self.end.plan.iter().flat_map(|plan| &plan.findings);
         let seen = self.status.iter().flat_map(|(_, assessment)| &assessment.findings);
-        planned.chain(seen).map(|finding| finding.code.clone()).collect()
+        planned.chain(seen).map(|finding| finding.code.to_string()).collect()
     }
 
     fn shown(&self) -> String {
@@ -249,6 +249,10 @@ fn cut(how: &str) -> Result<Cut, String> {
 
 fn count(word: &str) -> Result<usize, String> {
     word.parse().map_err(|_| format!("{word} is no number"))
+}
+
+fn known(rule: &str) -> Result<Rule, String> {
+    rule.parse().map_err(|_| format!("there is no rule {rule}"))
 }
 
 fn different(before: &str, after: &str) -> String {

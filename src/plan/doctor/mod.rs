@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::command::at_most;
 use crate::model::{ClusterName, MasterName, ZoneName};
+use crate::observe::Code;
 use crate::observe::assess::Severity;
 use crate::observe::{Examination, speed::Speed};
+use crate::plan::Rule;
 
 use super::conditions::SAID_BY_MASTER;
 use super::rehearse::{Ending, Given, Rehearsal};
@@ -83,11 +85,50 @@ const LONGEST_REMARK: usize = 8_000;
 /// The most characters of a file's difference.
 const LONGEST_DIFF: usize = 64_000;
 
+/// What a remark is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Said {
+    /// A rule that would refuse a run.
+    Rule(Rule),
+    /// Something found.
+    Code(Code),
+}
+
+impl std::fmt::Display for Said {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl From<Rule> for Said {
+    fn from(rule: Rule) -> Self {
+        Self::Rule(rule)
+    }
+}
+
+impl From<Code> for Said {
+    fn from(code: Code) -> Self {
+        Self::Code(code)
+    }
+}
+
+impl Said {
+    /// As it is written everywhere.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rule(rule) => rule.name(),
+            Self::Code(code) => code.name(),
+        }
+    }
+}
+
 /// Something to know or to fix, by code; `docs/findings.md` explains each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remark {
     /// The code; for what `initiate-dr` would refuse, the rule's name.
-    pub code: String,
+    pub code: Said,
     /// What was looked at.
     pub check: Check,
     /// An error means that `initiate-dr` would be refused or would do what is not meant.
@@ -105,16 +146,22 @@ pub struct Remark {
 }
 
 impl Remark {
-    fn new(severity: Severity, code: &str, check: Check, text: impl Into<String>, next: impl Into<String>) -> Self {
+    fn new(
+        severity: Severity,
+        code: impl Into<Said>,
+        check: Check,
+        text: impl Into<String>,
+        next: impl Into<String>,
+    ) -> Self {
         let (text, next) = (text.into(), next.into());
-        Self { code: code.to_owned(), check, severity, zone: None, master: None, text, next, diff: None }
+        Self { code: code.into(), check, severity, zone: None, master: None, text, next, diff: None }
     }
 
-    fn error(code: &str, check: Check, text: impl Into<String>, next: impl Into<String>) -> Self {
+    fn error(code: impl Into<Said>, check: Check, text: impl Into<String>, next: impl Into<String>) -> Self {
         Self::new(Severity::Error, code, check, text, next)
     }
 
-    fn warning(code: &str, check: Check, text: impl Into<String>, next: impl Into<String>) -> Self {
+    fn warning(code: impl Into<Said>, check: Check, text: impl Into<String>, next: impl Into<String>) -> Self {
         Self::new(Severity::Warning, code, check, text, next)
     }
 
@@ -270,29 +317,31 @@ fn outlook(found: &Examination, rehearsal: &Rehearsal) -> Outlook {
 fn refused(rehearsal: &Rehearsal) -> Vec<Remark> {
     let Ending::Refused(refusals) = &rehearsal.ending else { return Vec::new() };
     let remark = |refusal: &super::Refusal| {
-        Remark::error(&refusal.rule, Check::Plan, refusal.why.clone(), refusal.next.clone()).of(&rehearsal.zone)
+        Remark::error(refusal.rule, Check::Plan, refusal.why.clone(), refusal.next.clone()).of(&rehearsal.zone)
     };
-    let by_master = |refusal: &&super::Refusal| SAID_BY_MASTER.contains(&refusal.rule.as_str());
+    let by_master = |refusal: &&super::Refusal| SAID_BY_MASTER.contains(&refusal.rule);
     refusals.iter().filter(|refusal| !by_master(refusal)).map(remark).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::conditions::BY_THE_DOCTOR_ALONE;
+    use super::Said;
 
     #[test]
     fn what_the_doctor_alone_calls_an_error_is_listed() {
         let sources =
             [include_str!("mod.rs"), include_str!("node.rs"), include_str!("site.rs"), include_str!("time.rs")];
         let sources = sources.map(|text| text.split("#[cfg(test)]").next().unwrap_or_default().to_owned());
-        let code = |after: &str| Some(after.trim_start().strip_prefix('"')?.split('"').next()?.to_owned());
+        let code = |after: &str| Some(after.trim_start().strip_prefix("Code::")?.split(',').next()?.to_owned());
         let mut errors: Vec<String> =
             sources.iter().flat_map(|text| text.split("Remark::error(").skip(1)).filter_map(code).collect();
         assert!(errors.len() > 4, "{errors:?}");
         // One that is an error only sometimes is given its severity.
-        errors.extend(["locked".to_owned(), "bastion-space".to_owned()]);
+        errors.extend(["Locked".to_owned(), "BastionSpace".to_owned()]);
         for code in errors {
-            assert!(BY_THE_DOCTOR_ALONE.iter().any(|(known, _)| *known == code), "{code} is an error of whom?");
+            let known = |(said, _): &(Said, &str)| matches!(said, Said::Code(known) if format!("{known:?}") == code);
+            assert!(BY_THE_DOCTOR_ALONE.iter().any(known), "{code} is an error of whom?");
         }
     }
 }

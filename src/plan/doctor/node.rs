@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::model::{Cluster, Master, MasterName, RunId, Token};
+use crate::observe::Code;
 use crate::observe::assess::Severity;
 use crate::observe::{Asked, Examination, Examined, Seen, speed::Speed};
 use crate::plan::checks::{self, Refusals};
 use crate::plan::conditions::{self, Condition};
 use crate::plan::rehearse::Given;
-use crate::plan::rendering::UNRENDERED;
 use crate::plan::scene::Player;
-use crate::plan::{Goal, NoPlan, Request, binding};
+use crate::plan::{Goal, NoPlan, Request, Rule, binding};
 
-use super::{Check, Remark};
+use super::{Check, Remark, Said};
 
 /// From here on etcd itself complains about its peers' clocks (rafthttp's prober). Nothing in a run compares two
 /// hosts' clocks, so that a wrong one refuses nothing; it is the records of that night that would not fit together.
@@ -22,10 +22,14 @@ const CLOCK_OFF: Duration = Duration::from_secs(1);
 /// What the planner would refuse or warn of. What `status` says of a certificate the doctor says with that; a template that
 /// cannot be rendered on a survivor is the planner's to refuse.
 pub(super) fn conditions(given: Given<'_>, master: &Master, seen: &Seen, survives: bool) -> Vec<Remark> {
-    let said = |code: &str| code.starts_with("certificate-") || (code == UNRENDERED && survives);
-    let conditions = conditions::of(given, master, seen).into_iter().filter(|one| !said(one.code));
+    let said = |code: Said| match code {
+        Said::Rule(Rule::CertificateEnded | Rule::CertificateUnread) => true,
+        Said::Rule(Rule::Template) => survives,
+        _ => false,
+    };
+    let conditions = conditions::of(given, master, seen).into_iter().filter(|one| !said(one.said));
     let remark = |one: Condition| {
-        let remark = Remark::new(one.severity, one.code, one.check, one.text, one.next);
+        let remark = Remark::new(one.severity(), one.said, one.check, one.text, one.next);
         Remark { diff: one.diff, ..remark }.at(&master.name)
     };
     conditions.map(remark).collect()
@@ -42,7 +46,7 @@ pub(super) fn remarks(master: &Master, seen: &Seen, examined: &Examined) -> Vec<
                 "its clock is {seconds:.1} s {side} the bastion's (±{} ms): journals and logs will not fit, and a fresh certificate may not be valid there yet",
                 offset.within_ms
             );
-            remarks.push(Remark::warning("clock-offset", Check::Clock, text, "fix NTP there, or on the bastion"));
+            remarks.push(Remark::warning(Code::ClockOffset, Check::Clock, text, "fix NTP there, or on the bastion"));
         }
         Ok(_) => {}
         Err(why) => remarks.push(unclear(Check::Clock, why)),
@@ -50,13 +54,13 @@ pub(super) fn remarks(master: &Master, seen: &Seen, examined: &Examined) -> Vec<
     if seen.disk.as_ref().is_ok_and(|disk| disk.mount_point) {
         let text = format!("{} is a mount point: old and new data both lie inside it", master.etcd.data_dir);
         let next = "nothing: space is asked for there";
-        remarks.push(Remark::new(Severity::Note, "mount-point", Check::Data, text, next));
+        remarks.push(Remark::new(Severity::Note, Code::MountPoint, Check::Data, text, next));
     }
     remarks.into_iter().map(|remark| remark.at(&master.name)).collect()
 }
 
 fn unclear(check: Check, why: &crate::observe::Unclear) -> Remark {
-    Remark::warning("unclear", check, why.to_string(), why.next())
+    Remark::warning(Code::Unclear, check, why.to_string(), why.next())
 }
 
 /// What `recover` would refuse on a master that is no survivor of any loss: the planner's own checks, as warnings.
@@ -86,7 +90,7 @@ pub(super) fn comes_home(master: &Master, found: &Examination, cluster: &Cluster
     let Err(NoPlan::Refused(refusals)) = refusals.done() else { return Vec::new() };
     let remark = |refusal: crate::plan::Refusal| {
         let text = format!("`recover` would be refused: {}", refusal.why);
-        Remark::warning(&refusal.rule, Check::Etcd, text, refusal.next).at(&master.name)
+        Remark::warning(refusal.rule, Check::Etcd, text, refusal.next).at(&master.name)
     };
     refusals.into_iter().map(remark).collect()
 }
@@ -98,10 +102,10 @@ pub(super) fn not_measured(name: &MasterName, speed: &Asked<Speed>) -> Option<Re
         Ok(_) => {
             let text = "its snapshot holds revision 0: nothing was ever written, and a run would stop there";
             let next = "write something: Kubernetes does at its start";
-            return Some(Remark::error("snapshot-empty", Check::Speed, text, next).at(name));
+            return Some(Remark::error(Code::SnapshotEmpty, Check::Speed, text, next).at(name));
         }
         Err(why) => why,
     };
     let next = "fix what the text names; a run takes its snapshot in the same way";
-    Some(Remark::error("not-measured", Check::Speed, why.to_string(), next).at(name))
+    Some(Remark::error(Code::NotMeasured, Check::Speed, why.to_string(), next).at(name))
 }

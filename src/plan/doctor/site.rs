@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::{Cluster, MasterName};
+use crate::observe::Code;
 use crate::observe::assess::{Finding, Severity, assess};
 use crate::observe::{Asked, Desk, Observation};
 
@@ -16,13 +17,13 @@ pub(super) fn peace(cluster: &Cluster, seen: &Observation) -> Vec<Remark> {
     match assess(cluster, seen).serving.len() {
         1 => Vec::new(),
         0 => vec![Remark::error(
-            "not-serving",
+            Code::NotServing,
             Check::Plan,
             "no master serves now: this is no peace time, and what follows is no rehearsal",
             "requorum status",
         )],
         clusters => vec![Remark::error(
-            "not-serving",
+            Code::NotServing,
             Check::Plan,
             format!("{clusters} clusters serve now: what follows is no rehearsal"),
             "requorum status",
@@ -31,7 +32,7 @@ pub(super) fn peace(cluster: &Cluster, seen: &Observation) -> Vec<Remark> {
 }
 
 /// What the planner says of a survivor in its own words.
-const SAID_BY_THE_PLANNER: [&str; 3] = ["unclear", "tool-missing", "no-restore-tool"];
+const SAID_BY_THE_PLANNER: [Code; 3] = [Code::Unclear, Code::ToolMissing, Code::NoRestoreTool];
 
 /// What `status` finds as well, with what to do.
 pub(super) fn observed(cluster: &Cluster, seen: &Observation, rehearsals: &[Rehearsal]) -> Vec<Remark> {
@@ -42,50 +43,54 @@ pub(super) fn observed(cluster: &Cluster, seen: &Observation, rehearsals: &[Rehe
     let refused = of(|ending| matches!(ending, Ending::Refused(_)));
     let findings = assess(cluster, seen).findings.into_iter();
     let said_before = |finding: &Finding| {
-        let planner = SAID_BY_THE_PLANNER.contains(&finding.code.as_str());
+        let planner = SAID_BY_THE_PLANNER.contains(&finding.code);
         planner && finding.master.as_ref().is_some_and(|master| refused.contains(master))
     };
     // What was not answered of a node's layout and unit is said by its conditions.
     let of_node = |finding: &Finding| {
         let node = finding.master.as_ref().and_then(|master| seen.seen(master)?.node.as_ref().err());
-        node.is_some_and(|why| finding.code == "unclear" && finding.text.starts_with(&why.to_string()))
+        node.is_some_and(|why| finding.code == Code::Unclear && finding.text.starts_with(&why.to_string()))
     };
     findings
         .filter(|finding| !said_before(finding) && !of_node(finding))
         .map(|finding| {
             let survives = finding.master.as_ref().is_some_and(|master| needed.contains(master));
             // `status` only warns of a lock; a run would not begin.
-            let severity = if finding.code == "locked" && survives { Severity::Error } else { finding.severity };
-            let check = if ["silent", "refused", "not-asked"].contains(&finding.code.as_str()) {
+            let severity = if finding.code == Code::Locked && survives { Severity::Error } else { finding.severity };
+            let check = if [Code::Silent, Code::Refused, Code::NotAsked].contains(&finding.code) {
                 Check::Reach
             } else {
                 Check::Etcd
             };
-            let next = next_of(&finding.code);
-            Remark { master: finding.master, ..Remark::new(severity, &finding.code, check, finding.text, next) }
+            let next = next_of(finding.code);
+            Remark { master: finding.master, ..Remark::new(severity, finding.code, check, finding.text, next) }
         })
         .collect()
 }
 
 /// What to do about a finding of `status`. One that is not named here (a certificate's end, say) speaks for itself,
 /// and `docs/findings.md` says more.
-fn next_of(code: &str) -> &'static str {
+fn next_of(code: Code) -> &'static str {
     match code {
-        "silent" => "make it answer over SSH: it would be missing that night",
-        "refused" => "make SSH work from this bastion, as the text says",
-        "not-asked" => "run it again",
-        "etcd-down" => "systemctl status etcd there; `requorum recover` where it is to come home",
-        "not-ready" | "split-brain" => "requorum status",
-        "fenced" | "fence-broken" => "`requorum recover`, or `requorum unfence ZONE` where no newer cluster exists",
-        "locked" => "wait for that run; if it has stopped for good: requorum unlock RUN",
-        "no-space-alarm" => "the commands stand in the text",
-        "learner" => "requorum recover",
-        "tool-missing" => "install what is missing",
-        "no-restore-tool" => "install etcdutl of etcd's own version beside etcd",
-        "members-unclear" => "fix what the text names: a proxy in root's environment, or the peer port's certificate",
-        "not-the-recorded-cluster" | "records-contradict" => "requorum status",
-        "unclear" => "see the text; run as root, or fix the node",
-        "no-revision-bump" => "after initiate-dr restart every API server, or go to an etcd whose tool can",
+        Code::Silent => "make it answer over SSH: it would be missing that night",
+        Code::Refused => "make SSH work from this bastion, as the text says",
+        Code::NotAsked => "run it again",
+        Code::EtcdDown => "systemctl status etcd there; `requorum recover` where it is to come home",
+        Code::NotReady | Code::SplitBrain => "requorum status",
+        Code::Fenced | Code::FenceBroken => {
+            "`requorum recover`, or `requorum unfence ZONE` where no newer cluster exists"
+        }
+        Code::Locked => "wait for that run; if it has stopped for good: requorum unlock RUN",
+        Code::NoSpaceAlarm => "the commands stand in the text",
+        Code::Learner => "requorum recover",
+        Code::ToolMissing => "install what is missing",
+        Code::NoRestoreTool => "install etcdutl of etcd's own version beside etcd",
+        Code::MembersUnclear => {
+            "fix what the text names: a proxy in root's environment, or the peer port's certificate"
+        }
+        Code::NotTheRecordedCluster | Code::RecordsContradict => "requorum status",
+        Code::Unclear => "see the text; run as root, or fix the node",
+        Code::NoRevisionBump => "after initiate-dr restart every API server, or go to an etcd whose tool can",
         _ => "see docs/findings.md",
     }
 }
@@ -96,7 +101,7 @@ pub(super) fn desk(desk: &Asked<Desk>, seen: &Observation) -> Vec<Remark> {
         Ok(desk) => desk,
         Err(why) => {
             let next = "make the state directory usable, or name another: --state-dir DIR";
-            return vec![Remark::error("bastion-state", Check::Bastion, why.to_string(), next)];
+            return vec![Remark::error(Code::BastionState, Check::Bastion, why.to_string(), next)];
         }
     };
     let place = &desk.place;
@@ -104,11 +109,11 @@ pub(super) fn desk(desk: &Asked<Desk>, seen: &Observation) -> Vec<Remark> {
     if !desk.writable {
         let text = format!("{place} on this bastion cannot be written: no run could keep its journal");
         let next = "make it writable, or name another: --state-dir DIR";
-        remarks.push(Remark::error("bastion-state", Check::Bastion, text, next));
+        remarks.push(Remark::error(Code::BastionState, Check::Bastion, text, next));
     }
     if let Some(mode) = desk.mode.filter(|mode| mode & 0o022 != 0) {
         let text = format!("{place} on this bastion may be written by others (mode {mode:o})");
-        remarks.push(Remark::warning("bastion-state", Check::Bastion, text, format!("chmod go-w {place}")));
+        remarks.push(Remark::warning(Code::BastionState, Check::Bastion, text, format!("chmod go-w {place}")));
     }
     let largest = seen.answering().filter_map(|(_, seen)| seen.disk.as_ref().ok()).map(|disk| disk.db_bytes).max();
     let needed = largest.unwrap_or(0) + JOURNAL_BYTES;
@@ -118,7 +123,7 @@ pub(super) fn desk(desk: &Asked<Desk>, seen: &Observation) -> Vec<Remark> {
         let next = "make space there, or name another place: --state-dir DIR";
         // Without its copy of the snapshot a run goes on and warns; without its journal it does not.
         let severity = if desk.free_bytes < JOURNAL_BYTES { Severity::Error } else { Severity::Warning };
-        remarks.push(Remark::new(severity, "bastion-space", Check::Bastion, text, next));
+        remarks.push(Remark::new(severity, Code::BastionSpace, Check::Bastion, text, next));
     }
     remarks
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Cluster, ZoneName};
+use crate::observe::Code;
 use crate::observe::Examination;
 use crate::observe::proof::{BESIDE, Limits};
 use crate::observe::read;
@@ -96,6 +97,6 @@ pub(super) fn remarks(cluster: &Cluster, zone: &ZoneName, expected: Option<&Expe
             objective.as_secs_f64()
         );
         let next = "a smaller database, faster disks or a shorter election timeout; else another objective";
-        Remark::warning("rto-above-objective", Check::Time, text, next).of(zone)
+        Remark::warning(Code::RtoAboveObjective, Check::Time, text, next).of(zone)
     })
 }

@@ -34,7 +34,7 @@ async fn healthy(zones: &[usize]) -> Site {
 
 fn rules(rehearsal: &Rehearsal) -> Vec<&str> {
     match &rehearsal.ending {
-        Ending::Refused(refusals) => refusals.iter().map(|refusal| refusal.rule.as_str()).collect(),
+        Ending::Refused(refusals) => refusals.iter().map(|refusal| refusal.rule.name()).collect(),
         _ => Vec::new(),
     }
 }
@@ -79,7 +79,7 @@ async fn what_is_refused_is_what_that_night_refuses() {
         site.wait(Duration::from_secs(4)).await;
         let ask = Ask { attested: vec!["zone1".into()], ..Ask::default() };
         let Err(NoPlan::Refused(real)) = site.plan(Goal::InitiateDr, &ask).await else { panic!("{event:?}") };
-        assert!(real.iter().any(|refusal| refusal.rule == rule), "{real:?}");
+        assert!(real.iter().any(|refusal| refusal.rule.name() == rule), "{real:?}");
         // The same on a master of the other zone forbids nothing.
         if let Event::Lacks(_, tool) = event {
             let site = healthy(&[2, 1]).await;

@@ -56,7 +56,7 @@ fn suite(name: &str, remarks: &[&Remark], checks: &[Check], out: &mut String) {
         };
         if fails(&check) {
             let codes: Vec<&str> =
-                of(check).filter(|one| one.severity == Severity::Error).map(|one| one.code.as_str()).collect();
+                of(check).filter(|one| one.severity == Severity::Error).map(|one| one.code.name()).collect();
             let message = xml_text(&codes.join(", "));
             let _ = writeln!(out, "      <failure message=\"{message}\">{}</failure>", xml_text(&said(true)));
         }

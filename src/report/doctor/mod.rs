@@ -113,7 +113,7 @@ fn outlook_words(outlook: &Outlook, diagnosis: &Diagnosis, zone: &ZoneName) -> S
     }
     let Some(seed) = &outlook.seed else {
         let errors = diagnosis.about(zone).filter(|remark| remark.severity == Severity::Error);
-        let mut codes: Vec<&str> = errors.map(|remark| remark.code.as_str()).collect();
+        let mut codes: Vec<&str> = errors.map(|remark| remark.code.name()).collect();
         codes.dedup();
         return format!("initiate-dr would be REFUSED: {}", names(codes));
     };

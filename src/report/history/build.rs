@@ -77,7 +77,7 @@ pub(super) fn ended(end: Option<(&str, u8)>, origin: &Origin) -> String {
 }
 
 pub(super) fn harmless(finding: &Finding) -> Finding {
-    Finding { code: plain(&finding.code), text: plain(&finding.text), ..finding.clone() }
+    Finding { text: plain(&finding.text), ..finding.clone() }
 }
 
 fn reasons(said: &BTreeMap<String, String>) -> Vec<Reason> {

@@ -137,8 +137,12 @@ fn records(secret: &str) -> Vec<Record> {
     let host = MasterName::new("m3").unwrap();
     let step = |event| What::Step { id: 4, host: host.clone(), event };
     let said = format!("etcd said: {secret}");
-    let finding =
-        Finding { code: "etcd-down".into(), severity: Severity::Error, master: Some(host.clone()), text: said.clone() };
+    let finding = Finding {
+        code: crate::observe::Code::EtcdDown,
+        severity: Severity::Error,
+        master: Some(host.clone()),
+        text: said.clone(),
+    };
     let whats = vec![
         What::Locked,
         step(StepEvent::Started),

@@ -8,9 +8,9 @@ use crate::model::RunId;
 use crate::observe::assess::{Severity, assess};
 use crate::observe::read;
 use crate::observe::{Observation, Seen, Verdict};
-use crate::plan::Goal;
 use crate::plan::doctor::Expected;
 use crate::plan::drill;
+use crate::plan::{Goal, Rule};
 use crate::playbook::Phase;
 use crate::run::canary::{self, Canary};
 use crate::run::journal::What;
@@ -113,7 +113,7 @@ impl Drill<'_> {
     /// As an operator does: stop the zone's etcd and keep it from starting.
     pub(super) async fn fence(&mut self) -> Result<(), String> {
         let zone = self.zone.to_string();
-        let reason = format!("fence-takes-quorum=drill {}", self.run);
+        let reason = format!("{}=drill {}", Rule::FenceTakesQuorum, self.run);
         let wish = Ask { failed_zones: vec![zone], overrides: vec![reason], ..Ask::default() };
         self.part(Goal::Fence, &wish).await.map(drop)
     }

@@ -1,0 +1,94 @@
+//! What can be found, by code. Knows no text and no severity; what each says and what to do stands in `docs/findings.md`.
+
+use serde::{Deserialize, Serialize};
+use strum::{Display, EnumIter, IntoStaticStr};
+
+/// A finding's code, the same in terminal, plan, journal and JSON.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Display, EnumIter, IntoStaticStr,
+)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+#[expect(missing_docs, reason = "docs/findings.md explains each, and a test compares the two")]
+pub enum Code {
+    // What `status` and a plan find.
+    Silent,
+    Refused,
+    NotAsked,
+    Unclear,
+    ClientUrl,
+    ClientUrlTaken,
+    EtcdDown,
+    NotReady,
+    Fenced,
+    FenceBroken,
+    Locked,
+    HalfMade,
+    SplitBrain,
+    NotTheRecordedCluster,
+    RecordsContradict,
+    MembersUnclear,
+    UnknownMember,
+    UnstartedMember,
+    RevisionApart,
+    NoSpaceAlarm,
+    CorruptAlarm,
+    NearQuota,
+    CertificateEnds,
+    CertificateEnded,
+    CertificateUnread,
+    Learner,
+    ToolMissing,
+    NoRestoreTool,
+    NoRevisionBump,
+    ZombieMembers,
+    PromotionNotStored,
+    RestartedSurvivor,
+    Compared,
+    Replayed,
+    NotReplayed,
+    FromAFile,
+    MayHoldMore,
+    BeyondTheFork,
+    BeyondUntold,
+    UnrecordedCluster,
+    CompactionDiffers,
+    LeftOut,
+    // What only the doctor finds.
+    MountPoint,
+    UnitDisabled,
+    UnitNoRestart,
+    UnitNotNotify,
+    StopCutShort,
+    ClockOffset,
+    NotMeasured,
+    SnapshotEmpty,
+    RtoAboveObjective,
+    BastionState,
+    BastionSpace,
+    NotServing,
+    /// One that another version of requorum wrote into a journal.
+    #[serde(other)]
+    #[strum(disabled)]
+    Other,
+}
+
+impl Code {
+    /// As it is written everywhere.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Code;
+
+    #[test]
+    fn a_code_is_written_as_its_name_and_one_of_another_version_is_read() {
+        assert_eq!(serde_json::to_string(&Code::NoSpaceAlarm).unwrap(), "\"no-space-alarm\"");
+        assert_eq!(Code::NoSpaceAlarm.name(), "no-space-alarm");
+        assert_eq!(serde_json::from_str::<Code>("\"of-next-year\"").unwrap(), Code::Other);
+    }
+}

@@ -1,0 +1,160 @@
+//! Why a run is refused: the name of every rule, and whether a person may set it aside. Knows no plan; what each rule
+//! protects stands in `docs/findings.md`.
+
+use serde::{Deserialize, Serialize};
+use strum::{Display, EnumIter, EnumString, IntoStaticStr};
+
+/// A rule by the name that `--override` takes.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumIter,
+    EnumString,
+    IntoStaticStr,
+)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+#[expect(missing_docs, reason = "docs/findings.md explains each, and a test compares the two")]
+pub enum Rule {
+    // Of a run: see `docs/findings.md` for what each protects.
+    NoConsent,
+    QuorumAlive,
+    QuorumUnproved,
+    WhichZone,
+    FailedZoneRuns,
+    FailedZoneAnswers,
+    UnclearPeers,
+    NotAttested,
+    NoSurvivor,
+    TwoClusters,
+    WhichSeed,
+    Seed,
+    SeedNotFreshest,
+    NoData,
+    SurvivorDown,
+    SnapshotUnverified,
+    Snapshot,
+    SnapshotOlder,
+    SnapshotUnhashed,
+    SnapshotOfAnotherCluster,
+    InventoryContradicts,
+    PeerAddress,
+    ConfigStyle,
+    EnvFileMissing,
+    WalDir,
+    Symlink,
+    MountInside,
+    MountWaiting,
+    LinkInside,
+    ReadOnly,
+    UnitMasked,
+    UnitTransient,
+    UnitNotFenced,
+    OwnerDiffers,
+    CertificateEnded,
+    CertificateUnread,
+    TemplateChangesMore,
+    UnclearNode,
+    SurvivorsApart,
+    CorruptMember,
+    QuotaBelowData,
+    QuotaSmaller,
+    LimitSmaller,
+    TimersFar,
+    ToolMissing,
+    Space,
+    Template,
+    Unclear,
+    UnfenceHalfMade,
+    UndoFinished,
+    UndoStarted,
+    UndoBlind,
+    UndoWakesOldData,
+    PlanChanged,
+    NothingServes,
+    SplitBrain,
+    NotTheRecordedCluster,
+    StillDark,
+    LeftRunning,
+    Only,
+    UnknownMember,
+    MembersUnclear,
+    VoterDown,
+    VoterDark,
+    FenceTakesQuorum,
+    UnfenceWakesOldData,
+    UnfenceBlind,
+    NobodyAnswers,
+    // Of a drill.
+    Production,
+    EnvironmentMarker,
+    QuorumKept,
+    NotHealthy,
+    Locked,
+    // Of a rehearsal.
+    NotServing,
+    // Of a finished plan, checked by [`super::safety`].
+    MoveUnderFence,
+    PreparedStart,
+    StateExisting,
+    OneToken,
+    OneLearner,
+    SettleLearnersOnly,
+    LeftAlone,
+    ServingLeftAlone,
+    VotersLeftAlone,
+    FailedZoneSilent,
+    SnapshotFirst,
+    OneSnapshot,
+    ProvedByAWrite,
+}
+
+impl Rule {
+    /// Whether `--override RULE=REASON` lifts it. The others have no safe plan behind them.
+    #[must_use]
+    pub const fn may_be_set_aside(self) -> bool {
+        matches!(
+            self,
+            Self::QuorumUnproved
+                | Self::UnclearPeers
+                | Self::SeedNotFreshest
+                | Self::SurvivorDown
+                | Self::SnapshotUnverified
+                | Self::SnapshotOlder
+                | Self::SnapshotUnhashed
+                | Self::SnapshotOfAnotherCluster
+                | Self::PeerAddress
+                | Self::LinkInside
+                | Self::OwnerDiffers
+                | Self::CertificateEnded
+                | Self::CertificateUnread
+                | Self::TemplateChangesMore
+                | Self::UnclearNode
+                | Self::SurvivorsApart
+                | Self::QuotaBelowData
+                | Self::QuotaSmaller
+                | Self::LimitSmaller
+                | Self::TimersFar
+                | Self::Space
+                | Self::UndoStarted
+                | Self::UndoBlind
+                | Self::FenceTakesQuorum
+                | Self::UnfenceWakesOldData
+                | Self::UnfenceBlind
+        )
+    }
+
+    /// As it is written everywhere.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+}

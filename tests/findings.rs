@@ -1,0 +1,145 @@
+//! Findings that no story needs: one answer of a healthy site is made another, and the finding is there that was not.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use requorum::model::cluster::Objectives;
+use requorum::model::{Cluster, MasterName};
+use requorum::observe::assess::assess;
+use requorum::observe::tools::Version;
+use requorum::observe::{Code, Examination, Observation, Seen, Sight};
+use requorum::plan::doctor::Said;
+use requorum::plan::rehearse::{Given, rehearse};
+use requorum::plan::{Goal, Rule, doctor};
+use requorum::playbook::{shipped, text};
+use requorum::sim::{Ask, Event, Site};
+
+async fn healthy() -> Site {
+    let site = Site::with_election(&[2, 1], Duration::from_secs(1));
+    site.wait(Duration::from_secs(20)).await;
+    assert!(site.write("m1", "before"));
+    site
+}
+
+fn m3() -> MasterName {
+    MasterName::new("m3").unwrap()
+}
+
+fn codes(site: &Site, seen: &Observation) -> BTreeSet<Code> {
+    assess(&site.cluster(), seen).findings.iter().map(|finding| finding.code).collect()
+}
+
+/// What `status` finds once an answer of m3 is another.
+async fn found(change: impl Fn(&mut Seen)) -> BTreeSet<Code> {
+    let site = healthy().await;
+    let (mut seen, _) = site.status().await;
+    let before = codes(&site, &seen);
+    let Some(Sight::Answers(own)) = seen.masters.get_mut(&m3()) else { panic!("m3 is silent") };
+    change(own);
+    codes(&site, &seen).difference(&before).copied().collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_answer_of_one_master_makes_status_find() {
+    let version = |major, minor, patch| {
+        move |seen: &mut Seen| seen.tools.as_mut().unwrap().etcd = Some(Version(major, minor, patch))
+    };
+    assert!(found(version(3, 4, 23)).await.contains(&Code::ZombieMembers));
+    assert!(found(version(3, 5, 16)).await.contains(&Code::PromotionNotStored));
+    assert!(found(version(3, 5, 26)).await.is_empty());
+    let weak = |seen: &mut Seen| seen.tools.as_mut().unwrap().restore.as_mut().unwrap().bumps = false;
+    assert_eq!(found(weak).await, [Code::NoRevisionBump].into());
+    let full = |seen: &mut Seen| seen.settings.as_mut().unwrap().text += "\nETCD_QUOTA_BACKEND_BYTES=600\n";
+    assert_eq!(found(full).await, [Code::NearQuota].into());
+    let fenced = |seen: &mut Seen| seen.marks.as_mut().unwrap().fenced = true;
+    assert_eq!(found(fenced).await, [Code::Fenced, Code::FenceBroken].into());
+    let late = |seen: &mut Seen| {
+        let certificates = seen.certificates.as_mut().unwrap();
+        certificates.now = certificates.first_end().unwrap() - Duration::from_secs(10 * 86_400);
+    };
+    assert_eq!(found(late).await, [Code::CertificateEnds].into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_master_that_nobody_asked_is_found() {
+    let site = healthy().await;
+    let (mut seen, _) = site.status().await;
+    assert!(!codes(&site, &seen).contains(&Code::NotAsked));
+    seen.masters.remove(&m3());
+    assert!(codes(&site, &seen).contains(&Code::NotAsked));
+}
+
+/// What the doctor says where a line of m3's answers is another.
+#[tokio::test(start_paused = true)]
+async fn what_an_answer_of_one_master_makes_the_doctor_say() {
+    for (line, code) in [
+        ("disk:mount_point=yes", Code::MountPoint),
+        ("Type=simple", Code::UnitNotNotify),
+        ("TimeoutStopUSec=1s", Code::StopCutShort),
+    ] {
+        let site = healthy().await;
+        let says = async || site.doctor(None).await.1.remarks.iter().any(|remark| remark.code == Said::Code(code));
+        assert!(!says().await, "{line}");
+        site.happens(&Event::Odd("m3".into(), line.into()));
+        assert!(says().await, "{line}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_bastion_and_the_objectives_make_the_doctor_say() {
+    let site = healthy().await;
+    let (found, _) = site.doctor(None).await;
+    let playbook = text::read(&shipped::playbook("initiate_dr").unwrap().source()).unwrap();
+    let template = shipped::template("etcd.env.j2").unwrap().text.to_owned();
+    let templates = BTreeMap::from([("etcd.env.j2".to_owned(), template)]);
+    let says = |cluster: &Cluster, found: &Examination, code: Code| {
+        let given = Given { cluster, playbook: &playbook, templates: &templates };
+        let rehearsals = rehearse(given, &found.seen, &BTreeSet::new());
+        doctor::diagnose(given, found, &rehearsals).remarks.iter().any(|remark| remark.code == Said::Code(code))
+    };
+    let mut hurried = site.cluster();
+    assert!(!says(&hurried, &found, Code::RtoAboveObjective));
+    hurried.objectives = Some(Objectives { rto: Some(Duration::from_secs(1)), rpo: None });
+    assert!(says(&hurried, &found, Code::RtoAboveObjective));
+    let mut closed = found.clone();
+    assert!(!says(&site.cluster(), &closed, Code::BastionState));
+    closed.desk.as_mut().unwrap().as_mut().unwrap().writable = false;
+    assert!(says(&site.cluster(), &closed, Code::BastionState));
+}
+
+/// Nobody knows who votes: no loss can be rehearsed.
+#[tokio::test(start_paused = true)]
+async fn without_a_member_list_no_loss_is_rehearsed() {
+    let site = healthy().await;
+    let refused = async || {
+        let (_, diagnosis) = site.doctor(None).await;
+        diagnosis.remarks.iter().any(|remark| remark.code == Said::Rule(Rule::MembersUnclear))
+    };
+    assert!(!refused().await);
+    ["m1", "m2", "m3"].iter().for_each(|name| site.happens(&Event::NoList((*name).into())));
+    assert!(refused().await);
+}
+
+/// A cluster that serves and that no run recorded is said to be taken as it is.
+#[tokio::test(start_paused = true)]
+async fn a_cluster_that_no_run_recorded_is_said_to_be_so() {
+    let site = healthy().await;
+    site.happens(&Event::Off("zone1".into()));
+    site.wait(Duration::from_secs(15)).await;
+    let ask = Ask { attested: vec!["zone1".into()], ..Ask::default() };
+    assert_eq!(site.initiate_dr(&ask).await.code, Some(0));
+    site.happens(&Event::On("zone1".into()));
+    site.wait(Duration::from_secs(15)).await;
+    let zone1 = Ask { failed_zones: vec!["zone1".into()], ..Ask::default() };
+    assert_eq!(site.go(Goal::Fence, &zone1).await.code, Some(0));
+    let says = async || {
+        let plan = site.plan(Goal::Recover, &Ask::default()).await.unwrap();
+        plan.findings.iter().any(|finding| finding.code == Code::UnrecordedCluster)
+    };
+    assert!(!says().await);
+    site.happens(&Event::Gone("m3".into(), "/var/lib/requorum/cluster.json".into()));
+    site.happens(&Event::Bastion { behind: false });
+    assert!(says().await);
+}
