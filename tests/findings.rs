@@ -107,6 +107,10 @@ async fn what_the_bastion_and_the_objectives_make_the_doctor_say() {
     assert!(!says(&site.cluster(), &closed, Code::BastionState));
     closed.desk.as_mut().unwrap().as_mut().unwrap().writable = false;
     assert!(says(&site.cluster(), &closed, Code::BastionState));
+    let mut full = found;
+    assert!(!says(&site.cluster(), &full, Code::BastionSpace));
+    full.desk.as_mut().unwrap().as_mut().unwrap().free_bytes = 1 << 20;
+    assert!(says(&site.cluster(), &full, Code::BastionSpace));
 }
 
 /// Nobody knows who votes: no loss can be rehearsed.

@@ -1,9 +1,10 @@
 //! A run or drill as JUnit XML, for machines that collect test results: a step is a test case. Knows no disk.
 
-use std::fmt::Write;
+use std::time::Duration;
+
+use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
 use super::history::{Drill, Report, State, Step};
-use super::markup::xml_text;
 
 /// A test case.
 struct Case {
@@ -18,24 +19,11 @@ struct Case {
 #[must_use]
 pub fn xml(report: &Report) -> String {
     let steps = report.steps.iter().map(of_step);
-    let cases: Vec<Case> = report.drill.iter().flat_map(of_drill).chain(steps).collect();
-    let count = |wanted: fn(State) -> bool| cases.iter().filter(|case| wanted(case.state)).count();
-    let failures = count(|state| state == State::Failed);
-    let errors = count(|state| matches!(state, State::Unknown | State::CutOff));
-    let skipped = count(|state| state == State::NotBegun);
-    let name = format!("requorum {} {}", report.verb, report.cluster);
-    let counts = format!("tests=\"{}\" failures=\"{failures}\" errors=\"{errors}\"", cases.len());
-    let time = seconds(Some(report.took_ms));
-    let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    let _ = writeln!(out, "<testsuites name=\"requorum\" {counts} time=\"{time}\">");
-    let _ = writeln!(
-        out,
-        "  <testsuite name=\"{}\" id=\"0\" hostname=\"{}\" timestamp=\"{:.0}\" {counts} skipped=\"{skipped}\" time=\"{time}\">",
-        xml_text(&name),
-        xml_text(&report.host),
-        report.began
-    );
-    out.push_str("    <properties>\n");
+    let cases = report.drill.iter().flat_map(of_drill).chain(steps);
+    let mut suite = TestSuite::new(format!("requorum {} {}", report.verb, report.cluster));
+    suite.set_time(Duration::from_millis(report.took_ms));
+    suite.extra.insert("hostname".into(), report.host.as_str().into());
+    suite.extra.insert("timestamp".into(), format!("{:.0}", report.began).into());
     let exit = report.exit.map_or_else(|| "none".to_owned(), |exit| exit.to_string());
     for (key, value) in [
         ("run", &report.run),
@@ -44,12 +32,18 @@ pub fn xml(report: &Report) -> String {
         ("outcome", &report.outcome),
         ("exit", &exit),
     ] {
-        let _ = writeln!(out, "      <property name=\"{key}\" value=\"{}\"/>", xml_text(value));
+        suite.add_property((key, value.as_str()));
     }
-    out.push_str("    </properties>\n");
-    cases.iter().for_each(|case| write_case(case, &mut out));
-    out.push_str("  </testsuite>\n</testsuites>\n");
-    out
+    suite.add_test_cases(cases.map(test_case));
+    text("requorum", Some(report.took_ms), [suite])
+}
+
+/// The suites as a file. Writing into memory does not fail.
+pub(super) fn text(name: &str, took_ms: Option<u64>, suites: impl IntoIterator<Item = TestSuite>) -> String {
+    let mut all = quick_junit::Report::new(name);
+    all.time = took_ms.map(Duration::from_millis);
+    all.add_test_suites(suites);
+    all.to_string().unwrap_or_default()
 }
 
 fn of_step(step: &Step) -> Case {
@@ -80,21 +74,31 @@ fn of_drill(drill: &Drill) -> Vec<Case> {
     phases.chain(objectives).collect()
 }
 
-fn write_case(case: &Case, out: &mut String) {
-    let said = xml_text(&case.said);
-    let (name, class, time) = (xml_text(&case.name), xml_text(&case.class), seconds(case.took_ms));
-    let _ = write!(out, "    <testcase name=\"{name}\" classname=\"{class}\" time=\"{time}\">");
-    let _ = match case.state {
-        State::Done => write!(out, "<system-out>{said}</system-out>"),
-        State::FoundDone => write!(out, "<system-out>found done: {said}</system-out>"),
-        State::Failed => write!(out, "<failure message=\"{said}\"/>"),
-        State::Unknown => write!(out, "<error message=\"the outcome is unknown: {said}\"/>"),
-        State::CutOff => write!(out, "<error message=\"begun, and the journal ends\"/>"),
-        State::NotBegun => write!(out, "<skipped message=\"not begun\"/>"),
+fn test_case(case: Case) -> TestCase {
+    let ends = |kind, message: String| {
+        let mut status = TestCaseStatus::non_success(kind);
+        status.set_message(message);
+        status
     };
-    out.push_str("</testcase>\n");
-}
-
-fn seconds(ms: Option<u64>) -> String {
-    format!("{:.3}", ms.unwrap_or(0) as f64 / 1000.0)
+    let said = &case.said;
+    let status = match case.state {
+        State::Done | State::FoundDone => TestCaseStatus::success(),
+        State::Failed => ends(NonSuccessKind::Failure, said.clone()),
+        State::Unknown => ends(NonSuccessKind::Error, format!("the outcome is unknown: {said}")),
+        State::CutOff => ends(NonSuccessKind::Error, "begun, and the journal ends".to_owned()),
+        State::NotBegun => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message("not begun");
+            status
+        }
+    };
+    let mut one = TestCase::new(case.name, status);
+    one.set_classname(case.class);
+    one.set_time(Duration::from_millis(case.took_ms.unwrap_or(0)));
+    match case.state {
+        State::Done => one.set_system_out(case.said),
+        State::FoundDone => one.set_system_out(format!("found done: {said}")),
+        State::Failed | State::Unknown | State::CutOff | State::NotBegun => &mut one,
+    };
+    one
 }

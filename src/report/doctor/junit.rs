@@ -1,10 +1,9 @@
 //! A diagnosis as JUnit XML: a suite a zone, a case a check, so that a scheduled job shows what broke since yesterday.
 
-use std::fmt::Write;
+use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
 use crate::observe::assess::Severity;
 use crate::plan::doctor::{Check, Diagnosis, Remark};
-use crate::report::markup::xml_text;
 
 /// The XML. Errors fail their case; warnings and notes stand in its output.
 #[must_use]
@@ -19,13 +18,8 @@ pub fn junit(diagnosis: &Diagnosis) -> String {
         })
         .chain([("elsewhere".to_owned(), diagnosis.elsewhere().collect(), elsewhere_checks().to_vec())])
         .collect();
-    let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    let _ = writeln!(out, "<testsuites name=\"requorum doctor {}\">", xml_text(diagnosis.cluster.as_str()));
-    for (name, remarks, checks) in suites {
-        suite(&name, &remarks, &checks, &mut out);
-    }
-    out.push_str("</testsuites>\n");
-    out
+    let name = ["requorum doctor", diagnosis.cluster.as_str()].join(" ");
+    crate::report::junit::text(&name, None, suites.iter().map(|(name, remarks, checks)| suite(name, remarks, checks)))
 }
 
 fn zone_checks(planned: bool) -> Vec<Check> {
@@ -39,31 +33,28 @@ fn elsewhere_checks() -> [Check; 7] {
     [Reach, Etcd, Template, Unit, Data, Clock, Bastion]
 }
 
-fn suite(name: &str, remarks: &[&Remark], checks: &[Check], out: &mut String) {
+fn suite(name: &str, remarks: &[&Remark], checks: &[Check]) -> TestSuite {
     let of = |check: Check| remarks.iter().copied().filter(move |remark| remark.check == check);
-    let fails = |check: &Check| of(*check).any(|remark| remark.severity == Severity::Error);
     // A remark of a check that is not usual here is not lost.
     let unusual = Check::ALL.into_iter().filter(|check| !checks.contains(check) && of(*check).next().is_some());
-    let checks: Vec<Check> = checks.iter().copied().chain(unusual).collect();
-    let (name, tests) = (xml_text(name), checks.len());
-    let failures = checks.iter().filter(|check| fails(check)).count();
-    let _ = writeln!(out, "  <testsuite name=\"{name}\" tests=\"{tests}\" failures=\"{failures}\">");
-    for check in checks {
-        let _ = writeln!(out, "    <testcase classname=\"{name}\" name=\"{}\">", xml_text(check.words()));
-        let said = |error: bool| -> String {
-            let meant = of(check).filter(|remark| (remark.severity == Severity::Error) == error);
-            super::remarks_text(&meant.collect::<Vec<_>>())
+    let mut suite = TestSuite::new(name);
+    for check in checks.iter().copied().chain(unusual) {
+        let (errors, others): (Vec<&Remark>, Vec<&Remark>) =
+            of(check).partition(|remark| remark.severity == Severity::Error);
+        let status = if errors.is_empty() {
+            TestCaseStatus::success()
+        } else {
+            let codes: Vec<&str> = errors.iter().map(|one| one.code.name()).collect();
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            status.set_message(codes.join(", ")).set_description(super::remarks_text(&errors));
+            status
         };
-        if fails(&check) {
-            let codes: Vec<&str> =
-                of(check).filter(|one| one.severity == Severity::Error).map(|one| one.code.name()).collect();
-            let message = xml_text(&codes.join(", "));
-            let _ = writeln!(out, "      <failure message=\"{message}\">{}</failure>", xml_text(&said(true)));
+        let mut case = TestCase::new(check.words(), status);
+        case.set_classname(name);
+        if !others.is_empty() {
+            case.set_system_out(super::remarks_text(&others));
         }
-        if !said(false).is_empty() {
-            let _ = writeln!(out, "      <system-out>{}</system-out>", xml_text(&said(false)));
-        }
-        out.push_str("    </testcase>\n");
+        suite.add_test_case(case);
     }
-    out.push_str("  </testsuite>\n");
+    suite
 }

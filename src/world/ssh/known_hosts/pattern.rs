@@ -1,6 +1,7 @@
 //! Host names against the patterns and hashes of known_hosts. Knows nothing of keys.
 
-use sha1::{Digest, Sha1};
+use hmac::{Hmac, KeyInit, Mac};
+use sha1::Sha1;
 
 /// Whether a list of patterns names `name`: one must match, and a matching `!pattern` vetoes the line.
 pub(super) fn any(patterns: &[String], name: &str) -> bool {
@@ -44,15 +45,10 @@ pub(super) fn matches(pattern: &str, text: &str) -> bool {
 
 /// The hash of a hashed host name: HMAC-SHA1 (RFC 2104) keyed with the salt.
 pub(super) fn hashed(salt: &[u8], name: &str) -> [u8; 20] {
-    const BLOCK: usize = 64;
-    let mut key = [0u8; BLOCK];
-    if salt.len() > BLOCK {
-        key[..20].copy_from_slice(&Sha1::digest(salt));
-    } else {
-        key[..salt.len()].copy_from_slice(salt);
-    }
-    let inner = Sha1::new().chain_update(key.map(|b| b ^ 0x36)).chain_update(name).finalize();
-    Sha1::new().chain_update(key.map(|b| b ^ 0x5c)).chain_update(inner).finalize().into()
+    // A key of any length is one.
+    let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(salt) else { return [0; 20] };
+    mac.update(name.as_bytes());
+    mac.finalize().into_bytes().into()
 }
 
 #[cfg(test)]
