@@ -85,8 +85,8 @@ fn the_old_names_are_known_and_what_is_missing_is_marked() {
     "##);
     insta::assert_snapshot!(told.err, @r#"
     remark: all masters: etcd_deployment_type is `docker`: only etcd on the host itself is handled yet
-    remark: all masters: bin_dir is `/opt/bin`: etcd's tools are looked for beside what the unit starts
-    remark: `node2`, `node3`: etcd without a control plane; a master here is who carries etcd
+    remark: all masters: bin_dir is `/opt/bin`: etcd's tools are looked for in the directory of the program that the unit starts
+    remark: `node2`, `node3`: etcd without a control plane; a master here is a host that runs etcd
     remark: `node4`: a control plane without etcd; left out
     3 values left to fill in, each a "?": `requorum inventory check` names its line
     "#);

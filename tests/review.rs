@@ -83,10 +83,10 @@ fn what_is_no_revision_is_refused_and_no_option_reaches_git() {
     for (arguments, why) in [
         (&["nope", "inventory"][..], "no such revision"),
         (&["HEAD~1..HEAD", "nope"], "no such revision, or no such path in it"),
-        (&["HEAD"], "compared with what?"),
+        (&["HEAD"], "has nothing to be compared with"),
         (&["inventory/prod.yaml", "inventory"], "one is a file and the other is not"),
-        (&["--", "--output=/tmp/x..HEAD"], "is no revision"),
-        (&["--", "--output=/tmp/x", "HEAD"], "is no revision"),
+        (&["--", "--output=/tmp/x..HEAD"], "is not a revision"),
+        (&["--", "--output=/tmp/x", "HEAD"], "is not a revision"),
         (&["HEAD..HEAD", "../../etc"], "is outside repository"),
     ] {
         let (code, _, error) = diff(dir.path(), arguments);

@@ -75,7 +75,7 @@ async fn a_run_killed_with_its_survivors_down_goes_on_from_its_snapshot() {
         seen.proof = Some(Outcome::Lost { leaderless_for: second, took: second, asked: false });
         let cluster = site.cluster();
         let next = |way_on| status::verdict(&cluster, &seen, &assess(&cluster, &seen), "requorum", way_on);
-        assert!(next(Some(&way)).contains(&format!("next: {way}      # goes on")), "{}", next(Some(&way)));
+        assert!(next(Some(&way)).contains(&format!("next: {way}      # continues")), "{}", next(Some(&way)));
         // Elsewhere nobody has its snapshot: the survivors take their own data again first.
         let anew = format!("next: requorum undo {}      # that run did not finish", run.rsplit('/').next().unwrap());
         assert!(next(None).contains(&anew), "{}", next(None));

@@ -10,7 +10,7 @@ mod files;
 pub use crate::verbs::forms::{DoctorForm, Form, OutageKind, ReportForm, StatusForm};
 pub use files::{CheckForm, DiffForm, InventoryVerb, Origin, PlaybookVerb};
 
-/// Gives a stretched Kubernetes cluster its etcd quorum back, over SSH, and brings the lost zone home.
+/// Restores the etcd quorum of a stretched Kubernetes cluster over SSH, and rejoins the lost zone afterwards.
 ///
 /// A zone is down:      requorum status, then requorum initiate-dr
 /// The zone is back:    requorum recover
@@ -32,16 +32,16 @@ pub struct Common {
     /// The inventory
     #[arg(short, long, global = true, env = "REQUORUM_INVENTORY", default_value = "inventory.yaml")]
     pub inventory: PathBuf,
-    /// A directory with playbooks of your own; those missing there are the shipped ones
+    /// A directory with your own playbooks; for those missing there the shipped ones are used
     #[arg(long, global = true, value_name = "DIR", env = "REQUORUM_PLAYBOOKS")]
     pub playbooks: Option<PathBuf>,
-    /// A directory with templates of your own; those missing there are the shipped ones
+    /// A directory with your own templates; for those missing there the shipped ones are used
     #[arg(long, global = true, value_name = "DIR", env = "REQUORUM_TEMPLATES")]
     pub templates: Option<PathBuf>,
-    /// Where runs are kept on this host [default: $XDG_STATE_HOME/requorum or ~/.local/state/requorum]
+    /// Where runs are stored on this host [default: $XDG_STATE_HOME/requorum or ~/.local/state/requorum]
     #[arg(long, global = true, value_name = "DIR", env = "REQUORUM_STATE")]
     pub state_dir: Option<PathBuf>,
-    /// How long a host may take to accept a connection, in seconds
+    /// Connection timeout for each host, in seconds
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 5)]
     pub connect_timeout: u64,
 }
@@ -53,15 +53,15 @@ pub enum Verb {
     ///
     /// Exit: 0 healthy, 10 degraded, 11 quorum lost, 12 one zone serves, 13 split brain, 14 unknown.
     Status(StatusWish),
-    /// In peace time: would initiate-dr work if a zone were lost now? Changes nothing
+    /// Check whether initiate-dr would work if a zone were lost now; changes nothing
     ///
-    /// Rehearses the loss of each zone on what the masters say, and measures a snapshot where it would be taken.
-    /// Exit: 0 it would work (there may be warnings), 3 not for every zone, 1 no master answers.
+    /// Plans for the loss of each zone from what the masters report, and measures a snapshot where it would be taken.
+    /// Exit: 0 it would work (warnings are possible), 3 not for every zone, 1 no master answers.
     Doctor {
-        /// Only this zone's loss; may repeat. Such a result is not kept
+        /// Check only the loss of this zone; may repeat. Such a result is not stored
         #[arg(long, value_name = "ZONE", num_args = 1..)]
         zone: Vec<String>,
-        /// Take no snapshot; the expected time lacks its parts then
+        /// Take no snapshot; the expected time then does not include it
         #[arg(long)]
         no_measure: bool,
         /// The form of the output
@@ -81,7 +81,7 @@ pub enum Verb {
         #[arg(long, value_name = "FILE")]
         save: Option<PathBuf>,
     },
-    /// Give the surviving zone its quorum back: snapshot, restore as a new cluster, start
+    /// Restore quorum in the surviving zone: snapshot, restore as a new cluster, start
     #[command(alias = "initiate_dr")]
     InitiateDr {
         /// What to take into account
@@ -91,7 +91,7 @@ pub enum Verb {
         #[command(flatten)]
         consent: Consent,
     },
-    /// Bring the failed zone's masters home as members of the serving cluster
+    /// Rejoin the masters of the failed zone to the serving cluster
     Recover {
         /// What to take into account
         #[command(flatten)]
@@ -108,7 +108,7 @@ pub enum Verb {
         /// How to consent
         #[command(flatten)]
         consent: Consent,
-        /// Set one safety rule aside, with the reason
+        /// Override one safety rule, with the reason
         #[arg(long = "override", value_name = "RULE=REASON")]
         overrides: Vec<String>,
     },
@@ -120,26 +120,26 @@ pub enum Verb {
         /// How to consent
         #[command(flatten)]
         consent: Consent,
-        /// Set one safety rule aside, with the reason
+        /// Override one safety rule, with the reason
         #[arg(long = "override", value_name = "RULE=REASON")]
         overrides: Vec<String>,
     },
-    /// Take back an initiate-dr that stopped before its new cluster took a write: own data, env file and etcd again
+    /// Undo an initiate-dr that stopped before its new cluster took a write: restore the previous data and env file, start etcd
     ///
-    /// For a lost zone that is back: the cluster that was lost serves again, and nothing is lost at all.
+    /// For when the lost zone is back: the old cluster serves again, and no write is lost.
     Undo {
         /// The run, as `status` and the run's last words name it
         run: String,
         /// How to consent
         #[command(flatten)]
         consent: Consent,
-        /// Set one safety rule aside, with the reason
+        /// Override one safety rule, with the reason
         #[arg(long = "override", value_name = "RULE=REASON")]
         overrides: Vec<String>,
     },
-    /// Lose a zone of a staging or lab cluster on purpose, get quorum back, bring the zone home, and measure
+    /// Take down a zone of a staging or lab cluster on purpose, restore quorum, rejoin the zone, and measure
     ///
-    /// Exit: 0 good, 1 failed before anything was lost, 3 refused, 4 given up, 6 done, but an objective was missed.
+    /// Exit: 0 good, 1 failed before the zone was lost, 3 refused, 4 given up, 6 completed, but missed an objective.
     Drill {
         /// What
         #[command(flatten)]
@@ -148,12 +148,12 @@ pub enum Verb {
         #[command(flatten)]
         consent: Consent,
     },
-    /// Let go of the lock that a stopped run left on the masters
+    /// Release the lock that a stopped run left on the masters
     Unlock {
         /// The run, as the refusal names it
         run: String,
     },
-    /// Work on the runs that this host has kept
+    /// List or show the runs stored on this host
     Runs {
         /// What
         #[command(subcommand)]
@@ -163,7 +163,7 @@ pub enum Verb {
     ///
     /// Exit: 0 done, 64 there is no such run, 65 its journal is damaged (what can be read is reported all the same).
     Report {
-        /// The run's name, its beginning, `last` or `last-drill`
+        /// The run's name, the first letters of it, `last` or `last-drill`
         #[arg(required_unless_present = "schema")]
         run: Option<String>,
         /// The form of the output
@@ -188,9 +188,9 @@ pub enum Verb {
         #[command(subcommand)]
         what: PlaybookVerb,
     },
-    /// Write the shipped inventory, playbooks and templates into a directory, to be changed
+    /// Write the shipped inventory, playbooks and templates into a directory, to edit them
     Init {
-        /// Where; existing files are left alone
+        /// The directory; existing files are not changed
         #[arg(default_value = ".")]
         directory: PathBuf,
     },
@@ -199,17 +199,17 @@ pub enum Verb {
 /// What `status` shows, and how often.
 #[derive(Debug, Args)]
 pub struct StatusWish {
-    /// Do not take the time to prove that quorum is lost; exits 14 where only that could tell
+    /// Skip the proof that quorum is lost; exits 14 where only the proof could tell
     #[arg(long)]
     pub quick: bool,
     /// The form of the output
     #[arg(short, long, value_enum, default_value_t = StatusForm::Text)]
     pub output: StatusForm,
-    /// Look again and again: redrawn on a terminal, elsewhere one line a change; ends with the last verdict's exit code
+    /// Repeat until interrupted: redraws a terminal, otherwise prints one line per change; the exit code is that of the last verdict
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "5")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub watch: Option<u64>,
-    /// Also write the metrics into this file, as a whole or not at all, for node_exporter's textfile collector
+    /// Also write the metrics to this file (replaced atomically), for node_exporter's textfile collector
     #[arg(long, value_name = "FILE")]
     pub textfile: Option<PathBuf>,
 }
@@ -230,19 +230,19 @@ pub struct Wish {
     /// A zone that failed; may repeat [default: the zones in which no master runs etcd]
     #[arg(long, value_name = "ZONE")]
     pub failed_zone: Vec<String>,
-    /// Attest that a silent zone or master is off, and how that is known; may repeat
+    /// Attest that a silent zone or master is powered off, and how this was confirmed; may repeat
     #[arg(long, value_name = "ZONE=HOW")]
     pub attest: Vec<String>,
-    /// Set one safety rule aside, with the reason; may repeat
+    /// Override one safety rule, with the reason; may repeat
     #[arg(long = "override", value_name = "RULE=REASON")]
     pub overrides: Vec<String>,
     /// initiate-dr: restore this snapshot instead of the survivor's own data
     #[arg(long, value_name = "FILE")]
     pub snapshot: Option<PathBuf>,
-    /// initiate-dr: the survivor to grow from, where none can say how much it has applied
+    /// initiate-dr: the survivor to use as seed, where none can say how much it has applied
     #[arg(long, value_name = "NODE")]
     pub seed: Option<String>,
-    /// recover: bring back only these, the others later; may repeat
+    /// recover: rejoin only these masters, the others later; may repeat
     #[arg(long, value_name = "NODE", num_args = 1..)]
     pub only: Vec<String>,
 }
@@ -256,7 +256,7 @@ pub struct DrillWish {
     /// How it is lost
     #[arg(long, value_enum, default_value_t = OutageKind::Stop)]
     pub outage: OutageKind,
-    /// Beyond this the drill gives up and brings the cluster back: a number with its unit, as 5m or 90s
+    /// The longest outage: after it the drill gives up and brings the cluster back (a number with its unit, as 5m or 90s)
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = time)]
     pub max_outage: Duration,
     /// Write the drill's metrics to this file, for a node exporter's textfile collector
@@ -289,7 +289,7 @@ pub enum RunsVerb {
     },
     /// Show one: the report as text
     Show {
-        /// The run's name, its beginning, `last` or `last-drill`
+        /// The run's name, the first letters of it, `last` or `last-drill`
         run: String,
     },
 }

@@ -53,7 +53,7 @@ fn template_found(common: &Common, name: &str, place: Place) -> Result<Vec<Diagn
     Ok(match reviewed::template(common, name)? {
         Some(source) => template::check(&source).err().unwrap_or_default(),
         None => {
-            let said = format!("the template `{name}` is neither shipped nor in --templates");
+            let said = format!("the template `{name}` is neither a shipped one nor in the --templates directory");
             vec![Diagnostic::error("no-template", place, said).hint("name the directory it is in: --templates DIR")]
         }
     })

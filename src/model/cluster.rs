@@ -52,7 +52,7 @@ pub struct Jump {
 }
 
 impl fmt::Display for Jump {
-    /// As an inventory writes it: an IPv6 address stands in brackets.
+    /// As an inventory writes it: put an IPv6 address in brackets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.address.as_str() {
             six if six.contains(':') => write!(f, "{}@[{six}]:{}", self.user, self.port),

@@ -125,7 +125,7 @@ impl<'s> Reader<'s> {
             let near = nearest(&entry.key, known);
             let hint =
                 near.map_or_else(|| format!("known here: {}", one_of(known)), |near| format!("did you mean `{near}`?"));
-            self.hinted("unknown-key", &entry.span, format!("{} is no key of {what}", word(&entry.key)), hint);
+            self.hinted("unknown-key", &entry.span, format!("{} is not a key of {what}", word(&entry.key)), hint);
             meant.extend(near.map(str::to_owned));
         }
         let entries = known_ones.into_iter().map(|entry| (entry.key.as_str(), entry)).collect();
@@ -180,8 +180,8 @@ impl<'s> Reader<'s> {
     }
 
     fn left_open(&mut self, span: &Range<usize>, what: &str, form: &str) {
-        let said = format!("{what} is left open: `?` stands for what an import could not know");
-        self.hinted("left-open", span, said, format!("write what holds, {form}"));
+        let said = format!("{what} is not filled in: `?` marks what the import could not find out");
+        self.hinted("left-open", span, said, format!("write the actual value, {form}"));
     }
 
     /// One of a few words.
@@ -202,7 +202,7 @@ impl<'s> Reader<'s> {
         let text = self.text(entry, "port: 22")?;
         let port = port_of(text);
         if port.is_none() {
-            let said = format!("{} is no port", word(text));
+            let said = format!("{} is not a port", word(text));
             self.hinted("bad-port", &entry.value.span, said, "a port is a number from 1 to 65535");
         }
         port
@@ -213,7 +213,7 @@ impl<'s> Reader<'s> {
         let text = self.text(entry, &format!("{}: 60s", entry.key))?;
         let parsed = duration_of(text);
         if parsed.is_none() {
-            let said = format!("{} is no length of time", word(text));
+            let said = format!("{} is not a duration", word(text));
             self.hinted("bad-duration", &entry.value.span, said, "write a number with its unit, such as `60s` or `5m`");
         }
         parsed
@@ -225,7 +225,7 @@ impl<'s> Reader<'s> {
         let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         let ok = !text.is_empty() && text.len() <= 100 && text.chars().all(fine) && !text.starts_with(['.', '-']);
         if !ok {
-            let said = format!("{} is no file name", word(text));
+            let said = format!("{} is not a file name", word(text));
             let hint = "a name without a path: letters, digits, dots, dashes and underscores";
             self.hinted("bad-name", &entry.value.span, said, hint);
         }

@@ -29,11 +29,11 @@ const MOST_DEPTH: usize = 32;
 
 /// What the commonest slips are, by what the parser says of them: it names the rule and not the slip.
 const SLIPS: [(&str, &str); 5] = [
-    ("unclosed", "what opens here is not closed before the file ends"),
+    ("unclosed", "what is opened here is never closed"),
     ("tabs disallowed", "indent with spaces, never with tabs"),
     (
         "mapping values are not allowed",
-        "a value that holds a colon and a blank needs quotes; or the indentation is off",
+        "quote a value that contains a colon followed by a space; or the indentation is off",
     ),
     ("did not find expected", "look at the indentation of this line and of the one before"),
     ("unexpected character", "a value that begins with such a character needs quotes; one that cannot be typed goes"),

@@ -55,7 +55,7 @@ pub fn ends(bytes: u64, read: &mut Read<'_>) -> Result<Ends, String> {
     let meta = file.bucket(root, b"meta")?.ok_or("it has no bucket `meta`: it is no database of etcd's")?;
     let last = file.last_key(keys)?.map_or(Ok(0), |key| {
         let whole = key.len() == REVISION || (key.len() == REVISION + 1 && key[REVISION] == b't');
-        if whole { revision(&key) } else { Err("its last key is no revision".to_owned()) }
+        if whole { revision(&key) } else { Err("its last key is not a revision".to_owned()) }
     })?;
     // A deletion that was compacted away may leave no key of its revision: etcd goes on from the compaction then.
     let mut newest = last;

@@ -47,7 +47,9 @@ pub fn ways(cluster: &Cluster, seen: &Observation, assessment: &Assessment, agai
         _ if third(seen, assessment) => "only you can tell: a record names a third cluster, which does not serve",
         0 => "neither took a write since one was made from the other",
         1 => "the other took no write since one was made from the other, so that nothing is lost with it",
-        _ => "only you can tell: compare revisions and data; what the fenced side took alone is lost to the other",
+        _ => {
+            "only you can tell: compare revisions and data; writes that only the fenced side took are not in the other"
+        }
     };
     format!("{}      # {why}; then: {again} recover", each.join("; or "))
 }

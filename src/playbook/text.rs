@@ -110,7 +110,7 @@ fn line(reader: &mut Reader<'_>, node: &Node, within_each: bool) -> Option<Line>
         if !known.contains(&key) {
             let hint = nearest(key, known)
                 .map_or_else(|| format!("known here: {}", one_of(known)), |near| format!("did you mean `{near}`?"));
-            reader.hinted("unknown-key", &entry.span, format!("{} is no key of this step", word(key)), hint);
+            reader.hinted("unknown-key", &entry.span, format!("{} is not a key of this step", word(key)), hint);
         }
     }
     let why = entries.iter().find(|entry| entry.key == "why");

@@ -15,7 +15,7 @@ use super::metrics::Metric;
 pub struct Story<'a> {
     /// The drill.
     pub run: &'a RunId,
-    /// Its numbers, as far as it came.
+    /// Its numbers, possibly incomplete.
     pub measures: Option<&'a Measures>,
     /// Why it gave up, and what was done then.
     pub trouble: Option<(&'a str, &'a [String])>,
@@ -67,7 +67,7 @@ pub const fn verdict(good: bool) -> &'static str {
     if good {
         "the drill is done: every promise was kept and every objective reached"
     } else {
-        "the drill is done, and not everything is as it was asked to be"
+        "the drill completed, but missed an objective, broke a promise or left something behind"
     }
 }
 
@@ -151,7 +151,7 @@ pub struct Gauges<'a> {
     pub zone: &'a ZoneName,
     /// When the drill ended.
     pub now: Timestamp,
-    /// Its numbers, as far as it came.
+    /// Its numbers, possibly incomplete.
     pub measures: Option<&'a Measures>,
     /// Whether it was good.
     pub good: bool,

@@ -21,10 +21,10 @@ pub(super) fn beside(story: Story<'_>) -> Option<String> {
         if state == StepState::Planned {
             continue;
         }
-        let may = if state == StepState::Done { "" } else { ", as far as it came" };
+        let may = if state == StepState::Done { "" } else { ", possibly incomplete" };
         let what = match &planned.step {
             Step::Guard(guard) => {
-                format!("{}, a drop-in that does nothing without its marker", fence_drop_in(&guard.unit))
+                format!("{}, a drop-in that has no effect without its marker file", fence_drop_in(&guard.unit))
             }
             Step::Snapshot(_) | Step::Share(_) => {
                 format!("{}, a copy of the whole database with every Secret", snapshot_path(run))
@@ -47,8 +47,9 @@ pub(super) fn beside(story: Story<'_>) -> Option<String> {
     let mut lines: Vec<String> =
         there.iter().map(|(what, hosts)| format!("  {}: {what}\n", names(hosts.iter()))).collect();
     lines.extend(at_bastion.map(|what| format!("  this bastion: {what}\n")));
-    (!lines.is_empty())
-        .then(|| format!("Left there by this run; nothing needs it, and you may remove it:\n{}", lines.concat()))
+    (!lines.is_empty()).then(|| {
+        format!("Left behind by this run; nothing needs these any more, and you may remove them:\n{}", lines.concat())
+    })
 }
 
 /// Where the note lies of who held a master.

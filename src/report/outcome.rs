@@ -126,7 +126,7 @@ fn done(story: Story<'_>) -> String {
         Goal::Fence => {
             format!("done: etcd is down on {} and cannot start there, also after a reboot\n", names(&plan.returned))
         }
-        Goal::Undo => format!("done: {} took back what was theirs; their etcd was started\n", names(&plan.returned)),
+        Goal::Undo => format!("done: {} have their own data back; their etcd was started\n", names(&plan.returned)),
         Goal::Unfence => format!("done: etcd may start again on {}; it was not started\n", names(&plan.returned)),
     }
 }
@@ -173,7 +173,7 @@ fn after_done(story: Story<'_>) -> Vec<String> {
                 _ => None,
             }));
             if !plan.left_out.is_empty() {
-                left.push(format!("not reached, and fenced where they were: {}\n", names(&plan.left_out)));
+                left.push(format!("not reached; those that were fenced still are: {}\n", names(&plan.left_out)));
             }
         }
     }
@@ -216,7 +216,7 @@ fn stopped(story: Story<'_>, trouble: &Trouble, how: &str) -> String {
     };
     out.push_str("Done:\n");
     list(|state| state == StepState::Done, &mut out);
-    out.push_str("Begun and not done:\n");
+    out.push_str("Started but not finished:\n");
     list(|state| matches!(state, StepState::Running | StepState::Failed | StepState::Unknown), &mut out);
     out.push_str("Not begun:\n");
     list(|state| state == StepState::Planned, &mut out);
@@ -245,16 +245,16 @@ fn by_hand(story: Story<'_>) -> String {
     if story.outcome.lock_lost {
         let _ = writeln!(
             out,
-            "Somebody has unlocked this run's masters and may have gone on. Look before anything else:\n  {} status",
+            "The masters of this run were unlocked by someone, who may have continued. Check first:\n  {} status",
             story.again
         );
         return out;
     }
     let (holder, locked) = match story.drill {
         Some(drill) => {
-            (drill, format!("Drill {drill} held the masters. If it has not released them itself, go on with:"))
+            (drill, format!("Drill {drill} held the masters. If it has not released them itself, continue with:"))
         }
-        None => (&story.plan.run, format!("The masters stay locked for run {}. To go on:", story.plan.run)),
+        None => (&story.plan.run, format!("The masters stay locked for run {}. To continue:", story.plan.run)),
     };
     let _ = writeln!(out, "{locked}\n  {} unlock {holder}", story.again);
     match story.plan.goal {
@@ -266,7 +266,7 @@ fn by_hand(story: Story<'_>) -> String {
             }
             let _ = writeln!(
                 out,
-                "  {} status      # the new cluster may serve by now; go only forward from here",
+                "  {} status      # the new cluster may already serve; from here only continue, do not go back",
                 story.again
             );
         }

@@ -90,7 +90,7 @@ fn format(out: &mut Output<'_>, state: &mut Rendering<'_, '_>, value: &Value) ->
 
 fn when(text: &str) -> Result<String, Error> {
     let at: Timestamp =
-        text.parse().map_err(|_| Error::new(ErrorKind::InvalidOperation, "this is no moment of a journal"))?;
+        text.parse().map_err(|_| Error::new(ErrorKind::InvalidOperation, "this is not a time from a journal"))?;
     Ok(at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
 }
 

@@ -30,7 +30,7 @@ pub fn summary(plan: &Plan) -> String {
         Goal::Fence | Goal::Unfence | Goal::Undo => {
             let _ = writeln!(out, "  masters    {}", names(&plan.returned));
             if !plan.left_out.is_empty() {
-                let _ = writeln!(out, "  silent     {}: not reached, nothing is done there", names(&plan.left_out));
+                let _ = writeln!(out, "  silent     {}: did not answer, nothing is done there", names(&plan.left_out));
             }
         }
     }
@@ -147,7 +147,7 @@ pub fn changed(agreed: &Plan, now: &Result<Box<Plan>, NoPlan>) -> String {
     );
     match now {
         Err(NoPlan::NothingToDo(why)) => {
-            let _ = writeln!(out, "  There is nothing to do any more: {why}");
+            let _ = writeln!(out, "  There is nothing left to do: {why}");
         }
         Err(NoPlan::Refused(refusals)) => {
             out.push_str("  It would be refused now:\n");
@@ -159,13 +159,13 @@ pub fn changed(agreed: &Plan, now: &Result<Box<Plan>, NoPlan>) -> String {
                 let text = format!("{}\n{}", summary(plan), details(plan));
                 text.split_once('\n').map_or_else(String::new, |(_, rest)| rest.to_owned())
             };
-            out.push_str("  What would be done now differs so:\n");
+            out.push_str("  The plan made now differs from the one shown:\n");
             let diff = unified::diff(&shown(agreed), &shown(now), None);
             out.push_str(&indented(&diff, "    "));
         }
     }
     let _ = writeln!(out, "  Where this run held the lock there is left: {}", super::left::lock_note(&agreed.run));
-    out.push_str("      next: give the same command again; it looks anew and shows the plan as it is now\n");
+    out.push_str("      next: give the same command again; it checks the masters again and shows the new plan\n");
     harmless(&out)
 }
 

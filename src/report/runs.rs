@@ -55,7 +55,7 @@ const OUTCOME: usize = 60;
 #[must_use]
 pub fn table(runs: &[Run]) -> String {
     if runs.is_empty() {
-        return "no run is kept here\n".to_owned();
+        return "this host has no runs\n".to_owned();
     }
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING);

@@ -51,7 +51,7 @@ pub fn finding_lines(findings: &[Finding]) -> String {
         let _ = writeln!(out, "{severity} [{}] {who}{}", finding.code, finding.text);
     }
     if distinct > MOST_FINDINGS {
-        let _ = writeln!(out, "… and {} findings more", distinct - MOST_FINDINGS);
+        let _ = writeln!(out, "… and {} more findings", distinct - MOST_FINDINGS);
     }
     out
 }
@@ -64,7 +64,7 @@ const MOST_FINDINGS: usize = 500;
 #[must_use]
 pub fn voters(cluster: &Cluster, seen: &Observation, assessment: &Assessment) -> Option<String> {
     let tally = tally(cluster, seen, assessment)?;
-    Some(tally.map_or_else(|| "voters: not known, the member list could not be read".to_owned(), Tally::words))
+    Some(tally.map_or_else(|| "voters: not known, because the member list could not be read".to_owned(), Tally::words))
 }
 
 fn tally(cluster: &Cluster, seen: &Observation, assessment: &Assessment) -> Option<Option<Tally>> {

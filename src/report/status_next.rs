@@ -30,12 +30,12 @@ pub(super) fn next(given: Given<'_>, way_on: Option<&str>) -> Option<String> {
     if let Some((lock, unrenewed_s)) = locked.min_by_key(|(_, unrenewed_s)| unrenewed_s.unwrap_or(0)) {
         return Some(match unrenewed_s {
             Some(age) if age >= hold::LIVES.as_secs() => format!(
-                "{again} unlock {0}      # that run ended without letting go: it last renewed its lock {age} s ago; on {1}, \
+                "{again} unlock {0}      # that run ended without releasing its lock: it last renewed it {age} s ago; on {1}, \
                  `{again} runs show {0}` says how far it came",
                 lock.run, lock.host
             ),
             _ => format!(
-                "wait for run {0} on {1}; where it was killed: {again} unlock {0}      # which refuses while that run lives",
+                "wait for run {0} on {1}; if it was killed: {again} unlock {0}      # refused while that run is alive",
                 lock.run, lock.host
             ),
         });
@@ -73,7 +73,7 @@ pub(super) fn next(given: Given<'_>, way_on: Option<&str>) -> Option<String> {
         (Verdict::Unknown, _) if seen.proof.is_none() && seen.answering().next().is_some() => {
             Some(format!("{again} status      # takes the time to prove whether quorum is lost"))
         }
-        (Verdict::Unknown, _) => Some("make at least one master answer, then ask again".to_owned()),
+        (Verdict::Unknown, _) => Some("make at least one master reachable, then run it again".to_owned()),
     }
 }
 
@@ -149,7 +149,7 @@ fn idle(given: Given<'_>) -> Option<String> {
 }
 
 fn goes_on(command: &str) -> String {
-    format!("{command}      # goes on with the run that stopped midway")
+    format!("{command}      # continues the run that stopped midway")
 }
 
 /// Every etcd that could be asked has ended. Where no master is dark nothing is lost, and etcd is started again; else
@@ -179,7 +179,7 @@ fn all_ended(given: Given<'_>) -> String {
     let idle: Vec<_> = cluster.masters().filter(|master| seen.seen(&master.name).is_some()).collect();
     if let Some(master) = idle.iter().find(|master| !fenced(&master.name)) {
         return format!(
-            "on {}: systemctl start --no-block {}      # it serves nobody without a majority, and says how far it is; then: \
+            "on {}: systemctl start --no-block {}      # it does not serve without a majority, and shows how much it has applied; then: \
              {again} status",
             master.name, master.etcd.unit
         );

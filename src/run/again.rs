@@ -27,7 +27,7 @@ pub async fn still(
     remote: &Arc<dyn Remote>,
     console: &Arc<dyn Console>,
 ) -> Result<(), Changed> {
-    console.tell(Event::Said { text: "the masters are locked; looking at them once more…".to_owned() });
+    console.tell(Event::Said { text: "the masters are locked; checking them once more…".to_owned() });
     let own = |lock: &crate::observe::Holder| lock.run == holder.as_str();
     let silent = basis.seen.masters.iter().filter(|(_, sight)| matches!(sight, Sight::Silent(_)));
     let silent = silent.map(|(name, sight)| (name.clone(), sight.clone())).collect();

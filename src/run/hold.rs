@@ -73,8 +73,8 @@ pub fn lost(run: &RunId, output: &Output) -> Option<String> {
     let holder =
         output.stderr.lines().find_map(|line| line.strip_prefix(LOST_WORDS)).filter(|_| output.status == LOST)?;
     Some(match clean(holder.trim()).is_empty() {
-        true => format!("run {run} does not hold it any more; its lock was released"),
-        false => format!("run {run} does not hold it any more; it is held by {}", holder_words(holder)),
+        true => format!("run {run} no longer holds the lock; it was released"),
+        false => format!("run {run} no longer holds the lock; it is held by {}", holder_words(holder)),
     })
 }
 
@@ -151,7 +151,11 @@ mod tests {
         let said = |status, stderr: &str| lost(&run(), &Output { status, stderr: stderr.into(), ..Output::default() });
         assert_eq!(said(77, "curl: (77) error setting certificate file"), None);
         assert_eq!(said(1, "not begun: the lock is held by x"), None);
-        assert!(said(77, "not begun: the lock is held by \n").unwrap().ends_with("its lock was released"));
+        assert!(
+            said(77, "not begun: the lock is held by \n")
+                .unwrap()
+                .ends_with("no longer holds the lock; it was released")
+        );
         let holder = r#"{"run":"B","person":"p","host":"h","since":"s"}"#;
         let words = said(77, &format!("not begun: the lock is held by {holder}\n")).unwrap();
         assert!(words.ends_with("it is held by run B (p on h since s)"), "{words}");

@@ -121,7 +121,7 @@ pub async fn prove(
     let (witnesses, limits) = witnesses(cluster, seen)?;
     let fits = |proving: &Proving| proving.witnesses == witnesses && proving.limits == limits;
     let text = format!(
-        "nothing serves; proving that quorum is lost takes {} to {} s, as etcd's election timeout asks",
+        "no member serves; proving that quorum is lost takes {} to {} s, by etcd's election timeout",
         (limits.window + read::TIMEOUT).as_secs(),
         limits.limit.as_secs()
     );

@@ -48,7 +48,7 @@ fn told(text: &str, redactor: &Redactor) -> String {
 pub(super) fn untold(record: What) -> What {
     match record {
         What::Command { step, host, command, exit, took_ms, said } if exit == Some(0) => {
-            let said = format!("({} characters or more, which are not kept)", said.chars().count());
+            let said = format!("({} characters or more, which are not recorded)", said.chars().count());
             What::Command { step, host, command, exit, took_ms, said }
         }
         other => other,

@@ -72,7 +72,7 @@ async fn on_one(
         };
         if first.replace(kept.1).is_none() {
             let text = format!(
-                "{host}: run {run} renewed its lock {} s ago; watching for up to {} s whether it lives",
+                "{host}: run {run} renewed its lock {} s ago; watching for up to {} s whether it is still running",
                 kept.0.max(0),
                 LIVES.as_secs()
             );

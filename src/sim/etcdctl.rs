@@ -16,7 +16,7 @@ use super::state::{HEALTH, State};
 #[derive(Debug, Clone, Default)]
 pub(super) struct Reply {
     pub(super) output: Output,
-    /// Standard output where it is no text.
+    /// Standard output where it is not UTF-8 text.
     pub(super) bytes: Option<Vec<u8>>,
     pub(super) took: Duration,
     /// Whether nothing comes or goes meanwhile.

@@ -32,7 +32,7 @@ pub async fn doctor(
     if seen.answering().next().is_none() {
         let why = seen.masters.iter().map(|(name, sight)| format!("  {name}: {}", silence(sight)));
         let text =
-            format!("error: no master answers, nothing could be looked at\n{}", why.collect::<Vec<_>>().join("\n"));
+            format!("error: no master answers, so nothing could be checked\n{}", why.collect::<Vec<_>>().join("\n"));
         return Err(Failure::new(exit::FAILED, text));
     }
     let (_, diagnosis) = diagnosis(given, site, (&cluster, &remote), seen, &zones, measure).await?;
@@ -87,7 +87,7 @@ fn keep(site: &Site, result: &report::Report, json: &str) {
     for which in kinds {
         if let Err(error) = site.bastion.keep_diagnosis(&result.diagnosis.cluster, *which, json) {
             let place = site.bastion.state();
-            let text = format!("the result is not kept under {}: {error}", place.display());
+            let text = format!("the result could not be saved under {}: {error}", place.display());
             site.console.tell(Event::Warning { text });
             return;
         }

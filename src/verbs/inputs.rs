@@ -29,7 +29,7 @@ pub fn cluster(given: &Given, site: &Site) -> Result<Cluster, Failure> {
     let path = &given.inventory;
     if !site.bastion.is_there(path) {
         let text = format!(
-            "error: there is no inventory at {}\n  next: name one with -i FILE, or make one to change: requorum init .",
+            "error: there is no inventory at {}\n  next: name one with -i FILE, or create an example to edit: requorum init .",
             path.display()
         );
         return Err(Failure::new(exit::BAD_INPUT, text));
@@ -62,7 +62,7 @@ pub fn templates(
     let of_masters = cluster.masters().map(|master| master.etcd.template.clone());
     for name in template_names(playbook).into_iter().map(|(name, _)| name).chain(of_masters).collect::<BTreeSet<_>>() {
         let Some(source) = template(given, site, &name)? else {
-            let text = format!("error: the template {name} is neither shipped nor in --templates");
+            let text = format!("error: the template {name} is neither a shipped one nor in the --templates directory");
             return Err(Failure::new(exit::BAD_INPUT, text));
         };
         templates.insert(name, source.text);

@@ -32,7 +32,7 @@ pub fn remember(cluster: &Cluster, seen: &Observation, site: &Site) {
     let Some(look) = look.filter(|look| seen.kept.look.as_ref() != Some(look)) else { return };
     if let Err(error) = site.bastion.keep_look(&look) {
         let place = site.bastion.state();
-        let text = format!("what this look found is not kept under {}: {error}", place.display());
+        let text = format!("the observation could not be saved under {}: {error}", place.display());
         site.console.tell(Event::Warning { text });
     }
 }

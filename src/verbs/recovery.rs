@@ -241,7 +241,7 @@ pub async fn part(
 }
 
 /// What is true of a run that was not begun once it had tried to take the lock.
-const ONLY_NOTES: &str = "Nothing of etcd was changed. Where this run held the lock for a moment, a note of that stays under \
+const ONLY_NOTES: &str = "Nothing of etcd was changed. Where this run briefly held the lock, a note of that stays under \
                           /var/lib/requorum/runs.";
 
 /// Why a run or a drill was not begun, and what comes next.
@@ -252,7 +252,7 @@ pub fn not_begun(error: NotBegun) -> Failure {
         NotBegun::Locked { run, .. } => Failure::new(
             code,
             format!(
-                "locked: {error}\n{ONLY_NOTES}\n  next: wait for that run; if it has stopped for good: requorum unlock {run}"
+                "locked: {error}\n{ONLY_NOTES}\n  next: wait for that run to end; if it was killed: requorum unlock {run}"
             ),
         ),
         NotBegun::Changed { plan, now } => {
@@ -266,7 +266,7 @@ pub fn not_begun(error: NotBegun) -> Failure {
         NotBegun::Journal(disk) | NotBegun::Unwritten(disk) => {
             let cause = std::error::Error::source(disk).map(|cause| format!(": {cause}")).unwrap_or_default();
             let begun = matches!(error, NotBegun::Journal(_));
-            let done = if begun { "Nothing further was begun." } else { ONLY_NOTES };
+            let done = if begun { "No further step was started." } else { ONLY_NOTES };
             let next = "Make the bastion's disk writable, then run `requorum status`.";
             Failure::new(code, format!("error: {error}{cause}\n{done} {next}"))
         }

@@ -64,7 +64,7 @@ fn rendered(report: &Report, output: ReportForm) -> Result<String, Failure> {
 
 /// The run of this name, the only one that begins so, the last one, or the last drill.
 fn chosen<'a>(kept: &'a [StoredRun], run: &str) -> Result<&'a StoredRun, Failure> {
-    let none = |what: &str| Failure::usage(format!("error: no {what} is kept here"));
+    let none = |what: &str| Failure::usage(format!("error: this host has no {what}"));
     match run {
         "last" => return kept.last().ok_or_else(|| none("run")),
         "last-drill" => return kept.iter().rfind(|kept| is_drill(kept)).ok_or_else(|| none("drill")),
@@ -76,10 +76,10 @@ fn chosen<'a>(kept: &'a [StoredRun], run: &str) -> Result<&'a StoredRun, Failure
     let begin_so: Vec<&StoredRun> = kept.iter().filter(|kept| !run.is_empty() && kept.run.starts_with(run)).collect();
     match begin_so[..] {
         [one] => Ok(one),
-        [] => Err(Failure::usage(format!("error: no run is called {run:?}\n  next: requorum runs list"))),
+        [] => Err(Failure::usage(format!("error: this host has no run called {run:?}\n  next: requorum runs list"))),
         _ => {
             let names: Vec<&str> = begin_so.iter().map(|kept| kept.run.as_str()).collect();
-            Err(Failure::usage(format!("error: {run:?} may be {}", names.join(", "))))
+            Err(Failure::usage(format!("error: {run:?} matches several runs: {}", names.join(", "))))
         }
     }
 }
@@ -130,7 +130,7 @@ fn read(kept: &StoredRun, all: &[StoredRun]) -> (Option<Report>, Option<String>)
     let parts = all.iter().filter(|kept| named.contains(&kept.run));
     let parts: Vec<Report> = parts.filter_map(|kept| read(kept, &[]).0).collect();
     let report = history::of(&records, &origin, &parts);
-    let empty = || format!("{} begins with neither a run nor a drill", kept.path.display());
+    let empty = || format!("{} does not begin with the record of a run or of a drill", kept.path.display());
     let damage = damage.or_else(|| report.is_none().then(empty));
     (report, damage)
 }

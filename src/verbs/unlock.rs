@@ -21,7 +21,7 @@ pub async fn unlock(given: &Given, site: &Site, run: &str) -> Result<u8, Failure
     let unlocking = tokio::select! {
         unlocking = let_go(&remote, &site.console, &hosts, &run, lives == Some(false)) => unlocking,
         _ = interrupted.wait_for(|yes| *yes) => {
-            return Err(Failure::new(exit::INTERRUPTED, "interrupted; what was not unlocked stays locked"));
+            return Err(Failure::new(exit::INTERRUPTED, "interrupted; masters that were not yet unlocked stay locked"));
         }
     };
     let kept = match unlocking {
@@ -34,13 +34,13 @@ pub async fn unlock(given: &Given, site: &Site, run: &str) -> Result<u8, Failure
     if kept.len() == hosts.len() {
         return Err(Failure::new(exit::FAILED, "no master was unlocked"));
     }
-    site.console.print(&format!("run {run} holds no master that answers\n"));
+    site.console.print(&format!("run {run} holds no lock on any master that answers\n"));
     Ok(exit::DONE)
 }
 
 fn still_lives(run: &RunId, place: &str) -> Failure {
     let text = format!(
-        "refused: run {run} lives {place}; unlocking it would let two runs act at once\n  next: wait for its end, or interrupt \
+        "refused: run {run} is still running {place}; unlocking it would let two runs act at once\n  next: wait for it to end, or interrupt \
          it where it runs (Ctrl-C ends it after its present step)"
     );
     Failure::new(exit::LOCKED, text)

@@ -92,7 +92,7 @@ fn complaint(said: &[u8]) -> io::Error {
     let said = said.trim().trim_start_matches("fatal: ").lines().next().unwrap_or("git failed").to_owned();
     let said = match said.as_str() {
         "Needed a single revision" => "no such revision, or no such path in it",
-        "" => "git failed and said nothing",
+        "" => "git failed without a message",
         said => said,
     };
     io::Error::other(crate::model::command::clean(said))
@@ -136,7 +136,7 @@ impl Batch {
         let said = Some(listen(&mut child));
         match (child.stdin.take(), child.stdout.take()) {
             (Some(wants), Some(gives)) => Ok(Self { child, wants, gives: BufReader::new(gives), said }),
-            _ => Err(io::Error::other("git was not begun")),
+            _ => Err(io::Error::other("git was not started")),
         }
     }
 
@@ -154,7 +154,7 @@ impl Batch {
                 let _ = self.child.kill();
                 return Err(complaint(&self.said.take().and_then(|said| said.join().ok()).unwrap_or_default()));
             }
-            _ => return Err(io::Error::other("it is no file in git")),
+            _ => return Err(io::Error::other("it is not a file in git")),
         };
         if size > most {
             return Err(super::regular::too_large(most));

@@ -48,10 +48,10 @@ fn opened(path: &Path, flags: OFlags) -> io::Result<File> {
         return refuse("it is a directory");
     }
     if !kind.is_file() {
-        return refuse("it is no regular file");
+        return refuse("it is not a regular file");
     }
     if MADE_UP.contains(&fstatfs(&file)?.f_type) {
-        return refuse("it is made up by the kernel, and no file of anybody's");
+        return refuse("it is a virtual file of the kernel, not a stored one");
     }
     Ok(file)
 }

@@ -97,13 +97,15 @@ pub fn sides(first: &str, second: Option<&str>) -> Result<(Side, Side), String> 
     let Some((old, new)) = range(first)? else {
         let Some(second) = second else {
             return Err(format!(
-                "{first} is compared with what? name a second file, directory or revision, or a range as main..HEAD"
+                "{first} has nothing to be compared with: name a second file, directory or revision, or a range as main..HEAD"
             ));
         };
         let (old, new) = (side(first)?, side(second)?);
         return match (old.is_file(), new.is_file()) {
             (true, true) | (false, false) => Ok((old, new)),
-            _ => Err(format!("{first} and {second}: one is a file and the other is not; name two of a kind")),
+            _ => Err(format!(
+                "{first} and {second}: one is a file and the other is not; name two files or two directories"
+            )),
         };
     };
     let Some(path) = second.map(|path| path.trim_start_matches("./").trim_end_matches('/')) else {
@@ -183,7 +185,7 @@ fn side(name: &str) -> Result<Side, String> {
 fn walk(root: &Path, dir: &Path, depth: usize, count: &mut usize, side: &mut Side) -> io::Result<()> {
     let no = |what: String| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
     if depth > MOST_DEPTH {
-        return no("it has too many directories in each other".to_owned());
+        return no("its directories are nested too deeply".to_owned());
     }
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
@@ -306,11 +308,11 @@ fn of_entry(name: &str, entry: &Entry) -> Result<Side, String> {
 /// The full name of an object.
 fn object(name: &str) -> Result<String, String> {
     if name.starts_with('-') {
-        return Err(format!("{name} is no revision"));
+        return Err(format!("{name} is not a revision"));
     }
     let id =
         git::ask(&["rev-parse", "--verify", "--end-of-options", name]).map_err(|error| format!("{name}: {error}"))?;
     let id = String::from_utf8_lossy(&id).trim().to_owned();
     let is_id = id.len() >= 40 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if is_id { Ok(id) } else { Err(format!("{name} is no revision")) }
+    if is_id { Ok(id) } else { Err(format!("{name} is not a revision")) }
 }

@@ -13,7 +13,7 @@ fn files(lab: &Lab, node: &str) -> String {
 fn a_healthy_cluster_is_ready_and_what_is_broken_is_named() {
     let lab = Lab::up("2+1", "3.6");
     let nodes = ["m1", "m2", "m3"];
-    lab.requorum(&["status"]).exits(0).says("doctor: never run from here");
+    lab.requorum(&["status"]).exits(0).says("doctor: never run from this host");
     // Nothing was ever written: a run would stop at such a snapshot, and so does its rehearsal.
     lab.requorum(&["doctor"]).exits(3).says("[snapshot-empty]");
     lab.put("m1", "before", 3);
@@ -55,7 +55,7 @@ fn a_healthy_cluster_is_ready_and_what_is_broken_is_named() {
     // A snapshot that fails leaves nothing either; one that is left by a dead machine is named, not doubled.
     lab.on("m3", "mkdir /var/lib/requorum/.requorum-doctor.x").exits(0);
     lab.requorum(&["doctor"]).exits(3).says("[not-measured] m3").says(".requorum-doctor.x is there");
-    lab.requorum(&["doctor", "--no-measure"]).exits(0).says("snapshot and restore not measured").says("at least");
+    lab.requorum(&["doctor", "--no-measure"]).exits(0).says("snapshot and restore were not measured").says("at least");
     lab.on("m3", "rmdir /var/lib/requorum/.requorum-doctor.x").exits(0);
 }
 

@@ -333,7 +333,7 @@ fn of_two_drills_one_runs_and_no_run_comes_between_its_parts() {
     lab.wait_for("the outage", 60, || lab.journals().concat().contains("\"detection\",\"event\":\"began\""));
     lab.requorum(&with(&[])).exits(3).says("[locked]").says("requorum unlock");
     lab.requorum(&["unfence", "zone1", "--confirm", name()]).exits(7).says("requorum unlock");
-    lab.requorum(&["status", "--quick"]).says("which refuses while that run lives");
+    lab.requorum(&["status", "--quick"]).says("refused while that run is alive");
     let mut ends = [first, second].map(|child| Said::of(child.wait_with_output().expect("an end")));
     ends.sort_by_key(|end| end.code);
     assert_eq!(ends[0].code, 0, "{}", ends[0].all());

@@ -69,7 +69,9 @@ fn members_that_change_at_once(before: &Side, changes: &Changes) -> Option<Dange
     if away > tolerance {
         return Some(Danger {
             rule: "quorum-at-once",
-            why: format!("{away} of {voters} members go or move at once, and {tolerance} may be missing"),
+            why: format!(
+                "{away} of {voters} members are removed or moved at once, but the cluster tolerates the loss of {tolerance}"
+            ),
             instead: "one member a change, each followed on the cluster until `requorum status` says healthy"
                 .to_owned(),
         });

@@ -124,7 +124,7 @@ fn zone(
     for master_entry in entries {
         let first = seen.masters.entry(master_entry.key.clone()).or_insert_with(|| master_entry.span.clone());
         if *first != master_entry.span {
-            let said = format!("{} stands in two zones", word(&master_entry.key));
+            let said = format!("{} is in two zones", word(&master_entry.key));
             reader.twice("duplicate-master", &master_entry.span, first, said);
         }
         if let Some(master) = master(reader, master_entry, name.as_ref(), &layer, seen) {
@@ -155,7 +155,7 @@ fn power_of(reader: &mut Reader<'_>, entry: &Entry) -> Option<Power> {
         let words: Option<Vec<String>> = nodes.iter().map(text).collect();
         let words = words.filter(|words| !words.is_empty());
         if words.is_none() {
-            let said = format!("`{key}` is no command: a program and its arguments, a word each");
+            let said = format!("`{key}` is not a command: write a program and its arguments, each as one word");
             reader.hinted("bad-command", &entry.value.span, said, format!("write `{POWER_FORM}`"));
         }
         words

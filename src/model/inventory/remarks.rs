@@ -31,7 +31,7 @@ pub fn remarks(source: &Source, cluster: &Cluster) -> Vec<Diagnostic> {
     }
     if voters.is_multiple_of(2) {
         let said = format!(
-            "{voters} masters tolerate the loss of {}, as {} do: the last one adds no safety",
+            "{voters} masters tolerate the loss of {}, as {} do: the last one does not make it safer",
             quorum::tolerance(voters),
             voters - 1
         );

@@ -128,7 +128,7 @@ fn bastion_file(reader: &mut Reader<'_>, entry: &Entry) -> Option<String> {
     let text = reader.text(entry, &format!("{}: ~/.ssh/{}", entry.key, entry.key))?;
     let rooted = text.starts_with('/') || text.starts_with("~/");
     if !rooted || text.len() > 1024 || text.chars().any(char::is_control) {
-        let said = format!("{} is no path on the bastion", word(text));
+        let said = format!("{} is not a path on the bastion", word(text));
         reader.hinted("bad-path", &entry.value.span, said, "write an absolute path, or one that begins with `~/`");
         return None;
     }
@@ -159,7 +159,7 @@ fn jump(reader: &mut Reader<'_>, entry: &Entry) -> Option<Jump> {
 fn jump_of(reader: &mut Reader<'_>, entry: &Entry, text: &str) -> Option<Jump> {
     let span = &entry.value.span;
     let Some((user, host)) = text.split_once('@') else {
-        let said = format!("{} is no host to go through", word(text));
+        let said = format!("{} is not a valid jump host", word(text));
         reader.hinted("bad-jump", span, said, format!("write `{JUMP_FORM}`"));
         return None;
     };
@@ -173,8 +173,8 @@ fn jump_of(reader: &mut Reader<'_>, entry: &Entry, text: &str) -> Option<Jump> {
     let address = reader.checked(address, span, Address::new);
     let port = port.map_or(Some(22), port_of);
     if port.is_none() {
-        let said = format!("{} does not end in a port", word(text));
-        reader.hinted("bad-port", span, said, "a port is a number from 1 to 65535; an IPv6 address stands in brackets");
+        let said = format!("{} does not end with a port", word(text));
+        reader.hinted("bad-port", span, said, "a port is a number from 1 to 65535; put an IPv6 address in brackets");
     }
     Some(Jump { address: address?, port: port?, user: user? })
 }

@@ -135,7 +135,10 @@ fn what_each_zones_loss_means_is_remarked() {
     let nobody = told(&GOOD.replace("become: sudo", "become: none"));
     assert!(nobody[2].starts_with("13:7 not-root: m1: logs in as ops and does not become root"));
     let even = told(&format!("{GOOD}      m4: {{ address: 10.77.2.12 }}\n"));
-    assert_eq!(even[2], "10:1 even-count: 4 masters tolerate the loss of 1, as 3 do: the last one adds no safety");
+    assert_eq!(
+        even[2],
+        "10:1 even-count: 4 masters tolerate the loss of 1, as 3 do: the last one does not make it safer"
+    );
 }
 
 /// One line of the good inventory, what it is spoilt to, and what is said of it.
@@ -148,20 +151,20 @@ const SPOILT: [(&str, &str, &str); 53] = [
     ("cluster: lab", "cluster: -rf", "1:10 `-rf` begins with a dash"),
     ("cluster: lab", "cluster: \"a\\nb\"", "1:10 `a\u{fffd}b` may hold only letters"),
     ("cluster: lab", "cluster: lab\ncluster: lab", "2:1 `cluster` is set twice"),
-    ("cluster: lab", "clutser: lab", "1:1 `clutser` is no key of an inventory (did you mean `cluster`?)"),
-    ("cluster: lab", "cluster: lab\ncolour: red", "2:1 `colour` is no key of an inventory (known here: `cluster`, "),
+    ("cluster: lab", "clutser: lab", "1:1 `clutser` is not a key of an inventory (did you mean `cluster`?)"),
+    ("cluster: lab", "cluster: lab\ncolour: red", "2:1 `colour` is not a key of an inventory (known here: `cluster`, "),
     (
         "environment: staging",
         "environment: '?'",
-        "2:14 `environment` is left open: `?` stands for what an import could",
+        "2:14 `environment` is not filled in: `?` marks what the import could",
     ),
     (
         "user: ops",
         "jump: '?'",
-        "3:14 `jump` is left open: `?` stands for what an import could not know (write what holds",
+        "3:14 `jump` is not filled in: `?` marks what the import could not find out (write the actual value",
     ),
-    ("  zone1:", "  '?':", "11:3 a name is left open: `?` stands for what an import could not know"),
-    ("m1: { address: 10.77.1.11 }", "'?1': { address: 10.77.1.11 }", "13:7 a name is left open: `?` stands for"),
+    ("  zone1:", "  '?':", "11:3 a name is not filled in: `?` marks what the import could not find out"),
+    ("m1: { address: 10.77.1.11 }", "'?1': { address: 10.77.1.11 }", "13:7 a name is not filled in: `?` marks"),
     ("environment: staging", "", "1:1 the inventory lacks `environment` (write `environment: production`)"),
     ("environment: staging", "environment: prod", "2:14 `environment` cannot be `prod` (did you mean `production`?)"),
     (
@@ -172,14 +175,18 @@ const SPOILT: [(&str, &str, &str); 53] = [
     ("environment: staging", "environment: x", "(write `production`, `staging` or `lab`)"),
     ("user: ops", "user: o p s", "3:14 `o p s` could not be a user name"),
     ("user: ops", "user: null", "3:14 `user` is nothing, not a single value (write `user: ops`)"),
-    ("user: ops", "users: ops", "3:8 `users` is no key of `ssh` (did you mean `user`?)"),
-    ("user: ops", "port: 0", "3:14 `0` is no port (a port is a number from 1 to 65535)"),
-    ("user: ops", "port: 65536", "3:14 `65536` is no port"),
-    ("user: ops", "port: ssh", "3:14 `ssh` is no port"),
-    ("user: ops", "identity: id_rsa", "3:18 `id_rsa` is no path on the bastion (write an absolute path, or one that"),
-    ("user: ops", "known-hosts: null", "3:8 `known-hosts` is no key of `ssh` (did you mean `known_hosts`?)"),
-    ("user: ops", "jump: bastion", "3:14 `bastion` is no host to go through (write `jump: ops@bastion.example:22`)"),
-    ("user: ops", "jump: ops@fd00::1", "3:14 `ops@fd00::1` does not end in a port"),
+    ("user: ops", "users: ops", "3:8 `users` is not a key of `ssh` (did you mean `user`?)"),
+    ("user: ops", "port: 0", "3:14 `0` is not a port (a port is a number from 1 to 65535)"),
+    ("user: ops", "port: 65536", "3:14 `65536` is not a port"),
+    ("user: ops", "port: ssh", "3:14 `ssh` is not a port"),
+    (
+        "user: ops",
+        "identity: id_rsa",
+        "3:18 `id_rsa` is not a path on the bastion (write an absolute path, or one that",
+    ),
+    ("user: ops", "known-hosts: null", "3:8 `known-hosts` is not a key of `ssh` (did you mean `known_hosts`?)"),
+    ("user: ops", "jump: bastion", "3:14 `bastion` is not a valid jump host (write `jump: ops@bastion.example:22`)"),
+    ("user: ops", "jump: ops@fd00::1", "3:14 `ops@fd00::1` does not end with a port"),
     ("user: ops", "jump: '-oProxyCommand=x@h'", "3:14 `-oProxyCommand=x` begins with a dash"),
     ("user: ops", "jump: { address: h }", "3:8 `jump` lacks `user`"),
     ("become: sudo", "become: true", "3:27 `become` cannot be `true` (write `sudo` or `none`)"),
@@ -187,7 +194,7 @@ const SPOILT: [(&str, &str, &str); 53] = [
     ("unit: etcd", "unit: etcd.service", "5:9 `etcd.service` is written without its .service ending"),
     ("data_dir: /var/lib/etcd", "data_dir: var/lib/etcd", "6:13 `var/lib/etcd` is not an absolute path"),
     ("data_dir: /var/lib/etcd", "data_dir: /var/../etc", "6:13 `/var/../etc` is `/` itself, ends with a slash"),
-    ("data_dir: /var/lib/etcd", "template: ../etcd.env", "6:13 `../etcd.env` is no file name"),
+    ("data_dir: /var/lib/etcd", "template: ../etcd.env", "6:13 `../etcd.env` is not a file name"),
     (
         "env_file: /etc/etcd.env",
         "static_pod: /etc/x",
@@ -201,10 +208,10 @@ const SPOILT: [(&str, &str, &str); 53] = [
     ),
     ("  zone1:\n", "  zone1:\n    power: { off: reboot }\n", "12:19 `off` is a single value, not a list of words"),
     ("  zone1:\n", "  zone1:\n    power: { off: [x] }\n", "`power` lacks `on`"),
-    ("  zone1:\n", "  zone1:\n    power: { off: [], on: [x] }\n", "12:19 `off` is no command"),
-    ("  zone1:\n", "  zone1:\n    power: { off: [[x]], on: [x] }\n", "12:19 `off` is no command"),
-    ("rto: 60s", "rto: 60", "9:20 `60` is no length of time (write a number with its unit, such as `60s` or `5m`)"),
-    ("rto: 60s", "rto: -5s", "9:20 `-5s` is no length of time"),
+    ("  zone1:\n", "  zone1:\n    power: { off: [], on: [x] }\n", "12:19 `off` is not a command"),
+    ("  zone1:\n", "  zone1:\n    power: { off: [[x]], on: [x] }\n", "12:19 `off` is not a command"),
+    ("rto: 60s", "rto: 60", "9:20 `60` is not a duration (write a number with its unit, such as `60s` or `5m`)"),
+    ("rto: 60s", "rto: -5s", "9:20 `-5s` is not a duration"),
     (
         "m1: { address: 10.77.1.11 }",
         "m1: 10.77.1.11",
@@ -213,7 +220,7 @@ const SPOILT: [(&str, &str, &str); 53] = [
     (
         "m1: { address: 10.77.1.11 }",
         "m1: { adress: 10.77.1.11 }",
-        "13:13 `adress` is no key of master `m1` (did you mean `address`?)",
+        "13:13 `adress` is not a key of master `m1` (did you mean `address`?)",
     ),
     ("m1: { address: 10.77.1.11 }", "m1: { address: 'h:22' }", "13:22 `h:22` is neither an IP address nor a host name"),
     ("m1: { address: 10.77.1.11 }", "m2: { address: 10.77.1.11 }", "14:7 `m2` is set twice"),
@@ -289,10 +296,10 @@ fn hostile_files_are_refused_at_once() {
         ("bomb", bomb.to_owned(), "anchors (&), aliases (*) and tags (!) are not read here"),
         ("alias", "a: *nothing\n".to_owned(), "anchors (&), aliases (*) and tags (!) are not read here"),
         ("tag", "a: !!python/object:os.system x\n".to_owned(), "anchors (&), aliases (*) and tags (!)"),
-        ("merge", "<<: { cluster: x }\n".to_owned(), "`<<` is no key of an inventory"),
+        ("merge", "<<: { cluster: x }\n".to_owned(), "`<<` is not a key of an inventory"),
         ("size", "a: b\n".repeat(500_000), "at most 1048576 are read"),
         ("nodes", format!("[{}]", "x,".repeat(30_000)), "more than 20000 keys and values"),
-        ("keys", many_keys, "is no key of an inventory"),
+        ("keys", many_keys, "is not a key of an inventory"),
         ("same key", "cluster: x\n".repeat(9_000), "`cluster` is set twice"),
         ("one long line", format!("[{}", "\"x\",".repeat(15_000)), "not YAML: unclosed bracket"),
         ("control", "cluster: a\u{7}\u{0}b\n".to_owned(), "not YAML"),

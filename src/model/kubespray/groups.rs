@@ -118,7 +118,7 @@ impl Groups {
                 group.depth = group.depth.max(depth);
             }
         }
-        Err("its groups stand in each other in a circle".to_owned())
+        Err("its groups contain each other in a circle".to_owned())
     }
 
     /// Whether there is such a group.

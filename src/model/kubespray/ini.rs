@@ -61,7 +61,7 @@ fn header(line: &str) -> Option<Result<Section, String>> {
         "hosts" => Ok(Section::Hosts(group)),
         "children" => Ok(Section::Children(group)),
         "vars" => Ok(Section::Vars(group)),
-        _ => Err(format!("{} is no kind of section: hosts, children or vars", word(kind))),
+        _ => Err(format!("{} is not a kind of section; use hosts, children or vars", word(kind))),
     })
 }
 

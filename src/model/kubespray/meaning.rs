@@ -234,15 +234,19 @@ fn remark(remarks: &mut Remarks, host: &str, vars: &Vars) {
         remarks.add(host, said);
     }
     if let Some(dir) = text(vars, "bin_dir").filter(|dir| !BIN_DIRS.contains(dir)) {
-        let said = format!("bin_dir is {}: etcd's tools are looked for beside what the unit starts", word(dir));
+        let said = format!(
+            "bin_dir is {}: etcd's tools are looked for in the directory of the program that the unit starts",
+            word(dir)
+        );
         remarks.add(host, said);
     }
     if let Some(kind) = text(vars, "ansible_connection").filter(|kind| !["ssh", "smart", "paramiko"].contains(kind)) {
-        remarks.add(host, format!("ansible_connection is {}: requorum goes over SSH, to itself too", word(kind)));
+        remarks
+            .add(host, format!("ansible_connection is {}: requorum always uses SSH, also to its own host", word(kind)));
     }
     for name in ["ansible_ssh_common_args", "ansible_ssh_extra_args"] {
         if text(vars, name).is_some() && jump(vars).is_none() {
-            remarks.add(host, format!("{name} is set: nothing of it is taken over"));
+            remarks.add(host, format!("{name} is set: it is not imported"));
         }
     }
 }
@@ -260,7 +264,7 @@ fn of_the_whole(groups: &Groups, beside: &Beside, hosts: &[(&str, Vars)], cluste
     let list = |hosts: Vec<&&str>| hosts.into_iter().map(|host| word(host)).collect::<Vec<_>>().join(", ");
     let (bare, left_out) = (list(etcd.difference(&control).collect()), list(control.difference(&etcd).collect()));
     if !bare.is_empty() && !control.is_empty() {
-        told.push(format!("{bare}: etcd without a control plane; a master here is who carries etcd"));
+        told.push(format!("{bare}: etcd without a control plane; a master here is a host that runs etcd"));
     }
     if !left_out.is_empty() {
         told.push(format!("{left_out}: a control plane without etcd; left out"));

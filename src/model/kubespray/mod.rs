@@ -143,8 +143,7 @@ pub struct Import {
 /// The first place where it is of neither, goes beyond a limit, or is a program.
 pub fn read(source: &Source, zones: &Zones) -> Result<Groups, Refusal> {
     if source.text.starts_with("#!") {
-        let said =
-            "a program, which is not run; give what it makes: ansible-inventory -i FILE --list --yaml > hosts.yaml";
+        let said = "an executable, which is not run; give its output instead: ansible-inventory -i FILE --list --yaml > hosts.yaml";
         return Err(Refusal::at(source, 1, said));
     }
     let mut groups = Groups::default();

@@ -30,7 +30,7 @@ fn expand(pattern: &str) -> Result<Vec<String>, String> {
     let mut done = vec![String::new()];
     let mut rest = pattern;
     while let Some((head, tail)) = rest.split_once('[') {
-        let (range, tail) = tail.split_once(']').ok_or("a range of hosts is not closed")?;
+        let (range, tail) = tail.split_once(']').ok_or("a host range has no closing bracket")?;
         let parts = sequence(range)?;
         if done.len().saturating_mul(parts.len()) > MOST {
             return Err(format!("a range stands for more than {MOST} hosts"));
@@ -43,7 +43,7 @@ fn expand(pattern: &str) -> Result<Vec<String>, String> {
 
 /// `1:3`, `01:10`, `a:c`, `0:10:2`.
 fn sequence(range: &str) -> Result<Vec<String>, String> {
-    let wrong = || "a range of hosts is not `begin:end` or `begin:end:step`".to_owned();
+    let wrong = || "a host range must be `begin:end` or `begin:end:step`".to_owned();
     let parts: Vec<&str> = range.split(':').collect();
     let (begin, end, step) = match parts[..] {
         [begin, end] => (begin, end, "1"),

@@ -49,8 +49,8 @@ fn mistakes(text: &str) -> Vec<String> {
 
 const SPOILT: [(&str, &str, &str); 30] = [
     ("playbook: site", "", "2:1 the playbook lacks `playbook`"),
-    ("playbook: site", "playbook: ../x", "1:11 `../x` is no file name"),
-    ("playbook: site", "playbok: site", "1:1 `playbok` is no key of a playbook (did you mean `playbook`?)"),
+    ("playbook: site", "playbook: ../x", "1:11 `../x` is not a file name"),
+    ("playbook: site", "playbok: site", "1:1 `playbok` is not a key of a playbook (did you mean `playbook`?)"),
     ("summary: Everything is well.", "", "1:1 the playbook lacks `summary`"),
     ("summary: Everything is well.", "summary: ' '", "2:10 `summary` must be words in one line"),
     (
@@ -74,7 +74,7 @@ const SPOILT: [(&str, &str, &str); 30] = [
         "4:5 `unfence` is no kind of step (leave it out: `start` lifts",
     ),
     ("expect: one-writable-cluster", "run: reboot", "4:5 `run` is no kind of step (known are `expect`, `guard`, "),
-    ("why: Members can only join a cluster that serves.", "when: later", "5:5 `when` is no key of this step"),
+    ("why: Members can only join a cluster that serves.", "when: later", "5:5 `when` is not a key of this step"),
     (
         "why: Members can only join a cluster that serves.",
         "fence: failed",
@@ -84,7 +84,7 @@ const SPOILT: [(&str, &str, &str); 30] = [
     (
         "why: Members can only join a cluster that serves.",
         "steps: [ { fence: failed } ]",
-        "5:5 `steps` is no key of this step",
+        "5:5 `steps` is not a key of this step",
     ),
     (
         "stop: { what: etcd, on: returned }",
@@ -105,7 +105,7 @@ const SPOILT: [(&str, &str, &str); 30] = [
     (
         "stop: { what: etcd, on: returned }",
         "stop: { what: etcd, on: returned, force: true }",
-        "6:39 `force` is no key of `stop`",
+        "6:39 `force` is not a key of `stop`",
     ),
     ("  - fence: returned", "  - fence: Returned", "7:12 `fence` cannot be `Returned` (did you mean `returned`?)"),
     ("  - fence: returned", "  - why: Nothing to do.", "7:5 the step does not say what to do"),
@@ -114,7 +114,7 @@ const SPOILT: [(&str, &str, &str); 30] = [
     ("  - each: returned", "  - each: survivors", "8:11 `each` cannot be `survivors` (write `returned`)"),
     ("      - join: joiner", "      - each: returned", "11:9 `each` cannot stand within `each`"),
     ("      - join: joiner", "      - join: { on: joiner }", "11:15 `join` is a set of keys, not a single value"),
-    ("template: etcd.env.j2", "template: /etc/x", "12:28 `/etc/x` is no file name"),
+    ("template: etcd.env.j2", "template: /etc/x", "12:28 `/etc/x` is not a file name"),
     ("template: etcd.env.j2, ", "", "12:9 `write` lacks `template`"),
     (
         "      - write: { template: etcd.env.j2, on: joiner }\n",

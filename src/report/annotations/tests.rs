@@ -20,7 +20,7 @@ fn found() -> Vec<Diagnostic> {
 fn github_reads_one_command_a_line() {
     insta::assert_snapshot!(github(&found()), @r"
     ::error file=dir/in ventory%3A1.yaml,line=1,col=10,endColumn=20,title=bad-name::`a,b: 100%25` may hold only letters, digits, dots, dashes and underscores, and may not begin with a dot
-    ::error file=dir/in ventory%3A1.yaml,line=5,col=20,endColumn=21,title=duplicate-master::`m1` stands in two zones
+    ::error file=dir/in ventory%3A1.yaml,line=5,col=20,endColumn=21,title=duplicate-master::`m1` is in two zones
     ");
 }
 
@@ -55,7 +55,7 @@ fn sarif_names_file_rule_and_both_places() {
         }
       ],
       "message": {
-        "text": "`m1` stands in two zones"
+        "text": "`m1` is in two zones"
       },
       "relatedLocations": [
         {

@@ -27,7 +27,7 @@ zones:
   z2: { masters: { m2: { address: 10.0.2.11 } } }
 ";
     insta::assert_snapshot!(inventory_shown(text), @r"
-    error[unknown-key]: `environmnet` is no key of an inventory
+    error[unknown-key]: `environmnet` is not a key of an inventory
      --> inventory.yaml:2:1
       |
     2 | environmnet: staging
@@ -47,7 +47,7 @@ zones:
   z2: { masters: { m1: { address: 10.0.1.11 }, m2: { address: 10.0.1.11 } } }
 ";
     insta::assert_snapshot!(inventory_shown(text), @r"
-    error[duplicate-master]: `m1` stands in two zones
+    error[duplicate-master]: `m1` is in two zones
      --> inventory.yaml:5:20
       |
     5 |   z2: { masters: { m1: { address: 10.0.1.11 }, m2: { address: 10.0.1.11 } } }
@@ -226,7 +226,7 @@ zones: { z1: { masters: { m1: { address: 10.0.1.11 } }
     2 | zones: { z1: { masters: { m1: { address: 10.0.1.11 } }
       |              ^
       |
-      = help: what opens here is not closed before the file ends
+      = help: what is opened here is never closed
 ");
 }
 
@@ -283,7 +283,7 @@ environment: lab
 zones: { z1: { masters: { m1: { address: 10.0.1.1 }, m2: { address: 10.0.1.2 }, m3: { address: 10.0.1.3 }, m4: { address: 10.0.1.4 }, m5: { address: 10.0.1.5 }, m6: { address: 10.0.1.6 }, m7: { address: 10.0.1.7 }, m8: { address: 10.0.1.8 }, m9: { address: 10.0.1.9 }, m10: { address: 10.0.1.10 }, m11: { address: 10.0.1.11 }, m12: { address: 10.0.1.12 }, m13: { adress: 10.0.1.13 } } }, z2: { masters: { m99: { address: 10.0.2.11 } } } }
 ";
     insta::assert_snapshot!(inventory_shown(text), @r"
-    error[unknown-key]: `adress` is no key of master `m13`
+    error[unknown-key]: `adress` is not a key of master `m13`
      --> inventory.yaml:3:364
       |
      ::: 

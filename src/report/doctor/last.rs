@@ -21,10 +21,10 @@ fn read(text: Option<&str>) -> Option<Kept> {
 pub fn last(newest: Option<&str>, good: Option<&str>, now: Timestamp) -> String {
     let last_good = match read(good) {
         Some(kept) => format!("last good {}", ago(now.duration_since(kept.at))),
-        None => "none was good yet".to_owned(),
+        None => "none was good so far".to_owned(),
     };
     match read(newest) {
-        None if read(good).is_none() => "doctor: never run from here; `requorum doctor`\n".to_owned(),
+        None if read(good).is_none() => "doctor: never run from this host; run `requorum doctor`\n".to_owned(),
         None => format!("doctor: {last_good}\n"),
         Some(kept) if kept.good => format!("doctor: last good {}\n", ago(now.duration_since(kept.at))),
         Some(kept) => {
@@ -69,11 +69,11 @@ mod tests {
         let kept = |at: &str, good: bool| format!(r#"{{"at":"{at}","errors":3,"good":{good},"more":1}}"#);
         let said = |newest: Option<&str>, good: Option<&str>| last(newest, good, now);
         let (bad, old) = (kept("2026-05-10T10:00:00Z", false), kept("2026-05-01T12:00:00Z", true));
-        assert_eq!(said(None, None), "doctor: never run from here; `requorum doctor`\n");
+        assert_eq!(said(None, None), "doctor: never run from this host; run `requorum doctor`\n");
         assert_eq!(said(Some(&bad), Some(&old)), "doctor: last run 2 h ago found 3 errors; last good 9 days ago\n");
-        assert_eq!(said(Some(&bad), None), "doctor: last run 2 h ago found 3 errors; none was good yet\n");
+        assert_eq!(said(Some(&bad), None), "doctor: last run 2 h ago found 3 errors; none was good so far\n");
         assert_eq!(said(Some(&old), Some(&old)), "doctor: last good 9 days ago\n");
-        assert_eq!(said(Some("{half"), None), "doctor: never run from here; `requorum doctor`\n");
+        assert_eq!(said(Some("{half"), None), "doctor: never run from this host; run `requorum doctor`\n");
         assert_eq!(last_json(None, None), Value::Null);
         assert_eq!(last_json(Some(&bad), Some(&old))["last_good"], "2026-05-01T12:00:00Z");
     }

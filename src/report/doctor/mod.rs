@@ -68,7 +68,7 @@ pub fn text(diagnosis: &Diagnosis) -> String {
     let elsewhere = diagnosis.elsewhere().filter(|remark| !note(remark));
     let rest: Vec<&Remark> = elsewhere.chain(diagnosis.remarks.iter().filter(note)).collect();
     if !rest.is_empty() {
-        let _ = write!(out, "beside that:\n{}", indented(&remarks_text(&rest), "  "));
+        let _ = write!(out, "other findings:\n{}", indented(&remarks_text(&rest), "  "));
     }
     for (master, speed) in &diagnosis.speeds {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate for people")]
@@ -118,7 +118,7 @@ fn outlook_words(outlook: &Outlook, diagnosis: &Diagnosis, zone: &ZoneName) -> S
         return format!("initiate-dr would be REFUSED: {}", names(codes));
     };
     let time = outlook.expected.as_ref().map(expected_words).unwrap_or_default();
-    let how = if outlook.ready { "would work" } else { "would run, but NOT AS MEANT," };
+    let how = if outlook.ready { "would work" } else { "would run, but NOT AS INTENDED," };
     format!("initiate-dr {how} from {seed} in {} steps, {time}", outlook.steps)
 }
 
@@ -131,7 +131,7 @@ fn expected_words(expected: &Expected) -> String {
             parts.push(format!("snapshot {}", s(snapshot)));
             parts.push(format!("restore {} estimated", s(restore)));
         }
-        _ => parts.push("snapshot and restore not measured".to_owned()),
+        _ => parts.push("snapshot and restore were not measured".to_owned()),
     }
     if let Some(share) = expected.share.filter(|share| !share.is_zero()) {
         parts.push(format!("share {} estimated", s(share)));

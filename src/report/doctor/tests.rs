@@ -60,7 +60,7 @@ async fn what_is_ill_is_named_with_what_to_do() {
       warning [unit-disabled] m3: etcd is "disabled": a survivor that reboots does not come back, and quorum goes with it
           next: systemctl enable etcd
     zone2 lost: the quorum stays with m1, m2; initiate-dr is not needed
-    beside that:
+    other findings:
       error [refused] m2: m2: the host key has changed
           next: make SSH work from this bastion, as the text says
       warning [clock-offset] m1: its clock is 5.0 s behind the bastion's (±6 ms): journals and logs will not fit, and a fresh certificate may not be valid there yet
@@ -73,7 +73,7 @@ async fn what_is_ill_is_named_with_what_to_do() {
 async fn a_survivor_that_is_dark_is_an_error_of_its_zone() {
     let (diagnosis, shown) = told(&[3, 2], &[Event::Off("m4".into())]).await;
     assert!(!diagnosis.good && shown.contains("error [silent] m4"), "{shown}");
-    assert!(shown.contains("NOT AS MEANT, from m5"), "{shown}");
+    assert!(shown.contains("NOT AS INTENDED, from m5"), "{shown}");
     let (diagnosis, shown) = told(&[2, 1], &[Event::Off("m3".into())]).await;
     assert!(!diagnosis.good && shown.contains("no-survivor") && shown.contains("error [silent] m3"), "{shown}");
 }

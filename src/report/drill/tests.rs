@@ -38,7 +38,7 @@ fn measures() -> Measures {
 #[test]
 fn a_missed_objective_stands_beside_its_number() {
     let (run, measures) = (RunId::new("20260101-000000-0001").unwrap(), measures());
-    let left = ["m2 does not answer: what lies there is not known".to_owned()];
+    let left = ["m2 does not answer: it is not known what was left there".to_owned()];
     let story = Story {
         run: &run,
         measures: Some(&measures),
@@ -48,7 +48,7 @@ fn a_missed_objective_stands_beside_its_number() {
         prefix: "requorum/drill/20260101-000000-0001/",
     };
     insta::assert_snapshot!(text(&story), @r"
-    the drill is done, and not everything is as it was asked to be
+    the drill completed, but missed an objective, broke a promise or left something behind
 
     time without writes (RTO)               35.15 s
       the doctor expected                   26.50 s
@@ -66,7 +66,7 @@ fn a_missed_objective_stands_beside_its_number() {
     objective rpo                           MISSED: 6.65 s of at most 0.00 s
 
     left behind:
-      m2 does not answer: what lies there is not known
+      m2 does not answer: it is not known what was left there
     next: requorum status
 
     report: requorum report 20260101-000000-0001 -o html >drill.html

@@ -23,7 +23,7 @@ pub struct Drill {
     pub outage: String,
     /// When it gives up its purpose, in seconds.
     pub max_outage_s: u64,
-    /// Its numbers, as far as it came.
+    /// Its numbers, possibly incomplete.
     pub measures: Option<Measures>,
     /// Its phases, in the order in which they began.
     pub phases: Vec<DrillPhase>,
@@ -71,7 +71,7 @@ pub(super) fn of(records: &[Record], origin: &Origin, runs: &[Report]) -> Option
     }
     if report.digest.is_empty() {
         "none".clone_into(&mut report.digest);
-        "no part of the drill became a run that is recorded".clone_into(&mut report.plan);
+        "no run was recorded for any part of the drill".clone_into(&mut report.plan);
     }
     report.open_actions.extend(open(&course));
     Some(report)
@@ -148,7 +148,7 @@ fn writers(measures: &Measures) -> Vec<Master> {
 fn result(course: &Course<'_>) -> String {
     let good = course.end.is_some_and(|(_, code)| code == exit::DONE);
     match course.end {
-        None => "the drill's journal has no end".to_owned(),
+        None => "the drill's journal has no last record".to_owned(),
         Some((outcome, _)) if outcome != "done" && !outcome.starts_with("done,") => {
             format!("the drill was {}", plain(outcome))
         }
@@ -216,10 +216,7 @@ fn open(course: &Course<'_>) -> Vec<String> {
 fn unended(course: &Course<'_>, lost: bool) -> Option<String> {
     let mut lines = Vec::new();
     if course.locked {
-        lines.push(format!(
-            "the masters are locked for it; once it is known to be dead: requorum unlock {}",
-            course.run
-        ));
+        lines.push(format!("the masters are locked for it; if it was killed: requorum unlock {}", course.run));
     }
     if lost && course.outage == "isolate" {
         let (zone, limit) = (course.zone, Duration::from_secs(course.max_outage_s));
@@ -236,7 +233,7 @@ fn unended(course: &Course<'_>, lost: bool) -> Option<String> {
             course.zone
         ));
     }
-    (!lines.is_empty()).then(|| format!("The drill did not end; what may be there still:\n  {}", lines.join("\n  ")))
+    (!lines.is_empty()).then(|| format!("The drill did not end; it may have left behind:\n  {}", lines.join("\n  ")))
 }
 
 /// Puts a run under the drill's last phase.

@@ -31,7 +31,7 @@ impl Drill<'_> {
         if self.course.began.is_none() {
             done.push("nothing had been lost yet; nothing was changed".to_owned());
         } else if let Some(other) = self.held_by_another().await {
-            done.push(format!("{other}: nothing was taken back, so as not to come between its steps"));
+            done.push(format!("{other}: nothing was undone here, because that run may still be acting"));
         } else if self.is_forward().await {
             self.forward(&mut done).await;
         } else {
@@ -71,8 +71,8 @@ impl Drill<'_> {
         }
         if self.course.home.is_none() {
             match self.recover().await {
-                Ok(note) => done.push(format!("brought home: {note}")),
-                Err(why) => done.push(format!("the zone could not be brought home: {why}")),
+                Ok(note) => done.push(format!("recovered: {note}")),
+                Err(why) => done.push(format!("the zone could not be recovered: {why}")),
             }
         }
     }
@@ -86,7 +86,7 @@ impl Drill<'_> {
                 match outage::open(&self.held(), &hosts).await {
                     Ok(()) => done.push("the zone's ports are open again".to_owned()),
                     Err(failed) => done.push(format!(
-                        "ports may be closed still: {}; there: {}",
+                        "ports may still be closed on: {}; to open them, run there: {}",
                         named(&failed),
                         outage::by_hand()
                     )),
@@ -156,7 +156,7 @@ impl Drill<'_> {
         hosts: &[MasterName],
         left: &mut Vec<String>,
     ) -> Result<(), Vec<(MasterName, String)>> {
-        self.intends("open what may still be closed", left);
+        self.intends("open the ports that may still be closed", left);
         outage::open(&self.held(), hosts).await
     }
 
@@ -166,14 +166,18 @@ impl Drill<'_> {
         let seen = self.look().await;
         let mut left = marks(&self.cluster.name.to_string(), &seen);
         for master in self.cluster.masters().filter(|master| seen.seen(&master.name).is_none()) {
-            left.push(format!("{} does not answer: what lies there is not known", master.name));
+            left.push(format!("{} does not answer: it is not known what was left there", master.name));
         }
         let hosts: Vec<MasterName> = self.zone_masters().into_iter().map(|master| master.name).collect();
         if self.outage == OutageKind::Isolate
             && self.course.began.is_some()
             && let Err(failed) = self.open_once_more(&hosts, &mut left).await
         {
-            left.push(format!("ports may be closed: {}; there: {}", named(&failed), outage::by_hand()));
+            left.push(format!(
+                "ports may still be closed on: {}; to open them, run there: {}",
+                named(&failed),
+                outage::by_hand()
+            ));
         }
         let assessment = assess(&self.cluster, &seen);
         let found = self.write(What::FoundAfter(assessment.findings));
@@ -195,7 +199,7 @@ fn marks(cluster: &str, seen: &Observation) -> Vec<String> {
     for (name, seen) in seen.answering() {
         match &seen.marks {
             Ok(marks) if marks.half_made().is_some() || marks.fenced_survivor => {
-                left.push(format!("{name} of {cluster} is left half made; `requorum status` names the way"));
+                left.push(format!("{name} of {cluster} is unfinished; `requorum status` names the next command"));
             }
             Ok(marks) if marks.fenced => left
                 .push(format!("{name} of {cluster} is fenced; `requorum recover` or `requorum unfence ZONE` lifts it")),
@@ -203,7 +207,7 @@ fn marks(cluster: &str, seen: &Observation) -> Vec<String> {
             Err(unclear) => left.push(format!("{name}: whether it is fenced is not known: {unclear}")),
         }
         if let Ok(Some(lock)) = seen.marks.as_ref().map(|marks| &marks.lock) {
-            left.push(format!("{name} is held by run {} ({} on {}) by now", lock.run, lock.person, lock.host));
+            left.push(format!("{name} is now locked by run {} ({} on {})", lock.run, lock.person, lock.host));
         }
     }
     left

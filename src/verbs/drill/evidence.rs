@@ -45,11 +45,11 @@ impl Drill<'_> {
         if !sent.ok() {
             return Err(sent.complaint());
         }
-        let kept = kept.map_err(|error| format!("the snapshot cannot be kept: {error}"))?;
+        let kept = kept.map_err(|error| format!("the snapshot cannot be saved on the bastion: {error}"))?;
         let file =
             self.site.bastion.snapshot(&kept, &std::collections::BTreeSet::new()).map_err(|error| error.to_string())?;
         if file.hash != TrailingHash::Right {
-            return Err("the snapshot did not arrive whole: its hash is wrong".to_owned());
+            return Err("the snapshot is incomplete or damaged: its hash does not match".to_owned());
         }
         self.store.settle(&kept, NAME).map_err(|error| error.to_string())?;
         self.kept(NAME, file.bytes, &file.sha256)?;
@@ -103,7 +103,7 @@ impl Drill<'_> {
         let (sender, chunks) = mpsc::channel(1);
         let (_, kept) =
             tokio::join!(async move { sender.send(Bytes::from(text)).await }, self.store.keep(name, chunks));
-        let kept = kept.map_err(|error| format!("{name} cannot be kept: {error}"))?;
+        let kept = kept.map_err(|error| format!("{name} cannot be saved on the bastion: {error}"))?;
         self.store.settle(&kept, name).map_err(|error| error.to_string())?;
         self.kept(name, bytes, &sum)
     }

@@ -52,7 +52,7 @@ impl Drill<'_> {
         let at = (&self.cluster, &self.remote);
         let told = doctor::diagnosis(self.given, &self.site, at, self.seen.clone(), &zones, true).await;
         let (_, told) = told.map_err(|failure| failure.text.trim_end().to_owned())?;
-        let outlook = told.zones.get(&self.zone).ok_or("the loss of the zone was not rehearsed")?;
+        let outlook = told.zones.get(&self.zone).ok_or("the doctor did not check the loss of this zone")?;
         if !outlook.ready {
             let all = told.about(&self.zone).chain(told.elsewhere());
             let errors = all.filter(|remark| remark.severity == Severity::Error);
@@ -84,7 +84,7 @@ impl Drill<'_> {
             }
             tokio::time::sleep(POLL).await;
         }
-        let note = format!("one writes through {}, one through {}", self.survivor.host, self.lost.host);
+        let note = format!("one canary writes through {}, one through {}", self.survivor.host, self.lost.host);
         (self.course.survivor, self.course.lost) = (Some(survivor), Some(lost));
         Ok(note)
     }
@@ -247,7 +247,7 @@ impl Drill<'_> {
                 return Ok("its machines answer, and their etcd is fenced".to_owned());
             }
             if begun.elapsed() > POWER {
-                return Err(format!("after {} s not every machine of {} answers", POWER.as_secs(), self.zone));
+                return Err(format!("after {} s some machines of {} still do not answer", POWER.as_secs(), self.zone));
             }
             tokio::time::sleep(POLL * 10).await;
         }
@@ -280,7 +280,7 @@ impl Drill<'_> {
             }
             if begun.elapsed() > limit {
                 let now = assess(&self.cluster, &seen).verdict.words();
-                return Err(format!("after {} s not yet: {what}; the cluster is {now}", limit.as_secs()));
+                return Err(format!("waited {} s in vain for this: {what}; the cluster is {now}", limit.as_secs()));
             }
             tokio::time::sleep(POLL * 10).await;
         }

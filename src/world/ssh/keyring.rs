@@ -169,7 +169,7 @@ impl Keyring {
             let opened = tokio::task::spawn_blocking(move || decode_secret_key(&text, Some(&passphrase))).await;
             match opened {
                 Ok(Ok(key)) => return Ok(key),
-                _ => question = format!("That was not it. Passphrase for {shown}: "),
+                _ => question = format!("Wrong passphrase. Passphrase for {shown}: "),
             }
         }
         Err(format!("{shown}: none of {TRIES} passphrases opened it"))
@@ -208,7 +208,7 @@ fn read_private(path: &Path) -> std::io::Result<zeroize::Zeroizing<String>> {
         return Err(std::io::Error::new(ErrorKind::PermissionDenied, why));
     }
     let text = String::from_utf8(regular::read(open, MOST_KEY)?);
-    text.map(zeroize::Zeroizing::new).map_err(|_| std::io::Error::new(ErrorKind::InvalidData, "it is no text"))
+    text.map(zeroize::Zeroizing::new).map_err(|_| std::io::Error::new(ErrorKind::InvalidData, "it is not UTF-8 text"))
 }
 
 fn is_encrypted(text: &str) -> bool {

@@ -227,7 +227,7 @@ impl Peer {
             AlgorithmKind::Compression => ("compression", "Compression"),
         };
         let why = format!(
-            "{} answers, and there is no {what} in common: it offers {}; requorum speaks {}; next: allow one of the \
+            "{} answers, but has no {what} in common with requorum: it offers {}; requorum supports {}; next: allow one of the \
              latter as {keyword} in its sshd_config",
             self.place(),
             clean(&theirs.join(", ")),

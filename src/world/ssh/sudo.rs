@@ -129,7 +129,7 @@ impl Password {
         if !self.prompt.attended() {
             return Err(RemoteError::Denied {
                 why: format!(
-                    "sudo on {who} wants a password and nobody is there to type it; next: run it at a terminal, \
+                    "sudo on {who} wants a password and there is no terminal to type it at; next: run it at a terminal, \
                      supply the password, or allow NOPASSWD for this user in sudoers"
                 ),
             });
@@ -146,7 +146,7 @@ impl Password {
                 None => return Ok(Ok(secret)),
                 Some(refused) => said = refused,
             }
-            question = format!("sudo refuses that. sudo password for {who}: ");
+            question = format!("sudo refused that password. sudo password for {who}: ");
         }
         Ok(Err(wrong(said)))
     }

@@ -296,7 +296,7 @@ impl Heard {
                 Some(signal) => format!("it was killed by the signal {signal}"),
             },
             (Over::Closed, None) if self.whole && !begun => return Ok(Answer::NotBegun(self.not_begun())),
-            (Over::TooLate, None) if !begun => format!("it had not begun{still}"),
+            (Over::TooLate, None) if !begun => format!("it had not started{still}"),
             (Over::TooLate, None) => format!("it did not end{still}"),
             (Over::Closed, None) if self.whole && self.lost().is_some() => format!(
                 "its standard {} never came: a file that its login shell reads (~/.bashrc, /etc/bash.bashrc, ~/.zshenv) leads \

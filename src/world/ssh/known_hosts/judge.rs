@@ -69,10 +69,10 @@ impl Known {
             return Some(format!("no @cert-authority for this host has the key {}", fingerprint(signer)));
         };
         if !certificate.cert_type().is_host() {
-            return Some("it is a user's, not a host's".to_owned());
+            return Some("it is a user certificate, not a host certificate".to_owned());
         }
         if let Some(option) = certificate.critical_options().keys().next() {
-            return Some(format!("it has the critical option {:?}, which means nothing here", clean(option)));
+            return Some(format!("it has the critical option {:?}, which is not supported for a host", clean(option)));
         }
         if matches!(certificate.signature().algorithm(), Algorithm::Rsa { hash: None }) {
             return Some("it is signed with SHA-1".to_owned());
@@ -89,7 +89,7 @@ impl Known {
             return Some("it has expired".to_owned());
         }
         let trusted = [authority.key.fingerprint(HashAlg::Sha256)];
-        certificate.validate_at(now, &trusted).err().map(|error| format!("its signature does not hold: {error}"))
+        certificate.validate_at(now, &trusted).err().map(|error| format!("its signature is not valid: {error}"))
     }
 
     fn unknown_error(&self, key: &PublicKey) -> Distrust {
@@ -106,7 +106,7 @@ impl Known {
 
     fn changed_error(&self, key: &PublicKey) -> Distrust {
         let mut text = format!(
-            "the host key of {} has CHANGED: the host was rebuilt, or someone stands between\n  shown: {}\n",
+            "the host key of {} has CHANGED: the host was rebuilt, or the connection is intercepted\n  shown: {}\n",
             self.name(),
             described(key.key_data()),
         );

@@ -111,7 +111,7 @@ fn each_kind_of_line_means_what_openssh_means_by_it() {
         ("another key revoked", format!("m1 {k}\n@revoked * {o}"), "m1", 22, "good"),
         ("an unreadable revocation", format!("m1 {k}\n@revoked * ssh-ed25519 AAAA"), "m1", 22, "unreadable"),
         ("an empty revocation", format!("m1 {k}\n @REVOKED"), "m1", 22, "unreadable"),
-        ("an authority is no key of the host", format!("@cert-authority m1 {k}"), "m1", 22, "unknown"),
+        ("an authority is not a key of the host", format!("@cert-authority m1 {k}"), "m1", 22, "unknown"),
     ];
     for (name, file, host, port, expected) in cases {
         assert_eq!(verdict(&judge(file, host, *port, &mine)), *expected, "{name}: {file}");
@@ -201,7 +201,7 @@ fn a_host_certificate_counts_only_with_authority_kind_name_and_time() {
         ("for ever", listed.clone(), Says { until: u64::MAX, ..FINE }, Ok(())),
         ("another authority", format!("@cert-authority m1 {o}"), FINE, Err("no @cert-authority")),
         ("an authority for others", format!("@cert-authority m2 {c}"), FINE, Err("no @cert-authority")),
-        ("a user's", listed.clone(), Says { kind: CertType::User, ..FINE }, Err("a user's")),
+        ("a user's", listed.clone(), Says { kind: CertType::User, ..FINE }, Err("a user certificate")),
         ("another name", listed.clone(), Says { names: &["m2"], ..FINE }, Err("it is for [m2], not for m1")),
         ("no name", listed.clone(), Says { names: &[], ..FINE }, Err("not for m1")),
         ("too early", listed.clone(), Says { from: NOW + 1, ..FINE }, Err("not valid yet")),
@@ -231,5 +231,5 @@ fn a_certificate_whose_signature_was_tampered_with_does_not_hold() {
     bytes[last] ^= 1;
     let shown = PublicKeyOrCertificate::from(Certificate::from_bytes(&bytes).unwrap());
     let error = known(&format!("@cert-authority m1 {}", text(&ca)), "m1", 22).judge(&shown, NOW).unwrap_err();
-    assert!(error.to_string().contains("signature does not hold"), "{error}");
+    assert!(error.to_string().contains("signature is not valid"), "{error}");
 }
