@@ -112,6 +112,6 @@ async fn one_drill_at_a_time() {
     let said = forbidden(&site, &words(&site, "lab"), Some(&ours)).await;
     assert!(said.len() == 1 && said[0].contains("m3 is no longer locked for this drill"), "{said:?}");
     let gone = lock::held_by(&remote, &hosts(&site), &ours).await;
-    let said = |host: &MasterName, why: &str| host.as_str() == "m3" && why.contains("holds it no longer");
+    let said = |host: &MasterName, why: &str| host.as_str() == "m3" && why.contains("no longer holds it");
     assert!(matches!(&gone, Taken::Failed { host, why } if said(host, why)), "{gone:?}");
 }

@@ -74,7 +74,7 @@ fn a_revision_is_compared_with_a_file_and_a_directory_with_a_directory() {
     assert_eq!((code, said.contains("mine.yaml:3:1")), (65, true), "{said}");
     assert!(error.contains("--> mine.yaml:3:1"), "{error}");
     let (code, said, _) = diff(dir.path(), &["mine.yaml", "HEAD:inventory/prod.yaml"]);
-    assert_eq!((code, said.contains("the old text is no inventory")), (2, true), "{said}");
+    assert_eq!((code, said.contains("the old text is not a valid inventory")), (2, true), "{said}");
 }
 
 #[test]

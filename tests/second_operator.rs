@@ -92,7 +92,7 @@ async fn a_promotion_that_lands_late_is_seen_before_the_stop() {
     site.at(true, "peer members", Some("m3"), 2, Event::Promote("m1".into()));
     let end = site.recover(&only_m1).await;
     assert_eq!(end.code, Some(exit::REFUSED), "{}", end.text);
-    assert!(end.text.contains("m1 votes in cluster"), "{}", end.text);
+    assert!(end.text.contains("m1 now votes in cluster"), "{}", end.text);
     assert!(site.runs("m1"), "its etcd was stopped");
     assert_eq!(site.broken(), Vec::<String>::new());
 }

@@ -205,8 +205,8 @@ fn the_script_says_why_a_file_holds_no_certificate() {
         certificates::parse(&said).unwrap().unread().map(|why| format!("{why}; {}", why.next())).collect();
     for (found, (file, why, next)) in unread.iter().zip([
         ("empty.pem", "it holds no certificate", "in PEM form"),
-        ("folder", "Is a directory", "see what stands in the file's place"),
-        ("gone.pem", "No such file or directory", "put there what is missing"),
+        ("folder", "Is a directory", "check what is at that path"),
+        ("gone.pem", "No such file or directory", "restore what is missing"),
     ]) {
         assert!(found.contains(file) && found.contains(why) && found.contains(next), "{unread:#?}");
     }

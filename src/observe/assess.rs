@@ -226,8 +226,8 @@ fn find_marks(seen: &Seen, find: &mut Find<'_>) {
             Replaced::Emptied(run) => (run, "moved its data aside"),
         };
         let now = match marks.begun() {
-            Some(_) => "was starting etcd on it: writes that it acknowledged since lie only here",
-            None => "did not finish: do not start etcd here",
+            Some(_) => "was starting etcd on it: writes that it acknowledged since then exist only here",
+            None => "did not finish; do not start etcd here",
         };
         find(Code::HalfMade, Severity::Error, format!("run {run} {what} and {now}"));
     }

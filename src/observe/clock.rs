@@ -43,7 +43,7 @@ pub fn parse(output: &Output, asked: Timestamp, took: Duration) -> Result<Offset
         return Err(Unclear::failed(WHAT, output));
     }
     let text = output.stdout.trim();
-    let unreadable = || Unclear::text(WHAT, &format!("{text:?} is no time in seconds and nanoseconds"));
+    let unreadable = || Unclear::text(WHAT, &format!("{text:?} is not a time in seconds and nanoseconds"));
     let (seconds, nanos) = text.split_once('.').filter(|(_, nanos)| nanos.len() == 9).ok_or_else(unreadable)?;
     let seconds: i64 = seconds.parse().map_err(|_| unreadable())?;
     let nanos: i32 = nanos.parse().map_err(|_| unreadable())?;

@@ -51,8 +51,8 @@ const REVISION: usize = 17;
 pub fn ends(bytes: u64, read: &mut Read<'_>) -> Result<Ends, String> {
     let mut file = File { read, bytes, left: MOST, page: 0, high: 0 };
     let root = file.meta()?;
-    let keys = file.bucket(root, b"key")?.ok_or("it has no bucket of keys: it is no database of etcd's")?;
-    let meta = file.bucket(root, b"meta")?.ok_or("it has no bucket `meta`: it is no database of etcd's")?;
+    let keys = file.bucket(root, b"key")?.ok_or("it has no bucket of keys: it is not an etcd database")?;
+    let meta = file.bucket(root, b"meta")?.ok_or("it has no bucket `meta`: it is not an etcd database")?;
     let last = file.last_key(keys)?.map_or(Ok(0), |key| {
         let whole = key.len() == REVISION || (key.len() == REVISION + 1 && key[REVISION] == b't');
         if whole { revision(&key) } else { Err("its last key is not a revision".to_owned()) }
@@ -67,7 +67,7 @@ pub fn ends(bytes: u64, read: &mut Read<'_>) -> Result<Ends, String> {
     let number = |value: Option<Vec<u8>>, name: &str| match value {
         None => Ok(None),
         Some(value) => {
-            let value: [u8; 8] = value.try_into().map_err(|_| format!("its {name} is no number"))?;
+            let value: [u8; 8] = value.try_into().map_err(|_| format!("its {name} is not a number"))?;
             Ok::<_, String>(Some(u64::from_be_bytes(value)).filter(|number| *number > 0))
         }
     };
@@ -82,7 +82,7 @@ fn revision(key: &[u8]) -> Result<u64, String> {
         Some(main) if key.get(8) == Some(&b'_') && i64::try_from(u64::from_be_bytes(*main)).is_ok() => {
             Ok(u64::from_be_bytes(*main))
         }
-        _ => Err("a revision in it is none".to_owned()),
+        _ => Err("a revision in it is not valid".to_owned()),
     }
 }
 
@@ -118,9 +118,8 @@ struct File<'a, 'b> {
 impl File<'_, '_> {
     fn take(&mut self, at: u64, length: usize) -> Result<Vec<u8>, String> {
         let end = at.checked_add(length as u64).filter(|end| *end <= self.bytes);
-        end.ok_or_else(|| format!("it ends before what should lie at byte {at}"))?;
-        self.left =
-            self.left.checked_sub(length).ok_or("more would have to be read than any database of etcd's needs")?;
+        end.ok_or_else(|| format!("it ends before byte {at}, where more data should be"))?;
+        self.left = self.left.checked_sub(length).ok_or("reading it takes more data than any etcd database needs")?;
         let bytes = (self.read)(at, length)?;
         if bytes.len() == length { Ok(bytes) } else { Err(format!("fewer bytes than there should be at {at}")) }
     }
@@ -153,14 +152,14 @@ impl File<'_, '_> {
         }
         let page = small(8).unwrap_or(0);
         if !page.is_power_of_two() || !PAGE_SIZES.contains(&page.trailing_zeros()) {
-            return Err(format!("its pages of {page} bytes are none"));
+            return Err(format!("its page size of {page} bytes is not valid"));
         }
         let [root, high, transaction] = [16, 40, 48].map(|at| large(at).unwrap_or(0));
         Ok(Meta { page: page.into(), root, high, transaction })
     }
 
     fn page(&mut self, id: u64) -> Result<Page, String> {
-        let damaged = || format!("page {id} is not one of its own");
+        let damaged = || format!("page {id} is outside the file");
         if id < 2 || id >= self.high {
             return Err(damaged());
         }
@@ -180,16 +179,16 @@ impl File<'_, '_> {
         let begin = page.at + HEADER as u64 + u64::from(from) * ELEMENT as u64;
         let length = usize::from(count) * ELEMENT;
         if begin + length as u64 > page.end {
-            return Err(format!("the page at byte {} holds fewer elements than it says", page.at));
+            return Err(format!("the page at byte {} holds fewer elements than it declares", page.at));
         }
         let bytes = self.take(begin, length)?;
         let place = |index: usize| begin + (index * ELEMENT) as u64;
         let elements = bytes.chunks_exact(ELEMENT).enumerate().map(|(index, bytes)| element(page, place(index), bytes));
-        elements.collect::<Option<_>>().ok_or_else(|| format!("the page at byte {} points out of itself", page.at))
+        elements.collect::<Option<_>>().ok_or_else(|| format!("the page at byte {} points outside itself", page.at))
     }
 
     fn text(&mut self, (at, length): (u64, usize)) -> Result<Vec<u8>, String> {
-        if length > LONGEST { Err(format!("what lies at byte {at} is too long")) } else { self.take(at, length) }
+        if length > LONGEST { Err(format!("the entry at byte {at} is too long")) } else { self.take(at, length) }
     }
 
     /// The last key of a bucket; none where it is empty.
@@ -255,7 +254,7 @@ impl File<'_, '_> {
     }
 }
 
-const TOO_DEEP: &str = "its tree is deeper than any, or leads in a circle";
+const TOO_DEEP: &str = "its tree is too deep, or contains a cycle";
 
 #[derive(Debug, Clone, Copy)]
 struct Meta {

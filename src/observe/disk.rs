@@ -93,7 +93,7 @@ pub fn parse(output: &Output) -> Result<Disk, Unclear> {
     if sizes == 2 {
         Ok(disk)
     } else {
-        Err(Unclear::text("looking at the data directory", "its free space was not said"))
+        Err(Unclear::text("looking at the data directory", "the free space was not reported"))
     }
 }
 

@@ -51,8 +51,7 @@ fn beyond(observation: &Observation, record: &ClusterRecord, name: &MasterName, 
     let beyond = status.revision.checked_sub(fork.fork_revision).filter(|beyond| *beyond > 0)?;
     let revisions = if beyond == 1 { "revision" } else { "revisions" };
     let text = format!(
-        "when it was looked at, its etcd was {beyond} {revisions} beyond the fork at revision {}: cluster {} lacks what was \
-         written in them, and recover keeps them with the old data",
+        "its etcd was {beyond} {revisions} past the fork at revision {} when it was last checked: cluster {} does not have these writes; recover keeps them with the old data",
         fork.fork_revision, record.cluster
     );
     Some(Finding { code: Code::BeyondTheFork, severity: Severity::Warning, master: Some(name.clone()), text })
@@ -78,8 +77,7 @@ pub fn untold(
     let left = of.or_else(|| record.ancestors.first().copied())?;
     let fork = left_by(observation, record, left)?;
     let text = format!(
-        "its etcd did not say its revision, so nobody knows whether it went beyond the fork at revision {}; its old data is \
-         kept, and `etcdutl snapshot status {kept}/member/snap/db` there says how far the database in it goes",
+        "its etcd did not report its revision, so it is not known whether it went past the fork at revision {}; its old data is kept, and `etcdutl snapshot status {kept}/member/snap/db` there shows its revision",
         fork.fork_revision
     );
     Some(Finding { code: Code::BeyondUntold, severity: Severity::Note, master: Some(name.clone()), text })

@@ -99,14 +99,14 @@ impl Unclear {
     pub fn next(&self) -> &'static str {
         const CAUSES: [(&[&str], &str); 8] = [
             (&["no certificate"], "put the certificate there in PEM form, as the CA gave it"),
-            (&["no such file", "not found", "not installed"], "put there what is missing, then try again"),
+            (&["no such file", "not found", "not installed"], "restore what is missing there, then try again"),
             (
                 &["permission denied", "not permitted"],
-                "see what keeps root from it there (SELinux, a remote mount), or log in as who may",
+                "check what denies root access there (SELinux, a remote mount), or log in as a user with access",
             ),
             (
                 &["is not a file", "is a directory", "not a directory"],
-                "see what stands in the file's place there, and put it right",
+                "check what is at that path there, and correct it",
             ),
             (
                 &["input/output error", "stale file handle", "needs cleaning", "read-only"],
@@ -115,9 +115,9 @@ impl Unclear {
             (&["certificate", "x509", "tls"], "compare the certificate's names and dates with the URL it is asked at"),
             (
                 &["deadline", "timed out", "refused"],
-                "see what hangs or is down there (a dead mount, load, etcd's log), then try again",
+                "check what hangs or is down there (a dead mount, load, etcd's log), then try again",
             ),
-            (&["outcome is unknown", "connection"], "try again; where it stays so, see that master's sshd and network"),
+            (&["outcome is unknown", "connection"], "try again; if it persists, check that master's sshd and network"),
         ];
         let why = self.why.to_lowercase();
         let cause = CAUSES.iter().find(|(words, _)| words.iter().any(|word| why.contains(word)));

@@ -172,7 +172,8 @@ impl Attempt {
                     return Next::Over(Outcome::Lost { leaderless_for: quiet, took: at, asked });
                 }
                 Some(master) if self.reading && at >= self.limits.limit => {
-                    let last_seen = format!("whether a linearizable read through {master} fails could not be learnt");
+                    let last_seen =
+                        format!("it could not be determined whether a linearizable read through {master} fails");
                     return Next::Over(Outcome::Unknown { last_seen });
                 }
                 Some(_) => {
@@ -215,8 +216,10 @@ impl Attempt {
             }
         }
         if found.is_none() && !samples.values().any(tells) {
-            found =
-                samples.keys().next().map(|master| format!("only learners answer, as {master}, and they cannot tell"));
+            found = samples
+                .keys()
+                .next()
+                .map(|master| format!("only learners such as {master} answer, and they cannot show it"));
         }
         found
     }
@@ -243,7 +246,7 @@ impl Attempt {
             (None, Some(_)) => {
                 let (quiet, window) = (quiet.as_secs_f64(), self.limits.window.as_secs_f64());
                 let last_seen =
-                    format!("no leader for {quiet:.1} s only, and {window:.1} s are needed; before, {before}");
+                    format!("there was no leader for only {quiet:.1} s; {window:.1} s are needed; before, {before}");
                 Outcome::Unknown { last_seen }
             }
         }

@@ -44,7 +44,7 @@ pub fn newest<'a>(observation: &'a Observation, serving: &BTreeMap<ClusterId, BT
         records(observation).find(|record| serving.contains_key(&record.cluster) && !finished(record.cluster));
     if let Some(record) = unfinished.filter(|_| serving.len() > 1) {
         return Newest::Unclear(format!(
-            "run {} made cluster {} and did not see it take a write, and another cluster serves beside it",
+            "run {} created cluster {} and never saw it acknowledge a write, and another cluster serves too",
             record.run, record.cluster
         ));
     }
@@ -68,8 +68,7 @@ pub fn newest<'a>(observation: &'a Observation, serving: &BTreeMap<ClusterId, BT
             };
             let each: Vec<String> = last.iter().map(each).collect();
             Newest::Unclear(format!(
-                "the records name clusters of which none was made from another ({}): which of them holds what was \
-                 acknowledged cannot be told from them",
+                "the records name unrelated clusters ({}): they do not show which one has the acknowledged writes",
                 each.join("; ")
             ))
         }

@@ -205,7 +205,7 @@ pub fn parse(output: &Output) -> Result<Settings, Unclear> {
     if text.len() > LARGEST {
         return Err(Unclear::text(
             "reading the env file",
-            "it is larger than 256 KiB, as no file of etcd's settings is",
+            "it is larger than 256 KiB, which is too large for an etcd settings file",
         ));
     }
     let (owner, names) = head.split_once('\t').unwrap_or((head, ""));

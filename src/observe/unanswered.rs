@@ -25,7 +25,7 @@ pub(super) fn find_unanswered(seen: &Seen, find: &mut Find<'_>) {
         let best =
             Settings { answers_at: None, ..settings.clone() }.client_access().map_or_else(String::new, |one| one.url);
         let text =
-            format!("its etcd does not answer at {}, and does at {}, which is taken", clean(&best), clean(taken));
+            format!("its etcd does not answer at {}, but answers at {}, which is used", clean(&best), clean(taken));
         find(Code::ClientUrlTaken, Severity::Note, text);
     }
     if unit.running() && unit.active_state != "active" {
@@ -47,7 +47,7 @@ pub(super) fn find_unanswered(seen: &Seen, find: &mut Find<'_>) {
         && !client_urls::fits(&access.url, settings.names.as_deref())
     {
         let text = format!(
-            "no client URL in its env file ({}) is in its certificate ({}): add one to ETCD_LISTEN_CLIENT_URLS that is",
+            "no client URL in its env file ({}) is in its certificate ({}): add one that is to ETCD_LISTEN_CLIENT_URLS",
             clean(&client_urls::candidates(settings).join(", ")),
             clean(&names.join(", ")),
         );

@@ -46,8 +46,7 @@ fn recorded(observation: &Observation, serving: &Serving) -> Option<Finding> {
             Some(error(
                 Code::NotTheRecordedCluster,
                 format!(
-                    "cluster {ids} serves, and it is not the recorded one: run {} made cluster {} ({}). What was written \
-                     there is not here",
+                    "cluster {ids} serves, and it is not the recorded one: run {} made cluster {} ({}). Writes to that cluster are missing here",
                     record.run,
                     record.cluster,
                     whose(observation, record.cluster)
@@ -95,22 +94,21 @@ fn members(roll: &Roll, observation: &Observation) -> Vec<Finding> {
     let (id, entries) = match &roll.members {
         Ok(known) => known,
         Err(why) => {
-            let text = format!("who votes in the cluster that serves is not known: {why}");
+            let text = format!("it is not known who votes in the cluster that serves: {why}");
             return vec![error(Code::MembersUnclear, text)];
         }
     };
     let silent: Vec<String> = roll.with(Vote::Unknown).iter().map(ToString::to_string).collect();
     let of = |entry: &Entry| -> Option<Finding> {
         let shown = entry.shown();
-        let (kind, severity) =
-            if entry.member.votes() { ("voter", Severity::Error) } else { ("learner", Severity::Warning) };
+        let (kind, severity, costs) = match entry.member.votes() {
+            true => ("voter", Severity::Error, ": it counts towards the quorum size, but cannot vote"),
+            false => ("learner", Severity::Warning, ""),
+        };
         let (code, text) = match (&entry.master, entry.presence) {
-            (Some(_), Presence::Unstarted) => (
-                Code::UnstartedMember,
-                format!(
-                    "is {kind} {shown} of cluster {id} and has not started: it counts for the majority and is none of it"
-                ),
-            ),
+            (Some(_), Presence::Unstarted) => {
+                (Code::UnstartedMember, format!("is {kind} {shown} of cluster {id} and has not started{costs}"))
+            }
             (Some(_), _) => return None,
             (None, Presence::Unstarted) => (
                 Code::UnstartedMember,
@@ -122,7 +120,7 @@ fn members(roll: &Roll, observation: &Observation) -> Vec<Finding> {
             (None, _) => (
                 Code::UnknownMember,
                 format!(
-                    "cluster {id} has a {kind} {shown} that is no master as far as is known; {}",
+                    "cluster {id} has a {kind} {shown} that could not be matched to a master; {}",
                     what_of_a_stranger(entry, &silent, observation)
                 ),
             ),
@@ -144,7 +142,7 @@ pub fn what_of_a_stranger(entry: &Entry, silent: &[String], observation: &Observ
     if !silent.is_empty() {
         let who = silent.join(", ");
         return format!(
-            "{alive}it may be {who}, of which nothing is known now: make {who} answer, or run `requorum status` once from \
+            "{alive}it may be {who}, which cannot be checked now: make {who} answer, or run `requorum status` once from \
              where they do answer"
         );
     }
@@ -154,9 +152,9 @@ pub fn what_of_a_stranger(entry: &Entry, silent: &[String], observation: &Observ
     let id = entry.member.id;
     let sure = match entry.presence {
         Presence::Unstarted => "make sure that no machine is about to start as it",
-        _ => "make sure that its machine is off for good",
+        _ => "make sure that its machine is off permanently",
     };
-    format!("add its machine to the inventory; or, to be rid of it, first {sure}, then: etcdctl member remove {id}")
+    format!("add its machine to the inventory; or, to remove it, first {sure}, then: etcdctl member remove {id}")
 }
 
 /// Members of one cluster have one log: the leader's revision is everybody's, but for what is under way.
@@ -170,14 +168,12 @@ fn revisions(observation: &Observation, masters: &BTreeSet<MasterName>) -> Vec<F
         let (own, leaders) = (status.revision, led.revision);
         let (severity, text) = if own > leaders.saturating_add(REVISIONS_APART) {
             let text = format!(
-                "is at revision {own}, its leader {leader} at {leaders}: no member is ahead of its leader. Their data is not \
-                 one; stop the writers, keep both data directories, and compare them"
+                "is at revision {own}, its leader {leader} at {leaders}: no member is ahead of its leader. Their data differs; stop the writers, keep both data directories, and compare them"
             );
             (Severity::Error, text)
         } else if leaders > own.saturating_add(REVISIONS_APART) {
             let text = format!(
-                "is at revision {own}, its leader {leader} at {leaders}: it is catching up, or its data is not the \
-                 leader's. Where it does not come nearer, rebuild it from the others"
+                "is at revision {own}, its leader {leader} at {leaders}: it is catching up, or its data differs from the leader's. If the gap does not shrink, rebuild it from the others"
             );
             (Severity::Error, text)
         } else {

@@ -18,11 +18,11 @@ pub(super) fn hear_each_other(survivors: &[Player<'_>], refusals: &mut Refusals<
                 refusals.add(
                     Rule::SurvivorsApart,
                     format!(
-                        "{from} does not reach the peer port of {to} ({}), where etcd runs: together they would elect no leader",
+                        "{from} does not reach the peer port of {to} ({}), where etcd runs: they could not elect a leader",
                         closed.join(", ")
                     ),
                     format!(
-                        "fix the network between {from} and {to}, or leave one of them out: --failed-zone with its zone too, once its etcd is off"
+                        "fix the network between {from} and {to}, or leave one of them out: stop its etcd, then also pass its zone with --failed-zone"
                     ),
                 );
             }

@@ -170,7 +170,11 @@ fn quota(own: &Effective<'_>, player: &Player<'_>, serving: &[Effective<'_>], li
     let etcd = &player.master.etcd;
     refusals.add(
         Rule::QuotaSmaller,
-        format!("{}: its quota is {} and {as_it_is}: the smallest one binds the whole cluster", own.name, Size(quota)),
+        format!(
+            "{}: its quota is {} and {as_it_is}: the smallest quota limits the whole cluster",
+            own.name,
+            Size(quota)
+        ),
         format!(
             "set {QUOTA} to {value} ({}), then try again",
             own.place(QUOTA, etcd.env_file.as_str(), &etcd.template)
@@ -187,7 +191,7 @@ fn limits(own: &Effective<'_>, player: &Player<'_>, serving: &[Effective<'_>], r
             refusals.add(
                 Rule::LimitSmaller,
                 format!(
-                    "{}: its {key} is {value} and {theirs} on {other}: requests that the cluster takes today would fail through it",
+                    "{}: its {key} is {value} and {theirs} on {other}: requests that the cluster accepts today would fail through this member",
                     own.name
                 ),
                 format!("set {key} to {theirs} ({}), then try again", own.place(key, etcd.env_file.as_str(), &etcd.template)),
@@ -207,7 +211,7 @@ fn timers(own: &Effective<'_>, player: &Player<'_>, serving: &[Effective<'_>], r
             refusals.add(
                 Rule::TimersFar,
                 format!(
-                    "{}: its {key} is {value} ms and {theirs} ms on {other}: it would call needless elections, or notice the loss of a leader late",
+                    "{}: its {key} is {value} ms and {theirs} ms on {other}: it would start unnecessary elections, or detect the loss of a leader too late",
                     own.name
                 ),
                 format!("set {key} to {theirs} ({}), then try again", own.place(key, etcd.env_file.as_str(), &etcd.template)),
@@ -225,7 +229,7 @@ fn compaction(own: &Effective<'_>, serving: &[Effective<'_>]) -> Option<Finding>
         severity: Severity::Warning,
         master: Some(own.name.clone()),
         text: format!(
-            "compacts by itself ({}) otherwise than {} ({}): what counts is who leads",
+            "its auto compaction ({}) differs from that of {} ({}): the leader's setting applies",
             mine.join(" "),
             other.name,
             all(other).join(" ")

@@ -85,12 +85,12 @@ fn settings_agree(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) {
                 refusals.add(Rule::InventoryContradicts, why, format!("correct `etcd.data_dir` of {name}"));
             }
             if settings.get("ETCD_WAL_DIR").is_some_and(|dir| !dir.is_empty()) {
-                let why = format!("{name} keeps its write-ahead log apart (ETCD_WAL_DIR)");
-                refusals.add(Rule::WalDir, why, "this is not handled yet; see docs/limits.md");
+                let why = format!("{name} has its write-ahead log in another directory (ETCD_WAL_DIR)");
+                refusals.add(Rule::WalDir, why, "this is not supported yet; see docs/limits.md");
             }
             for key in set_and_not_handled(settings) {
                 let why = format!("{env_file} on {name} sets {key}");
-                refusals.add(Rule::ConfigStyle, why, format!("take {key} out of {env_file}; see docs/limits.md"));
+                refusals.add(Rule::ConfigStyle, why, format!("remove {key} from {env_file}; see docs/limits.md"));
             }
             if settings.text.contains('\u{fffd}') {
                 refusals.add(
@@ -112,7 +112,7 @@ fn settings_agree(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) {
 /// etcd ignores its environment where a config file is named, and dies where a flag says the same.
 fn config_style(master: &Master, unit: &crate::observe::Unit, refusals: &mut Refusals<'_>) {
     let name = &master.name;
-    let next = "settings outside the env file are not handled yet; see docs/limits.md";
+    let next = "settings outside the env file are not supported yet; see docs/limits.md";
     let flag = unit.argv.iter().skip(1).find(|word| {
         let word = word.trim_start_matches('-').split('=').next().unwrap_or_default();
         is_owned(&word.to_ascii_uppercase().replace('-', "_"))
@@ -205,7 +205,7 @@ fn member_name_agrees(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>)
         refusals.add(
             Rule::InventoryContradicts,
             why,
-            format!("make ETCD_NAME in {} the member's name", master.etcd.env_file),
+            format!("set ETCD_NAME in {} to the member's name", master.etcd.env_file),
         );
     }
 }
@@ -222,8 +222,8 @@ pub(super) fn tools(master: &Master, seen: &Seen, restores: bool, refusals: &mut
             if restores && tools.restore.is_none() {
                 refusals.add(
                     Rule::ToolMissing,
-                    format!("{name} has nothing to restore with"),
-                    "install etcdutl of etcd's own version beside etcd",
+                    format!("{name} has no tool to restore a snapshot with"),
+                    "install the etcdutl that belongs to this etcd version",
                 );
             }
             if !tools.curl && !tools.openssl {

@@ -45,21 +45,24 @@ impl Condition {
 /// What is an error of the doctor's and no refusal of the planner's, and why that is so.
 #[cfg(test)]
 pub(super) const BY_THE_DOCTOR_ALONE: [(Said, &str); 7] = [
-    (Said::Code(Code::NotServing), "there is no peace to rehearse a loss in; that night it is what the run is for"),
+    (
+        Said::Code(Code::NotServing),
+        "a loss cannot be rehearsed while the cluster is down; the run exists for exactly that case",
+    ),
     (
         Said::Code(Code::BastionState),
-        "the run makes its journal there before it takes a lock, and ends where it cannot",
+        "the run creates its journal there before it takes a lock, and stops if it cannot",
     ),
     (
         Said::Code(Code::BastionSpace),
-        "each record is on the disk before its act: a full disk ends the run before it, or between two acts",
+        "each record is on the disk before its act: a full disk stops the run before it, or between two acts",
     ),
-    (Said::Code(Code::SnapshotEmpty), "the run's own snapshot says so before anything is stopped, and ends it"),
+    (Said::Code(Code::SnapshotEmpty), "the run's own snapshot shows it before anything is stopped, and the run stops"),
     (
         Said::Code(Code::NotMeasured),
-        "the run takes its snapshot in the same way, and ends before anything is stopped where it cannot",
+        "the run takes its snapshot in the same way, and stops before any etcd is stopped if it cannot",
     ),
-    (Said::Code(Code::Locked), "the run takes the lock itself, and is refused with who holds it"),
+    (Said::Code(Code::Locked), "the run takes the lock itself; if another run holds it, the refusal names that run"),
     (Said::Rule(Rule::Template), "the planner renders each file itself, and refuses one that cannot be rendered"),
 ];
 
@@ -152,7 +155,7 @@ fn data(master: &Master, layout: &Layout, find: &mut Find<'_>) {
     let dir = &master.etcd.data_dir;
     for part in &layout.mounts {
         let text = format!(
-            "{dir}/{part} is a mount point of its own, now or at the next boot: it goes aside with the old data, and at the next boot the old data is mounted over the new cluster's"
+            "{dir}/{part} is a separate mount point, now or at the next boot: it is moved aside with the old data, and at the next boot the old data would be mounted over the new cluster's"
         );
         find(
             Rule::MountInside.into(),
@@ -163,13 +166,13 @@ fn data(master: &Master, layout: &Layout, find: &mut Find<'_>) {
     }
     for place in &layout.unmounted {
         let text = format!(
-            "fstab or a mount unit mounts {place}, and it is not mounted now: at the next boot it would cover {dir} and all that is written there until then"
+            "fstab or a mount unit mounts {place}, and it is not mounted now: at the next boot it would cover {dir} and everything written there until then"
         );
         find(
             Rule::MountWaiting.into(),
             Check::Data,
             text,
-            format!("mount {place}, or take it out of fstab, and look at what lies in {dir}"),
+            format!("mount {place}, or remove it from fstab, and check the contents of {dir}"),
         );
     }
     for place in &layout.read_only {
@@ -201,8 +204,10 @@ fn unit(master: &Master, policy: &Policy, find: &mut Find<'_>) {
     let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
     // systemd reads drop-ins in the order of their names, wherever they lie.
     for file in policy.resets.iter().filter(|file| **file != ours && name(file) > name(&ours)) {
-        let text = format!("{file} takes back every condition of {unit}, and a fence is one: etcd could not be fenced");
-        let next = format!("take the empty Condition…= out of {file}, then systemctl daemon-reload");
+        let text = format!(
+            "{file} resets the conditions of {unit}, and the fence is such a condition: etcd could not be fenced"
+        );
+        let next = format!("remove the empty Condition…= from {file}, then systemctl daemon-reload");
         find(Rule::UnitNotFenced.into(), Check::Unit, text, next);
     }
 }
@@ -213,7 +218,7 @@ fn odd(master: &Master, seen: &Seen, layout: &Layout, policy: &Policy, find: &mu
     for part in &layout.links {
         let text =
             format!("{dir}/{part} is a symbolic link: what is restored lies in {dir} itself, not where it points");
-        let next = format!("move what it points to into {dir}, or mount the whole data directory there");
+        let next = format!("move its target into {dir}, or mount the whole data directory there");
         find(Rule::LinkInside.into(), Check::Data, text, next);
     }
     let user = if policy.user.is_empty() { "root" } else { policy.user.as_str() };
@@ -222,7 +227,7 @@ fn odd(master: &Master, seen: &Seen, layout: &Layout, policy: &Policy, find: &mu
     let named = user.parse::<u32>().is_err() && owner.parse::<u32>().is_err();
     if named && user != "root" && !owner.is_empty() && owner != user && policy.load_state == "loaded" {
         let text = format!(
-            "etcd runs as {user} and {dir} belongs to {owner}: what is restored gets the directory's owner, and etcd could not write it"
+            "etcd runs as {user} and {dir} belongs to {owner}: restored files get the directory's owner, and etcd could not write them"
         );
         find(Rule::OwnerDiffers.into(), Check::Data, text, format!("chown {user} {dir}"));
     }
@@ -235,7 +240,9 @@ fn habits(master: &Master, seen: &Seen, policy: &Policy, find: &mut Find<'_>) {
         .contains(&policy.unit_file_state.as_str())
     {
         let state = &policy.unit_file_state;
-        let text = format!("{unit} is {state:?}: a survivor that reboots does not come back, and quorum goes with it");
+        let text = format!(
+            "{unit} is {state:?}: etcd does not start after a reboot, and a survivor that reboots would cost the quorum"
+        );
         find(Code::UnitDisabled.into(), Check::Unit, text, format!("systemctl enable {unit}"));
     }
     if policy.restart == "no" {
@@ -245,7 +252,7 @@ fn habits(master: &Master, seen: &Seen, policy: &Policy, find: &mut Find<'_>) {
     if policy.kind != "notify" {
         let kind = &policy.kind;
         let text = format!(
-            "{unit} has Type={kind}: systemd cannot tell an etcd without quorum from one that serves, so that after a restart without quorum the loss could not be proved"
+            "{unit} has Type={kind}: systemd cannot distinguish an etcd without quorum from one that serves; after a restart without quorum the loss could not be proved"
         );
         find(Code::UnitNotNotify.into(), Check::Unit, text, "Type=notify, as etcd's own unit file has it".into());
     }
@@ -253,7 +260,7 @@ fn habits(master: &Master, seen: &Seen, policy: &Policy, find: &mut Find<'_>) {
     let needed = seen.settings.as_ref().map_or(Duration::from_secs(7), |settings| settings.request_timeout());
     if let Some(limit) = policy.stop_limit.filter(|limit| *limit < needed) {
         let text = format!(
-            "{unit} is killed {} s after a stop begins and may need {}: a restarted survivor must end cleanly to be copied",
+            "{unit} is killed {} s after a stop begins, but may need {}: a restarted survivor must stop cleanly before its data is copied",
             limit.as_secs(),
             needed.as_secs()
         );

@@ -41,7 +41,7 @@ pub fn of_inventory(cluster: &Cluster, zone: &ZoneName) -> Vec<Refusal> {
     if cluster.environment == Environment::Production {
         refusals.push(Refusal::new(
             Rule::Production,
-            format!("{} is a production cluster, and a drill loses a zone on purpose", cluster.name),
+            format!("{} is a production cluster, and a drill takes down a zone on purpose", cluster.name),
             "drill a staging cluster of the same shape; there is no override",
         ));
     }
@@ -50,7 +50,7 @@ pub fn of_inventory(cluster: &Cluster, zone: &ZoneName) -> Vec<Refusal> {
         refusals.push(Refusal::new(
             Rule::QuorumKept,
             format!("losing {zone} costs no quorum: there would be nothing to recover"),
-            "name a zone that `requorum inventory check` says costs the quorum",
+            "name a zone whose loss costs the quorum; `requorum inventory check` lists them",
         ));
     }
     if side.zones.get(zone).is_some_and(|loss| loss.survivors.is_empty()) {
@@ -85,7 +85,7 @@ fn of_words(cluster: &Cluster, words: &Words) -> Vec<Refusal> {
 /// A drill begins with a healthy cluster, or it proves nothing and may break what is left.
 fn of_health(cluster: &Cluster, seen: &Observation) -> Vec<Refusal> {
     let assessment = assess(cluster, seen);
-    let next = "fix what `requorum status` names, then drill";
+    let next = "fix what `requorum status` reports, then run the drill again";
     if assessment.verdict != Verdict::Healthy {
         let why = format!("the cluster is not healthy: {}", assessment.verdict.words());
         return vec![Refusal::new(Rule::NotHealthy, why, next)];
@@ -109,6 +109,6 @@ fn of_lock(seen: &Observation, ours: Option<&RunId>) -> Option<Refusal> {
         return Some(Refusal::new(Rule::Locked, why, format!("wait for it, or: requorum unlock {}", holder.run)));
     }
     let (name, _) = marks().find(|(_, marks)| ours.is_some() && marks.lock.is_none())?;
-    let why = format!("{name} is no longer locked for this drill: its lock was released by another hand");
-    Some(Refusal::new(Rule::Locked, why, "find out who else works on this cluster"))
+    let why = format!("{name} is no longer locked for this drill: another person or run released its lock");
+    Some(Refusal::new(Rule::Locked, why, "find out who else is working on this cluster"))
 }

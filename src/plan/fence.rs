@@ -73,7 +73,10 @@ fn nothing_more(input: Input<'_>, players: &[Player<'_>], state: &str) -> NoPlan
     let next = match input.request.goal {
         Goal::Unfence => "try again when one does".to_owned(),
         _ => {
-            format!("try again when one does; until then keep {} cut off there", cut_off::words(&cut_off::ports(input)))
+            format!(
+                "try again when one of them answers; until then keep {} cut off there",
+                cut_off::words(&cut_off::ports(input))
+            )
         }
     };
     NoPlan::Refused(vec![Refusal::new(Rule::NobodyAnswers, why, next)])
@@ -147,8 +150,7 @@ fn takes_no_quorum(input: Input<'_>, refusals: &mut Refusals<'_>) {
             refusals.add(
                 Rule::FenceTakesQuorum,
                 format!(
-                    "cluster {id} serves through {}, and no newer cluster that a run finished serves elsewhere: fencing may \
-                     take its quorum",
+                    "cluster {id} serves through {}, and no newer cluster from a finished run serves elsewhere: fencing may cost its quorum",
                     join(&through)
                 ),
                 "if that is what you want: --override fence-takes-quorum=REASON",
@@ -194,7 +196,7 @@ fn sees_the_others(input: Input<'_>, refusals: &mut Refusals<'_>) {
             refusals.add(
                 Rule::UnfenceBlind,
                 format!("{} cannot be asked whether a newer cluster exists", master.name),
-                "make it answer, or bring the zone home with `requorum recover`",
+                "make it answer, or rejoin the zone with `requorum recover`",
             );
         }
     }
@@ -208,16 +210,16 @@ fn wakes_nothing_half_made(players: &[Player<'_>], refusals: &mut Refusals<'_>) 
             Some(Replaced::Restored(run)) => refusals.add(
                 Rule::UnfenceHalfMade,
                 format!(
-                    "run {run} replaced the data of {name} and did not finish: its etcd would begin another cluster"
+                    "run {run} replaced the data of {name} and did not finish: its etcd would start another cluster"
                 ),
                 format!("give {name} its own data back: requorum undo {run}"),
             ),
             Some(Replaced::Emptied(run)) => refusals.add(
                 Rule::UnfenceHalfMade,
                 format!(
-                    "run {run} moved the data of {name} aside and did not finish: its etcd would begin with nothing"
+                    "run {run} moved the data of {name} aside and did not finish: its etcd would start with no data"
                 ),
-                "go on with it: requorum recover",
+                "continue that run: requorum recover",
             ),
             None => {}
         }
@@ -243,10 +245,10 @@ fn wakes_no_old_data(input: Input<'_>, refusals: &mut Refusals<'_>) {
             refusals.add(
                 Rule::UnfenceWakesOldData,
                 format!(
-                    "run {} made cluster {} ({name}); this zone's data is older and would serve beside it",
+                    "run {} made cluster {} ({name}); this zone's data is older, and would serve as a second cluster",
                     record.run, record.cluster
                 ),
-                "bring the zone home with `requorum recover`",
+                "rejoin the zone with `requorum recover`",
             );
         }
     }

@@ -30,17 +30,13 @@ pub(super) fn is_newest(file: &SnapshotFile, survivors: &[Player<'_>], refusals:
             Compared::NotOlder => {}
             Compared::Older(why) => refusals.add(
                 Rule::SnapshotOlder,
-                format!(
-                    "{path} is {}; {}: {why}, so that what was written since would be lost",
-                    ended(file),
-                    player.name()
-                ),
-                "leave --snapshot away: the survivors' own data is newer",
+                format!("{path} is {}; {}: {why}, so later writes would be lost", ended(file), player.name()),
+                "run it without --snapshot: the survivors' own data is newer",
             ),
             Compared::Another(id) => refusals.add(
                 Rule::SnapshotOfAnotherCluster,
                 format!(
-                    "{path} does not know member {id} ({}): it is another cluster's, or older than that member",
+                    "{path} does not know member {id} ({}): it is from another cluster, or older than that member",
                     player.name()
                 ),
                 "give a snapshot of this cluster",
@@ -96,8 +92,7 @@ fn by_log(ends: &Ends, end: Option<End>) -> Compared {
         (Some(index), Some(term)) if (End { term, index }) == end => Compared::NotOlder,
         // A cluster that was restored under the same token has the same members and counts its entries anew.
         (Some(_), _) => Compared::Unknown(format!(
-            "its log ends with {end}, which is earlier, and a log does not tell whether it is the same cluster's or of one \
-             that was made of it later"
+            "its log ends with {end}, which is earlier; a log does not show whether it belongs to the same cluster or to one created from it later"
         )),
         (None, _) => Compared::Unknown(format!("its log ends with {end}, and the file does not say its last entry")),
     }

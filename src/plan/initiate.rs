@@ -146,7 +146,7 @@ fn done_before(input: Input<'_>) -> Option<String> {
     let whole_zones = input.cluster.zones.values().any(|zone| zone.masters.keys().all(|name| !serving.contains(name)));
     (record.cluster == *cluster && known && whole_zones).then(|| {
         format!(
-            "run {} has done it: cluster {cluster} of {} serves",
+            "run {} has already done it: cluster {cluster} of {} serves",
             record.run,
             join(serving.iter().map(MasterName::as_str))
         )
@@ -159,7 +159,7 @@ fn quorum_is_lost(input: Input<'_>, refusals: &mut Refusals<'_>) {
         refusals.add(
             Rule::QuorumAlive,
             format!("a linearizable read through {name} succeeded: a majority serves"),
-            "leave it alone; `requorum status` names what is to be done, if anything is",
+            "leave it alone; `requorum status` says what to do, if anything",
         );
         return;
     }
@@ -169,15 +169,14 @@ fn quorum_is_lost(input: Input<'_>, refusals: &mut Refusals<'_>) {
             refusals.add(
                 Rule::QuorumAlive,
                 format!("quorum is not lost: {evidence}"),
-                "leave it alone; `requorum status` names what is to be done, if anything is",
+                "leave it alone; `requorum status` says what to do, if anything",
             );
         }
         Some(proof::Outcome::Unknown { last_seen }) => {
             refusals.add(
                 Rule::QuorumUnproved,
                 format!("it could not be proved that quorum is lost: {last_seen}"),
-                "give the same command again; if it says the same, fix what keeps the survivors from answering: `requorum status` names \
-                 it",
+                "give the same command again; if it says the same, fix what prevents the survivors from answering: `requorum status` names it",
             );
         }
         None => refusals.add(
@@ -258,7 +257,7 @@ fn nobody_else_listens(
             refusals.add(
                 Rule::UnclearPeers,
                 format!("{}: {why}", master.name),
-                "it could not be tried whether the failed zone's etcd is alive",
+                "make it answer; otherwise it is not known whether the failed zone's etcd is alive",
             );
             return;
         }
@@ -272,7 +271,7 @@ fn nobody_else_listens(
     for url in open.iter().filter(|url| !own.contains(url)) {
         refusals.add(
             Rule::FailedZoneAnswers,
-            format!("{} reaches the peer port {url}: an etcd that was taken for dead is alive", master.name),
+            format!("{} reaches the peer port {url}: an etcd that was considered dead is alive", master.name),
             format!("stop and fence it first: requorum fence {}", join(failed_zones.iter().map(ZoneName::as_str))),
         );
     }
@@ -298,7 +297,7 @@ fn survivors_are_fit(input: Input<'_>, survivors: &[Player<'_>], refusals: &mut 
         refusals.add(
             Rule::TwoClusters,
             format!("the survivors belong to different clusters: {sides}"),
-            "one of them was recovered before; leave it out with --failed-zone or fix it by hand",
+            "one of them was recovered before; leave it out with --failed-zone, or repair it by hand",
         );
     }
 }

@@ -87,18 +87,18 @@ pub(super) fn is_newest(file: &SnapshotFile, survivors: &[Player<'_>], refusals:
             Compared::NotOlder => {}
             Compared::Older(why) => refusals.add(
                 Rule::SnapshotOlder,
-                format!("{said}; {}: {why}, so that what was written since would be lost", player.name()),
-                "leave --snapshot away: the survivors' own data is newer",
+                format!("{said}; {}: {why}, so later writes would be lost", player.name()),
+                "run it without --snapshot: the survivors' own data is newer",
             ),
             Compared::Another(why) => refusals.add(
                 Rule::SnapshotOfAnotherCluster,
                 format!("{said}; {}: {why}", player.name()),
-                "leave --snapshot away, or give a snapshot of this cluster",
+                "run it without --snapshot, or give a snapshot of this cluster",
             ),
             Compared::Unknown(why) => refusals.add(
                 Rule::SnapshotUnverified,
-                format!("{said}; whether {} holds more by now is not known: {why}", player.name()),
-                "leave --snapshot away; if you know that the file is this cluster's newest: --override \
+                format!("{said}; it is not known whether {} has newer data: {why}", player.name()),
+                "run it without --snapshot; if you know that the file is this cluster's newest: --override \
                  snapshot-unverified=REASON",
             ),
         }
@@ -137,8 +137,7 @@ fn compared(file: &SnapshotFile, player: &Player<'_>) -> Compared {
         // A restore writes one entry for each member; the next one is the first leader's.
         return match reaches {
             Some(reached) if reached > members => Compared::Older(format!(
-                "it holds cluster {cluster}, which run {run} made of that file; it has had a leader, and its log reaches \
-                 entry {reached}"
+                "it holds cluster {cluster}, which run {run} created from that file; it has had a leader, and its log reaches entry {reached}"
             )),
             _ => Compared::NotOlder,
         };

@@ -136,8 +136,8 @@ fn home(input: Input<'_>) -> Result<Home, NoPlan> {
         return Err(if assessment.serving.is_empty() {
             refuse(
                 Rule::NothingServes,
-                "no master serves: there is no cluster to come back to".into(),
-                "give the cluster its quorum back first: requorum initiate-dr",
+                "no master serves: there is no cluster to rejoin".into(),
+                "restore the quorum first: requorum initiate-dr",
             )
         } else {
             let why = match &newest {
@@ -149,7 +149,7 @@ fn home(input: Input<'_>) -> Result<Home, NoPlan> {
     };
     let roll = roll(input.cluster, input.seen, &assessment.serving[cluster]);
     if let Err(why) = &roll.members {
-        let why = format!("who votes in the serving cluster is not known: {why}");
+        let why = format!("it is not known who votes in the serving cluster: {why}");
         return Err(refuse(Rule::Unclear, why, "fix what the text names, then: requorum recover"));
     }
     match newest {
@@ -170,15 +170,14 @@ fn home(input: Input<'_>) -> Result<Home, NoPlan> {
 
 /// What a person does about a cluster that serves and is not the recorded one.
 pub(crate) const NOT_RECORDED: &str = "make the masters of the recorded cluster answer and serve, and fence the zone that \
-    serves now (requorum fence ZONE --override fence-takes-quorum=REASON); or, where what serves now is what you want, move \
-    the other cluster's record aside: /var/lib/requorum/cluster.json on the masters that have it, the run's directory \
+    serves now (requorum fence ZONE --override fence-takes-quorum=REASON); or, if the cluster that serves now is the right one, move the other cluster's record aside: /var/lib/requorum/cluster.json on the masters that have it, the run's directory \
     (`requorum runs list`) on this bastion";
 
 /// Who comes back: every master without a vote, or those named by `--only`.
 fn returned(input: Input<'_>, home: &Home, refusals: &mut Refusals<'_>) -> BTreeSet<MasterName> {
     let only = &input.request.only;
     for name in only.iter().filter(|name| home.voters.contains(name)) {
-        refusals.add(Rule::Only, format!("{name} votes already"), "name masters that are to come back");
+        refusals.add(Rule::Only, format!("{name} votes already"), "name masters that should rejoin");
     }
     let mut back = BTreeSet::new();
     for master in input.cluster.masters().filter(|master| !home.voters.contains(&master.name)) {
@@ -186,7 +185,10 @@ fn returned(input: Input<'_>, home: &Home, refusals: &mut Refusals<'_>) -> BTree
         if home.roll.vote(&master.name) == Vote::Unknown {
             refusals.add(
                 Rule::UnknownMember,
-                format!("it is not known whether {} is one of the members that no master is known to be", master.name),
+                format!(
+                    "it is not known whether {} is one of the members that could not be matched to a master",
+                    master.name
+                ),
                 format!("make {} answer, or run `requorum status` once from where it does", master.name),
             );
             continue;
@@ -198,7 +200,7 @@ fn returned(input: Input<'_>, home: &Home, refusals: &mut Refusals<'_>) -> BTree
             // Left for later, and yet able to elect a leader with another one left for later.
             Some(Sight::Answers(seen)) if seen.etcd_runs() != Some(false) => refusals.add(
                 Rule::LeftRunning,
-                format!("{} is left for later and runs etcd", master.name),
+                format!("{} is to rejoin later, but runs etcd now", master.name),
                 format!("stop and fence it first: requorum fence {}", master.zone),
             ),
             Some(Sight::Answers(_)) => {}
@@ -209,8 +211,8 @@ fn returned(input: Input<'_>, home: &Home, refusals: &mut Refusals<'_>) -> BTree
                 };
                 refusals.add(
                     Rule::StillDark,
-                    format!("{} is to come back and does not answer: {why}", master.name),
-                    "wait for it, or bring back the others now: --only NODE…",
+                    format!("{} should rejoin and does not answer: {why}", master.name),
+                    "wait for it, or rejoin the others now: --only NODE…",
                 );
             }
             _ => {}
@@ -226,7 +228,7 @@ fn list_is_ours(input: Input<'_>, home: &Home, refusals: &mut Refusals<'_>) {
         let kind = if entry.member.votes() { "voter" } else { "learner" };
         refusals.add(
             Rule::UnknownMember,
-            format!("the member list has a {kind} {} that is no master as far as is known", entry.shown()),
+            format!("the member list has a {kind} {} that could not be matched to a master", entry.shown()),
             what_of_a_stranger(entry, &silent, input.seen),
         );
     }
@@ -249,7 +251,7 @@ fn list_is_ours(input: Input<'_>, home: &Home, refusals: &mut Refusals<'_>) {
         refusals.add(
             Rule::VoterDark,
             format!("{name} votes in the serving cluster and does not answer over SSH"),
-            "make it reachable: its env file is to be rewritten",
+            "make it reachable: its env file must be rewritten",
         );
     }
 }
@@ -320,7 +322,7 @@ fn findings(input: Input<'_>, scene: &Scene<'_>, home: &Home, left_out: &BTreeSe
     if home.record.is_none() {
         note(
             Code::UnrecordedCluster,
-            format!("no run of requorum has recorded cluster {}; it is taken as it is", home.cluster),
+            format!("no run of requorum has recorded cluster {}; it is used as it is", home.cluster),
         );
     }
     if !left_out.is_empty() {
@@ -328,7 +330,10 @@ fn findings(input: Input<'_>, scene: &Scene<'_>, home: &Home, left_out: &BTreeSe
         let tolerance = quorum::tolerance(voters);
         note(
             Code::LeftOut,
-            format!("{} stay out: {voters} voters then, {tolerance} of which may be lost", join(left_out)),
+            format!(
+                "{} stay out: the cluster will have {voters} voters and tolerate the loss of {tolerance}",
+                join(left_out)
+            ),
         );
     }
     findings

@@ -108,7 +108,7 @@ fn quorum_kept(cluster: &Cluster, seen: &Observation, lost: &BTreeSet<ZoneName>)
         Some(tally) => tally.voters,
         None => {
             let why = roll.members.err().map(|why| why.to_string()).unwrap_or_default();
-            let why = format!("who votes is not known, so that what a loss costs cannot be told: {why}");
+            let why = format!("it is not known who votes, so the effect of a loss cannot be predicted: {why}");
             return Err(Refusal::new(Rule::MembersUnclear, why, NO_LIST));
         }
     };

@@ -33,7 +33,7 @@ pub(super) fn conditions(given: Given<'_>, master: &Master, seen: &Seen) -> Vec<
                     master.etcd.env_file,
                     keys.join(", ")
                 ),
-                "make the node's file and the template agree: what differs would change that night (`requorum doctor` shows \
+                "make the node's file and the template agree: the difference would be applied in an incident (`requorum doctor` shows \
                  the difference)",
                 Some(diff),
             )),

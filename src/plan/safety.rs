@@ -98,7 +98,11 @@ fn starts_are_prepared(plan: &Plan, broken: &mut Vec<Refusal>) {
                     }
                 }
                 if restored && at("retire") < at("restore") {
-                    say(broken, Rule::PreparedStart, format!("{host} is restored after the place for it was made"));
+                    say(
+                        broken,
+                        Rule::PreparedStart,
+                        format!("{host} is restored after its data directory was replaced"),
+                    );
                 }
                 continue;
             }
@@ -174,14 +178,18 @@ fn joins_come_one_by_one(plan: &Plan, broken: &mut Vec<Refusal>) {
                 say(
                     broken,
                     Rule::SettleLearnersOnly,
-                    format!("step {} could restart {}, which votes by then", plan.number_of(planned.id), planned.host),
+                    format!(
+                        "step {} could restart {}, which votes by that time",
+                        plan.number_of(planned.id),
+                        planned.host
+                    ),
                 );
             }
             _ => {}
         }
     }
     if let Some(left) = learner {
-        say(broken, Rule::OneLearner, format!("{left} would be left a learner"));
+        say(broken, Rule::OneLearner, format!("{left} would remain a learner"));
     }
 }
 
@@ -194,7 +202,7 @@ fn who_serves_goes_on_serving(plan: &Plan, broken: &mut Vec<Refusal>) {
         );
         if ends {
             let why = format!(
-                "step {} would end or move the etcd that serves on {}",
+                "step {} would stop or move the etcd that serves on {}",
                 plan.number_of(planned.id),
                 planned.host
             );
@@ -212,7 +220,7 @@ fn votes_are_looked_for(plan: &Plan, broken: &mut Vec<Refusal>) {
             Step::Join(_) | Step::Promote(_) | Step::Start(_) => without_vote.clear(),
             Step::Stop(_) | Step::Retire(_) if !without_vote.contains(&planned.host) => {
                 let why = format!(
-                    "step {} stops or moves {} without a look at who votes",
+                    "step {} stops or moves {} without checking who votes",
                     plan.number_of(planned.id),
                     planned.host
                 );
@@ -241,7 +249,7 @@ fn the_dead_are_listened_for(plan: &Plan, broken: &mut Vec<Refusal>) {
         };
         if !heard {
             let why = format!(
-                "step {} on {} comes without a look for members that are back",
+                "step {} on {} comes without checking for members that are back",
                 plan.number_of(planned.id),
                 planned.host
             );
@@ -295,7 +303,7 @@ fn nothing_stops_before_the_snapshot(plan: &Plan, broken: &mut Vec<Refusal>) {
                         broken,
                         Rule::SnapshotFirst,
                         format!(
-                            "step {} stops {} before a verified snapshot and a last look",
+                            "step {} stops {} before a verified snapshot and a last check",
                             plan.number_of(planned.id),
                             planned.host
                         ),
@@ -354,7 +362,11 @@ fn starts_are_proved(plan: &Plan, broken: &mut Vec<Refusal>) {
         let start = last(|step| matches!(step, Step::Start(_)), host);
         let proof = last(|step| matches!(step, Step::Serve(serve) if !serve.value.is_empty()), host);
         if start.is_some() && proof <= start {
-            say(broken, Rule::ProvedByAWrite, format!("etcd is started on {host} and no write through it is awaited"));
+            say(
+                broken,
+                Rule::ProvedByAWrite,
+                format!("etcd is started on {host} and no step waits for a write through it"),
+            );
         }
     }
 }

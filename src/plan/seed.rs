@@ -41,7 +41,7 @@ pub(super) fn seed<'a>(input: Input<'a>, survivors: &[Player<'a>], refusals: &mu
             refusals.add(
                 Rule::WhichSeed,
                 format!("the survivors cannot be compared: {}", why.collect::<Vec<_>>().join("; ")),
-                "name the one to grow from: --seed NODE, or give a snapshot: --snapshot FILE",
+                "name the seed: --seed NODE, or give a snapshot: --snapshot FILE",
             );
             None
         }
@@ -97,15 +97,15 @@ fn named_seed<'a>(named: &MasterName, survivors: &[Player<'a>], refusals: &mut R
         refusals.add(
             Rule::Seed,
             format!("{named} is not a survivor that answers"),
-            "name one that is, or leave --seed away",
+            "name one that is, or run it without --seed",
         );
         return None;
     };
     if let Some(other) = survivors.iter().find(|player| is_fresher(player, &seed)) {
         refusals.add(
             Rule::SeedNotFreshest,
-            format!("{} is known to hold what {named} lacks: {}", other.name(), compared(&[*other, seed])),
-            format!("take --seed {} or leave it away", other.name()),
+            format!("{} has data that {named} does not have: {}", other.name(), compared(&[*other, seed])),
+            format!("use --seed {}, or run it without --seed", other.name()),
         );
     }
     Some(seed)
@@ -116,7 +116,7 @@ fn compared(players: &[Player<'_>]) -> String {
     let far = |player: &Player<'_>| match (player.log_end(), applied(player)) {
         (Some(end), _) => format!("the log of {} ends with {end}", player.name()),
         (None, Some(applied)) => format!("{} has applied entry {applied}", player.name()),
-        (None, None) => format!("{} cannot say how far it is", player.name()),
+        (None, None) => format!("{} cannot report how much it has applied", player.name()),
     };
     join(players.iter().map(far))
 }
@@ -140,12 +140,12 @@ pub(super) fn findings(
             format!("{}; {} is taken", compared(&holders), seed.name()),
         ));
     }
-    let text = "it may hold acknowledged writes that the new cluster will lack; its data stays on its disk until recover \
+    let text = "it may have acknowledged writes that the new cluster will not have; its data stays on its disk until recover \
                 moves it aside, and is kept then";
     for master in input.cluster.outside(failed_zones) {
         match survivors.iter().find(|player| player.name() == &master.name) {
             None => {
-                let text = format!("it is left out, and how far it is cannot be told: {text}");
+                let text = format!("it is left out, and it is not known how far its data goes: {text}");
                 findings.push(finding(Code::MayHoldMore, Severity::Warning, Some(&master.name), text));
             }
             Some(player)
@@ -188,7 +188,7 @@ fn way_found(seed: Player<'_>, source: &Source) -> Option<Finding> {
             Code::NotReplayed,
             Severity::Warning,
             "its etcd was restarted without quorum, so a live snapshot is impossible, and its log cannot be read or replayed \
-             there: its database is copied after a clean stop, without what only the log has",
+             there: its database is copied after a clean stop, without the entries that only the log has",
         ),
         Source::Live { .. } | Source::File { .. } => return None,
     };
@@ -236,7 +236,10 @@ pub(super) fn source(input: Input<'_>, seed: Player<'_>, refusals: &mut Refusals
     } else if seed.seen.etcd_runs() != Some(true) {
         refusals.add(
             Rule::SurvivorDown,
-            format!("etcd on {} does not run: since when, and whom it served until then, is not known", seed.name()),
+            format!(
+                "etcd on {} does not run; it is not known since when, or whether others acknowledged writes after that",
+                seed.name()
+            ),
             "if its data is what you want: --override survivor-down=REASON; else give a snapshot: --snapshot FILE",
         );
     }
@@ -271,7 +274,7 @@ fn file_is_fit(file: &SnapshotFile, refusals: &mut Refusals<'_>) {
         TrailingHash::Right => {}
         TrailingHash::Wrong => refusals.add(
             Rule::Snapshot,
-            format!("{path} does not match the hash at its end: it is cut off or damaged"),
+            format!("{path} does not match the hash at its end: it is truncated or damaged"),
             "give another one",
         ),
         TrailingHash::Absent => refusals.add(

@@ -45,8 +45,8 @@ pub fn ways(cluster: &Cluster, seen: &Observation, assessment: &Assessment, agai
     let wrote = sides.iter().filter(|side| side.taken != Some(0)).count();
     let why = match wrote {
         _ if third(seen, assessment) => "only you can tell: a record names a third cluster, which does not serve",
-        0 => "neither took a write since one was made from the other",
-        1 => "the other took no write since one was made from the other, so that nothing is lost with it",
+        0 => "neither took a write since one was created from the other",
+        1 => "the other took no write since one was created from the other, so no write is lost",
         _ => {
             "only you can tell: compare revisions and data; writes that only the fenced side took are not in the other"
         }

@@ -53,8 +53,8 @@ fn never_served(input: Input<'_>, run: &RunId, traced: &[Player<'_>], refusals: 
         if let Some(record) = record.filter(|record| record.finished && record.run == *run) {
             refusals.add(
                 Rule::UndoFinished,
-                format!("run {run} came to its end: cluster {} has acknowledged writes ({name})", record.cluster),
-                "bring the other zone home: requorum recover",
+                format!("run {run} finished: cluster {} has acknowledged writes ({name})", record.cluster),
+                "rejoin the other zone: requorum recover",
             );
         }
     }
@@ -72,7 +72,7 @@ fn never_served(input: Input<'_>, run: &RunId, traced: &[Player<'_>], refusals: 
                     player.name()
                 ),
                 match input.seen.answering().any(|(_, seen)| seen.serves()) {
-                    false => "go forward: `requorum status` names the next command".to_owned(),
+                    false => "continue: `requorum status` names the next command".to_owned(),
                     true => format!(
                         "another cluster serves: if nothing was written through {} since, add --override undo-started=REASON",
                         player.name()
@@ -84,10 +84,10 @@ fn never_served(input: Input<'_>, run: &RunId, traced: &[Player<'_>], refusals: 
             refusals.add(
                 Rule::UndoWakesOldData,
                 format!(
-                    "a newer cluster was made than that of {}: its own old data must not serve again",
+                    "a newer cluster than that of {} was created: its own old data must not serve again",
                     player.name()
                 ),
-                "bring it home: requorum recover",
+                "rejoin it: requorum recover",
             );
         }
     }
@@ -139,7 +139,7 @@ fn everybody_is_seen(input: Input<'_>, run: &RunId, refusals: &mut Refusals<'_>)
 /// One step a master; as for `fence`, whatever is not named is left as it is.
 fn of(input: Input<'_>, run: &RunId, players: &[Player<'_>]) -> Plan {
     let names: BTreeSet<&MasterName> = players.iter().map(Player::name).collect();
-    let summary = format!("{} take part in their own cluster again, as before run {run}.", join(&names));
+    let summary = format!("{} rejoin their own cluster, as before run {run}.", join(&names));
     let put_back = |player: &Player<'_>| PutBack::of(player.master, run).into();
     Plan { summary, ..fence::plan(input, players, &[&put_back]) }
 }

@@ -29,7 +29,8 @@ fn drill<'l>(playbook: &Playbook, steps: &[&'l Line]) -> impl Iterator<Item = (u
     });
     let has = |phase| steps.iter().find(|line| line.action == Action::Phase(phase));
     let outage = has(Phase::Outage).filter(|_| has(Phase::Ledger).is_none());
-    let stranded = outage.map(|line| (line.at, "the drill ends before the zone is home and the ledger was looked at"));
+    let stranded =
+        outage.map(|line| (line.at, "the drill ends before the zone has rejoined and the ledger was checked"));
     stranger.into_iter().chain(stranded)
 }
 

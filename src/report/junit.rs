@@ -85,7 +85,7 @@ fn test_case(case: Case) -> TestCase {
         State::Done | State::FoundDone => TestCaseStatus::success(),
         State::Failed => ends(NonSuccessKind::Failure, said.clone()),
         State::Unknown => ends(NonSuccessKind::Error, format!("the outcome is unknown: {said}")),
-        State::CutOff => ends(NonSuccessKind::Error, "begun, and the journal ends".to_owned()),
+        State::CutOff => ends(NonSuccessKind::Error, "started, and the journal ends there".to_owned()),
         State::NotBegun => {
             let mut status = TestCaseStatus::skipped();
             status.set_message("not begun");

@@ -16,7 +16,7 @@ use super::{harmless, left, names, seconds};
 
 /// What a run says that began no change; what it left lying is told beside.
 const NOTHING_OF_ETCD: &str =
-    "Nothing of etcd was changed on the masters that take part: its data, settings and members are as they were.\n";
+    "Nothing of etcd was changed on the masters that take part: its data, settings and members are unchanged.\n";
 
 /// Everything the last words are made from.
 #[derive(Debug, Clone, Copy)]
@@ -59,7 +59,7 @@ pub fn now(verdict: Verdict, plan: &Plan, again: &str) -> String {
     let next = match plan.goal {
         _ if verdict != Verdict::SplitBrain => String::new(),
         Goal::InitiateDr => format!(
-            "A zone came back while this run went on: its old members serve beside the new cluster.\n\
+            "A zone came back during this run: its old members serve as a second cluster.\n\
              next: {again} fence {}      # then: {again} recover\n",
             fence_target(plan)
         ),
@@ -261,8 +261,11 @@ fn by_hand(story: Story<'_>) -> String {
         Goal::InitiateDr if reached(story, |step| matches!(step, Step::Start(_))) => {
             if a_zone_is_back(story) {
                 let fence = fence_target(story.plan);
-                let _ =
-                    writeln!(out, "  {} fence {fence}      # its old members must not serve beside it", story.again);
+                let _ = writeln!(
+                    out,
+                    "  {} fence {fence}      # its old members must not serve as a second cluster",
+                    story.again
+                );
             }
             let _ = writeln!(
                 out,
@@ -272,7 +275,7 @@ fn by_hand(story: Story<'_>) -> String {
         }
         Goal::InitiateDr if reached(story, |step| matches!(step, Step::Stop(_))) => {
             from_the_snapshot(story, &mut out);
-            out.push_str("or, where the lost zone is back, give the survivors their own data again and start them:\n");
+            out.push_str("or, if the lost zone is back, give the survivors their own data back and start them:\n");
             let _ = writeln!(out, "  {} undo {}", story.again, story.plan.run);
         }
         goal => {
@@ -320,7 +323,7 @@ fn from_the_snapshot(story: Story<'_>, out: &mut String) {
     if !was_done(story, |step| matches!(step, Step::Keep(_))) {
         let seed = names(&story.plan.seed);
         let there = crate::step::snapshot_path(&story.plan.run);
-        let _ = writeln!(out, "  copy {there} from {seed} to {} (as root there)", kept.display());
+        let _ = writeln!(out, "  copy {there} from {seed} to {} (as root on that host)", kept.display());
     }
     let _ = writeln!(out, "  {}", anew(story));
 }

@@ -50,7 +50,7 @@ const OF_MASTER: [(&str, &str, Value); 7] = [
     ("requorum_master_etcd_active", "Whether systemd calls the etcd unit active.", |seen| {
         seen.unit.as_ref().ok().map(|unit| truth(unit.active_state == "active"))
     }),
-    ("requorum_member_leader", "Whether the member leads and a quorum stands behind it.", |seen| {
+    ("requorum_member_leader", "Whether the member is the leader and has a quorum.", |seen| {
         seen.status.as_ref().ok().map(|status| truth(status.leader == Some(status.member) && seen.serves()))
     }),
     ("requorum_member_revision", "The last revision that the member applied.", |seen| {

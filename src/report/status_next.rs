@@ -30,7 +30,7 @@ pub(super) fn next(given: Given<'_>, way_on: Option<&str>) -> Option<String> {
     if let Some((lock, unrenewed_s)) = locked.min_by_key(|(_, unrenewed_s)| unrenewed_s.unwrap_or(0)) {
         return Some(match unrenewed_s {
             Some(age) if age >= hold::LIVES.as_secs() => format!(
-                "{again} unlock {0}      # that run ended without releasing its lock: it last renewed it {age} s ago; on {1}, \
+                "{again} unlock {0}      # that run stopped without releasing its lock: it last renewed it {age} s ago; on {1}, \
                  `{again} runs show {0}` says how far it came",
                 lock.run, lock.host
             ),
@@ -52,7 +52,7 @@ pub(super) fn next(given: Given<'_>, way_on: Option<&str>) -> Option<String> {
         }),
         (Verdict::SplitBrain, _) => Some(sides::ways(cluster, seen, assessment, again)),
         (Verdict::OneZone | Verdict::Degraded, Newest::Unclear(_)) => Some(format!(
-            "see which of these clusters has what was acknowledged; then, on the masters that recorded another: mv \
+            "find out which of these clusters has the acknowledged writes; then, on the masters that recorded the other one: mv \
              /var/lib/requorum/cluster.json /var/lib/requorum/cluster.json.not-kept      # then: {again} recover"
         )),
         (Verdict::OneZone | Verdict::Degraded, Newest::Known(record))
@@ -95,10 +95,10 @@ fn undo(given: Given<'_>, way_on: Option<&str>) -> Option<String> {
     let run = stopped.filter_map(stopped_by).next()?;
     match (assessment.serving.is_empty(), way_on) {
         (false, _) => Some(format!(
-            "{again} undo {run}      # that run did not finish, and the cluster that it left serves again"
+            "{again} undo {run}      # that run did not finish, and the cluster that it replaced serves again"
         )),
         (true, None) => {
-            Some(format!("{again} undo {run}      # that run did not finish; to begin anew then: {again} initiate-dr"))
+            Some(format!("{again} undo {run}      # that run did not finish; then start again: {again} initiate-dr"))
         }
         (true, Some(_)) => None,
     }
@@ -157,7 +157,7 @@ fn goes_on(command: &str) -> String {
 fn all_ended(given: Given<'_>) -> String {
     let Given { cluster, seen, again, .. } = given;
     let dark: Vec<_> = cluster.masters().filter(|master| seen.seen(&master.name).is_none()).collect();
-    let midway = format!("after a run that stopped midway: {again} runs show last");
+    let midway = format!("if a run stopped midway: {again} runs show last");
     if dark.is_empty() {
         let fenced = |name: &MasterName| {
             seen.seen(name).and_then(|seen| seen.marks.as_ref().ok()).is_some_and(|marks| marks.fenced)
@@ -194,8 +194,7 @@ fn all_ended(given: Given<'_>) -> String {
     let attest: String =
         attested.iter().map(|who| format!(" --attest {who}=\"TICKET: how, confirmed by whom\"")).collect();
     format!(
-        "{again} initiate-dr{zones}{attest} --override survivor-down=REASON      # only if {} stay off: what they took \
-         since is lost; else make them answer and start etcd; {midway}",
+        "{again} initiate-dr{zones}{attest} --override survivor-down=REASON      # only if {} stay off: writes that only they have are lost; otherwise make them answer and start etcd; {midway}",
         words(&attested)
     )
 }
@@ -206,7 +205,7 @@ fn not_recorded(given: Given<'_>, record: &ClusterRecord) -> String {
     let serving: BTreeSet<&MasterName> = assessment.serving.values().flatten().collect();
     let zones: BTreeSet<&ZoneName> =
         cluster.masters().filter(|master| serving.contains(&master.name)).map(|master| &master.zone).collect();
-    let kept = "where what serves is what you want, move the record aside instead (docs/findings.md)";
+    let kept = "if the serving cluster is the right one, move the record aside instead (docs/findings.md)";
     if zones.len() < cluster.zones.len() {
         return format!(
             "{again} fence {} --override fence-takes-quorum=REASON      # then start etcd where cluster {} was, and \
@@ -216,8 +215,7 @@ fn not_recorded(given: Given<'_>, record: &ClusterRecord) -> String {
         );
     }
     format!(
-        "stop the writers, and find the data of cluster {} on the masters: findmnt -R and ls -d beside the data directory; \
-         {kept}",
+        "stop the writers, and find the data of cluster {} on the masters: findmnt -R, and ls -d next to the data directory; {kept}",
         record.cluster
     )
 }

@@ -135,7 +135,7 @@ impl Canary {
         let why = match tokio::time::timeout(limit, ended).await {
             Ok(Ok(why)) => why,
             Ok(Err(_)) => Some("it was given up".to_owned()),
-            Err(_) => Some(format!("it did not end within {} s", limit.as_secs())),
+            Err(_) => Some(format!("it did not stop within {} s", limit.as_secs())),
         };
         let told = told.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         (told, why.map(|why| clean(&why)))

@@ -130,7 +130,7 @@ pub async fn held_by(remote: &Arc<dyn Remote>, hosts: &BTreeSet<MasterName>, run
         taken = match answer {
             Ok(output) if output.ok() => continue,
             Ok(output) if output.status == 75 && output.stdout.trim().is_empty() => {
-                Taken::Failed { host, why: format!("run {run} holds it no longer") }
+                Taken::Failed { host, why: format!("run {run} no longer holds it") }
             }
             // Another holder says more than a master that is dark.
             Ok(output) if output.status == 75 => return held(host, &output.stdout),

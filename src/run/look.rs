@@ -291,7 +291,7 @@ pub(super) async fn ask_together<const N: usize>(
     let mut answers = remote.ask_all(host, &questions).await.into_iter();
     questions.map(|question| {
         let answer = answers.next().unwrap_or_else(|| {
-            Err(RemoteError::OutcomeUnknown { why: "there was no answer to it (a fault in requorum)".to_owned() })
+            Err(RemoteError::OutcomeUnknown { why: "it got no answer (a bug in requorum)".to_owned() })
         });
         answer.map_err(|error| (question.shown(), error))
     })

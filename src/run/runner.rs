@@ -304,7 +304,7 @@ impl Runner {
         let fill = |command: &Command| {
             let filled = command.filled(|late| facts.word(late));
             if let Some(late) = filled.missing().next() {
-                return Err(format!("{late} is not known: the plan's order is wrong"));
+                return Err(format!("{late} is not known yet: the plan's order is wrong"));
             }
             Ok(filled)
         };

@@ -32,7 +32,7 @@ pub(super) async fn relay(
     // Whichever gave up first is the cause of whatever the other then met.
     match (written, sent) {
         (Ok(written), Err(why)) if !written.ok() && sent_at < written_at => {
-            let stderr = format!("{}; {from}, from where it comes: {why}", written.stderr.trim());
+            let stderr = format!("{}; {from}, the source: {why}", written.stderr.trim());
             Ok(Output { stderr, ..written })
         }
         (Ok(written), _) if !written.ok() => Ok(written),

@@ -116,7 +116,7 @@ impl State {
         let takes = machine.unit.stop_takes;
         let by_force = takes > grace;
         if by_force && call.word(3) == "no" {
-            return Reply::failed(1, format!("it did not end within {} s and must end cleanly here", call.word(2)));
+            return Reply::failed(1, format!("it did not stop within {} s and must end cleanly here", call.word(2)));
         }
         self.stop(call.host, !by_force);
         let how = if by_force { "by force" } else { "gracefully" };

@@ -33,7 +33,7 @@ impl Leaderless {
                 Judgement::done(format!("not ready, and its log still ends with {planned}"))
             }
             Ok(log) => Judgement::Stop(format!(
-                "its log ends with {}, and ended with {planned} when the plan was made: it had a leader meanwhile",
+                "its log ends with {}; it ended with {planned} when the plan was made: it had a leader in between",
                 log.end
             )),
             Err(why) => Judgement::Stop(why.to_string()),
@@ -71,12 +71,12 @@ impl Kind for Leaderless {
         // A learner names the last leader it heard for ever.
         if let Some(leader) = status.leader.filter(|_| !status.learner) {
             return Judgement::Stop(format!(
-                "{leader} leads again: the zone is coming back, and writes it acknowledged since would vanish"
+                "{leader} leads again: the zone is coming back, and writes acknowledged since then would be lost"
             ));
         }
         match self.applied.filter(|before| *before != status.applied) {
             Some(before) => Judgement::Stop(format!(
-                "it applied entries {before} to {} meanwhile: those writes would vanish",
+                "it applied entries {before} to {} since then: those writes would be lost",
                 status.applied
             )),
             None => Judgement::done(format!("no leader, applied index {}", status.applied)),

@@ -90,7 +90,7 @@ impl Join {
         if urls != self.expected {
             let list = |urls: &BTreeSet<String>| clean(&urls.iter().map(String::as_str).collect::<Vec<_>>().join(", "));
             return Judgement::Stop(format!(
-                "the member list is {} and not, as planned, {}",
+                "the member list is {}, but {} was planned",
                 list(&urls),
                 list(&self.expected)
             ));
@@ -119,10 +119,10 @@ impl Join {
                 entry.id
             )),
             None if listed.members.iter().any(|member| member.learner) => Judgement::Stop(
-                "another learner is in the member list, and etcd takes one at a time: promote or remove it".into(),
+                "another learner is in the member list, and etcd accepts one at a time: promote or remove it".into(),
             ),
             None => Judgement::Again(format!(
-                "etcd takes the next member 5 s after the last one connected ({})",
+                "etcd accepts the next member 5 s after the last one connected ({})",
                 output.complaint().trim_start_matches("exit 75: ")
             )),
         }

@@ -56,6 +56,6 @@ impl Kind for Relieve {
     }
 
     fn undo(&self) -> Undo {
-        Undo::PointOfNoReturn("compacted history does not come back; no current value is lost".into())
+        Undo::PointOfNoReturn("compacted history cannot be restored; no current value is lost".into())
     }
 }

@@ -21,7 +21,7 @@ pub struct Silent {
 
 impl Kind for Silent {
     fn title(&self) -> String {
-        "no member that was taken for dead answers".to_owned()
+        "no member that was considered dead answers".to_owned()
     }
 
     fn acts(&self) -> Vec<Act> {
@@ -34,14 +34,14 @@ impl Kind for Silent {
             Err(why) => return Judgement::Again(why.to_string()),
         };
         let then = if self.started {
-            "the new cluster has been started beside it"
+            "the new cluster was already started: two clusters may serve"
         } else {
-            "a new cluster started now would serve beside it"
+            "a new cluster started now would be a second one"
         };
         match &open[..] {
             [] => Judgement::done("none answers"),
             urls => Judgement::Stop(format!(
-                "{} takes a connection: a member that was taken for dead is back, and {then}",
+                "{} takes a connection: a member that was considered dead is back, and {then}",
                 urls.join(", ")
             )),
         }

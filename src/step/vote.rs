@@ -46,7 +46,7 @@ impl Kind for NoVote {
         let votes = |urls: &[String]| members.by_peer_url(urls).is_some_and(peers::Member::votes);
         match self.joiners.iter().find(|(_, urls)| votes(urls)) {
             Some((name, _)) => Judgement::Stop(format!(
-                "{name} votes in cluster {} by now: stopping it or moving its data would take that vote away",
+                "{name} now votes in cluster {}: stopping it or moving its data would remove that vote",
                 self.cluster
             )),
             None => Judgement::done("none of them votes"),

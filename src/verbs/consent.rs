@@ -30,7 +30,7 @@ pub fn agree(cluster: &ClusterName, confirm: Option<&str>, site: &Site) -> Resul
     let refuse = |why: String| Err(no_consent(&why));
     let name = match confirm {
         Some(name) => name.to_owned(),
-        None => match site.prompt.line(&format!("Type the cluster's name ({cluster}) to go on:")) {
+        None => match site.prompt.line(&format!("Type the cluster's name ({cluster}) to continue:")) {
             Ok(name) => name,
             Err(error) => return refuse(error.to_string()),
         },

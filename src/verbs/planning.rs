@@ -58,7 +58,7 @@ pub async fn planning(given: &Given, site: &Site, goal: Goal, ask: &Ask) -> Resu
         Goal::InitiateDr | Goal::Recover => inputs::playbook(given, site, goal.playbook())?,
         Goal::Fence => built_in("fence", "The zone's etcd is down and cannot start."),
         Goal::Unfence => built_in("unfence", "The zone's etcd may start again."),
-        Goal::Undo => built_in("undo", "What the run replaced is as it was before."),
+        Goal::Undo => built_in("undo", "What the run replaced is restored."),
     };
     let templates = inputs::templates(given, site, &playbook, &cluster)?;
     let request = request::request(goal, ask, &cluster, site)?;

@@ -195,7 +195,7 @@ pub async fn execute(
 pub fn no_place(site: &Site, error: &std::io::Error) -> Failure {
     let state = site.bastion.state();
     let shown = state.display();
-    let text = format!("error: the run's directory under {shown} cannot be made: {error}\nNothing was changed.");
+    let text = format!("error: the run's directory under {shown} cannot be created: {error}\nNothing was changed.");
     Failure::new(exit::FAILED, text)
 }
 

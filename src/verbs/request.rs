@@ -133,12 +133,12 @@ fn set_aside(given: &[String]) -> Result<BTreeMap<Rule, String>, Failure> {
     let named = |(name, why): (String, String)| match name.parse::<Rule>() {
         Ok(rule) if rule.may_be_set_aside() => Ok((rule, why)),
         Ok(rule) => Err(Failure::usage(format!(
-            "error: --override {rule}: this rule cannot be set aside\n  next: see docs/findings.md for what it protects"
+            "error: --override {rule}: this rule cannot be overridden\n  next: see docs/findings.md for what it protects"
         ))),
         Err(_) => {
             let known: Vec<&str> = Rule::iter().filter(|rule| rule.may_be_set_aside()).map(Rule::name).collect();
             let near = nearest(&name, &known).map_or_else(
-                || format!("rules that can be set aside: {}", known.join(", ")),
+                || format!("rules that can be overridden: {}", known.join(", ")),
                 |near| format!("did you mean {near}?"),
             );
             Err(Failure::usage(format!("error: --override {name}: there is no such rule\n  next: {near}")))

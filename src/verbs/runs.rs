@@ -51,7 +51,7 @@ pub fn report(site: &Site, run: &str, output: ReportForm, out: Option<&Path>) ->
 
 fn rendered(report: &Report, output: ReportForm) -> Result<String, Failure> {
     let page = |made: Result<String, minijinja::Error>| {
-        made.map_err(|error| Failure::new(exit::FAILED, format!("error: the report cannot be made: {error:#}")))
+        made.map_err(|error| Failure::new(exit::FAILED, format!("error: the report cannot be created: {error:#}")))
     };
     match output {
         ReportForm::Text => Ok(text::text(report)),

@@ -19,7 +19,7 @@ pub async fn run(argv: &[String], limit: Duration) -> Result<(), String> {
     // Arguments may hold a password, and a program may repeat them.
     let shown = clean(program);
     match ended {
-        Err(_) => Err(format!("{shown}: it did not end within {} s", limit.as_secs())),
+        Err(_) => Err(format!("{shown}: it did not stop within {} s", limit.as_secs())),
         Ok(Err(error)) => Err(format!("{shown}: {error}")),
         Ok(Ok(output)) if output.status.success() => Ok(()),
         Ok(Ok(output)) => {
@@ -48,7 +48,7 @@ mod tests {
             said.starts_with("ls: exit status") && said.contains("<argument>") && !said.contains("hunter22"),
             "{said}"
         );
-        assert!(run(&["sleep", "30"]).await.unwrap_err().contains("did not end"));
+        assert!(run(&["sleep", "30"]).await.unwrap_err().contains("did not stop"));
         assert!(run(&["/no/such/program"]).await.is_err());
         assert!(run(&[]).await.is_err());
     }

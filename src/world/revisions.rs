@@ -61,7 +61,7 @@ impl Side {
                 return match self.hidden.iter().find(above) {
                     None => Ok(None),
                     Some(dir) => Err(io::Error::other(format!(
-                        "{dir} is a link or a submodule there, so what lies in it is not known"
+                        "{dir} is a link or a submodule there, so its contents are not known"
                     ))),
                 };
             }

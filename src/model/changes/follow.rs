@@ -85,7 +85,7 @@ fn readdressing(name: &MasterName, change: &Change) -> Option<String> {
 fn elsewhere(name: &MasterName, change: &Change) -> Option<String> {
     match change {
         Change::Moved { from, to } => Some(format!(
-            "{name}: nothing on etcd; make sure that the machine stands in {to} and no longer fails together with {from}"
+            "{name}: nothing on etcd; make sure that the machine is in {to} and does not share a failure domain with {from}"
         )),
         Change::Set(Setting { setting, to, .. }) => {
             let to = to.as_deref().unwrap_or("null");

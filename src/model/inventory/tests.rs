@@ -225,7 +225,7 @@ const SPOILT: [(&str, &str, &str); 53] = [
     ("m1: { address: 10.77.1.11 }", "m1: { address: 'h:22' }", "13:22 `h:22` is neither an IP address nor a host name"),
     ("m1: { address: 10.77.1.11 }", "m2: { address: 10.77.1.11 }", "14:7 `m2` is set twice"),
     ("m1: { address: 10.77.1.11 }", "m1: { address: 10.77.1.12 }", "14:22 `10.77.1.12` is the address of `m1` too"),
-    ("m3: { address: 10.77.2.11 }", "m1: { address: 10.77.2.11 }", "17:7 `m1` stands in two zones"),
+    ("m3: { address: 10.77.2.11 }", "m1: { address: 10.77.2.11 }", "17:7 `m1` is in two zones"),
     ("  zone2:", "  zone1:", "15:3 `zone1` is set twice"),
     ("      m3: { address: 10.77.2.11 }", "      {}", "15:3 zone `zone2` has no masters"),
 ];

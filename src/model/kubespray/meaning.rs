@@ -131,7 +131,7 @@ fn named(host: &str) -> Said {
 fn address(host: &str, vars: &Vars) -> Said {
     let what = "a host name or an IP address";
     said(vars, &["ansible_host", "ansible_ssh_host"], what, by(Address::new)).unwrap_or_else(|| {
-        let open = |_| Said::open(format!("{what}: ansible_host is not given, and {} is none", word(host)));
+        let open = |_| Said::open(format!("{what}: ansible_host is not set, and {} is not an address", word(host)));
         Address::new(host).map_or_else(open, |address| Said::known(address.as_str()))
     })
 }
@@ -222,8 +222,7 @@ const BIN_DIRS: [&str; 4] = ["/usr/local/bin", "/usr/bin", "/usr/local/sbin", "/
 fn remark(remarks: &mut Remarks, host: &str, vars: &Vars) {
     if truth(vars, "etcd_events_cluster_enabled") == Some(true) {
         let said = "etcd_events_cluster_enabled: a second etcd (unit etcd-events, data in /var/lib/etcd-events, settings \
-                    in /etc/etcd-events.env) runs beside this one; it needs an inventory of its own, and this one does \
-                    not bring it back";
+                    in /etc/etcd-events.env) runs beside this one; it needs an inventory of its own, and a recovery of this one does not recover it";
         remarks.add(host, said.to_owned());
     }
     if truth(vars, "etcd_kubeadm_enabled") == Some(true) {

@@ -33,7 +33,7 @@ fn expand(pattern: &str) -> Result<Vec<String>, String> {
         let (range, tail) = tail.split_once(']').ok_or("a host range has no closing bracket")?;
         let parts = sequence(range)?;
         if done.len().saturating_mul(parts.len()) > MOST {
-            return Err(format!("a range stands for more than {MOST} hosts"));
+            return Err(format!("a host range has more than {MOST} hosts"));
         }
         done = done.iter().flat_map(|begun| parts.iter().map(move |part| format!("{begun}{head}{part}"))).collect();
         rest = tail;
@@ -70,7 +70,7 @@ fn sequence(range: &str) -> Result<Vec<String>, String> {
         return Err(wrong());
     }
     if ((last - first) as usize) / step >= MOST {
-        return Err(format!("a range stands for more than {MOST} hosts"));
+        return Err(format!("a host range has more than {MOST} hosts"));
     }
     let width = if padded { begin.len() } else { 0 };
     Ok((first..=last).step_by(step).map(|number| format!("{number:0width$}")).collect())

@@ -103,7 +103,7 @@ m_2 zone='{{ here }}' ansible_user='$(reboot)' etcd_data_dir=../etcd ansible_ssh
       "?":   # the zone these masters stand in; make one key for each zone
         masters:
           m_2:
-            address: "?"   # a host name or an IP address: ansible_host is not given, and `m_2` is none
+            address: "?"   # a host name or an IP address: ansible_host is not set, and `m_2` is not an address
             ssh:
               user: "?"   # the user to log in as: ansible_user is `$(reboot)`
               jump: "?"   # user@host:port, or null: ansible_ssh_common_args goes through another host
@@ -164,7 +164,7 @@ fn what_cannot_be_read_is_refused_at_its_line_without_showing_it() {
         ("h.ini", "[etcd]\nm1 a='hunter2\n", "h.ini:2: a quote is not closed"),
         ("h.ini", "[etcd:vars]\nhunter2\n", "h.ini:2: a variable is not written as name=value"),
         ("h.ini", "[etcd:hunters]\n", "h.ini:1: `hunters` is not a kind of section; use hosts, children or vars"),
-        ("h.ini", "[etcd]\nm[1:100000]\n", "h.ini:2: a range stands for more than 10000 hosts"),
+        ("h.ini", "[etcd]\nm[1:100000]\n", "h.ini:2: a host range has more than 10000 hosts"),
         ("h.ini", "[etcd]\nm[1:9999]\nn[1:9999]\n", "h.ini:3: more than 10000 hosts"),
         (
             "h.ini",

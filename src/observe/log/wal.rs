@@ -108,7 +108,7 @@ impl Reading {
 
     /// Member, cluster, and where the log ends.
     pub(super) fn end(self) -> Result<(u64, u64, End), &'static str> {
-        let (member, cluster) = self.ids.ok_or("it does not say whose it is")?;
+        let (member, cluster) = self.ids.ok_or("it does not name its member")?;
         Ok((member, cluster, self.last.ok_or("no entry is found at its end")?))
     }
 }

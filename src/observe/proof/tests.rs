@@ -76,7 +76,10 @@ fn who_named_a_leader_once_and_is_silent_since_shows_no_quorum() {
 fn a_window_that_ends_too_late_says_how_much_is_missing() {
     let (outcome, _) = play(|now| status((now < Duration::from_secs(30)).then_some(1), 7), failed());
     let Outcome::Unknown { last_seen } = outcome else { panic!("{outcome:?}") };
-    assert!(last_seen.starts_with("no leader for 6.0 s only, and 11.0 s are needed; before, m3 names"), "{last_seen}");
+    assert!(
+        last_seen.starts_with("there was no leader for only 6.0 s; 11.0 s are needed; before, m3 names"),
+        "{last_seen}"
+    );
 }
 
 #[test]

@@ -43,7 +43,7 @@ pub(super) fn remarks(master: &Master, seen: &Seen, examined: &Examined) -> Vec<
             let side = if offset.ahead_ms > 0 { "ahead of" } else { "behind" };
             let seconds = Duration::from_millis(offset.ahead_ms.unsigned_abs()).as_secs_f64();
             let text = format!(
-                "its clock is {seconds:.1} s {side} the bastion's (±{} ms): journals and logs will not fit, and a fresh certificate may not be valid there yet",
+                "its clock is {seconds:.1} s {side} the bastion's (±{} ms): timestamps of journals and logs will not match, and a new certificate may not be valid there yet",
                 offset.within_ms
             );
             remarks.push(Remark::warning(Code::ClockOffset, Check::Clock, text, "fix NTP there, or on the bastion"));
@@ -53,7 +53,7 @@ pub(super) fn remarks(master: &Master, seen: &Seen, examined: &Examined) -> Vec<
     }
     if seen.disk.as_ref().is_ok_and(|disk| disk.mount_point) {
         let text = format!("{} is a mount point: old and new data both lie inside it", master.etcd.data_dir);
-        let next = "nothing: space is asked for there";
+        let next = "nothing; free space is checked on that mount";
         remarks.push(Remark::new(Severity::Note, Code::MountPoint, Check::Data, text, next));
     }
     remarks.into_iter().map(|remark| remark.at(&master.name)).collect()
@@ -101,7 +101,7 @@ pub(super) fn not_measured(name: &MasterName, speed: &Asked<Speed>) -> Option<Re
         Ok(speed) if speed.revision > 0 => return None,
         Ok(_) => {
             let text = "its snapshot holds revision 0: nothing was ever written, and a run would stop there";
-            let next = "write something: Kubernetes does at its start";
+            let next = "write a key; Kubernetes does so when it starts";
             return Some(Remark::error(Code::SnapshotEmpty, Check::Speed, text, next).at(name));
         }
         Err(why) => why,

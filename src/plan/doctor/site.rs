@@ -19,13 +19,13 @@ pub(super) fn peace(cluster: &Cluster, seen: &Observation) -> Vec<Remark> {
         0 => vec![Remark::error(
             Code::NotServing,
             Check::Plan,
-            "no master serves now: this is no peace time, and what follows is no rehearsal",
+            "no master serves now, so the following is not a valid rehearsal",
             "requorum status",
         )],
         clusters => vec![Remark::error(
             Code::NotServing,
             Check::Plan,
-            format!("{clusters} clusters serve now: what follows is no rehearsal"),
+            format!("{clusters} clusters serve now, so the following is not a valid rehearsal"),
             "requorum status",
         )],
     }
@@ -72,25 +72,25 @@ pub(super) fn observed(cluster: &Cluster, seen: &Observation, rehearsals: &[Rehe
 /// and `docs/findings.md` says more.
 fn next_of(code: Code) -> &'static str {
     match code {
-        Code::Silent => "make it answer over SSH: it would be missing that night",
+        Code::Silent => "make it answer over SSH; it would be missing in an incident",
         Code::Refused => "make SSH work from this bastion, as the text says",
         Code::NotAsked => "run it again",
-        Code::EtcdDown => "systemctl status etcd there; `requorum recover` where it is to come home",
+        Code::EtcdDown => "systemctl status etcd there; `requorum recover` if it should rejoin",
         Code::NotReady | Code::SplitBrain => "requorum status",
         Code::Fenced | Code::FenceBroken => {
             "`requorum recover`, or `requorum unfence ZONE` where no newer cluster exists"
         }
-        Code::Locked => "wait for that run; if it has stopped for good: requorum unlock RUN",
-        Code::NoSpaceAlarm => "the commands stand in the text",
+        Code::Locked => "wait for that run to end; if it was killed: requorum unlock RUN",
+        Code::NoSpaceAlarm => "run the commands in the text",
         Code::Learner => "requorum recover",
         Code::ToolMissing => "install what is missing",
-        Code::NoRestoreTool => "install etcdutl of etcd's own version beside etcd",
+        Code::NoRestoreTool => "install the etcdutl that belongs to this etcd version",
         Code::MembersUnclear => {
             "fix what the text names: a proxy in root's environment, or the peer port's certificate"
         }
         Code::NotTheRecordedCluster | Code::RecordsContradict => "requorum status",
         Code::Unclear => "see the text; run as root, or fix the node",
-        Code::NoRevisionBump => "after initiate-dr restart every API server, or go to an etcd whose tool can",
+        Code::NoRevisionBump => "after initiate-dr restart every API server, or upgrade to an etcd whose tool can",
         _ => "see docs/findings.md",
     }
 }

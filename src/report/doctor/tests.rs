@@ -51,19 +51,19 @@ async fn what_is_ill_is_named_with_what_to_do() {
     assert!(!diagnosis.good);
     insta::assert_snapshot!(shown, @r#"
     zone1 lost: initiate-dr would be REFUSED: tool-missing, space
-      error [tool-missing] m3 has nothing to restore with
-          next: install etcdutl of etcd's own version beside etcd
+      error [tool-missing] m3 has no tool to restore a snapshot with
+          next: install the etcdutl that belongs to this etcd version
       error [space] m3: 1 MiB free for /var/lib/etcd, 64 MiB needed
           next: make space on that file system (retired directories of earlier runs?)
       error [space] m3: 1 MiB free for /var/lib/requorum, 64 MiB needed
           next: make space on that file system (retired directories of earlier runs?)
-      warning [unit-disabled] m3: etcd is "disabled": a survivor that reboots does not come back, and quorum goes with it
+      warning [unit-disabled] m3: etcd is "disabled": etcd does not start after a reboot, and a survivor that reboots would cost the quorum
           next: systemctl enable etcd
     zone2 lost: the quorum stays with m1, m2; initiate-dr is not needed
     other findings:
       error [refused] m2: m2: the host key has changed
           next: make SSH work from this bastion, as the text says
-      warning [clock-offset] m1: its clock is 5.0 s behind the bastion's (±6 ms): journals and logs will not fit, and a fresh certificate may not be valid there yet
+      warning [clock-offset] m1: its clock is 5.0 s behind the bastion's (±6 ms): timestamps of journals and logs will not match, and a new certificate may not be valid there yet
           next: fix NTP there, or on the bastion
     verdict: NOT READY for the loss of zone1, 4 errors, 2 warnings
     "#);
@@ -87,7 +87,7 @@ async fn a_template_that_changes_more_is_shown_with_its_difference() {
     let lines: Vec<&str> = shown.lines().skip(1).take(6).map(str::trim).collect();
     insta::assert_snapshot!(lines.join("\n"), @r"
     error [template-changes-more] m3: etcd.env.j2 would change more of /etc/etcd.env than the three settings it owns: ETCD_MAX_SNAPSHOTS
-    next: make the node's file and the template agree: what differs would change that night (`requorum doctor` shows the difference)
+    next: make the node's file and the template agree: the difference would be applied in an incident (`requorum doctor` shows the difference)
     --- /etc/etcd.env
     +++ /etc/etcd.env by etcd.env.j2
     @@ -17,0 +18 @@

@@ -72,7 +72,7 @@ pub(super) fn ended(end: Option<(&str, u8)>, origin: &Origin) -> String {
     match (end, &origin.damage) {
         (Some((outcome, _)), _) => outcome.lines().next().unwrap_or_default().to_owned(),
         (None, Some(_)) => "the journal is damaged: how the run ended cannot be read".to_owned(),
-        (None, None) => "cut off: the journal has no last record; the run was killed, or still goes on".to_owned(),
+        (None, None) => "cut off: the journal has no last record; the run was killed, or is still running".to_owned(),
     }
 }
 
@@ -269,7 +269,9 @@ fn open_actions(replay: &Replay<'_>, story: Story<'_>, outcome: &Outcome) -> Vec
     let told = open.iter().any(|action| action.contains("unlock"));
     if replay.locked && !replay.unlocked && replay.end.is_none() && !told {
         let run = &replay.plan.run;
-        open.push(format!("The masters are locked for run {run}. If it does not go on:\n  requorum unlock {run}"));
+        open.push(format!(
+            "The masters are locked for run {run}. If it is not running any more:\n  requorum unlock {run}"
+        ));
     }
     open.extend(outcome.warnings.iter().map(|warning| format!("warning: {}", plain(warning))));
     open

@@ -17,7 +17,7 @@ pub(super) fn all(replay: &Replay<'_>, steps: &[Step], origin: &Origin) -> Vec<S
         said.push(format!("{whole} of {all} steps were done"));
     }
     let rules = replay.plan.overrides.iter();
-    said.extend(rules.map(|(rule, why)| format!("the rule {} was set aside: {}", plain(rule), plain(why))));
+    said.extend(rules.map(|(rule, why)| format!("the rule {} was overridden: {}", plain(rule), plain(why))));
     said.extend(steps.iter().flat_map(of_step));
     said
 }
@@ -26,7 +26,7 @@ pub(super) fn all(replay: &Replay<'_>, steps: &[Step], origin: &Origin) -> Vec<S
 pub(super) fn of_end(finished: bool, origin: &Origin) -> Option<String> {
     match &origin.damage {
         Some(damage) => Some(format!("the journal is damaged, and this report ends there: {}", plain(damage))),
-        None if !finished => Some("the journal has no last record: the run was killed, or still goes on".to_owned()),
+        None if !finished => Some("the journal has no last record: the run was killed, or is still running".to_owned()),
         None => None,
     }
 }
@@ -38,7 +38,7 @@ fn of_step(step: &Step) -> Vec<String> {
         State::FoundDone => said.push(format!("{name} was done already: {}", step.said)),
         State::Failed => said.push(format!("{name} failed: {}", step.said)),
         State::Unknown => said.push(format!("{name} has an unknown outcome: {}", step.said)),
-        State::CutOff => said.push(format!("{name} was begun, and the journal ends")),
+        State::CutOff => said.push(format!("{name} was started, and the journal ends there")),
         State::Done | State::NotBegun => {}
     }
     // The stop's script says how the process ended; a graceful end is what the plan wants.

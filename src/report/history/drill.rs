@@ -92,7 +92,10 @@ fn alone(course: &Course<'_>, origin: &Origin) -> Report {
         verb: "drill".to_owned(),
         cluster: course.cluster.to_string(),
         environment: Some(course.environment),
-        aim: format!("{} is lost on purpose, quorum comes back, the zone comes home, all is measured.", course.zone),
+        aim: format!(
+            "{} is taken down on purpose, quorum is restored, the zone rejoins, and everything is measured.",
+            course.zone
+        ),
         person: plain(course.person),
         host: plain(course.host),
         tool: plain(course.tool),
@@ -221,8 +224,7 @@ fn unended(course: &Course<'_>, lost: bool) -> Option<String> {
     if lost && course.outage == "isolate" {
         let (zone, limit) = (course.zone, Duration::from_secs(course.max_outage_s));
         lines.push(format!(
-            "the etcd ports of {zone} may be closed; unless etcd is fenced there they open by themselves within {} s; \
-             there: {}",
+            "the etcd ports of {zone} may be closed; unless etcd is fenced there, they open by themselves within {} s; to open them, run there: {}",
             outage::by_itself(limit).as_secs(),
             outage::by_hand()
         ));

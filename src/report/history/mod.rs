@@ -207,7 +207,7 @@ pub struct Step {
 pub enum State {
     /// It was not begun.
     NotBegun,
-    /// It was begun, and the journal ends.
+    /// It was started, and the journal ends there.
     CutOff,
     /// It is done.
     Done,

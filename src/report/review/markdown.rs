@@ -47,8 +47,7 @@ pub fn markdown(reviews: &[Review], compared: usize) -> String {
     }
     if left_out > 0 {
         out.push_str(&format!(
-            "_{left_out} parts are left out, as a comment holds no more; `requorum inventory diff OLD NEW` in a terminal shows \
-             all._\n"
+            "_{left_out} parts are left out because a comment has limited space; `requorum inventory diff OLD NEW` shows all of them._\n"
         ));
     }
     out

@@ -100,11 +100,11 @@ fn radius(changes: &Changes, old_mistakes: usize) -> Vec<String> {
     )];
     if old_mistakes > 0 {
         lines.push(format!(
-            "the old text is no inventory ({old_mistakes} mistakes), so that all of the new one is shown"
+            "the old text is not a valid inventory ({old_mistakes} mistakes), so the whole new one is shown"
         ));
     }
     if let Some(even) = after.filter(|side| side.voters.is_multiple_of(2)) {
-        lines.push(format!("{} members tolerate no more losses than {} do", even.voters, even.voters - 1));
+        lines.push(format!("{} members do not tolerate more losses than {}", even.voters, even.voters - 1));
     }
     let zones: BTreeSet<&ZoneName> = before.into_iter().chain(after).flat_map(|side| side.zones.keys()).collect();
     let mut alike = Vec::new();
@@ -188,7 +188,7 @@ fn foreseen(foreseen: &Foreseen) -> Part {
     let added = after.iter().filter(|line| before.is_empty() && !before.contains(line));
     lines.extend(added.map(|line| format!("+{line}")));
     if foreseen.after.is_none() {
-        lines.push(" (these nodes would not be written to any more)".to_owned());
+        lines.push(" (these files would no longer be written)".to_owned());
     }
     Part { title, form: Form::Diff, detail: true, lines }
 }

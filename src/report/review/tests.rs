@@ -26,7 +26,7 @@ fn a_master_more_is_reviewed_on_one_screen() {
 
     Blast radius
       members 3 → 4; quorum 2 → 3; may be lost 1 as before
-      4 members tolerate no more losses than 3 do
+      4 members do not tolerate more losses than 3
       zone1 lost: quorum lost, 1 survivor (m3) → quorum lost, 2 survivors (m3, m4)
       zone2 lost: quorum kept, 2 survivors → quorum lost, 2 survivors (m1, m2)
 

@@ -15,7 +15,7 @@ const GIVING_UP: &str = "giving up";
 /// Where a phase came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Came {
-    /// It was begun, and the journal ends.
+    /// It was started, and the journal ends there.
     CutOff,
     /// It is done.
     Done,

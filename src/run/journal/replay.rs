@@ -201,7 +201,7 @@ impl<'a> Replay<'a> {
     fn trouble(&self, planned: &Planned) -> Trouble {
         let why = match self.tracks.get(&planned.id).and_then(|track| track.event.as_ref()) {
             Some(StepEvent::Failed(why) | StepEvent::OutcomeUnknown(why)) => why.clone(),
-            Some(StepEvent::Started) => "the journal ends before this step does".to_owned(),
+            Some(StepEvent::Started) => "the journal ends during this step".to_owned(),
             _ => self.end.map_or("the journal ends before this step", |(outcome, _)| outcome).to_owned(),
         };
         let (number, title) = (self.plan.number_of(planned.id), planned.step.kind().title());

@@ -66,7 +66,7 @@ impl Drill<'_> {
             self.intends("let the zone return", done);
             match self.return_zone().await {
                 Ok(note) => done.push(note),
-                Err(why) => return done.push(format!("the zone did not return: {why}")),
+                Err(why) => return done.push(format!("the zone did not come back: {why}")),
             }
         }
         if self.course.home.is_none() {
@@ -204,7 +204,7 @@ fn marks(cluster: &str, seen: &Observation) -> Vec<String> {
             Ok(marks) if marks.fenced => left
                 .push(format!("{name} of {cluster} is fenced; `requorum recover` or `requorum unfence ZONE` lifts it")),
             Ok(_) => {}
-            Err(unclear) => left.push(format!("{name}: whether it is fenced is not known: {unclear}")),
+            Err(unclear) => left.push(format!("{name}: it is not known whether it is fenced: {unclear}")),
         }
         if let Ok(Some(lock)) = seen.marks.as_ref().map(|marks| &marks.lock) {
             left.push(format!("{name} is now locked by run {} ({} on {})", lock.run, lock.person, lock.host));

@@ -70,7 +70,7 @@ impl Drill<'_> {
         let kept_of_lost = canary::values(&self.remote, &self.survivor, &self.prefix("lost-zone")).await?;
         let measures = self.measure(&survivor, &lost, Some((survivor.lost(&kept), lost.lost(&kept_of_lost))));
         let note = format!(
-            "{} and {} promises were held against the data",
+            "{} and {} acknowledged writes were compared with the data",
             measures.survivor.acknowledged, measures.lost_zone.acknowledged
         );
         self.course.measures = Some(measures);

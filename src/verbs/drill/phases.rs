@@ -144,7 +144,7 @@ impl Drill<'_> {
             }
             if self.course.survivor.as_ref().is_none_or(Canary::is_over) {
                 return Err(format!(
-                    "the canary on {0} has ended: nothing writes through {0} any more",
+                    "the canary on {0} has stopped: nothing writes through {0} any more",
                     self.survivor.host
                 ));
             }
@@ -153,7 +153,7 @@ impl Drill<'_> {
         let noticed = noticing.await.map_err(|error| error.to_string())?;
         self.course.noticed = Some(noticed);
         let since = self.course.began.map(|(_, began)| noticed.duration_since(began)).unwrap_or_default();
-        let said = format!("writes through {} fail; noticed after {:.1} s", self.survivor.host, since.as_secs_f64());
+        let said = format!("writes through {} fail; detected after {:.1} s", self.survivor.host, since.as_secs_f64());
         if self.outage != OutageKind::Isolate {
             return Ok(said);
         }

@@ -27,7 +27,7 @@ impl Prompt for Busy {
     }
 
     fn line(&self, _question: &str) -> std::io::Result<String> {
-        Err(std::io::Error::other("a drill asks nothing while it goes on"))
+        Err(std::io::Error::other("a drill asks no questions while it runs"))
     }
 
     fn secret(&self, question: &str) -> std::io::Result<zeroize::Zeroizing<String>> {
@@ -57,14 +57,14 @@ pub(super) fn ways(cluster: &Cluster, zone: &ZoneName, seen: &Observation) -> Re
     let first = |inside: bool| {
         let masters = cluster.masters().filter(|master| (&master.zone == zone) == inside);
         let mut known = masters.map(|master| way(master, seen));
-        known.find(Result::is_ok).unwrap_or_else(|| Err(Unclear::text("a canary", "no master can be written through")))
+        known.find(Result::is_ok).unwrap_or_else(|| Err(Unclear::text("a canary", "no master accepts a write")))
     };
     let known = |inside| first(inside).map_err(|unclear| Failure::new(exit::FAILED, format!("error: {unclear}")));
     Ok((known(false)?, known(true)?))
 }
 
 fn way(master: &Master, seen: &Observation) -> Result<Way, Unclear> {
-    let missing = |what: &str| Unclear::text("a canary", &format!("{what} of {} is not known", master.name));
+    let missing = |what: &str| Unclear::text("a canary", &format!("the {what} of {} is not known", master.name));
     let seen = seen.seen(&master.name).ok_or_else(|| missing("the answer"))?;
     let etcdctl = seen.tools.as_ref().ok().and_then(|tools| tools.etcdctl.clone()).ok_or_else(|| missing("etcdctl"))?;
     let access = seen.settings.as_ref().ok().and_then(|settings| settings.client_access());
