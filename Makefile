@@ -5,16 +5,20 @@ CARGO ?= cargo
 .PHONY: crashes check test demo drill faults bench fuzz deny deps lab-ready
 
 # Format, lints, unit and simulated tests: a few minutes from nothing, no root, no lab.
-check:
+check: scripts
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) test --locked
+
+# What reaches a master as shell, read by shellcheck; it is installed where it is missing.
+scripts:
+	@lab/shellcheck
 
 # Everything: what `check` does, real sshd and sudo, and real machines with etcd 3.4, 3.5, 3.6 and 3.7. STORIES=drill:: runs
 # some of the stories on machines, LABS=1 one after the other.
 STORIES ?=
 AS_STORIES = env CARGO_TARGET_$(shell rustc -vV | sed -n 's/^host: //p' | tr a-z- A-Z_)_RUNNER=$(CURDIR)/lab/stories
-test: lab-ready
+test: lab-ready scripts
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --profile ci --all-targets --features lab -- -D warnings
 	$(CARGO) test --locked --profile ci --features lab

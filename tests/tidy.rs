@@ -130,6 +130,35 @@ fn modules_depend_downward_only() {
     }
 }
 
+/// Every text of a script: what stands between `text:` and the end of its value.
+fn script_texts(text: &str) -> Vec<&str> {
+    let scripts = text.split(": Script =").skip(1).filter_map(|rest| rest.split("};").next());
+    scripts.filter_map(|script| script.split("text:").nth(1)).map(str::trim).collect()
+}
+
+#[test]
+fn every_script_on_a_master_is_a_file_that_shellcheck_reads() {
+    let mut named = BTreeSet::new();
+    for (path, text) in files("src", "rs") {
+        for script in script_texts(&text) {
+            let shown = path.display();
+            assert!(!script.contains("r#\"") && script.contains("include_str!("), "{shown} holds a script: {script}");
+            let included = script.split("include_str!(\"").skip(1).filter_map(|rest| rest.split('"').next());
+            named.extend(included.map(|file| path.with_file_name(file)));
+        }
+    }
+    let there = files("src", "sh");
+    for (path, text) in &there {
+        assert!(text.starts_with("# shellcheck shell=sh"), "{} does not say which shell it is", path.display());
+        assert!(text.is_ascii() && text.ends_with('\n'), "{}: ASCII, with a last newline", path.display());
+    }
+    assert!(named.len() > 40, "only {} scripts are named", named.len());
+    assert_eq!(named, there.into_iter().map(|(path, _)| path).collect(), "a script that nobody sends, or none there");
+    // The control: a text that stands in Rust is seen.
+    let held = script_texts("const X: Script = Script { name: \"x\", text: r#\"set -u\"# };");
+    assert_eq!(held, ["r#\"set -u\"#"]);
+}
+
 /// What a change of an inventory breaks, by the word that a danger is given.
 fn dangers_in_source() -> BTreeSet<String> {
     let files = files("src/model/changes", "rs");

@@ -57,18 +57,7 @@ fn is_loopback(url: &str) -> bool {
 const MOST: usize = 4;
 const EACH: Duration = Duration::from_millis(1500);
 
-const SCRIPT: Script = Script {
-    name: "client urls",
-    text: r#"set -u
-etcdctl=$1 ca=$2 cert=$3 key=$4 limit=$5; shift 5
-for url in "$@"; do
-  if said=$("$etcdctl" --endpoints="$url" --dial-timeout=1s --command-timeout="$limit" \
-    ${ca:+"--cacert=$ca" "--cert=$cert" "--key=$key"} endpoint status --write-out=json 2>/dev/null)
-  then printf 'url=%s\n%s\n' "$url" "$said"; exit 0; fi
-done
-echo "nor does it answer at $*" >&2; exit 1
-"#,
-};
+const SCRIPT: Script = Script { name: "client urls", text: include_str!("scripts/client-urls.sh") };
 
 /// Asks for its status at the other URLs of an active etcd that did not answer at the one which fits best, in one script;
 /// nothing where it did, or has no other. An etcd that has had no quorum since its start listens for no client.

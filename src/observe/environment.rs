@@ -8,13 +8,7 @@ use super::{Asked, Unclear};
 /// The file in which a master says `staging` or `lab`, so that a copied inventory cannot drill production.
 pub const FILE: &str = "/etc/requorum/environment";
 
-const SCRIPT: Script = Script {
-    name: "environment",
-    text: r#"set -u
-[ -e "$1" ] || exit 0
-head -c 100 "$1" || exit 1
-"#,
-};
+const SCRIPT: Script = Script { name: "environment", text: include_str!("scripts/environment.sh") };
 
 /// Asks for the word.
 #[must_use]

@@ -6,13 +6,7 @@ use crate::model::{Command, Output, UnitName};
 /// How many lines are shown, the last ones that say something.
 const LINES: usize = 5;
 
-// systemd's own lines of the unit are among them: a file that it could not read, a start that took too long.
-const SCRIPT: Script = Script {
-    name: "last log",
-    text: r#"set -u
-journalctl -u "$1.service" -n 40 --no-pager -o cat | cut -c1-2000
-"#,
-};
+const SCRIPT: Script = Script { name: "last log", text: include_str!("scripts/last-log.sh") };
 
 /// Asks for the end of the log.
 #[must_use]

@@ -57,22 +57,7 @@ impl Members {
     }
 }
 
-// With TLS a client that negotiates HTTP/2 gets an empty reply: HTTP/2 on the peer port is gRPC's. A master
-// without curl is asked by openssl.
-const SCRIPT: Script = Script {
-    name: "peer members",
-    text: r#"set -u
-url=$1 ca=$2 cert=$3 key=$4
-if command -v curl >/dev/null; then
-  if [ -n "$ca" ]; then exec curl -q --http1.1 -sS -i -m 3 --cacert "$ca" --cert "$cert" --key "$key" "$url/members"
-  else exec curl -q --http1.1 -sS -i -m 3 "$url/members"; fi
-fi
-host=${url#*://}
-printf 'GET /members HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n' "$host" |
-  timeout 3 openssl s_client -quiet -verify_quiet -verify_return_error -connect "$host" \
-    -CAfile "$ca" -cert "$cert" -key "$key" 2>/dev/null
-"#,
-};
+const SCRIPT: Script = Script { name: "peer members", text: include_str!("scripts/peer-members.sh") };
 
 /// Asks at a peer port.
 #[must_use]
@@ -132,21 +117,7 @@ pub fn parse(output: &Output) -> Result<Members, Unclear> {
     Ok(Members { cluster, list })
 }
 
-// A TCP connection is enough: whatever then speaks there, something is up. bash's /dev/tcp needs no tool installed. A first
-// packet that is lost is sent again after a second.
-const REACH: Script = Script {
-    name: "peer ports",
-    text: r#"set -u
-# Without them nothing could be tried, and no port would be known to be closed.
-for tool in bash timeout; do command -v "$tool" >/dev/null || { echo "$tool is not installed" >&2; exit 1; }; done
-for url in "$@"; do
-  ( host=${url#*://}; port=${host##*:}; host=${host%:*}; host=${host#[}; host=${host%]}
-    if timeout 1.2 bash -c 'exec 3<>"/dev/tcp/$1/$2"' _ "$host" "$port" 2>/dev/null
-    then echo "open $url"; else echo "closed $url"; fi ) &
-done
-wait
-"#,
-};
+const REACH: Script = Script { name: "peer ports", text: include_str!("scripts/peer-ports.sh") };
 
 /// Asks a survivor which of these peer URLs take a connection: the second view of a zone that the bastion cannot see.
 #[must_use]

@@ -22,36 +22,7 @@ const ANSWER: Duration = Duration::from_secs(1);
 /// No drill lasts longer.
 const LONGEST: Duration = Duration::from_secs(2 * 3600);
 
-// It ends when its standard input does: with the session, whatever became of the bastion. While writes fail, each is
-// given four times what good ones took of late (at least 0.2 s) and the next follows at once: an attempt that is stuck
-// must not hide the moment in which writes work again. The last good one alone tells too little: it is often slow
-// because the outage has begun.
-const SCRIPT: Script = Script {
-    name: "canary",
-    text: r#"set -u
-prefix=$1 longest=$2 number=0 failed=0 stop= took= limit=$2; shift 2
-trap 'stop=1' TERM
-exec 3<&0 </dev/null
-( cat <&3 >/dev/null; kill -TERM $$ ) &
-while [ -z "$stop" ]; do
-  number=$((number + 1)); begun=$(date +%s%N)
-  if said=$("$@" put "$prefix/$number" "$number $begun" -w json --command-timeout="${limit}ms" --dial-timeout="${limit}ms" 2>/dev/null); then
-    ended=$(date +%s%N) limit=$longest failed=0
-    now=$(((ended - begun) / 1000000))
-    took=$(((3 * ${took:-$now} + now) / 4))
-    cluster=${said#*\"cluster_id\":}; revision=${said#*\"revision\":}
-    echo "ok $number $begun $ended ${cluster%%[!0-9]*} ${revision%%[!0-9]*}"
-    sleep 0.05
-  else
-    echo "no $number $begun $(date +%s%N)"
-    limit=$((${took:-$longest} * 4)) failed=$((failed + 1))
-    if [ $limit -lt 200 ]; then limit=200; fi
-    # A cluster that serves, and slower than before, must not be cut off for ever.
-    if [ $limit -gt "$longest" ] || [ $failed -gt 300 ]; then limit=$longest; fi
-  fi
-done
-"#,
-};
+const SCRIPT: Script = Script { name: "canary", text: include_str!("scripts/canary.sh") };
 
 /// How to ask the etcd of one master.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,13 +127,7 @@ async fn take(mut chunks: mpsc::Receiver<Bytes>, told: Arc<Mutex<Ledger>>) {
     }
 }
 
-const VALUES: Script = Script {
-    name: "canary-values",
-    text: r#"set -eu
-prefix=$1; shift
-"$@" get "$prefix/" --prefix --write-out=simple
-"#,
-};
+const VALUES: Script = Script { name: "canary-values", text: include_str!("scripts/canary-values.sh") };
 
 /// Every value under a canary's prefix, by number, as the cluster of `way` has it now (a linearizable read).
 ///

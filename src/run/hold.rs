@@ -25,20 +25,7 @@ const LOST: u32 = 77;
 /// What it says then, before the holder.
 const LOST_WORDS: &str = "not begun: the lock is held by ";
 
-// Looking and acting are one command: whoever takes the lock away ends what comes after it. `exec` leaves standard input
-// and the exit status to the command itself.
-const HELD: Script = Script {
-    name: "held",
-    text: r#"set -u
-lock=$1 run=$2; shift 2
-if ! grep -q "\"run\":\"$run\"" "$lock/holder.json" 2>/dev/null; then
-  printf 'not begun: the lock is held by %s\n' "$(tr -d '\n' <"$lock/holder.json" 2>/dev/null)" >&2
-  exit 77
-fi
-touch -c "$lock/holder.json" 2>/dev/null
-exec "$@"
-"#,
-};
+const HELD: Script = Script { name: "held", text: include_str!("scripts/held.sh") };
 
 /// The same command, begun on the master only while `run` holds its lock, which it renews.
 #[must_use]

@@ -13,48 +13,11 @@ use crate::observe::marks::{Holder, LOCK};
 use super::joined;
 use super::ports::{Pipes, Remote, RemoteError};
 
-// The lock is made whole beside its place and renamed into it, so that nobody ever sees it without its holder.
-const TAKE: Script = Script {
-    name: "lock",
-    text: r#"set -eu
-lock=$1 run=$2
-umask 077
-[ -d "${lock%/*}" ] || mkdir -p "${lock%/*}"
-new=$lock.$run
-[ ! -e "$new" ] || rm -rf "$new"
-mkdir "$new"; cat >"$new/holder.json"; sync "$new/holder.json"
-# Renaming onto a directory that is not empty fails, so this is as atomic as mkdir.
-if mv -T "$new" "$lock" 2>/dev/null; then sync "${lock%/*}"; echo taken; exit 0; fi
-rm -rf "$new"
-cat "$lock/holder.json" 2>/dev/null || true
-exit 75
-"#,
-};
+const TAKE: Script = Script { name: "lock", text: include_str!("scripts/lock.sh") };
 
-// The age is taken where the time was set, by one clock. A clock that was set back since makes it useless: then it counts
-// that the time is still the one seen before.
-const RELEASE: Script = Script {
-    name: "unlock",
-    text: r#"set -eu
-lock=$1 run=$2 keep=$3 unrenewed=$4 seen=$5
-[ -d "$lock" ] || { echo none; exit 0; }
-grep -q "\"run\":\"$run\"" "$lock/holder.json" || { cat "$lock/holder.json"; exit 75; }
-set_at=$(stat -c %Y "$lock/holder.json"); age=$(($(date +%s) - set_at))
-[ "$age" -ge "$unrenewed" ] || [ "$set_at" = "$seen" ] || { echo "$age $set_at"; exit 76; }
-mkdir -p -m 700 "$keep"
-rm -rf "$keep/lock"; mv -T "$lock" "$keep/lock"; sync "${lock%/*}"
-echo released
-"#,
-};
+const RELEASE: Script = Script { name: "unlock", text: include_str!("scripts/unlock.sh") };
 
-const CHECK: Script = Script {
-    name: "lock-held",
-    text: r#"set -eu
-grep -q "\"run\":\"$2\"" "$1/holder.json" 2>/dev/null && { touch -c "$1/holder.json" 2>/dev/null; exit 0; }
-cat "$1/holder.json" 2>/dev/null || true
-exit 75
-"#,
-};
+const CHECK: Script = Script { name: "lock-held", text: include_str!("scripts/lock-held.sh") };
 
 /// How taking the lock ended.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,61 +16,11 @@ use super::ports::{Pipes, Remote, RemoteError};
 /// The table's name, and what the timer is called.
 const NAME: &str = "requorum_drill";
 
-// The timer comes first: whatever happens after it, the ports open again. Under a fence they may stay closed; when the
-// fence goes, the next round opens them.
-const CLOSE: Script = Script {
-    name: "close-ports",
-    text: r#"set -eu
-name=$1 after=$2 marker=$3 ports=$4; shift 4
-command -v nft >/dev/null || { echo "nft is not installed" >&2; exit 1; }
-if nft list table inet "$name" >/dev/null 2>&1; then echo "found: closed by an earlier drill"; exit 75; fi
-four= six=
-for host; do
-  for address in $(getent ahosts "$host" | cut -d' ' -f1 | sort -u); do
-    case $address in *:*) six=$six$address, ;; *) four=$four$address, ;; esac
-  done
-done
-[ -n "$four$six" ] || { echo "no address is known of $*" >&2; exit 1; }
-systemctl reset-failed "$name.timer" "$name.service" 2>/dev/null || true
-systemd-run --quiet --collect --unit="$name" --on-active="$after" --on-unit-active=10 --timer-property=AccuracySec=1s \
-  sh -c '[ -e "$1" ] && exit 0; nft delete table inet "$2"; systemctl stop "$2.timer"' sh "$marker" "$name"
-{
-  echo "table inet $name {"
-  for way in input:saddr output:daddr; do
-    echo "chain ${way%:*} { type filter hook ${way%:*} priority -300; policy accept;"
-    for family in "ip:$four" "ip6:$six"; do
-      [ -n "${family#*:}" ] || continue
-      for end in dport sport; do
-        echo "${family%%:*} ${way#*:} { ${family#*:} } tcp $end { $ports } drop"
-      done
-    done
-    echo "}"
-  done
-  echo "}"
-} | nft -f - || { systemctl stop "$name.timer"; exit 1; }
-echo "done: ports $ports are closed towards $*"
-"#,
-};
+const CLOSE: Script = Script { name: "close-ports", text: include_str!("scripts/close-ports.sh") };
 
-const OPEN: Script = Script {
-    name: "open-ports",
-    text: r#"set -eu
-name=$1
-if systemctl cat "$name.timer" >/dev/null 2>&1; then systemctl stop "$name.timer"; fi
-command -v nft >/dev/null || { echo "found: nft is not installed"; exit 0; }
-if nft list table inet "$name" >/dev/null 2>&1; then nft delete table inet "$name"; echo "done: open again"
-else echo "found: open already"; fi
-"#,
-};
+const OPEN: Script = Script { name: "open-ports", text: include_str!("scripts/open-ports.sh") };
 
-const START: Script = Script {
-    name: "start-again",
-    text: r#"set -eu
-[ ! -e "$2" ] || { echo "it is fenced" >&2; exit 1; }
-systemctl reset-failed "$1.service" 2>/dev/null || true
-systemctl start --no-block "$1.service"
-"#,
-};
+const START: Script = Script { name: "start-again", text: include_str!("scripts/start-again.sh") };
 
 /// What is closed on one master.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -19,42 +19,8 @@ pub struct Fence {
     pub reason: String,
 }
 
-const SCRIPT: Script = Script {
-    name: "fence",
-    text: concat!(
-        look!(),
-        r#"set -eu
-unit=$1 marker=$2 drop_in=$3 reason=$4
-umask 022
-[ -d "${drop_in%/*}" ] || mkdir -p -m 755 "${drop_in%/*}"
-[ -d "${marker%/*}" ] || mkdir -m 700 "${marker%/*}"
-want="[Unit]
-ConditionPathExists=!$marker"
-there() { [ "$(cat "$drop_in" 2>/dev/null)" = "$want" ]; }
-ask() { look "$unit.service" MainPID NeedDaemonReload DropInPaths; }
-# What systemd has read counts, not what lies on the disk.
-known() {
-  [ "$NeedDaemonReload" = no ] || return 1
-  case " $DropInPaths " in *" $drop_in "*) return 0;; esac; return 1
-}
-ask
-durable() { sync "$drop_in" "${drop_in%/*}" "$marker" "${marker%/*}"; }
-if [ -e "$marker" ] && [ "$MainPID" = 0 ] && there && known; then durable; echo "found: fenced before"; exit 0; fi
-[ "$MainPID" = 0 ] || { echo "etcd still runs as process $MainPID: stop it first" >&2; exit 1; }
-if ! there; then
-  printf '%s\n' "$want" >"$drop_in.$$"; mv -f "$drop_in.$$" "$drop_in"
-  systemctl daemon-reload; ask
-elif ! known; then systemctl daemon-reload; ask; fi
-known || { echo "systemd does not take $drop_in: no fence" >&2; exit 1; }
-[ -e "$marker" ] || printf '%s\n' "$reason" >"$marker"
-durable
-# Nothing may have slipped in between the look and the marker.
-ask
-[ "$MainPID" = 0 ] || { echo "etcd started as process $MainPID while it was being fenced" >&2; exit 1; }
-echo "done: etcd cannot start here until $marker is gone"
-"#
-    ),
-};
+const SCRIPT: Script =
+    Script { name: "fence", text: concat!(include_str!("scripts/prelude/look.sh"), include_str!("scripts/fence.sh")) };
 
 impl Kind for Fence {
     fn title(&self) -> String {
@@ -87,37 +53,8 @@ pub struct Guard {
     pub unit: UnitName,
 }
 
-const GUARD: Script = Script {
-    name: "guard",
-    text: concat!(
-        look!(),
-        r#"set -eu
-unit=$1 marker=$2 drop_in=$3
-patient=/run/systemd/system/$unit.service.d/zz-requorum-start.conf
-umask 022
-want="[Unit]
-ConditionPathExists=!$marker"
-wait="[Service]
-TimeoutStartSec=infinity"
-there() { [ "$(cat "$1" 2>/dev/null)" = "$2" ]; }
-put() { mkdir -p -m 755 "${1%/*}"; printf '%s\n' "$2" >"$1.$$"; mv -f "$1.$$" "$1"; }
-# What systemd has read counts, not what lies on the disk.
-known() {
-  look "$unit.service" NeedDaemonReload DropInPaths || return 1
-  [ "$NeedDaemonReload" = no ] || return 1
-  case " $DropInPaths " in *" $drop_in "*) return 0;; esac; return 1
-}
-if there "$drop_in" "$want" && there "$patient" "$wait" && known; then echo "found: the drop-in is there"; exit 0; fi
-# Nothing counts on it before `fence` has seen it and synced it.
-there "$drop_in" "$want" || put "$drop_in" "$want"
-# A start that is still without its quorum is not to be killed; gone at the next boot.
-there "$patient" "$wait" || put "$patient" "$wait"
-systemctl daemon-reload
-known || { echo "systemd does not take $drop_in: no fence" >&2; exit 1; }
-echo "done: $drop_in"
-"#
-    ),
-};
+const GUARD: Script =
+    Script { name: "guard", text: concat!(include_str!("scripts/prelude/look.sh"), include_str!("scripts/guard.sh")) };
 
 impl Kind for Guard {
     fn title(&self) -> String {

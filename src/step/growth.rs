@@ -3,8 +3,7 @@
 use crate::model::command::Script;
 use crate::model::{AbsPath, Command, Output};
 
-// The snapshot that comes is a file in it, and so is the write-ahead log afterwards.
-const SCRIPT: Script = Script { name: "growth", text: "set -u\ndu -sk \"$1\" | cut -f1\n" };
+const SCRIPT: Script = Script { name: "growth", text: include_str!("scripts/growth.sh") };
 
 /// Asks for the size.
 #[must_use]

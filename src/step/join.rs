@@ -33,16 +33,7 @@ pub struct Join {
 
 const ADD_TIMEOUT: Duration = Duration::from_secs(5);
 
-// When the answer to an add was lost the list tells whether it happened; error texts do not.
-const SCRIPT: Script = Script {
-    name: "join",
-    text: r#"set -u
-name=$1 urls=$2; shift 2
-"$@" member add "$name" --learner "--peer-urls=$urls" -w json && exit 0
-"$@" member list -w json && exit 75
-exit 1
-"#,
-};
+const SCRIPT: Script = Script { name: "join", text: include_str!("scripts/join.sh") };
 
 /// A member list in etcdctl's JSON: decimal IDs, zero values left out.
 #[derive(Debug, Deserialize)]

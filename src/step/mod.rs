@@ -8,9 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{AbsPath, Command, Late, MasterName, MemberId, Output, UnitName};
 
-#[macro_use]
-mod shell;
-
 pub mod compare;
 pub mod drop_learner;
 pub mod expect;

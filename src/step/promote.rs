@@ -29,16 +29,7 @@ pub struct Promote {
 
 const PROMOTE_TIMEOUT: Duration = Duration::from_secs(5);
 
-// A promotion whose answer was lost is refused the second time; the list tells that it happened.
-const SCRIPT: Script = Script {
-    name: "promote",
-    text: r#"set -u
-id=$1; shift
-"$@" member promote "$id" && { echo promoted; exit 0; }
-"$@" member list -w json && exit 75
-exit 1
-"#,
-};
+const SCRIPT: Script = Script { name: "promote", text: include_str!("scripts/promote.sh") };
 
 impl Kind for Promote {
     fn title(&self) -> String {

@@ -20,19 +20,7 @@ pub struct Record {
 /// Stands for the fork revision until the snapshot is taken; no revision that etcd gives.
 const LATE: u64 = u64::MAX;
 
-const SCRIPT: Script = Script {
-    name: "record",
-    text: r#"set -eu
-path=$1 fork=$2 late=$3 kept=$4
-umask 077
-mkdir -p "${path%/*}" "$kept"
-# What was recorded before is kept once: `undo` gives it back.
-if [ -f "$path" ] && [ ! -e "$kept/cluster.json" ]; then cp -p "$path" "$kept/cluster.json"; sync "$kept/cluster.json"; fi
-sed "s/$late/$fork/" >"$path.new"
-sync "$path.new"; mv -f "$path.new" "$path"; sync "${path%/*}"
-echo "done: $path"
-"#,
-};
+const SCRIPT: Script = Script { name: "record", text: include_str!("scripts/record.sh") };
 
 impl Kind for Record {
     fn title(&self) -> String {

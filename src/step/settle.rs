@@ -52,33 +52,12 @@ const WHILE_IT_STARTS: Duration = Duration::from_secs(2);
 
 const RESTART: Script = Script {
     name: "settle",
-    text: concat!(
-        listens!(),
-        r#"set -u
-unit=$1.service url=$2; shift 2
-if listens "$url" && "$@" endpoint status >/dev/null 2>&1; then echo "found: its client port answers"; exit 0; fi
-# --no-block also cancels the start job that still waits for the notification.
-systemctl restart --no-block "$unit" || exit 1
-echo "done: learner restarted once"
-"#
-    ),
+    text: concat!(include_str!("scripts/prelude/listens.sh"), include_str!("scripts/settle.sh")),
 };
 
-// Promoted while it restarts, it would be a voter that is away: two voters, one of them down, have no quorum.
 const ANSWERS: Script = Script {
     name: "settled",
-    text: concat!(
-        listens!(),
-        r#"set -u
-unit=$1.service url=$2; shift 2
-end=$(($(date +%s) + 2))
-until listens "$url" && "$@" endpoint status >/dev/null 2>&1; do
-  [ "$(date +%s)" -lt $end ] || { echo "wait: its client port does not answer yet"; exit 0; }
-  sleep 0.03
-done
-echo "done: restarted once, its client port answers"
-"#
-    ),
+    text: concat!(include_str!("scripts/prelude/listens.sh"), include_str!("scripts/settled.sh")),
 };
 
 impl Settle {

@@ -74,49 +74,10 @@ pub struct Snapshot {
 /// The last line is one JSON object: what the tool says, and the file's size and hash.
 pub const SCRIPT: Script = Script {
     name: "snapshot",
-    text: concat!(
-        moving!(),
-        r#"set -eu
-marks=$1 file=$2 tool=$3 how=$4 from=$5 still=$6; shift 6
-umask 077
-[ -d "$marks" ] || mkdir -p "$marks"
-case $how in
-live) moving "$still" "$@" snapshot save "$file" >"$marks/snapshot.log" 2>&1 || { tail -n 1 "$marks/snapshot.log" >&2; exit 1; } ;;
-copy)
-  [ "$(systemctl show -p MainPID --value "$1.service")" = 0 ] || { echo "etcd runs: its database is not copied" >&2; exit 1; }
-  [ "$(systemctl show -p ExecMainExitTimestampMonotonic --value "$1.service")" != 0 ] &&
-    [ "$(systemctl show -p Result --value "$1.service")" = success ] || {
-    echo "etcd did not end cleanly: its database may lack what only the write-ahead log has" >&2; exit 1; }
-  moving "$still" cp "$from" "$file.part"; mv -f "$file.part" "$file" ;;
-file) ;;
-esac
-[ -s "$file" ] || { echo "$file is empty" >&2; exit 1; }
-sync "$file" "$marks"
-# Both read all of the file: side by side they take the time of the slower.
-"$tool" snapshot status "$file" -w json >"$marks/status.json" 2>"$marks/status.log" &
-status=$!
-sum=$(sha256sum <"$file")
-wait $status || { tail -n 1 "$marks/status.log" >&2; exit 1; }
-printf '{"bytes":%s,"sha256":"%s","status":%s}\n' "$(stat -c %s "$file")" "${sum%% *}" "$(cat "$marks/status.json")"
-"#
-    ),
+    text: concat!(include_str!("scripts/prelude/moving.sh"), include_str!("scripts/snapshot.sh")),
 };
 
-// Size and hash are checked before the file gets its name: the end of a dead bastion's stream looks like any other.
-const RECEIVE: Script = Script {
-    name: "receive",
-    text: r#"set -eu
-marks=$1 file=$2 bytes=$3 sha=$4
-umask 077
-mkdir -p "$marks"
-dd of="$file.part" bs=1M iflag=fullblock conv=fsync status=none
-[ "$(stat -c %s "$file.part")" = "$bytes" ] || { echo "only $(stat -c %s "$file.part") of $bytes bytes came" >&2; exit 1; }
-sum=$(sha256sum <"$file.part")
-[ "${sum%% *}" = "$sha" ] || { echo "the file that came has another SHA-256" >&2; exit 1; }
-mv -f "$file.part" "$file"; sync "$marks"
-echo "done: received $bytes bytes"
-"#,
-};
+const RECEIVE: Script = Script { name: "receive", text: include_str!("scripts/receive.sh") };
 
 /// The command that takes a snapshot file on its standard input.
 #[must_use]

@@ -16,14 +16,7 @@ pub struct Unfence {
     pub unit: UnitName,
 }
 
-const SCRIPT: Script = Script {
-    name: "unfence",
-    text: r#"set -eu
-[ -e "$1" ] || { echo "found: no fence"; exit 0; }
-rm -f "$1"; sync "${1%/*}"
-echo "done: fence lifted"
-"#,
-};
+const SCRIPT: Script = Script { name: "unfence", text: include_str!("scripts/unfence.sh") };
 
 impl Kind for Unfence {
     fn title(&self) -> String {

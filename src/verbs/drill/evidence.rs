@@ -18,17 +18,7 @@ use crate::run::ports::Pipes;
 use super::Drill;
 use super::phases::SOON;
 
-const SNAPSHOT: Script = Script {
-    name: "drill-snapshot",
-    text: r#"set -eu
-state=$1; shift
-umask 077
-mkdir -p "$state"
-dir=$(mktemp -d "$state/drill.XXXXXX"); trap 'rm -rf "$dir"' EXIT
-"$@" snapshot save "$dir/db" >&2
-cat "$dir/db"
-"#,
-};
+const SNAPSHOT: Script = Script { name: "drill-snapshot", text: include_str!("scripts/drill-snapshot.sh") };
 
 impl Drill<'_> {
     /// A verified snapshot of the healthy cluster, kept beside the journal.

@@ -1,0 +1,23 @@
+# shellcheck shell=sh disable=SC2002
+set -u
+# Marks that cannot be looked at are not marks that are not there.
+for place in "${3%/*}" "$1" "$3" "$4"; do
+  said=$(LC_ALL=C stat "$place" 2>&1) || case $said in *"No such file"*) ;; *) printf '%s\n' "$said" >&2; exit 1 ;; esac
+done
+if [ -e "$1" ]; then echo fenced=yes; printf 'fenced_by=%s\n' "$(head -c 300 "$1" | head -n 1)"; fi
+[ -e "$2" ] && echo drop_in=yes
+if [ -d "$3" ]; then
+  printf 'lock='; cat "$3/holder.json" 2>/dev/null | tr -d '\n'; echo
+  set_at=$(stat -c %Y "$3/holder.json" 2>/dev/null) && echo "unrenewed=$(($(date +%s) - set_at))"
+fi
+if [ -f "$4" ]; then printf 'record='; tr -d '\n' <"$4"; echo; fi
+data=$5 there=$(stat -c %d:%i "$5/member" 2>/dev/null)
+for kept in "${3%/*}"/runs/*; do
+  run=${kept##*/}
+  if [ -n "$there" ]; then
+    [ "$(cat "$kept/restored" 2>/dev/null)" = "$there" ] && echo "restored_by=$run"
+  elif [ -e "$kept/retired" ]; then
+    { [ -e "$data.retired-$run" ] || [ -e "$data/retired-$run/member" ]; } && echo "emptied_by=$run"
+  fi
+done
+exit 0

@@ -1,0 +1,18 @@
+# shellcheck shell=sh
+set -eu
+path=$(readlink -f "$1") before=$2 after=$3 aside=$4
+umask 077
+sum() { sha256sum <"$1" | cut -d' ' -f1; }
+new=$(mktemp "${path%/*}/.requorum.XXXXXX"); trap 'rm -f "$new"' EXIT
+dd of="$new" bs=1M iflag=fullblock status=none
+[ "$(sum "$new")" = "$after" ] || { echo "the text did not arrive whole" >&2; exit 1; }
+now=$(sum "$path")
+if [ "$now" = "$after" ]; then echo "found: it says so already"; exit 0; fi
+[ "$now" = "$before" ] || { echo "$path is not the file that the plan was made for; nothing was changed" >&2; exit 1; }
+n=; i=1; while [ -e "$aside$n" ]; do i=$((i + 1)); n=-$i; done
+cp -p "$path" "$aside$n"
+chmod --reference="$path" "$new"; chown --reference="$path" "$new"
+if command -v chcon >/dev/null; then chcon --reference="$path" "$new" 2>/dev/null || true; fi
+sync "$new" "$aside$n"
+mv -f "$new" "$path"; trap - EXIT; sync "${path%/*}"
+echo "done: the previous one is $aside$n"
