@@ -12,7 +12,7 @@ use std::time::Duration;
 use operator::{attest, lost, survivor};
 use requorum::plan::{Goal, Plan, Planned, safety};
 use requorum::sim::{Ask, Event, Site};
-use requorum::step::Step;
+use requorum::step::{Effect, Step};
 
 const TOPOLOGIES: [&[usize]; 6] = [&[2, 1], &[3, 2], &[2, 2], &[1, 1], &[3, 3], &[2, 1, 2]];
 
@@ -188,6 +188,28 @@ async fn who_serves_is_not_stopped_by_recover() {
         }
     }
     assert!(rules(&stopping).contains("serving-left-alone"));
+}
+
+/// A rule says what may be done to a master that serves; what a step does beside that is denied, whatever its kind is.
+#[tokio::test(start_paused = true)]
+async fn whatever_else_is_done_to_a_master_that_serves_is_denied() {
+    let (_, plan) = recover(&[2, 1]).await;
+    let seed = plan.seed.clone().unwrap();
+    let (_, initiate) = initiate_dr(&[2, 1]).await;
+    let kinds = initiate.steps().map(|planned| planned.step.clone());
+    let own = |step: &Step| step.does(|effect| !effect.only_checks());
+    let mut denied = BTreeSet::new();
+    for step in kinds.filter(own) {
+        let mut with = plan.clone();
+        let last = with.stages.len() - 1;
+        let mut planned = with.stages[last].steps[0].clone();
+        (planned.host, planned.step) = (seed.clone(), step.clone());
+        with.stages[last].steps.push(planned);
+        let allowed = step.does(|effect| matches!(effect, Effect::WritesFile(_) | Effect::Records(_)));
+        assert_eq!(rules(&with).contains("serving-left-alone"), !allowed, "{}", step.kind().title());
+        denied.insert(step.kind().title());
+    }
+    assert!(denied.len() > 7, "{denied:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -23,6 +23,6 @@ pub mod yaml;
 pub use cluster::{Become, Cluster, Environment, EtcdSettings, Jump, Master, Objectives, Power, SshSettings, Zone};
 pub use command::{Arg, Command, Late, Output};
 pub use identity::{ClusterId, MemberId, Token};
-pub use name::{AbsPath, Address, ClusterName, MasterName, RunId, UnitName, UserName, ZoneName};
+pub use name::{AbsPath, Address, ClusterName, MasterName, RETIRED, RunId, UnitName, UserName, ZoneName};
 pub use size::Size;
 pub use url::Url;

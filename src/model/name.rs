@@ -106,7 +106,23 @@ impl RunId {
     }
 }
 
+/// What a run moves aside is called by this word and the run. Names are made in [`AbsPath::retired`] and its neighbour;
+/// the scripts that move data get them as arguments (`marks.sh` only looks for them).
+pub const RETIRED: &str = "retired-";
+
 impl AbsPath {
+    /// Where a run moves this file or directory: `/var/lib/etcd.retired-RUN`.
+    #[must_use]
+    pub fn retired(&self, run: &RunId) -> String {
+        self.beside(&format!(".{RETIRED}{run}"))
+    }
+
+    /// Where a run moves what lies in this directory, where it is a mount point: `/var/lib/etcd/retired-RUN`.
+    #[must_use]
+    pub fn retired_within(&self, run: &RunId) -> String {
+        format!("{}/{RETIRED}{run}", self.0)
+    }
+
     /// The path of `name` beside this one: `/var/lib/etcd` and `.retired-x` give `/var/lib/etcd.retired-x`.
     #[must_use]
     pub fn beside(&self, ending: &str) -> String {

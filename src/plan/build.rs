@@ -9,7 +9,7 @@ use crate::observe::members::known_urls;
 use crate::observe::{ClusterRecord, status};
 use crate::plan::Rule;
 use crate::playbook::template::{Context, Node, check_rendered, render};
-use crate::playbook::{Action, Expectation, Line, Role};
+use crate::playbook::{Action, Expectation, Line, Role, Service};
 use crate::step::{
     Step, compare, drop_learner, fence, join, keep, promote, record, relieve, restore, retire, serve, settle, share,
     snapshot, start, stop, write,
@@ -68,13 +68,13 @@ impl<'a> Builder<'a> {
                 self.stage(mark, why, false);
                 self.stage(compare, why, false);
             }
-            Action::Stop { on: role, .. } | Action::Retire(role) => {
+            Action::Stop { what: Service::Etcd, on: role } | Action::Retire(role) => {
                 let look = looks::no_vote(&self.scene, &self.scene.role(*role, joiner))?;
                 self.stage(look, None, false);
                 let steps = self.steps(&line.action, joiner)?;
                 self.stage(steps, why, false);
             }
-            Action::Start { .. } => {
+            Action::Start { what: Service::Etcd, .. } => {
                 self.stage(looks::silent(&self.scene, false), None, false);
                 let steps = self.steps(&line.action, joiner)?;
                 self.stage(steps, why, false);
@@ -157,11 +157,11 @@ impl<'a> Builder<'a> {
                 share::Share { from, run, limit: self.scene.limit(Duration::from_secs(60)) }.into()
             }
             Action::Keep(_) => keep::Keep { run, limit: self.scene.limit(Duration::from_secs(60)) }.into(),
-            Action::Stop { .. } => {
-                let grace = if self.scene.source.is_some() { GRACE } else { STALE_GRACE };
+            Action::Stop { what: Service::Etcd, .. } => {
+                let grace = if self.scene.is_new() { GRACE } else { STALE_GRACE };
                 stop::Stop { unit, grace, by_force: true }.into()
             }
-            Action::Start { .. } => {
+            Action::Start { what: Service::Etcd, .. } => {
                 self.started = true;
                 start::Start { unit, data_dir: player.data_dir().clone(), run, onto: self.onto() }.into()
             }
@@ -186,7 +186,7 @@ impl<'a> Builder<'a> {
     }
 
     fn onto(&self) -> start::Onto {
-        if self.scene.source.is_some() { start::Onto::Restored } else { start::Onto::Emptied }
+        if self.scene.is_new() { start::Onto::Restored } else { start::Onto::Emptied }
     }
 
     fn fence_reason(&self, role: Role) -> String {
@@ -367,7 +367,7 @@ impl<'a> Builder<'a> {
                 finished: self.started || self.scene.source.is_none(),
                 ..self.scene.record.clone()
             },
-            fork_is_late: self.scene.source.is_some(),
+            fork_is_late: self.scene.is_new(),
         }
     }
 }

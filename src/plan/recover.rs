@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::env_file::EnvFile;
-use crate::model::{ClusterId, MasterName, Token, quorum};
+use crate::model::{ClusterId, MasterName, RETIRED, Token, quorum};
 use crate::observe::Code;
 use crate::observe::assess::{Severity, assess};
 use crate::observe::marks::{RECORD_VERSION, fence_marker};
@@ -238,9 +238,9 @@ fn list_is_ours(input: Input<'_>, home: &Home, refusals: &mut Refusals<'_>) {
                 Rule::VoterDown,
                 format!("{name} votes in the serving cluster and its etcd does not run"),
                 format!(
-                    "start it; where a stopped run moved its data aside (ls -d {0}.retired-*), first give it back: \
-                     mv -T {0} {0}.not-used; mv -T {0}.retired-RUN {0}; rm {1} (where {0} is a mount point: the same \
-                     with {0}/member and {0}/retired-RUN/member)",
+                    "start it; where a stopped run moved its data aside (ls -d {0}.{RETIRED}*), first give it back: \
+                     mv -T {0} {0}.not-used; mv -T {0}.{RETIRED}RUN {0}; rm {1} (where {0} is a mount point: the same \
+                     with {0}/member and {0}/{RETIRED}RUN/member)",
                     input.cluster.master(name).map_or("the data directory", |master| master.etcd.data_dir.as_str()),
                     input.cluster.master(name).map(|master| fence_marker(&master.etcd.unit)).unwrap_or_default()
                 ),

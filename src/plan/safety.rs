@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::MasterName;
-use crate::step::{Step, snapshot::Source, start::Onto};
+use crate::step::{Effect, snapshot::Source, start::Onto};
 
-use super::{Goal, Plan, Refusal, Rule};
+use super::{Goal, Plan, Planned, Refusal, Rule};
 
 /// Every rule that the plan breaks.
 #[must_use]
@@ -40,32 +40,34 @@ fn say(broken: &mut Vec<Refusal>, rule: Rule, why: String) {
     broken.push(Refusal::new(rule, why, "the playbook's order is unsafe; compare it with the shipped one"));
 }
 
+/// Every effect, in the order of the steps.
+fn effects(plan: &Plan) -> impl Iterator<Item = (&Planned, Effect<'_>)> {
+    plan.steps().flat_map(|planned| planned.step.kind().effects().into_iter().map(move |effect| (planned, effect)))
+}
+
 /// A data directory is never moved while its unit could start by itself.
 fn data_moves_only_under_a_fence(plan: &Plan, broken: &mut Vec<Refusal>) {
     let mut stopped = BTreeSet::new();
     let mut fenced = BTreeSet::new();
-    for planned in plan.steps() {
+    for (planned, effect) in effects(plan) {
         let host = &planned.host;
-        match &planned.step {
-            Step::Stop(_) => {
+        match effect {
+            Effect::StopsEtcd { .. } => {
                 stopped.insert(host);
             }
-            Step::Fence(_) => {
+            Effect::Fences => {
                 fenced.insert(host);
             }
-            Step::Unfence(_) => {
+            Effect::LiftsFence(_) => {
                 fenced.remove(host);
             }
-            Step::Start(_) => {
+            Effect::StartsEtcd(_) | Effect::StartsOwnData | Effect::RestartsLearner => {
                 stopped.remove(host);
-                fenced.remove(host);
             }
-            Step::Retire(_) if !stopped.contains(host) || !fenced.contains(host) => {
-                say(
-                    broken,
-                    Rule::MoveUnderFence,
-                    format!("step {} moves data on {host} while etcd could start there", plan.number_of(planned.id)),
-                );
+            Effect::MovesData if !stopped.contains(host) || !fenced.contains(host) => {
+                let number = plan.number_of(planned.id);
+                let why = format!("step {number} moves data on {host} while etcd could start there");
+                say(broken, Rule::MoveUnderFence, why);
             }
             _ => {}
         }
@@ -75,69 +77,59 @@ fn data_moves_only_under_a_fence(plan: &Plan, broken: &mut Vec<Refusal>) {
 /// etcd starts only on what this run restored and put in place, or emptied, with the file this run wrote.
 fn starts_are_prepared(plan: &Plan, broken: &mut Vec<Refusal>) {
     let mut done: BTreeMap<&MasterName, Vec<&'static str>> = BTreeMap::new();
-    for planned in plan.steps() {
-        let host = &planned.host;
-        let word = match &planned.step {
-            Step::Restore(_) => "restore",
-            Step::Retire(_) => "retire",
-            Step::Write(_) => "write",
-            Step::Start(start) => {
-                let before = done.get(host).map_or(&[][..], Vec::as_slice);
-                let restored = start.onto == Onto::Restored;
-                let at = |wanted: &str| before.iter().position(|word| *word == wanted);
-                for needed in if restored { &["restore", "retire", "write"][..] } else { &["retire", "write"] } {
-                    if at(needed).is_none() {
-                        say(
-                            broken,
-                            Rule::PreparedStart,
-                            format!(
-                                "step {} starts etcd on {host} without a {needed} before it",
-                                plan.number_of(planned.id)
-                            ),
-                        );
-                    }
-                }
-                if restored && at("retire") < at("restore") {
-                    say(
-                        broken,
-                        Rule::PreparedStart,
-                        format!("{host} is restored after its data directory was replaced"),
-                    );
-                }
+    for (planned, effect) in effects(plan) {
+        let (host, number) = (&planned.host, plan.number_of(planned.id));
+        let restored = match effect {
+            Effect::BuildsData(_) => {
+                done.entry(host).or_default().push("restore");
+                continue;
+            }
+            Effect::MovesData => {
+                done.entry(host).or_default().push("retire");
+                continue;
+            }
+            Effect::WritesFile(_) => {
+                done.entry(host).or_default().push("write");
+                continue;
+            }
+            Effect::StartsEtcd(onto) => onto == Onto::Restored,
+            Effect::StartsOwnData => {
+                say(broken, Rule::PreparedStart, format!("step {number} starts etcd on {host} on its old data"));
                 continue;
             }
             _ => continue,
         };
-        done.entry(host).or_default().push(word);
+        let before = done.get(host).map_or(&[][..], Vec::as_slice);
+        let at = |wanted: &str| before.iter().position(|word| *word == wanted);
+        for needed in if restored { &["restore", "retire", "write"][..] } else { &["retire", "write"] } {
+            if at(needed).is_none() {
+                let why = format!("step {number} starts etcd on {host} without a {needed} before it");
+                say(broken, Rule::PreparedStart, why);
+            }
+        }
+        if restored && at("retire") < at("restore") {
+            let why = format!("{host} is restored after its data directory was replaced");
+            say(broken, Rule::PreparedStart, why);
+        }
     }
 }
 
 /// With `new`, an empty directory would become an empty cluster that takes writes.
 fn files_say_existing(plan: &Plan, broken: &mut Vec<Refusal>) {
     let token = plan.after.as_ref().map(|after| after.token.0.as_str());
-    for planned in plan.steps() {
-        let Step::Write(write) = &planned.step else { continue };
+    for (planned, effect) in effects(plan) {
+        let Effect::WritesFile(write) = effect else { continue };
         let line = |key: &str| {
             let start = format!("{key}=");
             write.after.lines().rev().find_map(|line| line.trim_start().strip_prefix(&start).map(str::to_owned))
         };
+        let (number, host) = (plan.number_of(planned.id), &planned.host);
         if line("ETCD_INITIAL_CLUSTER_STATE").as_deref() != Some("existing") {
-            say(
-                broken,
-                Rule::StateExisting,
-                format!(
-                    "step {} writes a file on {} whose cluster state is not `existing`",
-                    plan.number_of(planned.id),
-                    planned.host
-                ),
-            );
+            let why = format!("step {number} writes a file on {host} whose cluster state is not `existing`");
+            say(broken, Rule::StateExisting, why);
         }
         if line("ETCD_INITIAL_CLUSTER_TOKEN").as_deref() != token {
-            say(
-                broken,
-                Rule::OneToken,
-                format!("step {} writes another token on {}", plan.number_of(planned.id), planned.host),
-            );
+            say(broken, Rule::OneToken, format!("step {number} writes another token on {host}"));
         }
     }
 }
@@ -146,44 +138,27 @@ fn files_say_existing(plan: &Plan, broken: &mut Vec<Refusal>) {
 fn joins_come_one_by_one(plan: &Plan, broken: &mut Vec<Refusal>) {
     let mut learner: Option<&MasterName> = None;
     let mut voting: BTreeSet<&MasterName> = BTreeSet::new();
-    for planned in plan.steps() {
-        match &planned.step {
-            Step::Join(join) => {
+    for (planned, effect) in effects(plan) {
+        let (number, host) = (plan.number_of(planned.id), &planned.host);
+        match effect {
+            Effect::AddsLearner(joiner) => {
                 if let Some(other) = learner {
-                    say(
-                        broken,
-                        Rule::OneLearner,
-                        format!(
-                            "step {} adds {} while {other} is still a learner",
-                            plan.number_of(planned.id),
-                            join.joiner
-                        ),
-                    );
+                    let why = format!("step {number} adds {joiner} while {other} is still a learner");
+                    say(broken, Rule::OneLearner, why);
                 }
-                learner = Some(&join.joiner);
+                learner = Some(joiner);
             }
-            Step::Promote(promote) => {
-                if learner == Some(&promote.joiner) {
+            Effect::Promotes(joiner) => {
+                if learner == Some(joiner) {
                     learner = None;
                 } else {
-                    say(
-                        broken,
-                        Rule::OneLearner,
-                        format!("step {} promotes {}, which was not added", plan.number_of(planned.id), promote.joiner),
-                    );
+                    say(broken, Rule::OneLearner, format!("step {number} promotes {joiner}, which was not added"));
                 }
-                voting.insert(&promote.joiner);
+                voting.insert(joiner);
             }
-            Step::Settle(_) if voting.contains(&planned.host) => {
-                say(
-                    broken,
-                    Rule::SettleLearnersOnly,
-                    format!(
-                        "step {} could restart {}, which votes by that time",
-                        plan.number_of(planned.id),
-                        planned.host
-                    ),
-                );
+            Effect::RestartsLearner if voting.contains(host) => {
+                let why = format!("step {number} could restart {host}, which votes by that time");
+                say(broken, Rule::SettleLearnersOnly, why);
             }
             _ => {}
         }
@@ -193,19 +168,24 @@ fn joins_come_one_by_one(plan: &Plan, broken: &mut Vec<Refusal>) {
     }
 }
 
-/// `recover` stops and moves nothing on a master that serves.
+/// `recover` does nothing to a master that serves but what leaves its etcd and its data alone; whatever else a step may do
+/// is denied.
 fn who_serves_goes_on_serving(plan: &Plan, broken: &mut Vec<Refusal>) {
+    let leaves_alone = |effect: &Effect<'_>| {
+        effect.only_checks()
+            || matches!(
+                effect,
+                Effect::WritesFile(_)
+                    | Effect::AddsLearner(_)
+                    | Effect::Promotes(_)
+                    | Effect::RemovesLearner
+                    | Effect::Records(_)
+            )
+    };
     for planned in plan.steps().filter(|planned| plan.survivors.contains(&planned.host)) {
-        let ends = matches!(
-            planned.step,
-            Step::Stop(_) | Step::Fence(_) | Step::Retire(_) | Step::Restore(_) | Step::Start(_) | Step::Settle(_)
-        );
-        if ends {
-            let why = format!(
-                "step {} would stop or move the etcd that serves on {}",
-                plan.number_of(planned.id),
-                planned.host
-            );
+        if planned.step.does(|effect| !leaves_alone(effect)) {
+            let number = plan.number_of(planned.id);
+            let why = format!("step {number} would stop or move the etcd that serves on {}", planned.host);
             say(broken, Rule::ServingLeftAlone, why);
         }
     }
@@ -214,16 +194,15 @@ fn who_serves_goes_on_serving(plan: &Plan, broken: &mut Vec<Refusal>) {
 /// Whoever comes back may have been given a vote since the plan was made.
 fn votes_are_looked_for(plan: &Plan, broken: &mut Vec<Refusal>) {
     let mut without_vote: BTreeSet<&MasterName> = BTreeSet::new();
-    for planned in plan.steps() {
-        match &planned.step {
-            Step::NoVote(look) => without_vote.extend(look.joiners.keys()),
-            Step::Join(_) | Step::Promote(_) | Step::Start(_) => without_vote.clear(),
-            Step::Stop(_) | Step::Retire(_) if !without_vote.contains(&planned.host) => {
-                let why = format!(
-                    "step {} stops or moves {} without checking who votes",
-                    plan.number_of(planned.id),
-                    planned.host
-                );
+    for (planned, effect) in effects(plan) {
+        match effect {
+            Effect::ChecksNoVote(joiners) => without_vote.extend(joiners.keys()),
+            Effect::AddsLearner(_) | Effect::Promotes(_) | Effect::StartsEtcd(_) | Effect::StartsOwnData => {
+                without_vote.clear();
+            }
+            Effect::StopsEtcd { .. } | Effect::MovesData if !without_vote.contains(&planned.host) => {
+                let number = plan.number_of(planned.id);
+                let why = format!("step {number} stops or moves {} without checking who votes", planned.host);
                 say(broken, Rule::VotersLeftAlone, why);
             }
             _ => {}
@@ -234,28 +213,26 @@ fn votes_are_looked_for(plan: &Plan, broken: &mut Vec<Refusal>) {
 /// A zone may come back while the new cluster is made: it is listened for before the start, and before the first write.
 fn the_dead_are_listened_for(plan: &Plan, broken: &mut Vec<Refusal>) {
     let mut silent: BTreeSet<&MasterName> = BTreeSet::new();
-    for planned in plan.steps().filter(|_| !plan.left_out.is_empty()) {
-        let heard = match &planned.step {
-            Step::Silent(_) => {
+    for (planned, effect) in effects(plan).filter(|_| !plan.left_out.is_empty()) {
+        let starts = match effect {
+            Effect::ChecksSilence => {
                 silent.insert(&planned.host);
                 continue;
             }
-            Step::Retire(_) => {
+            Effect::MovesData => {
                 silent.clear();
                 continue;
             }
-            Step::Start(_) | Step::Serve(_) => silent.contains(&planned.host),
+            Effect::StartsEtcd(_) | Effect::StartsOwnData => true,
+            Effect::ChecksWrite { .. } => false,
             _ => continue,
         };
-        if !heard {
-            let why = format!(
-                "step {} on {} comes without checking for members that are back",
-                plan.number_of(planned.id),
-                planned.host
-            );
+        if !silent.contains(&planned.host) {
+            let number = plan.number_of(planned.id);
+            let why = format!("step {number} on {} comes without checking for members that are back", planned.host);
             say(broken, Rule::FailedZoneSilent, why);
         }
-        if matches!(planned.step, Step::Start(_)) {
+        if starts {
             silent.remove(&planned.host);
         }
     }
@@ -265,16 +242,10 @@ fn the_dead_are_listened_for(plan: &Plan, broken: &mut Vec<Refusal>) {
 fn the_failed_zone_is_left_alone(plan: &Plan, broken: &mut Vec<Refusal>) {
     for planned in plan.steps() {
         let takes_part = plan.survivors.contains(&planned.host) || plan.returned.contains(&planned.host);
-        if !takes_part && !matches!(planned.step, Step::Fence(_)) {
-            say(
-                broken,
-                Rule::LeftAlone,
-                format!(
-                    "step {} changes {}, which is neither survivor nor returned",
-                    plan.number_of(planned.id),
-                    planned.host
-                ),
-            );
+        if !takes_part && planned.step.does(|effect| *effect != Effect::Fences) {
+            let (number, host) = (plan.number_of(planned.id), &planned.host);
+            let why = format!("step {number} changes {host}, which is neither survivor nor returned");
+            say(broken, Rule::LeftAlone, why);
         }
     }
 }
@@ -283,31 +254,27 @@ fn the_failed_zone_is_left_alone(plan: &Plan, broken: &mut Vec<Refusal>) {
 fn nothing_stops_before_the_snapshot(plan: &Plan, broken: &mut Vec<Refusal>) {
     let mut verified = false;
     let mut unmoved = BTreeSet::new();
-    for planned in plan.steps() {
-        match &planned.step {
-            Step::Snapshot(_) => verified = true,
+    for (planned, effect) in effects(plan) {
+        match effect {
+            Effect::SavesSnapshot(_) => verified = true,
             // What takes time makes the last look an old one.
-            Step::Share(_) | Step::Restore(_) => unmoved.clear(),
-            Step::Leaderless(check) if check.unmoved && check.applied.is_some() == check.by_status && verified => {
+            Effect::SharesSnapshot | Effect::BuildsData(_) => unmoved.clear(),
+            Effect::ChecksNoLeader(check)
+                if check.unmoved && check.applied.is_some() == check.by_status && verified =>
+            {
                 unmoved.insert(&planned.host);
             }
-            Step::Stop(stop) => {
+            Effect::StopsEtcd { by_force } => {
                 let copied_next = match plan_source(plan) {
-                    Some(Source::StoppedCopy { .. }) => !stop.by_force,
+                    Some(Source::StoppedCopy { .. }) => !by_force,
                     // Its log has whatever an end by force leaves out of the database.
                     Some(Source::Replay { .. }) => !verified && seed_of(plan, &planned.host),
                     _ => false,
                 };
                 if !copied_next && (!verified || !unmoved.contains(&planned.host)) {
-                    say(
-                        broken,
-                        Rule::SnapshotFirst,
-                        format!(
-                            "step {} stops {} before a verified snapshot and a last check",
-                            plan.number_of(planned.id),
-                            planned.host
-                        ),
-                    );
+                    let (number, host) = (plan.number_of(planned.id), &planned.host);
+                    let why = format!("step {number} stops {host} before a verified snapshot and a last check");
+                    say(broken, Rule::SnapshotFirst, why);
                 }
             }
             _ => {}
@@ -320,23 +287,24 @@ fn seed_of(plan: &Plan, host: &MasterName) -> bool {
 }
 
 fn plan_source(plan: &Plan) -> Option<&Source> {
-    plan.steps().find_map(|planned| match &planned.step {
-        Step::Snapshot(snapshot) => Some(&snapshot.source),
+    effects(plan).find_map(|(_, effect)| match effect {
+        Effect::SavesSnapshot(source) => Some(source),
         _ => None,
     })
 }
 
 /// Members restored from different files, tokens or lists would never agree.
 fn all_grow_from_one_snapshot(plan: &Plan, broken: &mut Vec<Refusal>) {
-    let restores: Vec<_> = plan
-        .steps()
-        .filter_map(|planned| match &planned.step {
-            Step::Restore(restore) => Some((&planned.host, restore)),
+    let restores: Vec<_> = effects(plan)
+        .filter_map(|(planned, effect)| match effect {
+            Effect::BuildsData(restore) => Some((&planned.host, restore)),
             _ => None,
         })
         .collect();
-    let shared: BTreeSet<&MasterName> =
-        plan.steps().filter(|planned| matches!(planned.step, Step::Share(_))).map(|planned| &planned.host).collect();
+    let shared: BTreeSet<&MasterName> = effects(plan)
+        .filter(|(_, effect)| *effect == Effect::SharesSnapshot)
+        .map(|(planned, _)| &planned.host)
+        .collect();
     let hosts: BTreeSet<&MasterName> = restores.iter().map(|(host, _)| *host).collect();
     if hosts != plan.survivors.iter().collect() || restores.len() != hosts.len() {
         say(broken, Rule::OneSnapshot, "not every survivor is restored exactly once".into());
@@ -355,12 +323,15 @@ fn all_grow_from_one_snapshot(plan: &Plan, broken: &mut Vec<Refusal>) {
 
 /// Whatever is started must be seen to take a write.
 fn starts_are_proved(plan: &Plan, broken: &mut Vec<Refusal>) {
-    let last = |wanted: fn(&Step) -> bool, host: &MasterName| {
-        plan.steps().filter(|planned| &planned.host == host && wanted(&planned.step)).map(|planned| planned.id).max()
+    let last = |wanted: fn(&Effect<'_>) -> bool, host: &MasterName| {
+        plan.steps()
+            .filter(|planned| &planned.host == host && planned.step.does(wanted))
+            .map(|planned| planned.id)
+            .max()
     };
     for host in plan.survivors.iter().chain(&plan.returned) {
-        let start = last(|step| matches!(step, Step::Start(_)), host);
-        let proof = last(|step| matches!(step, Step::Serve(serve) if !serve.value.is_empty()), host);
+        let start = last(|effect| matches!(effect, Effect::StartsEtcd(_) | Effect::StartsOwnData), host);
+        let proof = last(|effect| *effect == Effect::ChecksWrite { new: true }, host);
         if start.is_some() && proof <= start {
             say(
                 broken,

@@ -11,7 +11,7 @@ use crate::playbook::Role;
 use crate::playbook::template::Peer;
 use crate::step::snapshot::Source;
 
-use super::{Input, NoPlan, PlannedMember, Refusal};
+use super::{Goal, Input, NoPlan, PlannedMember, Refusal};
 
 /// A master that takes part, with what it said.
 #[derive(Debug, Clone, Copy)]
@@ -134,6 +134,11 @@ pub(super) struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
+    /// Whether the cluster that will serve is made by this run.
+    pub(super) fn is_new(&self) -> bool {
+        self.input.request.goal == Goal::InitiateDr
+    }
+
     /// Whether a survivor's etcd can still be asked once the snapshot is taken: the seed's was stopped for a replay.
     pub(super) fn still_answers(&self, player: Player<'_>) -> bool {
         let stopped = matches!(self.source, Some(Source::Replay { .. })) && player.name() == self.seed.name();

@@ -2,7 +2,7 @@
 
 use crate::model::diagnostic::{Diagnostic, Place, Source};
 
-use super::{Action, Expectation, Line, Phase, Playbook, Role};
+use super::{Action, Expectation, Line, Phase, Playbook, Role, Service};
 
 /// Every step that stands where it must not.
 #[must_use]
@@ -76,7 +76,7 @@ const RULES: [Rule; 11] = [
         code: "moved-on",
         hint: "put `- expect: still-lost` right before: what was acknowledged since the snapshot would vanish",
         broken: |before, step| {
-            let stops = matches!(step.action, Action::Stop { on, .. } if touches(on, Role::Seed));
+            let stops = matches!(step.action, Action::Stop { what: Service::Etcd, on } if touches(on, Role::Seed));
             let snapshot = |action: &Action| matches!(action, Action::Snapshot(_));
             let takes_time =
                 |action: &Action| matches!(action, Action::Snapshot(_) | Action::Share(_) | Action::Restore(_));
@@ -90,7 +90,8 @@ const RULES: [Rule; 11] = [
         hint: "take the snapshot first: an etcd that was restarted without quorum does not answer",
         broken: |before, step| {
             let Action::Snapshot(role) = step.action else { return None };
-            let stopped = |action: &Action| matches!(action, Action::Stop { on, .. } if covers(*on, role));
+            let stopped =
+                |action: &Action| matches!(action, Action::Stop { what: Service::Etcd, on } if covers(*on, role));
             before.iter().any(|line| stopped(&line.action)).then(|| "this asks an etcd that was stopped".to_owned())
         },
     },
@@ -100,10 +101,11 @@ const RULES: [Rule; 11] = [
         broken: |before, step| {
             let Action::Retire(role) = step.action else { return None };
             let wakes = |action: &Action| match action {
-                Action::Start { on, .. } => touches(*on, role),
+                Action::Start { what: Service::Etcd, on } => touches(*on, role),
                 _ => false,
             };
-            let stops = |action: &Action| matches!(action, Action::Stop { on, .. } if covers(*on, role));
+            let stops =
+                |action: &Action| matches!(action, Action::Stop { what: Service::Etcd, on } if covers(*on, role));
             let fences = |action: &Action| matches!(action, Action::Fence(on) if covers(*on, role));
             (!since(before, stops, wakes) || !since(before, fences, wakes))
                 .then(|| "this moves data whose etcd could be running".to_owned())
@@ -114,7 +116,8 @@ const RULES: [Rule; 11] = [
         hint: "put `retire` of the same masters before: old data ignores every new setting",
         broken: |before, step| {
             let Action::Join(role) = step.action else { return None };
-            let starts = |action: &Action| matches!(action, Action::Start { on, .. } if touches(*on, role));
+            let starts =
+                |action: &Action| matches!(action, Action::Start { what: Service::Etcd, on } if touches(*on, role));
             let retires = |action: &Action| matches!(action, Action::Retire(on) if covers(*on, role));
             (!since(before, retires, starts)).then(|| "this needs a data directory that was retired".to_owned())
         },
@@ -134,7 +137,7 @@ const RULES: [Rule; 11] = [
         code: "start-unprepared",
         hint: "before `start` come `retire`, `restore` or `join`, and `write`, of the same masters",
         broken: |before, step| {
-            let Action::Start { on: role, .. } = step.action else { return None };
+            let Action::Start { what: Service::Etcd, on: role } = step.action else { return None };
             let retires = |action: &Action| matches!(action, Action::Retire(on) if touches(*on, role));
             let fills = |action: &Action| matches!(action, Action::Restore(on) | Action::Join(on) if covers(*on, role));
             let writes = |action: &Action| matches!(action, Action::Write { on, .. } if covers(*on, role));
@@ -159,7 +162,7 @@ const RULES: [Rule; 11] = [
                 return None;
             }
             let join = |action: &Action| matches!(action, Action::Join(_));
-            let start = |action: &Action| matches!(action, Action::Start { .. });
+            let start = |action: &Action| matches!(action, Action::Start { what: Service::Etcd, .. });
             let promote = |action: &Action| matches!(action, Action::Promote(_));
             (!since(before, join, promote) || !since(before, start, join))
                 .then(|| "this needs a learner that was started and does not vote yet".to_owned())

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::MasterName;
 use crate::observe::marks::fence_drop_in;
 use crate::run::journal::StepState;
-use crate::step::{Step, keep, run_dir, snapshot_path};
+use crate::step::{Effect, keep, run_dir, snapshot_path};
 
 use super::names;
 use super::outcome::Story;
@@ -22,22 +22,25 @@ pub(super) fn beside(story: Story<'_>) -> Option<String> {
             continue;
         }
         let may = if state == StepState::Done { "" } else { ", possibly incomplete" };
-        let what = match &planned.step {
-            Step::Guard(guard) => {
-                format!("{}, a drop-in that has no effect without its marker file", fence_drop_in(&guard.unit))
-            }
-            Step::Snapshot(_) | Step::Share(_) => {
-                format!("{}, a copy of the whole database with every Secret", snapshot_path(run))
-            }
-            Step::Restore(restore) => format!("{}, restored and not used, with every Secret", restore.fresh()),
-            Step::Keep(_) => {
-                let path = story.place.join(keep::NAME);
-                at_bastion = Some(format!("{}, a copy of the whole database with every Secret{may}", path.display()));
-                continue;
-            }
-            _ => continue,
-        };
-        there.entry(format!("{what}{may}")).or_default().insert(&planned.host);
+        for effect in planned.step.kind().effects() {
+            let what = match effect {
+                Effect::PreparesFence(unit) => {
+                    format!("{}, a drop-in that has no effect without its marker file", fence_drop_in(unit))
+                }
+                Effect::SavesSnapshot(_) | Effect::SharesSnapshot => {
+                    format!("{}, a copy of the whole database with every Secret", snapshot_path(run))
+                }
+                Effect::BuildsData(restore) => format!("{}, restored and not used, with every Secret", restore.fresh()),
+                Effect::FetchesSnapshot => {
+                    let path = story.place.join(keep::NAME);
+                    let path = path.display();
+                    at_bastion = Some(format!("{path}, a copy of the whole database with every Secret{may}"));
+                    continue;
+                }
+                _ => continue,
+            };
+            there.entry(format!("{what}{may}")).or_default().insert(&planned.host);
+        }
     }
     if story.drill.is_none() && !story.states.is_empty() {
         let hosts = story.plan.steps().map(|planned| &planned.host);

@@ -10,7 +10,7 @@ use crate::observe::Verdict;
 use crate::plan::{Goal, Plan, cut_off};
 use crate::run::journal::StepState;
 use crate::run::runner::{Ending, Outcome, Trouble};
-use crate::step::Step;
+use crate::step::Effect;
 
 use super::{harmless, left, names, seconds};
 
@@ -166,12 +166,13 @@ fn after_done(story: Story<'_>) -> Vec<String> {
             cut_off::words(&plan.ports)
         )),
         Goal::Unfence => {
-            left.extend(plan.steps().filter_map(|planned| match &planned.step {
-                Step::Unfence(lift) => {
-                    Some(format!("next, on {}: systemctl start --no-block {}\n", planned.host, lift.unit))
+            for planned in plan.steps() {
+                for effect in planned.step.kind().effects() {
+                    if let Effect::LiftsFence(unit) = effect {
+                        left.push(format!("next, on {}: systemctl start --no-block {unit}\n", planned.host));
+                    }
                 }
-                _ => None,
-            }));
+            }
             if !plan.left_out.is_empty() {
                 left.push(format!("not reached; those that were fenced still are: {}\n", names(&plan.left_out)));
             }
@@ -197,7 +198,8 @@ fn in_failed_zone(plan: &Plan, name: &MasterName) -> bool {
 
 /// Whether a restore could not raise revisions: watches would then silently miss changes.
 fn restarts_needed(plan: &Plan) -> bool {
-    plan.steps().any(|planned| matches!(&planned.step, Step::Restore(restore) if !restore.tool.bumps))
+    plan.steps()
+        .any(|planned| planned.step.does(|effect| matches!(effect, Effect::BuildsData(restore) if !restore.tool.bumps)))
 }
 
 fn stopped(story: Story<'_>, trouble: &Trouble, how: &str) -> String {
@@ -227,14 +229,15 @@ fn fences(story: Story<'_>) -> Option<String> {
     let state = |id: u32| story.states.get(&id).copied().unwrap_or(StepState::Planned);
     let mut fenced = std::collections::BTreeSet::new();
     for planned in story.plan.steps() {
-        match (&planned.step, state(planned.id)) {
-            (Step::Fence(_), StepState::Done) => fenced.insert(&planned.host),
-            // Whoever began to start has lifted the fence, whatever came of it.
-            (Step::Unfence(_), StepState::Done) | (Step::Start(_), _) if state(planned.id) != StepState::Planned => {
-                fenced.remove(&planned.host)
-            }
-            _ => false,
-        };
+        let state = state(planned.id);
+        for effect in planned.step.kind().effects() {
+            match effect {
+                Effect::Fences if state == StepState::Done => fenced.insert(&planned.host),
+                // Once it was begun the fence may be gone, whatever came of it.
+                Effect::LiftsFence(_) if state != StepState::Planned => fenced.remove(&planned.host),
+                _ => false,
+            };
+        }
     }
     (!fenced.is_empty()).then(|| format!("Fenced now (etcd cannot start there): {}\n", names(fenced)))
 }
@@ -258,7 +261,7 @@ fn by_hand(story: Story<'_>) -> String {
     };
     let _ = writeln!(out, "{locked}\n  {} unlock {holder}", story.again);
     match story.plan.goal {
-        Goal::InitiateDr if reached(story, |step| matches!(step, Step::Start(_))) => {
+        Goal::InitiateDr if reached(story, |effect| matches!(effect, Effect::StartsEtcd(_))) => {
             if a_zone_is_back(story) {
                 let fence = fence_target(story.plan);
                 let _ = writeln!(
@@ -273,7 +276,7 @@ fn by_hand(story: Story<'_>) -> String {
                 story.again
             );
         }
-        Goal::InitiateDr if reached(story, |step| matches!(step, Step::Stop(_))) => {
+        Goal::InitiateDr if reached(story, |effect| matches!(effect, Effect::StopsEtcd { .. })) => {
             from_the_snapshot(story, &mut out);
             out.push_str("or, if the lost zone is back, give the survivors their own data back and start them:\n");
             let _ = writeln!(out, "  {} undo {}", story.again, story.plan.run);
@@ -288,27 +291,28 @@ fn by_hand(story: Story<'_>) -> String {
 /// Whether the run ended because a member that was taken for dead answered.
 fn a_zone_is_back(story: Story<'_>) -> bool {
     let failed = |id: u32| story.states.get(&id) == Some(&StepState::Failed);
-    story.plan.steps().any(|planned| matches!(planned.step, Step::Silent(_)) && failed(planned.id))
+    story.plan.steps().any(|planned| planned.step.does(|effect| *effect == Effect::ChecksSilence) && failed(planned.id))
 }
 
 /// Whether a step of this kind was begun.
-fn reached(story: Story<'_>, wanted: fn(&Step) -> bool) -> bool {
+fn reached(story: Story<'_>, wanted: fn(&Effect<'_>) -> bool) -> bool {
     let begun = |id: u32| !matches!(story.states.get(&id), None | Some(StepState::Planned));
-    story.plan.steps().any(|planned| wanted(&planned.step) && begun(planned.id))
+    story.plan.steps().any(|planned| planned.step.does(wanted) && begun(planned.id))
 }
 
-/// Whether a step of this kind was done.
-fn was_done(story: Story<'_>, wanted: fn(&Step) -> bool) -> bool {
+/// Whether a step with this effect was done.
+fn was_done(story: Story<'_>, wanted: fn(&Effect<'_>) -> bool) -> bool {
     let done = |id: u32| story.states.get(&id) == Some(&StepState::Done);
-    story.plan.steps().any(|planned| wanted(&planned.step) && done(planned.id))
+    story.plan.steps().any(|planned| planned.step.does(wanted) && done(planned.id))
 }
 
 /// The command with which an `initiate-dr` goes on whose survivors are down behind its fences; nothing for other runs.
 /// Without its snapshot here it is taken back, which starts the survivors on their own data again.
 #[must_use]
 pub fn way_on(story: Story<'_>) -> Option<String> {
-    let down = story.plan.goal == Goal::InitiateDr && reached(story, |step| matches!(step, Step::Stop(_)));
-    let kept = was_done(story, |step| matches!(step, Step::Keep(_)));
+    let down =
+        story.plan.goal == Goal::InitiateDr && reached(story, |effect| matches!(effect, Effect::StopsEtcd { .. }));
+    let kept = was_done(story, |effect| *effect == Effect::FetchesSnapshot);
     let command = || if kept { anew(story) } else { format!("{} undo {}", story.again, story.plan.run) };
     down.then(command)
 }
@@ -316,11 +320,11 @@ pub fn way_on(story: Story<'_>) -> Option<String> {
 /// How to begin anew from the snapshot.
 fn from_the_snapshot(story: Story<'_>, out: &mut String) {
     let kept = story.place.join(crate::step::keep::NAME);
-    if !was_done(story, |step| matches!(step, Step::Snapshot(_))) {
+    if !was_done(story, |effect| matches!(effect, Effect::SavesSnapshot(_))) {
         let _ = writeln!(out, "  {} status      # no snapshot was taken; the data is where it was", story.again);
         return;
     }
-    if !was_done(story, |step| matches!(step, Step::Keep(_))) {
+    if !was_done(story, |effect| *effect == Effect::FetchesSnapshot) {
         let seed = names(&story.plan.seed);
         let there = crate::step::snapshot_path(&story.plan.run);
         let _ = writeln!(out, "  copy {there} from {seed} to {} (as root on that host)", kept.display());

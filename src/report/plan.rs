@@ -73,7 +73,7 @@ fn findings(plan: &Plan, out: &mut String) {
 fn destructive(plan: &Plan, out: &mut String) {
     let mut lines = String::new();
     for planned in plan.steps() {
-        if matches!(planned.step, Step::Stop(_) | Step::Retire(_) | Step::Write(_) | Step::DropLearner(_)) {
+        if planned.step.does(|effect| effect.is_destructive()) {
             let _ = writeln!(lines, "  {}: {}", planned.host, planned.step.kind().title());
         }
     }

@@ -1,7 +1,7 @@
 //! Exit codes; `status` has its own (see [`crate::observe::Verdict::exit_code`]). Knows no terminal.
 
 use crate::plan::Plan;
-use crate::step::Step;
+use crate::step::{Effect, Step};
 
 use super::runner::{Ending, Outcome, is_verification};
 
@@ -30,7 +30,7 @@ pub const INTERRUPTED: u8 = 130;
 
 /// Whether a step only looks whether the world still is what the plan was made for.
 fn is_look(step: &Step) -> bool {
-    matches!(step, Step::Leaderless(_) | Step::Silent(_) | Step::NoVote(_))
+    step.does(|effect| matches!(effect, Effect::ChecksNoLeader(_) | Effect::ChecksSilence | Effect::ChecksNoVote(_)))
 }
 
 /// The exit code of a run.

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::model::{Command, MasterName, Output, RunId, UnitName};
 use crate::observe::last_log;
 use crate::plan::{Goal, Plan, Planned, Stage};
-use crate::step::{Act, Doing, Fact, Facts, Judgement, Step, Undo};
+use crate::step::{Act, Doing, Effect, Fact, Facts, Judgement, Step, Undo};
 
 pub use super::ending::{Ending, Outcome, Phase, Trouble};
 use super::growth::Growth;
@@ -338,11 +338,11 @@ impl Runner {
 }
 
 fn guards_only(stage: &Stage) -> bool {
-    stage.steps.iter().all(|planned| matches!(planned.step, Step::Guard(_)))
+    stage.steps.iter().all(|planned| !planned.step.does(|effect| !matches!(effect, Effect::PreparesFence(_))))
 }
 
 fn stops(stage: &Stage) -> bool {
-    stage.steps.iter().any(|planned| matches!(planned.step, Step::Stop(_)))
+    stage.steps.iter().any(|planned| planned.step.does(|effect| matches!(effect, Effect::StopsEtcd { .. })))
 }
 
 /// Whether a stage changes a master that takes part. A fence on the failed zone is no such change.
@@ -373,7 +373,11 @@ pub fn is_verification(plan: &Plan, id: u32) -> bool {
     // A new cluster that never took a write is not done.
     let new = plan.goal == Goal::InitiateDr;
     let proves = |step: &Step| {
-        matches!(step, Step::Serve(_) if !new) || matches!(step, Step::Mark(_) | Step::Compare(_) | Step::Record(_))
+        step.kind().effects().iter().all(|effect| match effect {
+            Effect::ChecksWrite { .. } => !new,
+            Effect::ComparesData | Effect::Records(_) => true,
+            _ => false,
+        })
     };
     let acts_later = plan.steps().any(|planned| planned.id > id && !proves(&planned.step));
     plan.steps().any(|planned| planned.id == id && proves(&planned.step)) && !acts_later

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use crate::model::{MasterName, Output};
+use crate::model::{MasterName, Output, RETIRED};
 
 use super::etcdctl::Reply;
 use super::machine::{BIN, DATA_DIR, Machine};
@@ -226,7 +226,7 @@ fn replaced(machine: &Machine) -> String {
             ("restored", Some(data)) if *text == data.inode.to_string().into_bytes() => {
                 said += &format!("restored_by={run}\n");
             }
-            ("retired", None) if machine.dirs.contains_key(&format!("{DATA_DIR}.retired-{run}")) => {
+            ("retired", None) if machine.dirs.contains_key(&format!("{DATA_DIR}.{RETIRED}{run}")) => {
                 said += &format!("emptied_by={run}\n");
             }
             _ => {}

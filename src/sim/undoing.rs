@@ -10,10 +10,11 @@ impl State {
     /// Own data, env file and record take their places again; the fence goes, and etcd starts.
     pub(super) fn put_back(&mut self, call: &Call<'_>) -> Reply {
         let (data, env, run) = (call.word(2).to_owned(), call.word(3).to_owned(), call.word(4).to_owned());
+        let (aside_env, aside_data) = (call.word(8).to_owned(), call.word(9).to_owned());
         let (marker, record, kept) = (call.word(5).to_owned(), call.word(6).to_owned(), call.word(7).to_owned());
         assert_eq!(data, DATA_DIR, "the model has one data directory a master");
         let machine = self.machine(call.host);
-        if let Some(own) = machine.dirs.remove(&format!("{data}.retired-{run}")) {
+        if let Some(own) = machine.dirs.remove(&aside_data) {
             if machine.process.is_some() {
                 return Reply::failed(1, "etcd runs: its data is not moved");
             }
@@ -24,7 +25,7 @@ impl State {
         if call.midway {
             return Reply::default();
         }
-        if let Some(own) = machine.files.remove(&format!("{env}.retired-{run}"))
+        if let Some(own) = machine.files.remove(&aside_env)
             && let Some(made) = machine.files.insert(env.clone(), own)
         {
             machine.put(format!("{env}.unused-{run}"), made);

@@ -9,7 +9,7 @@ use crate::observe::read::PROBE_KEY;
 use crate::observe::settings::Access;
 use crate::observe::status::{Header, etcdctl};
 
-use super::{Act, Fact, Facts, Judgement, Kind, Undo};
+use super::{Act, Effect, Fact, Facts, Judgement, Kind, Undo};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -50,6 +50,10 @@ impl Kind for Mark {
             }
             Err(e) => Judgement::Stop(format!("the answer cannot be read: {e}")),
         }
+    }
+
+    fn effects(&self) -> Vec<Effect<'_>> {
+        vec![Effect::ComparesData]
     }
 
     fn undo(&self) -> Undo {
@@ -118,6 +122,10 @@ impl Kind for Compare {
             )),
             _ => Judgement::Done(format!("hash {:x}", hash_kv.hash), vec![fact]),
         }
+    }
+
+    fn effects(&self) -> Vec<Effect<'_>> {
+        vec![Effect::ComparesData]
     }
 
     fn undo(&self) -> Undo {

@@ -10,7 +10,7 @@ use crate::observe::settings::Access;
 use crate::observe::status::etcdctl;
 
 use super::join::Listed;
-use super::{Act, Facts, Judgement, Kind, Undo};
+use super::{Act, Effect, Facts, Judgement, Kind, Undo};
 
 /// Removes a learner whose master is about to join with an empty directory: etcd would panic on its return.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +57,10 @@ impl Kind for DropLearner {
             }
             _ => Judgement::Again(output.complaint()),
         }
+    }
+
+    fn effects(&self) -> Vec<Effect<'_>> {
+        vec![Effect::RemovesLearner]
     }
 
     fn undo(&self) -> Undo {

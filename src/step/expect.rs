@@ -6,7 +6,7 @@ use crate::model::{AbsPath, Command, Output};
 use crate::observe::log::{self, End};
 use crate::observe::{status, unit};
 
-use super::{Act, Facts, Judgement, Kind, Undo};
+use super::{Act, Effect, Facts, Judgement, Kind, Undo};
 
 /// A survivor still has no leader.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +81,10 @@ impl Kind for Leaderless {
             )),
             None => Judgement::done(format!("no leader, applied index {}", status.applied)),
         }
+    }
+
+    fn effects(&self) -> Vec<Effect<'_>> {
+        vec![Effect::ChecksNoLeader(self)]
     }
 
     fn undo(&self) -> Undo {

@@ -7,7 +7,7 @@ use crate::model::command::Script;
 use crate::model::{Command, Output, UnitName};
 use crate::observe::marks::{fence_drop_in, fence_marker};
 
-use super::{Act, Facts, Judgement, Kind, Undo};
+use super::{Act, Effect, Facts, Judgement, Kind, Undo};
 
 /// A drop-in with a condition on a marker file. `systemctl mask` cannot mask a unit that lies in
 /// `/etc/systemd/system`, where kubespray puts it.
@@ -40,6 +40,10 @@ impl Kind for Fence {
         Judgement::spoken(output)
     }
 
+    fn effects(&self) -> Vec<Effect<'_>> {
+        vec![Effect::Fences]
+    }
+
     fn undo(&self) -> Undo {
         Undo::ByHand(format!("rm {}", fence_marker(&self.unit)))
     }
@@ -69,6 +73,10 @@ impl Kind for Guard {
 
     fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {
         Judgement::spoken(output)
+    }
+
+    fn effects(&self) -> Vec<Effect<'_>> {
+        vec![Effect::PreparesFence(&self.unit)]
     }
 
     fn undo(&self) -> Undo {

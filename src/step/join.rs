@@ -10,7 +10,7 @@ use crate::model::{Command, MasterName, MemberId, Output};
 use crate::observe::settings::Access;
 use crate::observe::status::etcdctl;
 
-use super::{Act, Fact, Facts, Judgement, Kind, Undo};
+use super::{Act, Effect, Fact, Facts, Judgement, Kind, Undo};
 
 /// Adds a learner, asked at a serving member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,6 +137,10 @@ impl Kind for Join {
             75 => self.refused(output),
             _ => Judgement::Again(output.complaint()),
         }
+    }
+
+    fn effects(&self) -> Vec<Effect<'_>> {
+        vec![Effect::AddsLearner(&self.joiner)]
     }
 
     fn undo(&self) -> Undo {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Output, RunId};
 
-use super::{Act, Doing, Facts, Judgement, Kind, Undo, share};
+use super::{Act, Doing, Effect, Facts, Judgement, Kind, Undo, share};
 
 /// The file's name in the run's directory on the bastion.
 pub const NAME: &str = "snapshot.db";
@@ -33,6 +33,10 @@ impl Kind for Keep {
     fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {
         // The runner has compared size and hash with the snapshot's and put the path into the output.
         if output.ok() { Judgement::done(output.stdout.trim()) } else { Judgement::Stop(output.complaint()) }
+    }
+
+    fn effects(&self) -> Vec<Effect<'_>> {
+        vec![Effect::FetchesSnapshot]
     }
 
     fn undo(&self) -> Undo {

@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use effect::Effect;
+
 use crate::model::{AbsPath, Command, Late, MasterName, MemberId, Output, UnitName};
 
 pub mod compare;
 pub mod drop_learner;
+pub mod effect;
 pub mod expect;
 pub mod fence;
 pub mod growth;
@@ -286,6 +289,8 @@ pub trait Kind {
     fn acts(&self) -> Vec<Act>;
     /// What the answer to act number `act` means.
     fn judge(&self, act: usize, output: &Output, facts: &Facts) -> Judgement;
+    /// Everything it does to its master or to the cluster, in order.
+    fn effects(&self) -> Vec<Effect<'_>>;
     /// The way back.
     fn undo(&self) -> Undo;
     /// The unit on the step's master whose log tells why it failed.
@@ -304,6 +309,11 @@ macro_rules! steps {
         }
 
         impl Step {
+            /// Whether it has such an effect.
+            pub fn does(&self, wanted: impl Fn(&Effect<'_>) -> bool) -> bool {
+                self.kind().effects().iter().any(wanted)
+            }
+
             /// The one dispatch on kinds.
             #[must_use]
             pub fn kind(&self) -> &dyn Kind {

@@ -9,7 +9,7 @@ use crate::model::{AbsPath, Command, Late, MasterName, Output};
 use crate::observe::settings::Access;
 use crate::observe::status::etcdctl;
 
-use super::{Act, Facts, Judgement, Kind, Undo, join::Listed};
+use super::{Act, Effect, Facts, Judgement, Kind, Undo, join::Listed};
 
 /// Promotes, asked at a serving member; only the leader's answer counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +56,10 @@ impl Kind for Promote {
             Some(None) => Judgement::Stop("the learner is no longer in the member list".into()),
             _ => Judgement::Again(format!("catching up ({})", output.complaint().trim_start_matches("exit 75: "))),
         }
+    }
+
+    fn effects(&self) -> Vec<Effect<'_>> {
+        vec![Effect::Promotes(&self.joiner)]
     }
 
     fn undo(&self) -> Undo {

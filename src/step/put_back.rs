@@ -7,7 +7,7 @@ use crate::model::command::Script;
 use crate::model::{AbsPath, Command, Master, Output, RunId, UnitName};
 use crate::observe::marks::{RECORD, fence_marker};
 
-use super::{Act, Facts, Judgement, Kind, Undo, run_dir};
+use super::{Act, Effect, Facts, Judgement, Kind, Undo, run_dir};
 
 /// Puts one survivor back as it was before that run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +43,8 @@ impl PutBack {
         Command::script(SCRIPT)
             .args([self.unit.as_str(), self.data_dir.as_str(), self.env_file.as_str(), self.undoes.as_str()])
             .args([fence_marker(&self.unit), RECORD.to_owned(), run_dir(&self.undoes)])
+            .args([self.env_file.retired(&self.undoes), self.data_dir.retired(&self.undoes)])
+            .arg(self.data_dir.retired_within(&self.undoes))
     }
 }
 
@@ -57,6 +59,15 @@ impl Kind for PutBack {
 
     fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {
         Judgement::spoken(output)
+    }
+
+    fn effects(&self) -> Vec<Effect<'_>> {
+        vec![
+            Effect::StopsEtcd { by_force: false },
+            Effect::MovesData,
+            Effect::LiftsFence(&self.unit),
+            Effect::StartsOwnData,
+        ]
     }
 
     fn undo(&self) -> Undo {

@@ -6,7 +6,7 @@ use crate::model::command::Script;
 use crate::model::{Command, Late, Output};
 use crate::observe::marks::{ClusterRecord, RECORD};
 
-use super::{Act, Facts, Judgement, Kind, Undo, run_dir};
+use super::{Act, Effect, Facts, Judgement, Kind, Undo, run_dir};
 
 /// Writes `/var/lib/requorum/cluster.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +45,10 @@ impl Kind for Record {
 
     fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {
         Judgement::spoken(output)
+    }
+
+    fn effects(&self) -> Vec<Effect<'_>> {
+        vec![Effect::Records(&self.record)]
     }
 
     fn undo(&self) -> Undo {

@@ -9,7 +9,7 @@ use crate::model::{Command, Output};
 use crate::observe::settings::Access;
 use crate::observe::status::etcdctl;
 
-use super::{Act, Facts, Judgement, Kind, Undo};
+use super::{Act, Effect, Facts, Judgement, Kind, Undo};
 
 /// Compacts, defragments and disarms, in etcd's order (its maintenance guide, "Space quota").
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +38,10 @@ impl Kind for Relieve {
 
     fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {
         Judgement::spoken(output)
+    }
+
+    fn effects(&self) -> Vec<Effect<'_>> {
+        vec![Effect::CompactsHistory]
     }
 
     fn undo(&self) -> Undo {

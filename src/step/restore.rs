@@ -9,7 +9,7 @@ use crate::model::{AbsPath, Command, Late, Output, RunId, Token, UnitName};
 use crate::observe::fork::BUMP;
 use crate::observe::tools::RestoreTool;
 
-use super::{Act, Facts, Judgement, Kind, Undo, run_dir, snapshot_path};
+use super::{Act, Effect, Facts, Judgement, Kind, Undo, run_dir, snapshot_path};
 
 /// Restores a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,6 +99,10 @@ impl Kind for Restore {
 
     fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {
         Judgement::spoken(output)
+    }
+
+    fn effects(&self) -> Vec<Effect<'_>> {
+        vec![Effect::BuildsData(self)]
     }
 
     fn undo(&self) -> Undo {

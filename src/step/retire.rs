@@ -8,7 +8,7 @@ use crate::observe::marks::fence_marker;
 
 use super::restore::fresh_dir;
 use super::start::Onto;
-use super::{Act, Fact, Facts, Judgement, Kind, Undo, run_dir};
+use super::{Act, Effect, Fact, Facts, Judgement, Kind, Undo, run_dir};
 
 /// Moves the data directory aside by one rename; the restored one takes its place, or an empty one with the same owner,
 /// mode and label. A mount point cannot be renamed: there `member` is moved into a directory inside it.
@@ -37,11 +37,7 @@ impl Retire {
     /// Where the old data goes.
     #[must_use]
     pub fn aside(&self) -> String {
-        if self.mount_point {
-            format!("{}/retired-{}", self.data_dir, self.run)
-        } else {
-            self.data_dir.beside(&format!(".retired-{}", self.run))
-        }
+        if self.mount_point { self.data_dir.retired_within(&self.run) } else { self.data_dir.retired(&self.run) }
     }
 }
 
@@ -75,6 +71,10 @@ impl Kind for Retire {
             Judgement::FoundDone(note, _) => Judgement::FoundDone(format!("was moved to {note}"), retired()),
             other => other,
         }
+    }
+
+    fn effects(&self) -> Vec<Effect<'_>> {
+        vec![Effect::MovesData]
     }
 
     fn undo(&self) -> Undo {

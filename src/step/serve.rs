@@ -10,7 +10,7 @@ use crate::observe::read::PROBE_KEY;
 use crate::observe::settings::Access;
 use crate::observe::status::{Header, etcdctl};
 
-use super::{Act, Fact, Facts, Judgement, Kind, Undo};
+use super::{Act, Effect, Fact, Facts, Judgement, Kind, Undo};
 
 /// Waits for a member to take a write.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +87,10 @@ impl Kind for Serve {
 
     fn log_of(&self) -> Option<&UnitName> {
         Some(&self.unit)
+    }
+
+    fn effects(&self) -> Vec<Effect<'_>> {
+        vec![Effect::ChecksWrite { new: !self.value.is_empty() }]
     }
 
     fn undo(&self) -> Undo {

@@ -14,7 +14,7 @@ use crate::observe::peers;
 use crate::observe::settings::Access;
 use crate::observe::status::etcdctl;
 
-use super::{Act, Facts, Judgement, Kind, Undo};
+use super::{Act, Effect, Facts, Judgement, Kind, Undo};
 
 /// Settles a learner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,6 +103,10 @@ impl Kind for Settle {
 
     fn log_of(&self) -> Option<&UnitName> {
         Some(&self.unit)
+    }
+
+    fn effects(&self) -> Vec<Effect<'_>> {
+        vec![Effect::RestartsLearner]
     }
 
     fn undo(&self) -> Undo {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Command, Late, MasterName, Output, RunId};
 
-use super::{Act, Doing, Facts, Judgement, Kind, Undo, snapshot, snapshot_path};
+use super::{Act, Doing, Effect, Facts, Judgement, Kind, Undo, snapshot, snapshot_path};
 
 /// Streams the snapshot from the seed. Members restored from different files would disagree for ever.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +38,10 @@ impl Kind for Share {
 
     fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {
         Judgement::spoken(output)
+    }
+
+    fn effects(&self) -> Vec<Effect<'_>> {
+        vec![Effect::SharesSnapshot]
     }
 
     fn undo(&self) -> Undo {

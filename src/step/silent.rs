@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::Output;
 use crate::observe::peers;
 
-use super::{Act, Facts, Judgement, Kind, Undo};
+use super::{Act, Effect, Facts, Judgement, Kind, Undo};
 
 /// Asked at a survivor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +45,10 @@ impl Kind for Silent {
                 urls.join(", ")
             )),
         }
+    }
+
+    fn effects(&self) -> Vec<Effect<'_>> {
+        vec![Effect::ChecksSilence]
     }
 
     fn undo(&self) -> Undo {

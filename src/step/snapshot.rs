@@ -10,7 +10,7 @@ use crate::observe::log::End;
 use crate::observe::settings::Access;
 use crate::observe::status::etcdctl;
 
-use super::{Act, Doing, Fact, Facts, Judgement, Kind, SnapshotFact, Undo, replay, run_dir, snapshot_path};
+use super::{Act, Doing, Effect, Fact, Facts, Judgement, Kind, SnapshotFact, Undo, replay, run_dir, snapshot_path};
 
 /// Where the snapshot comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -187,6 +187,10 @@ impl Kind for Snapshot {
 
     fn judge(&self, act: usize, output: &Output, _facts: &Facts) -> Judgement {
         if act + 1 == self.acts().len() { self.verified(output) } else { Judgement::spoken(output) }
+    }
+
+    fn effects(&self) -> Vec<Effect<'_>> {
+        vec![Effect::SavesSnapshot(&self.source)]
     }
 
     fn undo(&self) -> Undo {

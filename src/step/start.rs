@@ -9,7 +9,7 @@ use crate::model::command::Script;
 use crate::model::{AbsPath, Command, Output, RunId, UnitName};
 use crate::observe::marks::fence_marker;
 
-use super::{Act, Facts, Judgement, Kind, Undo, run_dir};
+use super::{Act, Effect, Facts, Judgement, Kind, Undo, run_dir};
 
 /// What the data directory must be before etcd may start on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +62,10 @@ impl Kind for Start {
 
     fn log_of(&self) -> Option<&UnitName> {
         Some(&self.unit)
+    }
+
+    fn effects(&self) -> Vec<Effect<'_>> {
+        vec![Effect::LiftsFence(&self.unit), Effect::StartsEtcd(self.onto)]
     }
 
     fn undo(&self) -> Undo {

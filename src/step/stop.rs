@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::command::Script;
 use crate::model::{Command, Output, UnitName};
 
-use super::{Act, Facts, Judgement, Kind, Undo};
+use super::{Act, Effect, Facts, Judgement, Kind, Undo};
 
 /// Stops a unit. A client with an open watch makes a graceful stop take 15 s (etcd waits its request time-out for the
 /// streams to end), which buys nothing once the snapshot is verified.
@@ -46,6 +46,10 @@ impl Kind for Stop {
 
     fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {
         Judgement::spoken(output)
+    }
+
+    fn effects(&self) -> Vec<Effect<'_>> {
+        vec![Effect::StopsEtcd { by_force: self.by_force }]
     }
 
     fn undo(&self) -> Undo {

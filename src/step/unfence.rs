@@ -7,7 +7,7 @@ use crate::model::command::Script;
 use crate::model::{Command, Output, UnitName};
 use crate::observe::marks::fence_marker;
 
-use super::{Act, Facts, Judgement, Kind, Undo};
+use super::{Act, Effect, Facts, Judgement, Kind, Undo};
 
 /// Lifts a fence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,10 @@ impl Kind for Unfence {
 
     fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {
         Judgement::spoken(output)
+    }
+
+    fn effects(&self) -> Vec<Effect<'_>> {
+        vec![Effect::LiftsFence(&self.unit)]
     }
 
     fn undo(&self) -> Undo {

@@ -10,7 +10,7 @@ use crate::model::{ClusterId, MasterName, Output};
 use crate::observe::peers;
 use crate::observe::settings::Access;
 
-use super::{Act, Facts, Judgement, Kind, Undo};
+use super::{Act, Effect, Facts, Judgement, Kind, Undo};
 
 /// Asked at a member that serves, which knows who votes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +51,10 @@ impl Kind for NoVote {
             )),
             None => Judgement::done("none of them votes"),
         }
+    }
+
+    fn effects(&self) -> Vec<Effect<'_>> {
+        vec![Effect::ChecksNoVote(&self.joiners)]
     }
 
     fn undo(&self) -> Undo {

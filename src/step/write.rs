@@ -6,7 +6,7 @@ use crate::model::command::Script;
 use crate::model::digest::sha256;
 use crate::model::{AbsPath, Command, Output, RunId};
 
-use super::{Act, Facts, Judgement, Kind, Undo};
+use super::{Act, Effect, Facts, Judgement, Kind, Undo};
 
 /// Replaces a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ impl Kind for Write {
             .arg(self.path.as_str())
             .arg(sha256(self.before.as_bytes()))
             .arg(sha256(self.after.as_bytes()))
-            .arg(self.path.beside(&format!(".retired-{}", self.run)))
+            .arg(self.path.retired(&self.run))
             .stdin(self.after.clone().into_bytes());
         vec![Act::once(command)]
     }
@@ -42,7 +42,11 @@ impl Kind for Write {
         Judgement::spoken(output)
     }
 
+    fn effects(&self) -> Vec<Effect<'_>> {
+        vec![Effect::WritesFile(self)]
+    }
+
     fn undo(&self) -> Undo {
-        Undo::ByHand(format!("cp -p {0}.retired-{1} {0}", self.path, self.run))
+        Undo::ByHand(format!("cp -p {} {}", self.path.retired(&self.run), self.path))
     }
 }

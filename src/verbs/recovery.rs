@@ -15,7 +15,7 @@ use crate::run::redact::Redactor;
 use crate::run::runner::Outcome;
 use crate::run::session::{self, Agreed, NotBegun};
 use crate::run::{World, exit};
-use crate::step::Step;
+use crate::step::Effect;
 
 use super::planning::{Planning, planning, redactor};
 use super::{Ask, Failure, Given, Site, consent};
@@ -185,8 +185,11 @@ pub async fn execute(
     };
     let text = redactor.clean(&report::outcome::text(story));
     site.console.tell(Event::Said { text: String::new() });
-    let starts =
-        plan.steps().filter(|planned| matches!(planned.step, Step::Start(_))).map(|planned| planned.id).collect();
+    let starts = plan
+        .steps()
+        .filter(|planned| planned.step.does(|effect| matches!(effect, Effect::StartsEtcd(_))))
+        .map(|planned| planned.id)
+        .collect();
     let session::Ended { code, outcome, states, journal } = ended;
     Ok(Ran { run: plan.run.clone(), code, outcome, states, starts, proof, text, journal })
 }

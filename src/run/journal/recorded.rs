@@ -2,7 +2,7 @@
 
 use crate::model::ClusterName;
 use crate::observe::ClusterRecord;
-use crate::step::Step;
+use crate::step::Effect;
 
 use super::{Record, What};
 
@@ -20,8 +20,9 @@ pub fn recorded(text: &str, name: &ClusterName) -> Option<ClusterRecord> {
     if plan.cluster != *name || !done {
         return None;
     }
-    let records = plan.steps().filter_map(|planned| match &planned.step {
-        Step::Record(record) if record.record.finished => Some(record.record.clone()),
+    let effects = plan.steps().flat_map(|planned| planned.step.kind().effects());
+    let records = effects.filter_map(|effect| match effect {
+        Effect::Records(record) if record.finished => Some(record.clone()),
         _ => None,
     });
     records.last()

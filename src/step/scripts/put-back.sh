@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Nothing is deleted: what the run made is moved aside, once more under its name. The fence goes last.
 set -eu
-unit=$1.service data=$2 env=$(readlink -f "$3") aside=$3.retired-$4 run=$4 marker=$5 record=$6 kept=$7
+unit=$1.service data=$2 env=$(readlink -f "$3") run=$4 marker=$5 record=$6 kept=$7 aside=$8
 pid=$(systemctl show -p MainPID --value "$unit")
 did=
 swap() { # swap OLD NOW: what lies aside comes back, once
@@ -11,8 +11,8 @@ swap() { # swap OLD NOW: what lies aside comes back, once
   if [ -e "$2" ]; then mv -T "$2" "$2.unused-$run"; fi
   mv -T "$1" "$2"; did="$did its own data,"
 }
-swap "$data.retired-$run" "$data"
-swap "$data/retired-$run/member" "$data/member"
+swap "$9" "$data"
+swap "${10}/member" "$data/member"
 if [ -e "$aside" ]; then
   [ ! -e "$env.unused-$run" ] || { echo "$env.unused-$run is there already" >&2; exit 1; }
   cp -p "$env" "$env.unused-$run"; mv -f "$aside" "$env"; did="$did its env file,"

@@ -1,0 +1,128 @@
+//! What a step does to its master or to the cluster, as values. Safety rules, the plan's summary, reports and undo read
+//! these; none of them knows a kind of step. Knows no order.
+
+use std::collections::BTreeMap;
+
+use crate::model::{MasterName, UnitName};
+use crate::observe::ClusterRecord;
+
+use super::{expect::Leaderless, restore::Restore, snapshot::Source, start::Onto, write::Write};
+
+/// One of the things that a step does. A rule matches all of them, so that a new one is decided on in each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect<'a> {
+    /// Ends the run where a member has a leader, or has applied more than the plan knows.
+    ChecksNoLeader(&'a Leaderless),
+    /// Ends the run where a member that was considered dead answers.
+    ChecksSilence,
+    /// Ends the run where one of these votes in the serving cluster.
+    ChecksNoVote(&'a BTreeMap<MasterName, Vec<String>>),
+    /// Ends the run where the members' data differs.
+    ComparesData,
+    /// Ends the run where the cluster takes no write; a key is written where `new` says so.
+    ChecksWrite {
+        /// Whether a key of the run's own is written, so that the write is its own proof.
+        new: bool,
+    },
+    /// Puts a drop-in in place that does nothing without the fence's marker.
+    PreparesFence(&'a UnitName),
+    /// systemd does not start etcd any more.
+    Fences,
+    /// systemd may start etcd again.
+    LiftsFence(&'a UnitName),
+    /// etcd is down afterwards.
+    StopsEtcd {
+        /// Whether it may be ended by force, so that its database lacks what its log has.
+        by_force: bool,
+    },
+    /// etcd runs afterwards, on data of this run's, and its fence is lifted.
+    StartsEtcd(Onto),
+    /// etcd runs afterwards, on the data that it had before.
+    StartsOwnData,
+    /// A learner's etcd is started once more.
+    RestartsLearner,
+    /// A directory with data takes another place.
+    MovesData,
+    /// New data is made beside the old.
+    BuildsData(&'a Restore),
+    /// A file of the node's own is rewritten.
+    WritesFile(&'a Write),
+    /// The data is saved in a verified file on the master.
+    SavesSnapshot(&'a Source),
+    /// The seed's file is copied to another survivor.
+    SharesSnapshot,
+    /// The file is copied to the bastion.
+    FetchesSnapshot,
+    /// A member without a vote is added for this master.
+    AddsLearner(&'a MasterName),
+    /// This master's member gets its vote.
+    Promotes(&'a MasterName),
+    /// A learner is taken out of the member list.
+    RemovesLearner,
+    /// Old revisions go for good.
+    CompactsHistory,
+    /// The master is told which cluster is the newest.
+    Records(&'a ClusterRecord),
+}
+
+impl Effect<'_> {
+    /// Whether nothing is changed by it.
+    #[must_use]
+    pub const fn only_checks(&self) -> bool {
+        match self {
+            Self::ChecksNoLeader(_)
+            | Self::ChecksSilence
+            | Self::ChecksNoVote(_)
+            | Self::ComparesData
+            | Self::ChecksWrite { .. } => true,
+            Self::PreparesFence(_)
+            | Self::Fences
+            | Self::LiftsFence(_)
+            | Self::StopsEtcd { .. }
+            | Self::StartsEtcd(_)
+            | Self::StartsOwnData
+            | Self::RestartsLearner
+            | Self::MovesData
+            | Self::BuildsData(_)
+            | Self::WritesFile(_)
+            | Self::SavesSnapshot(_)
+            | Self::SharesSnapshot
+            | Self::FetchesSnapshot
+            | Self::AddsLearner(_)
+            | Self::Promotes(_)
+            | Self::RemovesLearner
+            | Self::CompactsHistory
+            | Self::Records(_) => false,
+        }
+    }
+
+    /// Whether a person wants to read of it before agreeing: something is stopped, moved, rewritten or removed.
+    #[must_use]
+    pub const fn is_destructive(&self) -> bool {
+        match self {
+            Self::StopsEtcd { .. }
+            | Self::MovesData
+            | Self::WritesFile(_)
+            | Self::RestartsLearner
+            | Self::RemovesLearner
+            | Self::CompactsHistory => true,
+            Self::ChecksNoLeader(_)
+            | Self::ChecksSilence
+            | Self::ChecksNoVote(_)
+            | Self::ComparesData
+            | Self::ChecksWrite { .. }
+            | Self::PreparesFence(_)
+            | Self::Fences
+            | Self::LiftsFence(_)
+            | Self::StartsEtcd(_)
+            | Self::StartsOwnData
+            | Self::BuildsData(_)
+            | Self::SavesSnapshot(_)
+            | Self::SharesSnapshot
+            | Self::FetchesSnapshot
+            | Self::AddsLearner(_)
+            | Self::Promotes(_)
+            | Self::Records(_) => false,
+        }
+    }
+}
