@@ -163,7 +163,7 @@ pub enum Verb {
     ///
     /// Exit: 0 done, 64 there is no such run, 65 its journal is damaged (what can be read is reported all the same).
     Report {
-        /// The run's name, the first letters of it, `last` or `last-drill`
+        /// The run's name, a unique prefix of it, `last` or `last-drill`
         #[arg(required_unless_present = "schema")]
         run: Option<String>,
         /// The form of the output
@@ -289,7 +289,7 @@ pub enum RunsVerb {
     },
     /// Show one: the report as text
     Show {
-        /// The run's name, the first letters of it, `last` or `last-drill`
+        /// The run's name, a unique prefix of it, `last` or `last-drill`
         run: String,
     },
 }
