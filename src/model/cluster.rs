@@ -135,9 +135,7 @@ impl Master {
 /// Masters that fail together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Zone {
-    /// Its name.
     pub name: ZoneName,
-    /// Its masters.
     pub masters: BTreeMap<MasterName, Master>,
     /// How a drill switches it off and on, where that was said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -188,7 +186,6 @@ impl Cluster {
         self.masters().map(|master| (master.name.clone(), master.zone.clone())).collect()
     }
 
-    /// One master.
     #[must_use]
     pub fn master(&self, name: &MasterName) -> Option<&Master> {
         self.masters().find(|master| &master.name == name)

@@ -103,7 +103,6 @@ impl Place {
 pub struct Related {
     /// What is there.
     pub message: String,
-    /// Where.
     #[serde(flatten)]
     pub place: Place,
 }
@@ -117,7 +116,6 @@ pub struct Diagnostic {
     pub severity: Severity,
     /// What is wrong, in one sentence without a full stop.
     pub message: String,
-    /// Where.
     #[serde(flatten)]
     pub place: Place,
     /// What to do about it.

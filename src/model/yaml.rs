@@ -42,7 +42,6 @@ const SLIPS: [(&str, &str); 5] = [
 /// A value and its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
-    /// What it is.
     pub kind: Kind,
     /// Its bytes in the file.
     pub span: Range<usize>,
@@ -70,7 +69,6 @@ pub struct Entry {
     pub key: String,
     /// The key's bytes in the file.
     pub span: Range<usize>,
-    /// The value.
     pub value: Node,
 }
 

@@ -42,7 +42,6 @@ impl Severity {
 /// Something wrong, by code; `docs/findings.md` explains each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// The code.
     pub code: Code,
     /// How bad it is.
     pub severity: Severity,

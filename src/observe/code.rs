@@ -9,7 +9,6 @@ use strum::{Display, EnumIter, IntoStaticStr};
 )]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
-#[expect(missing_docs, reason = "docs/findings.md explains each, and a test compares the two")]
 pub enum Code {
     // What `status` and a plan find.
     Silent,

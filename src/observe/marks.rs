@@ -40,7 +40,6 @@ pub struct ClusterRecord {
     pub written_by: RunId,
     /// The cluster's ID.
     pub cluster: ClusterId,
-    /// Its token.
     pub token: Token,
     /// The revision at which the new cluster left the old.
     pub fork_revision: u64,
@@ -75,13 +74,11 @@ const fn is_none_yet(generation: &u64) -> bool {
 /// Who holds the lock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
-    /// The run.
     pub run: String,
     /// The person, as the bastion knows them.
     pub person: String,
     /// The bastion.
     pub host: String,
-    /// Since when.
     pub since: String,
     /// The digest of its plan.
     #[serde(default)]

@@ -17,7 +17,6 @@ pub use identity::{known_urls, peer_urls, usual_peer_urls};
 pub enum Vote {
     /// It has one.
     Votes,
-    /// It is a learner.
     Learner,
     /// It is no member.
     None,

@@ -61,7 +61,6 @@ pub use unit::Unit;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{what}: {why}")]
 pub struct Unclear {
-    /// What was asked.
     pub what: String,
     /// What came instead, cleaned.
     pub why: String,
@@ -141,13 +140,10 @@ pub type Asked<T> = Result<T, Unclear>;
 /// Everything one master said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
-    /// The unit.
     pub unit: Asked<Unit>,
     /// The env file.
     pub settings: Asked<Settings>,
-    /// The tools.
     pub tools: Asked<Tools>,
-    /// The disk.
     pub disk: Asked<Disk>,
     /// What requorum left there.
     pub marks: Asked<Marks>,
@@ -239,7 +235,6 @@ impl Sight {
 /// What all masters said at about one time.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observation {
-    /// By master.
     pub masters: BTreeMap<MasterName, Sight>,
     /// Whether quorum was proved lost; absent while nobody tried.
     pub proof: Option<proof::Outcome>,

@@ -11,7 +11,6 @@ use super::{Unclear, settings::Access};
 /// One entry of the member list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
-    /// Its ID.
     pub id: MemberId,
     /// Its name; empty until it has started.
     #[serde(default)]

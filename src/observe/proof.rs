@@ -129,7 +129,6 @@ pub enum Next {
     Again(String),
     /// Enough quiet: sample once more with a linearizable read through every survivor.
     Read,
-    /// Over.
     Over(Outcome),
 }
 

@@ -28,7 +28,6 @@ pub struct Settings {
 /// How to talk to one endpoint: where it is and the files that open it. Paths are no secrets; what they hold is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Access {
-    /// The URL.
     pub url: String,
     /// CA, certificate and key on the master; absent for plain HTTP.
     pub tls: Option<TlsFiles>,
@@ -41,7 +40,6 @@ pub struct TlsFiles {
     pub ca: String,
     /// The client's certificate.
     pub cert: String,
-    /// Its key.
     pub key: String,
 }
 
@@ -58,7 +56,6 @@ impl Settings {
         EnvFile::parse(&self.text)
     }
 
-    /// One setting.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<String> {
         self.file().get(key).map(|value| value.to_string())

@@ -28,7 +28,6 @@ pub struct Status {
     pub leader: Option<MemberId>,
     /// Whether it is a learner.
     pub learner: bool,
-    /// Its version.
     pub version: String,
     /// The database file, in bytes.
     pub db_bytes: u64,
@@ -86,7 +85,6 @@ struct Raw {
 /// The header of every answer of etcd.
 #[derive(Deserialize, Debug, Clone)]
 pub struct Header {
-    /// The cluster's ID.
     #[serde(default)]
     pub cluster_id: u64,
     /// The answering member's ID.
@@ -95,7 +93,6 @@ pub struct Header {
     /// The store's revision.
     #[serde(default)]
     pub revision: u64,
-    /// The raft term.
     #[serde(default)]
     pub raft_term: u64,
 }

@@ -21,7 +21,6 @@ const TOKEN: &str = "<new in each run>";
 /// What a run would write otherwise than before, into the files of some nodes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Foreseen {
-    /// The playbook.
     pub playbook: &'static str,
     /// The zone that was lost; nothing where it does not matter which.
     pub zone: Option<ZoneName>,

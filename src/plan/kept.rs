@@ -17,7 +17,6 @@ use super::{Plan, SnapshotFile, foreign};
 /// Where a file comes from, as the journal of a run says that took it or used it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
-    /// The run.
     pub run: RunId,
     /// When the run had verified it.
     pub at: Timestamp,

@@ -84,7 +84,6 @@ impl Goal {
 /// A snapshot file of the bastion, as read there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SnapshotFile {
-    /// Its path.
     pub path: String,
     /// Its size in bytes.
     pub bytes: u64,
@@ -127,7 +126,6 @@ pub enum TrailingHash {
 pub struct Request {
     /// What the run is for.
     pub goal: Goal,
-    /// The run.
     pub run: RunId,
     /// A fresh random token.
     pub token: Token,
@@ -152,11 +150,9 @@ pub struct Request {
 /// A member of the cluster as it shall be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedMember {
-    /// Its master.
     pub master: MasterName,
     /// Its name in etcd.
     pub name: String,
-    /// Its peer URLs.
     pub peer_urls: Vec<String>,
 }
 
@@ -165,9 +161,7 @@ pub struct PlannedMember {
 pub struct After {
     /// Its ID.
     pub cluster: ClusterId,
-    /// Its token.
     pub token: Token,
-    /// Its members.
     pub members: Vec<PlannedMember>,
 }
 
@@ -178,7 +172,6 @@ pub struct Planned {
     pub id: u32,
     /// The master it runs on.
     pub host: MasterName,
-    /// The step.
     pub step: Step,
 }
 
@@ -191,7 +184,6 @@ pub struct Stage {
     pub why: Option<String>,
     /// Whether later stages need not wait for it, and its failure is a warning.
     pub beside: bool,
-    /// The steps.
     pub steps: Vec<Planned>,
 }
 
@@ -292,7 +284,6 @@ pub struct Refusal {
     pub rule: Rule,
     /// What was seen.
     pub why: String,
-    /// What to do.
     pub next: String,
 }
 
@@ -317,7 +308,6 @@ pub enum NoPlan {
 pub struct Input<'a> {
     /// The inventory.
     pub cluster: &'a Cluster,
-    /// The playbook.
     pub playbook: &'a Playbook,
     /// Templates by name.
     pub templates: &'a BTreeMap<String, String>,

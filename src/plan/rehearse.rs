@@ -26,7 +26,6 @@ pub struct Given<'a> {
 /// One zone's loss, rehearsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rehearsal {
-    /// The zone.
     pub zone: ZoneName,
     /// The masters outside it, whether they answer or not.
     pub survivors: Vec<MasterName>,

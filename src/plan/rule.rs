@@ -22,7 +22,6 @@ use strum::{Display, EnumIter, EnumString, IntoStaticStr};
 )]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
-#[expect(missing_docs, reason = "docs/findings.md explains each, and a test compares the two")]
 pub enum Rule {
     // Of a run: see `docs/findings.md` for what each protects.
     NoConsent,

@@ -109,19 +109,9 @@ pub enum Action {
     /// Copy the snapshot to the bastion, beside the later steps; its failure is a warning.
     Keep(Role),
     /// Stop a service.
-    Stop {
-        /// Which.
-        what: Service,
-        /// Where.
-        on: Role,
-    },
+    Stop { what: Service, on: Role },
     /// Lift the fence and start a service, without waiting for its notification.
-    Start {
-        /// Which.
-        what: Service,
-        /// Where.
-        on: Role,
-    },
+    Start { what: Service, on: Role },
     /// Move the data directory aside; what was restored takes its place.
     Retire(Role),
     /// Restore the snapshot into a fresh directory beside the old.
@@ -130,7 +120,6 @@ pub enum Action {
     Write {
         /// The template's name; without one each master's own, as the inventory has it.
         template: Option<String>,
-        /// Where.
         on: Role,
     },
     /// Add the master to the member list as a learner.
@@ -187,7 +176,6 @@ impl Action {
 /// A step of the playbook as written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
-    /// What to do.
     pub action: Action,
     /// Why, in the playbook's words.
     pub why: Option<String>,

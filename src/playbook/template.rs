@@ -28,16 +28,13 @@ pub struct Node {
     pub name: String,
     /// Its etcd's name.
     pub member: String,
-    /// Its zone.
     pub zone: String,
-    /// Its address.
     pub address: String,
 }
 
 /// A line of the node's file, without its ending.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Line {
-    /// The text.
     pub text: String,
     /// The setting's name; empty for a comment or a blank line.
     pub key: String,
@@ -46,7 +43,6 @@ pub struct Line {
 /// The cluster to belong to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Target {
-    /// Its token.
     pub token: String,
     /// Always [`STATE`].
     pub state: &'static str,

@@ -145,7 +145,6 @@ fn rpo(measures: &Measures) -> String {
 /// What a drill's metrics are made of.
 #[derive(Debug, Clone, Copy)]
 pub struct Gauges<'a> {
-    /// The cluster.
     pub cluster: &'a ClusterName,
     /// The zone that was lost.
     pub zone: &'a ZoneName,

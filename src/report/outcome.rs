@@ -21,7 +21,6 @@ const NOTHING_OF_ETCD: &str =
 /// Everything the last words are made from.
 #[derive(Debug, Clone, Copy)]
 pub struct Story<'a> {
-    /// The plan.
     pub plan: &'a Plan,
     /// How it went.
     pub outcome: &'a Outcome,

@@ -12,9 +12,7 @@ use crate::model::inventory::places::{Level, Places};
 /// One master with its settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Resolved {
-    /// The master.
     pub master: String,
-    /// Its zone.
     pub zone: String,
     /// Its settings, in the order in which the example writes them.
     pub settings: Vec<Setting>,
@@ -36,7 +34,6 @@ pub struct Setting {
 pub struct From {
     /// The master, its zone or the cluster.
     pub level: Level,
-    /// Where.
     pub file: String,
     /// The line, from 1.
     pub line: usize,

@@ -9,15 +9,12 @@ use super::millis;
 /// A run that is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Run {
-    /// Its name.
     pub run: String,
     /// When it began.
     pub began: Option<jiff::Timestamp>,
-    /// The verb.
     pub verb: Option<String>,
     /// The zone that a drill loses; none for a run.
     pub zone: Option<String>,
-    /// The cluster.
     pub cluster: Option<String>,
     /// How it ended.
     pub outcome: String,

@@ -25,9 +25,7 @@ const NARROWEST: f64 = 3.0;
 /// The picture.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Timeline {
-    /// Its width.
     pub width: f64,
-    /// Its height.
     pub height: f64,
     /// Where time begins.
     pub left: f64,
@@ -41,7 +39,6 @@ pub struct Timeline {
     pub rows: Vec<Row>,
     /// The steps.
     pub bars: Vec<Bar>,
-    /// The moments.
     pub moments: Vec<Moment>,
     /// From where to where quorum was lost.
     pub lost: Option<Span>,
@@ -60,7 +57,6 @@ pub struct Row {
     pub zone: String,
     /// Its upper edge.
     pub y: f64,
-    /// Its height.
     pub height: f64,
     /// Whether nothing was done there.
     pub idle: bool,
@@ -73,11 +69,8 @@ pub struct Bar {
     pub x: f64,
     /// Its upper edge.
     pub y: f64,
-    /// Its width.
     pub width: f64,
-    /// Its height.
     pub height: f64,
-    /// Its state.
     pub state: State,
     /// What fits into it; may be empty.
     pub label: String,
@@ -94,7 +87,6 @@ pub struct Moment {
     pub y: f64,
     /// Whether its words stand left of it.
     pub before: bool,
-    /// Which.
     pub kind: &'static str,
     /// Its words.
     pub label: String,
@@ -105,7 +97,6 @@ pub struct Moment {
 pub struct Span {
     /// Its left edge.
     pub x: f64,
-    /// Its width.
     pub width: f64,
     /// What is said of it above the rows; empty where a moment says it.
     pub words: String,

@@ -8,9 +8,7 @@ use crate::step::Facts;
 /// How long one stage took.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Phase {
-    /// Its title.
     pub title: String,
-    /// How long.
     pub took: Duration,
     /// How much of it was waiting for etcd (an election, its 5 s rule), as told by the steps.
     pub waited: Duration,
@@ -50,11 +48,9 @@ pub struct Trouble {
     pub step: u32,
     /// The line of the plan's list that it stands in, which is what people are told.
     pub number: usize,
-    /// Where.
     pub host: MasterName,
     /// The step's title.
     pub title: String,
-    /// What happened.
     pub why: String,
 }
 

@@ -79,7 +79,6 @@ pub enum JournalError {
     Damaged {
         /// Which, from 1.
         line: usize,
-        /// Why.
         why: String,
     },
 }

@@ -25,21 +25,9 @@ pub enum Taken {
     /// On every master.
     All,
     /// Another run holds it; ours was given back everywhere.
-    Held {
-        /// Where.
-        host: MasterName,
-        /// By which run.
-        run: String,
-        /// By whom.
-        by: String,
-    },
+    Held { host: MasterName, run: String, by: String },
     /// A master could not be asked; ours was given back everywhere else.
-    Failed {
-        /// Where.
-        host: MasterName,
-        /// Why.
-        why: String,
-    },
+    Failed { host: MasterName, why: String },
 }
 
 /// Takes the lock on all of `hosts`, or on none. The first one is taken before all others: of two that want the same

@@ -161,26 +161,18 @@ pub enum Event {
         title: String,
     },
     /// A step begins on a master.
-    Begun {
-        /// Where.
-        host: MasterName,
-        /// What.
-        title: String,
-    },
+    Begun { host: MasterName, title: String },
     /// A step waits for something, with its limit.
     Waiting {
-        /// Where.
         host: MasterName,
         /// For what, and what was last seen.
         what: String,
-        /// Since when.
         waited: Duration,
         /// When it gives up.
         limit: Duration,
     },
     /// A step ended well.
     Done {
-        /// Where.
         host: MasterName,
         /// What it did or found.
         note: String,
@@ -188,22 +180,11 @@ pub enum Event {
         took: Duration,
     },
     /// A step ended badly.
-    Failed {
-        /// Where.
-        host: MasterName,
-        /// What happened.
-        why: String,
-    },
+    Failed { host: MasterName, why: String },
     /// Something the operator should know; the run goes on.
-    Warning {
-        /// The text.
-        text: String,
-    },
+    Warning { text: String },
     /// A plain line of talk.
-    Said {
-        /// The text.
-        text: String,
-    },
+    Said { text: String },
 }
 
 /// Shows what happens. Never fails a run.

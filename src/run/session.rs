@@ -27,7 +27,6 @@ const LAST_LOOK: Duration = Duration::from_secs(20);
 /// Who runs, and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operator {
-    /// The person.
     pub person: String,
     /// The bastion.
     pub host: String,
@@ -51,7 +50,6 @@ impl Operator {
 /// A plan that was consented to, and what belongs to it.
 #[derive(Debug, Clone, Copy)]
 pub struct Agreed<'a> {
-    /// The plan.
     pub plan: &'a Plan,
     /// What it was made from, to be made again under the lock. A plan without it is run as it is, which tests do.
     pub basis: Option<Input<'a>>,
@@ -65,7 +63,6 @@ pub struct Agreed<'a> {
 pub struct Ended {
     /// The exit code.
     pub code: u8,
-    /// What happened.
     pub outcome: Outcome,
     /// Where each step is.
     pub states: BTreeMap<u32, StepState>,
@@ -78,22 +75,10 @@ pub struct Ended {
 pub enum NotBegun {
     /// Another run holds the lock.
     #[error("{host} is held by {by}")]
-    Locked {
-        /// Where.
-        host: MasterName,
-        /// By which run.
-        run: String,
-        /// By whom.
-        by: String,
-    },
+    Locked { host: MasterName, run: String, by: String },
     /// A master could not be locked.
     #[error("{host} could not be locked: {why}")]
-    NoLock {
-        /// Where.
-        host: MasterName,
-        /// Why.
-        why: String,
-    },
+    NoLock { host: MasterName, why: String },
     /// What was consented to is not what would be planned now; nothing was changed.
     #[error("the masters have changed since the plan was made")]
     Changed {

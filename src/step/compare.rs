@@ -64,7 +64,6 @@ impl Kind for Mark {
 /// Hashes one member's data at that revision and compares with those hashed before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Compare {
-    /// Which.
     pub master: MasterName,
     /// Where etcdctl lies.
     pub etcdctl: String,

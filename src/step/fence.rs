@@ -13,7 +13,6 @@ use super::{Act, Effect, Facts, Judgement, Kind, Undo};
 /// `/etc/systemd/system`, where kubespray puts it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fence {
-    /// The unit.
     pub unit: UnitName,
     /// Who fences, for the marker's text.
     pub reason: String,
@@ -53,7 +52,6 @@ impl Kind for Fence {
 /// it, and without its marker it does nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guard {
-    /// The unit.
     pub unit: UnitName,
 }
 

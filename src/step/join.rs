@@ -19,7 +19,6 @@ pub struct Join {
     pub joiner: MasterName,
     /// The name its member will have.
     pub name: String,
-    /// Its peer URLs.
     pub peer_urls: Vec<String>,
     /// Every peer URL of the member list as planned, the joiner's among them.
     pub expected: BTreeSet<String>,

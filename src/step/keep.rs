@@ -14,7 +14,6 @@ pub const NAME: &str = "snapshot.db";
 /// Streams the snapshot to the bastion.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Keep {
-    /// The run.
     pub run: RunId,
     /// How long nothing may come; grows with the database, which is hashed at the end.
     pub limit: Duration,

@@ -82,7 +82,6 @@ impl Doing {
 /// One act of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Act {
-    /// What to do.
     pub doing: Doing,
     /// Whether it changes nothing, so that it may be asked again when the connection is lost.
     pub only_asks: bool,
@@ -185,9 +184,7 @@ pub struct SnapshotFact {
 /// All facts of a run so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// The snapshot.
     pub snapshot: Option<SnapshotFact>,
-    /// By master.
     pub member_ids: BTreeMap<MasterName, MemberId>,
     /// To compare at.
     pub revision: Option<u64>,
@@ -305,7 +302,7 @@ macro_rules! steps {
         #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         pub enum Step {
-            $(#[allow(missing_docs, reason = "each kind is documented in its file")] $name($type)),+
+            $($name($type)),+
         }
 
         impl Step {

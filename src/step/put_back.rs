@@ -12,11 +12,9 @@ use super::{Act, Effect, Facts, Judgement, Kind, Undo, run_dir};
 /// Puts one survivor back as it was before that run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PutBack {
-    /// The unit.
     pub unit: UnitName,
     /// The data directory.
     pub data_dir: AbsPath,
-    /// The env file.
     pub env_file: AbsPath,
     /// The run that is taken back.
     pub undoes: RunId,

@@ -14,7 +14,6 @@ use super::{Act, Effect, Facts, Judgement, Kind, Undo, run_dir, snapshot_path};
 /// Restores a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Restore {
-    /// The tool.
     pub tool: RestoreTool,
     /// The unit, for whom it runs as.
     pub unit: UnitName,
@@ -24,7 +23,6 @@ pub struct Restore {
     pub mount_point: bool,
     /// The member's name.
     pub name: String,
-    /// Its peer URLs.
     pub peer_urls: Vec<String>,
     /// The new cluster's members: `name=url,…`.
     pub initial_cluster: String,
@@ -32,7 +30,6 @@ pub struct Restore {
     pub token: Token,
     /// Whether the file has etcd's own hash at its end; a copied database has none.
     pub hashed: bool,
-    /// The run.
     pub run: RunId,
     /// How long it may stand still; grows with the database, which is read once without a word.
     pub limit: Duration,

@@ -24,7 +24,6 @@ pub struct Retire {
     pub mount_point: bool,
     /// What takes its place.
     pub onto: Onto,
-    /// The run.
     pub run: RunId,
 }
 

@@ -19,7 +19,6 @@ use super::{Act, Effect, Facts, Judgement, Kind, Undo};
 /// Settles a learner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settle {
-    /// Its unit.
     pub unit: UnitName,
     /// Its peer URLs: how its own entry is known.
     pub peer_urls: Vec<String>,

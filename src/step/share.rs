@@ -13,7 +13,6 @@ use super::{Act, Doing, Effect, Facts, Judgement, Kind, Undo, snapshot, snapshot
 pub struct Share {
     /// The seed.
     pub from: MasterName,
-    /// The run.
     pub run: RunId,
     /// How long nothing may come; grows with the database, which is hashed at the end.
     pub limit: Duration,

@@ -47,7 +47,6 @@ pub enum Source {
     },
     /// A file of the bastion.
     File {
-        /// Its path.
         path: String,
         /// Its size in bytes.
         bytes: u64,
@@ -65,7 +64,6 @@ pub struct Snapshot {
     pub source: Source,
     /// The tool that verifies it: `etcdutl`, or `etcdctl` on 3.4.
     pub tool: String,
-    /// The run.
     pub run: RunId,
     /// How long it may stand still; grows with the database, which is read once without a word.
     pub limit: Duration,

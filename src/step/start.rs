@@ -24,11 +24,9 @@ pub enum Onto {
 /// Starts a unit. Its fence is lifted at the last moment: an unfenced etcd could start by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
-    /// The unit.
     pub unit: UnitName,
     /// The data directory.
     pub data_dir: AbsPath,
-    /// The run.
     pub run: RunId,
     /// What the directory must be.
     pub onto: Onto,

@@ -13,7 +13,6 @@ use super::{Act, Effect, Facts, Judgement, Kind, Undo};
 /// streams to end), which buys nothing once the snapshot is verified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stop {
-    /// The unit.
     pub unit: UnitName,
     /// How long it may take to end by itself.
     pub grace: Duration,

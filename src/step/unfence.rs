@@ -12,7 +12,6 @@ use super::{Act, Effect, Facts, Judgement, Kind, Undo};
 /// Lifts a fence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unfence {
-    /// The unit.
     pub unit: UnitName,
 }
 

@@ -17,7 +17,6 @@ pub struct Write {
     pub before: String,
     /// Its text afterwards.
     pub after: String,
-    /// The run.
     pub run: RunId,
 }
 

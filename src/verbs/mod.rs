@@ -26,7 +26,6 @@ use crate::run::exit;
 /// Where the site's own files lie.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Given {
-    /// The inventory.
     pub inventory: PathBuf,
     /// A folder of playbooks that take the place of the shipped ones.
     pub playbooks: Option<PathBuf>,

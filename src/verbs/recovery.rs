@@ -131,11 +131,9 @@ pub async fn told(
 
 /// How a run ended, and what there is to say of it.
 pub struct Ran {
-    /// The run.
     pub run: RunId,
     /// The exit code.
     pub code: u8,
-    /// What happened.
     pub outcome: Outcome,
     /// Where each step is.
     pub states: BTreeMap<u32, StepState>,

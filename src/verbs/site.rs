@@ -23,7 +23,6 @@ use crate::run::session::Operator;
 pub struct Site {
     /// The host we run on.
     pub bastion: Arc<dyn Bastion>,
-    /// The clock.
     pub clock: Arc<dyn Clock>,
     /// What the person sees.
     pub console: Arc<dyn Console>,

@@ -18,7 +18,6 @@ pub struct Places<'s> {
 pub enum Level {
     /// The master itself.
     Master,
-    /// Its zone.
     Zone,
     /// The whole cluster.
     Cluster,

@@ -32,7 +32,6 @@ pub struct Var {
 pub enum Value {
     /// A single value as written, quotes taken off.
     Text(String),
-    /// Nothing.
     Nothing,
     /// Something that is no single value, or that only another program can read.
     Unread(&'static str),

@@ -40,7 +40,6 @@ pub type Settings = BTreeMap<(&'static str, &'static str), Said>;
 /// A master as far as it is known.
 #[derive(Debug, Clone)]
 pub struct Master {
-    /// Its name.
     pub name: Said,
     /// Its zone, where it is known.
     pub zone: Option<String>,

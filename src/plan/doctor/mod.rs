@@ -35,15 +35,12 @@ pub enum Check {
     Etcd,
     /// Its env file against the template.
     Template,
-    /// Its unit.
     Unit,
     /// Its data directory.
     Data,
-    /// Its clock.
     Clock,
     /// How fast a snapshot is.
     Speed,
-    /// The bastion.
     Bastion,
 }
 
@@ -139,7 +136,6 @@ pub struct Remark {
     pub master: Option<MasterName>,
     /// What was seen.
     pub text: String,
-    /// What to do.
     pub next: String,
     /// For files: the difference.
     pub diff: Option<String>,
@@ -204,7 +200,6 @@ pub struct Outlook {
 /// What the doctor says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Diagnosis {
-    /// The cluster.
     pub cluster: ClusterName,
     /// Whether nothing speaks against `initiate-dr` for any zone whose loss costs the quorum.
     pub good: bool,

@@ -31,9 +31,7 @@ pub struct Report {
     pub version: u32,
     /// When it was made.
     pub at: Timestamp,
-    /// Errors in it.
     pub errors: usize,
-    /// Warnings in it.
     pub warnings: usize,
     /// What was found.
     #[serde(flatten)]

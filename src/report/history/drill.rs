@@ -32,7 +32,6 @@ pub struct Drill {
 /// A phase of a drill.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DrillPhase {
-    /// Its name.
     pub name: String,
     /// When it began, in milliseconds since the drill did.
     pub began_ms: u64,

@@ -40,9 +40,7 @@ pub struct Report {
     pub format: u32,
     /// The run's name.
     pub run: String,
-    /// The verb.
     pub verb: String,
-    /// The cluster.
     pub cluster: String,
     /// What kind of cluster it is; none where the journal does not say.
     pub environment: Option<Environment>,
@@ -86,7 +84,6 @@ pub struct Report {
     pub drill: Option<Drill>,
     /// The stages; of a drill its phases, each followed by the stages of its runs.
     pub phases: Vec<Phase>,
-    /// The steps.
     pub steps: Vec<Step>,
     /// What was found before the run.
     pub findings_before: Vec<Finding>,
@@ -111,11 +108,9 @@ pub struct Report {
 /// A master and its part in the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Master {
-    /// Its name.
     pub name: String,
     /// Its zone; none where the journal does not say.
     pub zone: Option<String>,
-    /// Its part.
     pub part: Part,
 }
 
@@ -147,9 +142,7 @@ pub struct Quorum {
 /// Where the way back ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NoReturn {
-    /// The step.
     pub step: u32,
-    /// Why.
     pub why: String,
     /// When it began, in milliseconds since the run did; none where it was not reached.
     pub at_ms: Option<u64>,
@@ -183,7 +176,6 @@ pub struct Step {
     pub phase: usize,
     /// The master.
     pub host: String,
-    /// Its kind.
     pub kind: String,
     /// What it does.
     pub title: String,
@@ -209,11 +201,9 @@ pub enum State {
     NotBegun,
     /// It was started, and the journal ends there.
     CutOff,
-    /// It is done.
     Done,
     /// It was done already.
     FoundDone,
-    /// It failed.
     Failed,
     /// Nobody knows.
     Unknown,
@@ -260,7 +250,6 @@ impl State {
 /// A command that ran.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Command {
-    /// Where.
     pub host: String,
     /// The command as shown.
     pub command: String,
@@ -277,9 +266,7 @@ pub struct Command {
 /// A check of the run's own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Proved {
-    /// Its step.
     pub step: u32,
-    /// Where.
     pub host: String,
     /// What was checked.
     pub what: String,
@@ -292,11 +279,9 @@ pub struct Proved {
 /// A file that the plan rewrites.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FileDiff {
-    /// Where.
     pub host: String,
     /// The file.
     pub path: String,
-    /// Its step.
     pub step: u32,
     /// Whether it was written.
     pub written: bool,
@@ -307,7 +292,6 @@ pub struct FileDiff {
 /// Something whose hash was taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Evidence {
-    /// What.
     pub what: String,
     /// SHA-256 of it; the first 16 digits for a plan.
     pub sha256: String,

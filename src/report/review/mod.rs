@@ -35,7 +35,6 @@ pub struct Review {
 pub enum Verdict {
     /// It means something else.
     Changed {
-        /// What.
         changes: Box<Changes>,
         /// What the runs would write otherwise.
         env_files: Vec<Foreseen>,

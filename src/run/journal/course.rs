@@ -17,9 +17,7 @@ const GIVING_UP: &str = "giving up";
 pub(crate) enum Came {
     /// It was started, and the journal ends there.
     CutOff,
-    /// It is done.
     Done,
-    /// It failed.
     Failed,
 }
 

@@ -17,7 +17,6 @@ pub struct Record {
     pub seq: u64,
     /// When, by the bastion's clock.
     pub at: Timestamp,
-    /// What.
     pub what: What,
 }
 
@@ -31,7 +30,6 @@ pub enum What {
         version: u32,
         /// requorum's version.
         tool: String,
-        /// The person.
         person: String,
         /// The bastion.
         host: String,
@@ -46,7 +44,6 @@ pub enum What {
         version: u32,
         /// requorum's version.
         tool: String,
-        /// The person.
         person: String,
         /// The bastion.
         host: String,
@@ -58,21 +55,18 @@ pub enum What {
         environment: Environment,
         /// The zone to be lost.
         zone: ZoneName,
-        /// How.
         outage: String,
         /// When the drill gives up its purpose, in seconds.
         max_outage_s: u64,
     },
     /// A part of a drill moves.
     Phase {
-        /// Which.
         name: Phase,
         /// The move.
         event: PhaseEvent,
     },
     /// A run within a drill begins.
     Runs {
-        /// Which.
         run: RunId,
         /// The command.
         verb: String,
@@ -92,7 +86,6 @@ pub enum What {
     FoundAfter(Vec<Finding>),
     /// A file was kept beside the journal.
     Kept {
-        /// Its name.
         name: String,
         /// Its size in bytes.
         bytes: u64,
@@ -106,10 +99,7 @@ pub enum What {
     /// What a drill measured.
     Measured(Box<Measures>),
     /// How long it took to prove that quorum is lost, in milliseconds; apart from the run's own time.
-    Proof {
-        /// How long.
-        took_ms: u64,
-    },
+    Proof { took_ms: u64 },
     /// The masters are locked for this run.
     Locked,
     /// They are locked for the drill that this run is a part of.
@@ -118,7 +108,6 @@ pub enum What {
     Step {
         /// Its number in the plan.
         id: u32,
-        /// Its host.
         host: MasterName,
         /// The move.
         event: StepEvent,
@@ -164,7 +153,6 @@ pub enum What {
 pub enum PhaseEvent {
     /// It begins.
     Began,
-    /// It is done.
     Done(String),
     /// It failed: the drill goes back or forward from here, whichever is shorter and safe.
     Failed(String),
@@ -176,11 +164,9 @@ pub enum PhaseEvent {
 pub enum StepEvent {
     /// About to act.
     Started,
-    /// It is done.
     Done(String),
     /// It was done already.
     FoundDone(String),
-    /// It failed.
     Failed(String),
     /// Nobody knows whether it was done.
     OutcomeUnknown(String),

@@ -280,7 +280,10 @@ impl Drill<'_> {
             }
             if begun.elapsed() > limit {
                 let now = assess(&self.cluster, &seen).verdict.words();
-                return Err(format!("waited {} s for this, and it did not happen: {what}; the cluster is {now}", limit.as_secs()));
+                return Err(format!(
+                    "waited {} s for this, and it did not happen: {what}; the cluster is {now}",
+                    limit.as_secs()
+                ));
             }
             tokio::time::sleep(POLL * 10).await;
         }
