@@ -1,4 +1,4 @@
-//! requorum gives a stretched Kubernetes cluster its etcd quorum back and brings the lost zone home.
+//! requorum restores the etcd quorum of a stretched Kubernetes cluster and rejoins the lost zone.
 //!
 //! `docs/design.md` has the map. Reading, acting and showing happen in `world`. `model`, `observe`, `playbook`, `step`,
 //! `plan` and `report` are plain functions over plain values: no I/O, no clock, no environment, no randomness.

@@ -1,4 +1,4 @@
-//! What goes wrong soon if nobody acts: certificates that end, a database near its quota. Knows one master at a time.
+//! What fails soon if nothing is done: certificates that end, a database near its quota. Knows one master at a time.
 
 use jiff::tz::TimeZone;
 

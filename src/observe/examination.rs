@@ -1,4 +1,4 @@
-//! What only the doctor asks, beside the observation that every verb begins with. Judges nothing.
+//! What only the doctor asks, in addition to the observation that every verb begins with. Judges nothing.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

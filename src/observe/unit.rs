@@ -71,7 +71,7 @@ pub fn parse(output: &Output) -> Result<Unit, Unclear> {
                 value.clone_into(&mut unit.active_state);
             }
             "MainPID" => {
-                let pid = value.parse().map_err(|_| Unclear::text("systemctl show", "MainPID is no number"))?;
+                let pid = value.parse().map_err(|_| Unclear::text("systemctl show", "MainPID is not a number"))?;
                 (unit.main_pid, seen_pid) = (pid, true);
             }
             "ConditionResult" => unit.condition_met = value == "yes",

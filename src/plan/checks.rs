@@ -217,7 +217,11 @@ pub(super) fn tools(master: &Master, seen: &Seen, restores: bool, refusals: &mut
         Err(why) => refusals.add(Rule::Unclear, format!("{name}: {why}"), why.next()),
         Ok(tools) => {
             if tools.etcdctl.is_none() {
-                refusals.add(Rule::ToolMissing, format!("{name} has no etcdctl"), "install it beside etcd");
+                refusals.add(
+                    Rule::ToolMissing,
+                    format!("{name} has no etcdctl"),
+                    "install it in the directory of the etcd program",
+                );
             }
             if restores && tools.restore.is_none() {
                 refusals.add(

@@ -156,7 +156,7 @@ fn deep<T: Send>(
     }
     std::thread::scope(|scope| match std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work) {
         Ok(thread) => thread.join().unwrap_or_else(|_| wrong("bad-template", "it cannot be read as a template".into())),
-        Err(error) => wrong("bad-template", format!("there is no memory to read it with: {error}")),
+        Err(error) => wrong("bad-template", format!("there is not enough memory to read it: {error}")),
     })
 }
 

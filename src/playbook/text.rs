@@ -134,7 +134,7 @@ fn unknown_kind(reader: &mut Reader<'_>, node: &Node, entries: &[&Entry]) {
                 (_, Some(near)) => format!("did you mean `{near}`?"),
                 (_, None) => known,
             };
-            reader.hinted("unknown-step", &entry.span, format!("{} is no kind of step", word(&entry.key)), hint);
+            reader.hinted("unknown-step", &entry.span, format!("{} is not a kind of step", word(&entry.key)), hint);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A run as a page: HTML that needs nothing beside itself, and Markdown. Both through templates that are compiled in; an
+//! A run as a page: HTML in a single file, and Markdown. Both through templates that are compiled in; an
 //! inventory cannot name them. Knows no disk.
 
 use std::collections::BTreeMap;

@@ -55,7 +55,7 @@ pub fn summary(plan: &Plan) -> String {
     let no_return = plan.point_of_no_return().map(|(planned, _)| planned.id);
     for (number, stage) in plan.stages.iter().enumerate() {
         let hosts = names(stage.steps.iter().map(|planned| &planned.host));
-        let mark = if stage.beside { " (beside the next steps)" } else { "" };
+        let mark = if stage.beside { " (in parallel with the next steps)" } else { "" };
         if stage.steps.iter().any(|planned| Some(planned.id) == no_return) {
             out.push_str("  ─── point of no return ───\n");
         }

@@ -55,7 +55,7 @@ fn no_plan_code(site: &Site, no_plan: &NoPlan, redactor: &Redactor) -> Result<u8
 /// The verbs that change something.
 ///
 /// # Errors
-/// Every end that is not as asked.
+/// Refusals and failures; with the exit code and what to do next.
 pub async fn go(given: &Given, site: &Site, goal: Goal, ask: &Ask, confirm: Option<&str>) -> Result<u8, Failure> {
     consent::somebody_to_ask(confirm, site, goal.command())?;
     let planning = planning(given, site, goal, ask).await?;
@@ -84,7 +84,7 @@ pub fn proposed<'a>(site: &Site, planning: &'a Planning) -> Result<Option<&'a Pl
 /// Runs what was consented to, reports, and looks once more.
 ///
 /// # Errors
-/// Every end that is not as asked.
+/// Refusals and failures; with the exit code and what to do next.
 pub async fn run(given: &Given, site: &Site, planning: &Planning, plan: &Plan) -> Result<u8, Failure> {
     let agreed = Agreed { plan, basis: Some(planning.input()), proof: planning.proof, drill: None };
     let redactor = redactor(&planning.seen, site);
@@ -95,7 +95,7 @@ pub async fn run(given: &Given, site: &Site, planning: &Planning, plan: &Plan) -
 /// Says how a run ended, and what state the cluster is in now.
 ///
 /// # Errors
-/// Every end that is not as asked.
+/// Refusals and failures; with the exit code and what to do next.
 pub async fn told(
     given: &Given,
     site: &Site,

@@ -66,14 +66,14 @@ const SPOILT: [(&str, &str, &str); 30] = [
     (
         "expect: one-writable-cluster",
         "expects: one-writable-cluster",
-        "4:5 `expects` is no kind of step (did you mean `expect`?)",
+        "4:5 `expects` is not a kind of step (did you mean `expect`?)",
     ),
     (
         "expect: one-writable-cluster",
         "unfence: joiner",
-        "4:5 `unfence` is no kind of step (leave it out: `start` lifts",
+        "4:5 `unfence` is not a kind of step (leave it out: `start` lifts",
     ),
-    ("expect: one-writable-cluster", "run: reboot", "4:5 `run` is no kind of step (known are `expect`, `guard`, "),
+    ("expect: one-writable-cluster", "run: reboot", "4:5 `run` is not a kind of step (known are `expect`, `guard`, "),
     ("why: Members can only join a cluster that serves.", "when: later", "5:5 `when` is not a key of this step"),
     (
         "why: Members can only join a cluster that serves.",
@@ -154,7 +154,7 @@ fn mistakes_within_each_are_told_with_the_others() {
     let text = GOOD.replace("join: joiner", "jion: joiner").replace("compare: everyone", "compare: all");
     let found = mistakes(&text);
     assert_eq!(found.len(), 2, "{found:#?}");
-    assert_eq!(found[0], "11:9 `jion` is no kind of step (did you mean `join`?)");
+    assert_eq!(found[0], "11:9 `jion` is not a kind of step (did you mean `join`?)");
 }
 
 #[test]

@@ -305,7 +305,7 @@ steps:
   - run: [ip, addr, flush, eth0]
 ";
     insta::assert_snapshot!(playbook_shown(text), @r"
-    error[unknown-step]: `fense` is no kind of step
+    error[unknown-step]: `fense` is not a kind of step
      --> site.yaml:4:5
       |
     4 |   - fense: failed
@@ -321,7 +321,7 @@ steps:
       |
       = help: did you mean `failed`?
 
-    error[unknown-step]: `run` is no kind of step
+    error[unknown-step]: `run` is not a kind of step
      --> site.yaml:6:5
       |
     6 |   - run: [ip, addr, flush, eth0]

@@ -1,4 +1,5 @@
-//! What a drill keeps beside its journal: a snapshot of the healthy cluster, and what the canaries were told.
+//! The files that a drill stores with its journal: a snapshot of the healthy cluster, and the writes
+//! that were acknowledged to the canaries.
 
 use std::time::Duration;
 

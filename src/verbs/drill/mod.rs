@@ -1,4 +1,4 @@
-//! `requorum drill`: loses a zone of a staging or lab cluster on purpose, gets quorum back, brings the zone home, and
+//! `requorum drill`: takes down a zone of a staging or lab cluster on purpose, restores quorum, rejoins the zone, and
 //! measures. Its parts are the same verbs that an operator uses; each has a journal of its own.
 
 use std::path::{Path, PathBuf};
@@ -102,7 +102,7 @@ struct Course {
 /// `requorum drill`.
 ///
 /// # Errors
-/// Every end that is not as asked.
+/// Refusals and failures; with the exit code and what to do next.
 pub async fn drill(given: &Given, site: &Site, flags: &Asked, confirm: Option<&str>) -> Result<u8, Failure> {
     consent::somebody_to_ask(confirm, site, "drill")?;
     let cluster = inputs::cluster(given, site)?;
