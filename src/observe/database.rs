@@ -159,7 +159,7 @@ impl File<'_, '_> {
     }
 
     fn page(&mut self, id: u64) -> Result<Page, String> {
-        let damaged = || format!("page {id} is outside the file");
+        let damaged = || format!("page {id} is not a data page of the file");
         if id < 2 || id >= self.high {
             return Err(damaged());
         }
