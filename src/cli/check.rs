@@ -68,6 +68,12 @@ pub(super) fn playbooks(common: &Common, paths: &[PathBuf], output: CheckForm, c
             Ok(playbook) => {
                 let (name, steps) = (&playbook.name, playbook.lines.len());
                 heard.summary += &format!("{}: playbook {name}, {steps} steps\n", source.name);
+                let old = text::old_words(&source);
+                for note in &old {
+                    let (line, said) = (note.place.line, &note.message);
+                    heard.summary += &format!("{}:{line}: {said}\n", source.name);
+                }
+                heard.told.extend(old);
                 heard.told.extend(templates_in(common, &source, &playbook)?);
             }
             Err(found) => heard.told.extend(found),

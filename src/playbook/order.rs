@@ -156,7 +156,7 @@ const RULES: [Rule; 11] = [
     },
     Rule {
         code: "no-learner",
-        hint: "the order is `join`, `start`, `settle`, `promote`: a voter is not restarted, since that could cost the quorum",
+        hint: "the order is `join`, `start`, `restart-learner`, `promote`: a voter is not restarted, since that could cost the quorum",
         broken: |before, step| {
             if !matches!(step.action, Action::Settle(_) | Action::Promote(_)) {
                 return None;

@@ -1,6 +1,6 @@
 //! Playbook text to a [`Playbook`], with every mistake found. Knows no cluster and no order of steps.
 
-use crate::model::diagnostic::{Diagnostic, Source, nearest, one_of, word};
+use crate::model::diagnostic::{Diagnostic, Place, Severity, Source, nearest, one_of, word};
 use crate::model::fields::{Fields, Reader};
 use crate::model::yaml::{self, Entry, Kind, Node};
 
@@ -8,8 +8,33 @@ use super::{Action, Expectation, Line, Phase, Playbook, Role, Service, order};
 
 /// The kinds of step, as written.
 const KINDS: [&str; 19] = [
-    "expect", "guard", "fence", "snapshot", "share", "keep", "stop", "start", "retire", "restore", "write", "join",
-    "settle", "promote", "relieve", "compare", "record", "each", "phase",
+    "expect",
+    "prepare-fence",
+    "fence",
+    "snapshot",
+    "distribute-snapshot",
+    "fetch-snapshot",
+    "stop",
+    "start",
+    "retire",
+    "restore",
+    "write",
+    "join",
+    "restart-learner",
+    "promote",
+    "clear-nospace",
+    "compare",
+    "record",
+    "each",
+    "phase",
+];
+/// Words that earlier versions had, and what they are called now. They are still read.
+const RENAMED: [(&str, &str); 5] = [
+    ("guard", "prepare-fence"),
+    ("share", "distribute-snapshot"),
+    ("keep", "fetch-snapshot"),
+    ("settle", "restart-learner"),
+    ("relieve", "clear-nospace"),
 ];
 const ROLES: [(&str, Role); 6] = [
     ("failed", Role::Failed),
@@ -52,6 +77,41 @@ pub fn read(source: &Source) -> Result<Playbook, Vec<Diagnostic>> {
     if unsafe_steps.is_empty() { Ok(playbook) } else { Err(unsafe_steps) }
 }
 
+/// What a word for a step is called now.
+fn now(word: &str) -> &str {
+    RENAMED.iter().find(|(old, _)| *old == word).map_or(word, |(_, new)| new)
+}
+
+/// A note for each step that is called by a word of an earlier version; nothing where the text cannot be read.
+#[must_use]
+pub fn old_words(source: &Source) -> Vec<Diagnostic> {
+    fn steps<'n>(node: &'n Node, found: &mut Vec<&'n Entry>) {
+        match &node.kind {
+            Kind::List(nodes) => nodes.iter().for_each(|node| steps(node, found)),
+            Kind::Map(entries) => {
+                for entry in entries {
+                    if entry.key == "steps" {
+                        steps(&entry.value, found);
+                    } else if now(&entry.key) != entry.key {
+                        found.push(entry);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    let Ok(root) = yaml::parse(source) else { return Vec::new() };
+    let mut found = Vec::new();
+    steps(&root, &mut found);
+    let note = |entry: &&Entry| {
+        let (old, new) = (&entry.key, now(&entry.key));
+        let place = Place::of(source, entry.span.clone());
+        let said = format!("`{old}` is called `{new}` now; the old word is still read");
+        Diagnostic::of(Severity::Note, "renamed-step", place, said).hint(format!("write `{new}`"))
+    };
+    found.iter().map(note).collect()
+}
+
 fn playbook(reader: &mut Reader<'_>, root: &Node) -> Option<Playbook> {
     let top = root.span.start..root.span.start;
     let keys = ["playbook", "summary", "steps"];
@@ -92,13 +152,13 @@ fn lines(reader: &mut Reader<'_>, steps: &Entry, within_each: bool) -> Option<Ve
 fn line(reader: &mut Reader<'_>, node: &Node, within_each: bool) -> Option<Line> {
     const FORM: &str = "- fence: failed";
     let entries = reader.entries(node, "a step", FORM)?;
-    let is_kind = |entry: &&&Entry| KINDS.contains(&entry.key.as_str());
+    let is_kind = |entry: &&&Entry| KINDS.contains(&now(&entry.key));
     let kind = entries.iter().find(is_kind).copied();
     for entry in &entries {
         let key = entry.key.as_str();
         let known = match kind {
             Some(kind) if std::ptr::eq(*entry, kind) => continue,
-            Some(kind) if KINDS.contains(&key) => {
+            Some(kind) if KINDS.contains(&now(key)) => {
                 let said = format!("one step does two things, `{}` and `{key}`", kind.key);
                 reader.hinted("two-kinds", &entry.span, said, "begin a step of its own with a dash");
                 continue;
@@ -140,24 +200,24 @@ fn unknown_kind(reader: &mut Reader<'_>, node: &Node, entries: &[&Entry]) {
 }
 
 fn action(reader: &mut Reader<'_>, kind: &Entry, entries: &[&Entry], within_each: bool) -> Option<Action> {
-    let of_role: fn(Role) -> Action = match kind.key.as_str() {
+    let of_role: fn(Role) -> Action = match now(&kind.key) {
         "expect" => return reader.choice(kind, &EXPECTATIONS).map(Action::Expect),
         "stop" | "start" => return service(reader, kind, within_each),
         "write" => return write(reader, kind, within_each),
         "phase" => return reader.choice(kind, &PHASES).map(Action::Phase),
         "each" => return each(reader, kind, entries, within_each),
-        "guard" => Action::Guard,
+        "prepare-fence" => Action::Guard,
         "fence" => Action::Fence,
         "snapshot" => Action::Snapshot,
-        "share" => Action::Share,
-        "keep" => Action::Keep,
+        "distribute-snapshot" => Action::Share,
+        "fetch-snapshot" => Action::Keep,
         "retire" => Action::Retire,
         "restore" => Action::Restore,
         "join" => Action::Join,
-        "settle" => Action::Settle,
+        "restart-learner" => Action::Settle,
         "promote" => Action::Promote,
         "compare" => Action::Compare,
-        "relieve" => Action::Relieve,
+        "clear-nospace" => Action::Relieve,
         "record" => Action::Record,
         _ => return None,
     };

@@ -26,7 +26,7 @@ const EACH: [&str; 6] = [
     "join: joiner",
     "write: { template: etcd.env.j2, on: joiner }",
     "start: { what: etcd, on: joiner }",
-    "settle: joiner",
+    "restart-learner: joiner",
     "promote: joiner",
 ];
 
@@ -63,7 +63,7 @@ fn a_safe_order_breaks_no_rule() {
     assert_eq!(broken(&INITIATE, &[]), [""; 0]);
     assert_eq!(broken(&BEFORE, &EACH), [""; 0]);
     // Settling only saves time.
-    assert_eq!(broken(&BEFORE, &without(&EACH, "settle: joiner")), [""; 0]);
+    assert_eq!(broken(&BEFORE, &without(&EACH, "restart-learner: joiner")), [""; 0]);
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn what_recover_cannot_do_without() {
 
 #[test]
 fn a_voter_is_not_restarted_and_joins_are_one_by_one() {
-    assert_eq!(broken(&BEFORE, &with(&EACH, 6, "settle: joiner")), ["no-learner"]);
+    assert_eq!(broken(&BEFORE, &with(&EACH, 6, "restart-learner: joiner")), ["no-learner"]);
     assert_eq!(broken(&["join: returned"], &[]), ["join-in-place", "two-learners"]);
 }
 

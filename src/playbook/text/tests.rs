@@ -73,7 +73,11 @@ const SPOILT: [(&str, &str, &str); 30] = [
         "unfence: joiner",
         "4:5 `unfence` is not a kind of step (leave it out: `start` lifts",
     ),
-    ("expect: one-writable-cluster", "run: reboot", "4:5 `run` is not a kind of step (known are `expect`, `guard`, "),
+    (
+        "expect: one-writable-cluster",
+        "run: reboot",
+        "4:5 `run` is not a kind of step (known are `expect`, `prepare-fence`, ",
+    ),
     ("why: Members can only join a cluster that serves.", "when: later", "5:5 `when` is not a key of this step"),
     (
         "why: Members can only join a cluster that serves.",
@@ -169,12 +173,38 @@ fn hostile_playbooks_are_refused() {
 fn the_schema_knows_what_the_reader_knows() {
     let schema: serde_json::Value = serde_json::from_str(shipped::schema("playbook").unwrap().text).unwrap();
     let step = schema["$defs"]["step"]["properties"].as_object().unwrap();
-    let known: std::collections::BTreeSet<&str> = KINDS.into_iter().chain(["why", "steps"]).collect();
+    let known: std::collections::BTreeSet<&str> = KINDS.into_iter().chain(["why", "steps"]).chain(RENAMED.map(|(old, _)| old)).collect();
     assert_eq!(step.keys().map(String::as_str).collect::<std::collections::BTreeSet<_>>(), known);
     for (kind, said) in step {
         assert!(said["description"].is_string(), "{kind}");
+        assert_eq!(said["deprecated"] == true, now(kind) != kind, "{kind}");
     }
     let roles: Vec<&str> =
         schema["$defs"]["role"]["enum"].as_array().unwrap().iter().filter_map(|role| role.as_str()).collect();
     assert_eq!(roles, ROLES.map(|(role, _)| role));
+}
+
+/// Playbooks written for earlier versions mean what they meant, and each old word is noted at its place.
+#[test]
+fn old_words_are_still_read_with_a_note() {
+    for name in ["initiate_dr", "recover"] {
+        let shipped = shipped::playbook(name).unwrap().source();
+        let renamed = |text: &str| {
+            RENAMED
+                .iter()
+                .fold(text.to_owned(), |text, (old, new)| text.replace(&format!("- {new}:"), &format!("- {old}:")))
+        };
+        let old = Source::new(shipped.name.clone(), renamed(&shipped.text));
+        assert_ne!(old.text, shipped.text, "{name}");
+        assert_eq!(read(&old).unwrap(), read(&shipped).unwrap(), "{name}");
+        assert!(old_words(&shipped).is_empty());
+        let notes = old_words(&old);
+        let lines = old.text.lines().zip(shipped.text.lines()).filter(|(old, new)| old != new).count();
+        assert_eq!(notes.len(), lines, "{notes:?}");
+        for note in notes {
+            let line = old.text.lines().nth(note.place.line - 1).unwrap();
+            let word = note.message.split('`').nth(1).unwrap();
+            assert!(line.contains(&format!("- {word}:")) && note.hint.is_some(), "{note:?}");
+        }
+    }
 }
