@@ -3,12 +3,16 @@
 //! `docs/design.md` has the map. Reading, acting and showing happen in `world`. `model`, `observe`, `playbook`, `step`,
 //! `plan` and `report` are plain functions over plain values: no I/O, no clock, no environment, no randomness.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 pub mod cli;
+pub mod import;
 pub mod model;
 pub mod observe;
 pub mod plan;
 pub mod playbook;
 pub mod report;
+pub mod review;
 pub mod run;
 /// Built for tests only: the program as it is shipped knows no model.
 #[cfg(any(test, feature = "sim"))]

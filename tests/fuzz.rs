@@ -9,11 +9,11 @@ use std::collections::BTreeSet;
 
 use rand::prelude::*;
 use rand::rngs::StdRng;
-use requorum::model::changes::Changes;
 use requorum::model::diagnostic::{Diagnostic, Source};
 use requorum::model::{Cluster, inventory};
 use requorum::playbook::{shipped, template, text};
 use requorum::report::{annotations, diagnostic, resolved, review};
+use requorum::review::Changes;
 
 /// Parts that a reader of ours treats specially, or YAML does.
 const PARTS: [&str; 58] = [

@@ -152,7 +152,7 @@ fn no_verb_names_a_world_and_nobody_below_names_a_verb() {
     for world in ["world", "cli", "sim"] {
         assert!(!names("verbs", world), "a verb names {world}");
     }
-    for below in ["model", "observe", "playbook", "step", "plan", "run", "report"] {
+    for below in ["model", "import", "review", "observe", "playbook", "step", "plan", "run", "report"] {
         for above in ["verbs", "cli", "world", "sim"] {
             assert!(!names(below, above), "{below} names {above}");
         }

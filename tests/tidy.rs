@@ -110,7 +110,8 @@ fn only_the_edge_touches_the_outside() {
 
 #[test]
 fn modules_depend_downward_only() {
-    let order = ["model", "observe", "playbook", "step", "plan", "run", "report", "world", "sim", "cli"];
+    let order =
+        ["model", "import", "review", "observe", "playbook", "step", "plan", "run", "report", "world", "sim", "cli"];
     let allowed = |from: &str, to: &str| {
         let place = |name: &str| order.iter().position(|known| *known == name).unwrap();
         // A run is planned before it is run, and its ports are what world and sim implement.
@@ -161,7 +162,7 @@ fn every_script_on_a_master_is_a_file_that_shellcheck_reads() {
 
 /// What a change of an inventory breaks, by the word that a danger is given.
 fn dangers_in_source() -> BTreeSet<String> {
-    let files = files("src/model/changes", "rs");
+    let files = files("src/review", "rs");
     let given =
         files.iter().flat_map(|(_, text)| text.split("rule: \"").skip(1)).filter_map(|rest| rest.split('"').next());
     given.map(str::to_owned).collect()

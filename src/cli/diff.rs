@@ -2,9 +2,10 @@
 
 use crate::model::command::harmless;
 use crate::model::diagnostic::Source;
-use crate::model::{Cluster, changes::Changes, inventory, json};
+use crate::model::{Cluster, inventory, json};
 use crate::report::diagnostic;
 use crate::report::review::{self, Review, Verdict};
+use crate::review::Changes;
 use crate::run::exit;
 use crate::run::redact::Redactor;
 use crate::verbs::Failure;

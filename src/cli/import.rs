@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use crate::import::{self, Beside, Groups, Refusal, Zones};
 use crate::model::command::harmless;
 use crate::model::diagnostic::Source;
 use crate::model::inventory;
-use crate::model::kubespray::{self, Beside, Groups, Refusal, Zones};
 use crate::run::exit;
 use crate::verbs::Failure;
 use crate::world::{ansible, terminal};
@@ -17,9 +17,9 @@ use super::reviewed;
 pub(super) fn kubespray(path: &Path, zones: &Zones, environment: Option<&str>) -> Result<u8, Failure> {
     let file = ansible::inventory(path).map_err(|error| unreadable(path, &error))?;
     let source = reviewed::source(&file)?;
-    let groups = kubespray::read(&source, zones).map_err(refused)?;
+    let groups = import::read(&source, zones).map_err(refused)?;
     let beside = beside(&file, &source.name, &groups, zones)?;
-    let import = kubespray::import(&source.name, &groups, &beside, zones, environment).map_err(refused)?;
+    let import = import::import(&source.name, &groups, &beside, zones, environment).map_err(refused)?;
     terminal::print(&import.text);
     for remark in &import.remarks {
         terminal::say(&format!("remark: {}", harmless(remark)));
@@ -41,7 +41,7 @@ pub(super) fn kubespray(path: &Path, zones: &Zones, environment: Option<&str>) -
 
 /// The variables beside the inventory of whom they matter for: the masters and the groups above them.
 fn beside(file: &Path, name: &str, groups: &Groups, zones: &Zones) -> Result<Beside, Failure> {
-    let masters = kubespray::masters(groups, name).map_err(refused)?;
+    let masters = import::masters(groups, name).map_err(refused)?;
     let above: BTreeSet<&str> = masters.iter().flat_map(|host| groups.above(host)).chain(["all"]).collect();
     let mut beside = Beside::default();
     for group in above {

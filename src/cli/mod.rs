@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::kubespray::Zones;
+use crate::import::Zones;
 use crate::plan::Goal;
 use crate::verbs::{Ask, Failure, Given, Site, doctor, drill, recovery, runs, status, unlock, watch};
 

@@ -1,6 +1,5 @@
 //! The words of the field as values: clusters, zones, masters, members, commands. Knows no file, host or clock.
 
-pub mod changes;
 pub mod cluster;
 pub mod command;
 pub mod diagnostic;
@@ -10,7 +9,6 @@ pub mod fields;
 pub mod identity;
 pub mod inventory;
 pub mod json;
-pub mod kubespray;
 pub mod ledger;
 pub mod measures;
 pub mod name;

@@ -70,19 +70,6 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// `status`'s exit code.
-    #[must_use]
-    pub const fn exit_code(self) -> u8 {
-        match self {
-            Self::Healthy => 0,
-            Self::Degraded => 10,
-            Self::QuorumLost => 11,
-            Self::OneZone => 12,
-            Self::SplitBrain => 13,
-            Self::Unknown => 14,
-        }
-    }
-
     /// Every verdict there is.
     pub const ALL: [Self; 6] =
         [Self::Healthy, Self::Degraded, Self::QuorumLost, Self::OneZone, Self::SplitBrain, Self::Unknown];

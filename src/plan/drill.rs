@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::changes::Side;
 use crate::model::{Cluster, Environment, MasterName, RunId, ZoneName};
 use crate::observe::assess::{Severity, assess};
 use crate::observe::environment::FILE;
 use crate::observe::marks::Holder;
 use crate::observe::{Asked, Observation, Verdict};
 use crate::plan::Rule;
+use crate::review::Side;
 
 use super::Refusal;
 

@@ -8,10 +8,10 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::model::changes::{Changes, Side};
 use crate::model::env_file::EnvFile;
 use crate::model::{MasterName, ZoneName};
 use crate::playbook::template::{self, Context, Node, Peer};
+use crate::review::{Changes, Side};
 
 /// Stands for what only a node knows: its member's peer URLs.
 pub const UNKNOWN: &str = "<from node>";

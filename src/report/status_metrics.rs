@@ -7,6 +7,7 @@ use crate::observe::assess::{Assessment, Verdict};
 use crate::observe::members::{Vote, roll};
 use crate::observe::status::ALARMS;
 use crate::observe::{Observation, Seen};
+use crate::run::exit;
 
 use super::metrics::Metric;
 
@@ -15,7 +16,7 @@ use super::metrics::Metric;
 pub fn metrics(cluster: &Cluster, seen: &Observation, assessment: &Assessment, now: Timestamp) -> Vec<Metric> {
     let name = cluster.name.to_string();
     let mut all = vec![verdict(&name, assessment)];
-    let code = f64::from(assessment.verdict.exit_code());
+    let code = f64::from(exit::of_verdict(assessment.verdict));
     all.push(
         Metric::gauge("requorum_status_exit_code", "The exit code of `requorum status`.")
             .with(&[("cluster", &name)], code),

@@ -1,5 +1,6 @@
-//! Exit codes; `status` has its own (see [`crate::observe::Verdict::exit_code`]). Knows no terminal.
+//! Every exit code there is. Knows no terminal.
 
+use crate::observe::Verdict;
 use crate::plan::Plan;
 use crate::step::{Effect, Step};
 
@@ -27,6 +28,19 @@ pub const USAGE: u8 = 64;
 pub const BAD_INPUT: u8 = 65;
 /// Interrupted before any change.
 pub const INTERRUPTED: u8 = 130;
+
+/// What `status` ends with.
+#[must_use]
+pub const fn of_verdict(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Healthy => DONE,
+        Verdict::Degraded => 10,
+        Verdict::QuorumLost => 11,
+        Verdict::OneZone => 12,
+        Verdict::SplitBrain => 13,
+        Verdict::Unknown => 14,
+    }
+}
 
 /// Whether a step only looks whether the world still is what the plan was made for.
 fn is_look(step: &Step) -> bool {

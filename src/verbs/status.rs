@@ -77,7 +77,7 @@ pub async fn status(given: &Given, site: &Site, ask: &Ask) -> Result<u8, Failure
     if let Some(path) = &ask.textfile {
         write(site, path, &metrics(&cluster, &seen, &assessment, site))?;
     }
-    Ok(if seen.masters.is_empty() { exit::FAILED } else { assessment.verdict.exit_code() })
+    Ok(if seen.masters.is_empty() { exit::FAILED } else { exit::of_verdict(assessment.verdict) })
 }
 
 /// Findings, verdict, the next command, and how many voters may be lost.

@@ -90,7 +90,7 @@ pub async fn watch(given: &Given, site: &Site, ask: &Ask, every: Duration) -> Re
             _ = interrupted.wait_for(|stop| *stop) => break,
         }
     }
-    Ok(last.map_or(exit::INTERRUPTED, |round| round.assessment.verdict.exit_code()))
+    Ok(last.map_or(exit::INTERRUPTED, |round| exit::of_verdict(round.assessment.verdict)))
 }
 
 async fn look<'a>(

@@ -173,7 +173,8 @@ fn hostile_playbooks_are_refused() {
 fn the_schema_knows_what_the_reader_knows() {
     let schema: serde_json::Value = serde_json::from_str(shipped::schema("playbook").unwrap().text).unwrap();
     let step = schema["$defs"]["step"]["properties"].as_object().unwrap();
-    let known: std::collections::BTreeSet<&str> = KINDS.into_iter().chain(["why", "steps"]).chain(RENAMED.map(|(old, _)| old)).collect();
+    let known: std::collections::BTreeSet<&str> =
+        KINDS.into_iter().chain(["why", "steps"]).chain(RENAMED.map(|(old, _)| old)).collect();
     assert_eq!(step.keys().map(String::as_str).collect::<std::collections::BTreeSet<_>>(), known);
     for (kind, said) in step {
         assert!(said["description"].is_string(), "{kind}");

@@ -4,9 +4,9 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::model::changes::{Change, Changes, Loss, Setting, Side};
 use crate::model::diagnostic::Diagnostic;
 use crate::plan::foresee::{self, Foreseen};
+use crate::review::{Change, Changes, Loss, Setting, Side};
 
 mod markdown;
 mod parts;

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::cluster::{Cluster, Master};
-use super::name::{Address, ClusterName, MasterName, ZoneName};
-use super::quorum;
+use crate::model::cluster::{Cluster, Master};
+use crate::model::name::{Address, ClusterName, MasterName, ZoneName};
+use crate::model::quorum;
 
 mod dangers;
 mod follow;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::diagnostic::{Diagnostic, Source};
+use crate::model::diagnostic::{Diagnostic, Source};
 
 mod groups;
 mod ini;
