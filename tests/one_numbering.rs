@@ -73,6 +73,8 @@ fn one_numbering(site: &Site, end: &End) -> usize {
         rows.iter().zip(&forms).for_each(|(row, form)| assert!(form.contains(row), "{row} is not in {form}"));
     }
     let summary = plan_text::summary(&plan);
+    let twice = |host: &&requorum::model::MasterName| summary.contains(&format!("{host}, {host}"));
+    assert_eq!(plan.survivors.iter().find(twice), None, "a line names one master twice: {summary}");
     if let Some((_, number)) = summary.split_once("No way back from step ") {
         let number: usize = number.split_once(' ').unwrap().0.parse().unwrap();
         let no_way = |step: &requorum::plan::Planned| matches!(step.step.kind().undo(), Undo::PointOfNoReturn(_));

@@ -1,5 +1,6 @@
 //! A plan and a refusal as a person reads them: one screen first, every command and file diff on request.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use crate::model::{quorum, unified};
@@ -54,7 +55,10 @@ pub fn summary(plan: &Plan) -> String {
     out.push('\n');
     let no_return = plan.point_of_no_return().map(|(planned, _)| planned.id);
     for (number, stage) in plan.stages.iter().enumerate() {
-        let hosts = names(stage.steps.iter().map(|planned| &planned.host));
+        // A stage may do several things to one master.
+        let mut seen = BTreeSet::new();
+        let hosts = stage.steps.iter().map(|planned| &planned.host);
+        let hosts = names(hosts.filter(|host| seen.insert(*host)));
         let mark = if stage.beside { " (in parallel with the next steps)" } else { "" };
         if stage.steps.iter().any(|planned| Some(planned.id) == no_return) {
             out.push_str("  ─── point of no return ───\n");
