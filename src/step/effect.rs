@@ -8,7 +8,8 @@ use crate::observe::ClusterRecord;
 
 use super::{expect::Leaderless, restore::Restore, snapshot::Source, start::Onto, write::Write};
 
-/// One of the things that a step does. A rule matches all of them, so that a new one is decided on in each.
+/// One of the things that a step does. Two rules deny what they do not name: on a master that serves in `recover`, and on
+/// one that takes no part. The others look for the effects that they are about, so a new one must be held against each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect<'a> {
     /// Ends the run where a member has a leader, or has applied more than the plan knows.
