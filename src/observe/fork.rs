@@ -14,6 +14,12 @@ use super::{ClusterRecord, Observation, Seen};
 /// recovery guide names 1,000,000,000); with the old ones marked compacted, watches end instead of silently missing changes.
 pub const BUMP: u64 = 1_000_000_000;
 
+/// The latest revision that any of these masters says.
+pub(super) fn revision(observation: &Observation, masters: &BTreeSet<MasterName>) -> Option<u64> {
+    let said = masters.iter().filter_map(|name| observation.seen(name)?.status.as_ref().ok());
+    said.map(|status| status.revision).max()
+}
+
 /// How many revisions each of two serving clusters took since the newer one was made from the other: only where a record
 /// says at which revision that was, and where the cluster's own is known. A restored cluster begins where its snapshot
 /// ended, or `BUMP` beyond it.
@@ -22,10 +28,7 @@ pub fn taken_since(
     observation: &Observation,
     serving: &BTreeMap<ClusterId, BTreeSet<MasterName>>,
 ) -> BTreeMap<ClusterId, u64> {
-    let revision = |id: &ClusterId| {
-        let seen = serving.get(id)?.iter().filter_map(|name| observation.seen(name)?.status.as_ref().ok());
-        seen.map(|status| status.revision).max()
-    };
+    let revision = |id: &ClusterId| revision(observation, serving.get(id)?);
     let mut taken = BTreeMap::new();
     for record in records(observation).filter(|record| record.fork_revision > 0) {
         let Some(parent) = record.ancestors.first() else { continue };

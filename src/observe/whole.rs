@@ -76,12 +76,8 @@ fn split_brain(observation: &Observation, serving: &Serving) -> Finding {
     let sides: Vec<String> = serving
         .iter()
         .map(|(id, masters)| {
-            let revision = masters
-                .iter()
-                .filter_map(|name| observation.seen(name)?.status.as_ref().ok())
-                .map(|status| status.revision)
-                .max();
             let names = masters.iter().map(MasterName::as_str).collect::<Vec<_>>().join(", ");
+            let revision = fork::revision(observation, masters);
             let at =
                 revision.map_or_else(|| "an unknown revision".to_owned(), |revision| format!("revision {revision}"));
             format!("cluster {id} at {at} through {names}")

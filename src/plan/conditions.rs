@@ -14,8 +14,7 @@ use crate::plan::Rule;
 
 use super::Input;
 use super::checks::Refusals;
-use super::doctor::Check;
-use super::doctor::Said;
+use super::doctor::{Check, Said};
 use super::rehearse::Given;
 use super::rendering;
 use super::scene::Player;

@@ -79,6 +79,7 @@ fn revisions(count: u64) -> String {
     }
 }
 
-fn words(all: impl IntoIterator<Item = impl ToString>) -> String {
+/// Names, as a command takes them.
+pub(crate) fn words(all: impl IntoIterator<Item = impl ToString>) -> String {
     all.into_iter().map(|one| one.to_string()).collect::<Vec<_>>().join(" ")
 }

@@ -9,7 +9,7 @@ use crate::observe::members::{Vote, roll};
 use crate::observe::records::{Newest, newest};
 use crate::observe::{ClusterRecord, Marks, Observation, proof};
 use crate::plan::checks::to_attest;
-use crate::plan::sides;
+use crate::plan::sides::{self, words};
 use crate::run::hold;
 
 /// What a next step is made of: the inventory, a look, and `again`, the command line's beginning.
@@ -226,8 +226,4 @@ fn missing_a_voter(given: Given<'_>) -> bool {
         let roll = roll(given.cluster, given.seen, serving);
         given.cluster.masters().any(|master| matches!(roll.vote(&master.name), Vote::None | Vote::Learner))
     })
-}
-
-fn words(all: impl IntoIterator<Item = impl ToString>) -> String {
-    all.into_iter().map(|one| one.to_string()).collect::<Vec<_>>().join(" ")
 }
