@@ -13,6 +13,8 @@ fn of_two_restarted_survivors_the_one_that_has_every_acknowledged_write_is_the_s
     }
     // m5 stands still; four of five go on without it.
     lab.on("m5", "systemctl kill -s STOP etcd").exits(0);
+    // Where m5 led, nothing is written until the others have elected somebody.
+    lab.wait_for_write("m1", "elected");
     lab.put("m1", "late", 30);
     lab.wait_for_keys("m4", "late", 30);
     lab.lab(&["power-off", "zone1"]).exits(0);
