@@ -31,8 +31,9 @@ async fn functions_and_aliases_of_the_login_shell_are_not_run() {
     let ssh = plain(&server);
     assert_eq!(say(&ssh, &sh("echo out; echo err >&2; exit 3")).await, Ok(answer(3, "out\n", "err\n")));
     let questions = ["printf one; exit 2", "timeout 2 env printf two"].map(sh);
-    let answers = ssh.ask_all(&m1(), &questions).await;
-    assert_eq!(answers, [Ok(answer(2, "one", "")), Ok(answer(0, "two", ""))]);
+    let mut answers = Vec::new();
+    ssh.questions(&m1()).ask(&questions, &mut |place, answer| answers.push((place, answer))).await;
+    assert_eq!(answers, [(0, Ok(answer(2, "one", ""))), (1, Ok(answer(0, "two", "")))]);
     assert_eq!(say(&ssh, &Command::new("cat").stdin("ja\n")).await.unwrap().stdout, "ja\n");
 }
 

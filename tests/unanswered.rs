@@ -10,7 +10,7 @@ use requorum::model::{Arg, Command, MasterName, Output};
 use requorum::observe::assess::{Severity, Verdict, assess};
 use requorum::observe::{Code, Finding, Settings, Unclear, certificates};
 use requorum::run::look::{Looking, look};
-use requorum::run::ports::{Console, Later, Pipes, Remote, RemoteError};
+use requorum::run::ports::{Console, Later, OneByOne, Pipes, Questions, Remote, RemoteError};
 use requorum::run::prove;
 use requorum::sim::{Event, Site};
 
@@ -83,6 +83,10 @@ impl Remote for Spoilt {
             return Box::pin(async move { answer });
         }
         Remote::run(&self.site, host, command, pipes)
+    }
+
+    fn questions<'a>(&'a self, host: &'a MasterName) -> Box<dyn Questions + 'a> {
+        OneByOne::new(self, host)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::model::{Arg, Command, MasterName, Output, RunId};
 use crate::observe::marks::LOCK;
 
 use super::lock::{self, holder_words};
-use super::ports::{Later, Pipes, Remote, RemoteError};
+use super::ports::{Later, OneByOne, Pipes, Questions, Remote, RemoteError};
 
 /// How often a living run renews its lock. Each of its commands does so as well.
 pub const RENEWED_EVERY: Duration = Duration::from_secs(10);
@@ -87,6 +87,10 @@ impl Remote for UnderLock {
         pipes: Pipes,
     ) -> Later<'a, Result<Output, RemoteError>> {
         Box::pin(async move { self.remote.run(host, &under(&self.run, command), pipes).await })
+    }
+
+    fn questions<'a>(&'a self, host: &'a MasterName) -> Box<dyn Questions + 'a> {
+        OneByOne::new(self, host)
     }
 }
 

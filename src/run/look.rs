@@ -15,7 +15,7 @@ use crate::observe::{
 };
 
 use super::joined;
-use super::ports::{Pipes, Remote, RemoteError};
+use super::ports::{Pipes, Questions, Remote, RemoteError};
 
 /// Asks every master of the cluster, side by side; a dark one costs no more than its connect time-out.
 pub async fn look(cluster: &Cluster, remote: &Arc<dyn Remote>) -> Observation {
@@ -130,52 +130,61 @@ async fn look_at(
     remote: &Arc<dyn Remote>,
     tell: &UnboundedSender<(MasterName, Sight)>,
 ) -> Sight {
-    let ask = |command: Command| ask(remote, &master.name, command);
-    let seen = match at_first(master, remote).await {
+    let mut asking = remote.questions(&master.name);
+    let seen = match at_first(master, &mut *asking).await {
         Ok(seen) => seen,
         Err(sight) => return sight,
     };
     let runs = seen.unit.as_ref().is_ok_and(unit::Unit::running);
-    let questions = Questions::of(seen.settings.as_ref().ok(), seen.tools.as_ref().ok(), runs, usual);
-    let early = async {
-        let [status, members, certificates] = ask_those(
-            remote,
-            &master.name,
-            [(questions.status, runs), (questions.members, runs), (questions.certificates, true)],
-        )
-        .await;
-        let seen = Seen {
-            status: status.and_then(|output| status::parse(&output)),
-            members: members.and_then(|output| peers::parse(&output)),
-            certificates: certificates.and_then(|output| certificates::parse(&output)),
-            ..seen
-        };
-        // Nobody may be listening any more.
-        let _ = tell.send((master.name.clone(), Sight::Answers(Box::new(seen.clone()))));
-        seen
-    };
-    let (seen, read, open_peers) =
-        tokio::join!(early, ask_if(ask, questions.read, runs), ask_if(ask, Some(questions.reach), true));
+    let questions = OfEtcd::of(seen.settings.as_ref().ok(), seen.tools.as_ref().ok(), runs, usual);
+    // Those that may wait for seconds stand last.
+    let round = [
+        (questions.status, runs),
+        (questions.members, runs),
+        (questions.certificates, true),
+        (Some(questions.reach), true),
+        (questions.read, runs),
+    ];
+    let mut told = false;
+    let answers = ask_those(&mut *asking, round, |so_far| {
+        if let [Some(status), Some(members), Some(certificates), ..] = so_far
+            && !std::mem::replace(&mut told, true)
+        {
+            let early = with(seen.clone(), status.clone(), members.clone(), certificates.clone());
+            // Nobody may be listening any more.
+            let _ = tell.send((master.name.clone(), Sight::Answers(Box::new(early))));
+        }
+    });
+    let [status, members, certificates, open_peers, read] = answers.await;
     let seen = Seen {
         read: read.map(|output| read::parse(&output)),
         open_peers: open_peers.and_then(|output| peers::parse_reach(&output)),
-        ..seen
+        ..with(seen, status, members, certificates)
     };
-    Sight::Answers(Box::new(elsewhere(master, remote, seen).await))
+    Sight::Answers(Box::new(elsewhere(&mut *asking, seen).await))
+}
+
+fn with(seen: Seen, status: Asked<Output>, members: Asked<Output>, certificates: Asked<Output>) -> Seen {
+    Seen {
+        status: status.and_then(|output| status::parse(&output)),
+        members: members.and_then(|output| peers::parse(&output)),
+        certificates: certificates.and_then(|output| certificates::parse(&output)),
+        ..seen
+    }
 }
 
 /// Where etcd did not answer at the URL that fits best, its others are tried; the one that answers is taken from here on.
-async fn elsewhere(master: &Master, remote: &Arc<dyn Remote>, mut seen: Seen) -> Seen {
+async fn elsewhere(asking: &mut dyn Questions, mut seen: Seen) -> Seen {
     let Some(question) = client_urls::command(&seen) else { return seen };
-    let answer = ask(remote, &master.name, question).await.and_then(|output| client_urls::parse(&output));
-    match answer {
+    let [answer] = ask_those(asking, [(Some(question), true)], |_| {}).await;
+    match answer.and_then(|output| client_urls::parse(&output)) {
         Ok((url, status)) if client_urls::is_own(&seen, &url, &status) => {
             if let Ok(settings) = &mut seen.settings {
                 settings.answers_at = Some(url);
             }
             seen.status = Ok(status);
-            let read = Questions::of(seen.settings.as_ref().ok(), seen.tools.as_ref().ok(), true, &[]).read;
-            let read = ask_if(|command| ask(remote, &master.name, command), read, true).await;
+            let read = OfEtcd::of(seen.settings.as_ref().ok(), seen.tools.as_ref().ok(), true, &[]).read;
+            let [read] = ask_those(asking, [(read, true)], |_| {}).await;
             seen.read = read.map(|output| read::parse(&output));
         }
         Ok((url, _)) => blame(&mut seen, &format!("another member answers at {url}")),
@@ -195,7 +204,7 @@ fn blame(seen: &mut Seen, why: &str) {
 ///
 /// # Errors
 /// What became of a master that cannot be asked at all.
-async fn at_first(master: &Master, remote: &Arc<dyn Remote>) -> Result<Seen, Sight> {
+async fn at_first(master: &Master, asking: &mut dyn Questions) -> Result<Seen, Sight> {
     let etcd = &master.etcd;
     let first = [
         unit::command(&etcd.unit),
@@ -205,7 +214,7 @@ async fn at_first(master: &Master, remote: &Arc<dyn Remote>) -> Result<Seen, Sig
         tools::command(None),
         node::command(master),
     ];
-    let [unit, settings, disk, marks, tools, node] = ask_together(remote, &master.name, first).await;
+    let [unit, settings, disk, marks, tools, node] = ask_together(asking, first).await;
     let unit = match unit {
         Ok(output) => unit::parse(&output),
         Err((_, RemoteError::Unreachable { why })) => return Err(Sight::Silent(why)),
@@ -218,7 +227,10 @@ async fn at_first(master: &Master, remote: &Arc<dyn Remote>) -> Result<Seen, Sig
     let program = unit.as_ref().ok().and_then(|unit| unit.program().map(str::to_owned));
     // Where etcd lies elsewhere than usual, its tools are looked for beside it.
     let tools = match program.filter(|program| program != tools::USUAL) {
-        Some(program) => ask(remote, &master.name, tools::command(Some(&program))).await,
+        Some(program) => {
+            let [tools] = ask_together(asking, [tools::command(Some(&program))]).await;
+            known(tools)
+        }
         None => tools,
     };
     let pending = || Unclear::not_put("it has not answered yet");
@@ -239,7 +251,7 @@ async fn at_first(master: &Master, remote: &Arc<dyn Remote>) -> Result<Seen, Sig
 }
 
 /// What is asked once the settings and the tools are known; none where they are not, or etcd does not run.
-struct Questions {
+struct OfEtcd {
     status: Option<Command>,
     members: Option<Command>,
     read: Option<Command>,
@@ -247,7 +259,7 @@ struct Questions {
     certificates: Option<Command>,
 }
 
-impl Questions {
+impl OfEtcd {
     fn of(settings: Option<&Settings>, tools: Option<&tools::Tools>, runs: bool, usual: &[String]) -> Self {
         let etcdctl = tools.and_then(|tools| tools.etcdctl.clone());
         let client = settings.and_then(Settings::client_access);
@@ -276,50 +288,41 @@ pub async fn ask(remote: &Arc<dyn Remote>, host: &MasterName, command: Command) 
 }
 
 /// A question's answer, or what was asked and the error of the port.
-pub(super) type Said = Result<Output, (String, RemoteError)>;
+type Said = Result<Output, (String, RemoteError)>;
 
-pub(super) fn known(said: Said) -> Asked<Output> {
+fn known(said: Said) -> Asked<Output> {
     said.map_err(|(asked, error)| Unclear::text(&asked, &error.to_string()))
 }
 
-/// Asks several questions, in one session where the port can.
-pub(super) async fn ask_together<const N: usize>(
-    remote: &Arc<dyn Remote>,
-    host: &MasterName,
-    questions: [Command; N],
-) -> [Said; N] {
-    let mut answers = remote.ask_all(host, &questions).await.into_iter();
-    questions.map(|question| {
-        let answer = answers.next().unwrap_or_else(|| {
-            Err(RemoteError::OutcomeUnknown { why: "it got no answer (a bug in requorum)".to_owned() })
-        });
-        answer.map_err(|error| (question.shown(), error))
-    })
+/// Puts a round of questions.
+async fn ask_together<const N: usize>(asking: &mut dyn Questions, round: [Command; N]) -> [Said; N] {
+    let mut answers = round.each_ref().map(|_| None);
+    asking.ask(&round, &mut |place, answer| answers[place] = Some(answer)).await;
+    let mut answers = answers.into_iter();
+    round.map(|question| answers.next().flatten().unwrap_or_else(no_answer).map_err(|error| (question.shown(), error)))
 }
 
-/// The same where a question may not be known; `true` beside it is for what needs no etcd, or where etcd runs.
+/// The same where a question may not be known; `true` beside it is for what needs no etcd, or where etcd runs. `heard` is
+/// shown what is there by then, each time that something has come.
 async fn ask_those<const N: usize>(
-    remote: &Arc<dyn Remote>,
-    host: &MasterName,
-    questions: [(Option<Command>, bool); N],
+    asking: &mut dyn Questions,
+    round: [(Option<Command>, bool); N],
+    mut heard: impl FnMut(&[Option<Asked<Output>>; N]) + Send,
 ) -> [Asked<Output>; N] {
-    let known_ones: Vec<Command> = questions.iter().filter_map(|(question, _)| question.clone()).collect();
-    let mut answers = remote.ask_all(host, &known_ones).await.into_iter();
-    questions.map(|(question, runs)| match question.and_then(|question| Some((question, answers.next()?))) {
-        Some((question, answer)) => known(answer.map_err(|error| (question.shown(), error))),
-        None => Err(not_asked(runs)),
-    })
+    let mut answers = round.each_ref().map(|(question, runs)| question.is_none().then(|| Err(not_asked(*runs))));
+    let (places, known_ones): (Vec<usize>, Vec<Command>) =
+        round.into_iter().enumerate().filter_map(|(place, (question, _))| Some((place, question?))).unzip();
+    heard(&answers);
+    let mut take = |place: usize, answer: Result<Output, RemoteError>| {
+        answers[places[place]] = Some(known(answer.map_err(|error| (known_ones[place].shown(), error))));
+        heard(&answers);
+    };
+    asking.ask(&known_ones, &mut take).await;
+    answers.map(|answer| answer.unwrap_or_else(|| known(no_answer().map_err(|error| (String::new(), error)))))
 }
 
-async fn ask_if<F: Future<Output = Asked<Output>>>(
-    ask: impl Fn(Command) -> F,
-    command: Option<Command>,
-    runs: bool,
-) -> Asked<Output> {
-    match command {
-        Some(command) => ask(command).await,
-        None => Err(not_asked(runs)),
-    }
+fn no_answer() -> Result<Output, RemoteError> {
+    Err(RemoteError::OutcomeUnknown { why: "it got no answer (a bug in requorum)".to_owned() })
 }
 
 fn not_asked(runs: bool) -> Unclear {

@@ -67,31 +67,54 @@ pub trait Remote: Send + Sync {
         pipes: Pipes,
     ) -> Later<'a, Result<Output, RemoteError>>;
 
-    /// Asks several independent questions of `host`, and gives the answers in their order. A port that knows how asks
-    /// them in one session: a host may allow no more at once, and each begins with a login shell.
-    fn ask_all<'a>(
-        &'a self,
-        host: &'a MasterName,
-        questions: &'a [Command],
-    ) -> Later<'a, Vec<Result<Output, RemoteError>>> {
-        Box::pin(side_by_side(questions.iter().map(|one| self.run(host, one, Pipes::default())).collect()))
+    /// What rounds of independent questions are put to `host` through. A port that can asks all of them over one session: a
+    /// host may allow no more at once, and each begins with a login shell. Nothing is asked yet.
+    fn questions<'a>(&'a self, host: &'a MasterName) -> Box<dyn Questions + 'a>;
+}
+
+/// Takes each answer of a round as it comes, with its question's place in the round.
+pub type Heard<'a> = &'a mut (dyn FnMut(usize, Result<Output, RemoteError>) + Send);
+
+/// Rounds of questions to one host. Drop it when no more will come.
+pub trait Questions: Send {
+    /// Puts a round: all of it at once. Whose answer is wanted early stands first.
+    fn ask<'a>(&'a mut self, round: &'a [Command], heard: Heard<'a>) -> Later<'a, ()>;
+}
+
+/// Each question by itself: for a port that knows no better.
+pub struct OneByOne<'a> {
+    remote: &'a dyn Remote,
+    host: &'a MasterName,
+}
+
+impl<'a> OneByOne<'a> {
+    /// Through `remote`.
+    pub fn new(remote: &'a dyn Remote, host: &'a MasterName) -> Box<Self> {
+        Box::new(Self { remote, host })
     }
 }
 
-/// Waits for all of them; they run at once.
-pub(crate) async fn side_by_side<T: Unpin>(mut waiting: Vec<Later<'_, T>>) -> Vec<T> {
-    let mut done: Vec<Option<T>> = waiting.iter().map(|_| None).collect();
+impl Questions for OneByOne<'_> {
+    fn ask<'a>(&'a mut self, round: &'a [Command], heard: Heard<'a>) -> Later<'a, ()> {
+        let asked = round.iter().map(|one| self.remote.run(self.host, one, Pipes::default())).collect();
+        Box::pin(side_by_side(asked, heard))
+    }
+}
+
+/// Waits for all of them, which run at once, and tells each as it ends.
+pub(crate) async fn side_by_side(mut waiting: Vec<Later<'_, Result<Output, RemoteError>>>, heard: Heard<'_>) {
+    let mut left: Vec<usize> = (0..waiting.len()).collect();
     std::future::poll_fn(move |context| {
-        for (one, done) in waiting.iter_mut().zip(&mut done) {
-            if done.is_none()
-                && let Poll::Ready(value) = one.as_mut().poll(context)
-            {
-                *done = Some(value);
+        left.retain(|place| match waiting[*place].as_mut().poll(context) {
+            Poll::Ready(answer) => {
+                heard(*place, answer);
+                false
             }
-        }
-        if done.iter().all(Option::is_some) { Poll::Ready(done.drain(..).flatten().collect()) } else { Poll::Pending }
+            Poll::Pending => true,
+        });
+        if left.is_empty() { Poll::Ready(()) } else { Poll::Pending }
     })
-    .await
+    .await;
 }
 
 /// Keeps a run's files on the bastion, each created with its final mode.

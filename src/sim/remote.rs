@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::model::{Arg, Command, MasterName, Output};
 use crate::run::hold;
-use crate::run::ports::{Later, Pipes, Remote, RemoteError};
+use crate::run::ports::{Later, OneByOne, Pipes, Questions, Remote, RemoteError};
 
 use super::Site;
 use super::acts::Call;
@@ -88,6 +88,10 @@ impl Remote for Site {
             }
             Ok(output)
         })
+    }
+
+    fn questions<'a>(&'a self, host: &'a MasterName) -> Box<dyn Questions + 'a> {
+        OneByOne::new(self, host)
     }
 }
 

@@ -39,6 +39,16 @@ impl Frame {
         )
     }
 
+    /// `words`, one question of a round, for a POSIX shell: what it says on standard output between these marks, then its
+    /// complaint between those of `complaint`. All of it goes to standard output.
+    pub(super) fn question(&self, complaint: &Self, words: &str) -> String {
+        format!(
+            "(m={}; n={}; umask 022; cd /; printf %s \"<begun $m>\"; {{ c=$({{ {words}; }} 2>&1 >&3 3>&-); s=$?; }} 3>&1; \
+             printf %s \"<ended $m $s><begun $n>$c<ended $n $s>\") </dev/null",
+            self.id, complaint.id
+        )
+    }
+
     /// What cuts one stream.
     pub(super) fn cut(&self) -> Cut {
         Cut {
@@ -47,6 +57,7 @@ impl Frame {
             stage: Stage::Before,
             held: BytesMut::new(),
             before: Vec::new(),
+            after: Bytes::new(),
         }
     }
 }
@@ -67,6 +78,8 @@ pub(super) struct Cut {
     /// The last of what came, where it may be the beginning of a mark.
     held: BytesMut,
     before: Vec<u8>,
+    /// What came with the end mark and behind it.
+    after: Bytes,
 }
 
 impl Cut {
@@ -93,6 +106,11 @@ impl Cut {
         [&self.before[..], if self.begun() { &[] } else { &self.held[..] }].concat()
     }
 
+    /// What came behind the end mark, once that is there.
+    pub(super) fn after(&mut self) -> Bytes {
+        std::mem::take(&mut self.after)
+    }
+
     /// What of this is the command's own.
     pub(super) fn hear(&mut self, data: Bytes) -> Bytes {
         let mut data = self.with_held(data);
@@ -111,8 +129,9 @@ impl Cut {
         let mut from = 0;
         while let Some(at) = memmem::find(&data[from..], &self.end).map(|at| from + at) {
             match status(&data[at + self.end.len()..]) {
-                Said::Status(status) => {
+                Said::Status(status, length) => {
                     self.stage = Stage::Ended(status);
+                    self.after = data.slice(at + self.end.len() + length..);
                     return data.slice(..at);
                 }
                 Said::Begun => {
@@ -151,7 +170,8 @@ impl Cut {
 
 /// What follows an end mark's first part.
 enum Said {
-    Status(u32),
+    /// The status, and how long its text is with the `>`.
+    Status(u32, usize),
     /// Not all of it is there yet.
     Begun,
     Else,
@@ -162,7 +182,7 @@ fn status(rest: &[u8]) -> Said {
     match rest.get(digits) {
         Some(b'>') => {
             let text = std::str::from_utf8(&rest[..digits]).unwrap_or_default();
-            text.parse().map_or(Said::Else, Said::Status)
+            text.parse().map_or(Said::Else, |status| Said::Status(status, digits + 1))
         }
         None if digits <= 3 => Said::Begun,
         _ => Said::Else,

@@ -1,6 +1,6 @@
 //! Commands on masters over SSH: the port [`Remote`] for real. Does not know what the commands mean.
 
-mod bundle;
+mod asking;
 mod frame;
 mod handover;
 mod kept;
@@ -10,7 +10,9 @@ mod line;
 mod login;
 mod peer;
 mod quote;
+mod round;
 mod still;
+mod stream;
 mod sudo;
 mod talk;
 #[cfg(test)]
@@ -26,12 +28,13 @@ use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use crate::model::{Become, Cluster, Command, MasterName, Output};
-use crate::run::ports::{Later, Pipes, Prompt, Remote, RemoteError, side_by_side};
-use bundle::Bundle;
+use crate::run::ports::{Later, Pipes, Prompt, Questions, Remote, RemoteError};
+use asking::Asking;
 use frame::Frame;
 use handover::Handover;
 use kept::Kept;
 use keyring::Keyring;
+use line::Session;
 use peer::Peer;
 use quote::Rise;
 use still::Still;
@@ -151,22 +154,8 @@ impl Remote for Ssh {
         })
     }
 
-    fn ask_all<'a>(
-        &'a self,
-        host: &'a MasterName,
-        questions: &'a [Command],
-    ) -> Later<'a, Vec<Result<Output, RemoteError>>> {
-        Box::pin(async move {
-            if let (Some(known), Some(bundle)) = (self.hosts.get(host), Bundle::of(questions)) {
-                match known.ask(&self.bastion, &bundle).await {
-                    Ok(answers) => return answers,
-                    // One that hangs, or says too much, takes the others' answers with it.
-                    Err(RemoteError::OutcomeUnknown { .. }) => {}
-                    Err(error) => return vec![Err(error); questions.len()],
-                }
-            }
-            side_by_side(questions.iter().map(|one| self.run(host, one, Pipes::default())).collect()).await
-        })
+    fn questions<'a>(&'a self, host: &'a MasterName) -> Box<dyn Questions + 'a> {
+        Box::new(Asking::new(self, host))
     }
 }
 
@@ -192,27 +181,6 @@ impl Host {
             return self.ran(answer?);
         }
         self.ran(self.talk(bastion, talk).await?)
-    }
-
-    async fn ask(
-        &self,
-        bastion: &Bastion,
-        bundle: &Bundle<'_>,
-    ) -> Result<Vec<Result<Output, RemoteError>>, RemoteError> {
-        let handover = self.handover(bastion, bundle.root()).await?;
-        let frame = Frame::new();
-        let line = bundle.line(rise(&handover), &frame)?;
-        let handover = handover.flatten();
-        let talk = Talk {
-            line,
-            frame,
-            still: Still::of(bundle.deadline, false),
-            handover,
-            stdin: None,
-            pipes: Pipes::default(),
-        };
-        let said = self.ran(self.talk(bastion, talk).await?)?;
-        Ok(bundle.answers(&said))
     }
 
     /// Nothing where a command stays who logged in; else what sudo is given, where it wants something.
@@ -248,25 +216,31 @@ impl Host {
         }
     }
 
-    /// Over the kept connection. One that turns out to be dead, or full, before anything was sent is replaced once.
+    /// Over the kept connection.
     async fn talk(&self, bastion: &Bastion, talk: Talk) -> Result<Answer, RemoteError> {
+        talk::hold(self.session(bastion).await?, talk).await
+    }
+
+    /// A session of the kept connection. One that turns out to be dead, or full, is replaced once: nothing was sent.
+    async fn session(&self, bastion: &Bastion) -> Result<Session, RemoteError> {
         let limit = bastion.options.connect_timeout;
         let line = self.peer.control(bastion).await?;
-        let session = match line.session(limit).await {
-            Ok(session) => session,
-            Err(_) => {
-                line.retire();
-                let line = self.peer.control(bastion).await?;
-                line.session(limit).await.map_err(|why| self.peer.unreachable(why))?
-            }
-        };
-        talk::hold(session, talk).await
+        if let Ok(session) = line.session(limit).await {
+            return Ok(session);
+        }
+        line.retire();
+        let line = self.peer.control(bastion).await?;
+        line.session(limit).await.map_err(|why| self.peer.unreachable(why))
     }
 
     async fn root(&self, bastion: &Bastion) -> Result<Root, RemoteError> {
+        self.root.get(|_| true, self.way_to_root(bastion)).await
+    }
+
+    /// Finds out how commands become root here.
+    async fn way_to_root(&self, bastion: &Bastion) -> Result<Root, RemoteError> {
         let who = format!("{}@{}", self.peer.user(), self.peer.place());
-        let find_out = async { bastion.password.root(&who, &On { host: self, bastion }).await };
-        self.root.get(|_| true, find_out).await
+        bastion.password.root(&who, &On { host: self, bastion }).await
     }
 }
 

@@ -50,26 +50,14 @@ pub(super) fn shell_line(command: &Command, rise: Rise<'_>, frame: &Frame) -> Re
     line(&words_of(command)?, command.longest(), rise, frame).map_err(|why| not_run(command, &why.to_string()))
 }
 
-/// The line for several questions, one after the other, each between marks of its own and ended by its own deadline.
+/// A question's words for a shell that is there already, ended by its own deadline.
 ///
 /// # Errors
 /// As [`shell_line`].
-pub(super) fn bundle_line(
-    questions: &[(&Command, Frame)],
-    deadline: Duration,
-    rise: Rise<'_>,
-    frame: &Frame,
-) -> Result<String, RemoteError> {
-    let mut all = Vec::new();
-    for (question, frame) in questions {
-        let limit = question.deadline.as_millis().div_ceil(1000).to_string();
-        let words = words_of(question)?;
-        let bounded = ["timeout", "-k", "2", &limit].into_iter().chain(words);
-        let quoted = shlex::try_join(bounded).map_err(|why| not_run(question, &why.to_string()))?;
-        all.push(format!("({})", frame.around(&quoted)));
-    }
-    let inner = frame.around(&format!("{{ {}; }} </dev/null", all.join("; ")));
-    enveloped(&inner, deadline, rise).map_err(|why| RemoteError::Denied { why: why.to_string() })
+pub(super) fn bounded(question: &Command) -> Result<String, RemoteError> {
+    let limit = question.deadline.as_millis().div_ceil(1000).to_string();
+    let words = ["timeout", "-k", "2", &limit].into_iter().chain(words_of(question)?);
+    shlex::try_join(words).map_err(|why| not_run(question, &why.to_string()))
 }
 
 fn words_of(command: &Command) -> Result<Vec<&str>, RemoteError> {

@@ -8,17 +8,14 @@ use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::frame::{Cut, Frame};
+use super::frame::Frame;
 use super::handover::{Cue, Ear, Handover};
 use super::line::{Line, Session};
 use super::still::Still;
+use super::stream::{self, Stream};
 use crate::model::Output;
 use crate::model::command::clean;
 use crate::run::ports::{Pipes, RemoteError};
-
-/// The most that is kept of either stream; the rest is read and dropped. Answers we parse are some kilobytes, and a
-/// host gone mad must not take the bastion's memory.
-const LARGEST_OUTPUT: usize = 4 << 20;
 
 /// Pieces in which standard input is handed over.
 const CHUNK: usize = 256 << 10;
@@ -65,26 +62,6 @@ struct Heard {
     signal: Option<String>,
     /// No more output will come.
     whole: bool,
-}
-
-/// One stream: what cuts it, and what is kept of the command's own.
-struct Stream {
-    cut: Cut,
-    kept: Capped,
-}
-
-#[derive(Default)]
-struct Capped {
-    bytes: Vec<u8>,
-    cut: bool,
-}
-
-impl Capped {
-    fn take(&mut self, data: &[u8]) {
-        let room = LARGEST_OUTPUT - self.bytes.len();
-        self.cut |= data.len() > room;
-        self.bytes.extend_from_slice(&data[..data.len().min(room)]);
-    }
 }
 
 /// Opens no more sessions on a line whose command was abandoned: sshd counts it until the command itself ends.
@@ -160,7 +137,7 @@ async fn listen(
             ChannelMsg::Data { data } => {
                 let own = heard.stdout.cut.hear(data);
                 match &stdout {
-                    None => heard.stdout.kept.take(&own),
+                    None => heard.stdout.keep(&own),
                     Some(taker) if !own.is_empty() => {
                         if taker.send(own).await.is_err() {
                             return Over::NobodyTakesOutput;
@@ -239,22 +216,6 @@ async fn send(write: &ChannelWriteHalf<Msg>, mut bytes: Bytes, still: &Still) ->
     true
 }
 
-impl Stream {
-    fn of(frame: &Frame) -> Self {
-        Self { cut: frame.cut(), kept: Capped::default() }
-    }
-
-    fn take(&mut self, data: Bytes) {
-        let own = self.cut.hear(data);
-        self.kept.take(&own);
-    }
-
-    /// What was said by the command, or where it has not begun, before it.
-    fn said(&self) -> String {
-        if self.cut.begun() { self.kept.text() } else { String::from_utf8_lossy(&self.cut.before()).into_owned() }
-    }
-}
-
 impl Heard {
     fn of(frame: &Frame) -> Self {
         Self { stdout: Stream::of(frame), stderr: Stream::of(frame), status: None, signal: None, whole: false }
@@ -292,7 +253,7 @@ impl Heard {
             }
             (Over::NobodyTakesOutput, _) => "its output was no longer wanted".to_owned(),
             (_, Some((status, _))) => match killed(status) {
-                None => return Ok(Answer::Ran(self.output(status))),
+                None => return Ok(Answer::Ran(stream::output(status, &self.stdout, &self.stderr))),
                 Some(signal) => format!("it was killed by the signal {signal}"),
             },
             (Over::Closed, None) if self.whole && !begun => return Ok(Answer::NotBegun(self.not_begun())),
@@ -330,17 +291,6 @@ impl Heard {
         let status = self.status.filter(|status| *status != 0).unwrap_or(1);
         Output { status, stdout: self.stdout.said(), stderr: self.stderr.said() }
     }
-
-    fn output(self, status: u32) -> Output {
-        let mut stderr = self.stderr.kept.text();
-        if self.stderr.kept.cut {
-            stderr.push_str("… cut");
-        }
-        if self.stdout.kept.cut {
-            stderr.push_str("\nstandard output longer than 4 MiB … cut");
-        }
-        Output { status, stdout: self.stdout.kept.text(), stderr }
-    }
 }
 
 /// The signal that ended a command, as a shell's status tells it.
@@ -350,10 +300,4 @@ pub(super) fn killed(status: u32) -> Option<String> {
     let signal = status.checked_sub(128).filter(|signal| (1..32).contains(signal))?;
     let name = NAMES.iter().find(|(number, _)| *number == signal);
     Some(name.map_or_else(|| signal.to_string(), |(_, name)| (*name).to_owned()))
-}
-
-impl Capped {
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.bytes).into_owned()
-    }
 }
