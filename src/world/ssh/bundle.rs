@@ -1,5 +1,5 @@
-//! Several questions asked in one session: a host may allow no more at once, and each session begins with a login shell.
-//! Knows neither sudo nor connections.
+//! Asks several questions in one session: a host may allow only one session at a time, and each one begins with a login
+//! shell. Knows neither sudo nor connections.
 
 use std::time::Duration;
 
