@@ -1,4 +1,5 @@
-//! Builds the world from the environment, calls the verb, turns its result into an exit code. The only place that exits.
+//! Builds the world from the environment, calls the verb, turns its result into an exit code. Nothing else exits the
+//! process.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

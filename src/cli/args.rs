@@ -1,4 +1,4 @@
-//! Flags and their help. Knows no verb's meaning.
+//! Flags and their help. Does not know what a verb does.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! `inventory check`, `show` and `schema`, `playbook check` and `schema`, and `init`: pure work on files, no network.
+//! `inventory check`, `show` and `schema`, `playbook check` and `schema`, and `init`: work on files only, no network.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

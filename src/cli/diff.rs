@@ -1,4 +1,4 @@
-//! `inventory diff`: what a change of inventories means. Asks the disk and git, never a master.
+//! `inventory diff`: what a change of inventories means. Reads the disk and git, and never connects to a master.
 
 use crate::model::command::harmless;
 use crate::model::diagnostic::Source;

@@ -1,4 +1,4 @@
-//! `inventory import`: what another tool's files say, as an inventory of ours. No network, and nothing is run.
+//! `inventory import`: turns another tool's files into an inventory of ours. Uses no network and runs nothing.
 
 use std::collections::BTreeSet;
 use std::path::Path;

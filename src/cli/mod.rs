@@ -1,4 +1,4 @@
-//! The command line: flags in, the verb called, its exit code out. Knows no verb's meaning.
+//! The command line: reads the flags, calls the verb, returns its exit code. Does not know what a verb does.
 
 use std::time::Duration;
 

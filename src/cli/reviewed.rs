@@ -1,4 +1,5 @@
-//! Files that a person names to have them checked or compared, some of a change under review. Knows no verb.
+//! Reads the files that a person names to be checked or compared; some belong to a change under review. Does not know
+//! what a verb does.
 
 use std::path::Path;
 

@@ -1,4 +1,5 @@
-//! Ansible's groups: who is in which, and which variable wins. Knows no file's form and no variable's meaning.
+//! Ansible's groups: which hosts are in which group, and which variable wins. Knows nothing about file formats or about
+//! what a variable means.
 
 use std::collections::{BTreeMap, BTreeSet};
 

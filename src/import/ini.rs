@@ -1,4 +1,4 @@
-//! Ansible's INI, a dialect of its own: `[group]`, `[group:children]`, `[group:vars]`. Knows no variable's meaning.
+//! Ansible's own INI dialect: `[group]`, `[group:children]`, `[group:vars]`. Does not know what a variable means.
 
 use crate::model::diagnostic::{Source, word};
 

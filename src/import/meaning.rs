@@ -1,4 +1,4 @@
-//! What kubespray's variables mean for an inventory of ours; what they leave open stays open. Knows no YAML.
+//! What kubespray's variables mean for an inventory of ours; what they leave open stays open. Knows nothing about YAML.
 
 use std::collections::{BTreeMap, BTreeSet};
 

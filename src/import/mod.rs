@@ -1,4 +1,4 @@
-//! A kubespray inventory's texts to an inventory of ours. Knows no disk, runs nothing and invents nothing.
+//! Turns the texts of a kubespray inventory into an inventory of ours. Reads no disk, runs nothing and invents nothing.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! Writes a draft as an inventory that a person finishes: what all share stands once. Knows nothing of kubespray.
+//! Writes a draft as an inventory that a person finishes: what all masters share is written once. Knows nothing about
+//! kubespray.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! Host patterns as Ansible writes them: `node[01:10]`, `host:2222`, `[fd00::1]:22`. Knows no file.
+//! Host patterns as Ansible writes them: `node[01:10]`, `host:2222`, `[fd00::1]:22`. Knows nothing about files.
 
 use std::net::{IpAddr, Ipv6Addr};
 

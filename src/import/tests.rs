@@ -1,4 +1,4 @@
-//! Tests of `model/kubespray`.
+//! Tests of `import`.
 
 use proptest::prelude::*;
 

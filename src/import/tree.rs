@@ -1,4 +1,4 @@
-//! Ansible's YAML form of an inventory: groups with `hosts`, `vars` and `children`. Knows no variable's meaning.
+//! Ansible's YAML inventory format: groups with `hosts`, `vars` and `children`. Does not know what a variable means.
 
 use crate::model::diagnostic::{Place, Source, word};
 use crate::model::yaml::{self, Kind, Node};

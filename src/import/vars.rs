@@ -1,4 +1,4 @@
-//! Variables in YAML: a file of them, or a set of keys. Knows no variable's meaning.
+//! Variables in YAML: a whole file, or a set of keys. Does not know what a variable means.
 
 use crate::model::diagnostic::Source;
 use crate::model::yaml::{self, Kind, Node};

@@ -1,4 +1,5 @@
-//! A cluster as the inventory describes it, every setting resolved per master. Knows nothing of what the masters say.
+//! A cluster as the inventory describes it, with every setting resolved per master. Knows nothing about what the
+//! masters say.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

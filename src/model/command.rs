@@ -1,5 +1,5 @@
-//! A command as a value: what to run on one master, for how long, with what on its standard input.
-//! Knows neither shell quoting nor SSH; both live in `world`.
+//! A command as a value: what to run on one master, for how long, and what to send to its standard input. Knows neither
+//! shell quoting nor SSH; both are in `world`.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! A mistake in a file that a person wrote: what, where, and what to do. Knows neither the file's form nor the terminal.
+//! A mistake in a file that a person wrote: what it is, where it is, and what to do. Knows neither the file's format
+//! nor the terminal.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! SHA-256 as the hexadecimal digits that `sha256sum` prints. Knows nothing of what is summed.
+//! SHA-256 as the hexadecimal digits that `sha256sum` prints. Does not know what is hashed.
 
 use std::fmt::Write as _;
 

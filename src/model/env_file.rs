@@ -1,7 +1,7 @@
-//! A file of settings as systemd's `EnvironmentFile=` reads it, every byte kept. Knows no setting's meaning.
+//! A settings file as systemd's `EnvironmentFile=` reads it, with every byte kept. Does not know what a setting means.
 //!
-//! Docker's `--env-file` reads the same files without any quoting, so a value is written without quotes wherever
-//! systemd would read it back the same.
+//! Docker's `--env-file` reads the same files but removes no quotes, so a value is written without quotes wherever
+//! systemd would read it back unchanged.
 
 /// A parsed file; its lines, put together, are the text it was read from.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Reading a YAML tree key by key and gathering every mistake on the way. Knows no file's form.
+//! Reads a YAML tree key by key and collects every mistake on the way. Does not know which file it reads.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;

@@ -1,4 +1,4 @@
-//! etcd's identifiers: how they are written, and how a restored cluster's are derived. Knows no running member.
+//! etcd's identifiers: how they are written, and how those of a restored cluster are derived. Asks no running member.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,5 @@
-//! JSON text that is safe to show: what a terminal or an editor would obey is written as an escape. Knows no value.
+//! JSON text that is safe to show: characters that a terminal or an editor would act on are escaped. Does not know what
+//! the values mean.
 
 use serde::Serialize;
 

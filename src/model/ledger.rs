@@ -1,4 +1,4 @@
-//! What a canary was told: each numbered write, when it was tried, and whether it was acknowledged. Knows no master.
+//! What a canary was told: each numbered write, when it was tried, and whether it was acknowledged. Contacts no master.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What a drill measured: times by the bastion's clock, losses by what the canaries were told. Knows no master.
+//! What a drill measured: times by the bastion's clock, losses by what the canaries were told. Contacts no master.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The words of the field as values: clusters, zones, masters, members, commands. Knows no file, host or clock.
+//! The words of the field as values: clusters, zones, masters, members, commands. Touches no file, host or clock.
 
 pub mod cluster;
 pub mod command;

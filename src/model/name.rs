@@ -1,4 +1,5 @@
-//! Names that cannot be wrong: each is checked once, where it enters, and inert afterwards. Knows no meaning.
+//! Names that are always valid: each is checked once, where it enters, and is safe to use afterwards. Does not know
+//! what a name stands for.
 
 use std::fmt;
 

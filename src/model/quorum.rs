@@ -1,4 +1,4 @@
-//! Quorum arithmetic, in one place. Knows numbers of voters only.
+//! Quorum arithmetic, in one place. Knows only numbers of voters.
 
 /// How many voters must agree when `voters` have a vote.
 ///

@@ -1,4 +1,4 @@
-//! A number of bytes as a person reads it. Knows no file.
+//! A number of bytes as a person reads it. Knows nothing about files.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Two texts as a unified diff. Knows not what they are.
+//! Two texts as a unified diff. Does not know what the texts are.
 
 use std::time::Duration;
 

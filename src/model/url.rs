@@ -1,4 +1,5 @@
-//! A URL of an etcd member as a value: scheme, host and port. Knows no name service: two names of one host are two hosts.
+//! The URL of an etcd member as a value: scheme, host and port. Uses no name resolution: two names of one host count as
+//! two hosts.
 
 use std::fmt;
 use std::net::IpAddr;

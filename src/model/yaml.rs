@@ -1,7 +1,7 @@
-//! YAML text as a tree in which every part knows its place. Knows no key's meaning.
+//! YAML text as a tree in which every part knows its place in the text. Does not know what a key means.
 //!
-//! The tree is built from the parser's events and not by serde, which stops at the first mistake: here all keys are
-//! kept, duplicates too, and scalars stay the text that was written, so that `NO` is a name and `0x10` no number.
+//! The tree is built from the parser's events and not by serde, which stops at the first mistake. Here all keys are
+//! kept, also duplicates, and scalars stay as they were written, so that `NO` is a name and `0x10` is not a number.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

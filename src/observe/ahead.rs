@@ -1,4 +1,5 @@
-//! What fails soon if nothing is done: certificates that end, a database near its quota. Knows one master at a time.
+//! What will fail soon if nothing is done: certificates about to expire, a database near its quota. Looks at one master
+//! at a time.
 
 use jiff::tz::TimeZone;
 

@@ -1,4 +1,5 @@
-//! What etcd's alarms mean for a cluster: who is meant, and which commands take a NOSPACE alarm back. Pure.
+//! What etcd's alarms mean for a cluster: which member each one is about, and which commands clear a NOSPACE alarm.
+//! Pure.
 
 use std::collections::BTreeSet;
 

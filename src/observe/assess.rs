@@ -1,4 +1,4 @@
-//! What an observation means: findings by code, and a verdict. Pure; the same codes stand in terminal, journal and docs.
+//! What an observation means: findings by code, and a verdict. Pure; terminal, journal and docs use the same codes.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
-//! The question "when do the certificates end that the env file names?", by the master's own clock, which is the one
-//! that etcd holds them against. Opens no private key and judges no chain.
+//! The question "when do the certificates in the env file expire?", by the master's own clock, because etcd uses that
+//! one too. Opens no private key and does not verify the chain.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! Where a member's own client port can be asked, whether its certificate is made out to that, and the question at which
-//! other URL it answers where it does not at the one that fits best. Knows one master's env file.
+//! At which URL a member's own client port can be asked, and whether its certificate is valid for that URL; and the
+//! question at which other URL it answers if it does not answer at the best one. Knows one master's env file.
 
 use std::net::IpAddr;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The question "what time is it there?". Knows no clock: the bastion's time of asking is given to it.
+//! The question "what time is it there?". Reads no clock: it is given the bastion's time of asking.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! What can be found, by code. Knows no text and no severity; what each says and what to do stands in `docs/findings.md`.
+//! The codes of all findings. Knows neither text nor severity; `docs/findings.md` says what each one means and what to
+//! do.
 
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumIter, IntoStaticStr};

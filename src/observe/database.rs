@@ -1,10 +1,10 @@
-//! How far a file of etcd's database goes: its revision and its last raft entry, out of a handful of its pages. Knows the
-//! format and no file: whoever asks reads the bytes.
+//! How far a file of etcd's database goes: its revision and its last raft entry, from a few of its pages. Knows the
+//! format and opens no file: the caller reads the bytes.
 //!
-//! The format is bbolt's (`internal/common/{meta,page,bucket}.go`): two meta pages of which the newer whole one counts, and
-//! B+ trees of pages. A bucket is a tree, or a page inside its parent's value. No crate is used: those that read bbolt
-//! load or map the whole file, and check no checksum. Nothing here is believed before it is held against the file's own
-//! bounds, each read is small, and a tree that leads in a circle or too deep is an error.
+//! The format is bbolt's (`internal/common/{meta,page,bucket}.go`): two meta pages, of which the newer intact one
+//! counts, and B+ trees of pages. A bucket is a tree, or a page inside its parent's value. No crate is used: those that
+//! read bbolt load or map the whole file, and check no checksum. Every value is checked against the file's own bounds
+//! before it is used, each read is small, and a tree that has a loop or is too deep is an error.
 
 use serde::{Deserialize, Serialize};
 

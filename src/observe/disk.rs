@@ -1,4 +1,4 @@
-//! The question "what lies on the disk, and how much fits beside it?". Knows nothing of etcd's process.
+//! The question "what is on the disk, and how much free space is beside it?". Knows nothing about etcd's process.
 
 use serde::{Deserialize, Serialize};
 

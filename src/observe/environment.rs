@@ -1,4 +1,4 @@
-//! The question "what kind of machine does this master say it is?" (`/etc/requorum/environment`). Only a drill asks.
+//! The question "what kind of machine does this master say it is?" (`/etc/requorum/environment`). Only a drill asks it.
 
 use crate::model::command::Script;
 use crate::model::{Command, Output};

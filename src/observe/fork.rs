@@ -1,5 +1,5 @@
-//! What a master of the cluster that was left has beyond the fork: revisions that the cluster made from it lacks. Knows
-//! nothing of what they are.
+//! What a master of the old cluster has beyond the fork: revisions that the new cluster, which was made from it, lacks.
+//! Does not know what is in these revisions.
 
 use std::collections::{BTreeMap, BTreeSet};
 

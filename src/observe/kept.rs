@@ -1,5 +1,5 @@
-//! What this bastion knows from before this look: which member each master was when a cluster was last seen to serve,
-//! and which clusters its own finished runs made. Knows no file.
+//! What this bastion knew before this look: which member each master was when a cluster was last seen to serve, and
+//! which clusters its own finished runs made. Knows nothing about files.
 
 use std::collections::BTreeMap;
 

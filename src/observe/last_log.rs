@@ -1,4 +1,4 @@
-//! The question "what did etcd say last?": the end of the unit's log, for where a start has failed. Judges nothing.
+//! The question "what did etcd log last?": the end of the unit's log, for when a start has failed. Judges nothing.
 
 use crate::model::command::{Script, clean};
 use crate::model::{Command, Output, UnitName};

@@ -1,5 +1,6 @@
-//! Whether the data directory is one piece, and what a run writes to can be written. A run renames the directory as a
-//! whole; what is mounted or linked inside does not come along as one would think. Knows nothing of etcd's process.
+//! Whether the data directory is in one piece, and whether the places that a run writes to are writable. A run renames
+//! the directory as a whole; what is mounted or linked inside it may not move with it as one would expect. Knows
+//! nothing about etcd's process.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,10 +1,11 @@
-//! The question "how far does its write-ahead log go?", read from the log's files: it needs no etcd that answers, stops
-//! nothing and changes nothing. Knows the files' format and no other member.
+//! The question "how far does its write-ahead log go?", answered from the log's files: etcd need not answer, and
+//! nothing is stopped or changed. Knows the files' format and no other member.
 //!
 //! Raft (§5.4.1 and the log matching property) says which of two logs is more up to date: the one whose last entry has
-//! the later term, and in one term the longer one. Of several logs of one cluster the most up-to-date one holds every
-//! committed entry that any of them holds: had its last term another leader than the others' last, that leader was elected
-//! with all that had been committed before; and within one term one log is the beginning of the other.
+//! the later term, and if the terms are equal, the longer one. Of several logs of one cluster, the most up-to-date one
+//! holds every committed entry that any of them holds. If the leader of its last term is not the leader of the others'
+//! last term, it was elected with all that had been committed before. Within one term, one log is a prefix of the
+//! other.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,5 @@
-//! Who votes in a cluster, and which master each member is: by the ID that its etcd says, by what was kept, by URL and
-//! by name. A member list that cannot be read, and a member that no master is known to be, are unknown, not absent.
+//! Who votes in a cluster, and which master each member is: by the ID that its etcd reports, by what was kept, by URL
+//! and by name. If a member list cannot be read, or a member matches no known master, that is unknown, not absent.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! What the masters say: one question a file (a command and a parser), the answers together as an [`Observation`],
+//! What the masters say: one question per file (a command and a parser), the answers together as an [`Observation`],
 //! and what they mean ([`assess`], [`proof`]). Asks nothing itself; `run::look` and `run::examine` do.
 
 use std::collections::BTreeMap;

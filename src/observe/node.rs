@@ -1,5 +1,5 @@
-//! The question "what would a run meet on this node that etcd does not say?": how its data directory is made up, what
-//! can be written, and what systemd does with the unit by itself. Judges nothing.
+//! The question "what would a run meet on this node that etcd does not report?": how its data directory is set up, what
+//! is writable, and what systemd does with the unit by itself. Judges nothing.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,5 @@
-//! What systemd does with the etcd unit by itself: at boot, after a crash, when it is stopped, and under a fence.
-//! Knows nothing of etcd.
+//! What systemd does with the etcd unit by itself: at boot, after a crash, when it is stopped, and under a fence. Knows
+//! nothing about etcd.
 
 use std::time::Duration;
 

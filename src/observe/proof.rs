@@ -1,12 +1,12 @@
-//! The proof that quorum is lost: a fold over timed samples. Knows no clock; each sample carries its time.
+//! The proof that quorum is lost: a fold over timed samples. Reads no clock; each sample carries its time.
 //!
-//! A member names a leader for up to four election timeouts after the loss, so one look proves nothing: a leader
-//! without a majority steps down after two at most (it looks once in each), and whoever followed it campaigns after
-//! two more at most. With a majority connected, a leader is normally elected within two election timeouts. So quorum is
-//! proved lost when for longer than that no answering voter has named a leader and no member has applied anything, and
-//! a linearizable read still fails on each. A learner never campaigns: it names the last leader it heard for ever, and
-//! tells nothing. An etcd that is not ready, or has ended, has no quorum behind it; that there is none beside it either
-//! is what other witnesses show, or an operator attests.
+//! A member may name a leader for up to four election timeouts after the loss, so one look proves nothing. A leader
+//! without a majority steps down after at most two (it checks once in each), and a member that followed it campaigns
+//! after at most two more. With a majority connected, a leader is normally elected within two election timeouts. So
+//! quorum is proved lost when, for longer than that, no answering voter has named a leader and no member has applied
+//! anything, and a linearizable read still fails on each. A learner never campaigns: it goes on naming the last leader
+//! it heard of, and so tells nothing. An etcd that is not ready, or has ended, has no quorum behind it. Whether there
+//! is a quorum without it is shown by other witnesses, or attested by an operator.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

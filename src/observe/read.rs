@@ -1,4 +1,4 @@
-//! The question "is there a quorum behind you?": a linearizable read, which no stale leader can answer.
+//! The question "is there a quorum behind you?": a linearizable read, which a stale leader can never answer.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Which of several clusters is the one to trust: by the line in which one was made from another, never by a clock.
-//! Knows no member and no data.
+//! Which of several clusters is the one to trust: decided by which cluster was made from which, never by a clock. Knows
+//! nothing about members and data.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! A master's env file: the text as it is, and what its settings mean. Knows nothing of the running process.
+//! A master's env file: the text as it is, and what its settings mean. Knows nothing about the running process.
 
 use std::time::Duration;
 

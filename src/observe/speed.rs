@@ -1,4 +1,5 @@
-//! The question "how long does a snapshot take here?", answered by taking one and removing it again. Knows no plan.
+//! The question "how long does a snapshot take here?", answered by taking one and removing it again. Knows nothing
+//! about plans.
 
 use std::time::Duration;
 

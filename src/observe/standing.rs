@@ -1,5 +1,5 @@
-//! Whether a proof that quorum is lost, made before a person consented, stands when the masters are asked once more.
-//! Knows no clock: what counts is that nothing has moved.
+//! Whether a proof that quorum is lost, made before a person consented, still holds when the masters are asked again.
+//! Reads no clock: what counts is that nothing has moved.
 
 use crate::model::MasterName;
 

@@ -1,5 +1,5 @@
-//! The question "how does this member see itself?" (`etcdctl endpoint status`). It answers without quorum, and its
-//! `leader` may be four election timeouts old: never a proof by itself.
+//! The question "how does this member see itself?" (`etcdctl endpoint status`). It is answered without quorum, and its
+//! `leader` may be up to four election timeouts old: it is never a proof by itself.
 
 use std::time::Duration;
 

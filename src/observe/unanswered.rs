@@ -1,5 +1,5 @@
-//! Findings about questions without an answer, an etcd that runs and does not answer among them: what was asked, where,
-//! and why there may be no answer.
+//! Findings about questions that got no answer, among them an etcd that runs and does not answer: what was asked,
+//! where, and why there may be no answer.
 
 use crate::model::command::clean;
 use crate::observe::Code;

@@ -1,4 +1,4 @@
-//! The question "what does systemd say about the etcd unit?". Knows nothing of etcd.
+//! The question "what does systemd say about the etcd unit?". Knows nothing about etcd.
 
 use serde::{Deserialize, Serialize};
 

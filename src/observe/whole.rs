@@ -1,5 +1,5 @@
-//! What is found of a cluster as a whole rather than of one master: two that serve, one that is not the recorded one,
-//! members that no master is known to be, revisions apart.
+//! Findings about a cluster as a whole and not about one master: two clusters that serve, one that is not the recorded
+//! one, members that match no known master, revisions that differ.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
-//! Whether the survivors reach each other's peer ports. Restored members that do not would never elect a leader, and the
-//! old cluster would be down by then. Reads what was seen; asks nothing.
+//! Whether the survivors reach each other's peer ports. If they do not, the restored members would never elect a
+//! leader, and the old cluster would be down by then. Reads what was seen; asks nothing.
 
 use crate::observe::members::usual_peer_urls;
 use crate::plan::Rule;

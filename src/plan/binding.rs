@@ -1,5 +1,5 @@
-//! Settings of one member that bind the whole cluster, by what each would have after its template is rendered: a quota
-//! that the data does not fit in, limits and timers far from the others'. Reads what was seen and planned; asks nothing.
+//! Settings of one member that affect the whole cluster, as each would be after its template is rendered: a quota that
+//! is too small for the data, limits and timers far from the others'. Reads what was seen and planned; asks nothing.
 
 use crate::model::env_file::EnvFile;
 use crate::model::{MasterName, Size};

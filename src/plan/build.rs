@@ -1,4 +1,5 @@
-//! Unrolls a playbook's lines into stages of steps, one step a master. Knows roles from the scene, nothing of why they are so.
+//! Unrolls a playbook's lines into stages of steps, one step per master. Takes the roles from the scene and does not
+//! know the reasons for them.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
-//! What must hold on a node before its data is moved or etcd is started there anew: one list, asked by planner and
-//! doctor alike. Reads one master's answers; asks nothing.
+//! What must hold on a node before its data is moved or etcd is started there again: one list, which planner and doctor
+//! both use. Reads one master's answers; asks nothing.
 //!
-//! What the doctor calls an error and the planner does not ask stands in [`BY_THE_DOCTOR_ALONE`], each with why.
+//! [`BY_THE_DOCTOR_ALONE`] lists what the doctor calls an error and the planner does not ask, each with the reason.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Nothing is built on data that etcd itself calls corrupt. Reads what was seen; asks nothing.
+//! Refuses to build anything on data that etcd itself calls corrupt. Reads what was seen; asks nothing.
 
 use crate::observe::alarms::corrupt_members;
 use crate::plan::Rule;

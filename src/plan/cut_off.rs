@@ -1,4 +1,4 @@
-//! The ports that are to be cut off around masters that must not serve. Knows no firewall.
+//! The ports that must be cut off on masters that must not serve. Knows nothing about firewalls.
 
 use std::collections::BTreeSet;
 

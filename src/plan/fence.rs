@@ -1,4 +1,4 @@
-//! Planning `fence` and `unfence`: keep a zone's etcd from serving, or let it start again. Neither starts anything.
+//! Plans `fence` and `unfence`: keep a zone's etcd from serving, or let it start again. Neither starts anything.
 
 use std::collections::BTreeSet;
 

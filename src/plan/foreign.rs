@@ -1,5 +1,5 @@
-//! A snapshot file that no run of this bastion took: what stands in it of its revision and its last entry, held against
-//! what the survivors say. Knows no journal.
+//! A snapshot file that no run of this bastion took: compares its revision and last entry, as read from the file, with
+//! what the survivors say. Knows nothing about journals.
 
 use crate::model::MemberId;
 use crate::observe::database::Ends;

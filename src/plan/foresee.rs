@@ -1,8 +1,8 @@
-//! What the runs would write into the env files, foreseen from inventories alone. Knows no node: what only a node
-//! knows is written as [`UNKNOWN`].
+//! What the runs would write into the env files, derived from inventories alone. Asks no node: what only a node knows
+//! is written as [`UNKNOWN`].
 //!
-//! Only the three settings that disaster recovery owns are foreseen. A run refuses a rendered file in which they are
-//! anything else ([`template::check_rendered`]), so no template is needed to know them.
+//! Only the three settings that disaster recovery owns are derived. A run refuses a rendered file in which they have
+//! any other value ([`template::check_rendered`]), so no template is needed to know them.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,5 @@
-//! Planning `initiate_dr`: who failed, who survives, whose data is the freshest. Reads what was seen; asks nothing.
+//! Plans `initiate_dr`: which masters failed, which survive, whose data is the freshest. Reads what was seen; asks
+//! nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 

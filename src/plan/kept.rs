@@ -1,5 +1,5 @@
-//! A snapshot file from before: where it comes from, how old it is, and whether a survivor holds more than it by now.
-//! Knows only what this bastion's journals say of the file, and what the survivors say.
+//! An existing snapshot file: where it comes from, how old it is, and whether a survivor by now holds more than it
+//! does. Knows only what this bastion's journals say about the file, and what the survivors say.
 
 use jiff::{Timestamp, Unit, civil::DateTime, tz::TimeZone};
 use serde::{Deserialize, Serialize};

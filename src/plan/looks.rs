@@ -1,4 +1,4 @@
-//! The looks that the planner puts before acts of its own accord, whatever the playbook says: who votes, who is silent.
+//! The looks that the planner adds before acts by itself, whatever the playbook says: who votes, who is silent.
 
 use std::time::Duration;
 

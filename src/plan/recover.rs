@@ -1,4 +1,4 @@
-//! Planning `recover`: which cluster serves, who is to come back, what each one's member list will be.
+//! Plans `recover`: which cluster serves, which masters return, what each one's member list will be.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
-//! What `initiate-dr` would do if a zone were lost now: the real planner on an imagined observation in which that zone
-//! is silent. Asks nothing; what it refuses here is what it would refuse that night.
+//! What `initiate-dr` would do if a zone were lost now: runs the real planner on an imagined observation in which that
+//! zone is silent. Asks nothing; what it refuses here would also be refused in a real loss.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
-//! Whether a template, rendered with what a node's file says already, changes nothing but what disaster recovery owns.
-//! Knows no run: the members are those that the file lists now.
+//! Whether a template, rendered with a node's current settings, changes only what disaster recovery owns. Knows nothing
+//! about runs: the members are those that the file lists now.
 
 use std::collections::{BTreeMap, BTreeSet};
 

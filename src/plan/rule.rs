@@ -1,5 +1,5 @@
-//! Why a run is refused: the name of every rule, and whether a person may set it aside. Knows no plan; what each rule
-//! protects stands in `docs/findings.md`.
+//! Why a run is refused: the name of every rule, and whether a person may override it. Knows nothing about plans; what
+//! each rule protects is described in `docs/findings.md`.
 
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumIter, EnumString, IntoStaticStr};

@@ -1,4 +1,4 @@
-//! Whether a plan that was made again would do the same. Knows no reason for a difference.
+//! Whether a plan that was made again would do the same. Does not say why two plans differ.
 
 use serde_json::Value;
 

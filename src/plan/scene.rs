@@ -1,4 +1,4 @@
-//! Who plays which role, and what is known of each: what a playbook's lines are unrolled with.
+//! Which master plays which role, and what is known about each: the values with which a playbook's lines are unrolled.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

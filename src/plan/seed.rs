@@ -1,4 +1,4 @@
-//! Whose data the new cluster grows from, and by which way it is taken. Knows nothing of zones.
+//! Whose data the new cluster grows from, and how it is taken. Does not decide which zones failed.
 
 use std::collections::BTreeSet;
 

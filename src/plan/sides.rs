@@ -1,5 +1,5 @@
 //! The clusters of a split brain, and the command after which only one of them serves. Knows what the records and the
-//! revisions say; which of two that both took writes is the true one, only a person can say.
+//! revisions say; if two clusters both took writes, only a person can say which is the true one.
 
 use std::collections::BTreeSet;
 

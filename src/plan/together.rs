@@ -1,4 +1,4 @@
-//! Which kinds of steps go side by side in one stage. Knows no master.
+//! Which kinds of steps run side by side in one stage. Knows nothing about masters.
 
 use crate::step::{Step, snapshot};
 

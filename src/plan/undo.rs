@@ -1,5 +1,5 @@
-//! Planning `undo`: masters whose data an `initiate-dr` replaced that never came to a write take their own again. Starts no
-//! new cluster.
+//! Plans `undo`: masters whose data was replaced by an `initiate-dr` that never came to a write get their own data
+//! back. Starts no new cluster.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! A playbook: the ordered steps of a command, who each applies to, and why. Knows no cluster.
+//! A playbook: the ordered steps of a command, to which masters each applies, and why. Knows nothing about clusters.
 
 use serde::{Deserialize, Serialize};
 

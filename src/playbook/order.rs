@@ -1,4 +1,4 @@
-//! Rules that the order of a playbook's steps must obey, whatever the cluster. Knows the steps' names only.
+//! Rules that the order of a playbook's steps must obey in every cluster. Knows only the names of the steps.
 
 use crate::model::diagnostic::{Diagnostic, Place, Source};
 

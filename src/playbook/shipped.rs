@@ -1,4 +1,4 @@
-//! The files that come with the program, compiled in: defaults, and what `requorum init` writes out. Knows no disk.
+//! The files that come with the program, compiled in: defaults, and what `requorum init` writes out. Touches no disk.
 
 use crate::model::diagnostic::Source;
 

@@ -1,4 +1,5 @@
-//! Templates: an env file's text from the node's own file and the cluster it shall belong to. Knows no host.
+//! Templates: make an env file's text from the node's own file and the cluster that it will belong to. Knows nothing
+//! about hosts.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 

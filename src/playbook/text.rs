@@ -1,4 +1,5 @@
-//! Playbook text to a [`Playbook`], with every mistake found. Knows no cluster and no order of steps.
+//! Turns playbook text into a [`Playbook`] and finds every mistake in it. Knows neither clusters nor the order of
+//! steps.
 
 use crate::model::diagnostic::{Diagnostic, Place, Severity, Source, nearest, one_of, word};
 use crate::model::fields::{Fields, Reader};

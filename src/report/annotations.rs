@@ -1,4 +1,4 @@
-//! Mistakes in files as machines that review changes want them: SARIF, GitHub's workflow commands, GitLab's code
+//! Mistakes in files in the formats of tools that review changes: SARIF, GitHub's workflow commands, GitLab's code
 //! quality report. Knows neither terminal nor disk.
 
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
-//! What is otherwise than at the look before, one line a change. Knows no time and no terminal. What moves by itself
-//! (revisions, sizes, days) is no change.
+//! What has changed since the previous look, one line per change. Knows neither time nor terminal. Values that move by
+//! themselves (revisions, sizes, days) do not count as changes.
 
 use crate::model::{Cluster, Master};
 use crate::observe::Code;

@@ -1,4 +1,4 @@
-//! A drill's end as a person reads it, and as metrics. Knows neither terminal nor disk.
+//! A drill's result as a person reads it, and as metrics. Knows neither terminal nor disk.
 
 use std::fmt::Write;
 

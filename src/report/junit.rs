@@ -1,4 +1,4 @@
-//! A run or drill as JUnit XML, for machines that collect test results: a step is a test case. Knows no disk.
+//! A run or drill as JUnit XML, for tools that collect test results: a step is a test case. Touches no disk.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a run leaves on masters and bastion although it changed nothing of etcd, a line each. Knows no disk.
+//! What a run leaves on masters and bastion even if it did not change etcd, one line each. Touches no disk.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Foreign text within Markdown: every letter means itself. Knows no report.
+//! Escapes foreign text for Markdown, so that every character stands for itself. Knows nothing about reports.
 
 /// Markdown in which every letter means itself, on one line, also within a table.
 pub(super) fn prose(text: &str) -> String {

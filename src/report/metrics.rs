@@ -1,4 +1,5 @@
-//! Metrics in Prometheus' text form, as node_exporter's textfile collector reads it. Knows no metric's meaning.
+//! Metrics in Prometheus' text format, as node_exporter's textfile collector reads it. Does not know what a metric
+//! means.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;

@@ -1,4 +1,4 @@
-//! What people and machines are shown: values in, text out. Knows no terminal.
+//! What people and machines are shown: values in, text out. Knows nothing about terminals.
 
 pub mod annotations;
 pub mod changes;

@@ -1,4 +1,4 @@
-//! The last words of a run: what was done, how long it took, where the old data lies, what comes next.
+//! The last words of a run: what was done, how long it took, where the old data is, what comes next.
 
 use std::fmt::Write;
 use std::path::Path;

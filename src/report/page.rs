@@ -1,5 +1,5 @@
-//! A run as a page: HTML in a single file, and Markdown. Both through templates that are compiled in; an
-//! inventory cannot name them. Knows no disk.
+//! A run as a page: HTML in a single file, and Markdown. Both use templates that are compiled in; an inventory cannot
+//! name others. Touches no disk.
 
 use std::collections::BTreeMap;
 

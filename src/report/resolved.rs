@@ -1,4 +1,4 @@
-//! An inventory with every setting resolved, and who said it. Knows no disk.
+//! An inventory with every setting resolved, and where each one was set. Touches no disk.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! All runs that are kept, a line each, also those whose journal is damaged or ends midway. Knows no disk.
+//! All runs that are kept, one line each, also those whose journal is damaged or ends midway. Touches no disk.
 
 use comfy_table::{ContentArrangement, Table};
 use serde::Serialize;

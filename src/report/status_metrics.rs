@@ -1,4 +1,4 @@
-//! The state of a cluster as metrics, so that a monitor can act on it. Knows no file.
+//! The state of a cluster as metrics, so that a monitor can act on it. Touches no file.
 
 use jiff::Timestamp;
 

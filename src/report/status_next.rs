@@ -1,4 +1,5 @@
-//! The command that comes after `status`, by what was seen. Every command stands as the program's own parser takes it.
+//! The command to run after `status`, depending on what was seen. Every command is one that the program's own parser
+//! takes.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! The masters of a cluster as a table by zone, no wider than the terminal where that is possible. Judges nothing.
+//! The masters of a cluster as a table by zone, no wider than the terminal if possible. Judges nothing.
 
 use comfy_table::{ContentArrangement, Table};
 

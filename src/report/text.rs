@@ -1,4 +1,4 @@
-//! A run as a person reads it in a terminal. Knows no terminal.
+//! A run as a person reads it in a terminal. Knows nothing about the terminal itself.
 
 use std::fmt::Write;
 

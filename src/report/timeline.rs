@@ -1,4 +1,4 @@
-//! The picture of a run as coordinates: a row for each master, bars for steps, lines for moments. Draws nothing.
+//! The picture of a run as coordinates: one row per master, bars for steps, lines for moments. Draws nothing.
 
 use std::collections::BTreeSet;
 

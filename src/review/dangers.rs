@@ -1,4 +1,4 @@
-//! The rules that a change of an inventory may break. Knows no file and no master.
+//! The rules that a change of an inventory may break. Reads no file and contacts no master.
 
 use std::collections::{BTreeMap, BTreeSet};
 

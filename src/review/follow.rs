@@ -1,7 +1,7 @@
-//! What has to be done on the cluster to follow a change of its inventory, in a safe order. Knows no master.
+//! What has to be done on the cluster to follow a change of its inventory, in a safe order. Contacts no master.
 //!
-//! The order is etcd's (runtime reconfiguration guide): one member at a time; a new one as a learner, which costs no
-//! quorum, and promoted before an old one goes; an address is announced before the member moves to it.
+//! The order is etcd's (runtime reconfiguration guide): one member at a time; a new one is added as a learner, which
+//! costs no quorum, and promoted before an old one is removed; an address is announced before the member moves to it.
 
 use crate::model::name::MasterName;
 

@@ -1,5 +1,5 @@
-//! Two inventories of one cluster compared by what they mean: members, quorum, who would survive. Knows no file and no
-//! master.
+//! Two inventories of one cluster compared by what they mean: members, quorum, who would survive. Reads no file and
+//! contacts no master.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
-//! The second look: under the lock, whatever was seen before consent is asked once more, and the plan made again. What
-//! was consented to is run only if it is still what would be planned.
+//! The second look: under the lock, everything that was seen before consent is asked again, and the plan is made again.
+//! The plan that was consented to runs only if it is still the plan that would be made.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! A canary: writes numbered, timed values through one master's etcd over one session, and notes what it is told.
-//! Knows no cluster and no outage.
+//! A canary: writes numbered, timed values through one master's etcd over one session, and notes the answers. Knows
+//! nothing about clusters or outages.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! How a run ended, as values: where it stopped, what it learnt, how long each stage took. Knows no world.
+//! How a run ended, as values: where it stopped, what it learned, how long each stage took. Touches nothing outside.
 
 use std::time::Duration;
 

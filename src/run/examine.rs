@@ -1,5 +1,5 @@
-//! Asks what only the doctor asks, on top of the look that every verb begins with. Changes nothing that lasts, and
-//! judges nothing.
+//! Asks what only the doctor asks, in addition to the look that every verb begins with. Changes nothing permanently,
+//! and judges nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Every exit code there is. Knows no terminal.
+//! All exit codes. Knows nothing about terminals.
 
 use crate::observe::Verdict;
 use crate::plan::Plan;

@@ -1,4 +1,4 @@
-//! Since when what a step waits for has not come nearer. Knows neither steps nor limits.
+//! How long the thing that a step waits for has made no progress. Knows neither steps nor limits.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! What a run does with the lock it has taken: each of its commands carries it, and it is renewed while the run lives.
-//! Knows no plan.
+//! What a run does with the lock that it has taken: each of its commands carries the lock, and the lock is renewed
+//! while the run lives. Knows nothing about plans.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! The journal: an intent log of one run, a JSON record a line, on disk before the act. Knows its legal moves, no host.
+//! The journal: an intent log of one run, one JSON record per line, on disk before the act. Knows its legal moves, no
+//! host.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

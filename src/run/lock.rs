@@ -1,4 +1,5 @@
-//! One run at a time: a lock on every master that takes part, taken by `mkdir`, which is atomic. Knows no plan.
+//! One run at a time: a lock on every master that takes part, taken by `mkdir`, which is atomic. Knows nothing about
+//! plans.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

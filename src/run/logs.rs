@@ -1,5 +1,5 @@
-//! Reads how far each member's write-ahead log goes, where nothing serves: a survivor's etcd that was restarted cannot say
-//! it, and one that runs has entries of which it never learnt that they were committed. Judges nothing.
+//! Reads how far each member's write-ahead log goes, when nothing serves: a survivor's etcd that was restarted cannot
+//! say so, and a running one may hold entries that it never learned were committed. Judges nothing.
 
 use std::sync::Arc;
 

@@ -1,5 +1,6 @@
-//! A zone cut off by its own masters: nftables closes their etcd ports towards the other zones, and a timer there opens
-//! them again should the bastion vanish; and the start of its etcd afterwards. Knows no reason and no cluster's state.
+//! Cuts off a zone by its own masters: nftables closes their etcd ports towards the other zones, and a timer there
+//! opens them again if the bastion vanishes. Also starts its etcd afterwards. Knows neither the reason nor any
+//! cluster's state.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! The ports through which a run touches the world: remote commands, the bastion's disk, the clock, the person.
-//! Knows what is asked of the world, not how it is done; `world` does it for real, `sim` in memory.
+//! The ports through which a run reaches the world: remote commands, the bastion's disk, the clock, the person. Knows
+//! what is asked of the world, not how it is done; `world` does it for real, `sim` in memory.
 
 use std::future::Future;
 use std::path::{Path, PathBuf};

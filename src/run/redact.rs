@@ -1,10 +1,10 @@
-//! Keeps secrets out of all that is shown or stored. Knows no master.
+//! Keeps secrets out of all that is shown or stored. Contacts no master.
 //!
-//! A secret that is long and mixed enough to be nobody's word is taken out wherever it stands. Of a short or common one
-//! (`true`, `2026`, `etcd`, `production`) every timestamp, unit or word would lose a part: it is taken out where it is
-//! said to be one, which is behind the name of a secret and `=`, and where it is a whole line of a free text. Values of a
-//! record are cleaned before it is written down as JSON: keys, numbers, truths and words with a rule of their own stay,
-//! so that what is stored can be read back.
+//! A secret that is long and mixed enough not to be an ordinary word is removed wherever it occurs. A short or common
+//! one (`true`, `2026`, `etcd`, `production`) would take a part out of every timestamp, unit or word. It is removed
+//! only where it is marked as a secret, which is after the name of a secret and `=`, and where it is a whole line of a
+//! free text. Values of a record are cleaned before it is written as JSON: keys, numbers, booleans and words with a
+//! rule of their own stay, so that what is stored can be read back.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;

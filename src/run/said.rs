@@ -1,4 +1,4 @@
-//! What a command said, as the journal keeps it: cleaned, cut, or not at all. Knows no journal.
+//! What a command printed, as the journal keeps it: cleaned, cut, or not at all. Writes no journal.
 
 use std::time::Duration;
 

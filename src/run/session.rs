@@ -1,4 +1,5 @@
-//! One run from its first journal record to its last: lock, run, unlock. Knows neither terminal nor what is real.
+//! One run from its first journal record to its last: lock, run, unlock. Knows neither the terminal nor whether the
+//! world is real.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

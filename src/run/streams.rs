@@ -1,4 +1,5 @@
-//! Moves a file between masters and the bastion as a stream, counting and hashing what passes. Knows no step.
+//! Moves a file between masters and the bastion as a stream, and counts and hashes the bytes. Knows nothing about
+//! steps.
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};

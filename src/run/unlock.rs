@@ -1,4 +1,4 @@
-//! Letting go of the lock that a stopped run left: only where the run is known or seen to have ended. Knows no disk.
+//! Releases the lock that a stopped run left: only if the run is known or seen to have ended. Touches no disk.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The scripts that change etcd's unit and files on a master, done to the model as their shell text does it.
+//! The scripts that change etcd's unit and files on a master, applied to the model as their shell text would do it.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The questions that requorum asks a master, answered from the model in the shapes of real machines. Changes nothing.
+//! The questions that requorum asks a master, answered from the model in the format of real machines. Changes nothing.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! The bastion of a site, in memory: its files, its runs, its commands, its person. Knows no verb.
+//! The bastion of a site, in memory: its files, its runs, its commands, the person who uses it. Does not know what a
+//! verb does.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;

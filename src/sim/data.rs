@@ -1,4 +1,5 @@
-//! What an etcd member keeps on its disk, as a value: IDs, members, keys, and how far it has come. Knows no machine.
+//! What an etcd member keeps on its disk, as a value: IDs, members, keys, and how far it has got. Knows nothing about
+//! machines.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

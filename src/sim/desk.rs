@@ -1,4 +1,4 @@
-//! The bastion's side in memory: journals, kept files, the clock, the console. Knows no master.
+//! The bastion's side in memory: journals, kept files, the clock, the console. Knows nothing about masters.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! `requorum doctor` on a site, and what its questions get as answers there.
+//! `requorum doctor` on a site, and the answers that its questions get there.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

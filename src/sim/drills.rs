@@ -1,4 +1,5 @@
-//! What only a drill asks of a master of the model: canaries, closed ports, a snapshot, a start. Knows no drill.
+//! What only a drill asks of a master of the model: canaries, closed ports, a snapshot, a start. Knows nothing about
+//! drills.
 
 use std::time::Duration;
 

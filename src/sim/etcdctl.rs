@@ -1,4 +1,4 @@
-//! `etcdctl` on a master of the model, with the answers of the real one (`tests/answers`). Knows no script.
+//! `etcdctl` on a master of the model, with the answers of the real one (`tests/answers`). Knows nothing about scripts.
 
 use std::time::Duration;
 

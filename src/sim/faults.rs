@@ -1,4 +1,4 @@
-//! What can go wrong on a site: power, network, tools, disks, lost connections, a killed bastion; and when.
+//! What can go wrong on a site: power, network, tools, disks, lost connections, a killed bastion; and when it does.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

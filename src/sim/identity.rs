@@ -1,5 +1,5 @@
-//! Who is who on a site: members that no machine is, names that only the bastion knows, a bastion that has seen nothing
-//! yet, and what a bastion keeps of its looks and runs.
+//! Which member is which on a site: members that are on no machine, names that only the bastion knows, a bastion that
+//! has seen nothing yet, and what a bastion keeps of its looks and runs.
 
 use crate::model::identity::bootstrap_member_id;
 use crate::model::{Address, Token};

@@ -1,4 +1,4 @@
-//! The lock of the model's masters: taken, looked at, given back, as the scripts do it. Knows no run.
+//! The lock of the model's masters: taken, looked at and released as the scripts do it. Knows nothing about runs.
 
 use crate::model::Output;
 

@@ -1,4 +1,5 @@
-//! One master of the model: power, systemd's unit, files, data directories, the etcd process. Knows no other master.
+//! One master of the model: power, systemd's unit, files, data directories, the etcd process. Knows nothing about other
+//! masters.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

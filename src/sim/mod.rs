@@ -1,5 +1,5 @@
 //! The ports in memory: a site of masters with a small model of etcd, systemd, zones, disks and faults, on tokio's
-//! clock. Commands are recognized by what they are; one that the model does not know ends the test.
+//! clock. Commands are recognized by their content; a command that the model does not know fails the test.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;

@@ -1,4 +1,4 @@
-//! The remote port in memory: a command reaches its master, runs there, and its answer comes back, or does not.
+//! The remote port in memory: a command reaches its master and runs there, and its answer comes back or is lost.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What must never happen, looked at after every command on a master. Knows the model's inside, not how it came about.
+//! What must never happen, checked after every command on a master. Sees the model's state, not how it came about.
 
 use std::collections::{BTreeMap, BTreeSet};
 

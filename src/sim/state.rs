@@ -1,4 +1,4 @@
-//! Everything of the model at one moment, and what passing time makes of it: who hears whom, who leads, who is ready.
+//! Everything of the model at one moment, and how passing time changes it: who hears whom, who leads, who is ready.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

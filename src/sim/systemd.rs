@@ -1,5 +1,5 @@
-//! Starting and ending etcd as systemd and etcd do it: fences, env files, full and empty data directories. Knows no
-//! command of requorum.
+//! Starts and ends etcd as systemd and etcd do it: fences, env files, full and empty data directories. Knows nothing
+//! about requorum's commands.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Taking back what a run replaced on a master of the model, as the script does it. Knows no plan.
+//! Undoes what a run replaced on a master of the model, as the script does it. Knows nothing about plans.
 
 use super::acts::Call;
 use super::etcdctl::Reply;

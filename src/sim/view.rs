@@ -1,4 +1,4 @@
-//! What a story may ask of a site: who takes writes, which keys are where, what was broken. Changes nothing.
+//! What a story may ask about a site: who takes writes, which keys are where, which rules were broken. Changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;

@@ -1,4 +1,4 @@
-//! A write-ahead log's file as etcd writes it: what a master of the model keeps there. Knows no machine.
+//! A write-ahead log file as etcd writes it: what a master of the model keeps there. Knows nothing about machines.
 
 /// The bytes of a segment that begins a log: whose it is, then one entry after the other, each of a term and an index.
 #[must_use]

@@ -1,4 +1,5 @@
-//! Compare: every member's data, hashed at one revision, must be the same. Two kinds: fix the revision, then hash there.
+//! Compare: every member's data, hashed at one revision, must be the same. Two kinds: one fixes the revision, one
+//! hashes there.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Drop a learner: take back the entry that an earlier, interrupted join left in the member list. Learners have no vote.
+//! Drop a learner: remove the entry that an earlier, interrupted join left in the member list. Learners have no vote.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
 //! What a step does to its master or to the cluster, as values. Safety rules, the plan's summary, reports and undo read
-//! these; none of them knows a kind of step. Knows no order.
+//! these values; none of them knows the kinds of steps. Knows nothing about their order.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Expect: no leader is seen on this survivor, and nothing was applied since the plan was made.
+//! Expect: this survivor sees no leader, and nothing was applied since the plan was made.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,5 @@
-//! Fence: keep etcd on a master from starting, also after a reboot, until its marker is taken away. Two kinds: make
-//! ready, then fence.
+//! Fence: keep etcd on a master from starting, also after a reboot, until its marker is removed. Two kinds: prepare the
+//! fence, then fence.
 
 use serde::{Deserialize, Serialize};
 

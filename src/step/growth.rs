@@ -1,4 +1,5 @@
-//! How many bytes lie in a data directory: while a learner receives the leader's snapshot they grow. Knows no limit.
+//! How many bytes are in a data directory: while a learner receives the leader's snapshot, the number grows. Knows no
+//! limit.
 
 use crate::model::command::Script;
 use crate::model::{AbsPath, Command, Output};

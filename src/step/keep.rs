@@ -1,4 +1,5 @@
-//! Keep: copy the snapshot to the bastion, where it outlives the zone. It holds every Secret, so only its owner reads it.
+//! Keep: copy the snapshot to the bastion, where it outlives the zone. It holds every Secret, so only its owner can
+//! read it.
 
 use std::time::Duration;
 

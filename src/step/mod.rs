@@ -1,5 +1,5 @@
-//! Steps as data: one kind a file, each describing itself completely. Knows no host, clock or journal; the runner
-//! does the doing.
+//! Steps as data: one kind per file, each describing itself completely. Uses no host, clock or journal; the runner
+//! carries them out.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

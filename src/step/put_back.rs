@@ -1,5 +1,5 @@
-//! Put back: a survivor's own data, env file and record take their places again, and its own etcd starts. The way back from
-//! an `initiate_dr` that replaced them and started nothing.
+//! Put back: a survivor's own data, env file and record return to their places, and its own etcd starts. The way back
+//! from an `initiate_dr` that replaced them and started nothing.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Record: leave on a master what a second bastion would need to tell the new cluster from the old.
+//! Record: write on a master what a second bastion would need to tell the new cluster from the old.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Relieve: make space and take back a NOSPACE alarm, which survives a restore and refuses every write.
+//! Relieve: make space and clear a NOSPACE alarm, which survives a restore and refuses every write.
 
 use std::time::Duration;
 

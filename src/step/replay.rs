@@ -1,4 +1,5 @@
-//! Replay: put what only a stopped etcd's write-ahead log has into a copy of its database. Changes nothing in the data.
+//! Replay: put what is only in a stopped etcd's write-ahead log into a copy of its database. Changes nothing in the
+//! data.
 
 use std::time::Duration;
 

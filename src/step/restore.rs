@@ -1,4 +1,5 @@
-//! Restore: build the new cluster's data from the snapshot in a fresh directory beside the old, which etcd may still use.
+//! Restore: build the new cluster's data from the snapshot in a new directory beside the old one, which etcd may still
+//! use.
 
 use std::time::Duration;
 

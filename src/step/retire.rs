@@ -1,4 +1,5 @@
-//! Retire: move a data directory aside under the run's name, and put what was restored in its place; nothing is deleted.
+//! Retire: move a data directory aside under the run's name, and put what was restored in its place; nothing is
+//! deleted.
 
 use serde::{Deserialize, Serialize};
 

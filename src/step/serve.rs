@@ -1,4 +1,5 @@
-//! Serve: a write through this member is acknowledged, by the expected cluster. `/health` may say true while every write hangs.
+//! Serve: a write through this member is acknowledged, by the expected cluster. `/health` may say true while every
+//! write hangs.
 
 use std::time::Duration;
 

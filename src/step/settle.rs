@@ -1,7 +1,8 @@
-//! Settle: restart the learner once, as soon as it has applied the leader's snapshot, so that its client port opens at once.
+//! Settle: restart the learner once, right after it has applied the leader's snapshot, so that its client port opens at
+//! once.
 //!
-//! On applying the snapshot the joiner tears its peer connections down, and the request by which it publishes itself is
-//! lost; etcd tries again only after 5 s and two election timeouts. A restarted learner publishes at once. It has no
+//! When it applies the snapshot, the joiner closes its peer connections, and the request by which it publishes itself
+//! is lost; etcd tries again only after 5 s and two election timeouts. A restarted learner publishes at once. It has no
 //! vote, so no quorum is at stake; a voter must never be restarted here.
 
 use std::time::Duration;

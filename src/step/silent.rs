@@ -1,5 +1,5 @@
-//! Silent: no etcd of the zone that was taken for dead takes a connection from this survivor. Asked right before the new
-//! cluster's etcd starts, and once more before its first write: a zone may come back at any moment.
+//! Silent: no etcd of the zone that is believed lost accepts a connection from this survivor. Asked right before the
+//! new cluster's etcd starts, and once more before its first write: a zone may come back at any moment.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Start: lift the fence and begin etcd on a master, only on the data that this run meant, without waiting on systemd's
-//! notification.
+//! Start: lift the fence and start etcd on a master, only on the data that this run prepared, without waiting for
+//! systemd's notification.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Stop: end etcd on a master, gracefully for as long as that is worth, then by force; Restart=always must not revive it.
+//! Stop: end etcd on a master, gracefully for a limited time, then by force; Restart=always must not start it again.
 
 use std::time::Duration;
 

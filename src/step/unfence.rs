@@ -1,5 +1,5 @@
-//! Unfence: take the marker away, so that etcd on a master can start again. The drop-in stays; without its marker it
-//! does nothing.
+//! Unfence: remove the marker, so that etcd on a master can start again. The drop-in stays; without its marker it does
+//! nothing.
 
 use serde::{Deserialize, Serialize};
 

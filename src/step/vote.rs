@@ -1,5 +1,5 @@
-//! No vote: masters whose etcd is about to be stopped or whose data is about to be moved have no vote in the cluster that
-//! serves. A promotion may have come after the plan: from another run, or late from one whose connection was lost.
+//! No vote: masters whose etcd is about to be stopped or whose data is about to be moved have no vote in the cluster
+//! that serves. A promotion may have happened after the plan: by another run, or late by one whose connection was lost.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! Write: replace a file atomically by one rendered in the plan, with owner, mode and label kept and the previous one retired.
+//! Write: replace a file atomically by one that was rendered in the plan. Owner, mode and label are kept, and the
+//! previous file is retired.
 
 use serde::{Deserialize, Serialize};
 

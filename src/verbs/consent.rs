@@ -1,4 +1,4 @@
-//! Consent to a change: the cluster's name, typed at a terminal or given by a flag. Knows no change.
+//! Consent to a change: the cluster's name, typed at a terminal or given by a flag. Knows nothing about the change.
 
 use crate::model::ClusterName;
 use crate::plan::Rule;

@@ -1,4 +1,5 @@
-//! `doctor`: in peace time, would `initiate-dr` work if a zone were lost now? Changes nothing on a master.
+//! `doctor`: checks in peace time whether `initiate-dr` would work if a zone were lost now. Changes nothing on a
+//! master.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The forms of output and the ways to lose a zone, as a person chooses them. Knows no verb.
+//! The output formats and the ways to lose a zone, as a person chooses them. Knows nothing about verbs.
 
 use clap::ValueEnum;
 

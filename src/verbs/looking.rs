@@ -1,4 +1,4 @@
-//! The looking that every verb begins with.
+//! The look that every verb begins with.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! What requorum does: a verb is given a site and what was asked for, and gives back an exit code or a failure. Knows
-//! neither the command line nor what is real.
+//! What requorum does: a verb is given a site and a request, and returns an exit code or a failure. Knows neither the
+//! command line nor whether the site is real.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! One request, planned once: look, prove, plan, and ask the person what only they know. Runs nothing.
+//! One request, planned once: look, prove, plan, and ask the person for what only they know. Runs nothing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

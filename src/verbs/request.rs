@@ -1,4 +1,4 @@
-//! Turns flags into a request: names checked against the inventory, what is random or personal added.
+//! Turns flags into a request: checks names against the inventory, and adds what is random or personal.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! `runs` and `report`: the journals that this host has kept, as values and in every form. Asks no master.
+//! `runs` and `report`: the journals that this host has kept, as values and in every output format. Asks no master.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! All that a verb is given of the world: the bastion with its files and connections, the clock, the person. Knows what is
-//! asked of them, not how it is done; `world` does it for real, `sim` in memory.
+//! All that a verb is given of the world: the bastion with its files and connections, the clock, the person. Knows what
+//! is asked of them, not how it is done; `world` does it for real, `sim` in memory.
 
 use std::collections::BTreeSet;
 use std::io;

@@ -1,4 +1,4 @@
-//! `requorum status`: the table as soon as there is something in it, the findings and the verdict once all is known.
+//! `requorum status`: the table as soon as it has any content, the findings and the verdict when all is known.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! `unlock`: lets go of the lock that a stopped run left, on every master that answers.
+//! `unlock`: releases the lock that a stopped run left, on every master that answers.
 
 use crate::model::RunId;
 use crate::run::exit;

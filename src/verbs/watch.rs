@@ -1,4 +1,4 @@
-//! `requorum status --watch`: look after look, redrawn on a terminal, told as changes elsewhere.
+//! `requorum status --watch`: one look after another, redrawn on a terminal, printed as changes elsewhere.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! The files of an Ansible inventory on this host: which there are, in Ansible's order. Knows no file's meaning.
+//! The files of an Ansible inventory on this host: which ones there are, in Ansible's order. Does not know what they
+//! mean.
 
 use std::fs;
 use std::io;

@@ -1,4 +1,4 @@
-//! The host we run on for real: its connections, its files under the state directory, its random numbers.
+//! The real host that we run on: its connections, its files under the state directory, its random numbers.
 
 use std::collections::BTreeSet;
 use std::io;

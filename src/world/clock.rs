@@ -1,4 +1,4 @@
-//! The bastion's clock. Knows no step.
+//! The bastion's clock. Knows nothing about steps.
 
 use jiff::Timestamp;
 

@@ -1,4 +1,5 @@
-//! Input files on the bastion: read with a limit, snapshots hashed, shipped files written out. Knows no meaning.
+//! Input files on the bastion: read with a limit, snapshots hashed, shipped files written out. Does not know what they
+//! mean.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};

@@ -1,4 +1,5 @@
-//! git's objects: plumbing only, which starts no hook, filter or transport. Knows no file's meaning.
+//! Reads git's objects: plumbing commands only, which start no hook, filter or transport. Does not know what a file
+//! means.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};

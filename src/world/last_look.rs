@@ -1,5 +1,5 @@
-//! What this bastion keeps from one look to the next, in its state directory: who each master is as a member; and what
-//! its own finished runs recorded. Judges nothing.
+//! What this bastion keeps from one look to the next, in its state directory: which member each master is, and what its
+//! own finished runs recorded. Judges nothing.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Commands of the site's own on the bastion, by argv and never through a shell. Knows no meaning.
+//! Runs the site's own commands on the bastion, by argv and never through a shell. Does not know what they mean.
 
 use std::process::Stdio;
 use std::time::Duration;

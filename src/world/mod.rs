@@ -1,4 +1,4 @@
-//! The ports for real: SSH, disk, clock, terminal. The only place that touches the outside.
+//! The real ports: SSH, disk, clock, terminal. The only place that touches the outside.
 
 #![allow(clippy::disallowed_methods, reason = "this is the edge")]
 

@@ -1,4 +1,4 @@
-//! Opens files that are files: no pipe, no device, no window of the kernel. Knows no file's meaning.
+//! Opens regular files only: no pipe, no device, no file that the kernel generates. Does not know what a file means.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};

@@ -1,5 +1,6 @@
-//! Inventories as they lie in files, directories and git revisions. Knows no inventory's meaning. A side that cannot be
-//! read whole is an error and never a side without files: a change against a rule would pass for a cluster that is gone.
+//! Inventories in files, directories and git revisions. Does not know what an inventory means. A side that cannot be
+//! read completely is an error and never a side without files: otherwise a change that breaks a rule would look like a
+//! cluster that was removed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

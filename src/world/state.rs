@@ -1,4 +1,5 @@
-//! The state directory of this bastion: whether it can keep a run, and what the doctor leaves there. Knows no master.
+//! The state directory of this bastion: whether it can keep a run, and what the doctor stores there. Contacts no
+//! master.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};

@@ -1,4 +1,5 @@
-//! A run's directory on the bastion: 0700, its files 0600 from the start, the journal on disk before an append returns.
+//! A run's directory on the bastion: mode 0700, its files 0600 from the start, the journal on disk before an append
+//! returns.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};

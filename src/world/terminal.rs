@@ -1,4 +1,4 @@
-//! The terminal: a live line a master where there is one, plain timestamped lines elsewhere; prompts. Never fails a run.
+//! The terminal: on a terminal one live line per master, elsewhere plain timestamped lines; prompts. Never fails a run.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, IsTerminal, Write};

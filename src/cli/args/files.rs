@@ -1,4 +1,4 @@
-//! The flags of `inventory` and `playbook`: verbs that read files. Knows no verb's meaning.
+//! The flags of `inventory` and `playbook`: verbs that read files. Does not know what a verb does.
 
 use std::path::PathBuf;
 

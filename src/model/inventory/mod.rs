@@ -1,4 +1,4 @@
-//! Inventory text to a [`Cluster`], with every mistake found. Knows no disk and no master.
+//! Turns inventory text into a [`Cluster`] and finds every mistake in it. Reads no disk and contacts no master.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -1,4 +1,5 @@
-//! Where in an inventory's text a zone, a master and each resolved setting stand. Knows no value's meaning.
+//! Where a zone, a master and each resolved setting is written in an inventory's text. Does not know what a value
+//! means.
 
 use crate::model::cluster::Master;
 use crate::model::diagnostic::{Place, Source};

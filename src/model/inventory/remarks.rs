@@ -1,4 +1,4 @@
-//! What a person should know about an inventory that is right, each remark at its place. Knows no disk.
+//! What a person should know about a valid inventory, each remark with its place. Reads no disk.
 
 use std::collections::BTreeSet;
 

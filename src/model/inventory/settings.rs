@@ -1,5 +1,5 @@
-//! The `ssh` and `etcd` blocks: read at the cluster, a zone and a master, the nearer one winning key by key.
-//! Knows neither zones nor masters.
+//! The `ssh` and `etcd` blocks: they may stand at the cluster, a zone and a master, and for each key the nearest one
+//! wins. Knows neither zones nor masters.
 
 use crate::model::cluster::{Become, EtcdSettings, Jump, SshSettings};
 use crate::model::diagnostic::word;

@@ -1,4 +1,4 @@
-//! Base64 as coreutils write it, read back. Knows no other form.
+//! Decodes Base64 as the coreutils write it. Knows no other form.
 
 /// The bytes; nothing where the text is not whole.
 pub(super) fn decode(text: &str) -> Option<Vec<u8>> {

@@ -1,5 +1,5 @@
 //! The format of etcd's write-ahead log (`server/storage/wal`: encoder.go, decoder.go, walpb/record.proto, and raft's
-//! raft.proto): records one after the other, each with its length before it and a checksum of all data so far.
+//! raft.proto): records one after the other, each preceded by its length and with a checksum of all data so far.
 
 use super::End;
 

@@ -1,4 +1,4 @@
-//! By what a master is recognized in a member list. Asks nothing and counts nothing.
+//! How a master is recognized in a member list. Asks nothing and counts nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 

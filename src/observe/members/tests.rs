@@ -1,4 +1,4 @@
-//! Who votes, held against lists of every kind of member.
+//! Tests who votes, with lists of every kind of member.
 
 use proptest::prelude::*;
 

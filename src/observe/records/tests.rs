@@ -1,4 +1,4 @@
-//! Which cluster is the newest, by its line and by no clock.
+//! Which cluster is the newest, by what it was made from and never by a clock.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! The stages that take the seed's snapshot: from its running etcd, or once that is stopped. Chooses no way.
+//! The stages that take the seed's snapshot: from its running etcd, or after that is stopped. Does not choose between
+//! them.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! What an examination in peace time means: for each zone whether `initiate-dr` would work if it were lost now, how
-//! long it would take, and what to fix. Pure; asks nothing and changes nothing.
+//! What an examination in peace time means: for each zone, whether `initiate-dr` would work if the zone were lost now,
+//! how long it would take, and what to fix. Pure; asks nothing and changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 

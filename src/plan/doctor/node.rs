@@ -1,4 +1,4 @@
-//! One node: its clock, the conditions that the planner asks too, its snapshot's speed. Knows no zone.
+//! One node: its clock, the conditions that the planner also checks, its snapshot's speed. Knows nothing about zones.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

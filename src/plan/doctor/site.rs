@@ -1,4 +1,5 @@
-//! What speaks for or against the whole cluster, what `status` finds, and the bastion. Knows no single node's details.
+//! What speaks for or against the whole cluster, what `status` finds, and the bastion. Knows no details of single
+//! nodes.
 
 use std::collections::BTreeSet;
 

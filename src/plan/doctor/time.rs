@@ -1,5 +1,5 @@
-//! How long `initiate-dr` would take: a sum of what was measured here, what etcd's timers ask for, and what
-//! `docs/performance.md` measured. Knows no person: consent and attestation are not in it.
+//! How long `initiate-dr` would take: the sum of what was measured here, what etcd's timers require, and what
+//! `docs/performance.md` measured. Does not include the time that people need: consent and attestation.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Losses rehearsed on the model, each beside what the same loss really brings there.
+//! Losses rehearsed on the model, each compared with what the same loss really causes there.
 
 use std::time::Duration;
 

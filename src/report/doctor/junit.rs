@@ -1,4 +1,5 @@
-//! A diagnosis as JUnit XML: a suite a zone, a case a check, so that a scheduled job shows what broke since yesterday.
+//! A diagnosis as JUnit XML: one suite per zone, one case per check, so that a scheduled job shows what broke since
+//! yesterday.
 
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 

@@ -1,4 +1,4 @@
-//! What `status` says of the doctor's last results: how old, and whether good. Knows no disk.
+//! What `status` says about the doctor's last results: how old they are, and whether they are good. Touches no disk.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! A diagnosis as a person reads it, as JSON and as it is kept. Knows no disk and no clock.
+//! A diagnosis as a person reads it, as JSON and as it is kept. Touches neither disk nor clock.
 
 use std::fmt::Write;
 use std::time::Duration;

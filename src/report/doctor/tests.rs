@@ -1,4 +1,4 @@
-//! Diagnoses as they are read: on sites of the model that are healthy, ill in one place, or hostile.
+//! Diagnoses as a person reads them: on sites of the model that are healthy, have one fault, or are hostile.
 
 use super::*;
 use crate::model::MasterName;

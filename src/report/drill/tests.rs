@@ -1,4 +1,4 @@
-//! A drill's end as it is read, and its metrics.
+//! A drill's result as a person reads it, and its metrics.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Puts a replayed journal into the words of a report. Every text is made harmless here, once, for all forms.
+//! Puts a replayed journal into the words of a report. Every text is made harmless here, once, for all output formats.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! What did not go as in the plan, in sentences: what a reviewer of a drill reads first. Knows no form.
+//! What did not go as planned, in sentences: what a reviewer of a drill reads first. Knows nothing about output
+//! formats.
 
 use super::build::plain;
 use super::{Origin, State, Step};

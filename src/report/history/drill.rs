@@ -1,4 +1,5 @@
-//! A drill as one report: what its own journal says, and under its phases the runs that it was made of. Knows no form.
+//! A drill as one report: what its own journal says, and under each phase the runs that belong to it. Knows nothing
+//! about output formats.
 
 use std::time::Duration;
 

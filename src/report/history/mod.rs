@@ -1,4 +1,5 @@
-//! A run as one plain value, made from its journal alone: what every form of a report shows. Knows neither disk nor form.
+//! A run as one plain value, made from its journal alone: every format of a report shows this value. Knows neither disk
+//! nor output format.
 
 use jiff::Timestamp;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! A run that stopped while its survivors were down, and how it goes on. Knows only its journal and one look.
+//! A run that stopped while its survivors were down, and how to continue it. Knows only its journal and one look.
 
 use std::path::Path;
 

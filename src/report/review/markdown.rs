@@ -1,5 +1,5 @@
-//! A review as a comment of a pull request: what matters stands open, details are folded, and the whole stays below the
-//! length that GitHub and GitLab take. Knows no service.
+//! A review as a comment on a pull request: what matters is visible, details are folded, and the whole stays below the
+//! length limits of GitHub and GitLab. Contacts no service.
 
 use super::{Form, Part, Review, nothing, parts};
 use crate::report::markup::{longest_run, prose};

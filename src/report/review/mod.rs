@@ -1,5 +1,5 @@
-//! What a change of inventories means, for a terminal, a pull request's comment and machines. Knows no file and no
-//! master.
+//! What a change of inventories means, for a terminal, a pull request's comment and machines. Reads no file and
+//! contacts no master.
 
 use serde::Serialize;
 use serde_json::{Value, json};

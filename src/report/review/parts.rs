@@ -1,4 +1,4 @@
-//! A review as titled parts of short lines, before any form is given to them. Knows neither terminal nor Markdown.
+//! A review as titled parts of short lines, before any output format is applied. Knows neither terminal nor Markdown.
 
 use std::collections::BTreeSet;
 

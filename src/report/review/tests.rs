@@ -1,4 +1,4 @@
-//! Reviews as they are read: one screen each, and within a comment's limits whatever is compared.
+//! Reviews as a person reads them: one screen each, and within a comment's limits whatever is compared.
 
 use super::*;
 use crate::model::diagnostic::Source;

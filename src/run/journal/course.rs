@@ -1,4 +1,5 @@
-//! A drill's journal read from its first record to its last: phases, runs, files, numbers. Knows no form.
+//! A drill's journal read from its first record to its last: phases, runs, files, numbers. Knows nothing about output
+//! formats.
 
 use jiff::Timestamp;
 

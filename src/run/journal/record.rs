@@ -1,4 +1,4 @@
-//! What a journal's lines say, of a run and of a drill. Knows no order of them and no disk.
+//! What the lines of a journal can say, for a run and for a drill. Knows neither their order nor the disk.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! What a finished run's journal says of the cluster that it served: the record that it left on the masters.
+//! What a finished run's journal says about the cluster that it served: the record that it left on the masters.
 
 use crate::model::ClusterName;
 use crate::observe::ClusterRecord;

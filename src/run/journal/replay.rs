@@ -1,4 +1,5 @@
-//! A journal read from its first record to its last: where each step came to, when, by which commands. Knows no form.
+//! A journal read from its first record to its last: how far each step got, when, and by which commands. Knows nothing
+//! about output formats.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

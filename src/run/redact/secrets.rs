@@ -1,4 +1,4 @@
-//! What counts as a secret: the only list. Knows neither texts in which secrets stand nor how they are taken out.
+//! What counts as a secret: the only list. Knows neither the texts that contain secrets nor how they are removed.
 
 use crate::model::env_file::EnvFile;
 use crate::observe::Observation;

@@ -1,4 +1,4 @@
-//! How a drill gives up its purpose: undone before the new cluster's first acknowledged write, only forward after it.
+//! How a drill gives up: before the new cluster's etcd is started it is undone, afterwards it can only go forward.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! The files that a drill stores with its journal: a snapshot of the healthy cluster, and the writes
-//! that were acknowledged to the canaries.
+//! The files that a drill stores with its journal: a snapshot of the healthy cluster, and the writes that were
+//! acknowledged to the canaries.
 
 use std::time::Duration;
 

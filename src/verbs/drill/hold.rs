@@ -1,5 +1,5 @@
-//! A drill holds every master from its first act to its last, so that no other run and no second drill comes between its
-//! parts.
+//! A drill holds every master from its first act to its last, so that no other run and no second drill can come between
+//! its parts.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

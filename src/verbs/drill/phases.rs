@@ -1,4 +1,4 @@
-//! The phases of a drill, each to its end or to what went wrong.
+//! The phases of a drill: each runs to its end or says what went wrong.
 
 use std::time::Duration;
 

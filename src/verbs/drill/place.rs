@@ -1,4 +1,4 @@
-//! What a drill must know of the site before it begins: what the masters say they are, and how the canaries write.
+//! What a drill must know about the site before it begins: what the masters say they are, and how the canaries write.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
 //! An answer between two marks of its own channel, so that what a login shell or sudo prints around a command is never
-//! taken for its answer, and half an answer never for a whole one. Knows neither SSH nor sudo.
+//! taken for its answer, and half an answer is never taken for a whole one. Knows neither SSH nor sudo.
 
 use bytes::{Bytes, BytesMut};
 use memchr::memmem;

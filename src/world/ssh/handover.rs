@@ -1,4 +1,5 @@
-//! The moment at which sudo may be given a password: it asks with our own prompt, and no command has begun. Knows no SSH.
+//! The moment when sudo may be given a password: it asks with our own prompt, and no command has begun. Knows nothing
+//! about SSH.
 
 use bytes::Bytes;
 use uuid::Uuid;

@@ -1,4 +1,4 @@
-//! One value made on first use and kept while it is good. Does not know what it keeps.
+//! One value that is made on first use and kept while it is valid. Does not know what it keeps.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

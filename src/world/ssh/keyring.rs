@@ -1,4 +1,4 @@
-//! Key files on the bastion and keys in its agent, each read and unlocked once. Knows no host.
+//! Key files on the bastion and keys in its agent, each read and unlocked once. Knows nothing about hosts.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;

@@ -1,4 +1,4 @@
-//! One open connection to a host. Knows nothing of how it came about or of what is said over it.
+//! One open connection to a host. Does not know how it was opened or what is sent over it.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};

@@ -1,4 +1,4 @@
-//! Proving to a host who we are, with keys only. Knows nothing of what is run afterwards.
+//! Authenticates us to a host, with keys only. Knows nothing about what is run afterwards.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Commands on masters over SSH: the port [`Remote`] for real. Does not know what the commands mean.
+//! Commands on masters over SSH: the real implementation of the port [`Remote`]. Does not know what the commands mean.
 
 mod asking;
 mod frame;

@@ -1,4 +1,4 @@
-//! Where a host is and how a connection to it comes about. Knows nothing of what is run there.
+//! Where a host is and how a connection to it is opened. Knows nothing about what is run there.
 
 use std::borrow::Cow;
 use std::path::PathBuf;

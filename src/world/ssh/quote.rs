@@ -1,4 +1,5 @@
-//! A command as the one line a remote login shell reads. The only place that quotes; does not know how the line travels.
+//! A command as the single line that a remote login shell reads. The only place that quotes; does not know how the line
+//! is sent.
 
 use std::fmt::Write;
 use std::time::Duration;

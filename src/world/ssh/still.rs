@@ -1,4 +1,4 @@
-//! How long nothing may come of a command before it is given up. Knows neither the command nor its line.
+//! How long a command may show no activity before it is given up. Knows neither the command nor its connection.
 
 use std::fmt;
 use std::sync::Mutex;

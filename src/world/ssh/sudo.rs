@@ -1,4 +1,5 @@
-//! The step to root: whether sudo asks for a password on a host, and the one password for all hosts. Knows no SSH.
+//! Becoming root: whether sudo asks for a password on a host, and the one password for all hosts. Knows nothing about
+//! SSH.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;

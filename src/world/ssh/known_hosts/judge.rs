@@ -1,4 +1,4 @@
-//! Whether a host may be believed, and what to tell the operator when not. Knows no file beyond its name and line.
+//! Whether a host may be trusted, and what to tell the operator if not. Knows of a file only its name and line.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! known_hosts files and what they say of one host. Pure: knows neither disk, clock nor network.
+//! known_hosts files and what they say about one host. Pure: uses neither disk, clock nor network.
 
 mod judge;
 mod pattern;

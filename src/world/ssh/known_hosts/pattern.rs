@@ -1,4 +1,4 @@
-//! Host names against the patterns and hashes of known_hosts. Knows nothing of keys.
+//! Compares host names with the patterns and hashes of known_hosts. Knows nothing about keys.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;

@@ -1,4 +1,4 @@
-//! An SSH server inside the test, which plays out its commands. Knows nothing of the code under test.
+//! An SSH server inside the test, which simulates its commands. Knows nothing about the code under test.
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Who reads sudo's password: sudo, asked with our own prompt, and no command. The server plays out a sudo.
+//! Who reads sudo's password: only sudo, asked with our own prompt, and never a command. The server simulates sudo.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
