@@ -18,6 +18,7 @@ use requorum::run::redact::Redactor;
 use requorum::run::session::Operator;
 use requorum::verbs::{Acting, Site};
 use requorum::world::bastion::ThisHost;
+use requorum::world::checkout::Checkout;
 use requorum::world::clock::SystemClock;
 use requorum::world::ssh::Unlocked;
 use requorum::world::terminal;
@@ -50,7 +51,7 @@ fn main() -> ExitCode {
         let interrupted = signals(acting.clone());
         let site = site(&cli.common, interrupted, acting);
         let bastion = Arc::clone(&site.bastion);
-        match cli::run(cli, site).await {
+        match cli::run(cli, site, &Checkout::default()).await {
             Ok(code) => code,
             Err(failure) => {
                 let redactor = Redactor::default().and(bastion.secrets());

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 mod files;
 
 pub use crate::verbs::forms::{DoctorForm, Form, OutageKind, ReportForm, StatusForm};
-pub use files::{CheckForm, DiffForm, InventoryVerb, Origin, PlaybookVerb};
+pub use files::{InventoryVerb, Origin, PlaybookVerb};
 
 /// Restores the etcd quorum of a stretched Kubernetes cluster over SSH, and rejoins the lost zone afterwards.
 ///

@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use crate::import::Zones;
 use crate::plan::Goal;
-use crate::verbs::{Ask, Failure, Given, Site, doctor, drill, recovery, runs, status, unlock, watch};
+use crate::verbs::files::Files;
+use crate::verbs::{
+    Ask, Failure, Given, Site, doctor, drill, inventory, playbook, recovery, runs, shipped, status, unlock, watch,
+};
 
 pub mod args;
-mod check;
-mod diff;
-mod import;
-mod reviewed;
 
 use args::{Cli, Common, Consent, InventoryVerb, Origin, PlanGoal, PlaybookVerb, ReportForm, RunsVerb, Verb};
 
@@ -18,7 +17,7 @@ use args::{Cli, Common, Consent, InventoryVerb, Origin, PlanGoal, PlaybookVerb, 
 ///
 /// # Errors
 /// [`Failure`] carries the exit code.
-pub async fn run(cli: Cli, site: Site) -> Result<u8, Failure> {
+pub async fn run(cli: Cli, site: Site, files: &dyn Files) -> Result<u8, Failure> {
     let given = Given::of(&cli.common);
     match cli.verb {
         Verb::Status(wish) => see(&given, &site, wish).await,
@@ -45,14 +44,14 @@ pub async fn run(cli: Cli, site: Site) -> Result<u8, Failure> {
         Verb::Runs { what: RunsVerb::List { output } } => runs::list(&site, output),
         Verb::Runs { what: RunsVerb::Show { run } } => runs::report(&site, &run, ReportForm::Text, None),
         Verb::Report { run: Some(run), output, out, .. } => runs::report(&site, &run, output, out.as_deref()),
-        Verb::Report { run: None, .. } => check::schema("report"),
+        Verb::Report { run: None, .. } => shipped::schema(&site, "report"),
         Verb::Unlock { run } => unlock::unlock(&given, &site, &run).await,
-        Verb::Inventory { what } => inventory(what, &cli.common, site.console.coloured()),
-        Verb::Playbook { what: PlaybookVerb::Check { files, output } } => {
-            check::playbooks(&cli.common, &files, output, site.console.coloured())
+        Verb::Inventory { what } => on_inventories(what, &given, &site, files),
+        Verb::Playbook { what: PlaybookVerb::Check { files: paths, output } } => {
+            playbook::check(&given, &site, files, &paths, output)
         }
-        Verb::Playbook { what: PlaybookVerb::Schema } => check::schema("playbook"),
-        Verb::Init { directory } => check::init(&directory),
+        Verb::Playbook { what: PlaybookVerb::Schema } => shipped::schema(&site, "playbook"),
+        Verb::Init { directory } => shipped::init(&site, files, &directory),
     }
 }
 
@@ -69,21 +68,22 @@ async fn see(given: &Given, site: &Site, wish: args::StatusWish) -> Result<u8, F
     }
 }
 
-fn inventory(what: InventoryVerb, common: &Common, colour: bool) -> Result<u8, Failure> {
+fn on_inventories(what: InventoryVerb, given: &Given, site: &Site, files: &dyn Files) -> Result<u8, Failure> {
     match what {
-        InventoryVerb::Check { files, output } => {
-            let files = if files.is_empty() { vec![common.inventory.clone()] } else { files };
-            check::inventories(common, &files, output, colour)
+        InventoryVerb::Check { files: paths, output } => {
+            let paths = if paths.is_empty() { vec![given.inventory.clone()] } else { paths };
+            inventory::check::check(given, site, files, &paths, output)
         }
         InventoryVerb::Show { file, output } => {
-            check::show(file.as_deref().unwrap_or(&common.inventory), output, colour)
+            inventory::show(site, files, file.as_deref().unwrap_or(&given.inventory), output)
         }
-        InventoryVerb::Diff { old, new, output } => diff::diff(&old, new.as_deref(), output, colour),
+        InventoryVerb::Diff { old, new, output } => inventory::diff::diff(site, files, &old, new.as_deref(), output),
         InventoryVerb::Import { from: Origin::Kubespray, path, zone_var, zone_group, environment } => {
             let groups = || if zone_group.is_empty() { Zones::Unsaid } else { Zones::Groups(zone_group) };
-            import::kubespray(&path, &zone_var.map_or_else(groups, Zones::Var), environment.as_deref())
+            let zones = zone_var.map_or_else(groups, Zones::Var);
+            inventory::import::kubespray(site, files, &path, &zones, environment.as_deref())
         }
-        InventoryVerb::Schema => check::schema("inventory"),
+        InventoryVerb::Schema => shipped::schema(site, "inventory"),
     }
 }
 

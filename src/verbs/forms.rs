@@ -48,6 +48,32 @@ pub enum ReportForm {
     Junit,
 }
 
+/// A form of a check's output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CheckForm {
+    /// For people, each mistake with its line
+    Text,
+    /// For machines: an array of mistakes and remarks
+    Json,
+    /// SARIF 2.1.0
+    Sarif,
+    /// GitHub's workflow commands, which become annotations of lines
+    Github,
+    /// GitLab's code quality report
+    Gitlab,
+}
+
+/// A form of a review.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DiffForm {
+    /// For people
+    Text,
+    /// A pull request's comment, below 60 kB, its details folded
+    Markdown,
+    /// For machines
+    Json,
+}
+
 /// A way to lose a zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum OutageKind {

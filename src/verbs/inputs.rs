@@ -1,8 +1,10 @@
 //! Reads inventory, playbook and templates, from the site's files or the shipped ones.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::Path;
 
+use super::files::Files;
 use super::{Failure, Given, Site};
 use crate::model::command::harmless;
 use crate::model::diagnostic::{Diagnostic, Source};
@@ -12,11 +14,19 @@ use crate::report::diagnostic;
 use crate::run::exit;
 
 /// A file as a source of diagnostics.
-fn source(path: &Path, site: &Site) -> Result<Source, Failure> {
+pub(super) fn source(path: &Path, site: &Site) -> Result<Source, Failure> {
+    named(path, site.bastion.read(path))
+}
+
+/// The same for a file of a change under review.
+pub(super) fn reviewed(path: &Path, files: &dyn Files) -> Result<Source, Failure> {
+    named(path, files.reviewed(path))
+}
+
+fn named(path: &Path, text: io::Result<String>) -> Result<Source, Failure> {
     let shown = harmless(&path.display().to_string());
-    let text =
-        site.bastion.read(path).map_err(|error| Failure::new(exit::BAD_INPUT, format!("error: {shown}: {error}")))?;
-    Ok(Source::new(shown.clone(), text))
+    let text = text.map_err(|error| Failure::new(exit::BAD_INPUT, format!("error: {shown}: {error}")))?;
+    Ok(Source::new(shown, text))
 }
 
 /// Every mistake as the failure's text.

@@ -3,16 +3,21 @@
 
 use std::path::{Path, PathBuf};
 
+mod checked;
 pub mod consent;
 pub mod doctor;
 pub mod drill;
+pub mod files;
 pub mod forms;
 pub mod inputs;
+pub mod inventory;
 pub mod looking;
 pub mod planning;
+pub mod playbook;
 pub mod recovery;
 pub mod request;
 pub mod runs;
+pub mod shipped;
 pub mod site;
 pub mod status;
 pub mod unlock;

@@ -5,6 +5,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::verbs::files::Variables;
+
 /// What an inventory is called in its directory.
 const NAMES: [&str; 8] =
     ["hosts.yaml", "hosts.yml", "hosts.ini", "hosts", "inventory.yaml", "inventory.yml", "inventory.ini", "inventory"];
@@ -19,7 +21,7 @@ const MOST_DEPTH: usize = 8;
 ///
 /// # Errors
 /// When there is none, or more than one.
-pub fn inventory(path: &Path) -> io::Result<PathBuf> {
+pub(super) fn inventory(path: &Path) -> io::Result<PathBuf> {
     if !path.is_dir() {
         return Ok(path.to_owned());
     }
@@ -36,11 +38,15 @@ pub fn inventory(path: &Path) -> io::Result<PathBuf> {
 ///
 /// # Errors
 /// When a directory cannot be read, or there are too many files.
-pub fn vars(inventory: &Path, kind: &str, name: &str) -> io::Result<Vec<PathBuf>> {
+pub(super) fn vars(inventory: &Path, kind: Variables, name: &str) -> io::Result<Vec<PathBuf>> {
     // A name is no path: nothing outside the directory is read.
     if name.contains('/') || name.starts_with('.') {
         return Ok(Vec::new());
     }
+    let kind = match kind {
+        Variables::Group => "group_vars",
+        Variables::Host => "host_vars",
+    };
     let directory = inventory.parent().unwrap_or(Path::new("")).join(kind);
     let mut found = Vec::new();
     let exists = |ending: &&str| directory.join(format!("{name}{ending}")).exists();

@@ -37,14 +37,6 @@ pub(super) fn own_text(path: &Path) -> io::Result<String> {
     utf8(regular::read(regular::open_own(path)?, MOST)?)
 }
 
-/// Where a file of a change under review really lies.
-///
-/// # Errors
-/// When it is a link that leads out of the tree.
-pub fn inside(path: &Path) -> io::Result<PathBuf> {
-    regular::inside(path)
-}
-
 /// An input file's text.
 pub(super) fn utf8(bytes: Vec<u8>) -> io::Result<String> {
     String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))
@@ -54,7 +46,7 @@ pub(super) fn utf8(bytes: Vec<u8>) -> io::Result<String> {
 ///
 /// # Errors
 /// When it exists or the disk refuses.
-pub fn write_new(path: &Path, text: &str) -> io::Result<()> {
+pub(super) fn write_new(path: &Path, text: &str) -> io::Result<()> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
     }

@@ -2,15 +2,16 @@
 
 #![allow(clippy::disallowed_methods, reason = "this is the edge")]
 
-pub mod ansible;
+mod ansible;
 pub mod bastion;
+pub mod checkout;
 pub mod clock;
 pub mod files;
 mod git;
 pub mod last_look;
 pub mod local;
 mod regular;
-pub mod revisions;
+mod revisions;
 pub mod ssh;
 pub mod state;
 pub mod store;

@@ -2,14 +2,14 @@
 //! read completely is an error and never a side without files: otherwise a change that breaks a rule would look like a
 //! cluster that was removed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
-use super::files;
-use super::git::{self, Objects};
+use crate::verbs::files::{Side, Text};
+
+use super::{git, regular};
 
 /// The most files looked at in a directory or a revision.
 const MOST_FILES: usize = 20_000;
@@ -18,83 +18,11 @@ const MOST_ENTRIES: usize = 200_000;
 /// The deepest directory.
 const MOST_DEPTH: usize = 16;
 
-/// One side of a comparison.
-#[derive(Debug)]
-pub struct Side {
-    /// Its files by name, relative to the directory; a file by itself has the empty name.
-    pub texts: BTreeMap<String, Text>,
-    /// How the side is called in messages.
-    name: String,
-    /// Links to directories and submodules: what lies below them is not known.
-    hidden: BTreeSet<String>,
-    objects: Arc<Objects>,
-}
-
-/// A text that has not been read yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Text {
-    /// On the disk.
-    File(PathBuf),
-    /// In git, by its object's name.
-    Object(String),
-    /// In git, a link or a submodule, by its object's name. It is not followed.
-    Elsewhere(String),
-}
-
-impl Side {
-    fn of(name: &str, texts: BTreeMap<String, Text>) -> Self {
-        Self { texts, name: name.to_owned(), hidden: BTreeSet::new(), objects: Arc::default() }
-    }
-
-    /// Reads a file of this side; nothing where it has none of this name.
-    ///
-    /// # Errors
-    /// As [`files::text`]'s, what git says, or that nobody can know whether it is there.
-    pub fn read(&self, file: &str) -> io::Result<Option<String>> {
-        let text = match self.texts.get(file) {
-            Some(Text::File(path)) => files::text(path)?,
-            Some(Text::Object(id)) => files::utf8(self.objects.read(id, files::MOST)?)?,
-            Some(Text::Elsewhere(_)) => {
-                return Err(io::Error::other("it is a link or a submodule in git, which is not followed"));
-            }
-            None => {
-                let above = |dir: &&String| file.strip_prefix(dir.as_str()).is_some_and(|rest| rest.starts_with('/'));
-                return match self.hidden.iter().find(above) {
-                    None => Ok(None),
-                    Some(dir) => Err(io::Error::other(format!(
-                        "{dir} is a link or a submodule there, so its contents are not known"
-                    ))),
-                };
-            }
-        };
-        Ok(Some(text))
-    }
-
-    /// How a file of this side is called in messages.
-    #[must_use]
-    pub fn called(&self, file: &str) -> String {
-        match (file, self.name.as_str()) {
-            ("", name) => name.to_owned(),
-            (file, name) if name.ends_with([':', '/']) => format!("{name}{file}"),
-            (file, name) if self.texts.values().any(|text| !matches!(text, Text::File(_))) && !name.contains(':') => {
-                format!("{name}:{file}")
-            }
-            (file, name) => format!("{name}/{file}"),
-        }
-    }
-
-    /// Whether it is one file, named by itself.
-    #[must_use]
-    pub fn is_file(&self) -> bool {
-        self.texts.contains_key("")
-    }
-}
-
 /// Both sides of what the command line names: two places, or one range of revisions and perhaps a path in it.
 ///
 /// # Errors
 /// What is wrong, in words.
-pub fn sides(first: &str, second: Option<&str>) -> Result<(Side, Side), String> {
+pub(super) fn sides(first: &str, second: Option<&str>) -> Result<(Side, Side), String> {
     let Some((old, new)) = range(first)? else {
         let Some(second) = second else {
             return Err(format!(
@@ -147,7 +75,7 @@ fn within(name: &str, path: &str) -> Result<Option<Side>, String> {
     let from_here = |file: String| if file.is_empty() { path.to_owned() } else { format!("{path}/{file}") };
     let texts = found.texts.into_iter().map(|(file, text)| (from_here(file), text)).collect();
     let hidden = found.hidden.into_iter().map(from_here).collect();
-    Ok(Some(Side { texts, name: name.to_owned(), hidden, objects: found.objects }))
+    Ok(Some(Side { name: name.to_owned(), texts, hidden }))
 }
 
 /// `A..B`, or `A...B` (from where B left A), unless a file is called so.
@@ -175,7 +103,7 @@ fn side(name: &str) -> Result<Side, String> {
             Ok(side)
         }
         Ok(_) => {
-            let inside = files::inside(path).map_err(|error| format!("{name}: {error}"))?;
+            let inside = regular::inside(path).map_err(|error| format!("{name}: {error}"))?;
             Ok(Side::of(name, BTreeMap::from([(String::new(), Text::File(inside))])))
         }
         Err(missing) => revision(name).map_err(|why| format!("{name}: as a file: {missing}; as a git revision: {why}")),

@@ -8,25 +8,25 @@ use crate::report::review::{self, Review, Verdict};
 use crate::review::Changes;
 use crate::run::exit;
 use crate::run::redact::Redactor;
-use crate::verbs::Failure;
-use crate::world::revisions::{self, Side};
-use crate::world::terminal;
-
-use super::args::DiffForm;
+use crate::verbs::files::{Files, Side, Text};
+use crate::verbs::forms::DiffForm;
+use crate::verbs::{Failure, Site};
 
 /// `requorum inventory diff`.
-pub(super) fn diff(old: &str, new: Option<&str>, output: DiffForm, colour: bool) -> Result<u8, Failure> {
+///
+/// # Errors
+/// When a side cannot be read, or is no inventory.
+pub fn diff(site: &Site, files: &dyn Files, old: &str, new: Option<&str>, output: DiffForm) -> Result<u8, Failure> {
     let (old, new) =
-        revisions::sides(old, new).map_err(|why| Failure::new(exit::BAD_INPUT, harmless(&format!("error: {why}"))))?;
+        files.sides(old, new).map_err(|why| Failure::new(exit::BAD_INPUT, harmless(&format!("error: {why}"))))?;
     let names: std::collections::BTreeSet<&String> = old.texts.keys().chain(new.texts.keys()).collect();
     let (mut reviews, mut compared) = (Vec::new(), 0);
     for name in names {
-        if old.texts.get(name) == new.texts.get(name) && !matches!(old.texts.get(name), Some(revisions::Text::File(_)))
-        {
+        if old.texts.get(name) == new.texts.get(name) && !matches!(old.texts.get(name), Some(Text::File(_))) {
             // The same object holds the same text; whether it is an inventory need not be known.
             continue;
         }
-        let (before, after) = (source(&old, name)?, source(&new, name)?);
+        let (before, after) = (source(&old, name, files)?, source(&new, name, files)?);
         let given = || before.iter().chain(&after);
         // In a directory all sorts of files lie; one that was named is an inventory.
         if name.is_empty() || given().any(|source| inventory::is_likely(&source.text)) {
@@ -36,7 +36,7 @@ pub(super) fn diff(old: &str, new: Option<&str>, output: DiffForm, colour: bool)
     }
     // An inventory holds no secrets, and a review is for everybody to read.
     let redactor = Redactor::default();
-    terminal::print(&match output {
+    site.console.print(&match output {
         DiffForm::Text => redactor.clean(&review::text(&reviews, compared)),
         DiffForm::Markdown => redactor.clean(&review::markdown(&reviews, compared)),
         DiffForm::Json => {
@@ -47,7 +47,7 @@ pub(super) fn diff(old: &str, new: Option<&str>, output: DiffForm, colour: bool)
     });
     let mistakes: Vec<_> = reviews.iter().flat_map(Review::mistakes).cloned().collect();
     if !mistakes.is_empty() {
-        return Err(Failure::new(exit::BAD_INPUT, diagnostic::text(&mistakes, colour)));
+        return Err(Failure::new(exit::BAD_INPUT, diagnostic::text(&mistakes, site.console.coloured())));
     }
     Ok(match () {
         () if reviews.iter().any(Review::is_dangerous) => exit::REFUSED,
@@ -56,9 +56,9 @@ pub(super) fn diff(old: &str, new: Option<&str>, output: DiffForm, colour: bool)
     })
 }
 
-fn source(side: &Side, name: &str) -> Result<Option<Source>, Failure> {
+fn source(side: &Side, name: &str, files: &dyn Files) -> Result<Option<Source>, Failure> {
     let called = side.called(name);
-    let text = side.read(name).map_err(|error| {
+    let text = side.read(name, files).map_err(|error| {
         let shown = harmless(&called);
         Failure::new(exit::BAD_INPUT, format!("error: {shown}: {error}; what cannot be read is not compared"))
     })?;

@@ -1,0 +1,54 @@
+//! `inventory check`: every mistake of inventories and of the templates that they name. Asks no master.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use crate::model::diagnostic::{Diagnostic, Place, Source};
+use crate::model::inventory::{self, places::Places};
+use crate::model::{Cluster, Master};
+use crate::verbs::checked::{Checked, template};
+use crate::verbs::files::Files;
+use crate::verbs::forms::CheckForm;
+use crate::verbs::{Failure, Given, Site, inputs};
+
+/// `requorum inventory check`.
+///
+/// # Errors
+/// When a file cannot be read or has mistakes.
+pub fn check(
+    given: &Given,
+    site: &Site,
+    files: &dyn Files,
+    paths: &[PathBuf],
+    output: CheckForm,
+) -> Result<u8, Failure> {
+    let mut checked = Checked::default();
+    for path in paths {
+        let source = inputs::reviewed(path, files)?;
+        match inventory::read(&source) {
+            Ok(cluster) => {
+                let remarks = inventory::remarks(&source, &cluster);
+                checked.summary += &format!("{}: cluster {}\n", source.name, cluster.name);
+                checked.summary += &remarks.iter().map(|remark| format!("  {}\n", remark.message)).collect::<String>();
+                checked.told.extend(templates_of(given, site, &source, &cluster)?);
+                checked.told.extend(remarks);
+            }
+            Err(found) => checked.told.extend(found),
+        }
+    }
+    checked.finish(site, output)
+}
+
+/// Every mistake in the templates that an inventory names, and every one that is not there.
+fn templates_of(given: &Given, site: &Site, source: &Source, cluster: &Cluster) -> Result<Vec<Diagnostic>, Failure> {
+    let places = Places::of(source);
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    for master in cluster.masters().filter(|master| seen.insert(master.etcd.template.clone())) {
+        let named = |places: &Places<'_>, master: &Master| places.setting(master, &["etcd", "template"]);
+        let place = places.as_ref().and_then(|places| Some(named(places, master)?.1));
+        let place = place.unwrap_or_else(|| Place::of(source, 0..0));
+        found.extend(template(given, site, &master.etcd.template, place)?);
+    }
+    Ok(found)
+}

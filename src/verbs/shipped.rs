@@ -1,0 +1,39 @@
+//! `init` and the schemas: hands out files that are built into the program. Asks no master.
+
+use std::io;
+use std::path::Path;
+
+use crate::playbook::shipped;
+use crate::run::exit;
+
+use super::files::Files;
+use super::{Failure, Site};
+
+/// `requorum inventory schema`, `requorum playbook schema` and `requorum report --schema`.
+///
+/// # Errors
+/// When there is no schema of that.
+pub fn schema(site: &Site, kind: &str) -> Result<u8, Failure> {
+    let file = shipped::schema(kind).ok_or_else(|| Failure::usage(format!("error: there is no schema of {kind}")))?;
+    site.console.print(file.text);
+    Ok(exit::DONE)
+}
+
+/// `requorum init`.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn init(site: &Site, files: &dyn Files, directory: &Path) -> Result<u8, Failure> {
+    for file in shipped::FILES {
+        let path = directory.join(file.path);
+        match files.write_new(&path, file.text) {
+            Ok(()) => site.console.print(&format!("wrote {}\n", path.display())),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                site.console.print(&format!("kept  {} (it was there)\n", path.display()));
+            }
+            Err(error) => return Err(Failure::new(exit::FAILED, format!("error: {}: {error}", path.display()))),
+        }
+    }
+    site.console.print("next: change inventory/example.yaml, then: requorum inventory check inventory/example.yaml\n");
+    Ok(exit::DONE)
+}
