@@ -10,7 +10,7 @@ mod questions;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use questions::{Place, Recording, Site, TOKEN, cluster, judgement, places, question, settled};
+use questions::{Place, Recording, Site, TOKEN, cluster, judgement, places, question, restarting};
 use requorum::observe::status;
 use requorum::observe::tools::Version;
 use requorum::step::{Facts, Kind, expect};
@@ -122,7 +122,7 @@ fn a_learner_is_restarted_only_once_it_has_the_snapshot_and_a_voter_never() {
     for (version, site) in sites() {
         let judged = |state| {
             let output = recorded("peer-members", version, state).output();
-            judgement(settled(&site, "m1").judge(0, &output, &Facts::default()))
+            judgement(restarting(&site, "m1").judge(0, &output, &Facts::default()))
         };
         assert!(judged("learner-early").get("again").is_some(), "{version}");
         assert!(judged("learner-applied").get("done").is_some(), "{version}");

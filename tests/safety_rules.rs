@@ -215,7 +215,7 @@ async fn whatever_else_is_done_to_a_master_that_serves_is_denied() {
 #[tokio::test(start_paused = true)]
 async fn a_voter_is_never_restarted() {
     let (_, plan) = recover(&[2, 1]).await;
-    let late = moved(&plan, |step| matches!(step, Step::Promote(_)), |step| matches!(step, Step::Settle(_)));
+    let late = moved(&plan, |step| matches!(step, Step::Promote(_)), |step| matches!(step, Step::RestartLearner(_)));
     assert_eq!(rules(&late), ["settle-learners-only".to_owned()].into());
 }
 
@@ -246,7 +246,7 @@ async fn nothing_stops_before_the_snapshot_and_a_last_look() {
 async fn all_survivors_grow_from_one_snapshot() {
     let (_, plan) = initiate_dr(&[3, 2]).await;
     let one = ["one-snapshot".to_owned()].into();
-    assert_eq!(rules(&without(&plan, |planned| matches!(planned.step, Step::Share(_)))), one);
+    assert_eq!(rules(&without(&plan, |planned| matches!(planned.step, Step::DistributeSnapshot(_)))), one);
     let other_list = changed(&plan, |step| {
         if let Step::Restore(restore) = step
             && restore.name == "etcd5"

@@ -12,8 +12,8 @@ use crate::plan::Rule;
 use crate::playbook::template::{Context, Node, check_rendered, render};
 use crate::playbook::{Action, Expectation, Line, Role, Service};
 use crate::step::{
-    Step, compare, drop_learner, fence, join, keep, promote, record, relieve, restore, retire, serve, settle, share,
-    snapshot, start, stop, write,
+    Step, clear_nospace, compare, distribute_snapshot, drop_learner, fence, fetch_snapshot, join, promote, record,
+    restart_learner, restore, retire, serve, snapshot, start, stop, write,
 };
 
 use super::looks;
@@ -62,11 +62,11 @@ impl<'a> Builder<'a> {
 
     fn line(&mut self, line: &Line, joiner: Option<Player<'a>>) -> Result<(), NoPlan> {
         let why = line.why.as_deref();
-        let beside = matches!(line.action, Action::Keep(_) | Action::Guard(_));
+        let beside = matches!(line.action, Action::FetchSnapshot(_) | Action::PrepareFence(_));
         match &line.action {
             Action::Compare(role) => {
-                let (mark, compare) = self.compare(*role, joiner)?;
-                self.stage(mark, why, false);
+                let (fix, compare) = self.compare(*role, joiner)?;
+                self.stage(fix, why, false);
                 self.stage(compare, why, false);
             }
             Action::Stop { what: Service::Etcd, on: role } | Action::Retire(role) => {
@@ -150,14 +150,17 @@ impl<'a> Builder<'a> {
                 looks::leaderless(player, self.scene.still_answers(player), true)?.into()
             }
             Action::Expect(Expectation::OneWritableCluster | Expectation::EveryoneServes) => self.serve(player)?.into(),
-            Action::Guard(_) => fence::Guard { unit }.into(),
+            Action::PrepareFence(_) => fence::PrepareFence { unit }.into(),
             Action::Fence(role) => fence::Fence { unit, reason: self.fence_reason(*role) }.into(),
-            Action::Share(_) if player.name() == self.scene.seed.name() => return Ok(None),
-            Action::Share(_) => {
+            Action::DistributeSnapshot(_) if player.name() == self.scene.seed.name() => return Ok(None),
+            Action::DistributeSnapshot(_) => {
                 let from = self.scene.seed.name().clone();
-                share::Share { from, run, limit: self.scene.limit(Duration::from_secs(60)) }.into()
+                distribute_snapshot::DistributeSnapshot { from, run, limit: self.scene.limit(Duration::from_secs(60)) }
+                    .into()
             }
-            Action::Keep(_) => keep::Keep { run, limit: self.scene.limit(Duration::from_secs(60)) }.into(),
+            Action::FetchSnapshot(_) => {
+                fetch_snapshot::FetchSnapshot { run, limit: self.scene.limit(Duration::from_secs(60)) }.into()
+            }
             Action::Stop { what: Service::Etcd, .. } => {
                 let grace = if self.scene.is_new() { GRACE } else { STALE_GRACE };
                 stop::Stop { unit, grace, by_force: true }.into()
@@ -175,10 +178,10 @@ impl<'a> Builder<'a> {
                 let template = template.as_deref().unwrap_or(&player.master.etcd.template);
                 return self.write(template, player).map(|step| Some(step.into()));
             }
-            Action::Settle(_) => self.settle(player)?.into(),
+            Action::RestartLearner(_) => self.restart_learner(player)?.into(),
             Action::Promote(_) => self.promote(player)?.into(),
             Action::Record(_) => self.record().into(),
-            Action::Relieve(_) => return self.relieve(player),
+            Action::ClearNospace(_) => return self.clear_nospace(player),
             Action::Snapshot(_) | Action::Join(_) | Action::Compare(_) | Action::Each { .. } | Action::Phase(_) => {
                 return Ok(None);
             }
@@ -267,15 +270,18 @@ impl<'a> Builder<'a> {
         Ok(write::Write { path, before, after, run: input.request.run.clone() })
     }
 
-    fn relieve(&self, player: Player<'a>) -> Result<Option<Step>, NoPlan> {
+    fn clear_nospace(&self, player: Player<'a>) -> Result<Option<Step>, NoPlan> {
         // Where a survivor cannot say, or the data comes from elsewhere, there may be an alarm.
         let may_be_alarmed = |player: &Player<'_>| player.seen.status.as_ref().map_or(true, status::Status::no_space);
         let foreign = matches!(self.scene.source, Some(snapshot::Source::File { .. }));
         if !foreign && !self.scene.survivors.iter().any(may_be_alarmed) {
             return Ok(None);
         }
-        let step =
-            relieve::Relieve { etcdctl: player.etcdctl()?, access: player.client()?, limit: self.scene.serve_limit() };
+        let step = clear_nospace::ClearNospace {
+            etcdctl: player.etcdctl()?,
+            access: player.client()?,
+            limit: self.scene.serve_limit(),
+        };
         Ok(Some(step.into()))
     }
 
@@ -320,8 +326,8 @@ impl<'a> Builder<'a> {
         Ok(vec![(seed.name().clone(), step.into())])
     }
 
-    fn settle(&self, player: Player<'a>) -> Result<settle::Settle, NoPlan> {
-        Ok(settle::Settle {
+    fn restart_learner(&self, player: Player<'a>) -> Result<restart_learner::RestartLearner, NoPlan> {
+        Ok(restart_learner::RestartLearner {
             unit: player.master.etcd.unit.clone(),
             peer_urls: player.settings()?.peer_urls(),
             peer: player.peer()?,
@@ -347,7 +353,7 @@ impl<'a> Builder<'a> {
     fn compare(&self, role: Role, joiner: Option<Player<'a>>) -> Result<(Steps, Steps), NoPlan> {
         let seed = self.scene.seed;
         let limit = self.scene.serve_limit();
-        let mark = compare::Mark { etcdctl: seed.etcdctl()?, access: seed.client()?, limit };
+        let fix = compare::FixRevision { etcdctl: seed.etcdctl()?, access: seed.client()?, limit };
         let mut steps = Steps::new();
         for player in self.scene.role(role, joiner) {
             let step = compare::Compare {
@@ -358,7 +364,7 @@ impl<'a> Builder<'a> {
             };
             steps.push((player.name().clone(), step.into()));
         }
-        Ok((vec![(seed.name().clone(), mark.into())], steps))
+        Ok((vec![(seed.name().clone(), fix.into())], steps))
     }
 
     fn record(&self) -> record::Record {

@@ -99,15 +99,15 @@ pub enum Action {
     /// Go on only if this is so.
     Expect(Expectation),
     /// Put the fence's drop-in in place beside the later steps; without its marker it does nothing.
-    Guard(Role),
+    PrepareFence(Role),
     /// Keep etcd from starting, also after a reboot.
     Fence(Role),
     /// Save the data of the running survivor and verify the file.
     Snapshot(Role),
     /// Give the other masters of the role the seed's snapshot.
-    Share(Role),
+    DistributeSnapshot(Role),
     /// Copy the snapshot to the bastion, beside the later steps; its failure is a warning.
-    Keep(Role),
+    FetchSnapshot(Role),
     /// Stop a service.
     Stop { what: Service, on: Role },
     /// Lift the fence and start a service, without waiting for its notification.
@@ -125,11 +125,11 @@ pub enum Action {
     /// Add the master to the member list as a learner.
     Join(Role),
     /// Restart the learner once, as soon as it has the leader's snapshot.
-    Settle(Role),
+    RestartLearner(Role),
     /// Give the learner its vote.
     Promote(Role),
     /// Make space and take back a NOSPACE alarm, where there is one: it survives a restore.
-    Relieve(Role),
+    ClearNospace(Role),
     /// Compare all members' data at one revision.
     Compare(Role),
     /// Leave on the masters what a second bastion would need: run, token, cluster ID, fork revision.
@@ -152,22 +152,22 @@ impl Action {
         match self {
             Self::Expect(Expectation::EveryoneServes) | Self::Phase(_) => Role::Everyone,
             Self::Expect(_) => Role::Survivors,
-            Self::Guard(role)
+            Self::PrepareFence(role)
             | Self::Fence(role)
             | Self::Snapshot(role)
-            | Self::Share(role)
-            | Self::Keep(role)
+            | Self::DistributeSnapshot(role)
+            | Self::FetchSnapshot(role)
             | Self::Stop { on: role, .. }
             | Self::Start { on: role, .. }
             | Self::Retire(role)
             | Self::Restore(role)
             | Self::Write { on: role, .. }
             | Self::Join(role)
-            | Self::Settle(role)
+            | Self::RestartLearner(role)
             | Self::Promote(role)
             | Self::Compare(role)
             | Self::Record(role)
-            | Self::Relieve(role)
+            | Self::ClearNospace(role)
             | Self::Each { role, .. } => *role,
         }
     }

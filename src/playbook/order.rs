@@ -78,8 +78,9 @@ const RULES: [Rule; 11] = [
         broken: |before, step| {
             let stops = matches!(step.action, Action::Stop { what: Service::Etcd, on } if touches(on, Role::Seed));
             let snapshot = |action: &Action| matches!(action, Action::Snapshot(_));
-            let takes_time =
-                |action: &Action| matches!(action, Action::Snapshot(_) | Action::Share(_) | Action::Restore(_));
+            let takes_time = |action: &Action| {
+                matches!(action, Action::Snapshot(_) | Action::DistributeSnapshot(_) | Action::Restore(_))
+            };
             let still = |action: &Action| *action == Action::Expect(Expectation::StillLost);
             (stops && before.iter().any(|line| snapshot(&line.action)) && !since(before, still, takes_time))
                 .then(|| "this stops etcd without another look after snapshot and restore".to_owned())
@@ -150,7 +151,9 @@ const RULES: [Rule; 11] = [
         code: "two-learners",
         hint: "write it for `joiner`, within `- each: returned`: at most one learner and one join are in flight",
         broken: |_, step| {
-            let (Action::Join(role) | Action::Settle(role) | Action::Promote(role)) = step.action else { return None };
+            let (Action::Join(role) | Action::RestartLearner(role) | Action::Promote(role)) = step.action else {
+                return None;
+            };
             (role != Role::Joiner).then(|| "this would be for several masters at once".to_owned())
         },
     },
@@ -158,7 +161,7 @@ const RULES: [Rule; 11] = [
         code: "no-learner",
         hint: "the order is `join`, `start`, `restart-learner`, `promote`: a voter is not restarted, since that could cost the quorum",
         broken: |before, step| {
-            if !matches!(step.action, Action::Settle(_) | Action::Promote(_)) {
+            if !matches!(step.action, Action::RestartLearner(_) | Action::Promote(_)) {
                 return None;
             }
             let join = |action: &Action| matches!(action, Action::Join(_));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::MasterName;
 use crate::observe::marks::fence_drop_in;
 use crate::run::journal::StepState;
-use crate::step::{Effect, keep, run_dir, snapshot_path};
+use crate::step::{Effect, fetch_snapshot, run_dir, snapshot_path};
 
 use super::names;
 use super::outcome::Story;
@@ -32,7 +32,7 @@ pub(super) fn beside(story: Story<'_>) -> Option<String> {
                 }
                 Effect::BuildsData(restore) => format!("{}, restored and not used, with every Secret", restore.fresh()),
                 Effect::FetchesSnapshot => {
-                    let path = story.place.join(keep::NAME);
+                    let path = story.place.join(fetch_snapshot::NAME);
                     let path = path.display();
                     at_bastion = Some(format!("{path}, a copy of the whole database with every Secret{may}"));
                     continue;

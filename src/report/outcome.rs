@@ -318,7 +318,7 @@ pub fn way_on(story: Story<'_>) -> Option<String> {
 
 /// How to begin anew from the snapshot.
 fn from_the_snapshot(story: Story<'_>, out: &mut String) {
-    let kept = story.place.join(crate::step::keep::NAME);
+    let kept = story.place.join(crate::step::fetch_snapshot::NAME);
     if !was_done(story, |effect| matches!(effect, Effect::SavesSnapshot(_))) {
         let _ = writeln!(out, "  {} status      # no snapshot was taken; the data is where it was", story.again);
         return;
@@ -334,7 +334,7 @@ fn from_the_snapshot(story: Story<'_>, out: &mut String) {
 /// The command that restores the kept snapshot. Every etcd is down then, so the failed zones are named again. What was
 /// attested is not: it was true when somebody said it, and the zone may be back. It is asked for at the terminal.
 fn anew(story: Story<'_>) -> String {
-    let kept = story.place.join(crate::step::keep::NAME);
+    let kept = story.place.join(crate::step::fetch_snapshot::NAME);
     let zones: String = story.plan.failed_zones.iter().map(|zone| format!(" --failed-zone {zone}")).collect();
     let quoted = |text: &str| shlex::try_quote(text).map_or_else(|_| "REASON".to_owned(), |word| word.into_owned());
     let kept = kept.display().to_string();

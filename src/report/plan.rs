@@ -112,9 +112,9 @@ fn step(planned: &Planned, out: &mut String) {
         let command = act.doing.command();
         let limit = if act.limit.is_zero() { command.deadline } else { act.limit };
         let how = match &act.doing {
-            Doing::Ask(_) => String::new(),
+            Doing::Run(_) => String::new(),
             Doing::Relay { from, .. } => format!(" < stream from {from}"),
-            Doing::Keep { name, .. } => format!(" > {name} on the bastion"),
+            Doing::Fetch { name, .. } => format!(" > {name} on the bastion"),
             Doing::Send { path, .. } => format!(" < {path} of the bastion"),
         };
         let _ = writeln!(out, "     $ {}{how}   (at most {} s)", command.shown(), limit.as_secs());

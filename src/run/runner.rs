@@ -72,7 +72,7 @@ impl Runner {
     pub async fn run(self, plan: &Plan) -> Result<Outcome, JournalError> {
         let this = Arc::new(self);
         let mut phases = Vec::new();
-        let (mut beside, mut guards) = (JoinSet::new(), JoinSet::new());
+        let (mut beside, mut preparing) = (JoinSet::new(), JoinSet::new());
         let mut changed = false;
         let mut ending = Ending::Done;
         for (index, stage) in plan.stages.iter().enumerate() {
@@ -87,12 +87,16 @@ impl Runner {
                 title: stage.title.clone(),
             });
             if stage.beside {
-                this.begin_beside(index + 1, stage, if guards_only(stage) { &mut guards } else { &mut beside });
+                this.begin_beside(
+                    index + 1,
+                    stage,
+                    if only_prepares_fences(stage) { &mut preparing } else { &mut beside },
+                );
                 continue;
             }
             // Without its fence made ready nothing is stopped.
             if stops(stage)
-                && let Some(trouble) = this.ended(&mut guards).await?
+                && let Some(trouble) = this.ended(&mut preparing).await?
             {
                 ending = trouble;
                 break;
@@ -106,8 +110,8 @@ impl Runner {
                 break;
             }
         }
-        let mut warnings = this.settle(&mut guards).await?;
-        warnings.extend(this.settle(&mut beside).await?);
+        let mut warnings = this.wait_for(&mut preparing).await?;
+        warnings.extend(this.wait_for(&mut beside).await?);
         let facts = this.facts().clone();
         let lock_lost = this.lock_lost.load(Ordering::Relaxed);
         Ok(Outcome { ending, phases, facts, warnings, changed, lock_lost })
@@ -150,7 +154,7 @@ impl Runner {
     }
 
     /// Waits for what runs beside; its failures are warnings.
-    async fn settle(&self, beside: &mut Tasks) -> Result<Vec<String>, JournalError> {
+    async fn wait_for(&self, beside: &mut Tasks) -> Result<Vec<String>, JournalError> {
         let mut warnings = Vec::new();
         while let Some(ended) = beside.join_next().await.and_then(joined) {
             if let StepEnd::Failed(trouble) | StepEnd::Unknown(trouble) = ended? {
@@ -287,14 +291,14 @@ impl Runner {
     async fn answer(&self, host: &MasterName, doing: &Doing) -> Result<Output, RemoteError> {
         let held = |command: &Command| hold::under(&self.holder, command);
         match doing {
-            Doing::Ask(command) => self.world.remote.run(host, &held(command), Pipes::default()).await,
+            Doing::Run(command) => self.world.remote.run(host, &held(command), Pipes::default()).await,
             Doing::Relay { from, read, write } => {
                 streams::relay(&self.world, from, &held(read), host, &held(write)).await
             }
             Doing::Send { path, write } => streams::send(&self.world, path, host, &held(write)).await,
-            Doing::Keep { read, name } => {
+            Doing::Fetch { read, name } => {
                 let expected = self.facts().snapshot.clone();
-                streams::keep(&self.world, host, &held(read), name, expected.as_ref()).await
+                streams::fetch(&self.world, host, &held(read), name, expected.as_ref()).await
             }
         }
     }
@@ -309,11 +313,11 @@ impl Runner {
             Ok(filled)
         };
         Ok(match doing {
-            Doing::Ask(command) => Doing::Ask(fill(command)?),
+            Doing::Run(command) => Doing::Run(fill(command)?),
             Doing::Relay { from, read, write } => {
                 Doing::Relay { from: from.clone(), read: fill(read)?, write: fill(write)? }
             }
-            Doing::Keep { read, name } => Doing::Keep { read: fill(read)?, name: name.clone() },
+            Doing::Fetch { read, name } => Doing::Fetch { read: fill(read)?, name: name.clone() },
             Doing::Send { path, write } => Doing::Send { path: path.clone(), write: fill(write)? },
         })
     }
@@ -337,7 +341,7 @@ impl Runner {
     }
 }
 
-fn guards_only(stage: &Stage) -> bool {
+fn only_prepares_fences(stage: &Stage) -> bool {
     stage.steps.iter().all(|planned| !planned.step.does(|effect| !matches!(effect, Effect::PreparesFence(_))))
 }
 

@@ -58,7 +58,7 @@ pub(super) async fn send(world: &World, path: &str, to: &MasterName, write: &Com
 }
 
 /// Streams a file from a master to the bastion and compares it with the verified snapshot.
-pub(super) async fn keep(
+pub(super) async fn fetch(
     world: &World,
     from: &MasterName,
     read: &Command,

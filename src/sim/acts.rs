@@ -42,20 +42,20 @@ impl State {
             "lock" => self.lock(call),
             "lock-held" => self.lock_held(call),
             "unlock" => self.unlock(call),
-            "guard" => self.guard(call),
+            "guard" => self.prepare_fence(call),
             "fence" => self.fence(call),
             "unfence" => self.unfence(call),
             "stop" => self.stop_script(call),
             "start" => self.start_script(call),
-            "settle" => self.settle(call),
-            "settled" => self.settled(call),
+            "settle" => self.restart_learner(call),
+            "settled" => self.learner_answers(call),
             "serve" => self.serve(call),
             "write" => self.write(call),
             "record" => self.record(call),
             "join" => self.join(call),
             "promote" => self.promote(call),
             "drop learner" => self.drop_learner(call),
-            "relieve" => self.relieve(call),
+            "relieve" => self.clear_nospace(call),
             "snapshot" => self.snapshot(call),
             "receive" => self.receive(call),
             "put back" => self.put_back(call),
@@ -88,7 +88,7 @@ impl State {
         Reply::said(format!("done: etcd cannot start here until {marker} is gone\n"))
     }
 
-    fn guard(&mut self, call: &Call<'_>) -> Reply {
+    fn prepare_fence(&mut self, call: &Call<'_>) -> Reply {
         let (marker, drop_in) = (call.word(2).to_owned(), call.word(3).to_owned());
         if self.seen(call.host).odd.iter().any(|line| line == "guard=fails") {
             return Reply::failed(1, "mkdir: cannot create directory: Read-only file system");
@@ -163,7 +163,7 @@ impl State {
     }
 
     /// One restart of the learner; not where its client port answers.
-    fn settle(&mut self, call: &Call<'_>) -> Reply {
+    fn restart_learner(&mut self, call: &Call<'_>) -> Reply {
         self.tick();
         let machine = self.seen(call.host);
         if machine.process.as_ref().is_some_and(|process| process.ready) {
@@ -175,7 +175,7 @@ impl State {
         Reply::said("done: learner restarted once\n")
     }
 
-    fn settled(&mut self, call: &Call<'_>) -> Reply {
+    fn learner_answers(&mut self, call: &Call<'_>) -> Reply {
         self.tick();
         if self.seen(call.host).process.as_ref().is_some_and(|process| process.ready) {
             return Reply::said("done: restarted once, its client port answers\n");
@@ -286,7 +286,7 @@ impl State {
         listed
     }
 
-    fn relieve(&mut self, call: &Call<'_>) -> Reply {
+    fn clear_nospace(&mut self, call: &Call<'_>) -> Reply {
         self.tick();
         let ready = self.seen(call.host).process.as_ref().is_some_and(|process| process.ready);
         if !ready || self.led_group(call.host).is_none() {

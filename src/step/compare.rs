@@ -16,7 +16,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Fixes the revision to compare at: that of a linearizable read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mark {
+pub struct FixRevision {
     /// Where etcdctl lies.
     pub etcdctl: String,
     /// The member's client port.
@@ -25,7 +25,7 @@ pub struct Mark {
     pub limit: Duration,
 }
 
-impl Kind for Mark {
+impl Kind for FixRevision {
     fn title(&self) -> String {
         "fix the revision to compare at".to_owned()
     }

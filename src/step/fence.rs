@@ -51,21 +51,25 @@ impl Kind for Fence {
 /// Puts the drop-in in place ahead of the fence, while the snapshot is taken: systemd needs a tenth of a second to read
 /// it, and without its marker it does nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Guard {
+pub struct PrepareFence {
     pub unit: UnitName,
 }
 
-const GUARD: Script =
-    Script { name: "guard", text: concat!(include_str!("scripts/prelude/look.sh"), include_str!("scripts/guard.sh")) };
+const PREPARE: Script = Script {
+    name: "guard",
+    text: concat!(include_str!("scripts/prelude/look.sh"), include_str!("scripts/prepare-fence.sh")),
+};
 
-impl Kind for Guard {
+impl Kind for PrepareFence {
     fn title(&self) -> String {
         format!("make {} ready to be fenced", self.unit)
     }
 
     fn acts(&self) -> Vec<Act> {
-        let command =
-            Command::script(GUARD).arg(self.unit.as_str()).arg(fence_marker(&self.unit)).arg(fence_drop_in(&self.unit));
+        let command = Command::script(PREPARE)
+            .arg(self.unit.as_str())
+            .arg(fence_marker(&self.unit))
+            .arg(fence_drop_in(&self.unit));
         vec![Act::once(command)]
     }
 

@@ -10,24 +10,24 @@ pub use effect::Effect;
 
 use crate::model::{AbsPath, Command, Late, MasterName, MemberId, Output, UnitName};
 
+pub mod clear_nospace;
 pub mod compare;
+pub mod distribute_snapshot;
 pub mod drop_learner;
 pub mod effect;
 pub mod expect;
 pub mod fence;
+pub mod fetch_snapshot;
 pub mod growth;
 pub mod join;
-pub mod keep;
 pub mod promote;
 pub mod put_back;
 pub mod record;
-pub mod relieve;
 pub mod replay;
+pub mod restart_learner;
 pub mod restore;
 pub mod retire;
 pub mod serve;
-pub mod settle;
-pub mod share;
 pub mod silent;
 pub mod snapshot;
 pub mod start;
@@ -41,7 +41,8 @@ pub mod write;
 #[serde(rename_all = "snake_case")]
 pub enum Doing {
     /// Run a command on the step's master.
-    Ask(Command),
+    #[serde(rename = "ask")]
+    Run(Command),
     /// Stream a file from another master into a command on the step's master.
     Relay {
         /// Where it comes from.
@@ -52,7 +53,8 @@ pub enum Doing {
         write: Command,
     },
     /// Stream a file from the step's master to the bastion, under this name in the run's directory.
-    Keep {
+    #[serde(rename = "keep")]
+    Fetch {
         /// Writes the file to its standard output.
         read: Command,
         /// The name on the bastion.
@@ -72,9 +74,9 @@ impl Doing {
     #[must_use]
     pub fn command(&self) -> &Command {
         match self {
-            Self::Ask(command) => command,
+            Self::Run(command) => command,
             Self::Relay { write, .. } | Self::Send { write, .. } => write,
-            Self::Keep { read, .. } => read,
+            Self::Fetch { read, .. } => read,
         }
     }
 }
@@ -105,7 +107,7 @@ impl Act {
     #[must_use]
     pub fn once(command: Command) -> Self {
         Self {
-            doing: Doing::Ask(command),
+            doing: Doing::Run(command),
             only_asks: false,
             limit: Duration::ZERO,
             every: EVERY,
@@ -297,12 +299,12 @@ pub trait Kind {
 }
 
 macro_rules! steps {
-    ($($name:ident($type:ty)),+ $(,)?) => {
+    ($($(#[$stored:meta])? $name:ident($type:ty)),+ $(,)?) => {
         /// A step of any kind.
         #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         pub enum Step {
-            $($name($type)),+
+            $($(#[$stored])? $name($type)),+
         }
 
         impl Step {
@@ -328,29 +330,36 @@ macro_rules! steps {
     };
 }
 
+// Journals, plans and reports have had the names in `rename` since before the kinds were called as they are now.
 steps! {
     Leaderless(expect::Leaderless),
     Silent(silent::Silent),
     NoVote(vote::NoVote),
-    Guard(fence::Guard),
+    #[serde(rename = "guard")]
+    PrepareFence(fence::PrepareFence),
     Fence(fence::Fence),
     Unfence(unfence::Unfence),
     Snapshot(snapshot::Snapshot),
-    Share(share::Share),
-    Keep(keep::Keep),
+    #[serde(rename = "share")]
+    DistributeSnapshot(distribute_snapshot::DistributeSnapshot),
+    #[serde(rename = "keep")]
+    FetchSnapshot(fetch_snapshot::FetchSnapshot),
     Stop(stop::Stop),
     Start(start::Start),
     Retire(retire::Retire),
     Restore(restore::Restore),
     Write(write::Write),
     Serve(serve::Serve),
-    Relieve(relieve::Relieve),
+    #[serde(rename = "relieve")]
+    ClearNospace(clear_nospace::ClearNospace),
     DropLearner(drop_learner::DropLearner),
     Join(join::Join),
-    Settle(settle::Settle),
+    #[serde(rename = "settle")]
+    RestartLearner(restart_learner::RestartLearner),
     Promote(promote::Promote),
     PutBack(put_back::PutBack),
-    Mark(compare::Mark),
+    #[serde(rename = "mark")]
+    FixRevision(compare::FixRevision),
     Compare(compare::Compare),
     Record(record::Record),
 }
@@ -366,3 +375,6 @@ pub fn run_dir(run: &crate::model::RunId) -> String {
 pub fn snapshot_path(run: &crate::model::RunId) -> String {
     format!("{}/snapshot.db", run_dir(run))
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,8 +11,8 @@ use requorum::observe::{
     Settings, Tools, Unclear, certificates, disk, log, marks, peers, read, settings, status, tools, unit,
 };
 use requorum::step::{
-    Fact, Facts, Judgement, Kind, compare, drop_learner, join, promote, relieve, restore, serve, settle, snapshot,
-    start,
+    Fact, Facts, Judgement, Kind, clear_nospace, compare, drop_learner, join, promote, restart_learner, restore, serve,
+    snapshot, start,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -223,9 +223,9 @@ fn judged_question(site: &Site, place: &Place, recording: &Recording) -> Questio
     let (etcdctl, limit) = (site.etcdctl(), LIMIT);
     let access = if node == "m1" { site.client("m1") } else { site.client("m3") };
     match place.question.as_str() {
-        "mark" => judged(compare::Mark { etcdctl, access, limit }),
+        "mark" => judged(compare::FixRevision { etcdctl, access, limit }),
         "hashkv" => judged(compare::Compare { master: master(node), etcdctl, access, limit }),
-        "relieve" => judged(relieve::Relieve { etcdctl, access, limit: limit_at(state) }),
+        "relieve" => judged(clear_nospace::ClearNospace { etcdctl, access, limit: limit_at(state) }),
         "promote" => judged(promote::Promote { joiner: master("m1"), etcdctl, access, limit, data_dir: None }),
         "join" => judged(join(state, etcdctl, access)),
         "drop-learner" => {
@@ -250,8 +250,8 @@ fn judged_question(site: &Site, place: &Place, recording: &Recording) -> Questio
             let onto = start::Onto::Restored;
             judged(start::Start { unit: etcd(), data_dir: data_dir(), run: run("live"), onto })
         }
-        "settle" => judged_act(settled(site, node), 1),
-        "settled" => judged_act(settled(site, node), 2),
+        "settle" => judged_act(restarting(site, node), 1),
+        "settled" => judged_act(restarting(site, node), 2),
         other => panic!("no question is called {other}: {}", place.path.display()),
     }
 }
@@ -299,9 +299,9 @@ fn restored(site: &Site) -> restore::Restore {
     }
 }
 
-pub fn settled(site: &Site, node: &str) -> settle::Settle {
+pub fn restarting(site: &Site, node: &str) -> restart_learner::RestartLearner {
     let (peer, client) = (site.peer(node), site.client(node));
-    settle::Settle {
+    restart_learner::RestartLearner {
         unit: etcd(),
         peer_urls: vec![peer_url(node)],
         peer,

@@ -1,4 +1,4 @@
-//! Keep: copy the snapshot to the bastion, where it outlives the zone. It holds every Secret, so only its owner can
+//! Fetch the snapshot: copy it to the bastion, where it outlives the zone. It holds every Secret, so only its owner can
 //! read it.
 
 use std::time::Duration;
@@ -7,27 +7,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Output, RunId};
 
-use super::{Act, Doing, Effect, Facts, Judgement, Kind, Undo, share};
+use super::{Act, Doing, Effect, Facts, Judgement, Kind, Undo, distribute_snapshot};
 
 /// The file's name in the run's directory on the bastion.
 pub const NAME: &str = "snapshot.db";
 
 /// Streams the snapshot to the bastion.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Keep {
+pub struct FetchSnapshot {
     pub run: RunId,
     /// How long nothing may come; grows with the database, which is hashed at the end.
     pub limit: Duration,
 }
 
-impl Kind for Keep {
+impl Kind for FetchSnapshot {
     fn title(&self) -> String {
         "copy the snapshot to the bastion".to_owned()
     }
 
     fn acts(&self) -> Vec<Act> {
-        let read = share::send(&self.run, self.limit);
-        vec![Act::doing(Doing::Keep { read, name: NAME.to_owned() })]
+        let read = distribute_snapshot::send(&self.run, self.limit);
+        vec![Act::doing(Doing::Fetch { read, name: NAME.to_owned() })]
     }
 
     fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {

@@ -1,4 +1,5 @@
-//! Share: give another survivor the seed's snapshot, through the bastion, checked by size and hash where it arrives.
+//! Distribute the snapshot: give another survivor the seed's, through the bastion, checked by size and hash where it
+//! arrives.
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use super::{Act, Doing, Effect, Facts, Judgement, Kind, Undo, snapshot, snapshot
 
 /// Streams the snapshot from the seed. Members restored from different files would disagree for ever.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Share {
+pub struct DistributeSnapshot {
     /// The seed.
     pub from: MasterName,
     pub run: RunId,
@@ -24,7 +25,7 @@ pub fn send(run: &RunId, limit: Duration) -> Command {
     Command::new("cat").arg(snapshot_path(run)).bulk().while_it_moves(limit)
 }
 
-impl Kind for Share {
+impl Kind for DistributeSnapshot {
     fn title(&self) -> String {
         format!("receive the snapshot of {}", self.from)
     }

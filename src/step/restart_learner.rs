@@ -1,5 +1,4 @@
-//! Settle: restart the learner once, right after it has applied the leader's snapshot, so that its client port opens at
-//! once.
+//! Restart the learner: once, right after it has applied the leader's snapshot, so that its client port opens at once.
 //!
 //! When it applies the snapshot, the joiner closes its peer connections, and the request by which it publishes itself
 //! is lost; etcd tries again only after 5 s and two election timeouts. A restarted learner publishes at once. It has no
@@ -17,9 +16,9 @@ use crate::observe::status::etcdctl;
 
 use super::{Act, Effect, Facts, Judgement, Kind, Undo};
 
-/// Settles a learner.
+/// Restarts a learner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Settle {
+pub struct RestartLearner {
     pub unit: UnitName,
     /// Its peer URLs: how its own entry is known.
     pub peer_urls: Vec<String>,
@@ -52,22 +51,22 @@ const WHILE_IT_STARTS: Duration = Duration::from_secs(2);
 
 const RESTART: Script = Script {
     name: "settle",
-    text: concat!(include_str!("scripts/prelude/listens.sh"), include_str!("scripts/settle.sh")),
+    text: concat!(include_str!("scripts/prelude/listens.sh"), include_str!("scripts/restart-learner.sh")),
 };
 
 const ANSWERS: Script = Script {
     name: "settled",
-    text: concat!(include_str!("scripts/prelude/listens.sh"), include_str!("scripts/settled.sh")),
+    text: concat!(include_str!("scripts/prelude/listens.sh"), include_str!("scripts/learner-answers.sh")),
 };
 
-impl Settle {
+impl RestartLearner {
     fn on_the_client_port(&self, script: Script, patience: Duration) -> Command {
         let command = Command::script(script).arg(self.unit.as_str()).arg(self.client.url.clone());
         command.then(etcdctl(&self.etcdctl, &self.client, patience)).deadline(Duration::from_secs(30))
     }
 }
 
-impl Kind for Settle {
+impl Kind for RestartLearner {
     fn title(&self) -> String {
         "settle the learner".to_owned()
     }
@@ -118,9 +117,9 @@ impl Kind for Settle {
 mod tests {
     use super::*;
 
-    fn settle() -> Settle {
+    fn restarting() -> RestartLearner {
         let access = Access { url: "http://10.0.0.1:2380".into(), tls: None };
-        Settle {
+        RestartLearner {
             unit: UnitName::new("etcd").unwrap(),
             peer_urls: vec!["http://10.0.0.1:2380".into()],
             peer: access.clone(),
@@ -142,10 +141,10 @@ mod tests {
     #[test]
     fn a_member_that_votes_is_never_restarted() {
         let facts = Facts::default();
-        assert!(matches!(settle().judge(0, &answer("\"isLearner\":true,"), &facts), Judgement::Done(..)));
-        assert!(matches!(settle().judge(0, &answer("\"isLearner\":false,"), &facts), Judgement::FoundDone(..)));
+        assert!(matches!(restarting().judge(0, &answer("\"isLearner\":true,"), &facts), Judgement::Done(..)));
+        assert!(matches!(restarting().judge(0, &answer("\"isLearner\":false,"), &facts), Judgement::FoundDone(..)));
         let published = answer("\"clientURLs\":[\"http://10.0.0.1:2379\"],");
-        assert!(matches!(settle().judge(0, &published, &facts), Judgement::FoundDone(..)));
-        assert!(matches!(settle().judge(0, &answer(""), &facts), Judgement::Again(_)));
+        assert!(matches!(restarting().judge(0, &published, &facts), Judgement::FoundDone(..)));
+        assert!(matches!(restarting().judge(0, &answer(""), &facts), Judgement::Again(_)));
     }
 }

@@ -1,4 +1,4 @@
-//! Relieve: make space and clear a NOSPACE alarm, which survives a restore and refuses every write.
+//! Clear NOSPACE: make space and clear that alarm, which survives a restore and refuses every write.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::{Act, Effect, Facts, Judgement, Kind, Undo};
 
 /// Compacts, defragments and disarms, in etcd's order (its maintenance guide, "Space quota").
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Relieve {
+pub struct ClearNospace {
     /// Where etcdctl lies.
     pub etcdctl: String,
     /// The member's client port.
@@ -22,9 +22,9 @@ pub struct Relieve {
     pub limit: Duration,
 }
 
-const SCRIPT: Script = Script { name: "relieve", text: include_str!("scripts/relieve.sh") };
+const SCRIPT: Script = Script { name: "relieve", text: include_str!("scripts/clear-nospace.sh") };
 
-impl Kind for Relieve {
+impl Kind for ClearNospace {
     fn title(&self) -> String {
         "make space: compact, defragment, disarm NOSPACE".to_owned()
     }
