@@ -1,6 +1,7 @@
 //! Commands on masters over SSH: the real implementation of the port [`Remote`]. Does not know what the commands mean.
 
 mod asking;
+mod audible;
 mod frame;
 mod handover;
 mod kept;
@@ -44,9 +45,12 @@ use talk::{Answer, Talk};
 /// Handshakes at once over all hosts; each keeps a processor busy for some milliseconds.
 const HANDSHAKES: usize = 8;
 
+/// Hosts that are asked at once: each runs its questions side by side, and what comes of them is read here.
+const ASKED_AT_ONCE: usize = 32;
+
 /// What the bastion brings along. `main` reads it from the environment.
 pub struct Options {
-    /// How long a host may take to accept a connection and prove who it is.
+    /// How long nothing may come of a host until it has accepted a connection and proven who it is.
     pub connect_timeout: Duration,
     /// The known_hosts files consulted where the inventory names none.
     pub known_hosts: Vec<PathBuf>,
@@ -97,6 +101,7 @@ struct Bastion {
     keyring: Arc<Keyring>,
     password: Arc<Password>,
     handshakes: Semaphore,
+    asked: Semaphore,
 }
 
 /// One master.
@@ -134,8 +139,8 @@ impl Ssh {
             let peer = Peer::new(master.address.as_str(), ssh, through);
             hosts.insert(master.name.clone(), Host { peer, elevate: ssh.elevate, root: Kept::default() });
         }
-        let handshakes = Semaphore::new(HANDSHAKES);
-        Self { bastion: Bastion { options, keyring, password, handshakes }, hosts }
+        let (handshakes, asked) = (Semaphore::new(HANDSHAKES), Semaphore::new(ASKED_AT_ONCE));
+        Self { bastion: Bastion { options, keyring, password, handshakes, asked }, hosts }
     }
 }
 

@@ -13,10 +13,12 @@ use tokio::time::timeout;
 
 use super::super::regular;
 use super::Bastion;
+use super::audible::Audible;
 use super::kept::Kept;
 use super::known_hosts::Known;
 use super::line::{Ended, Fault, Line, Watch};
 use super::login::Login;
+use super::still::Still;
 use crate::model::command::clean;
 use crate::model::{Jump, SshSettings};
 use crate::run::ports::{Later, RemoteError};
@@ -56,6 +58,9 @@ const BULK_WINDOW: u32 = 32 << 20;
 /// A silent host is given up after four of these.
 const KEEPALIVE: Duration = Duration::from_secs(5);
 const KEEPALIVES_MISSED: usize = 3;
+
+/// How many times the connect time-out a host may take that goes on saying something.
+const AT_MOST: u32 = 6;
 
 /// The largest known_hosts file that is read.
 const MOST_KNOWN: u64 = 16 << 20;
@@ -143,20 +148,20 @@ impl Peer {
                 Some(jump) if bulk => Some(jump.connect(bastion, true).await?),
                 Some(jump) => Some(jump.control(bastion).await?),
             };
-            let _turn = bastion.handshakes.acquire().await.map_err(|error| self.unreachable(error))?;
+            let limit = bastion.options.connect_timeout;
             let ended = Ended::default();
             let config = config(&known, bulk);
             let watch = Watch { known, ended: ended.clone() };
-            let shaken = timeout(bastion.options.connect_timeout, async {
-                match &through {
-                    None => self.shake(self.tcp().await?, config, watch).await,
-                    Some(jump) => self.shake(self.tunnel(jump).await?, config, watch).await,
+            let mut handle = match &through {
+                None => {
+                    let stream = timeout(limit, self.tcp()).await.map_err(|_| self.silent(limit))??;
+                    self.shake(bastion, stream, config, watch).await?
                 }
-            });
-            let Ok(shaken) = shaken.await else {
-                return Err(self.unreachable(format_args!("no answer within {:?}", bastion.options.connect_timeout)));
+                Some(jump) => {
+                    let stream = timeout(limit, self.tunnel(jump)).await.map_err(|_| self.silent(limit))??;
+                    self.shake(bastion, stream, config, watch).await?
+                }
             };
-            let mut handle = shaken?;
             let place = self.place();
             Login::new(&mut handle, &bastion.keyring, &self.user, &place, &ended).run(named).await?;
             Ok(Arc::new(Line::new(handle, ended, through)))
@@ -185,11 +190,25 @@ impl Peer {
         })
     }
 
-    async fn shake<S>(&self, stream: S, config: Config, watch: Watch) -> Result<client::Handle<Watch>, RemoteError>
+    /// A host that is busy, or far away, takes its time over each answer; one that is silent says nothing at all. Whoever
+    /// waits for a turn is not timed.
+    async fn shake<S>(
+        &self,
+        bastion: &Bastion,
+        stream: S,
+        config: Config,
+        watch: Watch,
+    ) -> Result<client::Handle<Watch>, RemoteError>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        client::connect_stream(Arc::new(config), stream, watch).await.map_err(|fault| match fault {
+        let _turn = bastion.handshakes.acquire().await.map_err(|error| self.unreachable(error))?;
+        let limit = bastion.options.connect_timeout;
+        let still = Arc::new(Still::of(limit, true));
+        let stream = Audible { stream, still: Arc::clone(&still) };
+        let shaken = client::connect_stream(Arc::new(config), stream, watch);
+        let shaken = timeout(limit * AT_MOST, still.bounds(shaken)).await.ok().flatten();
+        shaken.ok_or_else(|| self.silent(limit))?.map_err(|fault| match fault {
             Fault::HostKey(why) => RemoteError::HostKey { why },
             Fault::Ssh(russh::Error::NoCommonAlgo { kind, ours, theirs }) => self.disagreed(&kind, &ours, &theirs),
             Fault::Ssh(error) => self.unreachable(error),
@@ -234,6 +253,10 @@ impl Peer {
             ours.join(", "),
         );
         RemoteError::Denied { why }
+    }
+
+    fn silent(&self, limit: Duration) -> RemoteError {
+        self.unreachable(format_args!("no answer within {limit:?}"))
     }
 
     /// No connection, and why.
