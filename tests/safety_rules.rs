@@ -5,50 +5,19 @@
 #[path = "support/operator.rs"]
 #[allow(dead_code, reason = "each test file uses what it needs of it")]
 mod operator;
+#[path = "support/plans.rs"]
+mod plans;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use operator::{attest, lost, survivor};
-use requorum::plan::{Goal, Plan, Planned, safety};
-use requorum::sim::{Ask, Event, Site};
-use requorum::step::{Effect, Step};
+use operator::survivor;
+use plans::{ask, initiate_dr, recover, rules};
+use requorum::plan::{Goal, Plan, Planned};
+use requorum::sim::{Ask, Site};
+use requorum::step::Step;
 
 const TOPOLOGIES: [&[usize]; 6] = [&[2, 1], &[3, 2], &[2, 2], &[1, 1], &[3, 3], &[2, 1, 2]];
-
-/// A site that lost zone1, and the plan to go on without it.
-async fn initiate_dr(zones: &[usize]) -> (Site, Plan) {
-    let site = lost(zones).await;
-    if zones.len() == 3 {
-        // Two of three zones are needed here.
-        site.happens(&Event::Off("zone3".into()));
-        site.wait(Duration::from_secs(4)).await;
-    }
-    let plan = site.plan(Goal::InitiateDr, &ask(zones)).await.unwrap();
-    (site, plan)
-}
-
-fn ask(zones: &[usize]) -> Ask {
-    let gone = if zones.len() == 3 { vec!["zone1", "zone3"] } else { vec!["zone1"] };
-    Ask { failed_zones: gone.iter().map(|zone| (*zone).to_owned()).collect(), ..attest(&gone) }
-}
-
-/// A site that has gone on without zone1, and the plan to bring it home.
-async fn recover(zones: &[usize]) -> (Site, Plan) {
-    let (site, _) = initiate_dr(zones).await;
-    assert_eq!(site.initiate_dr(&ask(zones)).await.code, Some(0));
-    site.happens(&Event::On("zone1".into()));
-    if zones.len() == 3 {
-        site.happens(&Event::On("zone3".into()));
-    }
-    site.wait(Duration::from_secs(4)).await;
-    let plan = site.plan(Goal::Recover, &Ask::default()).await.unwrap();
-    (site, plan)
-}
-
-fn rules(plan: &Plan) -> BTreeSet<String> {
-    safety::check(plan).into_iter().map(|refusal| refusal.rule.to_string()).collect()
-}
 
 /// Takes out every step that is meant, and stages that are left empty.
 fn without(plan: &Plan, meant: impl Fn(&Planned) -> bool) -> Plan {
@@ -188,28 +157,6 @@ async fn who_serves_is_not_stopped_by_recover() {
         }
     }
     assert!(rules(&stopping).contains("serving-left-alone"));
-}
-
-/// A rule says what may be done to a master that serves; what a step does beside that is denied, whatever its kind is.
-#[tokio::test(start_paused = true)]
-async fn whatever_else_is_done_to_a_master_that_serves_is_denied() {
-    let (_, plan) = recover(&[2, 1]).await;
-    let seed = plan.seed.clone().unwrap();
-    let (_, initiate) = initiate_dr(&[2, 1]).await;
-    let kinds = initiate.steps().map(|planned| planned.step.clone());
-    let own = |step: &Step| step.does(|effect| !effect.only_checks());
-    let mut denied = BTreeSet::new();
-    for step in kinds.filter(own) {
-        let mut with = plan.clone();
-        let last = with.stages.len() - 1;
-        let mut planned = with.stages[last].steps[0].clone();
-        (planned.host, planned.step) = (seed.clone(), step.clone());
-        with.stages[last].steps.push(planned);
-        let allowed = step.does(|effect| matches!(effect, Effect::WritesFile(_) | Effect::Records(_)));
-        assert_eq!(rules(&with).contains("serving-left-alone"), !allowed, "{}", step.kind().title());
-        denied.insert(step.kind().title());
-    }
-    assert!(denied.len() > 7, "{denied:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,6 +11,7 @@ use crate::observe::{Finding, Observation};
 use crate::playbook::Playbook;
 use crate::step::{Step, Undo};
 
+mod allowed;
 mod apart;
 mod binding;
 mod build;

@@ -107,6 +107,7 @@ pub enum Rule {
     OneToken,
     OneLearner,
     SettleLearnersOnly,
+    NotOfThisCommand,
     LeftAlone,
     ServingLeftAlone,
     VotersLeftAlone,

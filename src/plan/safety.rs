@@ -5,26 +5,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::MasterName;
 use crate::step::{Effect, snapshot::Source, start::Onto};
 
-use super::{Goal, Plan, Planned, Refusal, Rule};
+use super::{Goal, Plan, Planned, Refusal, Rule, allowed};
 
 /// Every rule that the plan breaks.
 #[must_use]
 pub fn check(plan: &Plan) -> Vec<Refusal> {
     let mut broken = Vec::new();
+    allowed::check(plan, &mut broken);
     if matches!(plan.goal, Goal::Fence | Goal::Unfence | Goal::Undo) {
+        // Their steps have one order each, which no playbook can change.
         return broken;
     }
-    for rule in [
-        data_moves_only_under_a_fence,
-        starts_are_prepared,
-        files_say_existing,
-        joins_come_one_by_one,
-        the_failed_zone_is_left_alone,
-    ] {
+    for rule in [data_moves_only_under_a_fence, starts_are_prepared, files_say_existing, joins_come_one_by_one] {
         rule(plan, &mut broken);
     }
     if plan.goal == Goal::Recover {
-        who_serves_goes_on_serving(plan, &mut broken);
         votes_are_looked_for(plan, &mut broken);
     }
     if plan.goal == Goal::InitiateDr {
@@ -36,7 +31,7 @@ pub fn check(plan: &Plan) -> Vec<Refusal> {
     broken
 }
 
-fn say(broken: &mut Vec<Refusal>, rule: Rule, why: String) {
+pub(super) fn say(broken: &mut Vec<Refusal>, rule: Rule, why: String) {
     broken.push(Refusal::new(rule, why, "the playbook's order is unsafe; compare it with the shipped one"));
 }
 
@@ -168,29 +163,6 @@ fn joins_come_one_by_one(plan: &Plan, broken: &mut Vec<Refusal>) {
     }
 }
 
-/// `recover` does nothing to a master that serves but what leaves its etcd and its data alone; whatever else a step may do
-/// is denied.
-fn who_serves_goes_on_serving(plan: &Plan, broken: &mut Vec<Refusal>) {
-    let leaves_alone = |effect: &Effect<'_>| {
-        effect.only_checks()
-            || matches!(
-                effect,
-                Effect::WritesFile(_)
-                    | Effect::AddsLearner(_)
-                    | Effect::Promotes(_)
-                    | Effect::RemovesLearner
-                    | Effect::Records(_)
-            )
-    };
-    for planned in plan.steps().filter(|planned| plan.survivors.contains(&planned.host)) {
-        if planned.step.does(|effect| !leaves_alone(effect)) {
-            let number = plan.number_of(planned.id);
-            let why = format!("step {number} would stop or move the etcd that serves on {}", planned.host);
-            say(broken, Rule::ServingLeftAlone, why);
-        }
-    }
-}
-
 /// Whoever comes back may have been given a vote since the plan was made.
 fn votes_are_looked_for(plan: &Plan, broken: &mut Vec<Refusal>) {
     let mut without_vote: BTreeSet<&MasterName> = BTreeSet::new();
@@ -234,18 +206,6 @@ fn the_dead_are_listened_for(plan: &Plan, broken: &mut Vec<Refusal>) {
         }
         if starts {
             silent.remove(&planned.host);
-        }
-    }
-}
-
-/// `initiate_dr` does nothing to the failed zone but fence it.
-fn the_failed_zone_is_left_alone(plan: &Plan, broken: &mut Vec<Refusal>) {
-    for planned in plan.steps() {
-        let takes_part = plan.survivors.contains(&planned.host) || plan.returned.contains(&planned.host);
-        if !takes_part && planned.step.does(|effect| *effect != Effect::Fences) {
-            let (number, host) = (plan.number_of(planned.id), &planned.host);
-            let why = format!("step {number} changes {host}, which is neither survivor nor returned");
-            say(broken, Rule::LeftAlone, why);
         }
     }
 }

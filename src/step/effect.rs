@@ -8,8 +8,8 @@ use crate::observe::ClusterRecord;
 
 use super::{expect::Leaderless, restore::Restore, snapshot::Source, start::Onto, write::Write};
 
-/// One of the things that a step does. Two rules deny what they do not name: on a master that serves in `recover`, and on
-/// one that takes no part. The others look for the effects that they are about, so a new one must be held against each.
+/// One of the things that a step does. What a command may do to a master is named in `plan/allowed.rs`; all else is denied,
+/// so a new effect comes into no plan before somebody has thought about it there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect<'a> {
     /// Ends the run where a member has a leader, or has applied more than the plan knows.
