@@ -1,5 +1,4 @@
-//! Builds the world from the environment, calls the verb, turns its result into an exit code. Nothing else exits the
-//! process.
+//! Builds the world from the environment, calls the verb, ends with its exit code. Nothing else exits the process.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,7 +13,6 @@ use requorum::cli::{
 use requorum::model::command::is_hostile;
 use requorum::run::exit;
 use requorum::run::ports::Prompt;
-use requorum::run::redact::Redactor;
 use requorum::run::session::Operator;
 use requorum::verbs::{Acting, Site};
 use requorum::world::bastion::ThisHost;
@@ -50,15 +48,7 @@ fn main() -> ExitCode {
         let acting = Acting::default();
         let interrupted = signals(acting.clone());
         let site = site(&cli.common, interrupted, acting);
-        let bastion = Arc::clone(&site.bastion);
-        match cli::run(cli, site, &Checkout::default()).await {
-            Ok(code) => code,
-            Err(failure) => {
-                let redactor = Redactor::default().and(bastion.secrets());
-                terminal::say(redactor.clean(&failure.text).trim_end());
-                failure.code
-            }
-        }
+        cli::run(cli, &site, &Checkout::default()).await
     });
     // Connections that still say goodbye are not waited for.
     runtime.shutdown_background();

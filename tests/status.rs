@@ -185,3 +185,30 @@ fn a_watch_shows_text_only() {
     let mut command = assert_cmd::Command::new(assert_cmd::cargo::cargo_bin!("requorum"));
     command.args(["-i", &inventory, "status", "--watch", "0"]).assert().code(64);
 }
+
+/// Whoever asks for JSON gets one document, also where a verb fails: its answer, or the failure.
+#[test]
+fn a_failure_is_json_too_unless_the_answer_was() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("wrong.yaml"), "cluster: x\n").unwrap();
+    let told = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("requorum"));
+        let done = command.args(arguments).current_dir(dir.path()).output().unwrap();
+        let out: Option<serde_json::Value> = serde_json::from_slice(&done.stdout).ok();
+        (done.status.code().unwrap(), out, String::from_utf8(done.stderr).unwrap())
+    };
+    let (code, out, err) = told(&["-i", "none.yaml", "status", "-o", "json"]);
+    let failure = out.unwrap()["failure"].clone();
+    assert_eq!((code, &failure["kind"], &failure["exit"]), (65, &"bad_input".into(), &65.into()));
+    assert_eq!(failure["what"], "there is no inventory at none.yaml");
+    let next = failure["hints"][0].as_str().unwrap();
+    assert_eq!(err, format!("error: there is no inventory at none.yaml\n  next: {next}\n"));
+    // It has mistakes, which are the answer of one verb and the failure of another.
+    let (code, out, err) = told(&["inventory", "show", "wrong.yaml", "-o", "json"]);
+    assert_eq!((code, &out.unwrap()["failure"]["mistakes"][0]["file"]), (65, &"wrong.yaml".into()));
+    assert!(err.contains("--> wrong.yaml:1:1"), "{err}");
+    let (code, out, _) = told(&["inventory", "check", "wrong.yaml", "-o", "json"]);
+    assert_eq!((code, &out.unwrap()[0]["file"]), (65, &"wrong.yaml".into()));
+    let (code, out, err) = told(&["-i", "none.yaml", "status"]);
+    assert_eq!((code, out, err.starts_with("error: ")), (65, None, true));
+}

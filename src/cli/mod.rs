@@ -1,57 +1,96 @@
-//! The command line: reads the flags, calls the verb, returns its exit code. Does not know what a verb does.
+//! The command line: reads the flags, calls the verb, tells of its failure, returns its exit code. Does not know what a
+//! verb does.
 
 use std::time::Duration;
 
 use crate::import::Zones;
+use crate::model::json;
 use crate::plan::Goal;
+use crate::run::redact::Redactor;
 use crate::verbs::files::Files;
+use crate::verbs::forms::{CheckForm, DiffForm, DoctorForm, Form, ReportForm, StatusForm};
 use crate::verbs::{
     Ask, Failure, Given, Site, doctor, drill, inventory, playbook, recovery, runs, shipped, status, unlock, watch,
 };
 
 pub mod args;
 
-use args::{Cli, Common, Consent, InventoryVerb, Origin, PlanGoal, PlaybookVerb, ReportForm, RunsVerb, Verb};
+use args::{Cli, Common, Consent, InventoryVerb, Origin, PlanGoal, PlaybookVerb, RunsVerb, Verb};
 
-/// Does what the command line says.
-///
-/// # Errors
-/// [`Failure`] carries the exit code.
-pub async fn run(cli: Cli, site: Site, files: &dyn Files) -> Result<u8, Failure> {
+/// Does what the command line says, tells of a failure, and returns the exit code.
+pub async fn run(cli: Cli, site: &Site, files: &dyn Files) -> u8 {
+    let in_json = answers_in_json(&cli.verb);
+    match call(cli, site, files).await {
+        Ok(code) => code,
+        Err(failure) => {
+            tell(&failure, in_json, site);
+            failure.code()
+        }
+    }
+}
+
+/// A failure is told on standard error. Who asked for JSON finds it on standard output too, unless the answer is there.
+fn tell(failure: &Failure, in_json: bool, site: &Site) {
+    let redactor = Redactor::default().and(site.bastion.secrets());
+    let failure = failure.clone().cleaned(&redactor);
+    if in_json && !failure.answered {
+        let mut value = failure.json();
+        redactor.value(&mut value);
+        site.console.print(&json::text(&value));
+    }
+    site.console.say(redactor.clean(&failure.text(site.console.coloured())).trim_end());
+}
+
+/// Whether standard output is JSON.
+fn answers_in_json(verb: &Verb) -> bool {
+    match verb {
+        Verb::Status(wish) => wish.output == StatusForm::Json,
+        Verb::Doctor { output, .. } => *output == DoctorForm::Json,
+        Verb::Runs { what: RunsVerb::List { output } } => *output == Form::Json,
+        Verb::Report { output, out, .. } => *output == ReportForm::Json && out.is_none(),
+        Verb::Inventory { what: InventoryVerb::Check { output, .. } }
+        | Verb::Playbook { what: PlaybookVerb::Check { output, .. } } => *output == CheckForm::Json,
+        Verb::Inventory { what: InventoryVerb::Show { output, .. } } => *output == Form::Json,
+        Verb::Inventory { what: InventoryVerb::Diff { output, .. } } => *output == DiffForm::Json,
+        _ => false,
+    }
+}
+
+async fn call(cli: Cli, site: &Site, files: &dyn Files) -> Result<u8, Failure> {
     let given = Given::of(&cli.common);
     match cli.verb {
-        Verb::Status(wish) => see(&given, &site, wish).await,
-        Verb::Doctor { zone, no_measure, output } => doctor::doctor(&given, &site, &zone, !no_measure, output).await,
+        Verb::Status(wish) => see(&given, site, wish).await,
+        Verb::Doctor { zone, no_measure, output } => doctor::doctor(&given, site, &zone, !no_measure, output).await,
         Verb::Plan { playbook, wish, save } => {
             let goal = match playbook {
                 PlanGoal::InitiateDr => Goal::InitiateDr,
                 PlanGoal::Recover => Goal::Recover,
             };
-            recovery::show(&given, &site, goal, &wish.into(), save.as_deref()).await
+            recovery::show(&given, site, goal, &wish.into(), save.as_deref()).await
         }
-        Verb::InitiateDr { wish, consent } => go(&given, &site, Goal::InitiateDr, wish.into(), consent).await,
-        Verb::Recover { wish, consent } => go(&given, &site, Goal::Recover, wish.into(), consent).await,
+        Verb::InitiateDr { wish, consent } => go(&given, site, Goal::InitiateDr, wish.into(), consent).await,
+        Verb::Recover { wish, consent } => go(&given, site, Goal::Recover, wish.into(), consent).await,
         Verb::Fence { zones, consent, overrides } => {
-            go(&given, &site, Goal::Fence, Ask { failed_zones: zones, overrides, ..Ask::default() }, consent).await
+            go(&given, site, Goal::Fence, Ask { failed_zones: zones, overrides, ..Ask::default() }, consent).await
         }
         Verb::Unfence { zones, consent, overrides } => {
-            go(&given, &site, Goal::Unfence, Ask { failed_zones: zones, overrides, ..Ask::default() }, consent).await
+            go(&given, site, Goal::Unfence, Ask { failed_zones: zones, overrides, ..Ask::default() }, consent).await
         }
         Verb::Undo { run, consent, overrides } => {
-            go(&given, &site, Goal::Undo, Ask { undoes: Some(run), overrides, ..Ask::default() }, consent).await
+            go(&given, site, Goal::Undo, Ask { undoes: Some(run), overrides, ..Ask::default() }, consent).await
         }
-        Verb::Drill { wish, consent } => drill::drill(&given, &site, &wish.into(), consent.confirm.as_deref()).await,
-        Verb::Runs { what: RunsVerb::List { output } } => runs::list(&site, output),
-        Verb::Runs { what: RunsVerb::Show { run } } => runs::report(&site, &run, ReportForm::Text, None),
-        Verb::Report { run: Some(run), output, out, .. } => runs::report(&site, &run, output, out.as_deref()),
-        Verb::Report { run: None, .. } => shipped::schema(&site, "report"),
-        Verb::Unlock { run } => unlock::unlock(&given, &site, &run).await,
-        Verb::Inventory { what } => on_inventories(what, &given, &site, files),
+        Verb::Drill { wish, consent } => drill::drill(&given, site, &wish.into(), consent.confirm.as_deref()).await,
+        Verb::Runs { what: RunsVerb::List { output } } => runs::list(site, output),
+        Verb::Runs { what: RunsVerb::Show { run } } => runs::report(site, &run, ReportForm::Text, None),
+        Verb::Report { run: Some(run), output, out, .. } => runs::report(site, &run, output, out.as_deref()),
+        Verb::Report { run: None, .. } => shipped::schema(site, "report"),
+        Verb::Unlock { run } => unlock::unlock(&given, site, &run).await,
+        Verb::Inventory { what } => on_inventories(what, &given, site, files),
         Verb::Playbook { what: PlaybookVerb::Check { files: paths, output } } => {
-            playbook::check(&given, &site, files, &paths, output)
+            playbook::check(&given, site, files, &paths, output)
         }
-        Verb::Playbook { what: PlaybookVerb::Schema } => shipped::schema(&site, "playbook"),
-        Verb::Init { directory } => shipped::init(&site, files, &directory),
+        Verb::Playbook { what: PlaybookVerb::Schema } => shipped::schema(site, "playbook"),
+        Verb::Init { directory } => shipped::init(site, files, &directory),
     }
 }
 

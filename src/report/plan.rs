@@ -142,20 +142,18 @@ pub fn diff(path: &str, before: &str, after: &str) -> String {
     unified::diff(before, after, Some((path, path)))
 }
 
-/// What a second look under the lock has changed: what was consented to, and what would be planned now.
+/// Why a plan that was consented to is not begun: what a second look under the lock has changed since.
 #[must_use]
-pub fn changed(agreed: &Plan, now: &Result<Box<Plan>, NoPlan>) -> String {
-    let mut out = format!(
-        "refused; nothing of etcd was changed:\n  [{}] the masters have changed since this plan was made, so it was not begun\n",
-        Rule::PlanChanged
-    );
+pub fn changed(agreed: &Plan, now: &Result<Box<Plan>, NoPlan>) -> Vec<Refusal> {
+    let mut why = "the masters have changed since this plan was made, so it was not begun\n".to_owned();
+    let mut also = Vec::new();
     match now {
-        Err(NoPlan::NothingToDo(why)) => {
-            let _ = writeln!(out, "  There is nothing left to do: {why}");
+        Err(NoPlan::NothingToDo(nothing)) => {
+            let _ = write!(why, "  There is nothing left to do: {nothing}");
         }
         Err(NoPlan::Refused(refusals)) => {
-            out.push_str("  It would be refused now:\n");
-            refusal_lines(refusals, &mut out);
+            why.push_str("  It would be refused now:");
+            also.clone_from(refusals);
         }
         Ok(now) => {
             // The digest stands in the first line.
@@ -163,31 +161,21 @@ pub fn changed(agreed: &Plan, now: &Result<Box<Plan>, NoPlan>) -> String {
                 let text = format!("{}\n{}", summary(plan), details(plan));
                 text.split_once('\n').map_or_else(String::new, |(_, rest)| rest.to_owned())
             };
-            out.push_str("  The plan made now differs from the one shown:\n");
-            let diff = unified::diff(&shown(agreed), &shown(now), None);
-            out.push_str(&indented(&diff, "    "));
+            let diff = indented(&unified::diff(&shown(agreed), &shown(now), None), "    ");
+            let diff = diff.strip_suffix('\n').unwrap_or(&diff);
+            let _ = write!(why, "  The plan made now differs from the one shown:\n{diff}");
         }
     }
-    let _ = writeln!(out, "  Where this run held the lock there is left: {}", super::left::lock_note(&agreed.run));
-    out.push_str("      next: give the same command again; it checks the masters again and shows the new plan\n");
-    harmless(&out)
+    let changed = Refusal { rule: Rule::PlanChanged, why, next: String::new() };
+    [changed].into_iter().chain(also).collect()
 }
 
-fn refusal_lines(refusals: &[Refusal], out: &mut String) {
+/// A line for each rule; its next step below, where it has one.
+pub(super) fn refusal_lines(refusals: &[Refusal], out: &mut String) {
     for Refusal { rule, why, next } in refusals {
-        let _ = writeln!(out, "  [{rule}] {why}\n      next: {next}");
-    }
-}
-
-/// Why there is no plan.
-#[must_use]
-pub fn refused(no_plan: &NoPlan) -> String {
-    match no_plan {
-        NoPlan::NothingToDo(why) => format!("nothing to do: {why}\n"),
-        NoPlan::Refused(refusals) => {
-            let mut out = String::from("refused; nothing was changed:\n");
-            refusal_lines(refusals, &mut out);
-            harmless(&out)
+        let _ = writeln!(out, "  [{rule}] {why}");
+        if !next.is_empty() {
+            let _ = writeln!(out, "      next: {next}");
         }
     }
 }

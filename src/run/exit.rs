@@ -1,5 +1,7 @@
 //! All exit codes. Knows nothing about terminals.
 
+use serde::Serialize;
+
 use crate::observe::Verdict;
 use crate::plan::Plan;
 use crate::step::{Effect, Step};
@@ -28,6 +30,44 @@ pub const USAGE: u8 = 64;
 pub const BAD_INPUT: u8 = 65;
 /// Interrupted before any change.
 pub const INTERRUPTED: u8 = 130;
+
+/// Why a command failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The command line is wrong, or names what is not there.
+    Usage,
+    /// A file that the person gave is wrong or cannot be read, or a journal is damaged.
+    BadInput,
+    /// Rules forbid it.
+    Refused,
+    /// It could not be done; nothing was changed.
+    Failed,
+    /// Another run holds the lock.
+    Locked,
+    /// The run that is to be unlocked has not ended.
+    StillRuns,
+    /// The journal cannot be written, so that nobody can say how far the run came.
+    Unrecorded,
+    /// The person interrupted.
+    Interrupted,
+}
+
+impl Kind {
+    /// What a command that failed so ends with.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Usage => USAGE,
+            Self::BadInput => BAD_INPUT,
+            Self::Refused => REFUSED,
+            Self::Failed => FAILED,
+            Self::Locked | Self::StillRuns => LOCKED,
+            Self::Unrecorded => UNKNOWN,
+            Self::Interrupted => INTERRUPTED,
+        }
+    }
+}
 
 /// What `status` ends with.
 #[must_use]

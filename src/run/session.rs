@@ -107,15 +107,21 @@ impl NotBegun {
         }
     }
 
+    /// What kind of failure it is; decides the exit code.
+    #[must_use]
+    pub const fn kind(&self) -> exit::Kind {
+        match self {
+            Self::Locked { .. } => exit::Kind::Locked,
+            Self::Changed { .. } => exit::Kind::Refused,
+            Self::NoLock { .. } | Self::Unwritten(_) => exit::Kind::Failed,
+            Self::Journal(_) => exit::Kind::Unrecorded,
+        }
+    }
+
     /// The exit code.
     #[must_use]
     pub const fn code(&self) -> u8 {
-        match self {
-            Self::Locked { .. } => exit::LOCKED,
-            Self::Changed { .. } => exit::REFUSED,
-            Self::NoLock { .. } | Self::Unwritten(_) => exit::FAILED,
-            Self::Journal(_) => exit::UNKNOWN,
-        }
+        self.kind().code()
     }
 }
 

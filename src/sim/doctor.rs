@@ -29,7 +29,7 @@ impl Site {
         }
         let seen = look::look(&cluster, &remote).await;
         let told = doctor::diagnosis(&given, &site, (&cluster, &remote), seen, &BTreeSet::new(), true).await;
-        told.unwrap_or_else(|failure| panic!("{}", failure.text))
+        told.unwrap_or_else(|failure| panic!("{failure}"))
     }
 }
 

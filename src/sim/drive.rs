@@ -65,8 +65,9 @@ impl End {
     fn of(said: String, ended: Result<u8, Failure>) -> Self {
         match ended {
             Ok(code) => Self { code: Some(code), text: said, ..Self::default() },
-            Err(Failure { code, text, refusals }) => {
-                Self { code: Some(code), text: said + &text, refusals, plan: None }
+            Err(failure) => {
+                let text = said + &failure.text(false);
+                Self { code: Some(failure.code()), text, refusals: failure.refusals().to_vec(), plan: None }
             }
         }
     }
@@ -205,7 +206,7 @@ impl Site {
     /// Where the story asks for what the inventory does not have.
     pub async fn plan(&self, goal: Goal, ask: &Ask) -> Result<Plan, NoPlan> {
         let planning = planning(&self.inputs(), &self.given_to_verbs(), goal, &ask.asked()).await;
-        planning.unwrap_or_else(|failure| panic!("{}", failure.text)).plan
+        planning.unwrap_or_else(|failure| panic!("{failure}")).plan
     }
 
     /// Runs a plan as it is, whoever made it.

@@ -34,9 +34,11 @@ impl Checked {
         if mistakes.is_empty() {
             return Ok(exit::DONE);
         }
-        let coloured = site.console.coloured();
-        let text = if output == CheckForm::Text { diagnostic::text(&mistakes, coloured) } else { String::new() };
-        Err(Failure::new(exit::BAD_INPUT, text))
+        if output != CheckForm::Text {
+            // The answer has told them.
+            return Ok(exit::BAD_INPUT);
+        }
+        Err(Failure::mistakes(mistakes).after_the_answer())
     }
 }
 

@@ -1,8 +1,7 @@
 //! Consent to a change: the cluster's name, typed at a terminal or given by a flag. Knows nothing about the change.
 
 use crate::model::ClusterName;
-use crate::plan::Rule;
-use crate::run::exit;
+use crate::plan::{Refusal, Rule};
 
 use super::{Failure, Site};
 
@@ -14,12 +13,11 @@ pub fn somebody_to_ask(confirm: Option<&str>, site: &Site, verb: &str) -> Result
     if confirm.is_some() || site.prompt.attended() {
         return Ok(());
     }
-    let why = format!("there is no terminal to ask at\n      next: add --confirm CLUSTER to `requorum {verb}`");
-    Err(no_consent(&why))
+    Err(no_consent("there is no terminal to ask at", &format!("add --confirm CLUSTER to `requorum {verb}`")))
 }
 
-fn no_consent(why: &str) -> Failure {
-    Failure::new(exit::REFUSED, format!("refused; nothing was changed:\n  [{}] {why}", Rule::NoConsent))
+fn no_consent(why: impl Into<String>, next: &str) -> Failure {
+    Failure::refused("nothing was changed", vec![Refusal::new(Rule::NoConsent, why, next)])
 }
 
 /// The cluster's name, typed or given.
@@ -27,7 +25,7 @@ fn no_consent(why: &str) -> Failure {
 /// # Errors
 /// Where it is another, or the person interrupts.
 pub fn agree(cluster: &ClusterName, confirm: Option<&str>, site: &Site) -> Result<(), Failure> {
-    let refuse = |why: String| Err(no_consent(&why));
+    let refuse = |why: String| Err(no_consent(why, ""));
     let name = match confirm {
         Some(name) => name.to_owned(),
         None => match site.prompt.line(&format!("Type the cluster's name ({cluster}) to continue:")) {
@@ -36,7 +34,7 @@ pub fn agree(cluster: &ClusterName, confirm: Option<&str>, site: &Site) -> Resul
         },
     };
     if *site.interrupted.borrow() {
-        return Err(Failure::new(exit::INTERRUPTED, "interrupted; nothing was changed"));
+        return Err(Failure::interrupted("nothing was changed"));
     }
     if name == cluster.as_str() { Ok(()) } else { refuse(format!("{name:?} is not the cluster's name, {cluster}")) }
 }

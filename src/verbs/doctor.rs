@@ -32,9 +32,8 @@ pub async fn doctor(
     let seen = looking::look(&cluster, &remote, site).await;
     if seen.answering().next().is_none() {
         let why = seen.masters.iter().map(|(name, sight)| format!("  {name}: {}", silence(sight)));
-        let text =
-            format!("error: no master answers, so nothing could be checked\n{}", why.collect::<Vec<_>>().join("\n"));
-        return Err(Failure::new(exit::FAILED, text));
+        let failure = Failure::failed("no master answers, so nothing could be checked");
+        return Err(why.fold(failure, Failure::note));
     }
     let (_, diagnosis) = diagnosis(given, site, (&cluster, &remote), seen, &zones, measure).await?;
     let result = report::Report::new(diagnosis, site.clock.now());

@@ -7,11 +7,10 @@ use std::path::Path;
 use super::files::Files;
 use super::{Failure, Given, Site};
 use crate::model::command::harmless;
-use crate::model::diagnostic::{Diagnostic, Source};
+use crate::model::diagnostic::Source;
 use crate::model::{Cluster, inventory};
 use crate::playbook::{Action, Line, Playbook, shipped, text};
-use crate::report::diagnostic;
-use crate::run::exit;
+use crate::run::exit::Kind;
 
 /// A file as a source of diagnostics.
 pub(super) fn source(path: &Path, site: &Site) -> Result<Source, Failure> {
@@ -24,27 +23,19 @@ pub(super) fn reviewed(path: &Path, files: &dyn Files) -> Result<Source, Failure
 }
 
 fn named(path: &Path, text: io::Result<String>) -> Result<Source, Failure> {
-    let shown = harmless(&path.display().to_string());
-    let text = text.map_err(|error| Failure::new(exit::BAD_INPUT, format!("error: {shown}: {error}")))?;
-    Ok(Source::new(shown, text))
-}
-
-/// Every mistake as the failure's text.
-fn mistakes(diagnostics: &[Diagnostic], site: &Site) -> Failure {
-    Failure::new(exit::BAD_INPUT, diagnostic::text(diagnostics, site.console.coloured()))
+    let text = text.map_err(|error| Failure::file(Kind::BadInput, path, error))?;
+    Ok(Source::new(harmless(&path.display().to_string()), text))
 }
 
 /// The inventory.
 pub fn cluster(given: &Given, site: &Site) -> Result<Cluster, Failure> {
     let path = &given.inventory;
     if !site.bastion.is_there(path) {
-        let text = format!(
-            "error: there is no inventory at {}\n  next: name one with -i FILE, or create an example to edit: requorum init .",
-            path.display()
-        );
-        return Err(Failure::new(exit::BAD_INPUT, text));
+        let what = format!("there is no inventory at {}", path.display());
+        let next = "name one with -i FILE, or create an example to edit: requorum init .";
+        return Err(Failure::input(what).hint(next));
     }
-    inventory::read(&source(path, site)?).map_err(|diagnostics| mistakes(&diagnostics, site))
+    inventory::read(&source(path, site)?).map_err(Failure::mistakes)
 }
 
 /// The playbook of a goal.
@@ -55,10 +46,10 @@ pub fn playbook(given: &Given, site: &Site, name: &str) -> Result<Playbook, Fail
         Some(path) => source(&path, site)?,
         None => match shipped::playbook(name) {
             Some(file) => file.source(),
-            None => return Err(Failure::usage(format!("error: there is no playbook {name}"))),
+            None => return Err(Failure::usage(format!("there is no playbook {name}"))),
         },
     };
-    text::read(&source).map_err(|diagnostics| mistakes(&diagnostics, site))
+    text::read(&source).map_err(Failure::mistakes)
 }
 
 /// Every template that the playbook or the inventory names.
@@ -72,8 +63,8 @@ pub fn templates(
     let of_masters = cluster.masters().map(|master| master.etcd.template.clone());
     for name in template_names(playbook).into_iter().map(|(name, _)| name).chain(of_masters).collect::<BTreeSet<_>>() {
         let Some(source) = template(given, site, &name)? else {
-            let text = format!("error: the template {name} is neither a shipped one nor in the --templates directory");
-            return Err(Failure::new(exit::BAD_INPUT, text));
+            let what = format!("the template {name} is neither a shipped one nor in the --templates directory");
+            return Err(Failure::input(what));
         };
         templates.insert(name, source.text);
     }

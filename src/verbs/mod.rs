@@ -23,10 +23,9 @@ pub mod status;
 pub mod unlock;
 pub mod watch;
 
+pub use crate::report::failure::Failure;
 pub use request::Ask;
 pub use site::{Acting, Bastion, Site};
-
-use crate::run::exit;
 
 /// Where the site's own files lie.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,27 +52,4 @@ fn again(inventory: &Path) -> String {
     }
     let quoted = shlex::try_quote(&path).map_or_else(|_| path.clone(), |quoted| quoted.into_owned());
     format!("requorum -i {quoted}")
-}
-
-/// An end that is no success, with its exit code and what to say.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// The exit code.
-    pub code: u8,
-    /// What to say on standard error.
-    pub text: String,
-    /// The rules that forbade it, where rules did.
-    pub refusals: Vec<crate::plan::Refusal>,
-}
-
-impl Failure {
-    /// A failure with this code.
-    pub fn new(code: u8, text: impl Into<String>) -> Self {
-        Self { code, text: text.into(), refusals: Vec::new() }
-    }
-
-    /// The command line is wrong.
-    pub fn usage(text: impl Into<String>) -> Self {
-        Self::new(exit::USAGE, text)
-    }
 }

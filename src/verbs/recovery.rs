@@ -9,6 +9,8 @@ use crate::model::{Cluster, RunId, json};
 use crate::observe::assess::Assessment;
 use crate::plan::{Goal, NoPlan, Plan};
 use crate::report;
+use crate::report::left::lock_note;
+use crate::report::plan::changed;
 use crate::run::journal::{Journal, StepState};
 use crate::run::ports::{Event, Remote};
 use crate::run::redact::Redactor;
@@ -35,20 +37,22 @@ pub async fn show(given: &Given, site: &Site, goal: Goal, ask: &Ask, save: Optio
     site.console.print(&redactor.clean(&format!("\n{}", report::plan::details(&plan))));
     if let Some(path) = save {
         let saved = site.bastion.write_private(path, &json::text(&plan));
-        saved.map_err(|error| Failure::new(exit::FAILED, format!("error: {}: {error}", path.display())))?;
+        saved.map_err(|error| Failure::file(exit::Kind::Failed, path, error))?;
     }
     Ok(exit::CHANGES)
 }
 
+/// What is true where nothing was begun.
+pub const UNCHANGED: &str = "nothing was changed";
+
 /// Says why there is no plan.
 fn no_plan_code(site: &Site, no_plan: &NoPlan, redactor: &Redactor) -> Result<u8, Failure> {
-    let text = redactor.clean(&report::plan::refused(no_plan));
     match no_plan {
-        NoPlan::NothingToDo(_) => {
-            site.console.print(&text);
+        NoPlan::NothingToDo(why) => {
+            site.console.print(&redactor.clean(&format!("nothing to do: {why}\n")));
             Ok(exit::DONE)
         }
-        NoPlan::Refused(refusals) => Err(Failure { refusals: refusals.clone(), ..Failure::new(exit::REFUSED, text) }),
+        NoPlan::Refused(refusals) => Err(Failure::refused(UNCHANGED, refusals.clone()).cleaned(redactor)),
     }
 }
 
@@ -124,9 +128,11 @@ pub async fn told(
     };
     if code == exit::DONE {
         site.console.print(&now);
-        return Ok(code);
+    } else if !now.is_empty() {
+        let redactor = Redactor::default().and(site.bastion.secrets());
+        site.console.say(redactor.clean(&now).trim_end());
     }
-    Err(Failure::new(code, now))
+    Ok(code)
 }
 
 /// How a run ended, and what there is to say of it.
@@ -167,10 +173,7 @@ pub async fn execute(
         World { remote: Arc::clone(remote), store, clock: Arc::clone(&site.clock), console: Arc::clone(&site.console) };
     let interrupted = site.interrupted.clone();
     let ended = session::execute(agreed, world, &site.operator, redactor.clone(), interrupted).await;
-    let ended = ended.map_err(|error| {
-        let failure = not_begun(error);
-        Failure { text: redactor.clean(&failure.text), ..failure }
-    })?;
+    let ended = ended.map_err(|error| not_begun(&error).cleaned(&redactor))?;
     let again = given.again();
     let story = report::outcome::Story {
         plan,
@@ -196,8 +199,8 @@ pub async fn execute(
 pub fn no_place(site: &Site, error: &std::io::Error) -> Failure {
     let state = site.bastion.state();
     let shown = state.display();
-    let text = format!("error: the run's directory under {shown} cannot be created: {error}\nNothing was changed.");
-    Failure::new(exit::FAILED, text)
+    Failure::failed(format!("the run's directory under {shown} cannot be created: {error}"))
+        .note("Nothing was changed.")
 }
 
 /// The drill that a run is a part of.
@@ -225,7 +228,7 @@ pub async fn part(
     let planning = tokio::select! {
         planning = planning(given, site, goal, ask) => planning?,
         _ = interrupted.wait_for(|yes| *yes) => {
-            return Err(Failure::new(exit::INTERRUPTED, "interrupted; nothing was changed"));
+            return Err(Failure::interrupted(UNCHANGED));
         }
     };
     let redactor = redactor(&planning.seen, site);
@@ -247,29 +250,22 @@ const ONLY_NOTES: &str = "Nothing of etcd was changed. Where this run briefly he
 
 /// Why a run or a drill was not begun, and what comes next.
 #[must_use]
-pub fn not_begun(error: NotBegun) -> Failure {
-    let code = error.code();
-    match &error {
-        NotBegun::Locked { run, .. } => Failure::new(
-            code,
-            format!(
-                "locked: {error}\n{ONLY_NOTES}\n  next: wait for that run to end; if it was killed: requorum unlock {run}"
-            ),
-        ),
-        NotBegun::Changed { plan, now } => {
-            let refusals = match now {
-                Err(NoPlan::Refused(refusals)) => refusals.clone(),
-                _ => Vec::new(),
-            };
-            Failure { refusals, ..Failure::new(code, report::plan::changed(plan, now)) }
-        }
-        NotBegun::NoLock { .. } => Failure::new(code, format!("error: {error}\n{ONLY_NOTES}")),
+pub fn not_begun(error: &NotBegun) -> Failure {
+    let failure = |what: String| Failure::new(error.kind(), what);
+    match error {
+        NotBegun::Locked { run, .. } => failure(error.to_string())
+            .note(ONLY_NOTES)
+            .hint(format!("wait for that run to end; if it was killed: requorum unlock {run}")),
+        NotBegun::Changed { plan, now } => Failure::refused("nothing of etcd was changed", changed(plan, now))
+            .note(format!("  Where this run held the lock there is left: {}", lock_note(&plan.run)))
+            .hint("give the same command again; it checks the masters again and shows the new plan"),
+        NotBegun::NoLock { .. } => failure(error.to_string()).note(ONLY_NOTES),
         NotBegun::Journal(disk) | NotBegun::Unwritten(disk) => {
             let cause = std::error::Error::source(disk).map(|cause| format!(": {cause}")).unwrap_or_default();
             let begun = matches!(error, NotBegun::Journal(_));
             let done = if begun { "No further step was started." } else { ONLY_NOTES };
             let next = "Make the bastion's disk writable, then run `requorum status`.";
-            Failure::new(code, format!("error: {error}{cause}\n{done} {next}"))
+            failure(format!("{error}{cause}")).note(format!("{done} {next}"))
         }
     }
 }

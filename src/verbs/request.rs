@@ -9,7 +9,7 @@ use crate::model::diagnostic::nearest;
 use crate::model::{Cluster, MasterName, RunId, ZoneName};
 use crate::observe::Observation;
 use crate::plan::{Goal, Request, Rule, SnapshotFile};
-use crate::run::{exit, journal};
+use crate::run::journal;
 
 use super::site::StoredRun;
 use super::{Failure, Site};
@@ -40,10 +40,7 @@ pub fn request(goal: Goal, ask: &Ask, cluster: &Cluster, site: &Site) -> Result<
     let attested = pairs(&ask.attested, "--attest ZONE=HOW")?;
     for who in attested.keys() {
         if zone(cluster, who).is_err() && master(cluster, who).is_err() {
-            return Err(Failure::usage(format!(
-                "error: --attest {who}: neither a zone nor a master of {}",
-                cluster.name
-            )));
+            return Err(Failure::usage(format!("--attest {who}: neither a zone nor a master of {}", cluster.name)));
         }
     }
     Ok(Request {
@@ -81,10 +78,8 @@ pub fn with_snapshot(
         .map(|id| id.to_string())
         .collect();
     let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-    let file = site
-        .bastion
-        .snapshot(&path, &ids)
-        .map_err(|error| Failure::new(exit::BAD_INPUT, format!("error: --snapshot {}: {error}", path.display())))?;
+    let unread = |error| Failure::input(format!("--snapshot {}: {error}", path.display()));
+    let file = site.bastion.snapshot(&path, &ids).map_err(unread)?;
     let journals: Vec<String> = site.bastion.runs().iter().filter_map(StoredRun::text).collect();
     let origins = journal::origins(&journals, &file.sha256, &cluster.name);
     request.snapshot = Some(SnapshotFile { origins, ..file });
@@ -97,7 +92,7 @@ pub fn with_snapshot(
 /// Where there is none.
 pub fn run_id(site: &Site) -> Result<RunId, Failure> {
     let named = site.bastion.run_id(site.clock.now());
-    named.map_err(|error| Failure::new(exit::FAILED, format!("error: {error}")))
+    named.map_err(|error| Failure::failed(error.to_string()))
 }
 
 /// A zone of the inventory.
@@ -108,23 +103,19 @@ pub fn zone(cluster: &Cluster, name: &str) -> Result<ZoneName, Failure> {
     let known = cluster.zones.keys().find(|zone| zone.as_str() == name).cloned();
     known.ok_or_else(|| {
         let zones: Vec<&str> = cluster.zones.keys().map(ZoneName::as_str).collect();
-        Failure::usage(format!("error: {} has no zone {name:?}; its zones are {}", cluster.name, zones.join(", ")))
+        Failure::usage(format!("{} has no zone {name:?}; its zones are {}", cluster.name, zones.join(", ")))
     })
 }
 
 fn run_named(name: &str) -> Result<RunId, Failure> {
-    RunId::new(name).map_err(|error| Failure::usage(format!("error: {error}\n  next: requorum runs list")))
+    RunId::new(name).map_err(|error| Failure::usage(error.to_string()).hint("requorum runs list"))
 }
 
 fn master(cluster: &Cluster, name: &str) -> Result<MasterName, Failure> {
     let known = cluster.masters().find(|master| master.name.as_str() == name);
     known.map(|master| master.name.clone()).ok_or_else(|| {
         let masters: Vec<&str> = cluster.masters().map(|master| master.name.as_str()).collect();
-        Failure::usage(format!(
-            "error: {} has no master {name:?}; its masters are {}",
-            cluster.name,
-            masters.join(", ")
-        ))
+        Failure::usage(format!("{} has no master {name:?}; its masters are {}", cluster.name, masters.join(", ")))
     })
 }
 
@@ -132,16 +123,15 @@ fn master(cluster: &Cluster, name: &str) -> Result<MasterName, Failure> {
 fn set_aside(given: &[String]) -> Result<BTreeMap<Rule, String>, Failure> {
     let named = |(name, why): (String, String)| match name.parse::<Rule>() {
         Ok(rule) if rule.may_be_set_aside() => Ok((rule, why)),
-        Ok(rule) => Err(Failure::usage(format!(
-            "error: --override {rule}: this rule cannot be overridden\n  next: see docs/findings.md for what it protects"
-        ))),
+        Ok(rule) => Err(Failure::usage(format!("--override {rule}: this rule cannot be overridden"))
+            .hint("see docs/findings.md for what it protects")),
         Err(_) => {
             let known: Vec<&str> = Rule::iter().filter(|rule| rule.may_be_set_aside()).map(Rule::name).collect();
             let near = nearest(&name, &known).map_or_else(
                 || format!("rules that can be overridden: {}", known.join(", ")),
                 |near| format!("did you mean {near}?"),
             );
-            Err(Failure::usage(format!("error: --override {name}: there is no such rule\n  next: {near}")))
+            Err(Failure::usage(format!("--override {name}: there is no such rule")).hint(near))
         }
     };
     pairs(given, "--override RULE=REASON")?.into_iter().map(named).collect()
@@ -154,7 +144,7 @@ fn pairs(given: &[String], form: &str) -> Result<BTreeMap<String, String>, Failu
             Some((name, reason)) if !name.is_empty() && !reason.trim().is_empty() => {
                 Ok((name.to_owned(), crate::model::command::clean(reason.trim())))
             }
-            _ => Err(Failure::usage(format!("error: {pair:?} is not of the form {form}"))),
+            _ => Err(Failure::usage(format!("{pair:?} is not of the form {form}"))),
         })
         .collect()
 }

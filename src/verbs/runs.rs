@@ -6,7 +6,7 @@ use crate::model::json;
 use crate::observe::Observation;
 use crate::report::history::{self, Origin, Report};
 use crate::report::{junit, page, runs, text};
-use crate::run::exit;
+use crate::run::exit::{self, Kind};
 use crate::run::journal;
 use crate::run::redact::Redactor;
 
@@ -37,21 +37,21 @@ pub fn report(site: &Site, run: &str, output: ReportForm, out: Option<&Path>) ->
         let text = rendered(report, output)?;
         match out {
             None => site.console.print(&text),
-            Some(path) => site
-                .bastion
-                .write_private(path, &text)
-                .map_err(|error| Failure::new(exit::FAILED, format!("error: {}: {error}", path.display())))?,
+            Some(path) => {
+                site.bastion.write_private(path, &text).map_err(|error| Failure::file(Kind::Failed, path, error))?
+            }
         }
     }
     match damage {
         None => Ok(exit::DONE),
-        Some(why) => Err(Failure::new(exit::BAD_INPUT, format!("error: {why}"))),
+        Some(why) if report.is_some() => Err(Failure::input(why).after_the_answer()),
+        Some(why) => Err(Failure::input(why)),
     }
 }
 
 fn rendered(report: &Report, output: ReportForm) -> Result<String, Failure> {
     let page = |made: Result<String, minijinja::Error>| {
-        made.map_err(|error| Failure::new(exit::FAILED, format!("error: the report cannot be created: {error:#}")))
+        made.map_err(|error| Failure::failed(format!("the report cannot be created: {error:#}")))
     };
     match output {
         ReportForm::Text => Ok(text::text(report)),
@@ -64,7 +64,7 @@ fn rendered(report: &Report, output: ReportForm) -> Result<String, Failure> {
 
 /// The run of this name, the only one that begins so, the last one, or the last drill.
 fn chosen<'a>(kept: &'a [StoredRun], run: &str) -> Result<&'a StoredRun, Failure> {
-    let none = |what: &str| Failure::usage(format!("error: this host has no {what}"));
+    let none = |what: &str| Failure::usage(format!("this host has no {what}"));
     match run {
         "last" => return kept.last().ok_or_else(|| none("run")),
         "last-drill" => return kept.iter().rfind(|kept| is_drill(kept)).ok_or_else(|| none("drill")),
@@ -76,10 +76,10 @@ fn chosen<'a>(kept: &'a [StoredRun], run: &str) -> Result<&'a StoredRun, Failure
     let begin_so: Vec<&StoredRun> = kept.iter().filter(|kept| !run.is_empty() && kept.run.starts_with(run)).collect();
     match begin_so[..] {
         [one] => Ok(one),
-        [] => Err(Failure::usage(format!("error: this host has no run called {run:?}\n  next: requorum runs list"))),
+        [] => Err(Failure::usage(format!("this host has no run called {run:?}")).hint("requorum runs list")),
         _ => {
             let names: Vec<&str> = begin_so.iter().map(|kept| kept.run.as_str()).collect();
-            Err(Failure::usage(format!("error: {run:?} matches several runs: {}", names.join(", "))))
+            Err(Failure::usage(format!("{run:?} matches several runs: {}", names.join(", "))))
         }
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use crate::playbook::shipped;
-use crate::run::exit;
+use crate::run::exit::{self, Kind};
 
 use super::files::Files;
 use super::{Failure, Site};
@@ -14,7 +14,7 @@ use super::{Failure, Site};
 /// # Errors
 /// When there is no schema of that.
 pub fn schema(site: &Site, kind: &str) -> Result<u8, Failure> {
-    let file = shipped::schema(kind).ok_or_else(|| Failure::usage(format!("error: there is no schema of {kind}")))?;
+    let file = shipped::schema(kind).ok_or_else(|| Failure::usage(format!("there is no schema of {kind}")))?;
     site.console.print(file.text);
     Ok(exit::DONE)
 }
@@ -31,7 +31,7 @@ pub fn init(site: &Site, files: &dyn Files, directory: &Path) -> Result<u8, Fail
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 site.console.print(&format!("kept  {} (it was there)\n", path.display()));
             }
-            Err(error) => return Err(Failure::new(exit::FAILED, format!("error: {}: {error}", path.display()))),
+            Err(error) => return Err(Failure::file(Kind::Failed, &path, error)),
         }
     }
     site.console.print("next: change inventory/example.yaml, then: requorum inventory check inventory/example.yaml\n");

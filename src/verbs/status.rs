@@ -75,7 +75,8 @@ pub async fn status(given: &Given, site: &Site, ask: &Ask) -> Result<u8, Failure
     };
     site.console.print(&text);
     if let Some(path) = &ask.textfile {
-        write(site, path, &metrics(&cluster, &seen, &assessment, site))?;
+        let written = write(site, path, &metrics(&cluster, &seen, &assessment, site));
+        written.map_err(Failure::after_the_answer)?;
     }
     Ok(if seen.masters.is_empty() { exit::FAILED } else { exit::of_verdict(assessment.verdict) })
 }
@@ -102,5 +103,5 @@ pub fn metrics(cluster: &Cluster, seen: &Observation, assessment: &Assessment, s
 pub fn write(site: &Site, path: &Path, metrics: &str) -> Result<(), Failure> {
     site.bastion
         .replace(path, metrics)
-        .map_err(|error| Failure::new(exit::FAILED, format!("error: cannot write {}: {error}", path.display())))
+        .map_err(|error| Failure::failed(format!("cannot write {}: {error}", path.display())))
 }

@@ -1,7 +1,7 @@
 //! `unlock`: releases the lock that a stopped run left, on every master that answers.
 
 use crate::model::RunId;
-use crate::run::exit;
+use crate::run::exit::{self, Kind};
 use crate::run::unlock::{Unlocking, unlock as let_go};
 
 use super::{Failure, Given, Site, inputs};
@@ -9,7 +9,7 @@ use super::{Failure, Given, Site, inputs};
 /// `requorum unlock RUN`.
 pub async fn unlock(given: &Given, site: &Site, run: &str) -> Result<u8, Failure> {
     let cluster = inputs::cluster(given, site)?;
-    let run = RunId::new(run).map_err(|error| Failure::usage(format!("error: {error}")))?;
+    let run = RunId::new(run).map_err(|error| Failure::usage(error.to_string()))?;
     let lives = site.bastion.lives(&run);
     if lives == Some(true) {
         return Err(still_lives(&run, "on this host"));
@@ -21,7 +21,7 @@ pub async fn unlock(given: &Given, site: &Site, run: &str) -> Result<u8, Failure
     let unlocking = tokio::select! {
         unlocking = let_go(&remote, &site.console, &hosts, &run, lives == Some(false)) => unlocking,
         _ = interrupted.wait_for(|yes| *yes) => {
-            return Err(Failure::new(exit::INTERRUPTED, "interrupted; masters that were not yet unlocked stay locked"));
+            return Err(Failure::interrupted("masters that were not yet unlocked stay locked"));
         }
     };
     let kept = match unlocking {
@@ -32,16 +32,15 @@ pub async fn unlock(given: &Given, site: &Site, run: &str) -> Result<u8, Failure
         site.console.say(&format!("{host}: not unlocked: {why}"));
     }
     if kept.len() == hosts.len() {
-        return Err(Failure::new(exit::FAILED, "no master was unlocked"));
+        site.console.say("no master was unlocked");
+        return Ok(exit::FAILED);
     }
     site.console.print(&format!("run {run} holds no lock on any master that answers\n"));
     Ok(exit::DONE)
 }
 
 fn still_lives(run: &RunId, place: &str) -> Failure {
-    let text = format!(
-        "refused: run {run} is still running {place}; unlocking it would let two runs act at once\n  next: wait for it to end, or interrupt \
-         it where it runs (Ctrl-C ends it after its present step)"
-    );
-    Failure::new(exit::LOCKED, text)
+    let what = format!("run {run} is still running {place}; unlocking it would let two runs act at once");
+    Failure::new(Kind::StillRuns, what)
+        .hint("wait for it to end, or interrupt it where it runs (Ctrl-C ends it after its present step)")
 }

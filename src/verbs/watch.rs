@@ -47,8 +47,7 @@ impl Round<'_> {
 /// Looks every so often until Ctrl-C; the exit code is the last verdict's.
 pub async fn watch(given: &Given, site: &Site, ask: &Ask, every: Duration) -> Result<u8, Failure> {
     if ask.output != StatusForm::Text {
-        let text = "error: --watch shows text only\n  next: --watch --textfile FILE keeps metrics up to date";
-        return Err(Failure::usage(text));
+        return Err(Failure::usage("--watch shows text only").hint("--watch --textfile FILE keeps metrics up to date"));
     }
     let cluster = &inputs::cluster(given, site)?;
     let remote = &site.bastion.remote(cluster);

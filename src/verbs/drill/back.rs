@@ -122,7 +122,7 @@ impl Drill<'_> {
     /// same, and that it is not recorded is told.
     fn intends(&self, act: &str, done: &mut Vec<String>) {
         if let Err(failure) = self.write(What::WayBack(act.to_owned())) {
-            done.push(format!("not recorded: {act} ({})", failure.text.trim_end()));
+            done.push(format!("not recorded: {act} ({})", failure));
         }
     }
 
@@ -181,7 +181,7 @@ impl Drill<'_> {
         }
         let assessment = assess(&self.cluster, &seen);
         let found = self.write(What::FoundAfter(assessment.findings));
-        left.extend(found.err().map(|failure| failure.text));
+        left.extend(found.err().map(|failure| failure.to_string()));
         if assessment.verdict != Verdict::Healthy {
             left.push(format!(
                 "the cluster is {}; `requorum status` names the next command",

@@ -49,7 +49,7 @@ impl Drill<'_> {
 
     fn kept(&self, name: &str, bytes: u64, sha256: &str) -> Result<(), String> {
         let record = What::Kept { name: name.to_owned(), bytes, sha256: sha256.to_owned() };
-        self.write(record).map_err(|failure| failure.text)
+        self.write(record).map_err(|failure| failure.to_string())
     }
 
     pub(super) async fn ledger(&mut self) -> Result<String, String> {

@@ -25,11 +25,10 @@ impl Drill<'_> {
             let Err(failure) = self.write(What::Locked) else {
                 return Ok(Holding::begin(&self.remote, &self.hosts(), &self.run));
             };
-            let stays = self.release().await.join("\n");
-            return Err(Failure::new(failure.code, format!("{}\n{stays}", failure.text)));
+            return Err(self.release().await.into_iter().fold(failure, Failure::note));
         };
         self.write(What::End { outcome: failure.to_string(), exit: failure.code() })?;
-        Err(recovery::not_begun(failure))
+        Err(recovery::not_begun(&failure))
     }
 
     /// For what the drill itself does on masters: begun only while it holds them.
@@ -42,7 +41,7 @@ impl Drill<'_> {
     pub(super) async fn unlock(&self) -> Vec<String> {
         let mut left = self.release().await;
         if left.is_empty() {
-            left.extend(self.write(What::Unlocked).err().map(|failure| failure.text));
+            left.extend(self.write(What::Unlocked).err().map(|failure| failure.to_string()));
         }
         left
     }

@@ -86,7 +86,7 @@ impl Drill<'_> {
             again: &self.given.again(),
             prefix: &report::drill::prefix(&self.run),
         };
-        let mut text = self.redactor.clean(&report::drill::text(&story));
+        let mut text = report::drill::text(&story);
         let mut told = code;
         if let Some(path) = textfile
             && let Err(error) = self.keep_metrics(path, measures.as_ref(), good)
@@ -95,14 +95,13 @@ impl Drill<'_> {
             let _ = writeln!(text, "error: {}: {error}", path.display());
             told = if good { exit::UNVERIFIED } else { code };
         }
-        if let Err(failure) = written {
-            return Err(Failure::new(failure.code, format!("{text}{}", failure.text)));
-        }
-        if told == exit::DONE {
+        let text = self.redactor.clone().and(self.site.bastion.secrets()).clean(&text);
+        if told == exit::DONE && written.is_ok() {
             self.site.console.print(&text);
-            return Ok(told);
+        } else {
+            self.site.console.say(text.trim_end());
         }
-        Err(Failure::new(told, text))
+        written.map(|()| told)
     }
 
     fn keep_metrics(&self, path: &Path, measures: Option<&Measures>, good: bool) -> std::io::Result<()> {

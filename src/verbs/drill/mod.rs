@@ -16,9 +16,8 @@ use crate::observe::Observation;
 use crate::observe::assess::assess;
 use crate::plan::drill::{self, Words};
 use crate::playbook::{Action, Phase, Playbook};
-use crate::report;
 use crate::run::canary::{Canary, Way};
-use crate::run::exit;
+use crate::run::exit::Kind;
 use crate::run::journal::{Journal, PhaseEvent, VERSION, What};
 use crate::run::ports::{Event, Remote, Store};
 use crate::run::redact::{Discreet, Redactor};
@@ -155,17 +154,15 @@ pub async fn drill(given: &Given, site: &Site, flags: &Asked, confirm: Option<&s
 /// Found out now, and not when the cluster has been without writes for it.
 fn metrics_have_a_place(site: &Site, textfile: Option<&Path>) -> Result<(), Failure> {
     let Some(path) = textfile else { return Ok(()) };
-    site.bastion.replaceable(path).map_err(|error| {
-        Failure::new(exit::FAILED, format!("error: {}: {error}\nNothing was changed.", path.display()))
-    })
+    let refused = |error| Failure::file(Kind::Failed, path, error).note("Nothing was changed.");
+    site.bastion.replaceable(path).map_err(refused)
 }
 
 fn refuse(refusals: Vec<crate::plan::Refusal>, redactor: &Redactor) -> Result<(), Failure> {
     if refusals.is_empty() {
         return Ok(());
     }
-    let text = report::plan::refused(&crate::plan::NoPlan::Refused(refusals));
-    Err(Failure::new(exit::REFUSED, redactor.clean(&text)))
+    Err(Failure::refused(recovery::UNCHANGED, refusals).cleaned(redactor))
 }
 
 impl Drill<'_> {
@@ -228,13 +225,14 @@ impl Drill<'_> {
                 return Err(self.why_stopped());
             }
             self.say(&format!("== {}/{} {}", number + 1, phases.len(), phase.name()));
-            self.write(What::Phase { name: *phase, event: PhaseEvent::Began }).map_err(|failure| failure.text)?;
+            self.write(What::Phase { name: *phase, event: PhaseEvent::Began })
+                .map_err(|failure| failure.to_string())?;
             let ended = self.phase(*phase).await;
             let event = match &ended {
                 Ok(note) => PhaseEvent::Done(note.clone()),
                 Err(why) => PhaseEvent::Failed(why.clone()),
             };
-            self.write(What::Phase { name: *phase, event }).map_err(|failure| failure.text)?;
+            self.write(What::Phase { name: *phase, event }).map_err(|failure| failure.to_string())?;
             match ended {
                 Ok(note) => self.say(&format!("   {note}")),
                 Err(why) => return Err(format!("{}: {why}", phase.name())),
@@ -260,7 +258,7 @@ impl Drill<'_> {
     fn write(&self, what: What) -> Result<(), Failure> {
         self.journal.write(vec![what]).map_err(|error| {
             let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-            Failure::new(exit::UNKNOWN, format!("error: {error}{cause}"))
+            Failure::new(Kind::Unrecorded, format!("{error}{cause}"))
         })
     }
 

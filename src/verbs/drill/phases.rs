@@ -17,7 +17,7 @@ use crate::run::journal::What;
 use crate::run::look::{self, ask};
 use crate::run::outage;
 
-use crate::run::exit;
+use crate::run::exit::{self, Kind};
 
 use super::super::{Ask, doctor};
 use super::{Drill, Failure, OutageKind, place, recovery};
@@ -51,7 +51,7 @@ impl Drill<'_> {
         let zones = std::collections::BTreeSet::from([self.zone.clone()]);
         let at = (&self.cluster, &self.remote);
         let told = doctor::diagnosis(self.given, &self.site, at, self.seen.clone(), &zones, true).await;
-        let (_, told) = told.map_err(|failure| failure.text.trim_end().to_owned())?;
+        let (_, told) = told.map_err(|failure| failure.to_string())?;
         let outlook = told.zones.get(&self.zone).ok_or("the doctor did not check the loss of this zone")?;
         if !outlook.ready {
             let all = told.about(&self.zone).chain(told.elsewhere());
@@ -295,7 +295,7 @@ impl Drill<'_> {
         let begins = |run: &RunId| {
             let record = What::Runs { run: run.clone(), verb: goal.command().to_owned() };
             // Nothing was done yet: this is no run of which nobody knows how far it came.
-            self.write(record).map_err(|failure| Failure::new(exit::FAILED, failure.text))?;
+            self.write(record).map_err(|failure| Failure { kind: Kind::Failed, ..failure })?;
             let _ = begun.set(run.clone());
             Ok(())
         };
@@ -304,23 +304,24 @@ impl Drill<'_> {
         let (run, code) = match &ended {
             Ok(Some(ran)) => (Some(ran.run.clone()), ran.code),
             Ok(None) => (None, exit::DONE),
-            Err(failure) => (begun.get().cloned(), failure.code),
+            Err(failure) => (begun.get().cloned(), failure.code()),
         };
         let trouble = match &ended {
             _ if *self.site.interrupted.borrow() && code != exit::DONE => Some(self.why_stopped()),
             Ok(Some(ran)) if code != exit::DONE => Some(ran.outcome.ending.words()),
             Ok(_) => None,
-            Err(failure) => Some(failure.text.trim_end().to_owned()),
+            Err(failure) => Some(failure.to_string()),
         };
         // What is known is kept before anything is written: a bastion whose disk is full must not take a cluster that
         // was started for one that was not.
         if goal == Goal::InitiateDr {
             self.course.forward |= code == exit::DONE;
             // What ran has told where it came to; what could not write its journal has not.
-            self.course.unknown |= ended.is_err() && code == exit::UNKNOWN;
+            self.course.unknown |= ended.as_ref().is_err_and(|failure| failure.kind == Kind::Unrecorded);
             self.course.dr = ended.ok().flatten();
         }
-        self.write(What::Ran { run, verb: goal.command().to_owned(), exit: code }).map_err(|failure| failure.text)?;
+        self.write(What::Ran { run, verb: goal.command().to_owned(), exit: code })
+            .map_err(|failure| failure.to_string())?;
         trouble.map_or(Ok(()), Err)
     }
 }

@@ -14,8 +14,6 @@ use crate::run::look::ask;
 use crate::run::outage::Closing;
 use crate::run::ports::{Prompt, Remote};
 
-use crate::run::exit;
-
 use super::{Failure, OutageKind};
 
 /// A person who may still have to give a passphrase, and is asked nothing else: a question would outlast the outage.
@@ -59,7 +57,7 @@ pub(super) fn ways(cluster: &Cluster, zone: &ZoneName, seen: &Observation) -> Re
         let mut known = masters.map(|master| way(master, seen));
         known.find(Result::is_ok).unwrap_or_else(|| Err(Unclear::text("a canary", "no master accepts a write")))
     };
-    let known = |inside| first(inside).map_err(|unclear| Failure::new(exit::FAILED, format!("error: {unclear}")));
+    let known = |inside| first(inside).map_err(|unclear| Failure::failed(unclear.to_string()));
     Ok((known(false)?, known(true)?))
 }
 
@@ -77,11 +75,10 @@ pub(super) fn commands_are_known(cluster: &Cluster, zone: &ZoneName, outage: Out
     if outage != OutageKind::Command || known {
         return Ok(());
     }
-    let text = format!(
-        "error: the inventory does not say how {zone} is switched off and on\n  next: add to the zone, for example: \
-         power: {{ off: [ipmi-power, off, {zone}], on: [ipmi-power, on, {zone}] }}"
+    let next = format!(
+        "add to the zone, for example: power: {{ off: [ipmi-power, off, {zone}], on: [ipmi-power, on, {zone}] }}"
     );
-    Err(Failure::new(exit::BAD_INPUT, text))
+    Err(Failure::input(format!("the inventory does not say how {zone} is switched off and on")).hint(next))
 }
 
 /// What is closed where, to cut the zone off from all others.

@@ -1,9 +1,7 @@
 //! `inventory diff`: what a change of inventories means. Reads the disk and git, and never connects to a master.
 
-use crate::model::command::harmless;
 use crate::model::diagnostic::Source;
 use crate::model::{Cluster, inventory, json};
-use crate::report::diagnostic;
 use crate::report::review::{self, Review, Verdict};
 use crate::review::Changes;
 use crate::run::exit;
@@ -17,8 +15,7 @@ use crate::verbs::{Failure, Site};
 /// # Errors
 /// When a side cannot be read, or is no inventory.
 pub fn diff(site: &Site, files: &dyn Files, old: &str, new: Option<&str>, output: DiffForm) -> Result<u8, Failure> {
-    let (old, new) =
-        files.sides(old, new).map_err(|why| Failure::new(exit::BAD_INPUT, harmless(&format!("error: {why}"))))?;
+    let (old, new) = files.sides(old, new).map_err(Failure::input)?;
     let names: std::collections::BTreeSet<&String> = old.texts.keys().chain(new.texts.keys()).collect();
     let (mut reviews, mut compared) = (Vec::new(), 0);
     for name in names {
@@ -47,7 +44,7 @@ pub fn diff(site: &Site, files: &dyn Files, old: &str, new: Option<&str>, output
     });
     let mistakes: Vec<_> = reviews.iter().flat_map(Review::mistakes).cloned().collect();
     if !mistakes.is_empty() {
-        return Err(Failure::new(exit::BAD_INPUT, diagnostic::text(&mistakes, site.console.coloured())));
+        return Err(Failure::mistakes(mistakes).after_the_answer());
     }
     Ok(match () {
         () if reviews.iter().any(Review::is_dangerous) => exit::REFUSED,
@@ -58,10 +55,8 @@ pub fn diff(site: &Site, files: &dyn Files, old: &str, new: Option<&str>, output
 
 fn source(side: &Side, name: &str, files: &dyn Files) -> Result<Option<Source>, Failure> {
     let called = side.called(name);
-    let text = side.read(name, files).map_err(|error| {
-        let shown = harmless(&called);
-        Failure::new(exit::BAD_INPUT, format!("error: {shown}: {error}; what cannot be read is not compared"))
-    })?;
+    let unread = |error| Failure::input(format!("{called}: {error}; what cannot be read is not compared"));
+    let text = side.read(name, files).map_err(unread)?;
     Ok(text.map(|text| Source::new(called, text)))
 }
 

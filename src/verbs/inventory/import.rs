@@ -7,7 +7,7 @@ use crate::import::{self, Beside, Groups, Refusal, Zones};
 use crate::model::command::harmless;
 use crate::model::diagnostic::Source;
 use crate::model::inventory;
-use crate::run::exit;
+use crate::run::exit::{self, Kind};
 use crate::verbs::files::{Files, Variables};
 use crate::verbs::inputs::source;
 use crate::verbs::{Failure, Site};
@@ -72,9 +72,9 @@ fn beside(
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(exit::BAD_INPUT, format!("error: {}: {error}", path.display()))
+    Failure::file(Kind::BadInput, path, error)
 }
 
 fn refused(refusal: Refusal) -> Failure {
-    Failure::new(exit::BAD_INPUT, format!("error: {}", harmless(&refusal.to_string())))
+    Failure::input(refusal.to_string())
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::model::{inventory, json};
-use crate::report::{diagnostic, resolved};
+use crate::report::resolved;
 use crate::run::exit;
 
 use super::files::Files;
@@ -20,8 +20,7 @@ pub mod import;
 /// When the file cannot be read or has mistakes.
 pub fn show(site: &Site, files: &dyn Files, path: &Path, output: Form) -> Result<u8, Failure> {
     let source = inputs::reviewed(path, files)?;
-    let cluster = inventory::read(&source)
-        .map_err(|mistakes| Failure::new(exit::BAD_INPUT, diagnostic::text(&mistakes, site.console.coloured())))?;
+    let cluster = inventory::read(&source).map_err(Failure::mistakes)?;
     let masters = resolved::of(&source, &cluster);
     site.console.print(&match output {
         Form::Text => resolved::text(&cluster, &masters),
