@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::model::{Cluster, MasterName};
 use crate::observe::Code;
 use crate::observe::assess::{Finding, Severity, assess};
-use crate::observe::{Asked, Desk, Observation};
+use crate::observe::{Asked, Desk, Observation, Sight, Unclear};
 
 use super::{Check, Ending, Rehearsal, Remark};
 
@@ -42,18 +42,13 @@ pub(super) fn observed(cluster: &Cluster, seen: &Observation, rehearsals: &[Rehe
     };
     let needed = of(|ending| *ending != Ending::QuorumKept);
     let refused = of(|ending| matches!(ending, Ending::Refused(_)));
-    let findings = assess(cluster, seen).findings.into_iter();
+    let findings = assess(cluster, &without_nodes(seen)).findings.into_iter();
     let said_before = |finding: &Finding| {
         let planner = SAID_BY_THE_PLANNER.contains(&finding.code);
         planner && finding.master.as_ref().is_some_and(|master| refused.contains(master))
     };
-    // What was not answered of a node's layout and unit is said by its conditions.
-    let of_node = |finding: &Finding| {
-        let node = finding.master.as_ref().and_then(|master| seen.seen(master)?.node.as_ref().err());
-        node.is_some_and(|why| finding.code == Code::Unclear && finding.text.starts_with(&why.to_string()))
-    };
     findings
-        .filter(|finding| !said_before(finding) && !of_node(finding))
+        .filter(|finding| !said_before(finding))
         .map(|finding| {
             let survives = finding.master.as_ref().is_some_and(|master| needed.contains(master));
             // `status` only warns of a lock; a run would not begin.
@@ -67,6 +62,19 @@ pub(super) fn observed(cluster: &Cluster, seen: &Observation, rehearsals: &[Rehe
             Remark { master: finding.master, ..Remark::new(severity, finding.code, check, finding.text, next) }
         })
         .collect()
+}
+
+/// As if it had not been asked what was not answered of a node's layout and unit: its conditions say that.
+fn without_nodes(seen: &Observation) -> Observation {
+    let mut seen = seen.clone();
+    for sight in seen.masters.values_mut() {
+        if let Sight::Answers(seen) = sight
+            && seen.node.is_err()
+        {
+            seen.node = Err(Unclear::not_put("its conditions say it"));
+        }
+    }
+    seen
 }
 
 /// What to do about a finding of `status`. One that is not named here (a certificate's end, say) speaks for itself,
