@@ -102,7 +102,7 @@ async fn a_run_that_stopped_midway_says_what_to_do() {
     let report = named("stopped").await;
     assert_eq!((report.exit, report.quorum.regained_ms), (Some(5), None));
     assert_eq!(report.no_return.as_ref().unwrap().at_ms, None);
-    assert!(report.open_actions.iter().any(|action| action.contains("requorum unlock ")));
+    assert!(report.open_actions.iter().any(|action| action.text.contains("requorum unlock ")));
     insta::assert_snapshot!(report.deviations.join("\n"), @"
     8 of 13 steps were done
     step 9 on m4 (write /etc/etcd.env) has an unknown outcome: the connection was lost
@@ -113,7 +113,7 @@ async fn a_run_that_stopped_midway_says_what_to_do() {
 async fn a_journal_that_ends_midway_is_a_run_that_was_cut_off() {
     let report = named("cut-off").await;
     assert!(!report.finished && report.exit.is_none());
-    assert!(report.open_actions.iter().any(|action| action.contains("requorum unlock ")));
+    assert!(report.open_actions.iter().any(|action| action.text.contains("requorum unlock ")));
     insta::assert_snapshot!(report.outcome, @r#"
     cut off: the journal has no last record; the run was killed, or is still running
     "#);
@@ -148,7 +148,8 @@ fn hostile(mut report: Report) -> Report {
     }
     report.file_diffs.iter_mut().for_each(|file| put(&mut file.diff));
     report.findings_before.iter_mut().for_each(|finding| put(&mut finding.text));
-    report.deviations.iter_mut().chain(&mut report.open_actions).for_each(put);
+    let open = report.open_actions.iter_mut().map(|action| &mut action.text);
+    report.deviations.iter_mut().chain(open).for_each(put);
     report
 }
 

@@ -4,6 +4,8 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::model::{MasterName, RunId, ZoneName};
 use crate::observe::Code;
 use crate::observe::Verdict;
@@ -36,13 +38,42 @@ pub struct Story<'a> {
     pub drill: Option<&'a RunId>,
 }
 
+/// Something left to do or to know: a paragraph, in which commands stand on lines of their own, indented.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Open {
+    pub text: String,
+    #[serde(skip)]
+    pub about: About,
+}
+
+/// What it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// The way on after this run.
+    Next,
+    /// The same; it begins with letting go of the lock.
+    Lock,
+    /// Data that lies where it was moved to.
+    OldData,
+    /// What failed without ending the run.
+    Warning,
+}
+
+impl Open {
+    /// The way on.
+    pub fn next(text: impl Into<String>) -> Self {
+        Self { text: text.into(), about: About::Next }
+    }
+}
+
 /// The last words.
 #[must_use]
 pub fn text(story: Story<'_>) -> String {
     let mut out = String::new();
     timings(story, &mut out);
     out.push_str(&result(story));
-    out.push_str(&open(story).concat());
+    open(story).iter().for_each(|open| out.push_str(&open.text));
     for warning in &story.outcome.warnings {
         let _ = writeln!(out, "warning: {warning}");
     }
@@ -78,15 +109,16 @@ pub fn result(story: Story<'_>) -> String {
     }
 }
 
-/// What is left to do or to know, a paragraph each; commands stand on lines of their own, indented.
+/// What is left to do or to know.
 #[must_use]
-pub fn open(story: Story<'_>) -> Vec<String> {
-    let mut left = match (&story.outcome.ending, story.outcome.changed) {
-        (Ending::Done, _) => after_done(story),
-        (_, false) => left::beside(story).into_iter().chain(fences(story)).collect(),
-        (_, true) => fences(story).into_iter().chain([by_hand(story)]).collect(),
+pub fn open(story: Story<'_>) -> Vec<Open> {
+    let mut left: Vec<Open> = match (&story.outcome.ending, story.outcome.changed) {
+        (Ending::Done, _) => after_done(story).into_iter().map(Open::next).collect(),
+        (_, false) => left::beside(story).into_iter().chain(fences(story)).map(Open::next).collect(),
+        (_, true) => fences(story).map(Open::next).into_iter().chain([by_hand(story)]).collect(),
     };
-    left.extend(story.outcome.facts.retired.iter().map(|(host, path)| format!("old data of {host}: {path}\n")));
+    let old = |(host, path)| Open { text: format!("old data of {host}: {path}\n"), about: About::OldData };
+    left.extend(story.outcome.facts.retired.iter().map(old));
     left
 }
 
@@ -242,15 +274,13 @@ fn fences(story: Story<'_>) -> Option<String> {
 }
 
 /// How to go on without `resume`.
-fn by_hand(story: Story<'_>) -> String {
+fn by_hand(story: Story<'_>) -> Open {
     let mut out = String::new();
     if story.outcome.lock_lost {
-        let _ = writeln!(
-            out,
-            "The masters of this run were unlocked by someone, who may have continued. Check first:\n  {} status",
+        return Open::next(format!(
+            "The masters of this run were unlocked by someone, who may have continued. Check first:\n  {} status\n",
             story.again
-        );
-        return out;
+        ));
     }
     let (holder, locked) = match story.drill {
         Some(drill) => {
@@ -284,7 +314,7 @@ fn by_hand(story: Story<'_>) -> String {
             let _ = writeln!(out, "  {} {}", story.again, goal.command());
         }
     }
-    out
+    Open { text: out, about: About::Lock }
 }
 
 /// Whether the run ended because a member that was taken for dead answered.

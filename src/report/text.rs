@@ -28,8 +28,8 @@ pub fn text(report: &Report) -> String {
         section(&mut out, &format!("{} on {}{written}", file.path, file.host), &file.diff);
     }
     section(&mut out, "Evidence", &evidence(report));
-    section(&mut out, "Deviations", &listed(&report.deviations));
-    section(&mut out, "Open", &listed(&report.open_actions));
+    section(&mut out, "Deviations", &listed(report.deviations.iter().map(String::as_str)));
+    section(&mut out, "Open", &listed(report.open_actions.iter().map(|open| open.text.as_str())));
     super::harmless(&out)
 }
 
@@ -37,7 +37,8 @@ fn section(out: &mut String, title: &str, body: &str) {
     let _ = write!(out, "\n{title}\n{}", indented(body, "  "));
 }
 
-fn listed(lines: &[String]) -> String {
+fn listed<'a>(lines: impl Iterator<Item = &'a str>) -> String {
+    let lines: Vec<&str> = lines.collect();
     if lines.is_empty() { "none".to_owned() } else { lines.join("\n") }
 }
 

@@ -98,7 +98,27 @@ fn one_that_was_given_up_says_how_far_it_came() {
        5. drill: giving up · +0.92 s, 3.66 s: unfence: nothing to do
     "#);
     insta::assert_snapshot!(report.deviations.join("\n"), @"the phase outage failed: m1: exit 1: ^; m2: exit 1: ^; m3: exit 1: ^");
-    assert!(report.open_actions[0].contains("requorum status") && report.open_actions[1].contains("etcdctl del"));
+    let [way_on, keys] = [0, 1].map(|nth: usize| &report.open_actions[nth].text);
+    assert!(way_on.contains("requorum status") && keys.contains("etcdctl del"));
+}
+
+/// Its last record's exit code decides, not the words beside it.
+#[test]
+fn what_came_of_a_drill_is_decided_by_its_exit_code() {
+    let journals = drill_journals("stop");
+    let lines: Vec<&str> = journals[0].1.lines().collect();
+    let (end, before) = lines.split_last().unwrap();
+    let result = |before: &[&str], outcome: &str, exit: &str| {
+        let end = end.replace("\"outcome\":\"done\",\"exit\":0", &format!("\"outcome\":\"{outcome}\",\"exit\":{exit}"));
+        let seq = before.len() + 1;
+        let end = format!("{{\"seq\":{seq},{}", end.split_once(',').unwrap().1);
+        drill_report(&format!("{}\n{end}\n", before.join("\n")), &[]).result
+    };
+    assert_eq!(result(before, "done", "0"), words::verdict(true));
+    assert_eq!(result(before, "completed, but missed its objectives", "6"), words::verdict(false));
+    assert_eq!(result(before, "done, but missed its objectives", "6"), words::verdict(false));
+    assert_eq!(result(before, "given up: x", "4"), "the drill was given up: x");
+    assert_eq!(result(&before[..1], "m1 is held by y", "7"), "the drill was not begun: m1 is held by y");
 }
 
 #[test]

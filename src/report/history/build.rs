@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::observe::Finding;
 use crate::plan::{Goal, Planned, Stage};
-use crate::report::outcome::{self, Story};
+use crate::report::outcome::{self, About, Open, Story};
 use crate::report::plan::{diff, summary};
 use crate::run::journal::{StepEvent, StepState};
 use crate::run::runner::Outcome;
@@ -264,15 +264,17 @@ fn evidence(replay: &Replay<'_>, origin: &Origin) -> Vec<Evidence> {
 }
 
 /// What the last words left open, and what only a reader of the journal can know: that nobody let go of the lock.
-fn open_actions(replay: &Replay<'_>, story: Story<'_>, outcome: &Outcome) -> Vec<String> {
-    let mut open: Vec<String> = outcome::open(story).iter().map(|action| plain(action)).collect();
-    let told = open.iter().any(|action| action.contains("unlock"));
+fn open_actions(replay: &Replay<'_>, story: Story<'_>, outcome: &Outcome) -> Vec<Open> {
+    let mut open = outcome::open(story);
+    open.iter_mut().for_each(|action| action.text = plain(&action.text));
+    let told = open.iter().any(|action| action.about == About::Lock);
     if replay.locked && !replay.unlocked && replay.end.is_none() && !told {
         let run = &replay.plan.run;
-        open.push(format!(
-            "The masters are locked for run {run}. If it is not running any more:\n  requorum unlock {run}"
-        ));
+        let text =
+            format!("The masters are locked for run {run}. If it is not running any more:\n  requorum unlock {run}");
+        open.push(Open { text, about: About::Lock });
     }
-    open.extend(outcome.warnings.iter().map(|warning| format!("warning: {}", plain(warning))));
+    let warning = |text: &String| Open { text: format!("warning: {}", plain(text)), about: About::Warning };
+    open.extend(outcome.warnings.iter().map(warning));
     open
 }

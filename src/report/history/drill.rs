@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::model::measures::{Measures, Objective};
 use crate::report::drill as words;
+use crate::report::outcome::{About, Open};
 use crate::run::journal::Record;
 use crate::run::{exit, outage};
 
@@ -149,13 +150,15 @@ fn writers(measures: &Measures) -> Vec<Master> {
 }
 
 fn result(course: &Course<'_>) -> String {
-    let good = course.end.is_some_and(|(_, code)| code == exit::DONE);
     match course.end {
         None => "the drill's journal has no last record".to_owned(),
-        Some((outcome, _)) if outcome != "done" && !outcome.starts_with("done,") => {
-            format!("the drill was {}", plain(outcome))
+        Some((_, exit::DONE)) => words::verdict(true).to_owned(),
+        Some((_, exit::UNVERIFIED)) => words::verdict(false).to_owned(),
+        // The masters were not locked for it: whoever gives up tells what is left.
+        Some((outcome, _)) if course.phases.is_empty() && course.left.is_none() => {
+            format!("the drill was not begun: {}", plain(outcome))
         }
-        Some(_) => words::verdict(good).to_owned(),
+        Some((outcome, _)) => format!("the drill was {}", plain(outcome)),
     }
 }
 
@@ -196,21 +199,21 @@ fn deviations(course: &Course<'_>, origin: &Origin) -> Vec<String> {
 }
 
 /// What the drill leaves behind by its nature, and what its journal does not tell.
-fn open(course: &Course<'_>) -> Vec<String> {
+fn open(course: &Course<'_>) -> Vec<Open> {
     let mut open = Vec::new();
     let good = course.end.is_some_and(|(_, code)| code == exit::DONE);
     let lost = course.phases.iter().any(|phase| phase.name == crate::playbook::Phase::Outage.name());
     match course.left {
         Some((_, left)) if !left.is_empty() => {
             let left: Vec<String> = left.iter().map(|line| plain(line)).collect();
-            open.push(format!("Left behind:\n  {}\nnext: requorum status", left.join("\n  ")));
+            open.push(Open::next(format!("Left behind:\n  {}\nnext: requorum status", left.join("\n  "))));
         }
         // A drill that was killed had no last look.
-        None if !good => open.extend(unended(course, lost)),
+        None if !good => open.extend(unended(course, lost).map(Open::next)),
         _ => {}
     }
     if course.phases.iter().any(|phase| phase.name == crate::playbook::Phase::Canaries.name()) {
-        open.push(words::keys_stay(&words::prefix(course.run)));
+        open.push(Open::next(words::keys_stay(&words::prefix(course.run))));
     }
     open
 }
@@ -325,10 +328,12 @@ fn words_of(whole: &mut Report, part: &Report, name: &str) {
     whole.overrides.extend(part.overrides.iter().cloned());
     whole.deviations.extend(part.deviations.iter().map(|line| format!("{name}: {line}")));
     // What a run that went well says comes next is what the drill did next; what lies there still lies there.
-    let lies = |action: &&String| part.exit != Some(exit::DONE) || action.starts_with("old data of");
-    let warned = |action: &&String| action.starts_with("warning:");
-    let left = part.open_actions.iter().filter(|action| lies(action) || warned(action));
-    whole.open_actions.extend(left.map(|action| format!("{name}: {action}")));
+    let lies = |about: About| match about {
+        About::Next | About::Lock => part.exit != Some(exit::DONE),
+        About::OldData | About::Warning => true,
+    };
+    let left = part.open_actions.iter().filter(|action| lies(action.about));
+    whole.open_actions.extend(left.map(|Open { text, about }| Open { text: format!("{name}: {text}"), about: *about }));
 }
 
 /// A survivor stays one, whatever a later run calls it.

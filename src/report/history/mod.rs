@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::model::Environment;
 use crate::observe::Finding;
+use crate::report::outcome::Open;
 use crate::run::journal::Record;
 use crate::run::journal::course::Came;
 use crate::run::journal::replay::replay;
@@ -103,7 +104,7 @@ pub struct Report {
     /// What did not go as in the plan.
     pub deviations: Vec<String>,
     /// What is left to do.
-    pub open_actions: Vec<String>,
+    pub open_actions: Vec<Open>,
 }
 
 /// A master and its part in the run.
