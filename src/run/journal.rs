@@ -241,7 +241,7 @@ mod tests {
 
     fn record(seq: u64, event: StepEvent) -> String {
         let host = MasterName::new("m3").unwrap();
-        let what = What::Step { id: 4, host, event };
+        let what = What::Step { id: 4, host, event, stopped: None };
         serde_json::to_string(&Record { seq, at: Timestamp::UNIX_EPOCH, what }).unwrap()
     }
 

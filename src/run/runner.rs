@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::model::{Command, MasterName, Output, RunId, UnitName};
 use crate::observe::last_log;
 use crate::plan::{Goal, Plan, Planned, Stage};
-use crate::step::{Act, Doing, Effect, Fact, Facts, Judgement, Step, Undo};
+use crate::step::{Act, Doing, Effect, Fact, Facts, HowStopped, Judgement, Step, Undo};
 
 pub use super::ending::{Ending, Outcome, Phase, Trouble};
 use super::growth::Growth;
@@ -55,6 +55,7 @@ enum ActEnd {
 struct Notes {
     records: Vec<What>,
     note: String,
+    stopped: Option<HowStopped>,
     waited: Duration,
 }
 
@@ -169,8 +170,8 @@ impl Runner {
     async fn step(&self, number: usize, planned: &Planned) -> Result<StepEnd, JournalError> {
         let kind = planned.step.kind();
         let (title, unit) = (kind.title(), kind.log_of().cloned());
-        let move_to = |event| What::Step { id: planned.id, host: planned.host.clone(), event };
-        self.journal.write(vec![move_to(StepEvent::Started)])?;
+        let move_to = |event, stopped| What::Step { id: planned.id, host: planned.host.clone(), event, stopped };
+        self.journal.write(vec![move_to(StepEvent::Started, None)])?;
         let limit = kind.acts().iter().map(|act| act.limit).max().unwrap_or_default();
         let at_most = if limit.is_zero() { String::new() } else { format!(" (at most {} s)", limit.as_secs()) };
         self.world.console.tell(Event::Begun { host: planned.host.clone(), title: format!("{title}{at_most}") });
@@ -198,7 +199,7 @@ impl Runner {
             }
         };
         let mut records = std::mem::take(&mut notes.records);
-        records.push(move_to(event));
+        records.push(move_to(event, notes.stopped));
         self.journal.write(records)?;
         let host = planned.host.clone();
         self.world.console.tell(match &ended {
@@ -257,6 +258,11 @@ impl Runner {
                     if act.waits {
                         notes.waited = begun.elapsed();
                     }
+                    notes.note = note;
+                    return Ok(ActEnd::Next);
+                }
+                Judgement::Stopped(note, how) => {
+                    notes.stopped = Some(how);
                     notes.note = note;
                     return Ok(ActEnd::Next);
                 }

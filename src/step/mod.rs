@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use effect::Effect;
+pub use stop::HowStopped;
 
 use crate::model::{AbsPath, Command, Late, MasterName, MemberId, Output, UnitName};
 
@@ -235,6 +236,8 @@ impl Facts {
 pub enum Judgement {
     /// This act is done; the note says what it did.
     Done(String, Vec<Fact>),
+    /// The same, of an act that ended etcd.
+    Stopped(String, HowStopped),
     /// The whole step was already as wanted; its remaining acts are not needed.
     FoundDone(String, Vec<Fact>),
     /// Not yet; the text says what is waited for.

@@ -21,6 +21,22 @@ pub struct Stop {
     pub by_force: bool,
 }
 
+/// How etcd ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HowStopped {
+    Gracefully,
+    ByForce,
+}
+
+impl HowStopped {
+    /// What the script's note says, which the journal keeps too.
+    #[must_use]
+    pub fn told(note: &str) -> Self {
+        if note.starts_with("ended by force") { Self::ByForce } else { Self::Gracefully }
+    }
+}
+
 /// How long a killed process may take to be gone.
 const KILL_LIMIT_S: u64 = 10;
 
@@ -44,7 +60,13 @@ impl Kind for Stop {
     }
 
     fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {
-        Judgement::spoken(output)
+        match Judgement::spoken(output) {
+            Judgement::Done(note, _) => {
+                let how = HowStopped::told(&note);
+                Judgement::Stopped(note, how)
+            }
+            other => other,
+        }
     }
 
     fn effects(&self) -> Vec<Effect<'_>> {
@@ -53,5 +75,29 @@ impl Kind for Stop {
 
     fn undo(&self) -> Undo {
         Undo::ByHand(format!("systemctl start --no-block {}", self.unit))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_by_force_is_told_from_a_graceful_one() {
+        let stop = Stop { unit: UnitName::new("etcd").unwrap(), grace: Duration::from_secs(2), by_force: true };
+        let told = |text: &str| {
+            let output = Output { stdout: format!("{text}\n"), ..Output::default() };
+            stop.judge(0, &output, &Facts::default())
+        };
+        let stopped = |note: &str, how| Judgement::Stopped(note.to_owned(), how);
+        assert_eq!(told("done: ended gracefully"), stopped("ended gracefully", HowStopped::Gracefully));
+        assert_eq!(
+            told("done: ended by force after 2.0 s"),
+            stopped("ended by force after 2.0 s", HowStopped::ByForce)
+        );
+        assert!(matches!(told("found: it was not running"), Judgement::FoundDone(..)));
+        // The script's own words.
+        assert!(SCRIPT.text.contains("how=gracefully") && SCRIPT.text.contains("how=\"by force after $grace s\""));
+        assert!(SCRIPT.text.contains("\"done: ended $how\""));
     }
 }

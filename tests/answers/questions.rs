@@ -145,6 +145,7 @@ fn judged_act(step: impl Kind + 'static, act: usize) -> Question {
 pub fn judgement(judgement: Judgement) -> Value {
     match judgement {
         Judgement::Done(note, facts) => json!({ "done": note, "facts": facts }),
+        Judgement::Stopped(note, how) => json!({ "done": note, "stopped": how }),
         Judgement::FoundDone(note, facts) => json!({ "found": note, "facts": facts }),
         Judgement::Again(why) => json!({ "again": why }),
         Judgement::Stop(why) => json!({ "stop": why }),

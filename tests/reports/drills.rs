@@ -121,6 +121,24 @@ fn what_came_of_a_drill_is_decided_by_its_exit_code() {
     assert_eq!(result(&before[..1], "m1 is held by y", "7"), "the drill was not begun: m1 is held by y");
 }
 
+/// How etcd ended is a value of the record; only a journal that lacks it is read by its note.
+#[test]
+fn an_end_by_force_is_a_deviation() {
+    let journals = drill_journals("stop");
+    let ended = "\"event\":{\"done\":\"ended by force after 2.0 s\"}";
+    let forced = |runs: &[(String, String)]| {
+        let report = drill_report(&journals[0].1, runs);
+        report.deviations.iter().filter(|line| line.ends_with("ended by force after 2.0 s, not gracefully")).count()
+    };
+    let times = journals[1..].iter().map(|(_, text)| text.matches(ended).count()).sum::<usize>();
+    assert!(times > 0 && forced(&journals[1..]) == times);
+    let told = |how: &str| -> Vec<(String, String)> {
+        let text = |text: &str| text.replace(ended, &format!("{ended},\"stopped\":\"{how}\""));
+        journals[1..].iter().map(|(name, journal)| (name.clone(), text(journal))).collect()
+    };
+    assert_eq!((forced(&told("by_force")), forced(&told("gracefully"))), (times, 0));
+}
+
 #[test]
 fn a_missed_objective_fails_and_a_met_one_does_not() {
     let mut report = drill("isolate");

@@ -4,6 +4,7 @@
 use super::build::plain;
 use super::{Origin, State, Step};
 use crate::run::journal::replay::Replay;
+use crate::step::HowStopped;
 
 /// Everything, in the order of its weight: the run, rules, then step by step.
 pub(super) fn all(replay: &Replay<'_>, steps: &[Step], origin: &Origin) -> Vec<String> {
@@ -19,7 +20,10 @@ pub(super) fn all(replay: &Replay<'_>, steps: &[Step], origin: &Origin) -> Vec<S
     }
     let rules = replay.plan.overrides.iter();
     said.extend(rules.map(|(rule, why)| format!("the rule {} was overridden: {}", plain(rule), plain(why))));
-    said.extend(steps.iter().flat_map(of_step));
+    said.extend(steps.iter().flat_map(|step| {
+        let by_force = replay.tracks.get(&step.id).is_some_and(|track| track.stopped == Some(HowStopped::ByForce));
+        of_step(step, by_force)
+    }));
     said
 }
 
@@ -32,7 +36,7 @@ pub(super) fn of_end(finished: bool, origin: &Origin) -> Option<String> {
     }
 }
 
-fn of_step(step: &Step) -> Vec<String> {
+fn of_step(step: &Step, by_force: bool) -> Vec<String> {
     let name = format!("step {} on {} ({})", step.phase, step.host, step.title);
     let mut said = Vec::new();
     match step.state {
@@ -42,8 +46,8 @@ fn of_step(step: &Step) -> Vec<String> {
         State::CutOff => said.push(format!("{name} was started, and the journal ends there")),
         State::Done | State::NotBegun => {}
     }
-    // The stop's script says how the process ended; a graceful end is what the plan wants.
-    if step.kind == "stop" && step.said.contains("by force") {
+    // A graceful end is what the plan wants.
+    if by_force {
         said.push(format!("{name}: {}, not gracefully", step.said));
     }
     let failed: u64 = step.commands.iter().filter(|ran| ran.exit != Some(0)).map(|ran| ran.times).sum();

@@ -8,7 +8,7 @@ use crate::model::{ClusterName, Environment, MasterName, RunId, ZoneName};
 use crate::observe::Finding;
 use crate::plan::Plan;
 use crate::playbook::Phase;
-use crate::step::Fact;
+use crate::step::{Fact, HowStopped};
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -111,6 +111,9 @@ pub enum What {
         host: MasterName,
         /// The move.
         event: StepEvent,
+        /// How etcd ended, where this step ended it. Journals from before this was recorded lack it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stopped: Option<HowStopped>,
     },
     /// A command ended, or its end is unknown.
     Command {

@@ -12,7 +12,7 @@ use crate::observe::Finding;
 use crate::plan::{Plan, Planned};
 use crate::run::exit;
 use crate::run::runner::{Ending, Outcome, Trouble, changes};
-use crate::step::{Fact, Facts};
+use crate::step::{Fact, Facts, HowStopped, Step};
 
 /// One step as the journal tells it.
 #[derive(Debug, Clone, Default)]
@@ -20,7 +20,19 @@ pub(crate) struct Track {
     pub began: Option<Timestamp>,
     pub ended: Option<Timestamp>,
     pub event: Option<StepEvent>,
+    /// How etcd ended, where this step ended it.
+    pub stopped: Option<HowStopped>,
     pub ran: Vec<Ran>,
+}
+
+impl Track {
+    fn moves(&mut self, at: Timestamp, event: &StepEvent) {
+        match event {
+            StepEvent::Started => self.began = Some(at),
+            _ => self.ended = Some(at),
+        }
+        self.event = Some(event.clone());
+    }
 }
 
 /// One command that ran, or several in a row that were the same and gave the same.
@@ -120,16 +132,13 @@ impl<'a> Replay<'a> {
                 }
                 self.facts.learn(fact.clone());
             }
-            What::Step { id, event, .. } => {
+            What::Step { id, event, stopped, .. } => {
                 let before = self.states.get(id).copied().unwrap_or(StepState::Planned);
                 // The reader has refused what is illegal.
                 self.states.insert(*id, before.next(*id, event).unwrap_or(before));
                 let track = self.tracks.entry(*id).or_default();
-                match event {
-                    StepEvent::Started => track.began = Some(self.last),
-                    _ => track.ended = Some(self.last),
-                }
-                track.event = Some(event.clone());
+                track.moves(self.last, event);
+                track.stopped = stopped.or_else(|| stopped_by_old_journal(self.plan, *id, event));
             }
             What::Command { step, host, command, exit, took_ms, said } => {
                 let ran = &mut self.tracks.entry(*step).or_default().ran;
@@ -207,6 +216,15 @@ impl<'a> Replay<'a> {
         };
         let (number, title) = (self.plan.number_of(planned.id), planned.step.kind().title());
         Trouble { step: planned.id, number, host: planned.host.clone(), title, why }
+    }
+}
+
+/// Journals from before 2026-11-28 say how etcd ended only in the note that the stop's script gave.
+fn stopped_by_old_journal(plan: &Plan, id: u32, event: &StepEvent) -> Option<HowStopped> {
+    let stops = plan.steps().any(|planned| planned.id == id && matches!(planned.step, Step::Stop(_)));
+    match event {
+        StepEvent::Done(note) if stops => Some(HowStopped::told(note)),
+        _ => None,
     }
 }
 

@@ -135,7 +135,7 @@ fn labels_lose_secrets_and_metrics_stay_metrics() {
 
 fn records(secret: &str) -> Vec<Record> {
     let host = MasterName::new("m3").unwrap();
-    let step = |event| What::Step { id: 4, host: host.clone(), event };
+    let step = |event| What::Step { id: 4, host: host.clone(), event, stopped: None };
     let said = format!("etcd said: {secret}");
     let finding = Finding {
         code: crate::observe::Code::EtcdDown,
@@ -240,7 +240,7 @@ proptest! {
             for (before, after) in before.iter().zip(&after) {
                 prop_assert_eq!((before.seq, before.at), (after.seq, after.at));
                 match (&before.what, &after.what) {
-                    (What::Step { id, host, event }, What::Step { id: id2, host: host2, event: event2 }) => {
+                    (What::Step { id, host, event, .. }, What::Step { id: id2, host: host2, event: event2, .. }) => {
                         prop_assert_eq!((id, host), (id2, host2));
                         prop_assert_eq!(std::mem::discriminant(event), std::mem::discriminant(event2));
                     }
