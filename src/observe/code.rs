@@ -30,6 +30,7 @@ pub enum Code {
     MembersUnclear,
     UnknownMember,
     UnstartedMember,
+    NoLeader,
     RevisionApart,
     NoSpaceAlarm,
     CorruptAlarm,

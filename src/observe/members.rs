@@ -31,6 +31,8 @@ pub enum Presence {
     Votes,
     /// Its etcd does not run, or runs as a member of another cluster.
     Down,
+    /// Its etcd runs, says that it has no leader, and no read went through it: it does not reach the others.
+    NoLeader,
     /// It was added and has not started since.
     Unstarted,
     /// It could not be asked.
@@ -149,6 +151,7 @@ fn presence(member: &Member, cluster: ClusterId, seen: Option<&Seen>) -> Presenc
         Some(seen) if here(seen) && seen.serves() => Presence::Votes,
         Some(seen) if seen.etcd_runs() == Some(false) => Presence::Down,
         Some(seen) if seen.cluster().is_some() && !here(seen) => Presence::Down,
+        Some(seen) if seen.has_no_leader() => Presence::NoLeader,
         Some(seen) if seen.etcd_runs() == Some(true) => Presence::Unseen,
         // Its name comes with its first start.
         _ if member.name.is_empty() => Presence::Unstarted,

@@ -173,6 +173,12 @@ impl Seen {
         self.unit.as_ref().ok().map(Unit::running)
     }
 
+    /// Whether its etcd answers, names no leader, and let no linearizable read through. Not knowing is no.
+    #[must_use]
+    pub fn has_no_leader(&self) -> bool {
+        self.status.as_ref().is_ok_and(|status| status.leader.is_none()) && matches!(self.read, Ok(Read::Failed(_)))
+    }
+
     /// Whether the member names a leader now. It may be stale.
     #[must_use]
     pub fn names_leader(&self) -> bool {

@@ -105,6 +105,13 @@ fn members(roll: &Roll, observation: &Observation) -> Vec<Finding> {
             (Some(_), Presence::Unstarted) => {
                 (Code::UnstartedMember, format!("is {kind} {shown} of cluster {id} and has not started{costs}"))
             }
+            (Some(_), Presence::NoLeader) => (
+                Code::NoLeader,
+                format!(
+                    "is {kind} {shown} of cluster {id}, which serves, and its etcd has no leader: it does not reach the \
+                     others{costs}; check the network between it and their peer ports"
+                ),
+            ),
             (Some(_), _) => return None,
             (None, Presence::Unstarted) => (
                 Code::UnstartedMember,

@@ -17,7 +17,7 @@ use super::build::Builder;
 use super::checks::{self, Refusals};
 use super::scene::{Player, Scene};
 use super::seed::{self, seed, source};
-use super::{After, Input, NoPlan, Plan, PlannedMember, apart, binding, conditions, corrupt, cut_off, kept};
+use super::{After, Input, NoPlan, Plan, PlannedMember, apart, binding, conditions, corrupt, cut_off, kept, sides};
 
 /// Plans.
 ///
@@ -27,6 +27,11 @@ pub fn plan(input: Input<'_>) -> Result<Plan, NoPlan> {
     let mut refusals = Refusals::new(input.request);
     if let Some(done) = done_before(input) {
         return Err(NoPlan::NothingToDo(done));
+    }
+    nothing_serves(input, &mut refusals);
+    // Where something serves, nothing else needs to be asked or put right.
+    if !refusals.is_empty() {
+        return Err(refusals.done().err().unwrap_or_else(|| NoPlan::Refused(vec![])));
     }
     quorum_is_lost(input, &mut refusals);
     let failed_zones = failed_zones(input, &mut refusals);
@@ -154,16 +159,24 @@ fn done_before(input: Input<'_>) -> Option<String> {
     })
 }
 
-fn quorum_is_lost(input: Input<'_>, refusals: &mut Refusals<'_>) {
-    let serving = input.seen.answering().find(|(_, seen)| seen.serves());
-    if let Some((name, _)) = serving {
+fn nothing_serves(input: Input<'_>, refusals: &mut Refusals<'_>) {
+    let assessment = assess(input.cluster, input.seen);
+    if assessment.serving.len() > 1 {
+        refusals.add(
+            Rule::SplitBrain,
+            "more than one cluster takes writes: another one would make it worse",
+            sides::ways(input.cluster, input.seen, &assessment, "requorum"),
+        );
+    } else if let Some((name, _)) = input.seen.answering().find(|(_, seen)| seen.serves()) {
         refusals.add(
             Rule::QuorumAlive,
             format!("a linearizable read through {name} succeeded: a majority serves"),
             "leave it alone; `requorum status` says what to do, if anything",
         );
-        return;
     }
+}
+
+fn quorum_is_lost(input: Input<'_>, refusals: &mut Refusals<'_>) {
     match &input.seen.proof {
         Some(proof::Outcome::Lost { .. }) => {}
         Some(proof::Outcome::Alive { evidence }) => {

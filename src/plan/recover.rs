@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::env_file::EnvFile;
-use crate::model::{ClusterId, MasterName, RETIRED, Token, quorum};
+use crate::model::{ClusterId, Master, MasterName, RETIRED, Token, quorum};
 use crate::observe::Code;
 use crate::observe::assess::{Severity, assess};
-use crate::observe::marks::{RECORD_VERSION, fence_marker};
+use crate::observe::marks::{RECORD_VERSION, Replaced, fence_marker};
 use crate::observe::members::{Roll, Vote, roll};
 use crate::observe::records::{Newest, newest};
 use crate::observe::whole::what_of_a_stranger;
-use crate::observe::{ClusterRecord, Finding, Sight, fork};
+use crate::observe::{ClusterRecord, Finding, Marks, Seen, Sight, fork};
 use crate::plan::Rule;
 use crate::step::Step;
 use crate::step::retire::Retire;
@@ -237,13 +237,13 @@ fn list_is_ours(input: Input<'_>, home: &Home, refusals: &mut Refusals<'_>) {
             refusals.add(
                 Rule::VoterDown,
                 format!("{name} votes in the serving cluster and its etcd does not run"),
-                format!(
-                    "start it; where a stopped run moved its data aside (ls -d {0}.{RETIRED}*), first give it back: \
-                     mv -T {0} {0}.not-used; mv -T {0}.{RETIRED}RUN {0}; rm {1} (where {0} is a mount point: the same \
-                     with {0}/member and {0}/{RETIRED}RUN/member)",
-                    input.cluster.master(name).map_or("the data directory", |master| master.etcd.data_dir.as_str()),
-                    input.cluster.master(name).map(|master| fence_marker(&master.etcd.unit)).unwrap_or_default()
-                ),
+                input.cluster.master(name).map_or_else(String::new, |master| started(master, seen)),
+            );
+        } else if seen.has_no_leader() {
+            refusals.add(
+                Rule::VoterDown,
+                format!("{name} votes in the serving cluster, and its etcd has no leader: it does not reach the others"),
+                "restore the network between it and the others' peer ports; then it catches up by itself: requorum status",
             );
         }
     }
@@ -253,6 +253,26 @@ fn list_is_ours(input: Input<'_>, home: &Home, refusals: &mut Refusals<'_>) {
             format!("{name} votes in the serving cluster and does not answer over SSH"),
             "make it reachable: its env file must be rewritten",
         );
+    }
+}
+
+/// How a voter's etcd is started again. Finished runs leave retired directories too: only the run that left it half-made
+/// is named.
+fn started(master: &Master, seen: &Seen) -> String {
+    let (data, unit) = (&master.etcd.data_dir, &master.etcd.unit);
+    let marks = seen.marks.as_ref().ok();
+    if let Some(Replaced::Restored(run) | Replaced::Emptied(run)) = marks.and_then(Marks::half_made) {
+        return format!(
+            "give it back the data that run {run} moved aside, on {0}: mv -T {data} {data}.not-used; mv -T \
+             {data}.{RETIRED}{run} {data}; rm {1}; systemctl start --no-block {unit} (where {data} is a mount point: the \
+             same with {data}/member and {data}/{RETIRED}{run}/member)",
+            master.name,
+            fence_marker(unit)
+        );
+    }
+    match marks.is_some_and(|marks| marks.fenced) {
+        true => format!("requorum unfence {}, then on {}: systemctl start --no-block {unit}", master.zone, master.name),
+        false => format!("on {}: systemctl start --no-block {unit}", master.name),
     }
 }
 

@@ -34,23 +34,28 @@ pub fn ways(cluster: &Cluster, seen: &Observation, assessment: &Assessment, agai
         marks.filter_map(|marks| marks.record.as_ref()).any(|record| !record.finished && record.cluster == id)
     };
     sides.sort_by_key(|side| (side.taken == Some(0), !begun(side.cluster)));
-    let each: Vec<String> = sides
-        .iter()
-        .map(|side| {
-            let taken = side.taken.map_or_else(String::new, |taken| format!(", which took {} since", revisions(taken)));
-            let (others, masters) = (words(&side.others), words(side.masters));
-            format!("{again} fence {others} (keeps cluster {} of {masters}{taken})", side.cluster)
-        })
-        .collect();
-    let wrote = sides.iter().filter(|side| side.taken != Some(0)).count();
-    let why = match wrote {
-        _ if third(seen, assessment) => "only you can tell: a record names a third cluster, which does not serve",
+    let way = |side: &Side<'_>| {
+        let taken = side.taken.map_or_else(String::new, |taken| format!(", which took {} since", revisions(taken)));
+        let (others, masters) = (words(&side.others), words(side.masters));
+        format!("{again} fence {others} (keeps cluster {} of {masters}{taken})", side.cluster)
+    };
+    let third = third(seen, assessment);
+    let wrote: Vec<&Side<'_>> = sides.iter().filter(|side| side.taken != Some(0)).collect();
+    // Where only one took writes, to fence it is no choice.
+    if let ([side], false) = (&wrote[..], third) {
+        return format!(
+            "{}      # the other took no write since one was created from the other, so no write is lost; then: {again} recover",
+            way(side)
+        );
+    }
+    let why = match wrote.len() {
+        _ if third => "only you can tell: a record names a third cluster, which does not serve",
         0 => "neither took a write since one was created from the other",
-        1 => "the other took no write since one was created from the other, so no write is lost",
         _ => {
             "only you can tell: compare revisions and data; writes that only the fenced side took are not in the other"
         }
     };
+    let each: Vec<String> = sides.iter().map(way).collect();
     format!("{}      # {why}; then: {again} recover", each.join("; or "))
 }
 

@@ -71,7 +71,7 @@ fn never_served(input: Input<'_>, run: &RunId, traced: &[Player<'_>], refusals: 
                      writes ({known})",
                     player.name()
                 ),
-                match input.seen.answering().any(|(_, seen)| seen.serves()) {
+                match another_serves(input, traced) {
                     false => "continue: `requorum status` names the next command".to_owned(),
                     true => format!(
                         "another cluster serves: if nothing was written through {} since, add --override undo-started=REASON",
@@ -91,6 +91,12 @@ fn never_served(input: Input<'_>, run: &RunId, traced: &[Player<'_>], refusals: 
             );
         }
     }
+}
+
+/// Whether a cluster serves that is not the one that the run made.
+fn another_serves(input: Input<'_>, traced: &[Player<'_>]) -> bool {
+    let made = |name: &MasterName| traced.iter().any(|player| player.name() == name);
+    input.seen.answering().any(|(name, seen)| seen.serves() && !made(name))
 }
 
 /// Whether the restored data may have been served: its fence is lifted, and nothing says that no leader came of it.

@@ -10,6 +10,7 @@ use crate::observe::members::{Vote, roll};
 use crate::observe::records::{Newest, newest};
 use crate::observe::{ClusterRecord, Marks, Observation, proof};
 use crate::plan::checks::to_attest;
+use crate::plan::cut_off;
 use crate::plan::sides::{self, words};
 use crate::run::hold;
 
@@ -61,7 +62,7 @@ pub(super) fn next(given: Given<'_>, way_on: Option<&str>) -> Option<String> {
         {
             Some(not_recorded(given, record))
         }
-        (Verdict::OneZone, _) => Some(format!("{again} recover      # once the failed zone's masters answer")),
+        (Verdict::OneZone, _) => Some(rejoin(given)),
         (Verdict::Degraded, _) if missing_a_voter(given) => {
             Some(format!("{again} recover      # masters that do not vote yet"))
         }
@@ -75,6 +76,21 @@ pub(super) fn next(given: Given<'_>, way_on: Option<&str>) -> Option<String> {
             Some(format!("{again} status      # takes the time to prove whether quorum is lost"))
         }
         (Verdict::Unknown, _) => Some("make at least one master reachable, then run it again".to_owned()),
+    }
+}
+
+/// One zone serves alone. What comes back of the others must not serve, and `recover` stops it first.
+fn rejoin(given: Given<'_>) -> String {
+    let Given { cluster, seen, again, .. } = given;
+    let dark: BTreeSet<&ZoneName> =
+        cluster.masters().filter(|master| seen.seen(&master.name).is_none()).map(|master| &master.zone).collect();
+    match dark.is_empty() {
+        true => format!("{again} recover      # the other masters answer; it stops their old etcd first"),
+        false => format!(
+            "{again} recover      # once the masters of {0} answer; until then keep {0} off, or keep {1} cut off there",
+            words(&dark),
+            cut_off::words(&cut_off::of(seen))
+        ),
     }
 }
 

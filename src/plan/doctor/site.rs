@@ -20,13 +20,13 @@ pub(super) fn peace(cluster: &Cluster, seen: &Observation) -> Vec<Remark> {
         0 => vec![Remark::error(
             Code::NotServing,
             Check::Plan,
-            "no master serves now, so the following is not a valid rehearsal",
+            "no master serves now: the doctor is for a cluster that serves, and what it says of a loss is not true now",
             "requorum status",
         )],
         clusters => vec![Remark::error(
             Code::NotServing,
             Check::Plan,
-            format!("{clusters} clusters serve now, so the following is not a valid rehearsal"),
+            format!("{clusters} clusters serve now: the doctor is for one, and what it says of a loss is not true now"),
             "requorum status",
         )],
     }
