@@ -84,7 +84,7 @@ fn signals(acting: Acting) -> watch::Receiver<bool> {
                 terminal::say("interrupted again: the step under way has an unknown outcome; run `requorum status`");
                 std::process::exit(i32::from(exit::UNKNOWN));
             }
-            terminal::say("interrupted: stopping once nothing is half done (again: stop at once)");
+            terminal::say("interrupted: finishing the step under way, then stopping. Ctrl-C again ends at once");
         }
     });
     receiver

@@ -37,7 +37,7 @@ fn stacked_etcd_is_taken_over_whole() {
     let told = import(&[&["tests/kubespray/stacked"], &zones[..]].concat());
     insta::assert_snapshot!(told.out, @r##"
     # yaml-language-server: $schema=../schemas/inventory.schema.json
-    # From tests/kubespray/stacked/inventory.ini. "?" is what that does not say; `requorum inventory check` finds it.
+    # From tests/kubespray/stacked/inventory.ini. "?" marks what it does not say; `requorum inventory check` finds it.
 
     cluster: cluster.local   # cluster_name in tests/kubespray/stacked/group_vars/k8s_cluster/k8s-cluster.yml
     environment: staging
@@ -66,7 +66,7 @@ fn the_old_names_are_known_and_what_is_missing_is_marked() {
     let told = import(&["tests/kubespray/old/hosts.ini"]);
     insta::assert_snapshot!(told.out, @r##"
     # yaml-language-server: $schema=../schemas/inventory.schema.json
-    # From tests/kubespray/old/hosts.ini. "?" is what that does not say; `requorum inventory check` finds it.
+    # From tests/kubespray/old/hosts.ini. "?" marks what it does not say; `requorum inventory check` finds it.
 
     cluster: "?"   # what an operator types to consent: cluster_name is not given
     environment: "?"   # production, staging or lab: kubespray does not say
@@ -101,7 +101,7 @@ fn what_the_builder_wrote_is_right_once_it_is_filled_in() {
     let told = import(&["tests/kubespray/built", "--zone-var", "topology_zone"]);
     insta::assert_snapshot!(told.out, @r##"
     # yaml-language-server: $schema=../schemas/inventory.schema.json
-    # From tests/kubespray/built/hosts.yaml. "?" is what that does not say; `requorum inventory check` finds it.
+    # From tests/kubespray/built/hosts.yaml. "?" marks what it does not say; `requorum inventory check` finds it.
 
     cluster: site   # cluster_name in tests/kubespray/built/group_vars/all/all.yml
     environment: "?"   # production, staging or lab: kubespray does not say

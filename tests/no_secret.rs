@@ -144,7 +144,7 @@ fn reports(report: &Report) {
     without("report HTML", &page::html(report).unwrap());
     without("report JSON", &json::text(report));
     without("report JUnit", &junit::xml(report));
-    without("runs list", &runs::table(&[runs::Run::of("r", Some(report), None)]));
+    without("runs list", &runs::table(&[runs::Run::of("r", Some(report), None)], std::path::Path::new("/state")));
 }
 
 /// What a run leaves: events, journal, last words, reports.

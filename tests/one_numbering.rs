@@ -117,7 +117,7 @@ async fn a_run_that_ended_before_its_stop_names_what_it_left() {
     assert!(end.code == Some(exit::REFUSED) || end.code == Some(exit::FAILED), "{:?}: {}", end.code, end.text);
     let run = site.last_run();
     let run = run.rsplit('/').next().unwrap();
-    assert!(end.text.contains("Nothing of etcd was changed"), "{}", end.text);
+    assert!(end.text.contains("etcd was not changed"), "{}", end.text);
     let there = |path: String| site.file("m4", &path).is_some() || site.file("m5", &path).is_some();
     assert!(there(format!("/var/lib/requorum/runs/{run}/snapshot.db")), "{}", site.picture());
     for path in [

@@ -157,7 +157,7 @@ async fn where_every_etcd_that_answers_has_ended_nobody_was_asked() {
     prove(&site, &mut seen, proving).await.unwrap();
     let outcome = seen.proof.unwrap();
     assert!(matches!(outcome, Outcome::Lost { asked: false, .. }), "{outcome:?}");
-    assert!(outcome.words().contains("etcd has been down for"), "{}", outcome.words());
+    assert!(outcome.words().contains("etcd was seen down for"), "{}", outcome.words());
     assert!(!outcome.words().contains("proved"), "{}", outcome.words());
 }
 

@@ -50,13 +50,13 @@ async fn a_run_that_went_well() {
     initiate-dr 20260101-000000-0001 · cluster story (lab)
     done (exit 0)
     began 2026-01-01T00:00:15Z, took 7.75 s; by keeper on bastion
-    requorum 0.1.0, plan 2ba03e595ee18c27
+    requorum 0.1.0, plan 5add16fb8df1b04f
     proof that quorum is lost: 6.31 s (before the run)
     quorum: lost before the run began; regained after 7.72 s
     point of no return: step 10, at 4.41 s
 
     Result
-      done: m4, m5 serve as cluster df7228852fc460bf; it left the old one at revision 2, its first write is at 1000000003
+      done: m4, m5 serve as cluster df7228852fc460bf; it holds the old cluster's data up to revision 2, its first write is revision 1000000003
 
     Plan
     ");
@@ -75,7 +75,7 @@ async fn a_run_that_went_well() {
     | Quorum | lost before the run began; regained after 7.72 s |
     | Point of no return | step 10, after 4.41 s: once the new cluster acknowledges a write, going back to the old data would lose it |
     | Failed zones | zone1 |
-    | requorum | 0.1.0, plan 2ba03e595ee18c27 |
+    | requorum | 0.1.0, plan 5add16fb8df1b04f |
     ");
     insta::assert_snapshot!(beginning(&junit::xml(&report), 16), @r#"
     <?xml version="1.0" encoding="UTF-8"?>
@@ -83,16 +83,16 @@ async fn a_run_that_went_well() {
         <testsuite name="requorum initiate-dr story" tests="31" skipped="0" errors="0" failures="0" time="7.745" hostname="bastion" timestamp="2026-01-01T00:00:15Z">
             <properties>
                 <property name="run" value="20260101-000000-0001"/>
-                <property name="digest" value="2ba03e595ee18c27"/>
+                <property name="digest" value="5add16fb8df1b04f"/>
                 <property name="person" value="keeper"/>
                 <property name="outcome" value="done"/>
                 <property name="exit" value="0"/>
             </properties>
             <testcase name="1 make etcd ready to be fenced" classname="m4" time="0.010">
-                <system-out>/etc/systemd/system/etcd.service.d/50-requorum-fence.conf</system-out>
+                <system-out>wrote /etc/systemd/system/etcd.service.d/50-requorum-fence.conf</system-out>
             </testcase>
             <testcase name="1 make etcd ready to be fenced" classname="m5" time="0.010">
-                <system-out>/etc/systemd/system/etcd.service.d/50-requorum-fence.conf</system-out>
+                <system-out>wrote /etc/systemd/system/etcd.service.d/50-requorum-fence.conf</system-out>
             </testcase>
     "#);
 }
@@ -117,7 +117,7 @@ async fn a_journal_that_ends_midway_is_a_run_that_was_cut_off() {
     insta::assert_snapshot!(report.outcome, @r#"
     cut off: the journal has no last record; the run was killed, or is still running
     "#);
-    insta::assert_snapshot!(report.result.lines().next().unwrap(), @"STOPPED: step 9 on m4 (no member that was considered dead answers) has an unknown outcome:");
+    insta::assert_snapshot!(report.result.lines().next().unwrap(), @"STOPPED: step 9 on m4 (check that no member that was considered dead answers) has an unknown outcome:");
 }
 
 #[tokio::test(start_paused = true)]

@@ -72,7 +72,7 @@ pub enum Verb {
     ///
     /// Exit: 0 nothing to do, 2 there is something to do, 3 refused.
     Plan {
-        /// Which
+        /// The playbook
         playbook: PlanGoal,
         /// What to take into account
         #[command(flatten)]
@@ -220,7 +220,7 @@ pub enum PlanGoal {
     /// The surviving zone serves alone
     #[value(alias = "initiate_dr")]
     InitiateDr,
-    /// The failed zone comes home
+    /// The masters of the failed zone rejoin
     Recover,
 }
 

@@ -309,6 +309,11 @@ fn zones_of(
     match zones {
         Zones::Unsaid => {}
         Zones::Var(var) => {
+            if hosts.iter().all(|(_, vars)| text(vars, var).is_none()) {
+                let said =
+                    format!("no master has a text as {}: --zone-var names the variable that holds the zone", word(var));
+                return Err(refused(said));
+            }
             for (host, vars) in hosts {
                 // A template names no zone that could be known here.
                 if let Some(text) = text(vars, var).filter(|text| !text.contains("{{") && !text.contains("{%")) {

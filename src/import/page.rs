@@ -11,7 +11,7 @@ pub fn write(name: &str, draft: &Draft, environment: Option<&str>) -> (String, u
     page.text += "# yaml-language-server: $schema=../schemas/inventory.schema.json\n";
     let _ = writeln!(
         page.text,
-        "# From {}. \"?\" is what that does not say; `requorum inventory check` finds it.\n",
+        "# From {}. \"?\" marks what it does not say; `requorum inventory check` finds it.\n",
         tame(name)
     );
     page.entry(0, "cluster", &draft.cluster);

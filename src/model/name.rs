@@ -191,7 +191,7 @@ fn unit_rule(text: &str) -> Option<&'static str> {
         if !text.chars().all(fine) {
             return Some("could not be a systemd unit");
         }
-        text.ends_with(".service").then_some("is written without its .service ending")
+        text.ends_with(".service").then_some("must be written without .service")
     })
 }
 

@@ -20,6 +20,12 @@ pub const fn tolerance(voters: usize) -> usize {
     voters.saturating_sub(needed(voters))
 }
 
+/// The same as words, of voters that all vote now.
+#[must_use]
+pub fn tolerated(lost: usize) -> String {
+    if lost == 0 { "no loss is tolerated".to_owned() } else { format!("the loss of {lost} is tolerated") }
+}
+
 /// The voters of a cluster that serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tally {
@@ -44,16 +50,18 @@ impl Tally {
     #[must_use]
     pub fn words(self) -> String {
         let Self { voters, present, unseen } = self;
-        let number = |lost: usize| if lost == 0 { "none".to_owned() } else { lost.to_string() };
         match self.may_be_lost() {
-            _ if present == voters => format!("voters: {voters}; {} of them may be lost", tolerance(voters)),
+            _ if present == voters => format!("voters: {voters}; {}", tolerated(tolerance(voters))),
+            (0, 0) => format!("voters: {voters}; {present} vote now: no further loss is tolerated"),
             (lost, most) if lost == most => {
-                format!("voters: {voters}; {present} of them vote now, and {} of these may be lost", number(lost))
+                format!("voters: {voters}; {present} vote now: the loss of {lost} more is tolerated")
             }
-            (least, most) => format!(
-                "voters: {voters}; {present} seen to vote, {unseen} could not be asked: between {least} and {most} of \
-                 them may be lost"
-            ),
+            (least, most) => {
+                let or = if most == least + 1 { "or" } else { "to" };
+                format!(
+                    "voters: {voters}; {present} vote, {unseen} unknown: the loss of {least} {or} {most} more is tolerated"
+                )
+            }
         }
     }
 }

@@ -196,8 +196,7 @@ pub(super) type Find<'a> = dyn FnMut(Code, Severity, String) + 'a;
 fn find_marks(seen: &Seen, find: &mut Find<'_>) {
     let Ok(marks) = &seen.marks else { return };
     if marks.fenced {
-        let until = if marks.half_made().is_some() { "" } else { " until recover or unfence" };
-        find(Code::Fenced, Severity::Warning, format!("is fenced: etcd cannot start here{until}"));
+        find(Code::Fenced, Severity::Warning, "fenced: etcd cannot start here".into());
     }
     if marks.fenced && seen.etcd_runs() == Some(true) {
         find(
@@ -298,7 +297,7 @@ fn version_traps(version: Version, find: &mut Find<'_>) {
     }
     if (Version(3, 5, 0)..Version(3, 5, 20)).contains(&version) {
         let text = format!(
-            "etcd {version} does not store a learner's promotion (etcd#19557): go to 3.5.26 or later before any 3.6"
+            "etcd {version} does not store a learner's promotion (etcd#19557): upgrade to 3.5.26 or later before upgrading to 3.6"
         );
         find(Code::PromotionNotStored, Severity::Note, text);
     }

@@ -54,8 +54,8 @@ fn beyond(observation: &Observation, record: &ClusterRecord, name: &MasterName, 
     let beyond = status.revision.checked_sub(fork.fork_revision).filter(|beyond| *beyond > 0)?;
     let revisions = if beyond == 1 { "revision" } else { "revisions" };
     let text = format!(
-        "its etcd was {beyond} {revisions} past the fork at revision {} when it was last checked: cluster {} does not have these writes; recover keeps them with the old data",
-        fork.fork_revision, record.cluster
+        "its etcd has {beyond} {revisions} that cluster {} lacks (they split at revision {}); recover keeps them with the old data",
+        record.cluster, fork.fork_revision
     );
     Some(Finding { code: Code::BeyondTheFork, severity: Severity::Warning, master: Some(name.clone()), text })
 }
@@ -80,8 +80,8 @@ pub fn untold(
     let left = of.or_else(|| record.ancestors.first().copied())?;
     let fork = left_by(observation, record, left)?;
     let text = format!(
-        "its etcd did not report its revision, so it is not known whether it went past the fork at revision {}; its old data is kept, and `etcdutl snapshot status {kept}/member/snap/db` there shows its revision",
-        fork.fork_revision
+        "its etcd did not report its revision, so it is not known whether it has revisions that cluster {} lacks (they split at revision {}); its old data is kept: after the run, `etcdutl snapshot status {kept}/member/snap/db` there shows its revision",
+        record.cluster, fork.fork_revision
     );
     Some(Finding { code: Code::BeyondUntold, severity: Severity::Note, master: Some(name.clone()), text })
 }

@@ -95,7 +95,7 @@ impl Outcome {
                 took.as_secs_f64()
             ),
             Self::Lost { leaderless_for, asked: false, .. } => format!(
-                "etcd has been down for {:.1} s on every master that answered; a master that did not answer could not be checked",
+                "etcd was seen down for {:.1} s on every master that answered; a master that did not answer could not be checked",
                 leaderless_for.as_secs_f64()
             ),
             Self::Alive { evidence } => format!("quorum is not lost: {evidence}"),
@@ -186,6 +186,7 @@ impl Attempt {
         }
         Next::Again(match (&disturbed, self.quiet_since) {
             (Some(what), _) => what.clone(),
+            _ if samples.values().all(|sample| sample.ended) => format!("etcd is down for {} s", quiet.as_secs()),
             _ => format!("no leader for {} s", quiet.as_secs()),
         })
     }

@@ -74,9 +74,12 @@ fn of_words(cluster: &Cluster, words: &Words) -> Vec<Refusal> {
             Some(Err(unclear)) => format!("{name} could not be asked for {FILE}: {unclear}"),
             None => format!("{name} was not asked for {FILE}"),
         };
-        let next = format!(
-            "if {name} really is {wanted}: `mkdir -p /etc/requorum && echo {wanted} >{FILE}` there; there is no override"
-        );
+        let next = match words.get(name) {
+            Some(Ok(_)) => format!(
+                "if {name} really is {wanted}: `mkdir -p /etc/requorum && echo {wanted} >{FILE}` there; there is no override"
+            ),
+            _ => format!("make {name} answer over SSH, then run the drill again; there is no override"),
+        };
         Some(Refusal::new(Rule::EnvironmentMarker, why, next))
     };
     cluster.masters().filter_map(|master| refuse(&master.name)).collect()

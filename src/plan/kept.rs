@@ -197,6 +197,7 @@ fn age(at: Timestamp, run: &RunId) -> Option<String> {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is not negative, and years fit")]
     let minutes = minutes as u64;
     Some(match minutes {
+        1 => "1 minute".to_owned(),
         0..=119 => format!("{minutes} minutes"),
         120..=2879 => format!("{} hours", minutes / 60),
         _ => format!("{} days", minutes / 1440),
@@ -211,6 +212,7 @@ mod tests {
     fn an_age_is_told_in_the_unit_that_fits_and_never_below_nothing() {
         let age = |at: &str| age(at.parse().unwrap(), &RunId::new("20260301-120000-abcd").unwrap());
         assert_eq!(age("2026-03-01T11:10:00Z").as_deref(), Some("50 minutes"));
+        assert_eq!(age("2026-03-01T11:58:40Z").as_deref(), Some("1 minute"));
         assert_eq!(age("2026-03-01T06:00:00Z").as_deref(), Some("6 hours"));
         assert_eq!(age("2026-02-08T12:00:00Z").as_deref(), Some("21 days"));
         assert_eq!(age("2026-03-01T12:00:01Z"), None, "a clock that was set back says nothing");

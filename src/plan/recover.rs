@@ -351,7 +351,7 @@ fn findings(input: Input<'_>, scene: &Scene<'_>, home: &Home, left_out: &BTreeSe
         note(
             Code::LeftOut,
             format!(
-                "{} stay out: the cluster will have {voters} voters and tolerate the loss of {tolerance}",
+                "still without {}: the cluster will have {voters} voters and tolerate the loss of {tolerance}",
                 join(left_out)
             ),
         );

@@ -145,7 +145,7 @@ fn everybody_is_seen(input: Input<'_>, run: &RunId, refusals: &mut Refusals<'_>)
 /// One step a master; as for `fence`, whatever is not named is left as it is.
 fn of(input: Input<'_>, run: &RunId, players: &[Player<'_>]) -> Plan {
     let names: BTreeSet<&MasterName> = players.iter().map(Player::name).collect();
-    let summary = format!("{} rejoin their own cluster, as before run {run}.", join(&names));
+    let summary = format!("the data and the cluster of {} are as before run {run} again.", join(&names));
     let put_back = |player: &Player<'_>| PutBack::of(player.master, run).into();
     Plan { summary, ..fence::plan(input, players, &[&put_back]) }
 }

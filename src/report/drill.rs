@@ -40,7 +40,7 @@ pub fn text(story: &Story<'_>) -> String {
         }
         None => {
             let good = story.measures.is_some_and(Measures::is_good) && story.left.is_empty();
-            let _ = writeln!(out, "{}", verdict(good));
+            let _ = writeln!(out, "{}", verdict(good, story.measures));
         }
     }
     if let Some(measures) = story.measures {
@@ -63,12 +63,19 @@ pub fn text(story: &Story<'_>) -> String {
 
 /// Whether a drill that was not given up was good, in words.
 #[must_use]
-pub const fn verdict(good: bool) -> &'static str {
-    if good {
-        "the drill is done: every promise was kept and every objective reached"
-    } else {
-        "the drill completed, but missed an objective, broke a promise or left something behind"
+pub fn verdict(good: bool, measures: Option<&Measures>) -> String {
+    if !good {
+        return "the drill completed, but missed an objective, lost a write of the surviving zone, or left something behind"
+            .to_owned();
     }
+    let asked = measures.is_some_and(|measures| !measures.objectives.is_empty());
+    let objectives = if asked { "every objective was reached" } else { "the inventory sets no objectives" };
+    let lost = measures.and_then(|measures| measures.lost_zone.lost.as_ref()).map(|lost| match lost.writes {
+        0 => ". No acknowledged write was lost".to_owned(),
+        1 => ". 1 acknowledged write of the lost zone was lost".to_owned(),
+        writes => format!(". {writes} acknowledged writes of the lost zone were lost"),
+    });
+    format!("the drill is done; {objectives}{}", lost.unwrap_or_default())
 }
 
 /// Under which keys the canaries of a drill write.
@@ -101,8 +108,8 @@ pub fn rows(measures: &Measures) -> Vec<(String, String)> {
         ("time without writes (RTO)", rto),
         ("  the doctor expected", seconds(measures.expected_ms)),
         ("  detection", seconds(measures.detection_ms)),
-        ("  decision (a drill decides at once)", seconds(measures.decision_ms)),
-        ("  initiate_dr", seconds(measures.initiate_dr_ms)),
+        ("  decision (a drill asks nobody)", seconds(measures.decision_ms)),
+        ("  initiate-dr", seconds(measures.initiate_dr_ms)),
         ("    of it the proof", seconds(measures.proof_ms)),
         ("time to full redundancy", seconds(measures.full_redundancy_ms)),
         ("  of it recover", seconds(measures.recover_ms)),

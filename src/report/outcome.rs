@@ -17,8 +17,8 @@ use crate::step::Effect;
 use super::{harmless, left, names, seconds};
 
 /// What a run says that began no change; what it left lying is told beside.
-const NOTHING_OF_ETCD: &str =
-    "Nothing of etcd was changed on the masters that take part: its data, settings and members are unchanged.\n";
+const NOT_CHANGED: &str = "etcd was not changed: data, settings and members are as before.\n\
+                           next: run the same command again; it checks everything anew\n";
 
 /// Everything the last words are made from.
 #[derive(Debug, Clone, Copy)]
@@ -145,7 +145,7 @@ fn done(story: Story<'_>) -> String {
             let serve = if plan.survivors.len() == 1 { "serves" } else { "serve" };
             let cluster = plan.after.as_ref().map(|after| after.cluster.to_string()).unwrap_or_default();
             format!(
-                "done: {} {serve} as cluster {cluster}; it left the old one at revision {fork}, its first write is at {}\n",
+                "done: {} {serve} as cluster {cluster}; it holds the old cluster's data up to revision {fork}, its first write is revision {}\n",
                 names(&plan.survivors),
                 story.outcome.facts.first_write.unwrap_or(0)
             )
@@ -157,7 +157,10 @@ fn done(story: Story<'_>) -> String {
         Goal::Fence => {
             format!("done: etcd is down on {} and cannot start there, also after a reboot\n", names(&plan.returned))
         }
-        Goal::Undo => format!("done: {} have their own data back; their etcd was started\n", names(&plan.returned)),
+        Goal::Undo => {
+            let (have, their) = if plan.returned.len() == 1 { ("has its", "its") } else { ("have their", "their") };
+            format!("done: {} {have} own data back; {their} etcd was started\n", names(&plan.returned))
+        }
         Goal::Unfence => format!("done: etcd may start again on {}; it was not started\n", names(&plan.returned)),
     }
 }
@@ -237,22 +240,24 @@ fn stopped(story: Story<'_>, trouble: &Trouble, how: &str) -> String {
     let Trouble { number, host, title, why, .. } = trouble;
     let mut out = format!("STOPPED: step {number} on {host} ({title}) {how}:\n  {why}\n");
     if !story.outcome.changed {
-        out.push_str(NOTHING_OF_ETCD);
+        out.push_str(NOT_CHANGED);
         return out;
     }
     let state = |id: u32| story.states.get(&id).copied().unwrap_or(StepState::Planned);
-    let list = |wanted: fn(StepState) -> bool, out: &mut String| {
-        for planned in story.plan.steps().filter(|planned| wanted(state(planned.id))) {
+    let list = |heading: &str, wanted: fn(StepState) -> bool, out: &mut String| {
+        let mut steps = story.plan.steps().filter(|planned| wanted(state(planned.id))).peekable();
+        if steps.peek().is_some() {
+            let _ = writeln!(out, "{heading}:");
+        }
+        for planned in steps {
             let number = story.plan.number_of(planned.id);
             let _ = writeln!(out, "  {number:>2}. {}: {}", planned.host, planned.step.kind().title());
         }
     };
-    out.push_str("Done:\n");
-    list(|state| state == StepState::Done, &mut out);
-    out.push_str("Started but not finished:\n");
-    list(|state| matches!(state, StepState::Running | StepState::Failed | StepState::Unknown), &mut out);
-    out.push_str("Not begun:\n");
-    list(|state| state == StepState::Planned, &mut out);
+    list("Done", |state| state == StepState::Done, &mut out);
+    let unfinished = |state| matches!(state, StepState::Running | StepState::Failed | StepState::Unknown);
+    list("Started but not finished", unfinished, &mut out);
+    list("Not begun", |state| state == StepState::Planned, &mut out);
     out
 }
 

@@ -15,7 +15,7 @@ use super::{harmless, indented, names};
 pub fn summary(plan: &Plan) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "plan {} · run {} · cluster {}", plan.digest(), plan.run, plan.cluster);
-    let _ = writeln!(out, "{} {}: {}", plan.goal.command(), names(&plan.failed_zones), plan.summary);
+    let _ = writeln!(out, "{}{}: {}", plan.goal.command(), zones(plan), plan.summary);
     match plan.goal {
         Goal::InitiateDr => {
             let _ = writeln!(out, "  survivors  {} (seed {})", names(&plan.survivors), names(&plan.seed));
@@ -23,7 +23,9 @@ pub fn summary(plan: &Plan) -> String {
         }
         Goal::Recover => {
             let _ = writeln!(out, "  serving    {} (asked through {})", names(&plan.survivors), names(&plan.seed));
-            let _ = writeln!(out, "  back       {}", names(&plan.returned));
+            if !plan.returned.is_empty() {
+                let _ = writeln!(out, "  back       {}", names(&plan.returned));
+            }
             if !plan.left_out.is_empty() {
                 let _ = writeln!(out, "  left out   {}", names(&plan.left_out));
             }
@@ -40,16 +42,16 @@ pub fn summary(plan: &Plan) -> String {
         let all = plan.masters().len();
         let _ = writeln!(
             out,
-            "  then       cluster {}: {voters} of {all} masters vote, {} of them may be lost",
+            "  then       cluster {}: {voters} of {all} masters vote, {}",
             after.cluster,
-            quorum::tolerance(voters)
+            quorum::tolerated(quorum::tolerance(voters))
         );
     }
     for (who, by) in &plan.attested {
         let _ = writeln!(out, "  attested   {who}: {by}");
     }
     for (rule, why) in &plan.overrides {
-        let _ = writeln!(out, "  set aside  {rule}: {why}");
+        let _ = writeln!(out, "  overridden {rule}: {why}");
     }
     findings(plan, &mut out);
     out.push('\n');
@@ -69,6 +71,15 @@ pub fn summary(plan: &Plan) -> String {
     harmless(&out)
 }
 
+/// Which zones it is about, after the command.
+fn zones(plan: &Plan) -> String {
+    match plan.goal {
+        _ if plan.failed_zones.is_empty() => String::new(),
+        Goal::InitiateDr => format!(" after the loss of {}", names(&plan.failed_zones)),
+        _ => format!(" {}", names(&plan.failed_zones)),
+    }
+}
+
 fn findings(plan: &Plan, out: &mut String) {
     out.push_str(&indented(&finding_lines(&plan.findings), "  "));
 }
@@ -82,7 +93,7 @@ fn destructive(plan: &Plan, out: &mut String) {
         }
     }
     if !lines.is_empty() {
-        let _ = write!(out, "\nStopped, moved or rewritten (nothing is deleted):\n{lines}");
+        let _ = write!(out, "\nChanged (no data is deleted):\n{lines}");
     }
     if let Some((planned, why)) = plan.point_of_no_return() {
         let _ = writeln!(out, "No way back from step {} on: {why}.", plan.number_of(planned.id));

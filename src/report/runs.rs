@@ -50,9 +50,9 @@ const OUTCOME: usize = 60;
 
 /// The table, oldest first.
 #[must_use]
-pub fn table(runs: &[Run]) -> String {
+pub fn table(runs: &[Run], state: &std::path::Path) -> String {
     if runs.is_empty() {
-        return "this host has no runs\n".to_owned();
+        return super::harmless(&format!("there are no runs under {}\n", state.display()));
     }
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING);

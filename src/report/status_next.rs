@@ -75,7 +75,7 @@ pub(super) fn next(given: Given<'_>, way_on: Option<&str>) -> Option<String> {
         (Verdict::Unknown, _) if seen.proof.is_none() && seen.answering().next().is_some() => {
             Some(format!("{again} status      # takes the time to prove whether quorum is lost"))
         }
-        (Verdict::Unknown, _) => Some("make at least one master reachable, then run it again".to_owned()),
+        (Verdict::Unknown, _) => Some("fix the errors above; at least one master must let requorum in".to_owned()),
     }
 }
 

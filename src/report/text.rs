@@ -68,7 +68,7 @@ fn head(report: &Report, out: &mut String) {
     }
     if let Some(drill) = &report.drill {
         let (zone, outage, limit) = (&drill.zone, &drill.outage, drill.max_outage_s);
-        let _ = writeln!(out, "to be lost: {zone}, by `{outage}`, for at most {limit} s");
+        let _ = writeln!(out, "zone to take down: {zone}, by `{outage}`, for at most {limit} s");
     }
 }
 
@@ -100,14 +100,14 @@ fn after(report: &Report) -> String {
     if let Some(found) = &report.findings_after {
         return finding_lines(found);
     }
-    let mut out = String::from("not recorded; `requorum status` looks again. Its own last checks:\n");
+    let mut out = String::from("not recorded: run `requorum status`\n");
+    if !report.proved.is_empty() {
+        out.push_str("The run's own last checks:\n");
+    }
     for proved in &report.proved {
         let holds = if proved.holds { "holds" } else { "DOES NOT HOLD" };
         let number = report.number_of(proved.step);
         let _ = writeln!(out, "step {number} on {}: {}: {holds} ({})", proved.host, proved.what, proved.said);
-    }
-    if report.proved.is_empty() {
-        out.push_str("none\n");
     }
     out
 }

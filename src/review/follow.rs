@@ -94,6 +94,9 @@ fn elsewhere(name: &MasterName, change: &Change) -> Option<String> {
                     "{name}: `{setting}` must be what the node has: {to}; a run refuses where it is not, and changes \
                      nothing there by itself"
                 )),
+                "ssh.jump" if to == "null" => {
+                    Some(format!("{name}: log in without a jump host before the old way is closed"))
+                }
                 "ssh.user" | "ssh.port" | "ssh.become" | "ssh.identity" | "ssh.known_hosts" | "ssh.jump" => {
                     Some(format!("{name}: log in with `{setting}` {to} before the old way is closed"))
                 }

@@ -96,7 +96,7 @@ impl State {
         let machine = self.machine(call.host);
         machine.unit.patient = true;
         machine.put(drop_in.clone(), format!("[Unit]\nConditionPathExists=!{marker}\n"));
-        Reply::said(format!("done: {drop_in}\n"))
+        Reply::said(format!("done: wrote {drop_in}\n"))
     }
 
     fn unfence(&mut self, call: &Call<'_>) -> Reply {
@@ -234,7 +234,7 @@ impl State {
         }
         machine.put(path, call.stdin.clone());
         self.written(call.host, path);
-        Reply::said(format!("done: the previous one is {kept}\n"))
+        Reply::said(format!("done: written; the previous file is {kept}\n"))
     }
 
     fn written(&mut self, host: &MasterName, path: &str) {
@@ -251,7 +251,7 @@ impl State {
             machine.put(kept, earlier);
         }
         machine.put(path, text);
-        Reply::said(format!("done: {path}\n"))
+        Reply::said(format!("done: recorded in {path}\n"))
     }
 
     fn join(&mut self, call: &Call<'_>) -> Reply {

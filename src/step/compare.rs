@@ -27,7 +27,7 @@ pub struct FixRevision {
 
 impl Kind for FixRevision {
     fn title(&self) -> String {
-        "fix the revision to compare at".to_owned()
+        "choose the revision to compare at".to_owned()
     }
 
     fn acts(&self) -> Vec<Act> {

@@ -29,9 +29,7 @@ impl Leaderless {
     fn log_unmoved(&self, output: &Output) -> Judgement {
         let Some((_, planned)) = &self.log else { return Judgement::done("etcd is not ready, so it has no leader") };
         match log::parse(output) {
-            Ok(log) if log.end == *planned => {
-                Judgement::done(format!("not ready, and its log still ends with {planned}"))
-            }
+            Ok(log) if log.end == *planned => Judgement::done(format!("no leader; its log still ends with {planned}")),
             Ok(log) => Judgement::Stop(format!(
                 "its log ends with {}; it ended with {planned} when the plan was made: it had a leader in between",
                 log.end
@@ -43,7 +41,11 @@ impl Leaderless {
 
 impl Kind for Leaderless {
     fn title(&self) -> String {
-        if self.unmoved { "still no leader, nothing applied since the plan" } else { "no leader" }.to_owned()
+        match self.unmoved {
+            true => "check that there still is no leader and nothing was applied since the plan",
+            false => "check that there is no leader",
+        }
+        .to_owned()
     }
 
     fn acts(&self) -> Vec<Act> {
@@ -60,6 +62,7 @@ impl Kind for Leaderless {
                 Ok(unit) if unit.active_state == "active" => {
                     Judgement::Stop("etcd has become ready: it found a leader; the zone is coming back".into())
                 }
+                Ok(unit) if !unit.running() => Judgement::done("etcd is down, so it has no leader"),
                 Ok(_) => Judgement::done("etcd is not ready, so it has no leader"),
                 Err(why) => Judgement::Stop(why.to_string()),
             };

@@ -68,7 +68,7 @@ impl RestartLearner {
 
 impl Kind for RestartLearner {
     fn title(&self) -> String {
-        "settle the learner".to_owned()
+        "wait until the learner has caught up, restarting it if needed".to_owned()
     }
 
     fn acts(&self) -> Vec<Act> {

@@ -54,7 +54,7 @@ impl Serve {
 
 impl Kind for Serve {
     fn title(&self) -> String {
-        format!("cluster {} acknowledges a write", self.cluster)
+        format!("check that cluster {} acknowledges a write", self.cluster)
     }
 
     fn acts(&self) -> Vec<Act> {

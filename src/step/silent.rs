@@ -21,7 +21,7 @@ pub struct Silent {
 
 impl Kind for Silent {
     fn title(&self) -> String {
-        "no member that was considered dead answers".to_owned()
+        "check that no member that was considered dead answers".to_owned()
     }
 
     fn acts(&self) -> Vec<Act> {

@@ -172,9 +172,9 @@ fn read_verdict(stdout: &str) -> Result<SnapshotFact, String> {
 impl Kind for Snapshot {
     fn title(&self) -> String {
         match &self.source {
-            Source::Live { .. } => "snapshot of the running survivor".to_owned(),
-            Source::StoppedCopy { .. } => "copy of the cleanly stopped database".to_owned(),
-            Source::Replay { end, .. } => format!("copy of the stopped database, its log replayed to {end}"),
+            Source::Live { .. } => "take a snapshot of the running survivor".to_owned(),
+            Source::StoppedCopy { .. } => "copy the cleanly stopped database".to_owned(),
+            Source::Replay { end, .. } => format!("copy the stopped database and replay its log to {end}"),
             Source::File { path, .. } => format!("snapshot from {path}"),
         }
     }

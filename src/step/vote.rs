@@ -28,7 +28,8 @@ pub struct NoVote {
 impl Kind for NoVote {
     fn title(&self) -> String {
         let names: Vec<&str> = self.joiners.keys().map(MasterName::as_str).collect();
-        format!("no vote of {} in cluster {}", names.join(", "), self.cluster)
+        let have = if names.len() == 1 { "has" } else { "have" };
+        format!("check that {} {have} no vote in cluster {}", names.join(", "), self.cluster)
     }
 
     fn acts(&self) -> Vec<Act> {

@@ -19,7 +19,12 @@ pub(super) fn source(path: &Path, site: &Site) -> Result<Source, Failure> {
 
 /// The same for a file of a change under review.
 pub(super) fn reviewed(path: &Path, files: &dyn Files) -> Result<Source, Failure> {
-    named(path, files.reviewed(path))
+    let text = files.reviewed(path);
+    let missing = matches!(&text, Err(error) if error.kind() == io::ErrorKind::NotFound);
+    named(path, text).map_err(|failure| match missing {
+        true => failure.hint("name a file that is there, or create an example to edit: requorum init ."),
+        false => failure,
+    })
 }
 
 fn named(path: &Path, text: io::Result<String>) -> Result<Source, Failure> {

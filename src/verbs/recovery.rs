@@ -245,7 +245,7 @@ pub async fn part(
 }
 
 /// What is true of a run that was not begun once it had tried to take the lock.
-const ONLY_NOTES: &str = "Nothing of etcd was changed. Where this run briefly held the lock, a note of that stays under \
+const ONLY_NOTES: &str = "etcd was not changed. Where this run briefly held the lock, a note of that stays under \
                           /var/lib/requorum/runs.";
 
 /// Why a run or a drill was not begun, and what comes next.
@@ -256,7 +256,7 @@ pub fn not_begun(error: &NotBegun) -> Failure {
         NotBegun::Locked { run, .. } => failure(error.to_string())
             .note(ONLY_NOTES)
             .hint(format!("wait for that run to end; if it was killed: requorum unlock {run}")),
-        NotBegun::Changed { plan, now } => Failure::refused("nothing of etcd was changed", changed(plan, now))
+        NotBegun::Changed { plan, now } => Failure::refused("etcd was not changed", changed(plan, now))
             .note(format!("  Where this run held the lock there is left: {}", lock_note(&plan.run)))
             .hint("give the same command again; it checks the masters again and shows the new plan"),
         NotBegun::NoLock { .. } => failure(error.to_string()).note(ONLY_NOTES),

@@ -34,6 +34,9 @@ pub fn init(site: &Site, files: &dyn Files, directory: &Path) -> Result<u8, Fail
             Err(error) => return Err(Failure::file(Kind::Failed, &path, error)),
         }
     }
-    site.console.print("next: change inventory/example.yaml, then: requorum inventory check inventory/example.yaml\n");
+    let example = directory.join("inventory/example.yaml");
+    let example = example.strip_prefix(".").unwrap_or(&example).display().to_string();
+    let example = crate::model::command::harmless(&shlex::try_quote(&example).unwrap_or_default());
+    site.console.print(&format!("next: cp {example} inventory.yaml, edit it, then: requorum inventory check\n"));
     Ok(exit::DONE)
 }

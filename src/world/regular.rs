@@ -45,7 +45,7 @@ fn opened(path: &Path, flags: OFlags) -> io::Result<File> {
     };
     let kind = file.metadata()?.file_type();
     if kind.is_dir() {
-        return refuse("it is a directory");
+        return refuse("it is a directory; name the files in it, as DIR/*.yaml");
     }
     if !kind.is_file() {
         return refuse("it is not a regular file");

@@ -128,8 +128,11 @@ impl Console for Plain {
             }
             last.insert(host.clone(), *waited);
         }
-        if let Some(line) = line(&event) {
-            say(&format!("{} {line}", clock()));
+        match line(&event) {
+            // A gap in what is read, and no event.
+            Some(line) if line.is_empty() => say(""),
+            Some(line) => say(&format!("{} {line}", clock())),
+            None => {}
         }
     }
 

@@ -191,7 +191,7 @@ const SPOILT: [(&str, &str, &str); 53] = [
     ("user: ops", "jump: { address: h }", "3:8 `jump` lacks `user`"),
     ("become: sudo", "become: true", "3:27 `become` cannot be `true` (write `sudo` or `none`)"),
     ("ssh: { user: ops, become: sudo }", "ssh: ops", "3:6 `ssh` is a single value, not a set of keys"),
-    ("unit: etcd", "unit: etcd.service", "5:9 `etcd.service` is written without its .service ending"),
+    ("unit: etcd", "unit: etcd.service", "5:9 `etcd.service` must be written without .service"),
     ("data_dir: /var/lib/etcd", "data_dir: var/lib/etcd", "6:13 `var/lib/etcd` is not an absolute path"),
     ("data_dir: /var/lib/etcd", "data_dir: /var/../etc", "6:13 `/var/../etc` is `/` itself, ends with a slash"),
     ("data_dir: /var/lib/etcd", "template: ../etcd.env", "6:13 `../etcd.env` is not a file name"),

@@ -138,11 +138,11 @@ proptest! {
 #[test]
 fn the_tally_says_who_votes_now() {
     let words = |kinds: &[Kind]| tally(&observed(kinds)).words();
-    assert_eq!(words(&[Kind::Started; 2]), "voters: 3; 1 of them may be lost");
+    assert_eq!(words(&[Kind::Started; 2]), "voters: 3; the loss of 1 is tolerated");
     let fourth = words(&[Kind::Started, Kind::Started, Kind::Unstarted]);
-    assert_eq!(fourth, "voters: 4; 3 of them vote now, and none of these may be lost");
+    assert_eq!(fourth, "voters: 4; 3 vote now: no further loss is tolerated");
     let dark = words(&[Kind::Dark, Kind::Dark]);
-    assert_eq!(dark, "voters: 3; 1 seen to vote, 2 could not be asked: between 0 and 1 of them may be lost");
+    assert_eq!(dark, "voters: 3; 1 vote, 2 unknown: the loss of 0 or 1 more is tolerated");
 }
 
 fn votes(observation: &Observation) -> Vec<Vote> {

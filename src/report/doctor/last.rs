@@ -52,7 +52,8 @@ fn ago(time: SignedDuration) -> String {
     let minutes = time.as_mins();
     match minutes {
         ..=-2 => "in the future (a clock was set back)".to_owned(),
-        -1..=0 => "just now".to_owned(),
+        // Two clocks may be a little apart.
+        -1..=0 => format!("{} s ago", time.as_secs().max(0)),
         1..=119 => format!("{minutes} min ago"),
         120..=2879 => format!("{} h ago", minutes / 60),
         _ => format!("{} days ago", minutes / 1440),
@@ -73,6 +74,8 @@ mod tests {
         assert_eq!(said(Some(&bad), Some(&old)), "doctor: last run 2 h ago found 3 errors; last good 9 days ago\n");
         assert_eq!(said(Some(&bad), None), "doctor: last run 2 h ago found 3 errors; none was good so far\n");
         assert_eq!(said(Some(&old), Some(&old)), "doctor: last good 9 days ago\n");
+        let now = kept("2026-05-10T11:59:53Z", false);
+        assert_eq!(said(Some(&now), None), "doctor: last run 7 s ago found 3 errors; none was good so far\n");
         assert_eq!(said(Some("{half"), None), "doctor: never run from this host; run `requorum doctor`\n");
         assert_eq!(last_json(None, None), Value::Null);
         assert_eq!(last_json(Some(&bad), Some(&old))["last_good"], "2026-05-01T12:00:00Z");

@@ -48,13 +48,13 @@ fn a_missed_objective_stands_beside_its_number() {
         prefix: "requorum/drill/20260101-000000-0001/",
     };
     insta::assert_snapshot!(text(&story), @r"
-    the drill completed, but missed an objective, broke a promise or left something behind
+    the drill completed, but missed an objective, lost a write of the surviving zone, or left something behind
 
     time without writes (RTO)               35.15 s
       the doctor expected                   26.50 s
       detection                             1.23 s
-      decision (a drill decides at once)    1.88 s
-      initiate_dr                           32.16 s
+      decision (a drill asks nobody)        1.88 s
+      initiate-dr                           32.16 s
         of it the proof                     17.64 s
     time to full redundancy                 45.47 s
       of it recover                         7.79 s

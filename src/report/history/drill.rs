@@ -152,8 +152,8 @@ fn writers(measures: &Measures) -> Vec<Master> {
 fn result(course: &Course<'_>) -> String {
     match course.end {
         None => "the drill's journal has no last record".to_owned(),
-        Some((_, exit::DONE)) => words::verdict(true).to_owned(),
-        Some((_, exit::UNVERIFIED)) => words::verdict(false).to_owned(),
+        Some((_, exit::DONE)) => words::verdict(true, course.measures),
+        Some((_, exit::UNVERIFIED)) => words::verdict(false, course.measures),
         // The masters were not locked for it: whoever gives up tells what is left.
         Some((outcome, _)) if course.phases.is_empty() && course.left.is_none() => {
             format!("the drill was not begun: {}", plain(outcome))
@@ -250,7 +250,11 @@ fn take(whole: &mut Report, ran: &Ran, runs: &[Report]) {
             whole.deviations.push(format!("{name} ended with exit {code}"))
         }
         (None, Some(code)) if code != exit::DONE => {
-            whole.deviations.push(format!("{} ended with exit {code} before it became a run", plain(&ran.verb)))
+            let verb = plain(&ran.verb);
+            whole.deviations.push(match code {
+                exit::INTERRUPTED => format!("{verb} was interrupted before it changed anything"),
+                _ => format!("{verb} ended with exit {code} before it changed anything"),
+            })
         }
         _ => {}
     }

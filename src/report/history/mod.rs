@@ -330,7 +330,7 @@ impl Report {
             (false, None, _) if self.drill.is_some() => "not known to have been lost".to_owned(),
             (false, None, _) => "not lost before the run".to_owned(),
             (false, Some(lost), back) => {
-                let back = back.map_or("not by a new cluster".to_owned(), |back| format!("after {back}"));
+                let back = back.map_or("by the old cluster".to_owned(), |back| format!("after {back}"));
                 format!("lost on purpose after {}; regained {back}", super::millis(*lost))
             }
         }

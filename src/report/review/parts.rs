@@ -93,18 +93,21 @@ fn radius(changes: &Changes, old_mistakes: usize) -> Vec<String> {
         (None, None) => "none".to_owned(),
     };
     let mut lines = vec![format!(
-        "members {}; quorum {}; may be lost {}",
+        "members {}; quorum {}; tolerated losses {}",
         count(|side| side.voters),
         count(|side| side.needed),
         count(|side| side.tolerance)
     )];
     if old_mistakes > 0 {
         lines.push(format!(
-            "the old text is not a valid inventory ({old_mistakes} mistakes), so the whole new one is shown"
+            "the old text is not a valid inventory ({old_mistakes} mistake{}), so the whole new one is shown",
+            if old_mistakes == 1 { "" } else { "s" }
         ));
     }
     if let Some(even) = after.filter(|side| side.voters.is_multiple_of(2)) {
-        lines.push(format!("{} members do not tolerate more losses than {}", even.voters, even.voters - 1));
+        let fewer = even.voters - 1;
+        let they = if fewer == 1 { "1 member does" } else { &format!("{fewer} do") };
+        lines.push(format!("{} members tolerate no more losses than {they}", even.voters));
     }
     let zones: BTreeSet<&ZoneName> = before.into_iter().chain(after).flat_map(|side| side.zones.keys()).collect();
     let mut alike = Vec::new();

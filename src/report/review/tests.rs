@@ -25,8 +25,8 @@ fn a_master_more_is_reviewed_on_one_screen() {
     inventory/prod.yaml: cluster prod changes, against a safety rule
 
     Blast radius
-      members 3 → 4; quorum 2 → 3; may be lost 1 as before
-      4 members do not tolerate more losses than 3
+      members 3 → 4; quorum 2 → 3; tolerated losses 1 as before
+      4 members tolerate no more losses than 3 do
       zone1 lost: quorum lost, 1 survivor (m3) → quorum lost, 2 survivors (m3, m4)
       zone2 lost: quorum kept, 2 survivors → quorum lost, 2 survivors (m1, m2)
 
@@ -83,7 +83,7 @@ fn a_comment_folds_its_details() {
     **Blast radius**
 
     ```text
-    members 3 as before; quorum 2 as before; may be lost 1 as before
+    members 3 as before; quorum 2 as before; tolerated losses 1 as before
     zone1 lost: quorum lost, 1 survivor (m3), as before
     zone2 lost: quorum kept, as before
     ```

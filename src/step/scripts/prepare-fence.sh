@@ -22,4 +22,4 @@ there "$drop_in" "$want" || put "$drop_in" "$want"
 there "$patient" "$wait" || put "$patient" "$wait"
 systemctl daemon-reload
 known || { echo "systemd does not take $drop_in: no fence" >&2; exit 1; }
-echo "done: $drop_in"
+echo "done: wrote $drop_in"

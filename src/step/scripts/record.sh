@@ -7,4 +7,4 @@ mkdir -p "${path%/*}" "$kept"
 if [ -f "$path" ] && [ ! -e "$kept/cluster.json" ]; then cp -p "$path" "$kept/cluster.json"; sync "$kept/cluster.json"; fi
 sed "s/$late/$fork/" >"$path.new"
 sync "$path.new"; mv -f "$path.new" "$path"; sync "${path%/*}"
-echo "done: $path"
+echo "done: recorded in $path"

@@ -15,4 +15,4 @@ chmod --reference="$path" "$new"; chown --reference="$path" "$new"
 if command -v chcon >/dev/null; then chcon --reference="$path" "$new" 2>/dev/null || true; fi
 sync "$new" "$aside$n"
 mv -f "$new" "$path"; trap - EXIT; sync "${path%/*}"
-echo "done: the previous one is $aside$n"
+echo "done: written; the previous file is $aside$n"

@@ -116,7 +116,7 @@ pub async fn drill(given: &Given, site: &Site, flags: &Asked, confirm: Option<&s
     refuse(drill::refusals(&cluster, &zone, &seen, &words, None), &planning::redactor(&seen, site))?;
     let (survivor, lost) = place::ways(&cluster, &zone, &seen)?;
     site.console.say(&format!(
-        "This drill takes down {zone} of {} ({}) by `{}`; writes will fail until `initiate_dr` has restored quorum. It gives up after {} s.",
+        "This drill takes down {zone} of {} ({}) by `{}`; writes will fail until `initiate-dr` has restored quorum. It gives up after {} s.",
         cluster.name,
         cluster.environment,
         flags.outage.word(),

@@ -131,7 +131,7 @@ impl Password {
             return Err(RemoteError::Denied {
                 why: format!(
                     "sudo on {who} wants a password and there is no terminal to type it at; next: run it at a terminal, \
-                     supply the password, or allow NOPASSWD for this user in sudoers"
+                     set REQUORUM_SUDO_PASSWORD, or allow NOPASSWD for this user in sudoers"
                 ),
             });
         }
