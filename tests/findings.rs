@@ -10,8 +10,8 @@ use requorum::model::{Cluster, MasterName};
 use requorum::observe::assess::assess;
 use requorum::observe::tools::Version;
 use requorum::observe::{Code, Examination, Observation, Seen, Sight};
-use requorum::plan::doctor::Said;
-use requorum::plan::rehearse::{Given, rehearse};
+use requorum::plan::doctor::Subject;
+use requorum::plan::rehearse::{RehearsalInput, rehearse};
 use requorum::plan::{Goal, Rule, doctor};
 use requorum::playbook::{shipped, text};
 use requorum::sim::{Ask, Event, Site};
@@ -80,7 +80,7 @@ async fn what_an_answer_of_one_master_makes_the_doctor_say() {
         ("TimeoutStopUSec=1s", Code::StopCutShort),
     ] {
         let site = healthy().await;
-        let says = async || site.doctor(None).await.1.remarks.iter().any(|remark| remark.code == Said::Code(code));
+        let says = async || site.doctor(None).await.1.remarks.iter().any(|remark| remark.code == Subject::Code(code));
         assert!(!says().await, "{line}");
         site.happens(&Event::Odd("m3".into(), line.into()));
         assert!(says().await, "{line}");
@@ -95,9 +95,9 @@ async fn what_the_bastion_and_the_objectives_make_the_doctor_say() {
     let template = shipped::template("etcd.env.j2").unwrap().text.to_owned();
     let templates = BTreeMap::from([("etcd.env.j2".to_owned(), template)]);
     let says = |cluster: &Cluster, found: &Examination, code: Code| {
-        let given = Given { cluster, playbook: &playbook, templates: &templates };
+        let given = RehearsalInput { cluster, playbook: &playbook, templates: &templates };
         let rehearsals = rehearse(given, &found.seen, &BTreeSet::new());
-        doctor::diagnose(given, found, &rehearsals).remarks.iter().any(|remark| remark.code == Said::Code(code))
+        doctor::diagnose(given, found, &rehearsals).remarks.iter().any(|remark| remark.code == Subject::Code(code))
     };
     let mut hurried = site.cluster();
     assert!(!says(&hurried, &found, Code::RtoAboveObjective));
@@ -119,7 +119,7 @@ async fn without_a_member_list_no_loss_is_rehearsed() {
     let site = healthy().await;
     let refused = async || {
         let (_, diagnosis) = site.doctor(None).await;
-        diagnosis.remarks.iter().any(|remark| remark.code == Said::Rule(Rule::MembersUnclear))
+        diagnosis.remarks.iter().any(|remark| remark.code == Subject::Rule(Rule::MembersUnclear))
     };
     assert!(!refused().await);
     ["m1", "m2", "m3"].iter().for_each(|name| site.happens(&Event::NoList((*name).into())));

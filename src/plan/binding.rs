@@ -10,7 +10,7 @@ use crate::plan::Rule;
 
 use super::NoPlan;
 use super::checks::Refusals;
-use super::scene::{Player, Scene};
+use super::draft::{Participant, PlanDraft};
 
 const QUOTA: &str = "ETCD_QUOTA_BACKEND_BYTES";
 /// Limits that a request must keep at the member it comes to, with etcd's defaults (`embed/config.go`).
@@ -38,9 +38,9 @@ impl<'a> Effective<'a> {
     }
 
     /// With the env file as the plan writes it.
-    fn planned(scene: &Scene<'a>, player: &Player<'a>) -> Option<Self> {
-        let now = Self::now(player.name(), player.seen)?;
-        let written = scene.texts.get(player.name()).map(|text| EnvFile::parse(text));
+    fn planned(draft: &PlanDraft<'a>, participant: &Participant<'a>) -> Option<Self> {
+        let now = Self::now(participant.name(), participant.seen)?;
+        let written = draft.texts.get(participant.name()).map(|text| EnvFile::parse(text));
         Some(Self { file: written.unwrap_or(now.file), ..now })
     }
 
@@ -94,13 +94,13 @@ impl<'a> Effective<'a> {
 ///
 /// # Errors
 /// The refusals.
-pub(super) fn data_fits(scene: &Scene<'_>) -> Result<(), NoPlan> {
-    let mut refusals = Refusals::new(scene.input.request);
-    let data = scene.input.request.snapshot.as_ref().map_or_else(|| scene.db_bytes(), |file| file.bytes);
-    for player in &scene.survivors {
-        let alarmed = player.seen.status.as_ref().is_ok_and(crate::observe::Status::no_space);
-        let Some(own) = Effective::planned(scene, player).filter(|_| !alarmed) else { continue };
-        below_data(&own, player, data, data.saturating_mul(2), &mut refusals);
+pub(super) fn data_fits(draft: &PlanDraft<'_>) -> Result<(), NoPlan> {
+    let mut refusals = Refusals::new(draft.input.request);
+    let data = draft.input.request.snapshot.as_ref().map_or_else(|| draft.db_bytes(), |file| file.bytes);
+    for participant in &draft.survivors {
+        let alarmed = participant.seen.status.as_ref().is_ok_and(crate::observe::Status::no_space);
+        let Some(own) = Effective::planned(draft, participant).filter(|_| !alarmed) else { continue };
+        below_data(&own, participant, data, data.saturating_mul(2), &mut refusals);
     }
     refusals.done()
 }
@@ -109,17 +109,17 @@ pub(super) fn data_fits(scene: &Scene<'_>) -> Result<(), NoPlan> {
 ///
 /// # Errors
 /// The refusals.
-pub(super) fn joiners_fit(scene: &Scene<'_>) -> Result<Vec<Finding>, NoPlan> {
-    let mut refusals = Refusals::new(scene.input.request);
+pub(super) fn joiners_fit(draft: &PlanDraft<'_>) -> Result<Vec<Finding>, NoPlan> {
+    let mut refusals = Refusals::new(draft.input.request);
     let mut findings = Vec::new();
     let serving: Vec<Effective<'_>> =
-        scene.survivors.iter().filter_map(|player| Effective::planned(scene, player)).collect();
-    let live = scene.survivors.iter().filter_map(|player| player.seen.db_bytes()).max().unwrap_or(0);
-    for player in &scene.returned {
-        let Some(own) = Effective::planned(scene, player) else { continue };
-        quota(&own, player, &serving, live, &mut refusals);
-        limits(&own, player, &serving, &mut refusals);
-        timers(&own, player, &serving, &mut refusals);
+        draft.survivors.iter().filter_map(|participant| Effective::planned(draft, participant)).collect();
+    let live = draft.survivors.iter().filter_map(|participant| participant.seen.db_bytes()).max().unwrap_or(0);
+    for participant in &draft.returned {
+        let Some(own) = Effective::planned(draft, participant) else { continue };
+        quota(&own, participant, &serving, live, &mut refusals);
+        limits(&own, participant, &serving, &mut refusals);
+        timers(&own, participant, &serving, &mut refusals);
         findings.extend(compaction(&own, &serving));
     }
     refusals.done()?;
@@ -127,19 +127,25 @@ pub(super) fn joiners_fit(scene: &Scene<'_>) -> Result<Vec<Finding>, NoPlan> {
 }
 
 /// What `recover` would refuse if this master came back to these, as it is now: why, and what to do.
-pub(super) fn foreseen(player: &Player<'_>, others: &[Player<'_>], refusals: &mut Refusals<'_>) {
-    let Some(own) = Effective::now(player.name(), player.seen) else { return };
+pub(super) fn refuse_return(participant: &Participant<'_>, others: &[Participant<'_>], refusals: &mut Refusals<'_>) {
+    let Some(own) = Effective::now(participant.name(), participant.seen) else { return };
     let serving: Vec<Effective<'_>> =
         others.iter().filter_map(|other| Effective::now(other.name(), other.seen)).collect();
     let live = others.iter().filter_map(|other| other.seen.db_bytes()).max().unwrap_or(0);
-    quota(&own, player, &serving, live, refusals);
-    limits(&own, player, &serving, refusals);
-    timers(&own, player, &serving, refusals);
+    quota(&own, participant, &serving, live, refusals);
+    limits(&own, participant, &serving, refusals);
+    timers(&own, participant, &serving, refusals);
 }
 
-fn below_data(own: &Effective<'_>, player: &Player<'_>, data: u64, wanted: u64, refusals: &mut Refusals<'_>) -> bool {
+fn below_data(
+    own: &Effective<'_>,
+    participant: &Participant<'_>,
+    data: u64,
+    wanted: u64,
+    refusals: &mut Refusals<'_>,
+) -> bool {
     let Some(quota) = own.quota().filter(|quota| *quota <= data) else { return false };
-    let etcd = &player.master.etcd;
+    let etcd = &participant.master.etcd;
     let place = own.place(QUOTA, etcd.env_file.as_str(), &etcd.template);
     refusals.add(
         Rule::QuotaBelowData,
@@ -154,11 +160,17 @@ fn below_data(own: &Effective<'_>, player: &Player<'_>, data: u64, wanted: u64, 
     true
 }
 
-fn quota(own: &Effective<'_>, player: &Player<'_>, serving: &[Effective<'_>], live: u64, refusals: &mut Refusals<'_>) {
+fn quota(
+    own: &Effective<'_>,
+    participant: &Participant<'_>,
+    serving: &[Effective<'_>],
+    live: u64,
+    refusals: &mut Refusals<'_>,
+) {
     // Who has none is bound by nothing.
     let smallest = serving.iter().filter_map(|other| Some((other.quota()?, other))).min_by_key(|(quota, _)| *quota);
     let wanted = smallest.as_ref().map_or(live.saturating_mul(2), |(quota, _)| (*quota).max(live + live / 4));
-    if below_data(own, player, live, wanted, refusals) {
+    if below_data(own, participant, live, wanted, refusals) {
         return;
     }
     let Some(quota) = own.quota() else { return };
@@ -167,7 +179,7 @@ fn quota(own: &Effective<'_>, player: &Player<'_>, serving: &[Effective<'_>], li
         None if !serving.is_empty() => ("-1".to_owned(), "without limit on the others".to_owned()),
         _ => return,
     };
-    let etcd = &player.master.etcd;
+    let etcd = &participant.master.etcd;
     refusals.add(
         Rule::QuotaSmaller,
         format!(
@@ -182,8 +194,8 @@ fn quota(own: &Effective<'_>, player: &Player<'_>, serving: &[Effective<'_>], li
     );
 }
 
-fn limits(own: &Effective<'_>, player: &Player<'_>, serving: &[Effective<'_>], refusals: &mut Refusals<'_>) {
-    let etcd = &player.master.etcd;
+fn limits(own: &Effective<'_>, participant: &Participant<'_>, serving: &[Effective<'_>], refusals: &mut Refusals<'_>) {
+    let etcd = &participant.master.etcd;
     for (key, default) in LIMITS {
         let value = own.number(key, default);
         let largest = serving.iter().map(|other| (other.number(key, default), other.name)).max();
@@ -200,8 +212,8 @@ fn limits(own: &Effective<'_>, player: &Player<'_>, serving: &[Effective<'_>], r
     }
 }
 
-fn timers(own: &Effective<'_>, player: &Player<'_>, serving: &[Effective<'_>], refusals: &mut Refusals<'_>) {
-    let etcd = &player.master.etcd;
+fn timers(own: &Effective<'_>, participant: &Participant<'_>, serving: &[Effective<'_>], refusals: &mut Refusals<'_>) {
+    let etcd = &participant.master.etcd;
     for (key, default) in TIMERS {
         let value = own.number(key, default);
         let far = |theirs: u64| value.saturating_mul(FAR) <= theirs || theirs.saturating_mul(FAR) <= value;

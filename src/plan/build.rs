@@ -1,4 +1,4 @@
-//! Unrolls a playbook's lines into stages of steps, one step per master. Takes the roles from the scene and does not
+//! Unrolls a playbook's lines into stages of steps, one step per master. Takes the roles from the draft and does not
 //! know the reasons for them.
 
 use std::time::Duration;
@@ -16,9 +16,9 @@ use crate::step::{
     restart_learner, restore, retire, serve, snapshot, start, stop, write,
 };
 
-use super::looks;
-use super::scene::{Player, Scene, initial_cluster};
-use super::together::together;
+use super::added_checks;
+use super::draft::{Participant, PlanDraft, initial_cluster};
+use super::parallel_steps::may_run_in_parallel;
 use super::{NoPlan, Planned, Refusal, Stage};
 
 /// How long a graceful stop is worth once the snapshot is verified: a client with an open watch makes it 15 s.
@@ -30,7 +30,7 @@ mod taken;
 
 /// Builds stages and numbers their steps.
 pub(super) struct Builder<'a> {
-    scene: Scene<'a>,
+    draft: PlanDraft<'a>,
     stages: Vec<Stage>,
     next_id: u32,
     /// Whether a start has been planned: records before it speak of a cluster that is yet to serve.
@@ -40,18 +40,18 @@ pub(super) struct Builder<'a> {
 type Steps = Vec<(MasterName, Step)>;
 
 impl<'a> Builder<'a> {
-    pub(super) fn unroll(scene: Scene<'a>, lines: &[Line]) -> Result<(Vec<Stage>, Scene<'a>), NoPlan> {
-        let mut builder = Self { scene, stages: Vec::new(), next_id: 1, started: false };
+    pub(super) fn unroll(draft: PlanDraft<'a>, lines: &[Line]) -> Result<(Vec<Stage>, PlanDraft<'a>), NoPlan> {
+        let mut builder = Self { draft, stages: Vec::new(), next_id: 1, started: false };
         builder.lines(lines, None)?;
-        Ok((builder.stages, builder.scene))
+        Ok((builder.stages, builder.draft))
     }
 
-    fn lines(&mut self, lines: &[Line], joiner: Option<Player<'a>>) -> Result<(), NoPlan> {
+    fn lines(&mut self, lines: &[Line], joiner: Option<Participant<'a>>) -> Result<(), NoPlan> {
         for line in lines {
             if let Action::Each { role, steps } = &line.action {
-                for player in self.scene.role(*role, None) {
-                    self.lines(steps, Some(player))?;
-                    self.scene.members.push(player.member()?);
+                for participant in self.draft.masters_of(*role, None) {
+                    self.lines(steps, Some(participant))?;
+                    self.draft.members.push(participant.member()?);
                 }
             } else {
                 self.line(line, joiner)?;
@@ -60,9 +60,9 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn line(&mut self, line: &Line, joiner: Option<Player<'a>>) -> Result<(), NoPlan> {
+    fn line(&mut self, line: &Line, joiner: Option<Participant<'a>>) -> Result<(), NoPlan> {
         let why = line.why.as_deref();
-        let beside = matches!(line.action, Action::FetchSnapshot(_) | Action::PrepareFence(_));
+        let background = matches!(line.action, Action::FetchSnapshot(_) | Action::PrepareFence(_));
         match &line.action {
             Action::Compare(role) => {
                 let (fix, compare) = self.compare(*role, joiner)?;
@@ -70,30 +70,30 @@ impl<'a> Builder<'a> {
                 self.stage(compare, why, false);
             }
             Action::Stop { what: Service::Etcd, on: role } | Action::Retire(role) => {
-                let look = looks::no_vote(&self.scene, &self.scene.role(*role, joiner))?;
+                let look = added_checks::no_vote(&self.draft, &self.draft.masters_of(*role, joiner))?;
                 self.stage(look, None, false);
                 let steps = self.steps(&line.action, joiner)?;
                 self.stage(steps, why, false);
             }
             Action::Start { what: Service::Etcd, .. } => {
-                self.stage(looks::silent(&self.scene, false), None, false);
+                self.stage(added_checks::silent(&self.draft, false), None, false);
                 let steps = self.steps(&line.action, joiner)?;
                 self.stage(steps, why, false);
-                self.stage(looks::silent(&self.scene, true), None, false);
+                self.stage(added_checks::silent(&self.draft, true), None, false);
             }
             Action::Snapshot(_) => self.snapshot(why)?,
             Action::Join(role) => {
-                for player in self.scene.role(*role, joiner) {
+                for participant in self.draft.masters_of(*role, joiner) {
                     for stale in self.stale_learners()? {
                         self.stage(stale, why, false);
                     }
-                    let join = self.join(player)?;
+                    let join = self.join(participant)?;
                     self.stage(join, why, false);
                 }
             }
             other => {
                 let steps = self.steps(other, joiner)?;
-                self.stage(steps, why, beside);
+                self.stage(steps, why, background);
             }
         }
         Ok(())
@@ -101,11 +101,13 @@ impl<'a> Builder<'a> {
 
     /// Adds a stage; a line that applies to nobody adds none. What does not need the stage before goes
     /// side by side with it.
-    fn stage(&mut self, steps: Steps, why: Option<&str>, beside: bool) {
+    fn stage(&mut self, steps: Steps, why: Option<&str>, background: bool) {
         let Some((_, first)) = steps.first() else { return };
         let title = first.kind().title();
-        let together =
-            self.stages.last().is_some_and(|last| last.steps.iter().any(|other| together(&other.step, first)));
+        let parallel = self
+            .stages
+            .last()
+            .is_some_and(|last| last.steps.iter().any(|other| may_run_in_parallel(&other.step, first)));
         let steps = steps
             .into_iter()
             .map(|(host, step)| {
@@ -114,26 +116,26 @@ impl<'a> Builder<'a> {
                 Planned { id, host, step }
             })
             .collect::<Vec<_>>();
-        match self.stages.last_mut().filter(|_| together) {
+        match self.stages.last_mut().filter(|_| parallel) {
             Some(last) => {
                 last.title = format!("{}; {title}", last.title);
                 last.why =
                     [last.why.as_deref(), why].into_iter().flatten().map(str::to_owned).reduce(|a, b| a + " " + &b);
                 last.steps.extend(steps);
             }
-            None => self.stages.push(Stage { title, why: why.map(str::to_owned), beside, steps }),
+            None => self.stages.push(Stage { title, why: why.map(str::to_owned), background, steps }),
         }
     }
 
-    fn steps(&mut self, action: &Action, joiner: Option<Player<'a>>) -> Result<Steps, NoPlan> {
+    fn steps(&mut self, action: &Action, joiner: Option<Participant<'a>>) -> Result<Steps, NoPlan> {
         let role = action.role();
         let mut steps = Steps::new();
-        for player in self.scene.role(role, joiner) {
-            if let Some(step) = self.step(action, player)? {
+        for participant in self.draft.masters_of(role, joiner) {
+            if let Some(step) = self.step(action, participant)? {
                 let host = match step {
                     // Asked at a member that serves, about the joiner.
-                    Step::Promote(_) => self.scene.seed.name(),
-                    _ => player.name(),
+                    Step::Promote(_) => self.draft.seed.name(),
+                    _ => participant.name(),
                 };
                 steps.push((host.clone(), step));
             }
@@ -141,47 +143,52 @@ impl<'a> Builder<'a> {
         Ok(steps)
     }
 
-    fn step(&mut self, action: &Action, player: Player<'a>) -> Result<Option<Step>, NoPlan> {
-        let unit = player.master.etcd.unit.clone();
-        let run = self.scene.input.request.run.clone();
+    fn step(&mut self, action: &Action, participant: Participant<'a>) -> Result<Option<Step>, NoPlan> {
+        let unit = participant.master.etcd.unit.clone();
+        let run = self.draft.input.request.run.clone();
         let step: Step = match action {
-            Action::Expect(Expectation::QuorumLost) => looks::leaderless(player, player.answers(), false)?.into(),
-            Action::Expect(Expectation::StillLost) => {
-                looks::leaderless(player, self.scene.still_answers(player), true)?.into()
+            Action::Expect(Expectation::QuorumLost) => {
+                added_checks::leaderless(participant, participant.answers(), false)?.into()
             }
-            Action::Expect(Expectation::OneWritableCluster | Expectation::EveryoneServes) => self.serve(player)?.into(),
+            Action::Expect(Expectation::StillLost) => {
+                added_checks::leaderless(participant, self.draft.still_answers(participant), true)?.into()
+            }
+            Action::Expect(Expectation::OneWritableCluster | Expectation::EveryoneServes) => {
+                self.serve(participant)?.into()
+            }
             Action::PrepareFence(_) => fence::PrepareFence { unit }.into(),
             Action::Fence(role) => fence::Fence { unit, reason: self.fence_reason(*role) }.into(),
-            Action::DistributeSnapshot(_) if player.name() == self.scene.seed.name() => return Ok(None),
+            Action::DistributeSnapshot(_) if participant.name() == self.draft.seed.name() => return Ok(None),
             Action::DistributeSnapshot(_) => {
-                let from = self.scene.seed.name().clone();
-                distribute_snapshot::DistributeSnapshot { from, run, limit: self.scene.limit(Duration::from_secs(60)) }
+                let from = self.draft.seed.name().clone();
+                distribute_snapshot::DistributeSnapshot { from, run, limit: self.draft.limit(Duration::from_secs(60)) }
                     .into()
             }
             Action::FetchSnapshot(_) => {
-                fetch_snapshot::FetchSnapshot { run, limit: self.scene.limit(Duration::from_secs(60)) }.into()
+                fetch_snapshot::FetchSnapshot { run, limit: self.draft.limit(Duration::from_secs(60)) }.into()
             }
             Action::Stop { what: Service::Etcd, .. } => {
-                let grace = if self.scene.is_new() { GRACE } else { STALE_GRACE };
+                let grace = if self.draft.is_new() { GRACE } else { STALE_GRACE };
                 stop::Stop { unit, grace, by_force: true }.into()
             }
             Action::Start { what: Service::Etcd, .. } => {
                 self.started = true;
-                start::Start { unit, data_dir: player.data_dir().clone(), run, onto: self.onto() }.into()
+                start::Start { unit, data_dir: participant.data_dir().clone(), run, onto: self.onto() }.into()
             }
             Action::Retire(_) => {
-                let (master, data_dir, onto) = (player.name().clone(), player.data_dir().clone(), self.onto());
-                retire::Retire { master, unit, data_dir, mount_point: player.mount_point(), onto, run }.into()
+                let (master, data_dir, onto) =
+                    (participant.name().clone(), participant.data_dir().clone(), self.onto());
+                retire::Retire { master, unit, data_dir, mount_point: participant.mount_point(), onto, run }.into()
             }
-            Action::Restore(_) => self.restore(player)?.into(),
+            Action::Restore(_) => self.restore(participant)?.into(),
             Action::Write { template, .. } => {
-                let template = template.as_deref().unwrap_or(&player.master.etcd.template);
-                return self.write(template, player).map(|step| Some(step.into()));
+                let template = template.as_deref().unwrap_or(&participant.master.etcd.template);
+                return self.write(template, participant).map(|step| Some(step.into()));
             }
-            Action::RestartLearner(_) => self.restart_learner(player)?.into(),
-            Action::Promote(_) => self.promote(player)?.into(),
+            Action::RestartLearner(_) => self.restart_learner(participant)?.into(),
+            Action::Promote(_) => self.promote(participant)?.into(),
             Action::Record(_) => self.record().into(),
-            Action::ClearNospace(_) => return self.clear_nospace(player),
+            Action::ClearNospace(_) => return self.clear_nospace(participant),
             Action::Snapshot(_) | Action::Join(_) | Action::Compare(_) | Action::Each { .. } | Action::Phase(_) => {
                 return Ok(None);
             }
@@ -190,52 +197,52 @@ impl<'a> Builder<'a> {
     }
 
     fn onto(&self) -> start::Onto {
-        if self.scene.is_new() { start::Onto::Restored } else { start::Onto::Emptied }
+        if self.draft.is_new() { start::Onto::Restored } else { start::Onto::Emptied }
     }
 
     fn fence_reason(&self, role: Role) -> String {
-        let request = self.scene.input.request;
+        let request = self.draft.input.request;
         let text = if role == Role::Survivors { survivor_fence_text } else { fence_text };
         text(request.goal.command(), &request.run, &request.person)
     }
 
-    fn serve(&self, player: Player<'a>) -> Result<serve::Serve, NoPlan> {
+    fn serve(&self, participant: Participant<'a>) -> Result<serve::Serve, NoPlan> {
         Ok(serve::Serve {
-            unit: player.master.etcd.unit.clone(),
-            etcdctl: player.etcdctl()?,
-            access: player.client()?,
-            cluster: self.scene.cluster,
-            value: format!("{} {}", self.scene.input.request.run, player.name()),
-            limit: self.scene.serve_limit(),
+            unit: participant.master.etcd.unit.clone(),
+            etcdctl: participant.etcdctl()?,
+            access: participant.client()?,
+            cluster: self.draft.cluster,
+            value: format!("{} {}", self.draft.input.request.run, participant.name()),
+            limit: self.draft.serve_limit(),
         })
     }
 
-    fn restore(&self, player: Player<'a>) -> Result<restore::Restore, NoPlan> {
-        let member = player.member()?;
-        let hashed = match &self.scene.source {
+    fn restore(&self, participant: Participant<'a>) -> Result<restore::Restore, NoPlan> {
+        let member = participant.member()?;
+        let hashed = match &self.draft.source {
             Some(snapshot::Source::StoppedCopy { .. } | snapshot::Source::Replay { .. }) => false,
             Some(snapshot::Source::File { .. }) => {
-                let file = self.scene.input.request.snapshot.as_ref();
+                let file = self.draft.input.request.snapshot.as_ref();
                 file.is_some_and(|file| file.hash == super::TrailingHash::Right)
             }
             _ => true,
         };
         Ok(restore::Restore {
-            tool: player.restore_tool()?,
-            unit: player.master.etcd.unit.clone(),
-            data_dir: player.data_dir().clone(),
-            mount_point: player.mount_point(),
+            tool: participant.restore_tool()?,
+            unit: participant.master.etcd.unit.clone(),
+            data_dir: participant.data_dir().clone(),
+            mount_point: participant.mount_point(),
             name: member.name,
             peer_urls: member.peer_urls,
-            initial_cluster: initial_cluster(&self.scene.peers(None)),
-            token: self.scene.token.clone(),
+            initial_cluster: initial_cluster(&self.draft.peers(None)),
+            token: self.draft.token.clone(),
             hashed,
-            run: self.scene.input.request.run.clone(),
-            limit: self.scene.limit(Duration::from_secs(60)),
+            run: self.draft.input.request.run.clone(),
+            limit: self.draft.limit(Duration::from_secs(60)),
         })
     }
 
-    fn write(&mut self, template: &str, player: Player<'a>) -> Result<write::Write, NoPlan> {
+    fn write(&mut self, template: &str, participant: Participant<'a>) -> Result<write::Write, NoPlan> {
         let refuse = |why: String| {
             NoPlan::Refused(vec![Refusal::new(
                 Rule::Template,
@@ -243,44 +250,46 @@ impl<'a> Builder<'a> {
                 "correct the template; `requorum inventory check` shows where it is wrong",
             )])
         };
-        let input = self.scene.input;
+        let input = self.draft.input;
         let text = input.templates.get(template).ok_or_else(|| refuse(format!("there is no template {template}")))?;
-        let before = match self.scene.texts.get(player.name()) {
+        let before = match self.draft.texts.get(participant.name()) {
             Some(text) => text.clone(),
-            None => player.settings()?.text.clone(),
+            None => participant.settings()?.text.clone(),
         };
-        let member = player.member()?;
-        let is_new = !self.scene.members.iter().any(|known| known.master == member.master);
+        let member = participant.member()?;
+        let is_new = !self.draft.members.iter().any(|known| known.master == member.master);
         let node = Node {
-            name: player.name().to_string(),
+            name: participant.name().to_string(),
             member: member.name.clone(),
-            zone: player.master.zone.to_string(),
-            address: player.master.address.to_string(),
+            zone: participant.master.zone.to_string(),
+            address: participant.master.address.to_string(),
         };
-        let peers = self.scene.peers(is_new.then_some(&member));
-        let context = Context::new(node, &EnvFile::parse(&before), &self.scene.token.0, peers);
+        let peers = self.draft.peers(is_new.then_some(&member));
+        let context = Context::new(node, &EnvFile::parse(&before), &self.draft.token.0, peers);
         let after = render(template, text, &context).map_err(|mistakes| {
             let said: Vec<String> =
                 mistakes.iter().map(|m| format!("{}:{}: {}", m.place.file, m.place.line, m.message)).collect();
             refuse(said.join("; "))
         })?;
-        check_rendered(&after, &context).map_err(|why| refuse(format!("{template} for {}: {why}", player.name())))?;
-        self.scene.texts.insert(player.name().clone(), after.clone());
-        let path = player.master.etcd.env_file.clone();
+        check_rendered(&after, &context)
+            .map_err(|why| refuse(format!("{template} for {}: {why}", participant.name())))?;
+        self.draft.texts.insert(participant.name().clone(), after.clone());
+        let path = participant.master.etcd.env_file.clone();
         Ok(write::Write { path, before, after, run: input.request.run.clone() })
     }
 
-    fn clear_nospace(&self, player: Player<'a>) -> Result<Option<Step>, NoPlan> {
+    fn clear_nospace(&self, participant: Participant<'a>) -> Result<Option<Step>, NoPlan> {
         // Where a survivor cannot say, or the data comes from elsewhere, there may be an alarm.
-        let may_be_alarmed = |player: &Player<'_>| player.seen.status.as_ref().map_or(true, status::Status::no_space);
-        let foreign = matches!(self.scene.source, Some(snapshot::Source::File { .. }));
-        if !foreign && !self.scene.survivors.iter().any(may_be_alarmed) {
+        let may_be_alarmed =
+            |participant: &Participant<'_>| participant.seen.status.as_ref().map_or(true, status::Status::no_space);
+        let foreign = matches!(self.draft.source, Some(snapshot::Source::File { .. }));
+        if !foreign && !self.draft.survivors.iter().any(may_be_alarmed) {
             return Ok(None);
         }
         let step = clear_nospace::ClearNospace {
-            etcdctl: player.etcdctl()?,
-            access: player.client()?,
-            limit: self.scene.serve_limit(),
+            etcdctl: participant.etcdctl()?,
+            access: participant.client()?,
+            limit: self.draft.serve_limit(),
         };
         Ok(Some(step.into()))
     }
@@ -288,14 +297,14 @@ impl<'a> Builder<'a> {
     /// The entries that interrupted joins left behind: learners of masters of the inventory. One alone would keep
     /// every other joiner out, so all go before the first join.
     fn stale_learners(&self) -> Result<Vec<Steps>, NoPlan> {
-        let seed = self.scene.seed;
+        let seed = self.draft.seed;
         let mut all = Vec::new();
-        if self.scene.members.len() > self.scene.survivors.len() {
+        if self.draft.members.len() > self.draft.survivors.len() {
             return Ok(all);
         }
-        for master in self.scene.input.cluster.masters() {
+        for master in self.draft.input.cluster.masters() {
             let urls: Vec<String> =
-                known_urls(master, self.scene.input.cluster, self.scene.input.seen).into_iter().collect();
+                known_urls(master, self.draft.input.cluster, self.draft.input.seen).into_iter().collect();
             let entry = seed.seen.members.as_ref().ok().and_then(|members| members.by_peer_url(&urls));
             let Some(entry) = entry.filter(|entry| !entry.votes()) else { continue };
             let step = drop_learner::DropLearner {
@@ -303,66 +312,66 @@ impl<'a> Builder<'a> {
                 id: entry.id,
                 etcdctl: seed.etcdctl()?,
                 access: seed.client()?,
-                limit: self.scene.serve_limit(),
+                limit: self.draft.serve_limit(),
             };
             all.push(vec![(seed.name().clone(), step.into())]);
         }
         Ok(all)
     }
 
-    fn join(&self, player: Player<'a>) -> Result<Steps, NoPlan> {
-        let seed = self.scene.seed;
-        let member = player.member()?;
-        let expected = self.scene.peers(Some(&member)).into_iter().map(|peer| peer.peer_url).collect();
+    fn join(&self, participant: Participant<'a>) -> Result<Steps, NoPlan> {
+        let seed = self.draft.seed;
+        let member = participant.member()?;
+        let expected = self.draft.peers(Some(&member)).into_iter().map(|peer| peer.peer_url).collect();
         let step = join::Join {
-            joiner: player.name().clone(),
+            joiner: participant.name().clone(),
             name: member.name,
             peer_urls: member.peer_urls,
             expected,
             etcdctl: seed.etcdctl()?,
             access: seed.client()?,
-            limit: self.scene.serve_limit(),
+            limit: self.draft.serve_limit(),
         };
         Ok(vec![(seed.name().clone(), step.into())])
     }
 
-    fn restart_learner(&self, player: Player<'a>) -> Result<restart_learner::RestartLearner, NoPlan> {
+    fn restart_learner(&self, participant: Participant<'a>) -> Result<restart_learner::RestartLearner, NoPlan> {
         Ok(restart_learner::RestartLearner {
-            unit: player.master.etcd.unit.clone(),
-            peer_urls: player.settings()?.peer_urls(),
-            peer: player.peer()?,
-            etcdctl: player.etcdctl()?,
-            client: player.client()?,
-            limit: self.scene.serve_limit() * 2,
-            joiner: Some(player.name().clone()),
-            data_dir: Some(player.data_dir().clone()),
+            unit: participant.master.etcd.unit.clone(),
+            peer_urls: participant.settings()?.peer_urls(),
+            peer: participant.peer()?,
+            etcdctl: participant.etcdctl()?,
+            client: participant.client()?,
+            limit: self.draft.serve_limit() * 2,
+            joiner: Some(participant.name().clone()),
+            data_dir: Some(participant.data_dir().clone()),
         })
     }
 
-    fn promote(&self, player: Player<'a>) -> Result<promote::Promote, NoPlan> {
-        let seed = self.scene.seed;
+    fn promote(&self, participant: Participant<'a>) -> Result<promote::Promote, NoPlan> {
+        let seed = self.draft.seed;
         Ok(promote::Promote {
-            joiner: player.name().clone(),
+            joiner: participant.name().clone(),
             etcdctl: seed.etcdctl()?,
             access: seed.client()?,
-            limit: self.scene.serve_limit() * 2,
-            data_dir: Some(player.data_dir().clone()),
+            limit: self.draft.serve_limit() * 2,
+            data_dir: Some(participant.data_dir().clone()),
         })
     }
 
-    fn compare(&self, role: Role, joiner: Option<Player<'a>>) -> Result<(Steps, Steps), NoPlan> {
-        let seed = self.scene.seed;
-        let limit = self.scene.serve_limit();
+    fn compare(&self, role: Role, joiner: Option<Participant<'a>>) -> Result<(Steps, Steps), NoPlan> {
+        let seed = self.draft.seed;
+        let limit = self.draft.serve_limit();
         let fix = compare::FixRevision { etcdctl: seed.etcdctl()?, access: seed.client()?, limit };
         let mut steps = Steps::new();
-        for player in self.scene.role(role, joiner) {
+        for participant in self.draft.masters_of(role, joiner) {
             let step = compare::Compare {
-                master: player.name().clone(),
-                etcdctl: player.etcdctl()?,
-                access: player.client()?,
+                master: participant.name().clone(),
+                etcdctl: participant.etcdctl()?,
+                access: participant.client()?,
                 limit,
             };
-            steps.push((player.name().clone(), step.into()));
+            steps.push((participant.name().clone(), step.into()));
         }
         Ok((vec![(seed.name().clone(), fix.into())], steps))
     }
@@ -370,11 +379,11 @@ impl<'a> Builder<'a> {
     fn record(&self) -> record::Record {
         record::Record {
             record: ClusterRecord {
-                written_by: self.scene.input.request.run.clone(),
-                finished: self.started || self.scene.source.is_none(),
-                ..self.scene.record.clone()
+                written_by: self.draft.input.request.run.clone(),
+                finished: self.started || self.draft.source.is_none(),
+                ..self.draft.record.clone()
             },
-            fork_is_late: self.scene.is_new(),
+            fork_is_late: self.draft.is_new(),
         }
     }
 }

@@ -14,16 +14,16 @@ use crate::plan::Rule;
 
 use super::Input;
 use super::checks::Refusals;
-use super::doctor::{Check, Said};
-use super::rehearse::Given;
+use super::doctor::{Check, Subject};
+use super::draft::Participant;
+use super::rehearse::RehearsalInput;
 use super::rendering;
-use super::scene::Player;
 
 /// One condition that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Condition {
     /// A rule refuses a run; anything else is told.
-    pub(super) said: Said,
+    pub(super) said: Subject,
     pub(super) check: Check,
     /// What was seen, without the master's name.
     pub(super) text: String,
@@ -35,34 +35,37 @@ pub(super) struct Condition {
 impl Condition {
     pub(super) const fn severity(&self) -> Severity {
         match self.said {
-            Said::Rule(_) => Severity::Error,
-            Said::Code(_) => Severity::Warning,
+            Subject::Rule(_) => Severity::Error,
+            Subject::Code(_) => Severity::Warning,
         }
     }
 }
 
 /// What is an error of the doctor's and no refusal of the planner's, and why that is so.
 #[cfg(test)]
-pub(super) const BY_THE_DOCTOR_ALONE: [(Said, &str); 7] = [
+pub(super) const BY_THE_DOCTOR_ALONE: [(Subject, &str); 7] = [
     (
-        Said::Code(Code::NotServing),
+        Subject::Code(Code::NotServing),
         "a loss cannot be rehearsed while the cluster is down; the run exists for exactly that case",
     ),
     (
-        Said::Code(Code::BastionState),
+        Subject::Code(Code::BastionState),
         "the run creates its journal there before it takes a lock, and stops if it cannot",
     ),
     (
-        Said::Code(Code::BastionSpace),
+        Subject::Code(Code::BastionSpace),
         "each record is on the disk before its act: a full disk stops the run before it, or between two acts",
     ),
-    (Said::Code(Code::SnapshotEmpty), "the run's own snapshot shows it before anything is stopped, and the run stops"),
     (
-        Said::Code(Code::NotMeasured),
+        Subject::Code(Code::SnapshotEmpty),
+        "the run's own snapshot shows it before anything is stopped, and the run stops",
+    ),
+    (
+        Subject::Code(Code::NotMeasured),
         "the run takes its snapshot in the same way, and stops before any etcd is stopped if it cannot",
     ),
-    (Said::Code(Code::Locked), "the run takes the lock itself; if another run holds it, the refusal names that run"),
-    (Said::Rule(Rule::Template), "the planner renders each file itself, and refuses one that cannot be rendered"),
+    (Subject::Code(Code::Locked), "the run takes the lock itself; if another run holds it, the refusal names that run"),
+    (Subject::Rule(Rule::Template), "the planner renders each file itself, and refuses one that cannot be rendered"),
 ];
 
 /// Codes of which the doctor speaks by master, so that it does not repeat what the planner says of them by zone.
@@ -81,10 +84,10 @@ pub(super) const SAID_BY_MASTER: [Rule; 12] = [
     Rule::UnclearNode,
 ];
 
-type Find<'a> = dyn FnMut(Said, Check, String, String) + 'a;
+type Find<'a> = dyn FnMut(Subject, Check, String, String) + 'a;
 
 /// Everything that does not hold on a master.
-pub(super) fn of(given: Given<'_>, master: &Master, seen: &Seen) -> Vec<Condition> {
+pub(super) fn of(given: RehearsalInput<'_>, master: &Master, seen: &Seen) -> Vec<Condition> {
     let mut all = rendering::conditions(given, master, seen);
     let mut find = |said, check, text, next| all.push(Condition { said, check, text, next, diff: None });
     match &seen.node {
@@ -107,46 +110,49 @@ pub(super) fn of(given: Given<'_>, master: &Master, seen: &Seen) -> Vec<Conditio
     all
 }
 
-fn given(input: Input<'_>) -> Given<'_> {
-    Given { cluster: input.cluster, playbook: input.playbook, templates: input.templates }
+fn given(input: Input<'_>) -> RehearsalInput<'_> {
+    RehearsalInput { cluster: input.cluster, playbook: input.playbook, templates: input.templates }
 }
 
 /// Refuses what is an error on this master. What cannot be rendered is refused where it is rendered.
-pub(super) fn refuse(input: Input<'_>, player: &Player<'_>, refusals: &mut Refusals<'_>) {
-    refuse_those(player, of(given(input), player.master, player.seen), refusals);
+pub(super) fn refuse(input: Input<'_>, participant: &Participant<'_>, refusals: &mut Refusals<'_>) {
+    refuse_those(participant, of(given(input), participant.master, participant.seen), refusals);
 }
 
 /// Refuses a file that would be written with more than what is owned, where nothing else is done to the master.
-pub(super) fn refuse_rendering(input: Input<'_>, player: &Player<'_>, refusals: &mut Refusals<'_>) {
-    refuse_those(player, rendering::conditions(given(input), player.master, player.seen), refusals);
+pub(super) fn refuse_rendering(input: Input<'_>, participant: &Participant<'_>, refusals: &mut Refusals<'_>) {
+    refuse_those(participant, rendering::conditions(given(input), participant.master, participant.seen), refusals);
 }
 
-fn refuse_those(player: &Player<'_>, those: Vec<Condition>, refusals: &mut Refusals<'_>) {
+fn refuse_those(participant: &Participant<'_>, those: Vec<Condition>, refusals: &mut Refusals<'_>) {
     for Condition { said, text, next, .. } in those {
-        if let Said::Rule(rule) = said
+        if let Subject::Rule(rule) = said
             && rule != Rule::Template
         {
-            refusals.add(rule, format!("{}: {text}", player.name()), next);
+            refusals.add(rule, format!("{}: {text}", participant.name()), next);
         }
     }
 }
 
 /// What is no reason to refuse, and worth knowing before a run.
-pub(super) fn warnings<'a>(input: Input<'_>, players: impl IntoIterator<Item = &'a Player<'a>>) -> Vec<Finding> {
-    let warning = |player: &Player<'_>| {
-        let master = player.name().clone();
+pub(super) fn warnings<'a>(
+    input: Input<'_>,
+    participants: impl IntoIterator<Item = &'a Participant<'a>>,
+) -> Vec<Finding> {
+    let warning = |participant: &Participant<'_>| {
+        let master = participant.name().clone();
         let finding = move |one: Condition| match one.said {
-            Said::Rule(_) => None,
-            Said::Code(code) => Some(Finding {
+            Subject::Rule(_) => None,
+            Subject::Code(code) => Some(Finding {
                 code,
                 severity: Severity::Warning,
                 master: Some(master.clone()),
                 text: format!("{}: {}", one.text, one.next),
             }),
         };
-        of(given(input), player.master, player.seen).into_iter().filter_map(finding).collect::<Vec<_>>()
+        of(given(input), participant.master, participant.seen).into_iter().filter_map(finding).collect::<Vec<_>>()
     };
-    players.into_iter().flat_map(warning).collect()
+    participants.into_iter().flat_map(warning).collect()
 }
 
 /// What would end with the old data over the new cluster's, or in the middle of a run.

@@ -4,16 +4,16 @@ use crate::observe::alarms::corrupt_members;
 use crate::plan::Rule;
 
 use super::checks::Refusals;
-use super::scene::Player;
+use super::draft::Participant;
 use super::{Goal, Input};
 
 /// Refuses where these masters report a CORRUPT alarm. It is a part of every snapshot, and a cluster that has it takes
 /// no write; a file from before it has none.
-pub(super) fn refuse(input: Input<'_>, players: &[Player<'_>], refusals: &mut Refusals<'_>) {
+pub(super) fn refuse(input: Input<'_>, participants: &[Participant<'_>], refusals: &mut Refusals<'_>) {
     if input.request.snapshot.is_some() {
         return;
     }
-    let members = corrupt_members(input.cluster, input.seen, players.iter().map(|player| player.seen));
+    let members = corrupt_members(input.cluster, input.seen, participants.iter().map(|participant| participant.seen));
     if members.is_empty() {
         return;
     }

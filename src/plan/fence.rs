@@ -11,8 +11,8 @@ use crate::plan::Rule;
 use crate::step::{Step, fence, stop, unfence};
 
 use super::checks::Refusals;
+use super::draft::Participant;
 use super::initiate::join;
-use super::scene::Player;
 use super::{Goal, Input, NoPlan, Plan, Planned, Refusal, Stage, cut_off};
 
 /// A graceful end is worth this much; afterwards the data is stale anyway.
@@ -24,22 +24,25 @@ const GRACE: std::time::Duration = std::time::Duration::from_secs(2);
 /// When none answers that is not fenced yet, or fencing would take a living cluster's quorum.
 pub fn fence(input: Input<'_>) -> Result<Plan, NoPlan> {
     let mut refusals = Refusals::new(input.request);
-    let players = answering(input);
+    let participants = answering(input);
     takes_no_quorum(input, &mut refusals);
     may_serve(input, &mut refusals);
     refusals.done()?;
-    let fenced = |player: &Player<'_>| {
-        player.seen.marks.as_ref().is_ok_and(|marks| marks.fenced && marks.drop_in)
-            && player.seen.etcd_runs() == Some(false)
+    let fenced = |participant: &Participant<'_>| {
+        participant.seen.marks.as_ref().is_ok_and(|marks| marks.fenced && marks.drop_in)
+            && participant.seen.etcd_runs() == Some(false)
     };
-    if players.iter().all(fenced) {
-        return Err(nothing_more(input, &players, "fenced and down"));
+    if participants.iter().all(fenced) {
+        return Err(nothing_more(input, &participants, "fenced and down"));
     }
     let reason = fence_text("fence", &input.request.run, &input.request.person);
-    let unit = |player: &Player<'_>| player.master.etcd.unit.clone();
-    let stop = |player: &Player<'_>| Step::from(stop::Stop { unit: unit(player), grace: GRACE, by_force: true });
-    let fence = |player: &Player<'_>| Step::from(fence::Fence { unit: unit(player), reason: reason.clone() });
-    Ok(plan(input, &players, &[&stop, &fence]))
+    let unit = |participant: &Participant<'_>| participant.master.etcd.unit.clone();
+    let stop = |participant: &Participant<'_>| {
+        Step::from(stop::Stop { unit: unit(participant), grace: GRACE, by_force: true })
+    };
+    let fence =
+        |participant: &Participant<'_>| Step::from(fence::Fence { unit: unit(participant), reason: reason.clone() });
+    Ok(plan(input, &participants, &[&stop, &fence]))
 }
 
 /// Plans to take the fences of the named zones away.
@@ -48,25 +51,26 @@ pub fn fence(input: Input<'_>) -> Result<Plan, NoPlan> {
 /// When no fenced one answers, or old data would wake up beside a new cluster.
 pub fn unfence(input: Input<'_>) -> Result<Plan, NoPlan> {
     let mut refusals = Refusals::new(input.request);
-    let players = answering(input);
-    wakes_nothing_half_made(&players, &mut refusals);
+    let participants = answering(input);
+    wakes_nothing_half_made(&participants, &mut refusals);
     wakes_no_old_data(input, &mut refusals);
     sees_the_others(input, &mut refusals);
     refusals.done()?;
-    if players.iter().all(|player| player.seen.marks.as_ref().is_ok_and(|marks| !marks.fenced)) {
-        return Err(nothing_more(input, &players, "not fenced"));
+    if participants.iter().all(|participant| participant.seen.marks.as_ref().is_ok_and(|marks| !marks.fenced)) {
+        return Err(nothing_more(input, &participants, "not fenced"));
     }
-    let lift = |player: &Player<'_>| Step::from(unfence::Unfence { unit: player.master.etcd.unit.clone() });
-    Ok(plan(input, &players, &[&lift]))
+    let lift =
+        |participant: &Participant<'_>| Step::from(unfence::Unfence { unit: participant.master.etcd.unit.clone() });
+    Ok(plan(input, &participants, &[&lift]))
 }
 
 /// All who answer are as wanted. Of a silent master nobody knows, so that with one it is not "nothing to do".
-fn nothing_more(input: Input<'_>, players: &[Player<'_>], state: &str) -> NoPlan {
-    let silent = silent(input, players);
+fn nothing_more(input: Input<'_>, participants: &[Participant<'_>], state: &str) -> NoPlan {
+    let silent = silent(input, participants);
     if silent.is_empty() {
         return NoPlan::NothingToDo(format!("its masters are {state}"));
     }
-    let why = match players {
+    let why = match participants {
         [] => "no master of the zone answers over SSH".to_owned(),
         _ => format!("{} cannot be asked over SSH; the others named are {state}", join(&silent)),
     };
@@ -82,26 +86,32 @@ fn nothing_more(input: Input<'_>, players: &[Player<'_>], state: &str) -> NoPlan
     NoPlan::Refused(vec![Refusal::new(Rule::NobodyAnswers, why, next)])
 }
 
-fn silent(input: Input<'_>, players: &[Player<'_>]) -> BTreeSet<MasterName> {
-    zone_masters(input.cluster, input).filter(|name| players.iter().all(|player| player.name() != name)).collect()
+fn silent(input: Input<'_>, participants: &[Participant<'_>]) -> BTreeSet<MasterName> {
+    zone_masters(input.cluster, input)
+        .filter(|name| participants.iter().all(|participant| participant.name() != name))
+        .collect()
 }
 
-/// A stage for each of `kinds`, in which every one of the players has its step.
-pub(super) fn plan(input: Input<'_>, players: &[Player<'_>], kinds: &[&dyn Fn(&Player<'_>) -> Step]) -> Plan {
+/// A stage for each of `kinds`, in which every one of the participants has its step.
+pub(super) fn plan(
+    input: Input<'_>,
+    participants: &[Participant<'_>],
+    kinds: &[&dyn Fn(&Participant<'_>) -> Step],
+) -> Plan {
     let mut id = 0;
     let mut stages = Vec::new();
     for kind in kinds {
-        let steps: Vec<Planned> = players
+        let steps: Vec<Planned> = participants
             .iter()
-            .map(|player| {
+            .map(|participant| {
                 id += 1;
-                Planned { id, host: player.name().clone(), step: kind(player) }
+                Planned { id, host: participant.name().clone(), step: kind(participant) }
             })
             .collect();
         let title = steps.first().map(|planned| planned.step.kind().title()).unwrap_or_default();
-        stages.push(Stage { title, why: None, beside: false, steps });
+        stages.push(Stage { title, why: None, background: false, steps });
     }
-    let names: BTreeSet<MasterName> = players.iter().map(|player| player.name().clone()).collect();
+    let names: BTreeSet<MasterName> = participants.iter().map(|participant| participant.name().clone()).collect();
     Plan {
         version: 1,
         goal: input.request.goal,
@@ -113,7 +123,7 @@ pub(super) fn plan(input: Input<'_>, players: &[Player<'_>], kinds: &[&dyn Fn(&P
         failed_zones: input.request.failed_zones.clone(),
         survivors: BTreeSet::new(),
         seed: None,
-        left_out: silent(input, players),
+        left_out: silent(input, participants),
         returned: names,
         attested: input.request.attested.clone(),
         overrides: input.request.set_aside(),
@@ -128,9 +138,9 @@ fn zone_masters<'a>(cluster: &'a Cluster, input: Input<'a>) -> impl Iterator<Ite
     cluster.within(&input.request.failed_zones).map(|master| master.name.clone())
 }
 
-fn answering(input: Input<'_>) -> Vec<Player<'_>> {
+fn answering(input: Input<'_>) -> Vec<Participant<'_>> {
     let names: Vec<MasterName> = zone_masters(input.cluster, input).collect();
-    Player::all(input, &names)
+    Participant::all(input, &names)
 }
 
 /// A zone may be fenced while its cluster serves only where another cluster, recorded by a run, has taken over.
@@ -203,9 +213,9 @@ fn sees_the_others(input: Input<'_>, refusals: &mut Refusals<'_>) {
 }
 
 /// What a run replaced and did not finish is started by nobody else: a half-made cluster would serve beside whatever serves.
-fn wakes_nothing_half_made(players: &[Player<'_>], refusals: &mut Refusals<'_>) {
-    for player in players {
-        let (name, marks) = (player.name(), player.seen.marks.as_ref().ok());
+fn wakes_nothing_half_made(participants: &[Participant<'_>], refusals: &mut Refusals<'_>) {
+    for participant in participants {
+        let (name, marks) = (participant.name(), participant.seen.marks.as_ref().ok());
         match marks.and_then(Marks::half_made) {
             Some(Replaced::Restored(run)) => refusals.add(
                 Rule::UnfenceHalfMade,

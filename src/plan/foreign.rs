@@ -7,11 +7,11 @@ use crate::observe::log::End;
 use crate::plan::Rule;
 
 use super::checks::Refusals;
-use super::scene::Player;
+use super::draft::Participant;
 use super::{SnapshotFile, TrailingHash};
 
 /// A file beside what a survivor holds.
-enum Compared {
+enum Freshness {
     NotOlder,
     Older(String),
     Another(MemberId),
@@ -19,82 +19,84 @@ enum Compared {
 }
 
 /// Refuses a file that a survivor holds more than, another cluster's, or one of which nobody knows it.
-pub(super) fn is_newest(file: &SnapshotFile, survivors: &[Player<'_>], refusals: &mut Refusals<'_>) {
+pub(super) fn is_newest(file: &SnapshotFile, survivors: &[Participant<'_>], refusals: &mut Refusals<'_>) {
     if file.bytes == 0 || file.hash == TrailingHash::Wrong {
         // Refused for that, whatever stands in it.
         return;
     }
     let path = &file.path;
-    for player in survivors.iter().filter(|player| player.may_hold_data()) {
-        match compared(file, player) {
-            Compared::NotOlder => {}
-            Compared::Older(why) => refusals.add(
+    for participant in survivors.iter().filter(|participant| participant.may_hold_data()) {
+        match freshness(file, participant) {
+            Freshness::NotOlder => {}
+            Freshness::Older(why) => refusals.add(
                 Rule::SnapshotOlder,
-                format!("{path} is {}; {}: {why}, so later writes would be lost", ended(file), player.name()),
+                format!("{path} is {}; {}: {why}, so later writes would be lost", ended(file), participant.name()),
                 "run it without --snapshot: the survivors' own data is newer",
             ),
-            Compared::Another(id) => refusals.add(
+            Freshness::Another(id) => refusals.add(
                 Rule::SnapshotOfAnotherCluster,
                 format!(
                     "{path} does not know member {id} ({}): it is from another cluster, or older than that member",
-                    player.name()
+                    participant.name()
                 ),
                 "give a snapshot of this cluster",
             ),
-            Compared::Unknown(why) => refusals.add(
+            Freshness::Unknown(why) => refusals.add(
                 Rule::SnapshotUnverified,
-                format!("no run of this bastion took {path}, which is {}; {}: {why}", ended(file), player.name()),
+                format!("no run of this bastion took {path}, which is {}; {}: {why}", ended(file), participant.name()),
                 "if you know that it is this cluster's newest: --override snapshot-unverified=REASON",
             ),
         }
     }
 }
 
-fn compared(file: &SnapshotFile, player: &Player<'_>) -> Compared {
-    let status = player.seen.status.as_ref().ok();
-    let log = player.seen.log.as_ref().ok();
-    let member = player.member_id().or_else(|| log.map(|log| log.member));
+fn freshness(file: &SnapshotFile, participant: &Participant<'_>) -> Freshness {
+    let status = participant.seen.status.as_ref().ok();
+    let log = participant.seen.log.as_ref().ok();
+    let member = participant.member_id().or_else(|| log.map(|log| log.member));
     let Some(member) = member else {
-        return Compared::Unknown(
-            player.unmeasured().unwrap_or_else(|| "it does not say how far its own data goes".into()),
+        return Freshness::Unknown(
+            participant.unmeasured().unwrap_or_else(|| "it does not say how far its own data goes".into()),
         );
     };
     if !file.member_ids.contains(&member.to_string()) {
-        return Compared::Another(member);
+        return Freshness::Another(member);
     }
     let Ok(ends) = &file.ends else {
         // Before anything is stopped the seed's own etcdutl reads the file's revision and holds it against this.
         return match status {
-            Some(_) => Compared::NotOlder,
-            None => Compared::Unknown("it cannot say how far its own data goes".to_owned()),
+            Some(_) => Freshness::NotOlder,
+            None => Freshness::Unknown("it cannot say how far its own data goes".to_owned()),
         };
     };
     if let Some(status) = status {
         if status.revision > ends.revision {
-            return Compared::Older(format!("it is at revision {}", status.revision));
+            return Freshness::Older(format!("it is at revision {}", status.revision));
         }
         // Revisions say all where it has applied all that its log has.
-        if player.log_end().is_none_or(|end| end.index <= status.applied) {
-            return Compared::NotOlder;
+        if participant.log_end().is_none_or(|end| end.index <= status.applied) {
+            return Freshness::NotOlder;
         }
     }
-    by_log(ends, player.log_end())
+    by_log(ends, participant.log_end())
 }
 
 /// The log of one that does not say its revision, or has entries that it has not applied.
-fn by_log(ends: &Ends, end: Option<End>) -> Compared {
+fn by_log(ends: &Ends, end: Option<End>) -> Freshness {
     let Some(end) = end else {
-        return Compared::Unknown("it cannot say how far its own data goes".to_owned());
+        return Freshness::Unknown("it cannot say how far its own data goes".to_owned());
     };
     match (ends.index, ends.term) {
-        (Some(index), Some(term)) if (End { term, index }) < end => Compared::Older(format!("its log ends with {end}")),
-        (Some(index), None) if index < end.index => Compared::Older(format!("its log ends with {end}")),
-        (Some(index), Some(term)) if (End { term, index }) == end => Compared::NotOlder,
+        (Some(index), Some(term)) if (End { term, index }) < end => {
+            Freshness::Older(format!("its log ends with {end}"))
+        }
+        (Some(index), None) if index < end.index => Freshness::Older(format!("its log ends with {end}")),
+        (Some(index), Some(term)) if (End { term, index }) == end => Freshness::NotOlder,
         // A cluster that was restored under the same token has the same members and counts its entries anew.
-        (Some(_), _) => Compared::Unknown(format!(
+        (Some(_), _) => Freshness::Unknown(format!(
             "its log ends with {end}, which is earlier; a log does not show whether it belongs to the same cluster or to one created from it later"
         )),
-        (None, _) => Compared::Unknown(format!("its log ends with {end}, and the file does not say its last entry")),
+        (None, _) => Freshness::Unknown(format!("its log ends with {end}, and the file does not say its last entry")),
     }
 }
 
@@ -118,10 +120,10 @@ mod tests {
     fn only_the_very_end_of_the_log_is_as_new_as_a_log() {
         let by = |index, term, end| by_log(&Ends { revision: 9, index, term }, end);
         let end = Some(End { term: 3, index: 100 });
-        assert!(matches!(by(Some(100), Some(3), end), Compared::NotOlder));
-        assert!(matches!(by(Some(99), Some(3), end), Compared::Older(_)));
-        assert!(matches!(by(Some(200), Some(2), end), Compared::Older(_)), "of an earlier term, and longer");
-        assert!(matches!(by(Some(99), None, end), Compared::Older(_)));
+        assert!(matches!(by(Some(100), Some(3), end), Freshness::NotOlder));
+        assert!(matches!(by(Some(99), Some(3), end), Freshness::Older(_)));
+        assert!(matches!(by(Some(200), Some(2), end), Freshness::Older(_)), "of an earlier term, and longer");
+        assert!(matches!(by(Some(99), None, end), Freshness::Older(_)));
         for (index, term, end) in [
             (Some(101), Some(3), end),
             (Some(50), Some(4), end),
@@ -129,7 +131,7 @@ mod tests {
             (None, None, end),
             (Some(100), Some(3), None),
         ] {
-            assert!(matches!(by(index, term, end), Compared::Unknown(_)), "{index:?} {term:?}");
+            assert!(matches!(by(index, term, end), Freshness::Unknown(_)), "{index:?} {term:?}");
         }
     }
 }

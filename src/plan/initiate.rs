@@ -15,9 +15,12 @@ use crate::step::snapshot::Source;
 
 use super::build::Builder;
 use super::checks::{self, Refusals};
-use super::scene::{Player, Scene};
+use super::draft::{Participant, PlanDraft};
 use super::seed::{self, seed, source};
-use super::{After, Input, NoPlan, Plan, PlannedMember, apart, binding, conditions, corrupt, cut_off, kept, sides};
+use super::{
+    After, Input, NoPlan, Plan, PlannedMember, binding, conditions, corrupt, cut_off, existing_snapshot,
+    peer_reachability, split_brain,
+};
 
 /// Plans.
 ///
@@ -43,7 +46,7 @@ pub fn plan(input: Input<'_>) -> Result<Plan, NoPlan> {
     for master in &outside {
         checks::attested(master, input, &mut refusals);
     }
-    let survivors = Player::all(input, outside.iter().map(|master| &master.name));
+    let survivors = Participant::all(input, outside.iter().map(|master| &master.name));
     if survivors.is_empty() {
         refusals.add(
             Rule::NoSurvivor,
@@ -53,7 +56,7 @@ pub fn plan(input: Input<'_>) -> Result<Plan, NoPlan> {
     }
     survivors_are_fit(input, &survivors, &mut refusals);
     if let Some(file) = &input.request.snapshot {
-        kept::is_newest(file, &survivors, &mut refusals);
+        existing_snapshot::is_newest(file, &survivors, &mut refusals);
     }
     let seed = seed(input, &survivors, &mut refusals);
     let (Some(seed), true) = (seed, refusals.is_empty()) else {
@@ -67,24 +70,24 @@ pub fn plan(input: Input<'_>) -> Result<Plan, NoPlan> {
 fn build<'a>(
     input: Input<'a>,
     failed_zones: BTreeSet<ZoneName>,
-    survivors: Vec<Player<'a>>,
-    seed: Player<'a>,
+    survivors: Vec<Participant<'a>>,
+    seed: Participant<'a>,
     source: Source,
 ) -> Result<Plan, NoPlan> {
     let token = input.request.token.clone();
-    let members: Vec<PlannedMember> = survivors.iter().map(Player::member).collect::<Result<_, _>>()?;
+    let members: Vec<PlannedMember> = survivors.iter().map(Participant::member).collect::<Result<_, _>>()?;
     let ids: Vec<_> = members.iter().map(|member| bootstrap_member_id(&member.peer_urls, &token)).collect();
     let mut findings = assess(input.cluster, input.seen).findings;
     findings.extend(seed::findings(input, &failed_zones, &survivors, seed, &source));
     findings.extend(conditions::warnings(input, &survivors));
-    let names: BTreeSet<MasterName> = survivors.iter().map(|player| player.name().clone()).collect();
+    let names: BTreeSet<MasterName> = survivors.iter().map(|participant| participant.name().clone()).collect();
     let left_out =
         input.cluster.masters().map(|master| &master.name).filter(|name| !names.contains(name)).cloned().collect();
     let cluster = bootstrap_cluster_id(&ids);
     let left = left(&seed).or_else(|| survivors.iter().find_map(left));
-    let scene = Scene {
+    let draft = PlanDraft {
         input,
-        failed: Player::all(input, input.cluster.within(&failed_zones).map(|master| &master.name)),
+        failed: Participant::all(input, input.cluster.within(&failed_zones).map(|master| &master.name)),
         survivors,
         seed,
         returned: Vec::new(),
@@ -95,8 +98,8 @@ fn build<'a>(
         members: members.clone(),
         texts: BTreeMap::new(),
     };
-    let (stages, scene) = Builder::unroll(scene, &input.playbook.lines)?;
-    binding::data_fits(&scene)?;
+    let (stages, draft) = Builder::unroll(draft, &input.playbook.lines)?;
+    binding::data_fits(&draft)?;
     Ok(Plan {
         version: 1,
         goal: input.request.goal,
@@ -112,7 +115,7 @@ fn build<'a>(
         left_out,
         attested: input.request.attested.clone(),
         overrides: input.request.set_aside(),
-        after: Some(After { cluster: scene.cluster, token, members }),
+        after: Some(After { cluster: draft.cluster, token, members }),
         ports: cut_off::ports(input),
         findings,
         stages,
@@ -137,9 +140,9 @@ fn record(input: Input<'_>, left: Option<ClusterId>, cluster: ClusterId, token: 
 }
 
 /// The cluster whose data a survivor has: its etcd says so, and where that is down the record beside the data does.
-fn left(player: &Player<'_>) -> Option<ClusterId> {
-    let recorded = || Some(player.seen.marks.as_ref().ok()?.record.as_ref()?.cluster);
-    player.seen.cluster().or_else(recorded)
+fn left(participant: &Participant<'_>) -> Option<ClusterId> {
+    let recorded = || Some(participant.seen.marks.as_ref().ok()?.record.as_ref()?.cluster);
+    participant.seen.cluster().or_else(recorded)
 }
 
 /// A finished run is only recognized by what it recorded: the cluster's ID and that its members are the survivors.
@@ -165,7 +168,7 @@ fn nothing_serves(input: Input<'_>, refusals: &mut Refusals<'_>) {
         refusals.add(
             Rule::SplitBrain,
             "more than one cluster takes writes: another one would make it worse",
-            sides::ways(input.cluster, input.seen, &assessment, "requorum"),
+            split_brain::ways_out(input.cluster, input.seen, &assessment, "requorum"),
         );
     } else if let Some((name, _)) = input.seen.answering().find(|(_, seen)| seen.serves()) {
         refusals.add(
@@ -291,20 +294,20 @@ fn nobody_else_listens(
     }
 }
 
-fn survivors_are_fit(input: Input<'_>, survivors: &[Player<'_>], refusals: &mut Refusals<'_>) {
+fn survivors_are_fit(input: Input<'_>, survivors: &[Participant<'_>], refusals: &mut Refusals<'_>) {
     let file = input.request.snapshot.as_ref().map(|file| file.bytes);
-    let db_bytes = survivors.iter().map(Player::db_bytes).chain(file).max().unwrap_or(0);
+    let db_bytes = survivors.iter().map(Participant::db_bytes).chain(file).max().unwrap_or(0);
     let mut clusters: BTreeMap<ClusterId, &MasterName> = BTreeMap::new();
-    for player in survivors {
-        checks::agrees(player.master, player.seen, refusals);
-        checks::tools(player.master, player.seen, true, refusals);
-        checks::space(player.master, player.seen, db_bytes, refusals);
-        conditions::refuse(input, player, refusals);
-        if let Some(id) = player.seen.cluster() {
-            clusters.insert(id, player.name());
+    for participant in survivors {
+        checks::agrees(participant.master, participant.seen, refusals);
+        checks::tools(participant.master, participant.seen, true, refusals);
+        checks::space(participant.master, participant.seen, db_bytes, refusals);
+        conditions::refuse(input, participant, refusals);
+        if let Some(id) = participant.seen.cluster() {
+            clusters.insert(id, participant.name());
         }
     }
-    apart::hear_each_other(survivors, refusals);
+    peer_reachability::peers_reach_each_other(survivors, refusals);
     corrupt::refuse(input, survivors, refusals);
     if clusters.len() > 1 {
         let sides = join(clusters.iter().map(|(id, name)| format!("{name} in {id}")));

@@ -11,34 +11,35 @@ use crate::observe::{Finding, Observation};
 use crate::playbook::Playbook;
 use crate::step::{Step, Undo};
 
+mod added_checks;
 mod allowed;
-mod apart;
 mod binding;
 mod build;
 pub(crate) mod checks;
+pub mod comparison;
 mod conditions;
 mod corrupt;
 pub mod cut_off;
 pub mod doctor;
+mod draft;
 pub mod drill;
+pub mod env_file_changes;
+pub mod existing_snapshot;
 pub mod fence;
 mod foreign;
-pub mod foresee;
 pub mod initiate;
-pub mod kept;
-mod looks;
+mod parallel_steps;
+mod peer_reachability;
 pub mod recover;
 pub mod rehearse;
 mod rendering;
 mod rule;
 pub mod safety;
-pub mod same;
-mod scene;
 mod seed;
-pub mod sides;
-mod together;
-pub use rule::Rule;
+pub mod split_brain;
 pub mod undo;
+
+pub use rule::Rule;
 
 /// What a run is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,7 +97,7 @@ pub struct SnapshotFile {
     pub member_ids: BTreeSet<String>,
     /// The runs of this bastion that took it of this cluster or used it, as their journals say; the earliest first.
     #[serde(default)]
-    pub origins: Vec<kept::Origin>,
+    pub origins: Vec<existing_snapshot::SnapshotOrigin>,
     /// Where the database in it ends, or why that cannot be read.
     #[serde(default = "not_read")]
     pub ends: Result<Ends, String>,
@@ -184,7 +185,8 @@ pub struct Stage {
     /// Why, in the playbook's words.
     pub why: Option<String>,
     /// Whether later stages need not wait for it, and its failure is a warning.
-    pub beside: bool,
+    #[serde(rename = "beside")]
+    pub background: bool,
     pub steps: Vec<Planned>,
 }
 

@@ -17,12 +17,14 @@ use crate::step::retire::Retire;
 
 use super::build::Builder;
 use super::checks::{self, Refusals};
+use super::draft::{Participant, PlanDraft, initial_cluster};
 use super::initiate::join;
-use super::scene::{Player, Scene, initial_cluster};
-use super::{After, Input, NoPlan, Plan, PlannedMember, Refusal, Stage, binding, conditions, corrupt, cut_off, sides};
+use super::{
+    After, Input, NoPlan, Plan, PlannedMember, Refusal, Stage, binding, conditions, corrupt, cut_off, split_brain,
+};
 
 /// The cluster to come back to.
-struct Home {
+struct TargetCluster {
     cluster: ClusterId,
     voters: BTreeSet<MasterName>,
     roll: Roll,
@@ -34,74 +36,74 @@ struct Home {
 /// # Errors
 /// Nothing to do, or every rule that forbids it.
 pub fn plan(input: Input<'_>) -> Result<Plan, NoPlan> {
-    let home = home(input)?;
+    let target = target_cluster(input)?;
     let mut refusals = Refusals::new(input.request);
-    let survivors = Player::all(input, &home.voters);
-    let returned_names = returned(input, &home, &mut refusals);
-    let returned = Player::all(input, &returned_names);
-    list_is_ours(input, &home, &mut refusals);
-    for player in &returned {
-        checks::agrees(player.master, player.seen, &mut refusals);
-        checks::tools(player.master, player.seen, false, &mut refusals);
+    let survivors = Participant::all(input, &target.voters);
+    let returned_names = returned(input, &target, &mut refusals);
+    let returned = Participant::all(input, &returned_names);
+    list_is_ours(input, &target, &mut refusals);
+    for participant in &returned {
+        checks::agrees(participant.master, participant.seen, &mut refusals);
+        checks::tools(participant.master, participant.seen, false, &mut refusals);
         // What comes over the wire, not what lies there: a rebuilt master has nothing yet.
-        let db_bytes = survivors.iter().map(Player::db_bytes).max().unwrap_or(0);
-        checks::space(player.master, player.seen, db_bytes, &mut refusals);
-        conditions::refuse(input, player, &mut refusals);
+        let db_bytes = survivors.iter().map(Participant::db_bytes).max().unwrap_or(0);
+        checks::space(participant.master, participant.seen, db_bytes, &mut refusals);
+        conditions::refuse(input, participant, &mut refusals);
     }
-    for player in &survivors {
-        checks::agrees(player.master, player.seen, &mut refusals);
-        checks::tools(player.master, player.seen, false, &mut refusals);
-        conditions::refuse_rendering(input, player, &mut refusals);
+    for participant in &survivors {
+        checks::agrees(participant.master, participant.seen, &mut refusals);
+        checks::tools(participant.master, participant.seen, false, &mut refusals);
+        conditions::refuse_rendering(input, participant, &mut refusals);
     }
     corrupt::refuse(input, &survivors, &mut refusals);
     let Some(seed) = leader(&survivors).or_else(|| survivors.first().copied()) else {
         let next =
-            format!("make one of {} answer over SSH from this bastion, then: requorum recover", join(&home.voters));
+            format!("make one of {} answer over SSH from this bastion, then: requorum recover", join(&target.voters));
         refusals.add(Rule::NoSurvivor, "no master of the serving cluster answers over SSH", next);
         return Err(refusals.done().err().unwrap_or_else(|| NoPlan::Refused(vec![])));
     };
     refusals.done()?;
-    build(input, home, survivors, seed, returned)
+    build(input, target, survivors, seed, returned)
 }
 
 fn build<'a>(
     input: Input<'a>,
-    home: Home,
-    survivors: Vec<Player<'a>>,
-    seed: Player<'a>,
-    returned: Vec<Player<'a>>,
+    target: TargetCluster,
+    survivors: Vec<Participant<'a>>,
+    seed: Participant<'a>,
+    returned: Vec<Participant<'a>>,
 ) -> Result<Plan, NoPlan> {
-    let token = token(&home, seed)?;
-    let members: Vec<PlannedMember> = survivors.iter().map(Player::member).collect::<Result<_, _>>()?;
-    let names: BTreeSet<MasterName> = returned.iter().map(|player| player.name().clone()).collect();
-    let scene = Scene {
+    let token = token(&target, seed)?;
+    let members: Vec<PlannedMember> = survivors.iter().map(Participant::member).collect::<Result<_, _>>()?;
+    let names: BTreeSet<MasterName> = returned.iter().map(|participant| participant.name().clone()).collect();
+    let draft = PlanDraft {
         input,
         failed: returned.clone(),
         survivors,
         seed,
         returned,
-        cluster: home.cluster,
+        cluster: target.cluster,
         token: token.clone(),
         source: None,
-        record: record(input, &home, &token),
+        record: record(input, &target, &token),
         members,
         texts: BTreeMap::new(),
     };
-    if names.is_empty() && is_final(&scene, home.record.is_some())? {
-        let why = format!("every master votes in cluster {}, and every env file has the final list", home.cluster);
+    if names.is_empty() && is_final(&draft, target.record.is_some())? {
+        let why = format!("every master votes in cluster {}, and every env file has the final list", target.cluster);
         return Err(NoPlan::NothingToDo(why));
     }
-    let (stages, scene) = Builder::unroll(scene, &input.playbook.lines)?;
-    let bound = binding::joiners_fit(&scene)?;
+    let (stages, draft) = Builder::unroll(draft, &input.playbook.lines)?;
+    let bound = binding::joiners_fit(&draft)?;
     let left_out: BTreeSet<MasterName> = input
         .cluster
         .masters()
         .map(|master| master.name.clone())
-        .filter(|name| !home.voters.contains(name) && !names.contains(name))
+        .filter(|name| !target.voters.contains(name) && !names.contains(name))
         .collect();
     let told =
-        bound.into_iter().chain(conditions::warnings(input, &scene.returned)).chain(untold(input, &home, &stages));
-    let findings = findings(input, &scene, &home, &left_out).into_iter().chain(told).collect();
+        bound.into_iter().chain(conditions::warnings(input, &draft.returned)).chain(untold(input, &target, &stages));
+    let findings = findings(input, &draft, &target, &left_out).into_iter().chain(told).collect();
     let zones = input.cluster.masters().filter(|master| names.contains(&master.name)).map(|master| master.zone.clone());
     Ok(Plan {
         version: 1,
@@ -112,13 +114,13 @@ fn build<'a>(
         zones: input.cluster.zone_of_masters(),
         summary: input.playbook.summary.clone(),
         failed_zones: zones.collect(),
-        survivors: home.voters,
+        survivors: target.voters,
         seed: Some(seed.name().clone()),
         returned: names,
         left_out,
         attested: input.request.attested.clone(),
         overrides: input.request.set_aside(),
-        after: Some(After { cluster: scene.cluster, token, members: scene.members }),
+        after: Some(After { cluster: draft.cluster, token, members: draft.members }),
         ports: cut_off::ports(input),
         findings,
         stages,
@@ -126,7 +128,7 @@ fn build<'a>(
 }
 
 /// The cluster that serves; beside a split brain the one that a run of ours recorded.
-fn home(input: Input<'_>) -> Result<Home, NoPlan> {
+fn target_cluster(input: Input<'_>) -> Result<TargetCluster, NoPlan> {
     let refuse = |rule, why: String, next: &str| NoPlan::Refused(vec![Refusal::new(rule, why, next)]);
     let assessment = assess(input.cluster, input.seen);
     let newest = newest(input.seen, &assessment.serving);
@@ -144,7 +146,7 @@ fn home(input: Input<'_>) -> Result<Home, NoPlan> {
                 Newest::Unclear(why) => format!("two clusters serve, and {why}"),
                 _ => "two clusters serve, and no finished run says which is the one to keep".to_owned(),
             };
-            refuse(Rule::SplitBrain, why, &sides::ways(input.cluster, input.seen, &assessment, "requorum"))
+            refuse(Rule::SplitBrain, why, &split_brain::ways_out(input.cluster, input.seen, &assessment, "requorum"))
         });
     };
     let roll = roll(input.cluster, input.seen, &assessment.serving[cluster]);
@@ -163,7 +165,7 @@ fn home(input: Input<'_>) -> Result<Home, NoPlan> {
         Newest::Unclear(why) => Err(refuse(Rule::NotTheRecordedCluster, why, NOT_RECORDED)),
         newest => {
             let record = newest.known().cloned();
-            Ok(Home { cluster: *cluster, voters: roll.voters(), roll, record })
+            Ok(TargetCluster { cluster: *cluster, voters: roll.voters(), roll, record })
         }
     }
 }
@@ -174,15 +176,15 @@ pub(crate) const NOT_RECORDED: &str = "make the masters of the recorded cluster 
     (`requorum runs list`) on this bastion";
 
 /// Who comes back: every master without a vote, or those named by `--only`.
-fn returned(input: Input<'_>, home: &Home, refusals: &mut Refusals<'_>) -> BTreeSet<MasterName> {
+fn returned(input: Input<'_>, target: &TargetCluster, refusals: &mut Refusals<'_>) -> BTreeSet<MasterName> {
     let only = &input.request.only;
-    for name in only.iter().filter(|name| home.voters.contains(name)) {
+    for name in only.iter().filter(|name| target.voters.contains(name)) {
         refusals.add(Rule::Only, format!("{name} votes already"), "name masters that should rejoin");
     }
     let mut back = BTreeSet::new();
-    for master in input.cluster.masters().filter(|master| !home.voters.contains(&master.name)) {
+    for master in input.cluster.masters().filter(|master| !target.voters.contains(&master.name)) {
         let wanted = only.is_empty() || only.contains(&master.name);
-        if home.roll.vote(&master.name) == Vote::Unknown {
+        if target.roll.vote(&master.name) == Vote::Unknown {
             refusals.add(
                 Rule::UnknownMember,
                 format!(
@@ -222,9 +224,9 @@ fn returned(input: Input<'_>, home: &Home, refusals: &mut Refusals<'_>) -> BTree
 }
 
 /// Every member must be a master of the inventory: a list that names others is not the one that was planned for.
-fn list_is_ours(input: Input<'_>, home: &Home, refusals: &mut Refusals<'_>) {
-    let silent: Vec<String> = home.roll.with(Vote::Unknown).iter().map(ToString::to_string).collect();
-    for entry in home.roll.strangers() {
+fn list_is_ours(input: Input<'_>, target: &TargetCluster, refusals: &mut Refusals<'_>) {
+    let silent: Vec<String> = target.roll.with(Vote::Unknown).iter().map(ToString::to_string).collect();
+    for entry in target.roll.strangers() {
         let kind = if entry.member.votes() { "voter" } else { "learner" };
         refusals.add(
             Rule::UnknownMember,
@@ -232,7 +234,7 @@ fn list_is_ours(input: Input<'_>, home: &Home, refusals: &mut Refusals<'_>) {
             what_of_a_stranger(entry, &silent, input.seen),
         );
     }
-    for (name, seen) in home.voters.iter().filter_map(|name| Some((name, input.seen.seen(name)?))) {
+    for (name, seen) in target.voters.iter().filter_map(|name| Some((name, input.seen.seen(name)?))) {
         if seen.etcd_runs() == Some(false) {
             refusals.add(
                 Rule::VoterDown,
@@ -247,7 +249,7 @@ fn list_is_ours(input: Input<'_>, home: &Home, refusals: &mut Refusals<'_>) {
             );
         }
     }
-    for name in home.voters.iter().filter(|name| input.seen.seen(name).is_none()) {
+    for name in target.voters.iter().filter(|name| input.seen.seen(name).is_none()) {
         refusals.add(
             Rule::VoterDark,
             format!("{name} votes in the serving cluster and does not answer over SSH"),
@@ -276,16 +278,16 @@ fn started(master: &Master, seen: &Seen) -> String {
     }
 }
 
-fn leader<'a>(survivors: &[Player<'a>]) -> Option<Player<'a>> {
+fn leader<'a>(survivors: &[Participant<'a>]) -> Option<Participant<'a>> {
     survivors
         .iter()
-        .find(|player| player.seen.status.as_ref().is_ok_and(|status| status.leader == Some(status.member)))
+        .find(|participant| participant.seen.status.as_ref().is_ok_and(|status| status.leader == Some(status.member)))
         .copied()
 }
 
 /// The serving cluster's token: as recorded, else as its members' env files say.
-fn token(home: &Home, seed: Player<'_>) -> Result<Token, NoPlan> {
-    if let Some(record) = &home.record {
+fn token(target: &TargetCluster, seed: Participant<'_>) -> Result<Token, NoPlan> {
+    if let Some(record) = &target.record {
         return Ok(record.token.clone());
     }
     // etcd's own default (`embed/config.go`).
@@ -293,13 +295,13 @@ fn token(home: &Home, seed: Player<'_>) -> Result<Token, NoPlan> {
     Ok(Token(said.unwrap_or_else(|| "etcd-cluster".to_owned())))
 }
 
-fn record(input: Input<'_>, home: &Home, token: &Token) -> ClusterRecord {
+fn record(input: Input<'_>, target: &TargetCluster, token: &Token) -> ClusterRecord {
     let run = input.request.run.clone();
-    home.record.clone().unwrap_or_else(|| ClusterRecord {
+    target.record.clone().unwrap_or_else(|| ClusterRecord {
         version: RECORD_VERSION,
         run: run.clone(),
         written_by: run,
-        cluster: home.cluster,
+        cluster: target.cluster,
         token: token.clone(),
         fork_revision: 0,
         ancestors: Vec::new(),
@@ -309,10 +311,10 @@ fn record(input: Input<'_>, home: &Home, token: &Token) -> ClusterRecord {
 }
 
 /// Whether every env file has the final list already and the record is there.
-fn is_final(scene: &Scene<'_>, recorded: bool) -> Result<bool, NoPlan> {
-    let list = initial_cluster(&scene.peers(None));
-    for player in &scene.survivors {
-        let file: EnvFile = player.settings()?.file();
+fn is_final(draft: &PlanDraft<'_>, recorded: bool) -> Result<bool, NoPlan> {
+    let list = initial_cluster(&draft.peers(None));
+    for participant in &draft.survivors {
+        let file: EnvFile = participant.settings()?.file();
         if file.get("ETCD_INITIAL_CLUSTER") != Some(list.as_str()) {
             return Ok(false);
         }
@@ -321,8 +323,8 @@ fn is_final(scene: &Scene<'_>, recorded: bool) -> Result<bool, NoPlan> {
 }
 
 /// Of each master whose data is moved aside and whose etcd does not say its revision: where that can be read.
-fn untold(input: Input<'_>, home: &Home, stages: &[Stage]) -> Vec<Finding> {
-    let Some(record) = &home.record else { return Vec::new() };
+fn untold(input: Input<'_>, target: &TargetCluster, stages: &[Stage]) -> Vec<Finding> {
+    let Some(record) = &target.record else { return Vec::new() };
     let retires = stages.iter().flat_map(|stage| &stage.steps).filter_map(|planned| match &planned.step {
         Step::Retire(retire) => Some(retire),
         _ => None,
@@ -334,19 +336,24 @@ fn untold(input: Input<'_>, home: &Home, stages: &[Stage]) -> Vec<Finding> {
     retires.filter_map(told).collect()
 }
 
-fn findings(input: Input<'_>, scene: &Scene<'_>, home: &Home, left_out: &BTreeSet<MasterName>) -> Vec<Finding> {
+fn findings(
+    input: Input<'_>,
+    draft: &PlanDraft<'_>,
+    target: &TargetCluster,
+    left_out: &BTreeSet<MasterName>,
+) -> Vec<Finding> {
     let mut findings = assess(input.cluster, input.seen).findings;
     let mut note = |code: Code, text: String| {
         findings.push(Finding { code, severity: Severity::Warning, master: None, text });
     };
-    if home.record.is_none() {
+    if target.record.is_none() {
         note(
             Code::UnrecordedCluster,
-            format!("no run of requorum has recorded cluster {}; it is used as it is", home.cluster),
+            format!("no run of requorum has recorded cluster {}; it is used as it is", target.cluster),
         );
     }
     if !left_out.is_empty() {
-        let voters = scene.members.len();
+        let voters = draft.members.len();
         let tolerance = quorum::tolerance(voters);
         note(
             Code::LeftOut,

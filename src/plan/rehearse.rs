@@ -14,7 +14,7 @@ use super::{Goal, Input, NoPlan, Plan, Refusal, Request, plan};
 
 /// What a rehearsal is held with.
 #[derive(Debug, Clone, Copy)]
-pub struct Given<'a> {
+pub struct RehearsalInput<'a> {
     /// The inventory.
     pub cluster: &'a Cluster,
     /// The playbook of `initiate_dr`.
@@ -30,12 +30,12 @@ pub struct Rehearsal {
     /// The masters outside it, whether they answer or not.
     pub survivors: Vec<MasterName>,
     /// What would come of it.
-    pub ending: Ending,
+    pub ending: LossOutcome,
 }
 
 /// What would come of a zone's loss.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
+pub enum LossOutcome {
     /// The others go on by themselves.
     QuorumKept,
     /// `initiate-dr` would have this plan.
@@ -48,42 +48,44 @@ impl Rehearsal {
     /// Whether the loss would cost the quorum.
     #[must_use]
     pub fn costs_quorum(&self) -> bool {
-        self.ending != Ending::QuorumKept
+        self.ending != LossOutcome::QuorumKept
     }
 
     /// The plan, where there would be one.
     #[must_use]
     pub fn plan(&self) -> Option<&Plan> {
         match &self.ending {
-            Ending::Planned(plan) => Some(plan),
-            Ending::QuorumKept | Ending::Refused(_) => None,
+            LossOutcome::Planned(plan) => Some(plan),
+            LossOutcome::QuorumKept | LossOutcome::Refused(_) => None,
         }
     }
 }
 
 /// Rehearses the loss of these zones, of every zone where none is named.
 #[must_use]
-pub fn rehearse(given: Given<'_>, seen: &Observation, zones: &BTreeSet<ZoneName>) -> Vec<Rehearsal> {
+pub fn rehearse(given: RehearsalInput<'_>, seen: &Observation, zones: &BTreeSet<ZoneName>) -> Vec<Rehearsal> {
     let meant = given.cluster.zones.keys().filter(|zone| zones.is_empty() || zones.contains(*zone));
     meant.map(|zone| loss_of(zone, given, seen)).collect()
 }
 
-fn loss_of(zone: &ZoneName, given: Given<'_>, seen: &Observation) -> Rehearsal {
+fn loss_of(zone: &ZoneName, given: RehearsalInput<'_>, seen: &Observation) -> Rehearsal {
     let lost = BTreeSet::from([zone.clone()]);
     let survivors = given.cluster.outside(&lost).map(|master| master.name.clone()).collect();
     match quorum_kept(given.cluster, seen, &lost) {
-        Ok(true) => return Rehearsal { zone: zone.clone(), survivors, ending: Ending::QuorumKept },
+        Ok(true) => return Rehearsal { zone: zone.clone(), survivors, ending: LossOutcome::QuorumKept },
         Ok(false) => {}
-        Err(refusal) => return Rehearsal { zone: zone.clone(), survivors, ending: Ending::Refused(vec![refusal]) },
+        Err(refusal) => {
+            return Rehearsal { zone: zone.clone(), survivors, ending: LossOutcome::Refused(vec![refusal]) };
+        }
     }
     let imagined = imagine(given.cluster, seen, &lost);
     let request = request(given.cluster, &imagined, &lost);
-    let Given { cluster, playbook, templates } = given;
+    let RehearsalInput { cluster, playbook, templates } = given;
     let ending = match plan(Input { cluster, playbook, templates, seen: &imagined, request: &request }) {
-        Ok(plan) => Ending::Planned(Box::new(plan)),
-        Err(NoPlan::Refused(refusals)) => Ending::Refused(refusals),
+        Ok(plan) => LossOutcome::Planned(Box::new(plan)),
+        Err(NoPlan::Refused(refusals)) => LossOutcome::Refused(refusals),
         // Nothing serves in what is imagined, so that nothing can have been done before.
-        Err(NoPlan::NothingToDo(why)) => Ending::Refused(vec![Refusal::new(
+        Err(NoPlan::NothingToDo(why)) => LossOutcome::Refused(vec![Refusal::new(
             Rule::NotServing,
             why,
             "run `requorum doctor` again once one cluster serves",

@@ -13,10 +13,10 @@ use crate::playbook::{Action, Line};
 
 use super::conditions::Condition;
 use super::doctor::Check;
-use super::rehearse::Given;
+use super::rehearse::RehearsalInput;
 
 /// What rendering would change on one node beyond its three settings, and where it cannot be rendered.
-pub(super) fn conditions(given: Given<'_>, master: &Master, seen: &Seen) -> Vec<Condition> {
+pub(super) fn conditions(given: RehearsalInput<'_>, master: &Master, seen: &Seen) -> Vec<Condition> {
     let Ok(settings) = &seen.settings else { return Vec::new() };
     let mut names = BTreeSet::new();
     collect(&given.playbook.lines, master, &mut names);
@@ -26,7 +26,7 @@ pub(super) fn conditions(given: Given<'_>, master: &Master, seen: &Seen) -> Vec<
         let text = given.templates.get(name).map_or("", String::as_str);
         match difference(name, text, master, settings) {
             Ok(None) => None,
-            Ok(Some(More { keys, diff })) => Some(condition(
+            Ok(Some(OtherChanges { keys, diff })) => Some(condition(
                 Rule::TemplateChangesMore.into(),
                 format!(
                     "{name} would change more of {} than the three settings it owns: {}",
@@ -49,7 +49,7 @@ pub(super) fn conditions(given: Given<'_>, master: &Master, seen: &Seen) -> Vec<
 }
 
 /// What would change beside what is owned.
-struct More {
+struct OtherChanges {
     keys: Vec<String>,
     diff: String,
 }
@@ -68,7 +68,12 @@ fn collect<'a>(lines: &'a [Line], master: &'a Master, names: &mut BTreeSet<&'a s
 }
 
 /// The difference beyond the three settings, as unified diff of the file; nothing where every other setting stays.
-fn difference(name: &str, template: &str, master: &Master, settings: &Settings) -> Result<Option<More>, String> {
+fn difference(
+    name: &str,
+    template: &str,
+    master: &Master,
+    settings: &Settings,
+) -> Result<Option<OtherChanges>, String> {
     let before = settings.file();
     let node = Node {
         name: master.name.to_string(),
@@ -96,7 +101,7 @@ fn difference(name: &str, template: &str, master: &Master, settings: &Settings) 
     let keys = all.into_iter().filter(|key| stays.get(key) != comes.get(key)).map(clean).collect();
     let path = master.etcd.env_file.as_str();
     let diff = unified::diff(&expected.to_string(), &after, Some((path, &format!("{path} by {name}"))));
-    Ok(Some(More { keys, diff }))
+    Ok(Some(OtherChanges { keys, diff }))
 }
 
 /// The members as the node's own file lists them.

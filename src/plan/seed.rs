@@ -10,18 +10,23 @@ use crate::plan::Rule;
 use crate::step::snapshot::Source;
 
 use super::checks::Refusals;
+use super::draft::Participant;
+use super::existing_snapshot;
 use super::initiate::join;
-use super::kept;
-use super::scene::Player;
 use super::{Input, SnapshotFile, TrailingHash};
 
 /// The survivor whose log is the most up to date; where not every log could be read, the one that has applied the most,
 /// if all can say it.
-pub(super) fn seed<'a>(input: Input<'a>, survivors: &[Player<'a>], refusals: &mut Refusals<'_>) -> Option<Player<'a>> {
+pub(super) fn seed<'a>(
+    input: Input<'a>,
+    survivors: &[Participant<'a>],
+    refusals: &mut Refusals<'_>,
+) -> Option<Participant<'a>> {
     if let Some(named) = &input.request.seed {
         return named_seed(named, survivors, refusals);
     }
-    let holders: Vec<Player<'a>> = survivors.iter().filter(|player| player.may_hold_data()).copied().collect();
+    let holders: Vec<Participant<'a>> =
+        survivors.iter().filter(|participant| participant.may_hold_data()).copied().collect();
     let of_several = several_clusters(&holders);
     if let (Some(sides), None) = (&of_several, &input.request.snapshot) {
         refusals.add(Rule::WhichSeed, format!("the survivors hold data of different clusters: {sides}"), GIVE_A_FILE);
@@ -33,11 +38,13 @@ pub(super) fn seed<'a>(input: Input<'a>, survivors: &[Player<'a>], refusals: &mu
         (None, [only]) => Some(*only),
         (None, []) => None,
         (None, [first, ..]) if input.request.snapshot.is_some() || holders.is_empty() => {
-            let said = survivors.iter().filter(|player| player.seen.status.is_ok());
-            said.max_by_key(|player| applied(player)).or(Some(first)).copied()
+            let said = survivors.iter().filter(|participant| participant.seen.status.is_ok());
+            said.max_by_key(|participant| applied(participant)).or(Some(first)).copied()
         }
         (None, _) => {
-            let why = holders.iter().filter_map(|player| Some(format!("{}: {}", player.name(), player.unmeasured()?)));
+            let why = holders
+                .iter()
+                .filter_map(|participant| Some(format!("{}: {}", participant.name(), participant.unmeasured()?)));
             refusals.add(
                 Rule::WhichSeed,
                 format!("the survivors cannot be compared: {}", why.collect::<Vec<_>>().join("; ")),
@@ -52,29 +59,34 @@ const GIVE_A_FILE: &str =
     "give a snapshot: --snapshot FILE (a run keeps its own on the bastion and in /var/lib/requorum/runs on its seed)";
 
 /// Of those that hold data the one that lacks nothing which another is known to hold.
-fn freshest<'a>(holders: &[Player<'a>]) -> Option<Player<'a>> {
-    let by_name = |player: &Player<'a>| std::cmp::Reverse(player.name().clone());
-    if holders.iter().all(|player| player.log_end().is_some()) {
+fn freshest<'a>(holders: &[Participant<'a>]) -> Option<Participant<'a>> {
+    let by_name = |participant: &Participant<'a>| std::cmp::Reverse(participant.name().clone());
+    if holders.iter().all(|participant| participant.log_end().is_some()) {
         // Of two logs that are equal the one whose etcd runs is the quicker to take.
-        let order =
-            |player: &&Player<'a>| (player.log_end(), player.seen.status.is_ok(), applied(player), by_name(player));
+        let order = |participant: &&Participant<'a>| {
+            (participant.log_end(), participant.seen.status.is_ok(), applied(participant), by_name(participant))
+        };
         return holders.iter().max_by_key(order).copied();
     }
-    if holders.iter().all(|player| player.seen.status.is_ok()) {
-        let revision = |player: &Player<'a>| player.seen.status.as_ref().ok().map(|status| status.revision);
-        return holders.iter().max_by_key(|player| (applied(player), revision(player), by_name(player))).copied();
+    if holders.iter().all(|participant| participant.seen.status.is_ok()) {
+        let revision =
+            |participant: &Participant<'a>| participant.seen.status.as_ref().ok().map(|status| status.revision);
+        return holders
+            .iter()
+            .max_by_key(|participant| (applied(participant), revision(participant), by_name(participant)))
+            .copied();
     }
     None
 }
 
 /// The last entry that it says it has applied.
-fn applied(player: &Player<'_>) -> Option<u64> {
-    player.seen.status.as_ref().ok().map(|status| status.applied)
+fn applied(participant: &Participant<'_>) -> Option<u64> {
+    participant.seen.status.as_ref().ok().map(|status| status.applied)
 }
 
 /// Whether one is known to hold what another lacks: its log is more up to date (raft §5.4.1), or it has applied entries that
 /// are not in the other's.
-fn is_fresher(one: &Player<'_>, other: &Player<'_>) -> bool {
+fn is_fresher(one: &Participant<'_>, other: &Participant<'_>) -> bool {
     if let (Some(one), Some(other)) = (one.log_end(), other.log_end()) {
         return one > other;
     }
@@ -83,16 +95,22 @@ fn is_fresher(one: &Player<'_>, other: &Player<'_>) -> bool {
 }
 
 /// Which survivors hold which cluster's data, where they differ: such logs cannot be compared.
-fn several_clusters(holders: &[Player<'_>]) -> Option<String> {
-    let of = |player: &Player<'_>| player.seen.cluster().or_else(|| Some(player.seen.log.as_ref().ok()?.cluster));
-    let sides: Vec<_> = holders.iter().filter_map(|player| Some((of(player)?, player.name()))).collect();
+fn several_clusters(holders: &[Participant<'_>]) -> Option<String> {
+    let of = |participant: &Participant<'_>| {
+        participant.seen.cluster().or_else(|| Some(participant.seen.log.as_ref().ok()?.cluster))
+    };
+    let sides: Vec<_> = holders.iter().filter_map(|participant| Some((of(participant)?, participant.name()))).collect();
     let differ = sides.windows(2).any(|two| two[0].0 != two[1].0);
     differ.then(|| join(sides.iter().map(|(id, name)| format!("{name} of {id}"))))
 }
 
 /// The survivor that the operator named; one that lacks what another is known to hold is taken only by override.
-fn named_seed<'a>(named: &MasterName, survivors: &[Player<'a>], refusals: &mut Refusals<'_>) -> Option<Player<'a>> {
-    let found = survivors.iter().find(|player| player.name() == named).copied();
+fn named_seed<'a>(
+    named: &MasterName,
+    survivors: &[Participant<'a>],
+    refusals: &mut Refusals<'_>,
+) -> Option<Participant<'a>> {
+    let found = survivors.iter().find(|participant| participant.name() == named).copied();
     let Some(seed) = found else {
         refusals.add(
             Rule::Seed,
@@ -101,7 +119,7 @@ fn named_seed<'a>(named: &MasterName, survivors: &[Player<'a>], refusals: &mut R
         );
         return None;
     };
-    if let Some(other) = survivors.iter().find(|player| is_fresher(player, &seed)) {
+    if let Some(other) = survivors.iter().find(|participant| is_fresher(participant, &seed)) {
         refusals.add(
             Rule::SeedNotFreshest,
             format!("{} has data that {named} does not have: {}", other.name(), compared(&[*other, seed])),
@@ -112,13 +130,13 @@ fn named_seed<'a>(named: &MasterName, survivors: &[Player<'a>], refusals: &mut R
 }
 
 /// How far each is, in words.
-fn compared(players: &[Player<'_>]) -> String {
-    let far = |player: &Player<'_>| match (player.log_end(), applied(player)) {
-        (Some(end), _) => format!("the log of {} ends with {end}", player.name()),
-        (None, Some(applied)) => format!("{} has applied entry {applied}", player.name()),
-        (None, None) => format!("{} cannot report how much it has applied", player.name()),
+fn compared(participants: &[Participant<'_>]) -> String {
+    let far = |participant: &Participant<'_>| match (participant.log_end(), applied(participant)) {
+        (Some(end), _) => format!("the log of {} ends with {end}", participant.name()),
+        (None, Some(applied)) => format!("{} has applied entry {applied}", participant.name()),
+        (None, None) => format!("{} cannot report how much it has applied", participant.name()),
     };
-    join(players.iter().map(far))
+    join(participants.iter().map(far))
 }
 
 /// What the choice of the seed leaves to be known: how the survivors were compared, and who may hold more than the new
@@ -126,12 +144,13 @@ fn compared(players: &[Player<'_>]) -> String {
 pub(super) fn findings(
     input: Input<'_>,
     failed_zones: &BTreeSet<ZoneName>,
-    survivors: &[Player<'_>],
-    seed: Player<'_>,
+    survivors: &[Participant<'_>],
+    seed: Participant<'_>,
     source: &Source,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let holders: Vec<Player<'_>> = survivors.iter().filter(|player| player.may_hold_data()).copied().collect();
+    let holders: Vec<Participant<'_>> =
+        survivors.iter().filter(|participant| participant.may_hold_data()).copied().collect();
     if holders.len() > 1 && !matches!(source, Source::File { .. }) {
         findings.push(finding(
             Code::Compared,
@@ -143,16 +162,18 @@ pub(super) fn findings(
     let text = "it may have acknowledged writes that the new cluster will not have; its data stays on its disk until recover \
                 moves it aside, and is kept then";
     for master in input.cluster.outside(failed_zones) {
-        match survivors.iter().find(|player| player.name() == &master.name) {
+        match survivors.iter().find(|participant| participant.name() == &master.name) {
             None => {
                 let text = format!("it is left out, and it is not known how far its data goes: {text}");
                 findings.push(finding(Code::MayHoldMore, Severity::Warning, Some(&master.name), text));
             }
-            Some(player)
-                if player.name() != seed.name() && player.may_hold_data() && !reaches(&seed, player, source) =>
+            Some(participant)
+                if participant.name() != seed.name()
+                    && participant.may_hold_data()
+                    && !reaches(&seed, participant, source) =>
             {
-                let text = format!("{}: {text}", compared(&[*player, seed]));
-                findings.push(finding(Code::MayHoldMore, Severity::Warning, Some(player.name()), text));
+                let text = format!("{}: {text}", compared(&[*participant, seed]));
+                findings.push(finding(Code::MayHoldMore, Severity::Warning, Some(participant.name()), text));
             }
             Some(_) => {}
         }
@@ -160,7 +181,7 @@ pub(super) fn findings(
     if let Some(file) = &input.request.snapshot {
         let text = format!(
             "{}; it is restored, not the survivors' own data: {}",
-            kept::shown(file, &input.request.run),
+            existing_snapshot::shown(file, &input.request.run),
             compared(&holders)
         );
         findings.push(finding(Code::FromAFile, Severity::Note, None, text));
@@ -170,7 +191,7 @@ pub(super) fn findings(
 }
 
 /// What the way by which the data is taken leaves to be known.
-fn way_found(seed: Player<'_>, source: &Source) -> Option<Finding> {
+fn way_found(seed: Participant<'_>, source: &Source) -> Option<Finding> {
     let (code, severity, text) = match source {
         Source::Replay { .. } if seed.seen.status.is_ok() => (
             Code::Replayed,
@@ -200,7 +221,7 @@ fn finding(code: Code, severity: Severity, master: Option<&MasterName>, text: St
 }
 
 /// Whether the seed is known to hold every committed entry that the other does.
-fn reaches(seed: &Player<'_>, other: &Player<'_>, source: &Source) -> bool {
+fn reaches(seed: &Participant<'_>, other: &Participant<'_>, source: &Source) -> bool {
     if matches!(source, Source::File { .. }) {
         return false;
     }
@@ -211,7 +232,7 @@ fn reaches(seed: &Player<'_>, other: &Player<'_>, source: &Source) -> bool {
 }
 
 /// Where the snapshot comes from: the operator's file, the running survivor, or a copy after a clean stop.
-pub(super) fn source(input: Input<'_>, seed: Player<'_>, refusals: &mut Refusals<'_>) -> Source {
+pub(super) fn source(input: Input<'_>, seed: Participant<'_>, refusals: &mut Refusals<'_>) -> Source {
     if let Some(file) = &input.request.snapshot {
         file_is_fit(file, refusals);
         return Source::File {
@@ -248,7 +269,7 @@ pub(super) fn source(input: Input<'_>, seed: Player<'_>, refusals: &mut Refusals
 }
 
 /// A copy of the stopped database with what only the log has, where the log could be read and can be replayed.
-fn replay(seed: Player<'_>) -> Option<Source> {
+fn replay(seed: Participant<'_>) -> Option<Source> {
     let log = seed.seen.log.as_ref().ok().filter(|log| log.replays)?;
     let etcd = seed.seen.unit.as_ref().ok()?.program().filter(|path| path.ends_with("/etcd"))?;
     Some(Source::Replay {

@@ -11,8 +11,8 @@ use crate::plan::Rule;
 use crate::step::put_back::PutBack;
 
 use super::checks::Refusals;
+use super::draft::Participant;
 use super::initiate::join;
-use super::scene::Player;
 use super::{Input, NoPlan, Plan, fence};
 
 /// Plans to take that run back wherever it left a trace.
@@ -24,8 +24,9 @@ pub fn plan(input: Input<'_>) -> Result<Plan, NoPlan> {
         return Err(NoPlan::NothingToDo("no run is named: requorum undo RUN".to_owned()));
     };
     let mut refusals = Refusals::new(input.request);
-    let traced = Player::all(input, input.cluster.masters().map(|master| &master.name));
-    let traced: Vec<Player<'_>> = traced.into_iter().filter(|player| left_a_trace(player, run)).collect();
+    let traced = Participant::all(input, input.cluster.masters().map(|master| &master.name));
+    let traced: Vec<Participant<'_>> =
+        traced.into_iter().filter(|participant| left_a_trace(participant, run)).collect();
     never_served(input, run, &traced, &mut refusals);
     everybody_is_seen(input, run, &mut refusals);
     refusals.done()?;
@@ -35,19 +36,19 @@ pub fn plan(input: Input<'_>) -> Result<Plan, NoPlan> {
     Ok(of(input, run, &traced))
 }
 
-fn marks<'a>(player: &Player<'a>) -> Option<&'a Marks> {
-    player.seen.marks.as_ref().ok()
+fn marks<'a>(participant: &Participant<'a>) -> Option<&'a Marks> {
+    participant.seen.marks.as_ref().ok()
 }
 
 /// Its data was replaced by that run, or it is a survivor down behind that run's fence with its data where it was.
-fn left_a_trace(player: &Player<'_>, run: &RunId) -> bool {
+fn left_a_trace(participant: &Participant<'_>, run: &RunId) -> bool {
     let fenced = |marks: &Marks| marks.fenced && marks.fenced_survivor && marks.fenced_by.as_ref() == Some(run);
-    marks(player)
+    marks(participant)
         .is_some_and(|marks| marks.replaced.as_ref().is_some_and(|replaced| replaced.by() == run) || fenced(marks))
 }
 
 /// Once the new cluster has acknowledged a write, the old data lacks it. The fence goes when etcd is started.
-fn never_served(input: Input<'_>, run: &RunId, traced: &[Player<'_>], refusals: &mut Refusals<'_>) {
+fn never_served(input: Input<'_>, run: &RunId, traced: &[Participant<'_>], refusals: &mut Refusals<'_>) {
     for (name, seen) in input.seen.answering() {
         let record = seen.marks.as_ref().ok().and_then(|marks| marks.record.as_ref());
         if let Some(record) = record.filter(|record| record.finished && record.run == *run) {
@@ -58,9 +59,9 @@ fn never_served(input: Input<'_>, run: &RunId, traced: &[Player<'_>], refusals: 
             );
         }
     }
-    for player in traced {
-        if may_have_served(player) {
-            let known = match &player.seen.log {
+    for participant in traced {
+        if may_have_served(participant) {
+            let known = match &participant.seen.log {
                 Ok(log) if log.has_had_a_leader() => "its log says that it had a leader",
                 _ => "whether it had a leader is not known",
             };
@@ -69,23 +70,23 @@ fn never_served(input: Input<'_>, run: &RunId, traced: &[Player<'_>], refusals: 
                 format!(
                     "{} is not fenced any more: etcd was started on what run {run} restored, and may have acknowledged \
                      writes ({known})",
-                    player.name()
+                    participant.name()
                 ),
                 match another_serves(input, traced) {
                     false => "continue: `requorum status` names the next command".to_owned(),
                     true => format!(
                         "another cluster serves: if nothing was written through {} since, add --override undo-started=REASON",
-                        player.name()
+                        participant.name()
                     ),
                 },
             );
         }
-        if older_than_another(input, player, run) {
+        if older_than_another(input, participant, run) {
             refusals.add(
                 Rule::UndoWakesOldData,
                 format!(
                     "a newer cluster than that of {} was created: its own old data must not serve again",
-                    player.name()
+                    participant.name()
                 ),
                 "rejoin it: requorum recover",
             );
@@ -94,28 +95,30 @@ fn never_served(input: Input<'_>, run: &RunId, traced: &[Player<'_>], refusals: 
 }
 
 /// Whether a cluster serves that is not the one that the run made.
-fn another_serves(input: Input<'_>, traced: &[Player<'_>]) -> bool {
-    let made = |name: &MasterName| traced.iter().any(|player| player.name() == name);
+fn another_serves(input: Input<'_>, traced: &[Participant<'_>]) -> bool {
+    let made = |name: &MasterName| traced.iter().any(|participant| participant.name() == name);
     input.seen.answering().any(|(name, seen)| seen.serves() && !made(name))
 }
 
 /// Whether the restored data may have been served: its fence is lifted, and nothing says that no leader came of it.
-fn may_have_served(player: &Player<'_>) -> bool {
-    let Some(marks) = marks(player) else { return false };
+fn may_have_served(participant: &Participant<'_>) -> bool {
+    let Some(marks) = marks(participant) else { return false };
     let restored = matches!(marks.replaced, Some(Replaced::Restored(_)));
-    let led = player.seen.log.as_ref().map_or(true, Log::has_had_a_leader);
-    restored && !(marks.fenced && marks.drop_in) && (player.seen.etcd_runs() != Some(false) || led)
+    let led = participant.seen.log.as_ref().map_or(true, Log::has_had_a_leader);
+    restored && !(marks.fenced && marks.drop_in) && (participant.seen.etcd_runs() != Some(false) || led)
 }
 
 /// Whether a finished run has made another cluster than the one whose data this master would take again.
-fn older_than_another(input: Input<'_>, player: &Player<'_>, run: &RunId) -> bool {
+fn older_than_another(input: Input<'_>, participant: &Participant<'_>, run: &RunId) -> bool {
     let finished = |marks: &Marks| marks.record.clone().filter(|record| record.finished && record.run != *run);
-    let own = marks(player).and_then(finished).map(|record| record.cluster);
-    if own.is_none() && matches!(marks(player).and_then(|marks| marks.replaced.as_ref()), Some(Replaced::Restored(_))) {
+    let own = marks(participant).and_then(finished).map(|record| record.cluster);
+    if own.is_none()
+        && matches!(marks(participant).and_then(|marks| marks.replaced.as_ref()), Some(Replaced::Restored(_)))
+    {
         // That run's own record has taken the place of the one that was valid here.
         return false;
     }
-    let others = input.seen.answering().filter(|(name, _)| *name != player.name());
+    let others = input.seen.answering().filter(|(name, _)| *name != participant.name());
     let others = others.filter_map(|(_, seen)| finished(seen.marks.as_ref().ok()?));
     others.into_iter().any(|record| Some(record.cluster) != own)
 }
@@ -143,9 +146,9 @@ fn everybody_is_seen(input: Input<'_>, run: &RunId, refusals: &mut Refusals<'_>)
 }
 
 /// One step a master; as for `fence`, whatever is not named is left as it is.
-fn of(input: Input<'_>, run: &RunId, players: &[Player<'_>]) -> Plan {
-    let names: BTreeSet<&MasterName> = players.iter().map(Player::name).collect();
+fn of(input: Input<'_>, run: &RunId, participants: &[Participant<'_>]) -> Plan {
+    let names: BTreeSet<&MasterName> = participants.iter().map(Participant::name).collect();
     let summary = format!("the data and the cluster of {} are as before run {run} again.", join(&names));
-    let put_back = |player: &Player<'_>| PutBack::of(player.master, run).into();
-    Plan { summary, ..fence::plan(input, players, &[&put_back]) }
+    let put_back = |participant: &Participant<'_>| PutBack::of(participant.master, run).into();
+    Plan { summary, ..fence::plan(input, participants, &[&put_back]) }
 }

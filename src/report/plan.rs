@@ -61,7 +61,7 @@ pub fn summary(plan: &Plan) -> String {
         let mut seen = BTreeSet::new();
         let hosts = stage.steps.iter().map(|planned| &planned.host);
         let hosts = names(hosts.filter(|host| seen.insert(*host)));
-        let mark = if stage.beside { " (in parallel with the next steps)" } else { "" };
+        let mark = if stage.background { " (in parallel with the next steps)" } else { "" };
         if stage.steps.iter().any(|planned| Some(planned.id) == no_return) {
             out.push_str("  ─── point of no return ───\n");
         }

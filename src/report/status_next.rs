@@ -11,7 +11,7 @@ use crate::observe::records::{Newest, newest};
 use crate::observe::{ClusterRecord, Marks, Observation, proof};
 use crate::plan::checks::to_attest;
 use crate::plan::cut_off;
-use crate::plan::sides::{self, words};
+use crate::plan::split_brain::{self, spaced};
 use crate::run::hold;
 
 /// What a next step is made of: the inventory, a look, and `again`, the command line's beginning.
@@ -52,7 +52,7 @@ pub(super) fn next(given: Given<'_>, way_on: Option<&str>) -> Option<String> {
             Some(command) => goes_on(command),
             None => format!("{again} initiate-dr      # and do not restart etcd on a survivor before it"),
         }),
-        (Verdict::SplitBrain, _) => Some(sides::ways(cluster, seen, assessment, again)),
+        (Verdict::SplitBrain, _) => Some(split_brain::ways_out(cluster, seen, assessment, again)),
         (Verdict::OneZone | Verdict::Degraded, Newest::Unclear(_)) => Some(format!(
             "find out which of these clusters has the acknowledged writes; then, on the masters that recorded the other one: mv \
              /var/lib/requorum/cluster.json /var/lib/requorum/cluster.json.not-kept      # then: {again} recover"
@@ -88,7 +88,7 @@ fn rejoin(given: Given<'_>) -> String {
         true => format!("{again} recover      # the other masters answer; it stops their old etcd first"),
         false => format!(
             "{again} recover      # once the masters of {0} answer; until then keep {0} off, or keep {1} cut off there",
-            words(&dark),
+            spaced(&dark),
             cut_off::words(&cut_off::of(seen))
         ),
     }
@@ -188,7 +188,7 @@ fn all_ended(given: Given<'_>) -> String {
         let start = start.join("; ");
         return match zones.is_empty() {
             true => format!("{start}      # no master is lost; {midway}"),
-            false => format!("{again} unfence {}      # then {start}; {midway}", words(zones)),
+            false => format!("{again} unfence {}      # then {start}; {midway}", spaced(zones)),
         };
     }
     let fenced =
@@ -212,7 +212,7 @@ fn all_ended(given: Given<'_>) -> String {
         attested.iter().map(|who| format!(" --attest {who}=\"TICKET: how, confirmed by whom\"")).collect();
     format!(
         "{again} initiate-dr{zones}{attest} --override survivor-down=REASON      # only if {} stay off: writes that only they have are lost; otherwise make them answer and start etcd; {midway}",
-        words(&attested)
+        spaced(&attested)
     )
 }
 
@@ -227,7 +227,7 @@ fn not_recorded(given: Given<'_>, record: &ClusterRecord) -> String {
         return format!(
             "{again} fence {} --override fence-takes-quorum=REASON      # then start etcd where cluster {} was, and \
              {again} recover; {kept}",
-            words(zones),
+            spaced(zones),
             record.cluster
         );
     }

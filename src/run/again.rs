@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::model::RunId;
 use crate::observe::{Sight, standing};
-use crate::plan::same::same;
+use crate::plan::comparison::do_the_same;
 use crate::plan::{Goal, Input, NoPlan, Plan, plan};
 
 use super::logs;
@@ -44,7 +44,7 @@ pub async fn still(
         }
     }
     match plan(Input { seen: &seen, ..basis }) {
-        Ok(now) if same(agreed, &now) => Ok(()),
+        Ok(now) if do_the_same(agreed, &now) => Ok(()),
         now => Err(now.map(Box::new)),
     }
 }

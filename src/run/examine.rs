@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::model::{Master, MasterName, ZoneName};
 use crate::observe::{Asked, Examination, Examined, Observation, Seen, Unclear, clock, speed};
-use crate::plan::rehearse::{Given, Rehearsal, rehearse};
+use crate::plan::rehearse::{Rehearsal, RehearsalInput, rehearse};
 
 use super::joined;
 use super::look::ask;
@@ -30,7 +30,7 @@ pub struct Through<'a> {
 /// Examines everyone that answered, and rehearses the loss of these zones (of all where none is named). With `measure`
 /// each master that would be a seed takes a snapshot and removes it again, one master after the other.
 pub async fn examine(
-    given: Given<'_>,
+    given: RehearsalInput<'_>,
     seen: Observation,
     zones: &BTreeSet<ZoneName>,
     measure: bool,
@@ -52,7 +52,11 @@ pub async fn examine(
     (Examination { seen, masters, speeds, connect_limit, desk: None }, rehearsals)
 }
 
-async fn everyone(given: Given<'_>, seen: &Observation, through: Through<'_>) -> BTreeMap<MasterName, Examined> {
+async fn everyone(
+    given: RehearsalInput<'_>,
+    seen: &Observation,
+    through: Through<'_>,
+) -> BTreeMap<MasterName, Examined> {
     let mut tasks = JoinSet::new();
     for master in given.cluster.masters().filter(|master| seen.seen(&master.name).is_some()).cloned() {
         let (remote, clock) = (Arc::clone(through.remote), Arc::clone(through.clock));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use crate::model::{ClusterName, json};
-use crate::plan::kept::Origin;
+use crate::plan::existing_snapshot::SnapshotOrigin;
 use crate::step::Fact;
 
 use super::ports::{Clock, Store};
@@ -205,7 +205,7 @@ fn fits(moves: &mut Moves, record: &Record) -> Result<(), JournalError> {
 
 /// The run that took the snapshot with this hash of this cluster, where this is its journal and the run never came to
 /// an acknowledged write. Of a run that did, the snapshot is history: everything written since would be lost.
-fn took(text: &str, sha256: &str, cluster: &ClusterName) -> Option<Origin> {
+fn took(text: &str, sha256: &str, cluster: &ClusterName) -> Option<SnapshotOrigin> {
     let records = read(text).ok()?;
     let What::Run { plan, .. } = &records.first()?.what else { return None };
     let learnt = |wanted: &dyn Fn(&Fact) -> bool| {
@@ -216,13 +216,13 @@ fn took(text: &str, sha256: &str, cluster: &ClusterName) -> Option<Origin> {
         _ => None,
     })?;
     let served = learnt(&|fact| matches!(fact, Fact::FirstWrite(_)));
-    (plan.cluster == *cluster && !served).then(|| Origin::of(plan, at, revision))
+    (plan.cluster == *cluster && !served).then(|| SnapshotOrigin::of(plan, at, revision))
 }
 
 /// Where the snapshot with this hash of this cluster comes from, by these journals; the earliest first.
 #[must_use]
-pub fn origins(journals: &[String], sha256: &str, cluster: &ClusterName) -> Vec<Origin> {
-    let mut origins: Vec<Origin> = journals.iter().filter_map(|text| took(text, sha256, cluster)).collect();
+pub fn origins(journals: &[String], sha256: &str, cluster: &ClusterName) -> Vec<SnapshotOrigin> {
+    let mut origins: Vec<SnapshotOrigin> = journals.iter().filter_map(|text| took(text, sha256, cluster)).collect();
     origins.sort_by_key(|origin| origin.at);
     origins
 }

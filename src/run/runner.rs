@@ -73,7 +73,7 @@ impl Runner {
     pub async fn run(self, plan: &Plan) -> Result<Outcome, JournalError> {
         let this = Arc::new(self);
         let mut phases = Vec::new();
-        let (mut beside, mut preparing) = (JoinSet::new(), JoinSet::new());
+        let (mut background, mut preparing) = (JoinSet::new(), JoinSet::new());
         let mut changed = false;
         let mut ending = Ending::Done;
         for (index, stage) in plan.stages.iter().enumerate() {
@@ -87,11 +87,11 @@ impl Runner {
                 of: plan.stages.len(),
                 title: stage.title.clone(),
             });
-            if stage.beside {
-                this.begin_beside(
+            if stage.background {
+                this.begin_steps(
                     index + 1,
                     stage,
-                    if only_prepares_fences(stage) { &mut preparing } else { &mut beside },
+                    if only_prepares_fences(stage) { &mut preparing } else { &mut background },
                 );
                 continue;
             }
@@ -112,13 +112,13 @@ impl Runner {
             }
         }
         let mut warnings = this.wait_for(&mut preparing).await?;
-        warnings.extend(this.wait_for(&mut beside).await?);
+        warnings.extend(this.wait_for(&mut background).await?);
         let facts = this.facts().clone();
         let lock_lost = this.lock_lost.load(Ordering::Relaxed);
         Ok(Outcome { ending, phases, facts, warnings, changed, lock_lost })
     }
 
-    fn begin_beside(self: &Arc<Self>, number: usize, stage: &Stage, tasks: &mut Tasks) {
+    fn begin_steps(self: &Arc<Self>, number: usize, stage: &Stage, tasks: &mut Tasks) {
         for planned in stage.steps.clone() {
             let this = Arc::clone(self);
             tasks.spawn(async move { this.step(number, &planned).await });
@@ -141,7 +141,7 @@ impl Runner {
     /// Runs a stage's steps side by side; the worst end counts.
     async fn stage(self: &Arc<Self>, number: usize, stage: &Stage) -> Result<(Option<Ending>, Duration), JournalError> {
         let mut tasks = JoinSet::new();
-        self.begin_beside(number, stage, &mut tasks);
+        self.begin_steps(number, stage, &mut tasks);
         let mut end = None;
         let mut longest = Duration::ZERO;
         while let Some(ended) = tasks.join_next().await.and_then(joined) {
@@ -154,10 +154,10 @@ impl Runner {
         Ok((end, longest))
     }
 
-    /// Waits for what runs beside; its failures are warnings.
-    async fn wait_for(&self, beside: &mut Tasks) -> Result<Vec<String>, JournalError> {
+    /// Waits for what runs in the background; its failures are warnings.
+    async fn wait_for(&self, tasks: &mut Tasks) -> Result<Vec<String>, JournalError> {
         let mut warnings = Vec::new();
-        while let Some(ended) = beside.join_next().await.and_then(joined) {
+        while let Some(ended) = tasks.join_next().await.and_then(joined) {
             if let StepEnd::Failed(trouble) | StepEnd::Unknown(trouble) = ended? {
                 let text = format!("{} on {}: {}", trouble.title, trouble.host, trouble.why);
                 self.world.console.tell(Event::Warning { text: text.clone() });

@@ -62,7 +62,7 @@ pub async fn diagnosis(
     let playbook = inputs::playbook(given, site, Goal::InitiateDr.playbook())?;
     let templates = inputs::templates(given, site, &playbook, cluster)?;
     let redactor = planning::redactor(&seen, site);
-    let rehearsed = rehearse::Given { cluster, playbook: &playbook, templates: &templates };
+    let rehearsed = rehearse::RehearsalInput { cluster, playbook: &playbook, templates: &templates };
     let connect_limit = site.bastion.connect_limit();
     let through = Through { remote, clock: &site.clock, connect_limit };
     let (mut found, rehearsals) = examine(rehearsed, seen, zones, measure, through).await;

@@ -14,8 +14,8 @@ const CLEAN_GRACE: Duration = Duration::from_secs(80);
 
 impl Builder<'_> {
     pub(super) fn snapshot(&mut self, why: Option<&str>) -> Result<(), NoPlan> {
-        let seed = self.scene.seed;
-        let Some(source) = self.scene.source.clone() else { return Ok(()) };
+        let seed = self.draft.seed;
+        let Some(source) = self.draft.source.clone() else { return Ok(()) };
         let unit = seed.master.etcd.unit.clone();
         if matches!(source, snapshot::Source::StoppedCopy { .. }) {
             // A clean end flushes the database; the fence keeps it as it is while it is copied.
@@ -27,15 +27,15 @@ impl Builder<'_> {
         let snapshot = snapshot::Snapshot {
             source,
             tool: seed.restore_tool()?.path,
-            run: self.scene.input.request.run.clone(),
-            limit: self.scene.limit(Duration::from_secs(60)),
+            run: self.draft.input.request.run.clone(),
+            limit: self.draft.limit(Duration::from_secs(60)),
         };
         self.stage(vec![(seed.name().clone(), snapshot.into())], why, false);
         Ok(())
     }
 
     fn down_for_the_snapshot(&mut self, stop: stop::Stop, why: Option<&str>) {
-        let seed = self.scene.seed.name();
+        let seed = self.draft.seed.name();
         let fence = fence::Fence { unit: stop.unit.clone(), reason: self.fence_reason(Role::Survivors) };
         self.stage(vec![(seed.clone(), stop.into())], why, false);
         self.stage(vec![(seed.clone(), fence.into())], why, false);

@@ -13,7 +13,7 @@ use crate::observe::{Examination, speed::Speed};
 use crate::plan::Rule;
 
 use super::conditions::SAID_BY_MASTER;
-use super::rehearse::{Ending, Given, Rehearsal};
+use super::rehearse::{LossOutcome, Rehearsal, RehearsalInput};
 
 mod node;
 mod site;
@@ -85,32 +85,32 @@ const LONGEST_DIFF: usize = 64_000;
 /// What a remark is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum Said {
+pub enum Subject {
     /// A rule that would refuse a run.
     Rule(Rule),
     /// Something found.
     Code(Code),
 }
 
-impl std::fmt::Display for Said {
+impl std::fmt::Display for Subject {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())
     }
 }
 
-impl From<Rule> for Said {
+impl From<Rule> for Subject {
     fn from(rule: Rule) -> Self {
         Self::Rule(rule)
     }
 }
 
-impl From<Code> for Said {
+impl From<Code> for Subject {
     fn from(code: Code) -> Self {
         Self::Code(code)
     }
 }
 
-impl Said {
+impl Subject {
     /// As it is written everywhere.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -125,7 +125,7 @@ impl Said {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remark {
     /// The code; for what `initiate-dr` would refuse, the rule's name.
-    pub code: Said,
+    pub code: Subject,
     /// What was looked at.
     pub check: Check,
     /// An error means that `initiate-dr` would be refused or would do what is not meant.
@@ -144,7 +144,7 @@ pub struct Remark {
 impl Remark {
     fn new(
         severity: Severity,
-        code: impl Into<Said>,
+        code: impl Into<Subject>,
         check: Check,
         text: impl Into<String>,
         next: impl Into<String>,
@@ -153,11 +153,11 @@ impl Remark {
         Self { code: code.into(), check, severity, zone: None, master: None, text, next, diff: None }
     }
 
-    fn error(code: impl Into<Said>, check: Check, text: impl Into<String>, next: impl Into<String>) -> Self {
+    fn error(code: impl Into<Subject>, check: Check, text: impl Into<String>, next: impl Into<String>) -> Self {
         Self::new(Severity::Error, code, check, text, next)
     }
 
-    fn warning(code: impl Into<Said>, check: Check, text: impl Into<String>, next: impl Into<String>) -> Self {
+    fn warning(code: impl Into<Subject>, check: Check, text: impl Into<String>, next: impl Into<String>) -> Self {
         Self::new(Severity::Warning, code, check, text, next)
     }
 
@@ -252,7 +252,7 @@ impl Diagnosis {
 
 /// Says what was found.
 #[must_use]
-pub fn diagnose(given: Given<'_>, found: &Examination, rehearsals: &[Rehearsal]) -> Diagnosis {
+pub fn diagnose(given: RehearsalInput<'_>, found: &Examination, rehearsals: &[Rehearsal]) -> Diagnosis {
     let mut remarks = site::peace(given.cluster, &found.seen);
     remarks.extend(found.desk.iter().flat_map(|desk| site::desk(desk, &found.seen)));
     remarks.extend(rehearsals.iter().flat_map(refused));
@@ -310,7 +310,7 @@ fn outlook(found: &Examination, rehearsal: &Rehearsal) -> Outlook {
 }
 
 fn refused(rehearsal: &Rehearsal) -> Vec<Remark> {
-    let Ending::Refused(refusals) = &rehearsal.ending else { return Vec::new() };
+    let LossOutcome::Refused(refusals) = &rehearsal.ending else { return Vec::new() };
     let remark = |refusal: &super::Refusal| {
         Remark::error(refusal.rule, Check::Plan, refusal.why.clone(), refusal.next.clone()).of(&rehearsal.zone)
     };
@@ -321,7 +321,7 @@ fn refused(rehearsal: &Rehearsal) -> Vec<Remark> {
 #[cfg(test)]
 mod tests {
     use super::super::conditions::BY_THE_DOCTOR_ALONE;
-    use super::Said;
+    use super::Subject;
 
     #[test]
     fn what_the_doctor_alone_calls_an_error_is_listed() {
@@ -335,7 +335,8 @@ mod tests {
         // One that is an error only sometimes is given its severity.
         errors.extend(["Locked".to_owned(), "BastionSpace".to_owned()]);
         for code in errors {
-            let known = |(said, _): &(Said, &str)| matches!(said, Said::Code(known) if format!("{known:?}") == code);
+            let known =
+                |(said, _): &(Subject, &str)| matches!(said, Subject::Code(known) if format!("{known:?}") == code);
             assert!(BY_THE_DOCTOR_ALONE.iter().any(known), "{code} is an error of whom?");
         }
     }

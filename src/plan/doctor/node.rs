@@ -9,11 +9,11 @@ use crate::observe::assess::Severity;
 use crate::observe::{Asked, Examination, Examined, Seen, speed::Speed};
 use crate::plan::checks::{self, Refusals};
 use crate::plan::conditions::{self, Condition};
-use crate::plan::rehearse::Given;
-use crate::plan::scene::Player;
+use crate::plan::draft::Participant;
+use crate::plan::rehearse::RehearsalInput;
 use crate::plan::{Goal, NoPlan, Request, Rule, binding};
 
-use super::{Check, Remark, Said};
+use super::{Check, Remark, Subject};
 
 /// From here on etcd itself complains about its peers' clocks (rafthttp's prober). Nothing in a run compares two
 /// hosts' clocks, so that a wrong one refuses nothing; it is the records of that night that would not fit together.
@@ -21,10 +21,10 @@ const CLOCK_OFF: Duration = Duration::from_secs(1);
 
 /// What the planner would refuse or warn of. What `status` says of a certificate the doctor says with that; a template that
 /// cannot be rendered on a survivor is the planner's to refuse.
-pub(super) fn conditions(given: Given<'_>, master: &Master, seen: &Seen, survives: bool) -> Vec<Remark> {
-    let said = |code: Said| match code {
-        Said::Rule(Rule::CertificateEnded | Rule::CertificateUnread) => true,
-        Said::Rule(Rule::Template) => survives,
+pub(super) fn conditions(given: RehearsalInput<'_>, master: &Master, seen: &Seen, survives: bool) -> Vec<Remark> {
+    let said = |code: Subject| match code {
+        Subject::Rule(Rule::CertificateEnded | Rule::CertificateUnread) => true,
+        Subject::Rule(Rule::Template) => survives,
         _ => false,
     };
     let conditions = conditions::of(given, master, seen).into_iter().filter(|one| !said(one.said));
@@ -65,11 +65,11 @@ fn unclear(check: Check, why: &crate::observe::Unclear) -> Remark {
 
 /// What `recover` would refuse on a master that is no survivor of any loss: the planner's own checks, as warnings.
 pub(super) fn comes_home(master: &Master, found: &Examination, cluster: &Cluster) -> Vec<Remark> {
-    let player = |master| Some(Player { master, seen: found.seen.seen(&master.name)? });
-    let Some(own) = player(master) else { return Vec::new() };
+    let participant = |master| Some(Participant { master, seen: found.seen.seen(&master.name)? });
+    let Some(own) = participant(master) else { return Vec::new() };
     let seen = own.seen;
-    let others: Vec<Player<'_>> =
-        cluster.masters().filter(|other| other.name != master.name).filter_map(player).collect();
+    let others: Vec<Participant<'_>> =
+        cluster.masters().filter(|other| other.name != master.name).filter_map(participant).collect();
     let request = Request {
         goal: Goal::Recover,
         run: RunId::imagined(),
@@ -86,7 +86,7 @@ pub(super) fn comes_home(master: &Master, found: &Examination, cluster: &Cluster
     let mut refusals = Refusals::new(&request);
     checks::agrees(master, seen, &mut refusals);
     checks::space(master, seen, seen.disk.as_ref().map_or(0, |disk| disk.db_bytes), &mut refusals);
-    binding::foreseen(&own, &others, &mut refusals);
+    binding::refuse_return(&own, &others, &mut refusals);
     let Err(NoPlan::Refused(refusals)) = refusals.done() else { return Vec::new() };
     let remark = |refusal: crate::plan::Refusal| {
         let text = format!("`recover` would be refused: {}", refusal.why);

@@ -8,7 +8,7 @@ use crate::observe::Code;
 use crate::observe::assess::{Finding, Severity, assess};
 use crate::observe::{Asked, Desk, Observation, Sight, Unclear};
 
-use super::{Check, Ending, Rehearsal, Remark};
+use super::{Check, LossOutcome, Rehearsal, Remark};
 
 /// What a run writes on the bastion beside the snapshot: its journal.
 const JOURNAL_BYTES: u64 = 16 << 20;
@@ -37,11 +37,11 @@ const SAID_BY_THE_PLANNER: [Code; 3] = [Code::Unclear, Code::ToolMissing, Code::
 
 /// What `status` finds as well, with what to do.
 pub(super) fn observed(cluster: &Cluster, seen: &Observation, rehearsals: &[Rehearsal]) -> Vec<Remark> {
-    let of = |ending: fn(&Ending) -> bool| -> BTreeSet<&MasterName> {
+    let of = |ending: fn(&LossOutcome) -> bool| -> BTreeSet<&MasterName> {
         rehearsals.iter().filter(|one| ending(&one.ending)).flat_map(|one| &one.survivors).collect()
     };
-    let needed = of(|ending| *ending != Ending::QuorumKept);
-    let refused = of(|ending| matches!(ending, Ending::Refused(_)));
+    let needed = of(|ending| *ending != LossOutcome::QuorumKept);
+    let refused = of(|ending| matches!(ending, LossOutcome::Refused(_)));
     let findings = assess(cluster, &without_nodes(seen)).findings.into_iter();
     let said_before = |finding: &Finding| {
         let planner = SAID_BY_THE_PLANNER.contains(&finding.code);

@@ -20,7 +20,7 @@ fn files() -> Files {
 async fn rehearsed(site: &Site) -> Vec<Rehearsal> {
     let files = files();
     let cluster = site.cluster();
-    let given = Given { cluster: &cluster, playbook: &files.playbook, templates: &files.templates };
+    let given = RehearsalInput { cluster: &cluster, playbook: &files.playbook, templates: &files.templates };
     let (seen, _) = site.status().await;
     rehearse(given, &seen, &BTreeSet::new())
 }
@@ -34,7 +34,7 @@ async fn healthy(zones: &[usize]) -> Site {
 
 fn rules(rehearsal: &Rehearsal) -> Vec<&str> {
     match &rehearsal.ending {
-        Ending::Refused(refusals) => refusals.iter().map(|refusal| refusal.rule.name()).collect(),
+        LossOutcome::Refused(refusals) => refusals.iter().map(|refusal| refusal.rule.name()).collect(),
         _ => Vec::new(),
     }
 }
@@ -44,7 +44,7 @@ async fn what_is_planned_is_what_that_night_plans() {
     for (zones, survivors) in [(&[2, 1][..], &["m3"][..]), (&[3, 2], &["m4", "m5"])] {
         let site = healthy(zones).await;
         let all = rehearsed(&site).await;
-        assert_eq!(all[1].ending, Ending::QuorumKept, "{zones:?}");
+        assert_eq!(all[1].ending, LossOutcome::QuorumKept, "{zones:?}");
         let plan = all[0].plan().unwrap();
         let names: Vec<&str> = plan.survivors.iter().map(MasterName::as_str).collect();
         assert_eq!(names, survivors);
@@ -110,5 +110,5 @@ async fn halves_need_each_other() {
     let all = rehearsed(&healthy(&[2, 2]).await).await;
     assert!(all.iter().all(|rehearsal| rehearsal.plan().is_some()));
     let three = rehearsed(&healthy(&[1, 1, 1]).await).await;
-    assert!(three.iter().all(|rehearsal| rehearsal.ending == Ending::QuorumKept));
+    assert!(three.iter().all(|rehearsal| rehearsal.ending == LossOutcome::QuorumKept));
 }

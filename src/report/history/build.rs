@@ -125,7 +125,7 @@ fn phase(replay: &Replay<'_>, number: usize, stage: &Stage) -> Phase {
         number,
         name: plain(&stage.title),
         why: stage.why.as_deref().map(plain),
-        beside: stage.beside,
+        beside: stage.background,
         began_ms: began.map(|at| between(replay.began, at)),
         took_ms: began.zip(ended).map(|(from, to)| between(from, to)),
     }

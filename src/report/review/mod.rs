@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::model::diagnostic::Diagnostic;
-use crate::plan::foresee::{self, Foreseen};
+use crate::plan::env_file_changes::{self, EnvFileChange};
 use crate::review::{Change, Changes, Loss, Setting, Side};
 
 mod markdown;
@@ -37,7 +37,7 @@ pub enum Verdict {
     Changed {
         changes: Box<Changes>,
         /// What the runs would write otherwise.
-        env_files: Vec<Foreseen>,
+        env_files: Vec<EnvFileChange>,
         /// How many mistakes the predecessor has, where it could not be read.
         old_mistakes: usize,
     },
@@ -52,7 +52,7 @@ impl Review {
     /// A review of what lies between two inventories.
     #[must_use]
     pub fn changed(file: String, changes: Changes, old_mistakes: usize) -> Self {
-        let env_files = foresee::differences(&changes);
+        let env_files = env_file_changes::differences(&changes);
         Self { file, verdict: Verdict::Changed { changes: Box::new(changes), env_files, old_mistakes } }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::model::{MasterName, ZoneName};
 use crate::report::names;
 
-use super::{Change, Changes, Foreseen, Loss, Review, Setting, Side, Verdict};
+use super::{Change, Changes, EnvFileChange, Loss, Review, Setting, Side, Verdict};
 
 /// How many names stand in a line before the rest is counted.
 const NAMES: usize = 8;
@@ -70,7 +70,7 @@ pub(super) fn of(review: &Review) -> Vec<Part> {
     }
     let settings = changes.settings.iter().map(|setting| format!("~ {}", set(setting)));
     parts.push(plain("Changes", settings.chain(changes.masters.iter().map(master)).collect()));
-    parts.extend(env_files.iter().map(foreseen));
+    parts.extend(env_files.iter().map(env_file));
     if !changes.follow.is_empty() {
         let title = "To follow it on the cluster, in this order".to_owned();
         parts.push(Part { title, form: Form::Ordered, detail: true, lines: changes.follow.clone() });
@@ -171,14 +171,13 @@ fn master((name, changes): (&MasterName, &Vec<Change>)) -> String {
     format!("{sign} {name}: {}", words.join("; "))
 }
 
-fn foreseen(foreseen: &Foreseen) -> Part {
-    let nodes = few(&foreseen.nodes);
-    let title = match &foreseen.zone {
-        Some(zone) => format!("{} when {zone} is lost: the env file of {nodes}", foreseen.playbook),
-        None => format!("{} at its end: the env file of {nodes}", foreseen.playbook),
+fn env_file(change: &EnvFileChange) -> Part {
+    let nodes = few(&change.nodes);
+    let title = match &change.zone {
+        Some(zone) => format!("{} when {zone} is lost: the env file of {nodes}", change.playbook),
+        None => format!("{} at its end: the env file of {nodes}", change.playbook),
     };
-    let (before, after) =
-        (foreseen.before.as_deref().unwrap_or_default(), foreseen.after.as_deref().unwrap_or_default());
+    let (before, after) = (change.before.as_deref().unwrap_or_default(), change.after.as_deref().unwrap_or_default());
     let mut lines: Vec<String> = Vec::new();
     for line in before {
         let sign = if after.contains(line) { ' ' } else { '-' };
@@ -190,7 +189,7 @@ fn foreseen(foreseen: &Foreseen) -> Part {
     }
     let added = after.iter().filter(|line| before.is_empty() && !before.contains(line));
     lines.extend(added.map(|line| format!("+{line}")));
-    if foreseen.after.is_none() {
+    if change.after.is_none() {
         lines.push(" (these files would no longer be written)".to_owned());
     }
     Part { title, form: Form::Diff, detail: true, lines }

@@ -167,7 +167,7 @@ impl<'a> Replay<'a> {
     /// The run's end as the runner itself would tell it, made from what it wrote down.
     pub(crate) fn outcome(&self) -> Outcome {
         let begun = |planned: &Planned| self.state(planned) != StepState::Planned;
-        let stages = self.plan.stages.iter().filter(|stage| !stage.beside);
+        let stages = self.plan.stages.iter().filter(|stage| !stage.background);
         let changed = stages.clone().any(|stage| stage.steps.iter().any(begun) && changes(stage, self.plan));
         let beside: BTreeSet<u32> = self.besides().map(|planned| planned.id).collect();
         let failed =
@@ -184,7 +184,7 @@ impl<'a> Replay<'a> {
     }
 
     fn besides(&self) -> impl Iterator<Item = &Planned> {
-        self.plan.stages.iter().filter(|stage| stage.beside).flat_map(|stage| &stage.steps)
+        self.plan.stages.iter().filter(|stage| stage.background).flat_map(|stage| &stage.steps)
     }
 
     fn ending(&self, beside: &BTreeSet<u32>) -> Ending {

@@ -5,11 +5,11 @@ use crate::observe::members::usual_peer_urls;
 use crate::plan::Rule;
 
 use super::checks::Refusals;
-use super::scene::Player;
+use super::draft::Participant;
 
 /// Refuses where a survivor finds another one's peer port closed although an etcd runs there. What was not tried, or
 /// could not be, is not known and says nothing: of a failed question the planner speaks by itself.
-pub(super) fn hear_each_other(survivors: &[Player<'_>], refusals: &mut Refusals<'_>) {
+pub(super) fn peers_reach_each_other(survivors: &[Participant<'_>], refusals: &mut Refusals<'_>) {
     for from in survivors {
         for to in survivors.iter().filter(|to| to.name() != from.name()) {
             let closed = closed(from, to);
@@ -31,7 +31,7 @@ pub(super) fn hear_each_other(survivors: &[Player<'_>], refusals: &mut Refusals<
 }
 
 /// The peer URLs of a running etcd that were tried from another master, where none of them took the connection.
-fn closed(from: &Player<'_>, to: &Player<'_>) -> Vec<String> {
+fn closed(from: &Participant<'_>, to: &Participant<'_>) -> Vec<String> {
     let (Ok(open), Ok(own), Ok(theirs)) = (&from.seen.open_peers, &from.seen.settings, &to.seen.settings) else {
         return Vec::new();
     };

@@ -7,7 +7,7 @@ use super::Plan;
 /// Whether two plans of one request do the same to the same masters. What was found and said on the way may differ, and so
 /// may the ports to be cut off and limits, which grow with a database that takes writes.
 #[must_use]
-pub fn same(one: &Plan, other: &Plan) -> bool {
+pub fn do_the_same(one: &Plan, other: &Plan) -> bool {
     acts(one) == acts(other)
 }
 

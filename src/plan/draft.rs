@@ -1,4 +1,5 @@
-//! Which master plays which role, and what is known about each: the values with which a playbook's lines are unrolled.
+//! A plan while it is made: which master has which role, what is known about each, and what the steps so far have made of
+//! members and env files.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,12 +16,12 @@ use super::{Goal, Input, NoPlan, PlannedMember, Refusal};
 
 /// A master that takes part, with what it said.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Player<'a> {
+pub(super) struct Participant<'a> {
     pub(super) master: &'a Master,
     pub(super) seen: &'a Seen,
 }
 
-impl<'a> Player<'a> {
+impl<'a> Participant<'a> {
     /// The masters of these names that answered.
     pub(super) fn all<'b>(input: Input<'a>, names: impl IntoIterator<Item = &'b MasterName>) -> Vec<Self> {
         names
@@ -113,13 +114,13 @@ impl<'a> Player<'a> {
     }
 }
 
-/// All roles, resolved.
-pub(super) struct Scene<'a> {
+/// The roles, resolved, and what changes as the lines of a playbook are unrolled.
+pub(super) struct PlanDraft<'a> {
     pub(super) input: Input<'a>,
-    pub(super) failed: Vec<Player<'a>>,
-    pub(super) survivors: Vec<Player<'a>>,
-    pub(super) seed: Player<'a>,
-    pub(super) returned: Vec<Player<'a>>,
+    pub(super) failed: Vec<Participant<'a>>,
+    pub(super) survivors: Vec<Participant<'a>>,
+    pub(super) seed: Participant<'a>,
+    pub(super) returned: Vec<Participant<'a>>,
     /// The cluster that will serve.
     pub(super) cluster: ClusterId,
     pub(super) token: Token,
@@ -133,20 +134,20 @@ pub(super) struct Scene<'a> {
     pub(super) texts: BTreeMap<MasterName, String>,
 }
 
-impl<'a> Scene<'a> {
+impl<'a> PlanDraft<'a> {
     /// Whether the cluster that will serve is made by this run.
     pub(super) fn is_new(&self) -> bool {
         self.input.request.goal == Goal::InitiateDr
     }
 
     /// Whether a survivor's etcd can still be asked once the snapshot is taken: the seed's was stopped for a replay.
-    pub(super) fn still_answers(&self, player: Player<'_>) -> bool {
-        let stopped = matches!(self.source, Some(Source::Replay { .. })) && player.name() == self.seed.name();
-        player.answers() && !stopped
+    pub(super) fn still_answers(&self, participant: Participant<'_>) -> bool {
+        let stopped = matches!(self.source, Some(Source::Replay { .. })) && participant.name() == self.seed.name();
+        participant.answers() && !stopped
     }
 
     /// Who a role stands for.
-    pub(super) fn role(&self, role: Role, joiner: Option<Player<'a>>) -> Vec<Player<'a>> {
+    pub(super) fn masters_of(&self, role: Role, joiner: Option<Participant<'a>>) -> Vec<Participant<'a>> {
         match role {
             Role::Failed => self.failed.clone(),
             Role::Survivors => self.survivors.clone(),
@@ -160,7 +161,7 @@ impl<'a> Scene<'a> {
     /// The largest database of anyone, in bytes.
     pub(super) fn db_bytes(&self) -> u64 {
         let file = self.input.request.snapshot.as_ref().map(|file| file.bytes);
-        self.survivors.iter().map(Player::db_bytes).chain(file).max().unwrap_or(0)
+        self.survivors.iter().map(Participant::db_bytes).chain(file).max().unwrap_or(0)
     }
 
     /// A limit that grows with the database: restoring took 3.7–5.1 s/GB, saving up to 11.6 s/GB on two cores;
@@ -171,7 +172,7 @@ impl<'a> Scene<'a> {
 
     /// How long a start may take until writes are taken: twice what etcd lets a request take, and the database.
     pub(super) fn serve_limit(&self) -> Duration {
-        let request = self.survivors.iter().filter_map(|player| player.seen.settings.as_ref().ok());
+        let request = self.survivors.iter().filter_map(|participant| participant.seen.settings.as_ref().ok());
         let longest = request.map(Settings::request_timeout).max().unwrap_or(Duration::from_secs(7));
         self.limit(longest * 2 + Duration::from_secs(30))
     }

@@ -10,7 +10,7 @@ use crate::observe::fork::taken_since;
 use crate::observe::records::{newest, records};
 
 /// One of the clusters that serve.
-struct Side<'a> {
+struct Candidate<'a> {
     cluster: ClusterId,
     masters: &'a BTreeSet<MasterName>,
     /// The zones through which the others serve.
@@ -21,31 +21,33 @@ struct Side<'a> {
 
 /// The commands that end a split brain, the one that loses least first; `again` is how the command line begins.
 #[must_use]
-pub fn ways(cluster: &Cluster, seen: &Observation, assessment: &Assessment, again: &str) -> String {
-    let mut sides = sides(cluster, seen, assessment);
+pub fn ways_out(cluster: &Cluster, seen: &Observation, assessment: &Assessment, again: &str) -> String {
+    let mut candidates = candidates(cluster, seen, assessment);
     let known = newest(seen, &assessment.serving);
-    let recorded = known.known().and_then(|record| sides.iter().find(|side| side.cluster == record.cluster));
-    if let Some(side) = recorded {
-        return format!("{again} fence {}      # then: {again} recover", words(&side.others));
+    let recorded =
+        known.known().and_then(|record| candidates.iter().find(|candidate| candidate.cluster == record.cluster));
+    if let Some(candidate) = recorded {
+        return format!("{again} fence {}      # then: {again} recover", spaced(&candidate.others));
     }
     // What an unfinished run had consent for stands first, but for a cluster that took nothing.
     let begun = |id: ClusterId| {
         let marks = seen.answering().filter_map(|(_, seen)| seen.marks.as_ref().ok());
         marks.filter_map(|marks| marks.record.as_ref()).any(|record| !record.finished && record.cluster == id)
     };
-    sides.sort_by_key(|side| (side.taken == Some(0), !begun(side.cluster)));
-    let way = |side: &Side<'_>| {
-        let taken = side.taken.map_or_else(String::new, |taken| format!(", which took {} since", revisions(taken)));
-        let (others, masters) = (words(&side.others), words(side.masters));
-        format!("{again} fence {others} (keeps cluster {} of {masters}{taken})", side.cluster)
+    candidates.sort_by_key(|candidate| (candidate.taken == Some(0), !begun(candidate.cluster)));
+    let way = |candidate: &Candidate<'_>| {
+        let taken =
+            candidate.taken.map_or_else(String::new, |taken| format!(", which took {} since", revisions(taken)));
+        let (others, masters) = (spaced(&candidate.others), spaced(candidate.masters));
+        format!("{again} fence {others} (keeps cluster {} of {masters}{taken})", candidate.cluster)
     };
     let third = third(seen, assessment);
-    let wrote: Vec<&Side<'_>> = sides.iter().filter(|side| side.taken != Some(0)).collect();
+    let wrote: Vec<&Candidate<'_>> = candidates.iter().filter(|candidate| candidate.taken != Some(0)).collect();
     // Where only one took writes, to fence it is no choice.
-    if let ([side], false) = (&wrote[..], third) {
+    if let ([candidate], false) = (&wrote[..], third) {
         return format!(
             "{}      # the other took no write since one was created from the other, so no write is lost; then: {again} recover",
-            way(side)
+            way(candidate)
         );
     }
     let why = match wrote.len() {
@@ -55,7 +57,7 @@ pub fn ways(cluster: &Cluster, seen: &Observation, assessment: &Assessment, agai
             "only you can tell: compare revisions and data; writes that only the fenced side took are not in the other"
         }
     };
-    let each: Vec<String> = sides.iter().map(way).collect();
+    let each: Vec<String> = candidates.iter().map(way).collect();
     format!("{}      # {why}; then: {again} recover", each.join("; or "))
 }
 
@@ -66,14 +68,14 @@ fn third(seen: &Observation, assessment: &Assessment) -> bool {
     records(seen).any(|record| !serves(&record.cluster) && !left(&record.cluster))
 }
 
-fn sides<'a>(cluster: &'a Cluster, seen: &'a Observation, assessment: &'a Assessment) -> Vec<Side<'a>> {
+fn candidates<'a>(cluster: &'a Cluster, seen: &'a Observation, assessment: &'a Assessment) -> Vec<Candidate<'a>> {
     let taken = taken_since(seen, &assessment.serving);
-    let side = |(id, masters): (&ClusterId, &'a BTreeSet<MasterName>)| {
+    let candidate = |(id, masters): (&ClusterId, &'a BTreeSet<MasterName>)| {
         let others = assessment.serving.iter().filter(|(other, _)| *other != id).flat_map(|(_, masters)| masters);
         let others = others.filter_map(|name| cluster.master(name)).map(|master| &master.zone).collect();
-        Side { cluster: *id, masters, others, taken: taken.get(id).copied() }
+        Candidate { cluster: *id, masters, others, taken: taken.get(id).copied() }
     };
-    assessment.serving.iter().map(side).collect()
+    assessment.serving.iter().map(candidate).collect()
 }
 
 fn revisions(count: u64) -> String {
@@ -85,6 +87,6 @@ fn revisions(count: u64) -> String {
 }
 
 /// Names, as a command takes them.
-pub(crate) fn words(all: impl IntoIterator<Item = impl ToString>) -> String {
+pub(crate) fn spaced(all: impl IntoIterator<Item = impl ToString>) -> String {
     all.into_iter().map(|one| one.to_string()).collect::<Vec<_>>().join(" ")
 }

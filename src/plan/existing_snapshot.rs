@@ -11,12 +11,12 @@ use crate::step::Step;
 use crate::step::snapshot::Source;
 
 use super::checks::Refusals;
-use super::scene::Player;
+use super::draft::Participant;
 use super::{Plan, SnapshotFile, foreign};
 
 /// Where a file comes from, as the journal of a run says that took it or used it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Origin {
+pub struct SnapshotOrigin {
     pub run: RunId,
     /// When the run had verified it.
     pub at: Timestamp,
@@ -24,7 +24,7 @@ pub struct Origin {
     pub revision: u64,
     /// Where the log ended that it was taken from, as far as the plan knew.
     #[serde(default)]
-    pub holds: Option<Holds>,
+    pub holds: Option<LastEntry>,
     /// The cluster that the run makes of it, and with how many members.
     #[serde(default)]
     pub made: Option<(ClusterId, u64)>,
@@ -32,40 +32,40 @@ pub struct Origin {
 
 /// The last entry that a snapshot holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holds {
+pub struct LastEntry {
     /// Its place.
     pub index: u64,
     /// Its term, where that is known.
     pub term: Option<u64>,
 }
 
-impl Holds {
+impl LastEntry {
     /// Whether a log with this end has what the snapshot lacks (raft §5.4.1; without the term, by length alone).
     fn is_passed_by(self, end: End) -> bool {
         self.term.map_or(end.index > self.index, |term| end > End { term, index: self.index })
     }
 }
 
-impl Origin {
+impl SnapshotOrigin {
     /// What the plan of a run says of the snapshot that the run verified.
     pub(crate) fn of(plan: &Plan, at: Timestamp, revision: u64) -> Self {
         let made = plan.after.as_ref().map(|after| (after.cluster, after.members.len() as u64));
-        Self { run: plan.run.clone(), at, revision, holds: holds(plan), made }
+        Self { run: plan.run.clone(), at, revision, holds: last_entry(plan), made }
     }
 }
 
 /// The last entry that the snapshot of this plan holds: what its seed's log ended with, or what its seed had applied.
-fn holds(plan: &Plan) -> Option<Holds> {
+fn last_entry(plan: &Plan) -> Option<LastEntry> {
     let (host, source) = plan.steps().find_map(|planned| match &planned.step {
         Step::Snapshot(snapshot) => Some((&planned.host, &snapshot.source)),
         _ => None,
     })?;
-    let of_end = |end: End| Holds { index: end.index, term: Some(end.term) };
+    let of_end = |end: End| LastEntry { index: end.index, term: Some(end.term) };
     let looked = || {
         plan.steps().filter(|planned| planned.host == *host).find_map(|planned| match &planned.step {
             Step::Leaderless(look) => {
                 let log = look.log.as_ref().map(|(_, end)| of_end(*end));
-                log.or(look.applied.map(|index| Holds { index, term: None }))
+                log.or(look.applied.map(|index| LastEntry { index, term: None }))
             }
             _ => None,
         })
@@ -78,25 +78,27 @@ fn holds(plan: &Plan) -> Option<Holds> {
 }
 
 /// Refuses a file where a survivor holds more than it by now, another cluster's data, or nobody knows what.
-pub(super) fn is_newest(file: &SnapshotFile, survivors: &[Player<'_>], refusals: &mut Refusals<'_>) {
+pub(super) fn is_newest(file: &SnapshotFile, survivors: &[Participant<'_>], refusals: &mut Refusals<'_>) {
     let Some(first) = file.origins.first() else { return foreign::is_newest(file, survivors, refusals) };
     let said = said(file, first);
-    for player in survivors.iter().filter(|player| player.may_hold_data() && !is_held_down(file, player)) {
-        match compared(file, player) {
-            Compared::NotOlder => {}
-            Compared::Older(why) => refusals.add(
+    for participant in
+        survivors.iter().filter(|participant| participant.may_hold_data() && !is_held_down(file, participant))
+    {
+        match freshness(file, participant) {
+            Freshness::NotOlder => {}
+            Freshness::Older(why) => refusals.add(
                 Rule::SnapshotOlder,
-                format!("{said}; {}: {why}, so later writes would be lost", player.name()),
+                format!("{said}; {}: {why}, so later writes would be lost", participant.name()),
                 "run it without --snapshot: the survivors' own data is newer",
             ),
-            Compared::Another(why) => refusals.add(
+            Freshness::Another(why) => refusals.add(
                 Rule::SnapshotOfAnotherCluster,
-                format!("{said}; {}: {why}", player.name()),
+                format!("{said}; {}: {why}", participant.name()),
                 "run it without --snapshot, or give a snapshot of this cluster",
             ),
-            Compared::Unknown(why) => refusals.add(
+            Freshness::Unknown(why) => refusals.add(
                 Rule::SnapshotUnverified,
-                format!("{said}; it is not known whether {} has newer data: {why}", player.name()),
+                format!("{said}; it is not known whether {} has newer data: {why}", participant.name()),
                 "run it without --snapshot; if you know that the file is this cluster's newest: --override \
                  snapshot-unverified=REASON",
             ),
@@ -105,28 +107,31 @@ pub(super) fn is_newest(file: &SnapshotFile, survivors: &[Player<'_>], refusals:
 }
 
 /// Whether its etcd is down behind the fence of a run that took or used this file: nothing was written there since.
-fn is_held_down(file: &SnapshotFile, player: &Player<'_>) -> bool {
-    let Ok(marks) = &player.seen.marks else { return false };
+fn is_held_down(file: &SnapshotFile, participant: &Participant<'_>) -> bool {
+    let Ok(marks) = &participant.seen.marks else { return false };
     let by = |run: &RunId| file.origins.iter().any(|origin| origin.run == *run);
-    player.seen.etcd_runs() == Some(false) && marks.fenced && marks.drop_in && marks.fenced_by.as_ref().is_some_and(by)
+    participant.seen.etcd_runs() == Some(false)
+        && marks.fenced
+        && marks.drop_in
+        && marks.fenced_by.as_ref().is_some_and(by)
 }
 
 /// A file beside what a survivor holds.
-enum Compared {
+enum Freshness {
     NotOlder,
     Older(String),
     Another(String),
     Unknown(String),
 }
 
-fn compared(file: &SnapshotFile, player: &Player<'_>) -> Compared {
-    let status = player.seen.status.as_ref().ok();
-    let log = player.seen.log.as_ref().ok();
+fn freshness(file: &SnapshotFile, participant: &Participant<'_>) -> Freshness {
+    let status = participant.seen.status.as_ref().ok();
+    let log = participant.seen.log.as_ref().ok();
     let reaches = log.map(|log| log.end.index).max(status.map(|status| status.applied));
     let Some((cluster, member)) =
         status.map(|status| (status.cluster, status.member)).or_else(|| log.map(|log| (log.cluster, log.member)))
     else {
-        return Compared::Unknown(player.unmeasured().unwrap_or_else(|| "it does not say".to_owned()));
+        return Freshness::Unknown(participant.unmeasured().unwrap_or_else(|| "it does not say".to_owned()));
     };
     let made = file.origins.iter().find_map(|origin| {
         let (_, members) = origin.made.filter(|(made, _)| *made == cluster)?;
@@ -135,36 +140,36 @@ fn compared(file: &SnapshotFile, player: &Player<'_>) -> Compared {
     if let Some((run, members)) = made {
         // A restore writes one entry for each member; the next one is the first leader's.
         return match reaches {
-            Some(reached) if reached > members => Compared::Older(format!(
+            Some(reached) if reached > members => Freshness::Older(format!(
                 "it holds cluster {cluster}, which run {run} created from that file; it has had a leader, and its log reaches entry {reached}"
             )),
-            _ => Compared::NotOlder,
+            _ => Freshness::NotOlder,
         };
     }
     if !file.member_ids.contains(&member.to_string()) {
-        return Compared::Another(format!(
+        return Freshness::Another(format!(
             "it holds data of cluster {cluster} as member {member}, which is not in the file"
         ));
     }
     let revision = file.origins.iter().map(|origin| origin.revision).max().unwrap_or(0);
     if let Some(status) = status.filter(|status| status.revision > revision) {
-        return Compared::Older(format!("it is at revision {}", status.revision));
+        return Freshness::Older(format!("it is at revision {}", status.revision));
     }
     let holds = file.origins.iter().find_map(|origin| origin.holds);
     match (log, holds) {
         (Some(log), Some(holds)) if holds.is_passed_by(log.end) => {
-            Compared::Older(format!("its log ends with {}, and that file with entry {}", log.end, holds.index))
+            Freshness::Older(format!("its log ends with {}, and that file with entry {}", log.end, holds.index))
         }
-        (Some(_), Some(_)) => Compared::NotOlder,
+        (Some(_), Some(_)) => Freshness::NotOlder,
         // It says itself that it is at no later revision.
-        _ if status.is_some() => Compared::NotOlder,
-        _ => Compared::Unknown(
+        _ if status.is_some() => Freshness::NotOlder,
+        _ => Freshness::Unknown(
             "its etcd does not answer, and the run's journal does not say how far its log went".to_owned(),
         ),
     }
 }
 
-fn said(file: &SnapshotFile, first: &Origin) -> String {
+fn said(file: &SnapshotFile, first: &SnapshotOrigin) -> String {
     let at = first.at.strftime("%Y-%m-%d %H:%M:%SZ");
     format!("{} is of {at} (run {}), at revision {}", file.path, first.run, first.revision)
 }
@@ -220,10 +225,10 @@ mod tests {
 
     #[test]
     fn a_log_of_a_later_term_has_more_even_if_it_is_shorter() {
-        let holds = Holds { index: 100, term: Some(3) };
+        let holds = LastEntry { index: 100, term: Some(3) };
         assert!(!holds.is_passed_by(End { term: 3, index: 100 }));
         assert!(holds.is_passed_by(End { term: 3, index: 101 }));
         assert!(holds.is_passed_by(End { term: 4, index: 99 }));
-        assert!(!Holds { index: 100, term: None }.is_passed_by(End { term: 4, index: 100 }));
+        assert!(!LastEntry { index: 100, term: None }.is_passed_by(End { term: 4, index: 100 }));
     }
 }

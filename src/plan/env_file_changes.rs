@@ -20,7 +20,7 @@ const TOKEN: &str = "<new in each run>";
 
 /// What a run would write otherwise than before, into the files of some nodes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Foreseen {
+pub struct EnvFileChange {
     pub playbook: &'static str,
     /// The zone that was lost; nothing where it does not matter which.
     pub zone: Option<ZoneName>,
@@ -34,7 +34,7 @@ pub struct Foreseen {
 
 /// Every difference, `initiate_dr` first: for each zone whose loss costs the quorum before or after.
 #[must_use]
-pub fn differences(changes: &Changes) -> Vec<Foreseen> {
+pub fn differences(changes: &Changes) -> Vec<EnvFileChange> {
     let (before, after) = (changes.before.as_ref(), changes.after.as_ref());
     let zones: BTreeSet<&ZoneName> = before.into_iter().chain(after).flat_map(|side| side.zones.keys()).collect();
     let mut found = Vec::new();
@@ -60,7 +60,7 @@ fn by_nodes(
     zone: Option<&ZoneName>,
     before: Option<Vec<MasterName>>,
     after: Option<Vec<MasterName>>,
-) -> Vec<Foreseen> {
+) -> Vec<EnvFileChange> {
     let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
     if before == after {
         return Vec::new();
@@ -71,14 +71,14 @@ fn by_nodes(
         (was.difference(&is).map(|name| (*name).clone()).collect(), true, false),
         (is.difference(&was).map(|name| (*name).clone()).collect(), false, true),
     ];
-    let foreseen = |(nodes, then, now): (Vec<MasterName>, bool, bool)| Foreseen {
+    let change = |(nodes, then, now): (Vec<MasterName>, bool, bool)| EnvFileChange {
         playbook,
         zone: zone.cloned(),
         nodes,
         before: then.then(|| settings(&before)),
         after: now.then(|| settings(&after)),
     };
-    groups.into_iter().filter(|(nodes, ..)| !nodes.is_empty()).map(foreseen).collect()
+    groups.into_iter().filter(|(nodes, ..)| !nodes.is_empty()).map(change).collect()
 }
 
 /// The three settings of a cluster of these masters, as lines.
@@ -97,7 +97,7 @@ mod tests {
     use crate::model::inventory;
 
     #[test]
-    fn each_file_that_would_differ_is_foreseen_once() {
+    fn each_file_that_would_differ_is_named_once() {
         let read = |text: &str| inventory::read(&Source::new("i.yaml", text)).unwrap();
         let old = "\
 cluster: site
@@ -110,12 +110,12 @@ zones:
         let changes = Changes::between(Some(&read(old)), Some(&read(&new))).unwrap();
         let shown: Vec<String> = differences(&changes)
             .iter()
-            .map(|foreseen| {
-                let zone = foreseen.zone.as_ref().map(ToString::to_string).unwrap_or_default();
+            .map(|change| {
+                let zone = change.zone.as_ref().map(ToString::to_string).unwrap_or_default();
                 let list = |side: &Option<Vec<String>>| side.as_ref().map_or("-".to_owned(), |lines| lines[0].clone());
-                let nodes: Vec<&str> = foreseen.nodes.iter().map(MasterName::as_str).collect();
-                let (before, after) = (list(&foreseen.before), list(&foreseen.after));
-                format!("{} {zone} {nodes:?}\n  {before}\n  {after}", foreseen.playbook)
+                let nodes: Vec<&str> = change.nodes.iter().map(MasterName::as_str).collect();
+                let (before, after) = (list(&change.before), list(&change.after));
+                format!("{} {zone} {nodes:?}\n  {before}\n  {after}", change.playbook)
             })
             .collect();
         insta::assert_snapshot!(shown.join("\n"), @r#"
