@@ -30,7 +30,7 @@ fn recorded(question: &str, version: &str, state: &str) -> Recording {
 fn complaint(site: &Site, place: &Place, recording: &Recording) -> Option<String> {
     let asked = question(site, place, recording);
     let facts = recording.known();
-    let command = asked.command.filled(|late| facts.word(late)).shown();
+    let command = asked.command.filled(|placeholder| facts.word(placeholder)).shown();
     if command != recording.command {
         return Some(format!("the program now asks\n  {command}\nand this answers\n  {}", recording.command));
     }

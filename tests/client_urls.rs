@@ -34,7 +34,7 @@ fn ran(command: &Command, etcdctl: &std::path::Path, here: &str) -> (Output, Str
     std::fs::set_permissions(etcdctl, std::fs::Permissions::from_mode(0o755)).unwrap();
     let words = command.argv.iter().map(|arg| match arg {
         Arg::Text(text) => text.clone(),
-        Arg::Late(late) => panic!("{late}"),
+        Arg::Placeholder(placeholder) => panic!("{placeholder}"),
     });
     let words: Vec<String> = words.collect();
     let ran = std::process::Command::new(&words[0]).args(&words[1..]).output().unwrap();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use requorum::model::{Environment, MasterName, RunId, ZoneName};
-use requorum::observe::marks::Holder;
+use requorum::observe::traces::Holder;
 use requorum::plan::drill::{Words, refusals};
 use requorum::run::lock::{self, Taken};
 use requorum::run::look;

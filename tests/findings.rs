@@ -53,7 +53,7 @@ async fn what_an_answer_of_one_master_makes_status_find() {
     assert_eq!(found(weak).await, [Code::NoRevisionBump].into());
     let full = |seen: &mut Seen| seen.settings.as_mut().unwrap().text += "\nETCD_QUOTA_BACKEND_BYTES=600\n";
     assert_eq!(found(full).await, [Code::NearQuota].into());
-    let fenced = |seen: &mut Seen| seen.marks.as_mut().unwrap().fenced = true;
+    let fenced = |seen: &mut Seen| seen.traces.as_mut().unwrap().fenced = true;
     assert_eq!(found(fenced).await, [Code::Fenced, Code::FenceBroken].into());
     let late = |seen: &mut Seen| {
         let certificates = seen.certificates.as_mut().unwrap();
@@ -105,11 +105,11 @@ async fn what_the_bastion_and_the_objectives_make_the_doctor_say() {
     assert!(says(&hurried, &found, Code::RtoAboveObjective));
     let mut closed = found.clone();
     assert!(!says(&site.cluster(), &closed, Code::BastionState));
-    closed.desk.as_mut().unwrap().as_mut().unwrap().writable = false;
+    closed.state_directory.as_mut().unwrap().as_mut().unwrap().writable = false;
     assert!(says(&site.cluster(), &closed, Code::BastionState));
     let mut full = found;
     assert!(!says(&site.cluster(), &full, Code::BastionSpace));
-    full.desk.as_mut().unwrap().as_mut().unwrap().free_bytes = 1 << 20;
+    full.state_directory.as_mut().unwrap().as_mut().unwrap().free_bytes = 1 << 20;
     assert!(says(&site.cluster(), &full, Code::BastionSpace));
 }
 

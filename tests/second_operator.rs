@@ -49,10 +49,10 @@ async fn a_killed_run_is_let_go_of_once_its_lock_is_old() {
 }
 
 /// Zone 1 has no power and cannot be asked.
-fn still_dark() -> Vec<(MasterName, requorum::run::lock::Kept)> {
+fn still_dark() -> Vec<(MasterName, requorum::run::lock::NotReleased)> {
     let kept = |name: &str| {
         let why = format!("no SSH connection: {name}: timed out after 5 s");
-        (MasterName::new(name).unwrap(), requorum::run::lock::Kept::Failed(why))
+        (MasterName::new(name).unwrap(), requorum::run::lock::NotReleased::Failed(why))
     };
     vec![kept("m1"), kept("m2")]
 }

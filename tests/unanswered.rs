@@ -200,7 +200,7 @@ fn the_script_says_why_a_file_holds_no_certificate() {
     let settings = Settings { text, owner: String::new(), names: None, answers_at: None };
     let words = certificates::command(&settings).argv.into_iter().map(|arg| match arg {
         Arg::Text(text) => text,
-        Arg::Late(late) => panic!("{late}"),
+        Arg::Placeholder(placeholder) => panic!("{placeholder}"),
     });
     let words: Vec<String> = words.collect();
     let ran = std::process::Command::new(&words[0]).args(&words[1..]).env("LC_ALL", "C").output().unwrap();

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use operator::{attest, lost};
 use requorum::observe::assess::{Verdict, assess};
-use requorum::observe::marks::Marks;
 use requorum::observe::proof::Outcome;
+use requorum::observe::traces::Traces;
 use requorum::observe::{Observation, Sight};
 use requorum::report::{history, status};
 use requorum::run::journal;
@@ -35,16 +35,16 @@ fn way_on(site: &Site, run: &str, seen: &Observation) -> Option<String> {
     history::way_on(&journal::readable(&journal).0, Path::new(run), "requorum", seen)
 }
 
-fn marks(seen: &mut Observation) -> impl Iterator<Item = &mut Marks> {
+fn traces(seen: &mut Observation) -> impl Iterator<Item = &mut Traces> {
     seen.masters.values_mut().filter_map(|sight| match sight {
-        Sight::Answers(seen) => seen.marks.as_mut().ok(),
+        Sight::Answers(seen) => seen.traces.as_mut().ok(),
         _ => None,
     })
 }
 
 /// As after `requorum unlock`.
 fn unlocked(mut seen: Observation) -> Observation {
-    marks(&mut seen).for_each(|marks| marks.lock = None);
+    traces(&mut seen).for_each(|traces| traces.lock = None);
     seen
 }
 
@@ -81,7 +81,7 @@ async fn a_run_killed_with_its_survivors_down_goes_on_from_its_snapshot() {
         assert!(next(None).contains(&anew), "{}", next(None));
         assert_eq!(assess(&cluster, &seen).verdict, Verdict::Unknown, "nobody was asked who could tell");
         // A fence of nobody's, or another's.
-        marks(&mut seen).for_each(|marks| marks.fenced_by = None);
+        traces(&mut seen).for_each(|traces| traces.fenced_by = None);
         assert_eq!(way_on(&site, &run, &seen), None);
     }
 }

@@ -12,7 +12,7 @@ pub fn write(name: &str, draft: &Draft, environment: Option<&str>) -> (String, u
     let _ = writeln!(
         page.text,
         "# From {}. \"?\" marks what it does not say; `requorum inventory check` finds it.\n",
-        tame(name)
+        comment(name)
     );
     page.entry(0, "cluster", &draft.cluster);
     let open = || Said::open("production, staging or lab: kubespray does not say");
@@ -129,7 +129,7 @@ impl Page {
     fn line(&mut self, line: &str, notes: &[String]) {
         self.text += line;
         if !notes.is_empty() {
-            let _ = write!(self.text, "   # {}", tame(&notes.join("; ")));
+            let _ = write!(self.text, "   # {}", comment(&notes.join("; ")));
         }
         self.text.push('\n');
     }
@@ -155,7 +155,7 @@ fn scalar(text: &str) -> String {
 }
 
 /// A comment's text: nothing in it ends the line or turns it around.
-fn tame(text: &str) -> String {
+fn comment(text: &str) -> String {
     let fine = |c: char| c.is_ascii_graphic() || c == ' ' || c.is_alphanumeric();
     text.chars().map(|c| if fine(c) { c } else { char::REPLACEMENT_CHARACTER }).collect()
 }

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::MasterName;
 
-/// A word that is known only once an earlier step has run. Closed on purpose: a new one is a design decision.
+/// What stands in a command for a word that is known only once an earlier step has run. Closed on purpose: a new one is a design decision.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Late {
+pub enum Placeholder {
     /// The ID that `member add` gave to this master's member.
     MemberId(MasterName),
     /// The revision at which members are compared.
@@ -24,7 +24,7 @@ pub enum Late {
     SnapshotHash,
 }
 
-impl fmt::Display for Late {
+impl fmt::Display for Placeholder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::MemberId(master) => write!(f, "<member id of {master}>"),
@@ -43,14 +43,15 @@ pub enum Arg {
     /// A word that is final.
     Text(String),
     /// A word that an earlier step's answer fills in.
-    Late(Late),
+    #[serde(rename = "late")]
+    Placeholder(Placeholder),
 }
 
 impl fmt::Display for Arg {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => f.write_str(text),
-            Self::Late(late) => late.fmt(f),
+            Self::Placeholder(placeholder) => placeholder.fmt(f),
         }
     }
 }
@@ -135,8 +136,8 @@ impl Command {
 
     /// Adds a word that is not known yet.
     #[must_use]
-    pub fn late(mut self, late: Late) -> Self {
-        self.argv.push(Arg::Late(late));
+    pub fn placeholder(mut self, placeholder: Placeholder) -> Self {
+        self.argv.push(Arg::Placeholder(placeholder));
         self
     }
 
@@ -175,21 +176,21 @@ impl Command {
         self
     }
 
-    /// The late words still missing.
-    pub fn missing(&self) -> impl Iterator<Item = &Late> {
+    /// The placeholders still missing.
+    pub fn missing(&self) -> impl Iterator<Item = &Placeholder> {
         self.argv.iter().filter_map(|arg| match arg {
-            Arg::Late(late) => Some(late),
+            Arg::Placeholder(placeholder) => Some(placeholder),
             Arg::Text(_) => None,
         })
     }
 
-    /// The same command with late words filled in where `known` has them.
+    /// The same command with placeholders filled in where `known` has them.
     #[must_use]
-    pub fn filled(&self, known: impl Fn(&Late) -> Option<String>) -> Self {
+    pub fn filled(&self, known: impl Fn(&Placeholder) -> Option<String>) -> Self {
         let mut filled = self.clone();
         for arg in &mut filled.argv {
-            if let Arg::Late(late) = arg
-                && let Some(text) = known(late)
+            if let Arg::Placeholder(placeholder) = arg
+                && let Some(text) = known(placeholder)
             {
                 *arg = Arg::Text(text);
             }
@@ -203,7 +204,7 @@ impl Command {
         let skip = if self.script.is_some() { 4 } else { 0 };
         let words = self.argv.iter().skip(skip).map(|arg| match arg {
             Arg::Text(text) => shlex::try_quote(text).map_or_else(|_| "?".to_owned(), |word| word.into_owned()),
-            Arg::Late(late) => late.to_string(),
+            Arg::Placeholder(placeholder) => placeholder.to_string(),
         });
         self.script.iter().map(|name| format!("[{name}]")).chain(words).collect::<Vec<_>>().join(" ")
     }
@@ -246,7 +247,7 @@ const LONGEST_SHOWN: usize = 400;
 /// length capped.
 #[must_use]
 pub fn clean(text: &str) -> String {
-    let mut shown: String = text.chars().take(LONGEST_SHOWN).map(tame).collect();
+    let mut shown: String = text.chars().take(LONGEST_SHOWN).map(harmless_char).collect();
     if text.chars().count() > LONGEST_SHOWN {
         shown.push('…');
     }
@@ -256,7 +257,7 @@ pub fn clean(text: &str) -> String {
 /// The same without a cap, for text of our own that holds such words.
 #[must_use]
 pub fn harmless(text: &str) -> String {
-    text.chars().map(tame).collect()
+    text.chars().map(harmless_char).collect()
 }
 
 /// A text of at most so many characters. Where it was cut an ellipsis stands right behind, by which the beginning of a
@@ -276,7 +277,7 @@ pub fn is_hostile(c: char) -> bool {
         || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
-fn tame(c: char) -> char {
+fn harmless_char(c: char) -> char {
     if is_hostile(c) { '\u{fffd}' } else { c }
 }
 
@@ -296,7 +297,7 @@ mod tests {
     #[test]
     fn late_words_are_shown_by_name_until_they_are_known() {
         let m1 = MasterName::new("m1").unwrap();
-        let command = Command::new("etcdctl").args(["member", "promote"]).late(Late::MemberId(m1));
+        let command = Command::new("etcdctl").args(["member", "promote"]).placeholder(Placeholder::MemberId(m1));
         assert_eq!(command.shown(), "etcdctl member promote <member id of m1>");
         let filled = command.filled(|_| Some(MemberId(0xe65f1f9be88c085).to_string()));
         assert_eq!(filled.shown(), "etcdctl member promote e65f1f9be88c085");

@@ -108,7 +108,7 @@ impl RunId {
 }
 
 /// What a run moves aside is called by this word and the run. Names are made in [`AbsPath::retired`] and its neighbour;
-/// the scripts that move data get them as arguments (`marks.sh` only looks for them).
+/// the scripts that move data get them as arguments (`traces.sh` only looks for them).
 pub const RETIRED: &str = "retired-";
 
 impl AbsPath {

@@ -10,7 +10,7 @@ pub const fn needed(voters: usize) -> usize {
 
 /// Whether `present` of `voters` can elect a leader and acknowledge writes.
 #[must_use]
-pub const fn stands(present: usize, voters: usize) -> bool {
+pub const fn is_quorum(present: usize, voters: usize) -> bool {
     voters > 0 && present >= needed(voters)
 }
 
@@ -72,12 +72,12 @@ mod tests {
 
     #[test]
     fn a_half_is_no_quorum() {
-        assert!(!stands(1, 2));
-        assert!(!stands(2, 4));
-        assert!(stands(2, 3));
-        assert!(stands(3, 5));
-        assert!(stands(1, 1));
-        assert!(!stands(0, 0));
+        assert!(!is_quorum(1, 2));
+        assert!(!is_quorum(2, 4));
+        assert!(is_quorum(2, 3));
+        assert!(is_quorum(3, 5));
+        assert!(is_quorum(1, 1));
+        assert!(!is_quorum(0, 0));
     }
 
     #[test]
@@ -89,8 +89,8 @@ mod tests {
     fn any_two_quorums_share_a_voter() {
         for voters in 1..50 {
             assert!(2 * needed(voters) > voters);
-            assert!(stands(voters - tolerance(voters), voters));
-            assert!(!stands(voters - tolerance(voters) - 1, voters));
+            assert!(is_quorum(voters - tolerance(voters), voters));
+            assert!(!is_quorum(voters - tolerance(voters) - 1, voters));
         }
     }
 }

@@ -8,12 +8,12 @@ use crate::model::command::at_most;
 use crate::model::{Cluster, ClusterId, Master, MasterName};
 use crate::observe::Code;
 
-use super::ahead::find_ahead;
 use super::alarms::tell_relief;
-use super::marks::Replaced;
 use super::members::{Roll, Vote, roll};
+use super::traces::Replaced;
 use super::unanswered::{find_unanswered, find_unasked};
-use super::{Observation, Seen, Sight, proof, tools::Version, whole};
+use super::upcoming::find_upcoming;
+use super::{Observation, Seen, Sight, cluster_findings, proof, tools::Version};
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -126,7 +126,7 @@ pub fn assess(cluster: &Cluster, observation: &Observation) -> Assessment {
     }
     let mut findings: Vec<Finding> =
         cluster.masters().flat_map(|master| of_master(master, observation.masters.get(&master.name))).collect();
-    findings.extend(whole::findings(cluster, observation, &serving));
+    findings.extend(cluster_findings::findings(cluster, observation, &serving));
     tell_relief(observation, &mut findings);
     for finding in &mut findings {
         finding.text = at_most(std::mem::take(&mut finding.text), LONGEST_FINDING);
@@ -183,7 +183,7 @@ fn of_master(master: &Master, sight: Option<&Sight>) -> Vec<Finding> {
             let mut all = Vec::new();
             process(seen, &mut |code, severity, text| all.push(finding(code, severity, text)));
             tools(seen, &mut |code, severity, text| all.push(finding(code, severity, text)));
-            find_ahead(seen, &mut |code, severity, text| all.push(finding(code, severity, text)));
+            find_upcoming(seen, &mut |code, severity, text| all.push(finding(code, severity, text)));
             all
         }
     }
@@ -194,29 +194,29 @@ pub(super) type Find<'a> = dyn FnMut(Code, Severity, String) + 'a;
 
 /// Fences, half-made data and locks that lie there.
 fn find_marks(seen: &Seen, find: &mut Find<'_>) {
-    let Ok(marks) = &seen.marks else { return };
-    if marks.fenced {
+    let Ok(traces) = &seen.traces else { return };
+    if traces.fenced {
         find(Code::Fenced, Severity::Warning, "fenced: etcd cannot start here".into());
     }
-    if marks.fenced && seen.etcd_runs() == Some(true) {
+    if traces.fenced && seen.etcd_runs() == Some(true) {
         find(
             Code::FenceBroken,
             Severity::Error,
             "runs etcd although it is fenced: `requorum fence ZONE` stops it".into(),
         );
     }
-    if let Some(replaced) = marks.half_made() {
+    if let Some(replaced) = traces.half_made() {
         let (run, what) = match replaced {
             Replaced::Restored(run) => (run, "replaced its data by a new cluster's"),
             Replaced::Emptied(run) => (run, "moved its data aside"),
         };
-        let now = match marks.begun() {
+        let now = match traces.begun() {
             Some(_) => "was starting etcd on it: writes that it acknowledged since then exist only here",
             None => "did not finish; do not start etcd here",
         };
         find(Code::HalfMade, Severity::Error, format!("run {run} {what} and {now}"));
     }
-    if let Some(lock) = &marks.lock {
+    if let Some(lock) = &traces.lock {
         let text = format!("locked by run {} ({} on {} since {})", lock.run, lock.person, lock.host, lock.since);
         find(Code::Locked, Severity::Warning, text);
     }
@@ -224,7 +224,7 @@ fn find_marks(seen: &Seen, find: &mut Find<'_>) {
 
 fn process(seen: &Seen, find: &mut Find<'_>) {
     for unclear in
-        [seen.unit.as_ref().err(), seen.settings.as_ref().err(), seen.disk.as_ref().err(), seen.marks.as_ref().err()]
+        [seen.unit.as_ref().err(), seen.settings.as_ref().err(), seen.disk.as_ref().err(), seen.traces.as_ref().err()]
             .into_iter()
             .flatten()
     {

@@ -33,7 +33,7 @@ const SCRIPT: Script = Script { name: "disk", text: include_str!("scripts/disk.s
 /// Asks about the data directory.
 #[must_use]
 pub fn command(data_dir: &AbsPath) -> Command {
-    Command::script(SCRIPT).args([data_dir.as_str(), super::marks::STATE])
+    Command::script(SCRIPT).args([data_dir.as_str(), super::traces::STATE])
 }
 
 /// Reads `name=value` lines.

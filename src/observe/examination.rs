@@ -18,7 +18,7 @@ pub struct Examined {
 
 /// Where this bastion keeps its runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Desk {
+pub struct StateDirectory {
     /// The directory.
     pub place: String,
     /// What may be written on its file system, in bytes.
@@ -41,5 +41,6 @@ pub struct Examination {
     /// How long a dark master is tried: that night the lost zone costs it once.
     pub connect_limit: Duration,
     /// The bastion, where it was looked at.
-    pub desk: Option<Asked<Desk>>,
+    #[serde(rename = "desk")]
+    pub state_directory: Option<Asked<StateDirectory>>,
 }

@@ -70,9 +70,9 @@ pub fn untold(
     seen: &Seen,
     kept: &str,
 ) -> Option<Finding> {
-    let marks = seen.marks.as_ref().ok();
-    let of = marks.and_then(|marks| marks.record.as_ref()).map(|own| own.cluster);
-    let emptied = marks.is_some_and(|marks| marks.half_made().is_some());
+    let traces = seen.traces.as_ref().ok();
+    let of = traces.and_then(|traces| traces.record.as_ref()).map(|own| own.cluster);
+    let emptied = traces.is_some_and(|traces| traces.half_made().is_some());
     let no_data = seen.disk.as_ref().is_ok_and(|disk| !disk.has_member);
     if seen.status.is_ok() || emptied || no_data || of == Some(record.cluster) {
         return None;

@@ -8,23 +8,22 @@ use serde::{Deserialize, Serialize};
 use crate::model::command::clean;
 use crate::model::{Cluster, MasterName, Output, ZoneName};
 
-mod ahead;
 pub mod alarms;
 pub mod assess;
 pub mod certificates;
 pub mod client_urls;
 pub mod clock;
+pub mod cluster_findings;
 pub mod code;
 pub mod database;
 pub mod disk;
 pub mod environment;
 pub mod examination;
 pub mod fork;
-pub mod kept;
+pub mod known_before;
 pub mod last_log;
 pub mod layout;
 pub mod log;
-pub mod marks;
 pub mod members;
 pub mod node;
 pub mod peers;
@@ -33,28 +32,29 @@ pub mod proof;
 pub mod read;
 pub mod records;
 pub mod settings;
+pub mod since_proof;
 pub mod speed;
-pub mod standing;
 pub mod status;
 pub mod tools;
+pub mod traces;
 mod unanswered;
 pub mod unit;
-pub mod whole;
+mod upcoming;
 
 pub use assess::{Finding, Verdict};
 pub use certificates::Certificates;
 pub use code::Code;
 pub use disk::Disk;
-pub use examination::{Desk, Examination, Examined};
-pub use kept::Kept;
+pub use examination::{Examination, Examined, StateDirectory};
+pub use known_before::KnownBefore;
 pub use log::Log;
-pub use marks::{ClusterRecord, Holder, Marks};
 pub use node::Node;
 pub use peers::{Member, Members};
 pub use read::Read;
 pub use settings::{Access, Settings};
 pub use status::Status;
 pub use tools::Tools;
+pub use traces::{ClusterRecord, Holder, Traces};
 pub use unit::Unit;
 
 /// A question without a usable answer: not a no, an unknown.
@@ -146,7 +146,8 @@ pub struct Seen {
     pub tools: Asked<Tools>,
     pub disk: Asked<Disk>,
     /// What requorum left there.
-    pub marks: Asked<Marks>,
+    #[serde(rename = "marks")]
+    pub traces: Asked<Traces>,
     /// The member's account of itself; an error also when etcd is down.
     pub status: Asked<Status>,
     /// The member list at its peer port; an error also when etcd is down.
@@ -245,8 +246,8 @@ pub struct Observation {
     /// Whether quorum was proved lost; absent while nobody tried.
     pub proof: Option<proof::Outcome>,
     /// What this bastion knows from before.
-    #[serde(default, skip_serializing_if = "Kept::is_empty")]
-    pub kept: Kept,
+    #[serde(default, rename = "kept", skip_serializing_if = "KnownBefore::is_empty")]
+    pub known_before: KnownBefore,
 }
 
 impl Observation {
@@ -277,9 +278,9 @@ impl Observation {
     pub fn without_locks(mut self, are_known: impl Fn(&Holder) -> bool) -> Self {
         for sight in self.masters.values_mut() {
             if let Sight::Answers(seen) = sight
-                && let Ok(marks) = &mut seen.marks
+                && let Ok(traces) = &mut seen.traces
             {
-                marks.lock.take_if(|lock| are_known(lock));
+                traces.lock.take_if(|lock| are_known(lock));
             }
         }
         self

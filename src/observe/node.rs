@@ -7,8 +7,8 @@ use crate::model::command::Script;
 use crate::model::{Command, Master, Output};
 
 use super::layout::{self, Layout};
-use super::marks::{STATE, fence_drop_in};
 use super::policy::{self, PROPERTIES, Policy};
+use super::traces::{STATE, fence_drop_in};
 use super::{Asked, Unclear};
 
 /// What a run would meet.

@@ -31,8 +31,8 @@ impl<'a> Newest<'a> {
 
 /// Every record that was seen: on the masters that answer, and of this bastion's own finished runs.
 pub fn records(observation: &Observation) -> impl Iterator<Item = &ClusterRecord> {
-    let on_masters = observation.answering().filter_map(|(_, seen)| seen.marks.as_ref().ok()?.record.as_ref());
-    on_masters.chain(&observation.kept.records)
+    let on_masters = observation.answering().filter_map(|(_, seen)| seen.traces.as_ref().ok()?.record.as_ref());
+    on_masters.chain(&observation.known_before.records)
 }
 
 /// The record of the newest run that finished. One that did not finish counts while its cluster alone serves; beside
@@ -106,7 +106,7 @@ pub fn left_by<'a>(
 
 /// Where a new cluster stands: what it is made from, the nearest first, and how many were made before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub struct Lineage {
     /// The cluster left, the one which that had left, and so on.
     pub ancestors: Vec<ClusterId>,
     /// One more than its parent's.
@@ -115,22 +115,22 @@ pub struct Line {
 
 /// The line of a cluster that is made from `left`, as far as the records tell.
 #[must_use]
-pub fn line_after(left: Option<ClusterId>, observation: &Observation) -> Line {
-    let Some(left) = left else { return Line { ancestors: Vec::new(), generation: 1 } };
+pub fn lineage_after(left: Option<ClusterId>, observation: &Observation) -> Lineage {
+    let Some(left) = left else { return Lineage { ancestors: Vec::new(), generation: 1 } };
     let own = records(observation).filter(|record| record.cluster == left).max_by_key(|record| record.generation);
     if let Some(record) = own {
         let ancestors = std::iter::once(left).chain(record.ancestors.iter().copied()).collect();
-        return Line { ancestors, generation: record.generation + 1 };
+        return Lineage { ancestors, generation: record.generation + 1 };
     }
     // It has no record of its own left, and was passed through by another.
     let through = records(observation).find_map(|record| {
         let at = record.ancestors.iter().position(|id| *id == left)?;
-        Some(Line {
+        Some(Lineage {
             ancestors: record.ancestors[at..].to_vec(),
             generation: record.generation.saturating_sub(at as u64),
         })
     });
-    through.unwrap_or(Line { ancestors: vec![left], generation: 1 })
+    through.unwrap_or(Lineage { ancestors: vec![left], generation: 1 })
 }
 
 #[cfg(test)]

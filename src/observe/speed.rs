@@ -10,7 +10,7 @@ use crate::model::{AbsPath, Command, Output};
 
 use super::settings::Access;
 use super::status::etcdctl;
-use super::{Unclear, marks};
+use super::{Unclear, traces};
 
 /// What a snapshot took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,14 +54,14 @@ const SCRIPT: Script = Script { name: "measure", text: include_str!("scripts/mea
 pub fn command(etcdctl_path: &str, access: &Access, tool: &str, data_dir: &AbsPath, limit: Duration) -> Command {
     // Without --command-timeout the stream has no limit at all.
     Command::script(SCRIPT)
-        .args([marks::STATE, data_dir.as_str(), tool])
+        .args([traces::STATE, data_dir.as_str(), tool])
         .then(etcdctl(etcdctl_path, access, limit))
         .deadline(limit * 2)
 }
 
 /// What the tool says of a snapshot, as far as it is needed.
 #[derive(Deserialize)]
-struct Verdict {
+struct SnapshotStatus {
     revision: u64,
 }
 
@@ -81,7 +81,7 @@ pub fn parse(output: &Output) -> Result<Speed, Unclear> {
     };
     let time = |name: &str| number(name).map(Duration::from_nanos);
     let verdict = output.stdout.lines().find_map(|line| line.strip_prefix("status=")).unwrap_or_default();
-    let verdict: Verdict = serde_json::from_str(verdict).map_err(|e| Unclear::text(WHAT, &e.to_string()))?;
+    let verdict: SnapshotStatus = serde_json::from_str(verdict).map_err(|e| Unclear::text(WHAT, &e.to_string()))?;
     let (save, verify) = (time("save_ns")?, time("verify_ns")?);
     Ok(Speed { bytes: number("bytes")?, save, verify, revision: verdict.revision })
 }

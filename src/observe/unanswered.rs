@@ -70,7 +70,7 @@ mod tests {
             settings: Ok(Settings { text: text.into(), owner: String::new(), names, answers_at: None }),
             tools: Ok(Tools::default()),
             disk: Err(unclear("disk")),
-            marks: Err(unclear("marks")),
+            traces: Err(unclear("marks")),
             status: Err(unclear("etcdctl endpoint status")),
             members: Err(unclear("asking the peer port for its members")),
             read: Err(unclear("read")),

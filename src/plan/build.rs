@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use crate::model::MasterName;
 use crate::model::env_file::EnvFile;
-use crate::observe::marks::{fence_text, survivor_fence_text};
 use crate::observe::members::known_urls;
+use crate::observe::traces::{fence_text, survivor_fence_text};
 use crate::observe::{ClusterRecord, status};
 use crate::plan::Rule;
 use crate::playbook::template::{Context, Node, check_rendered, render};
-use crate::playbook::{Action, Expectation, Line, Role, Service};
+use crate::playbook::{Action, Expectation, PlaybookLine, Role, Service};
 use crate::step::{
     Step, clear_nospace, compare, distribute_snapshot, drop_learner, fence, fetch_snapshot, join, promote, record,
     restart_learner, restore, retire, serve, snapshot, start, stop, write,
@@ -40,13 +40,13 @@ pub(super) struct Builder<'a> {
 type Steps = Vec<(MasterName, Step)>;
 
 impl<'a> Builder<'a> {
-    pub(super) fn unroll(draft: PlanDraft<'a>, lines: &[Line]) -> Result<(Vec<Stage>, PlanDraft<'a>), NoPlan> {
+    pub(super) fn unroll(draft: PlanDraft<'a>, lines: &[PlaybookLine]) -> Result<(Vec<Stage>, PlanDraft<'a>), NoPlan> {
         let mut builder = Self { draft, stages: Vec::new(), next_id: 1, started: false };
         builder.lines(lines, None)?;
         Ok((builder.stages, builder.draft))
     }
 
-    fn lines(&mut self, lines: &[Line], joiner: Option<Participant<'a>>) -> Result<(), NoPlan> {
+    fn lines(&mut self, lines: &[PlaybookLine], joiner: Option<Participant<'a>>) -> Result<(), NoPlan> {
         for line in lines {
             if let Action::Each { role, steps } = &line.action {
                 for participant in self.draft.masters_of(*role, None) {
@@ -60,7 +60,7 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn line(&mut self, line: &Line, joiner: Option<Participant<'a>>) -> Result<(), NoPlan> {
+    fn line(&mut self, line: &PlaybookLine, joiner: Option<Participant<'a>>) -> Result<(), NoPlan> {
         let why = line.why.as_deref();
         let background = matches!(line.action, Action::FetchSnapshot(_) | Action::PrepareFence(_));
         match &line.action {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::model::Master;
 use crate::observe::Code;
 use crate::observe::assess::Severity;
-use crate::observe::marks::fence_drop_in;
+use crate::observe::traces::fence_drop_in;
 use crate::observe::{Finding, Seen, layout::Layout, policy::Policy};
 use crate::plan::Rule;
 

@@ -34,7 +34,12 @@ pub fn of(observation: &Observation) -> BTreeSet<u16> {
         }
     }
     peers.extend(
-        observation.kept.look.iter().flat_map(|look| look.members.values()).flat_map(|one| one.peer_urls.clone()),
+        observation
+            .known_before
+            .look
+            .iter()
+            .flat_map(|look| look.members.values())
+            .flat_map(|one| one.peer_urls.clone()),
     );
     let or_usual = |urls: Vec<String>, usual: u16| -> BTreeSet<u16> {
         let found: BTreeSet<u16> = urls.iter().filter_map(|url| Url::parse(url)?.port()).collect();

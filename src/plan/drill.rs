@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::{Cluster, Environment, MasterName, RunId, ZoneName};
 use crate::observe::assess::{Severity, assess};
 use crate::observe::environment::FILE;
-use crate::observe::marks::Holder;
+use crate::observe::traces::Holder;
 use crate::observe::{Asked, Observation, Verdict};
 use crate::plan::Rule;
 use crate::review::Side;
@@ -104,14 +104,14 @@ fn of_health(cluster: &Cluster, seen: &Observation) -> Vec<Refusal> {
 
 /// Nobody else holds a master, and nobody took one away from this drill.
 fn of_lock(seen: &Observation, ours: Option<&RunId>) -> Option<Refusal> {
-    let marks = || seen.answering().filter_map(|(name, seen)| Some((name, seen.marks.as_ref().ok()?)));
+    let traces = || seen.answering().filter_map(|(name, seen)| Some((name, seen.traces.as_ref().ok()?)));
     let other = |lock: &&Holder| ours.is_none_or(|ours| lock.run != ours.as_str());
-    let held = marks().find_map(|(name, marks)| Some((name, marks.lock.as_ref().filter(other)?)));
+    let held = traces().find_map(|(name, traces)| Some((name, traces.lock.as_ref().filter(other)?)));
     if let Some((name, holder)) = held {
         let why = format!("{name} is held by run {} ({} on {})", holder.run, holder.person, holder.host);
         return Some(Refusal::new(Rule::Locked, why, format!("wait for it, or: requorum unlock {}", holder.run)));
     }
-    let (name, _) = marks().find(|(_, marks)| ours.is_some() && marks.lock.is_none())?;
+    let (name, _) = traces().find(|(_, traces)| ours.is_some() && traces.lock.is_none())?;
     let why = format!("{name} is no longer locked for this drill: another person or run released its lock");
     Some(Refusal::new(Rule::Locked, why, "find out who else is working on this cluster"))
 }

@@ -108,12 +108,12 @@ pub(super) fn is_newest(file: &SnapshotFile, survivors: &[Participant<'_>], refu
 
 /// Whether its etcd is down behind the fence of a run that took or used this file: nothing was written there since.
 fn is_held_down(file: &SnapshotFile, participant: &Participant<'_>) -> bool {
-    let Ok(marks) = &participant.seen.marks else { return false };
+    let Ok(traces) = &participant.seen.traces else { return false };
     let by = |run: &RunId| file.origins.iter().any(|origin| origin.run == *run);
     participant.seen.etcd_runs() == Some(false)
-        && marks.fenced
-        && marks.drop_in
-        && marks.fenced_by.as_ref().is_some_and(by)
+        && traces.fenced
+        && traces.drop_in
+        && traces.fenced_by.as_ref().is_some_and(by)
 }
 
 /// A file beside what a survivor holds.

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::model::{Cluster, ClusterId, MasterName};
 use crate::observe::assess::assess;
-use crate::observe::marks::{Replaced, fence_text};
 use crate::observe::records::{Newest, newest};
-use crate::observe::{Marks, Read, Seen};
+use crate::observe::traces::{Replaced, fence_text};
+use crate::observe::{Read, Seen, Traces};
 use crate::plan::Rule;
 use crate::step::{Step, fence, stop, unfence};
 
@@ -29,7 +29,7 @@ pub fn fence(input: Input<'_>) -> Result<Plan, NoPlan> {
     may_serve(input, &mut refusals);
     refusals.done()?;
     let fenced = |participant: &Participant<'_>| {
-        participant.seen.marks.as_ref().is_ok_and(|marks| marks.fenced && marks.drop_in)
+        participant.seen.traces.as_ref().is_ok_and(|traces| traces.fenced && traces.drop_in)
             && participant.seen.etcd_runs() == Some(false)
     };
     if participants.iter().all(fenced) {
@@ -56,7 +56,7 @@ pub fn unfence(input: Input<'_>) -> Result<Plan, NoPlan> {
     wakes_no_old_data(input, &mut refusals);
     sees_the_others(input, &mut refusals);
     refusals.done()?;
-    if participants.iter().all(|participant| participant.seen.marks.as_ref().is_ok_and(|marks| !marks.fenced)) {
+    if participants.iter().all(|participant| participant.seen.traces.as_ref().is_ok_and(|traces| !traces.fenced)) {
         return Err(nothing_more(input, &participants, "not fenced"));
     }
     let lift =
@@ -201,8 +201,8 @@ fn serves_or_not(seen: &Seen) -> bool {
 /// Whether a newer cluster exists is known only from every master outside the zone.
 fn sees_the_others(input: Input<'_>, refusals: &mut Refusals<'_>) {
     for master in input.cluster.masters().filter(|master| !input.request.failed_zones.contains(&master.zone)) {
-        let marks = input.seen.seen(&master.name).map(|seen| &seen.marks);
-        if !matches!(marks, Some(Ok(_))) {
+        let traces = input.seen.seen(&master.name).map(|seen| &seen.traces);
+        if !matches!(traces, Some(Ok(_))) {
             refusals.add(
                 Rule::UnfenceBlind,
                 format!("{} cannot be asked whether a newer cluster exists", master.name),
@@ -215,8 +215,8 @@ fn sees_the_others(input: Input<'_>, refusals: &mut Refusals<'_>) {
 /// What a run replaced and did not finish is started by nobody else: a half-made cluster would serve beside whatever serves.
 fn wakes_nothing_half_made(participants: &[Participant<'_>], refusals: &mut Refusals<'_>) {
     for participant in participants {
-        let (name, marks) = (participant.name(), participant.seen.marks.as_ref().ok());
-        match marks.and_then(Marks::half_made) {
+        let (name, traces) = (participant.name(), participant.seen.traces.as_ref().ok());
+        match traces.and_then(Traces::half_made) {
             Some(Replaced::Restored(run)) => refusals.add(
                 Rule::UnfenceHalfMade,
                 format!(
@@ -243,11 +243,11 @@ fn wakes_no_old_data(input: Input<'_>, refusals: &mut Refusals<'_>) {
         .seen
         .answering()
         .filter(|(name, _)| !zone.contains(*name))
-        .find_map(|(name, seen)| Some((name, seen.marks.as_ref().ok()?.record.as_ref()?)));
+        .find_map(|(name, seen)| Some((name, seen.traces.as_ref().ok()?.record.as_ref()?)));
     if let Some((name, record)) = newer {
         let stale = |name: &MasterName| {
             input.seen.seen(name).is_some_and(|seen| {
-                let own = seen.marks.as_ref().ok().and_then(|marks| marks.record.as_ref());
+                let own = seen.traces.as_ref().ok().and_then(|traces| traces.record.as_ref());
                 own.is_none_or(|own| own.cluster != record.cluster)
             })
         };

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::identity::{bootstrap_cluster_id, bootstrap_member_id};
 use crate::model::{ClusterId, Master, MasterName, Token, ZoneName};
 use crate::observe::assess::assess;
-use crate::observe::marks::RECORD_VERSION;
 use crate::observe::members::known_urls;
-use crate::observe::records::{line_after, newest};
+use crate::observe::records::{lineage_after, newest};
+use crate::observe::traces::RECORD_VERSION;
 use crate::observe::{ClusterRecord, Seen, Sight, proof};
 use crate::plan::Rule;
 use crate::step::snapshot::Source;
@@ -124,7 +124,7 @@ fn build<'a>(
 
 /// The record of the cluster that is to be made: what it is made from is the cluster whose data the survivors have.
 fn record(input: Input<'_>, left: Option<ClusterId>, cluster: ClusterId, token: &Token) -> ClusterRecord {
-    let line = line_after(left, input.seen);
+    let line = lineage_after(left, input.seen);
     let run = input.request.run.clone();
     ClusterRecord {
         version: RECORD_VERSION,
@@ -141,7 +141,7 @@ fn record(input: Input<'_>, left: Option<ClusterId>, cluster: ClusterId, token: 
 
 /// The cluster whose data a survivor has: its etcd says so, and where that is down the record beside the data does.
 fn left(participant: &Participant<'_>) -> Option<ClusterId> {
-    let recorded = || Some(participant.seen.marks.as_ref().ok()?.record.as_ref()?.cluster);
+    let recorded = || Some(participant.seen.traces.as_ref().ok()?.record.as_ref()?.cluster);
     participant.seen.cluster().or_else(recorded)
 }
 

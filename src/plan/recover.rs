@@ -6,11 +6,11 @@ use crate::model::env_file::EnvFile;
 use crate::model::{ClusterId, Master, MasterName, RETIRED, Token, quorum};
 use crate::observe::Code;
 use crate::observe::assess::{Severity, assess};
-use crate::observe::marks::{RECORD_VERSION, Replaced, fence_marker};
+use crate::observe::cluster_findings::advice_on_stranger;
 use crate::observe::members::{Roll, Vote, roll};
 use crate::observe::records::{Newest, newest};
-use crate::observe::whole::what_of_a_stranger;
-use crate::observe::{ClusterRecord, Finding, Marks, Seen, Sight, fork};
+use crate::observe::traces::{RECORD_VERSION, Replaced, fence_marker};
+use crate::observe::{ClusterRecord, Finding, Seen, Sight, Traces, fork};
 use crate::plan::Rule;
 use crate::step::Step;
 use crate::step::retire::Retire;
@@ -231,7 +231,7 @@ fn list_is_ours(input: Input<'_>, target: &TargetCluster, refusals: &mut Refusal
         refusals.add(
             Rule::UnknownMember,
             format!("the member list has a {kind} {} that could not be matched to a master", entry.shown()),
-            what_of_a_stranger(entry, &silent, input.seen),
+            advice_on_stranger(entry, &silent, input.seen),
         );
     }
     for (name, seen) in target.voters.iter().filter_map(|name| Some((name, input.seen.seen(name)?))) {
@@ -262,8 +262,8 @@ fn list_is_ours(input: Input<'_>, target: &TargetCluster, refusals: &mut Refusal
 /// is named.
 fn started(master: &Master, seen: &Seen) -> String {
     let (data, unit) = (&master.etcd.data_dir, &master.etcd.unit);
-    let marks = seen.marks.as_ref().ok();
-    if let Some(Replaced::Restored(run) | Replaced::Emptied(run)) = marks.and_then(Marks::half_made) {
+    let traces = seen.traces.as_ref().ok();
+    if let Some(Replaced::Restored(run) | Replaced::Emptied(run)) = traces.and_then(Traces::half_made) {
         return format!(
             "give it back the data that run {run} moved aside, on {0}: mv -T {data} {data}.not-used; mv -T \
              {data}.{RETIRED}{run} {data}; rm {1}; systemctl start --no-block {unit} (where {data} is a mount point: the \
@@ -272,7 +272,7 @@ fn started(master: &Master, seen: &Seen) -> String {
             fence_marker(unit)
         );
     }
-    match marks.is_some_and(|marks| marks.fenced) {
+    match traces.is_some_and(|traces| traces.fenced) {
         true => format!("requorum unfence {}, then on {}: systemctl start --no-block {unit}", master.zone, master.name),
         false => format!("on {}: systemctl start --no-block {unit}", master.name),
     }

@@ -102,7 +102,7 @@ fn loss_of(zone: &ZoneName, given: RehearsalInput<'_>, seen: &Observation) -> Re
 fn quorum_kept(cluster: &Cluster, seen: &Observation, lost: &BTreeSet<ZoneName>) -> Result<bool, Refusal> {
     let assessment = assess(cluster, seen);
     let Some(serving) = assessment.serving.values().next() else {
-        return Ok(quorum::stands(cluster.outside(lost).count(), cluster.masters().count()));
+        return Ok(quorum::is_quorum(cluster.outside(lost).count(), cluster.masters().count()));
     };
     let roll = roll(cluster, seen, serving);
     let all = match roll.tally() {
@@ -115,7 +115,7 @@ fn quorum_kept(cluster: &Cluster, seen: &Observation, lost: &BTreeSet<ZoneName>)
     };
     let votes = |master: &Master| roll.vote(&master.name) == Vote::Votes;
     let left = cluster.outside(lost).filter(|master| votes(master) && is_alive(master, cluster, seen));
-    Ok(quorum::stands(left.count(), all))
+    Ok(quorum::is_quorum(left.count(), all))
 }
 
 /// What keeps a peer port from answering while etcd serves.
@@ -146,7 +146,7 @@ fn imagine(cluster: &Cluster, seen: &Observation, lost: &BTreeSet<ZoneName>) -> 
         (name.clone(), sight)
     };
     let masters: BTreeMap<MasterName, Sight> = seen.masters.iter().map(sight).collect();
-    let mut imagined = Observation { masters, proof: None, kept: seen.kept.clone() };
+    let mut imagined = Observation { masters, proof: None, known_before: seen.known_before.clone() };
     let window = proof::Limits::of(&imagined).window;
     imagined.proof = Some(proof::Outcome::Lost { leaderless_for: window, took: window, asked: true });
     imagined

@@ -9,7 +9,7 @@ use crate::model::{Master, unified};
 use crate::observe::{Seen, Settings};
 use crate::plan::Rule;
 use crate::playbook::template::{Context, Node, Peer, check_rendered, owned, render};
-use crate::playbook::{Action, Line};
+use crate::playbook::{Action, PlaybookLine};
 
 use super::conditions::Condition;
 use super::doctor::Check;
@@ -55,7 +55,7 @@ struct OtherChanges {
 }
 
 /// Every template that the playbook writes to this master.
-fn collect<'a>(lines: &'a [Line], master: &'a Master, names: &mut BTreeSet<&'a str>) {
+fn collect<'a>(lines: &'a [PlaybookLine], master: &'a Master, names: &mut BTreeSet<&'a str>) {
     for line in lines {
         match &line.action {
             Action::Write { template, .. } => {

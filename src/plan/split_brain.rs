@@ -31,8 +31,8 @@ pub fn ways_out(cluster: &Cluster, seen: &Observation, assessment: &Assessment, 
     }
     // What an unfinished run had consent for stands first, but for a cluster that took nothing.
     let begun = |id: ClusterId| {
-        let marks = seen.answering().filter_map(|(_, seen)| seen.marks.as_ref().ok());
-        marks.filter_map(|marks| marks.record.as_ref()).any(|record| !record.finished && record.cluster == id)
+        let traces = seen.answering().filter_map(|(_, seen)| seen.traces.as_ref().ok());
+        traces.filter_map(|traces| traces.record.as_ref()).any(|record| !record.finished && record.cluster == id)
     };
     candidates.sort_by_key(|candidate| (candidate.taken == Some(0), !begun(candidate.cluster)));
     let way = |candidate: &Candidate<'_>| {

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use crate::model::{MasterName, RunId};
-use crate::observe::Marks;
+use crate::observe::Traces;
 use crate::observe::log::Log;
-use crate::observe::marks::Replaced;
+use crate::observe::traces::Replaced;
 use crate::plan::Rule;
 use crate::step::put_back::PutBack;
 
@@ -36,21 +36,21 @@ pub fn plan(input: Input<'_>) -> Result<Plan, NoPlan> {
     Ok(of(input, run, &traced))
 }
 
-fn marks<'a>(participant: &Participant<'a>) -> Option<&'a Marks> {
-    participant.seen.marks.as_ref().ok()
+fn traces<'a>(participant: &Participant<'a>) -> Option<&'a Traces> {
+    participant.seen.traces.as_ref().ok()
 }
 
 /// Its data was replaced by that run, or it is a survivor down behind that run's fence with its data where it was.
 fn left_a_trace(participant: &Participant<'_>, run: &RunId) -> bool {
-    let fenced = |marks: &Marks| marks.fenced && marks.fenced_survivor && marks.fenced_by.as_ref() == Some(run);
-    marks(participant)
-        .is_some_and(|marks| marks.replaced.as_ref().is_some_and(|replaced| replaced.by() == run) || fenced(marks))
+    let fenced = |traces: &Traces| traces.fenced && traces.fenced_survivor && traces.fenced_by.as_ref() == Some(run);
+    traces(participant)
+        .is_some_and(|traces| traces.replaced.as_ref().is_some_and(|replaced| replaced.by() == run) || fenced(traces))
 }
 
 /// Once the new cluster has acknowledged a write, the old data lacks it. The fence goes when etcd is started.
 fn never_served(input: Input<'_>, run: &RunId, traced: &[Participant<'_>], refusals: &mut Refusals<'_>) {
     for (name, seen) in input.seen.answering() {
-        let record = seen.marks.as_ref().ok().and_then(|marks| marks.record.as_ref());
+        let record = seen.traces.as_ref().ok().and_then(|traces| traces.record.as_ref());
         if let Some(record) = record.filter(|record| record.finished && record.run == *run) {
             refusals.add(
                 Rule::UndoFinished,
@@ -102,24 +102,24 @@ fn another_serves(input: Input<'_>, traced: &[Participant<'_>]) -> bool {
 
 /// Whether the restored data may have been served: its fence is lifted, and nothing says that no leader came of it.
 fn may_have_served(participant: &Participant<'_>) -> bool {
-    let Some(marks) = marks(participant) else { return false };
-    let restored = matches!(marks.replaced, Some(Replaced::Restored(_)));
+    let Some(traces) = traces(participant) else { return false };
+    let restored = matches!(traces.replaced, Some(Replaced::Restored(_)));
     let led = participant.seen.log.as_ref().map_or(true, Log::has_had_a_leader);
-    restored && !(marks.fenced && marks.drop_in) && (participant.seen.etcd_runs() != Some(false) || led)
+    restored && !(traces.fenced && traces.drop_in) && (participant.seen.etcd_runs() != Some(false) || led)
 }
 
 /// Whether a finished run has made another cluster than the one whose data this master would take again.
 fn older_than_another(input: Input<'_>, participant: &Participant<'_>, run: &RunId) -> bool {
-    let finished = |marks: &Marks| marks.record.clone().filter(|record| record.finished && record.run != *run);
-    let own = marks(participant).and_then(finished).map(|record| record.cluster);
+    let finished = |traces: &Traces| traces.record.clone().filter(|record| record.finished && record.run != *run);
+    let own = traces(participant).and_then(finished).map(|record| record.cluster);
     if own.is_none()
-        && matches!(marks(participant).and_then(|marks| marks.replaced.as_ref()), Some(Replaced::Restored(_)))
+        && matches!(traces(participant).and_then(|traces| traces.replaced.as_ref()), Some(Replaced::Restored(_)))
     {
         // That run's own record has taken the place of the one that was valid here.
         return false;
     }
     let others = input.seen.answering().filter(|(name, _)| *name != participant.name());
-    let others = others.filter_map(|(_, seen)| finished(seen.marks.as_ref().ok()?));
+    let others = others.filter_map(|(_, seen)| finished(seen.traces.as_ref().ok()?));
     others.into_iter().any(|record| Some(record.cluster) != own)
 }
 
@@ -129,13 +129,14 @@ fn everybody_is_seen(input: Input<'_>, run: &RunId, refusals: &mut Refusals<'_>)
         // Of a zone that was lost nobody took part; which zone that was, the survivors' zones tell.
         let zone = input.cluster.master(name).map(|master| &master.zone);
         input.seen.answering().any(|(other, seen)| {
-            let marks = seen.marks.as_ref().ok();
-            let traced = marks.and_then(|marks| marks.replaced.as_ref()).is_some_and(|replaced| replaced.by() == run);
+            let traces = seen.traces.as_ref().ok();
+            let traced =
+                traces.and_then(|traces| traces.replaced.as_ref()).is_some_and(|replaced| replaced.by() == run);
             traced && input.cluster.master(other).map(|master| &master.zone) == zone
         })
     };
     for name in input.cluster.masters().map(|master| &master.name).filter(|name| took_part(name)) {
-        if input.seen.seen(name).is_none_or(|seen| seen.marks.is_err()) {
+        if input.seen.seen(name).is_none_or(|seen| seen.traces.is_err()) {
             refusals.add(
                 Rule::UndoBlind,
                 format!("{name} cannot be asked whether etcd was started there on what run {run} restored"),

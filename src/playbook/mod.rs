@@ -141,7 +141,7 @@ pub enum Action {
         /// Over whom.
         role: Role,
         /// The steps, for the `joiner`.
-        steps: Vec<Line>,
+        steps: Vec<PlaybookLine>,
     },
 }
 
@@ -175,7 +175,7 @@ impl Action {
 
 /// A step of the playbook as written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Line {
+pub struct PlaybookLine {
     pub action: Action,
     /// Why, in the playbook's words.
     pub why: Option<String>,
@@ -191,5 +191,5 @@ pub struct Playbook {
     /// What is true once it ran.
     pub summary: String,
     /// The steps in order.
-    pub lines: Vec<Line>,
+    pub lines: Vec<PlaybookLine>,
 }

@@ -2,7 +2,7 @@
 
 use crate::model::diagnostic::{Diagnostic, Place, Source};
 
-use super::{Action, Expectation, Line, Phase, Playbook, Role, Service};
+use super::{Action, Expectation, Phase, Playbook, PlaybookLine, Role, Service};
 
 /// Every step that stands where it must not.
 #[must_use]
@@ -21,9 +21,9 @@ pub fn check(playbook: &Playbook, source: &Source) -> Vec<Diagnostic> {
 }
 
 /// A drill is made of phases and nothing else is; one that loses a zone brings it home.
-fn drill<'l>(playbook: &Playbook, steps: &[&'l Line]) -> impl Iterator<Item = (u64, &'static str)> + use<'l> {
+fn drill<'l>(playbook: &Playbook, steps: &[&'l PlaybookLine]) -> impl Iterator<Item = (u64, &'static str)> + use<'l> {
     let is_drill = playbook.name == "drill";
-    let is_phase = |line: &Line| matches!(line.action, Action::Phase(_));
+    let is_phase = |line: &PlaybookLine| matches!(line.action, Action::Phase(_));
     let stranger = steps.iter().find(|line| is_phase(line) != is_drill).map(|line| {
         (line.at, if is_drill { "a drill is made of phases" } else { "only the playbook `drill` has phases" })
     });
@@ -35,7 +35,7 @@ fn drill<'l>(playbook: &Playbook, steps: &[&'l Line]) -> impl Iterator<Item = (u
 }
 
 /// All steps in the order in which one master meets them.
-fn flattened(lines: &[Line]) -> Vec<&Line> {
+fn flattened(lines: &[PlaybookLine]) -> Vec<&PlaybookLine> {
     lines
         .iter()
         .flat_map(|line| match &line.action {
@@ -49,7 +49,7 @@ struct Rule {
     code: &'static str,
     hint: &'static str,
     /// What is wrong with a step, given those before it.
-    broken: fn(&[&Line], &Line) -> Option<String>,
+    broken: fn(&[&PlaybookLine], &PlaybookLine) -> Option<String>,
 }
 
 const RULES: [Rule; 11] = [
@@ -193,7 +193,7 @@ const RULES: [Rule; 11] = [
 ];
 
 /// Whether what is wanted was done, and not undone later.
-fn since(before: &[&Line], wanted: impl Fn(&Action) -> bool, undone: impl Fn(&Action) -> bool) -> bool {
+fn since(before: &[&PlaybookLine], wanted: impl Fn(&Action) -> bool, undone: impl Fn(&Action) -> bool) -> bool {
     before.iter().rev().find_map(|line| wanted(&line.action).then_some(true).or(undone(&line.action).then_some(false)))
         == Some(true)
 }

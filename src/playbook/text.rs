@@ -5,7 +5,7 @@ use crate::model::diagnostic::{Diagnostic, Place, Severity, Source, nearest, one
 use crate::model::fields::{Fields, Reader};
 use crate::model::yaml::{self, Entry, Kind, Node};
 
-use super::{Action, Expectation, Line, Phase, Playbook, Role, Service, order};
+use super::{Action, Expectation, Phase, Playbook, PlaybookLine, Role, Service, order};
 
 /// The kinds of step, as written.
 const KINDS: [&str; 19] = [
@@ -137,7 +137,7 @@ fn sentence(reader: &mut Reader<'_>, entry: &Entry) -> Option<String> {
     Some(text.to_owned())
 }
 
-fn lines(reader: &mut Reader<'_>, steps: &Entry, within_each: bool) -> Option<Vec<Line>> {
+fn lines(reader: &mut Reader<'_>, steps: &Entry, within_each: bool) -> Option<Vec<PlaybookLine>> {
     let Kind::List(nodes) = &steps.value.kind else {
         reader.wrong_type(&steps.value, "`steps`", "a list", "- expect: quorum-lost");
         return None;
@@ -146,11 +146,11 @@ fn lines(reader: &mut Reader<'_>, steps: &Entry, within_each: bool) -> Option<Ve
         reader.mistake("no-steps", &steps.span, "`steps` holds no step");
     }
     // Every step is read even if one before is wrong.
-    let lines: Vec<Option<Line>> = nodes.iter().map(|node| line(reader, node, within_each)).collect();
+    let lines: Vec<Option<PlaybookLine>> = nodes.iter().map(|node| line(reader, node, within_each)).collect();
     lines.into_iter().collect()
 }
 
-fn line(reader: &mut Reader<'_>, node: &Node, within_each: bool) -> Option<Line> {
+fn line(reader: &mut Reader<'_>, node: &Node, within_each: bool) -> Option<PlaybookLine> {
     const FORM: &str = "- fence: failed";
     let entries = reader.entries(node, "a step", FORM)?;
     let is_kind = |entry: &&&Entry| KINDS.contains(&now(&entry.key));
@@ -182,7 +182,7 @@ fn line(reader: &mut Reader<'_>, node: &Node, within_each: bool) -> Option<Line>
     };
     let action = action(reader, kind, &entries, within_each)?;
     let at = reader.place(&kind.span).line as u64;
-    Some(Line { action, why: why.map_or(Some(None), |why| why.map(Some))?, at })
+    Some(PlaybookLine { action, why: why.map_or(Some(None), |why| why.map(Some))?, at })
 }
 
 fn unknown_kind(reader: &mut Reader<'_>, node: &Node, entries: &[&Entry]) {

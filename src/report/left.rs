@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::MasterName;
-use crate::observe::marks::fence_drop_in;
+use crate::observe::traces::fence_drop_in;
 use crate::run::journal::StepState;
 use crate::step::{Effect, fetch_snapshot, run_dir, snapshot_path};
 

@@ -91,7 +91,7 @@ pub fn json(cluster: &Cluster, seen: &Observation, assessment: &Assessment) -> V
                 "quota_bytes": said.and_then(|seen| seen.settings.as_ref().ok()).and_then(Settings::quota_bytes),
                 "client_url": said.and_then(|seen| Some(seen.settings.as_ref().ok()?.client_access()?.url)),
                 "certificates": said.and_then(|seen| seen.certificates.as_ref().ok()),
-                "fenced": said.and_then(|seen| seen.marks.as_ref().ok()).map(|marks| marks.fenced),
+                "fenced": said.and_then(|seen| seen.traces.as_ref().ok()).map(|traces| traces.fenced),
             })
         })
         .collect();

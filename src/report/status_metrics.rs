@@ -67,7 +67,7 @@ const OF_MASTER: [(&str, &str, Value); 7] = [
         seen.settings.as_ref().ok()?.quota_bytes().map(|bytes| bytes as f64)
     }),
     ("requorum_fenced", "Whether a fence keeps etcd from starting.", |seen| {
-        seen.marks.as_ref().ok().map(|marks| truth(marks.fenced))
+        seen.traces.as_ref().ok().map(|traces| truth(traces.fenced))
     }),
 ];
 

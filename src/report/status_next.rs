@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use crate::model::{Cluster, Master, MasterName, RunId, ZoneName};
 use crate::observe::assess::{Assessment, Verdict};
-use crate::observe::marks::Replaced;
 use crate::observe::members::{Vote, roll};
 use crate::observe::records::{Newest, newest};
-use crate::observe::{ClusterRecord, Marks, Observation, proof};
+use crate::observe::traces::Replaced;
+use crate::observe::{ClusterRecord, Observation, Traces, proof};
 use crate::plan::checks::to_attest;
 use crate::plan::cut_off;
 use crate::plan::split_brain::{self, spaced};
@@ -26,9 +26,9 @@ pub(super) struct Given<'a> {
 /// The command that comes next; `way_on` is the one that goes on with a run that stopped midway.
 pub(super) fn next(given: Given<'_>, way_on: Option<&str>) -> Option<String> {
     let Given { cluster, seen, assessment, again } = given;
-    let marks = seen.answering().filter_map(|(_, seen)| seen.marks.as_ref().ok());
+    let traces = seen.answering().filter_map(|(_, seen)| seen.traces.as_ref().ok());
     // The last renewal anywhere counts: a living run may have lost one master.
-    let locked = marks.filter_map(|marks| Some((marks.lock.as_ref()?, marks.unrenewed_s)));
+    let locked = traces.filter_map(|traces| Some((traces.lock.as_ref()?, traces.unrenewed_s)));
     if let Some((lock, unrenewed_s)) = locked.min_by_key(|(_, unrenewed_s)| unrenewed_s.unwrap_or(0)) {
         return Some(match unrenewed_s {
             Some(age) if age >= hold::LIVES.as_secs() => format!(
@@ -105,10 +105,13 @@ fn undo(given: Given<'_>, way_on: Option<&str>) -> Option<String> {
     }
     let down = seen.answering().filter(|(_, seen)| seen.etcd_runs() == Some(false));
     // A cluster of that run's own that serves, if only in part, is gone forward with.
-    let made = |marks: &Marks| {
-        marks.record.as_ref().is_some_and(|record| !record.finished && assessment.serving.contains_key(&record.cluster))
+    let made = |traces: &Traces| {
+        traces
+            .record
+            .as_ref()
+            .is_some_and(|record| !record.finished && assessment.serving.contains_key(&record.cluster))
     };
-    let stopped = down.filter_map(|(_, seen)| seen.marks.as_ref().ok()).filter(|marks| !made(marks));
+    let stopped = down.filter_map(|(_, seen)| seen.traces.as_ref().ok()).filter(|traces| !made(traces));
     let run = stopped.filter_map(stopped_by).next()?;
     match (assessment.serving.is_empty(), way_on) {
         (false, _) => Some(format!(
@@ -125,8 +128,8 @@ fn undo(given: Given<'_>, way_on: Option<&str>) -> Option<String> {
 fn begun(given: Given<'_>) -> Option<String> {
     let Given { cluster, seen, again, .. } = given;
     let begun = |master: &&Master| {
-        let marks = seen.seen(&master.name).filter(|seen| seen.etcd_runs() == Some(false));
-        marks.and_then(|seen| seen.marks.as_ref().ok()).is_some_and(|marks| marks.begun().is_some())
+        let traces = seen.seen(&master.name).filter(|seen| seen.etcd_runs() == Some(false));
+        traces.and_then(|seen| seen.traces.as_ref().ok()).is_some_and(|traces| traces.begun().is_some())
     };
     let master = cluster.masters().find(begun)?;
     let silent: Vec<&str> = cluster
@@ -143,11 +146,11 @@ fn begun(given: Given<'_>) -> Option<String> {
 }
 
 /// The run that replaced a survivor's data, or fenced it to do so, and did not finish.
-fn stopped_by(marks: &Marks) -> Option<&RunId> {
-    match marks.half_made() {
+fn stopped_by(traces: &Traces) -> Option<&RunId> {
+    match traces.half_made() {
         Some(Replaced::Restored(run)) => Some(run),
         Some(Replaced::Emptied(_)) => None,
-        None => marks.fenced_by.as_ref().filter(|_| marks.fenced && marks.fenced_survivor),
+        None => traces.fenced_by.as_ref().filter(|_| traces.fenced && traces.fenced_survivor),
     }
 }
 
@@ -156,8 +159,8 @@ fn idle(given: Given<'_>) -> Option<String> {
     let Given { cluster, seen, again, .. } = given;
     let free = |master: &&Master| {
         seen.seen(&master.name).is_some_and(|seen| {
-            let marks = seen.marks.as_ref().ok();
-            let own = marks.is_some_and(|marks| !marks.fenced && marks.half_made().is_none());
+            let traces = seen.traces.as_ref().ok();
+            let own = traces.is_some_and(|traces| !traces.fenced && traces.half_made().is_none());
             seen.etcd_runs() == Some(false) && own
         })
     };
@@ -177,7 +180,7 @@ fn all_ended(given: Given<'_>) -> String {
     let midway = format!("if a run stopped midway: {again} runs show last");
     if dark.is_empty() {
         let fenced = |name: &MasterName| {
-            seen.seen(name).and_then(|seen| seen.marks.as_ref().ok()).is_some_and(|marks| marks.fenced)
+            seen.seen(name).and_then(|seen| seen.traces.as_ref().ok()).is_some_and(|traces| traces.fenced)
         };
         let zones: BTreeSet<&ZoneName> =
             cluster.masters().filter(|master| fenced(&master.name)).map(|master| &master.zone).collect();
@@ -191,8 +194,9 @@ fn all_ended(given: Given<'_>) -> String {
             false => format!("{again} unfence {}      # then {start}; {midway}", spaced(zones)),
         };
     }
-    let fenced =
-        |name: &MasterName| seen.seen(name).and_then(|seen| seen.marks.as_ref().ok()).is_none_or(|marks| marks.fenced);
+    let fenced = |name: &MasterName| {
+        seen.seen(name).and_then(|seen| seen.traces.as_ref().ok()).is_none_or(|traces| traces.fenced)
+    };
     let idle: Vec<_> = cluster.masters().filter(|master| seen.seen(&master.name).is_some()).collect();
     if let Some(master) = idle.iter().find(|master| !fenced(&master.name)) {
         return format!(

@@ -129,8 +129,8 @@ pub(super) fn alarms(seen: &Seen) -> String {
 
 /// Whether it is fenced.
 pub(super) fn fence(seen: &Seen) -> String {
-    match &seen.marks {
-        Ok(marks) if marks.fenced => "fenced".to_owned(),
+    match &seen.traces {
+        Ok(traces) if traces.fenced => "fenced".to_owned(),
         Ok(_) => dash(),
         Err(_) => unknown(),
     }

@@ -139,7 +139,7 @@ impl Side {
         let loss = |zone: &ZoneName| {
             let zone = BTreeSet::from([zone.clone()]);
             let survivors: Vec<MasterName> = names(&mut cluster.outside(&zone));
-            let quorum_kept = quorum::stands(survivors.len(), voters);
+            let quorum_kept = quorum::is_quorum(survivors.len(), voters);
             Loss { quorum_kept, lost: names(&mut cluster.within(&zone)), survivors }
         };
         Self {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::model::RunId;
-use crate::observe::{Sight, standing};
+use crate::observe::{Sight, since_proof};
 use crate::plan::comparison::do_the_same;
 use crate::plan::{Goal, Input, NoPlan, Plan, plan};
 
@@ -31,13 +31,13 @@ pub async fn still(
     let own = |lock: &crate::observe::Holder| lock.run == holder.as_str();
     let silent = basis.seen.masters.iter().filter(|(_, sight)| matches!(sight, Sight::Silent(_)));
     let silent = silent.map(|(name, sight)| (name.clone(), sight.clone())).collect();
-    let looking = Looking::begin(basis.cluster, remote).knowing(basis.seen.kept.clone());
+    let looking = Looking::begin(basis.cluster, remote).knowing(basis.seen.known_before.clone());
     let mut seen = looking.finish_without(&silent).await.without_locks(own);
     if matches!(agreed.goal, Goal::InitiateDr | Goal::Undo) {
         logs::read(basis.cluster, &mut seen, remote).await;
     }
     if agreed.goal == Goal::InitiateDr {
-        if standing::stands(basis.seen, &seen) {
+        if since_proof::nothing_moved(basis.seen, &seen) {
             seen.proof.clone_from(&basis.seen.proof);
         } else {
             prove::prove(basis.cluster, &mut seen, None, remote, console).await;

@@ -7,7 +7,7 @@ use crate::step::Facts;
 
 /// How long one stage took.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Phase {
+pub struct StageTime {
     pub title: String,
     pub took: Duration,
     /// How much of it was waiting for etcd (an election, its 5 s rule), as told by the steps.
@@ -60,7 +60,7 @@ pub struct Outcome {
     /// How it ended.
     pub ending: Ending,
     /// How long each stage took.
-    pub phases: Vec<Phase>,
+    pub phases: Vec<StageTime>,
     /// What was learnt.
     pub facts: Facts,
     /// What failed without ending the run.

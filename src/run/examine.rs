@@ -49,7 +49,7 @@ pub async fn examine(
         }
     }
     let connect_limit = through.connect_limit;
-    (Examination { seen, masters, speeds, connect_limit, desk: None }, rehearsals)
+    (Examination { seen, masters, speeds, connect_limit, state_directory: None }, rehearsals)
 }
 
 async fn everyone(

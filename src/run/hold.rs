@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::model::command::{Script, clean};
 use crate::model::{Arg, Command, MasterName, Output, RunId};
-use crate::observe::marks::LOCK;
+use crate::observe::traces::LOCK;
 
 use super::lock::{self, holder_words};
 use super::ports::{Later, OneByOne, Pipes, Questions, Remote, RemoteError};

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::model::command::{Script, clean};
 use crate::model::{Command, MasterName, Output, RunId};
-use crate::observe::marks::{Holder, LOCK};
+use crate::observe::traces::{Holder, LOCK};
 
 use super::joined;
 use super::ports::{Pipes, Remote, RemoteError};
@@ -112,7 +112,7 @@ pub async fn release(remote: &Arc<dyn Remote>, hosts: &BTreeSet<MasterName>, run
     let mut tasks = on_each(remote, hosts, &command);
     let mut failed = Vec::new();
     while let Some((answer, host)) = tasks.join_next().await.and_then(joined) {
-        failed.extend(Kept::of(answer).map(|kept| (host, kept.to_string())));
+        failed.extend(NotReleased::of(answer).map(|kept| (host, kept.to_string())));
     }
     failed.sort();
     failed
@@ -120,7 +120,7 @@ pub async fn release(remote: &Arc<dyn Remote>, hosts: &BTreeSet<MasterName>, run
 
 /// Why a lock stays where it is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
-pub enum Kept {
+pub enum NotReleased {
     /// Its run may live.
     #[error("its lock was renewed {age} s ago")]
     Renewed {
@@ -137,7 +137,7 @@ pub enum Kept {
     Failed(String),
 }
 
-impl Kept {
+impl NotReleased {
     fn of(answer: Result<Output, RemoteError>) -> Option<Self> {
         let output = match answer {
             Ok(output) => output,
@@ -171,9 +171,9 @@ pub async fn release_unrenewed(
     run: &RunId,
     unrenewed: Duration,
     seen: Option<i64>,
-) -> Result<(), Kept> {
+) -> Result<(), NotReleased> {
     let answer = remote.run(host, &releasing(run, unrenewed, seen), Pipes::default()).await;
-    Kept::of(answer).map_or(Ok(()), Err)
+    NotReleased::of(answer).map_or(Ok(()), Err)
 }
 
 fn held(host: MasterName, json: &str) -> Taken {

@@ -20,7 +20,7 @@ pub async fn read(cluster: &Cluster, seen: &mut Observation, remote: &Arc<dyn Re
     for master in cluster.masters() {
         let Some(own) = seen.seen(&master.name) else { continue };
         let holds = own.disk.as_ref().is_ok_and(|disk| disk.has_member);
-        let begun = own.etcd_runs() == Some(false) && own.marks.as_ref().is_ok_and(|marks| marks.begun().is_some());
+        let begun = own.etcd_runs() == Some(false) && own.traces.as_ref().is_ok_and(|traces| traces.begun().is_some());
         if !holds || (serves && !begun) {
             continue;
         }

@@ -10,8 +10,8 @@ use tokio::time::{Instant, sleep_until};
 use crate::model::{Cluster, Command, Master, MasterName, Output};
 use crate::observe::members::usual_peer_urls;
 use crate::observe::{
-    Asked, Kept, Observation, Seen, Settings, Sight, Unclear, certificates, client_urls, disk, log, marks, node, peers,
-    read, settings, status, tools, unit,
+    Asked, KnownBefore, Observation, Seen, Settings, Sight, Unclear, certificates, client_urls, disk, log, node, peers,
+    read, settings, status, tools, traces, unit,
 };
 
 use super::joined;
@@ -56,8 +56,8 @@ impl Looking {
 
     /// The same with what this bastion knows from before.
     #[must_use]
-    pub fn knowing(mut self, kept: Kept) -> Self {
-        self.seen.kept = kept;
+    pub fn knowing(mut self, kept: KnownBefore) -> Self {
+        self.seen.known_before = kept;
         self
     }
 
@@ -210,11 +210,11 @@ async fn at_first(master: &Master, asking: &mut dyn Questions) -> Result<Seen, S
         unit::command(&etcd.unit),
         settings::command(&etcd.env_file),
         disk::command(&etcd.data_dir),
-        marks::command(&etcd.unit, &etcd.data_dir),
+        traces::command(&etcd.unit, &etcd.data_dir),
         tools::command(None),
         node::command(master),
     ];
-    let [unit, settings, disk, marks, tools, node] = ask_together(asking, first).await;
+    let [unit, settings, disk, traces, tools, node] = ask_together(asking, first).await;
     let unit = match unit {
         Ok(output) => unit::parse(&output),
         Err((_, RemoteError::Unreachable { why })) => return Err(Sight::Silent(why)),
@@ -223,7 +223,7 @@ async fn at_first(master: &Master, asking: &mut dyn Questions) -> Result<Seen, S
         }
         Err((_, error)) => Err(Unclear::text("systemctl show", &error.to_string())),
     };
-    let [settings, disk, marks, tools, node] = [settings, disk, marks, tools, node].map(known);
+    let [settings, disk, traces, tools, node] = [settings, disk, traces, tools, node].map(known);
     let program = unit.as_ref().ok().and_then(|unit| unit.program().map(str::to_owned));
     // Where etcd lies elsewhere than usual, its tools are looked for beside it.
     let tools = match program.filter(|program| program != tools::USUAL) {
@@ -239,7 +239,7 @@ async fn at_first(master: &Master, asking: &mut dyn Questions) -> Result<Seen, S
         settings: settings.and_then(|output| settings::parse(&output)),
         tools: tools.and_then(|output| tools::parse(&output)),
         disk: disk.and_then(|output| disk::parse(&output)),
-        marks: marks.and_then(|output| marks::parse(&output)),
+        traces: traces.and_then(|output| traces::parse(&output)),
         status: Err(pending()),
         members: Err(pending()),
         read: Err(pending()),

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::model::command::{Script, clean};
 use crate::model::{Command, Master, MasterName, Output, UnitName};
-use crate::observe::marks::fence_marker;
+use crate::observe::traces::fence_marker;
 
 use super::joined;
 use super::ports::{Pipes, Remote, RemoteError};

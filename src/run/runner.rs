@@ -13,7 +13,7 @@ use crate::observe::last_log;
 use crate::plan::{Goal, Plan, Planned, Stage};
 use crate::step::{Act, Doing, Effect, Fact, Facts, HowStopped, Judgement, Step, Undo};
 
-pub use super::ending::{Ending, Outcome, Phase, Trouble};
+pub use super::ending::{Ending, Outcome, StageTime, Trouble};
 use super::growth::Growth;
 use super::journal::{Journal, JournalError, StepEvent, What};
 use super::ports::{Event, Pipes, RemoteError};
@@ -105,7 +105,7 @@ impl Runner {
             changed |= changes(stage, plan);
             let begun = Instant::now();
             let (end, waited) = this.stage(index + 1, stage).await?;
-            phases.push(Phase { title: stage.title.clone(), took: begun.elapsed(), waited });
+            phases.push(StageTime { title: stage.title.clone(), took: begun.elapsed(), waited });
             if let Some(trouble) = end {
                 ending = trouble;
                 break;
@@ -312,9 +312,9 @@ impl Runner {
     fn filled(&self, doing: &Doing) -> Result<Doing, String> {
         let facts = self.facts();
         let fill = |command: &Command| {
-            let filled = command.filled(|late| facts.word(late));
-            if let Some(late) = filled.missing().next() {
-                return Err(format!("{late} is not known yet: the plan's order is wrong"));
+            let filled = command.filled(|placeholder| facts.word(placeholder));
+            if let Some(placeholder) = filled.missing().next() {
+                return Err(format!("{placeholder} is not known yet: the plan's order is wrong"));
             }
             Ok(filled)
         };

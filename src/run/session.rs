@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::model::{Cluster, MasterName, RunId};
 use crate::observe::assess::{Assessment, Verdict, assess};
-use crate::observe::marks::Holder;
+use crate::observe::traces::Holder;
 use crate::plan::{Input, Plan};
 
 use super::again::{self, Changed};

@@ -11,7 +11,7 @@ use crate::model::{MasterName, RunId};
 
 use super::hold::LIVES;
 use super::joined;
-use super::lock::{Kept, release_unrenewed};
+use super::lock::{NotReleased, release_unrenewed};
 use super::ports::{Console, Event, Remote};
 
 /// Between two looks at a lock that was renewed lately.
@@ -21,7 +21,7 @@ const EVERY: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unlocking {
     /// The run holds no master any more, but for these, which could not be asked or are held by another run.
-    Released(Vec<(MasterName, Kept)>),
+    Released(Vec<(MasterName, NotReleased)>),
     /// The run lives: it renewed its lock on this master while it was watched.
     Lives(MasterName),
 }
@@ -44,7 +44,7 @@ pub async fn unlock(
     while let Some((end, host)) = tasks.join_next().await.and_then(joined) {
         match end {
             Ok(()) => {}
-            Err(Kept::Renewed { .. }) => return Unlocking::Lives(host),
+            Err(NotReleased::Renewed { .. }) => return Unlocking::Lives(host),
             Err(why) => kept.push((host, why)),
         }
     }
@@ -52,14 +52,14 @@ pub async fn unlock(
     Unlocking::Released(kept)
 }
 
-/// [`Kept::Renewed`] only where it was renewed while it was watched.
+/// [`NotReleased::Renewed`] only where it was renewed while it was watched.
 async fn on_one(
     remote: &Arc<dyn Remote>,
     console: &Arc<dyn Console>,
     host: &MasterName,
     run: &RunId,
     has_ended: bool,
-) -> Result<(), Kept> {
+) -> Result<(), NotReleased> {
     let unrenewed = if has_ended { Duration::ZERO } else { LIVES };
     let begun = Instant::now();
     let mut first = None;
@@ -67,7 +67,7 @@ async fn on_one(
         // Unchanged for as long as it was watched says as much as its age.
         let seen = first.filter(|_| begun.elapsed() >= LIVES);
         let kept = match release_unrenewed(remote, host, run, unrenewed, seen).await {
-            Err(Kept::Renewed { age, at }) if first.is_none_or(|first| first == at) => (age, at),
+            Err(NotReleased::Renewed { age, at }) if first.is_none_or(|first| first == at) => (age, at),
             end => return end,
         };
         if first.replace(kept.1).is_none() {

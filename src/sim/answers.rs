@@ -22,7 +22,7 @@ impl State {
                 None => Reply::failed(1, format!("stat: cannot statx '{path}': No such file or directory")),
             },
             ("disk", [dir, _state]) => disk(machine, dir),
-            ("marks", [marker, drop_in, lock, record, _data]) => marks(machine, [marker, drop_in, lock, record]),
+            ("marks", [marker, drop_in, lock, record, _data]) => traces(machine, [marker, drop_in, lock, record]),
             ("tools", [program]) => tools(machine, program),
             ("log", [dir, _most]) => log(machine, dir),
             ("node", [_, unit, _, _, _, properties]) => self.node(host, unit, properties),
@@ -196,7 +196,7 @@ fn log(machine: &Machine, dir: &str) -> Reply {
     Reply::said(format!("replays=yes\npart=0000000000000000-0000000000000000.wal 0 {text}\n"))
 }
 
-fn marks(machine: &Machine, [marker, drop_in, lock, record]: [&str; 4]) -> Reply {
+fn traces(machine: &Machine, [marker, drop_in, lock, record]: [&str; 4]) -> Reply {
     let mut said = String::new();
     if let Some(text) = machine.file(marker) {
         said += &format!("fenced=yes\nfenced_by={}\n", text.lines().next().unwrap_or_default());

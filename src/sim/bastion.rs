@@ -12,9 +12,9 @@ use jiff::Timestamp;
 
 use crate::model::digest::sha256;
 use crate::model::{Cluster, ClusterName, RunId, Token};
-use crate::observe::Desk;
+use crate::observe::StateDirectory;
 use crate::observe::database::Ends;
-use crate::observe::kept::{Kept, LastLook};
+use crate::observe::known_before::{KnownBefore, LastLook};
 use crate::plan::{SnapshotFile, TrailingHash};
 use crate::run::journal;
 use crate::run::ports::{Later, Prompt, Remote, Store};
@@ -22,8 +22,8 @@ use crate::verbs::Bastion;
 use crate::verbs::site::{Diagnosed, StoredRun};
 
 use super::data::{HASH, Image};
-use super::desk::{JOURNAL, RunFiles};
 use super::faults::Event;
+use super::run_files::{JOURNAL, RunFiles};
 use super::{Site, remote};
 
 /// Where everything lies.
@@ -67,16 +67,16 @@ fn not_there() -> io::Error {
 
 impl Site {
     fn kept_file(&self, path: &Path) -> Option<Vec<u8>> {
-        self.with(|state| state.desk.files.get(&path.display().to_string()).cloned())
+        self.with(|state| state.bastion.files.get(&path.display().to_string()).cloned())
     }
 
     fn keep_file(&self, path: &Path, text: &str) {
-        self.with(|state| state.desk.files.insert(path.display().to_string(), text.as_bytes().to_vec()));
+        self.with(|state| state.bastion.files.insert(path.display().to_string(), text.as_bytes().to_vec()));
     }
 
     /// The next run's number.
     fn next_run(&self) -> (u32, bool) {
-        self.with(|state| (state.desk.runs + 1, state.desk.behind))
+        self.with(|state| (state.bastion.runs + 1, state.bastion.behind))
     }
 }
 
@@ -107,12 +107,12 @@ impl Bastion for Site {
     }
 
     fn create_run(&self, run: &RunId) -> io::Result<Arc<dyn Store>> {
-        self.with(|state| state.desk.runs = state.desk.runs.max(number(run)));
+        self.with(|state| state.bastion.runs = state.bastion.runs.max(number(run)));
         Ok(Arc::new(RunFiles { site: self.clone(), place: format!("{STATE}/runs/{run}") }))
     }
 
     fn runs(&self) -> Vec<StoredRun> {
-        let journals = self.with(|state| state.desk.files.clone()).into_iter();
+        let journals = self.with(|state| state.bastion.files.clone()).into_iter();
         let journals = journals.filter(|(path, _)| path.ends_with(JOURNAL));
         journals
             .map(|(path, bytes)| {
@@ -127,19 +127,19 @@ impl Bastion for Site {
         Bastion::runs(self).iter().any(|stored| stored.run == run.as_str()).then_some(false)
     }
 
-    fn kept(&self, cluster: &ClusterName) -> Kept {
+    fn known_before(&self, cluster: &ClusterName) -> KnownBefore {
         let texts: Vec<String> = Bastion::runs(self).iter().filter_map(StoredRun::text).collect();
         let records = texts.iter().filter_map(|text| journal::recorded(text, cluster)).collect();
-        Kept { look: self.with(|state| state.desk.look.clone()), records }
+        KnownBefore { look: self.with(|state| state.bastion.look.clone()), records }
     }
 
     fn keep_look(&self, look: &LastLook) -> io::Result<()> {
-        self.with(|state| state.desk.look = Some(look.clone()));
+        self.with(|state| state.bastion.look = Some(look.clone()));
         Ok(())
     }
 
-    fn desk(&self) -> io::Result<Desk> {
-        Ok(Desk { place: STATE.to_owned(), free_bytes: 1 << 40, mode: Some(0o700), writable: true })
+    fn state_directory(&self) -> io::Result<StateDirectory> {
+        Ok(StateDirectory { place: STATE.to_owned(), free_bytes: 1 << 40, mode: Some(0o700), writable: true })
     }
 
     fn diagnosis(&self, cluster: &ClusterName, which: Diagnosed) -> Option<String> {

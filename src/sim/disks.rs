@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::model::digest::sha256;
 use crate::model::{Token, UnitName};
-use crate::observe::marks::fence_marker;
+use crate::observe::traces::fence_marker;
 
 use super::acts::Call;
 use super::data::{Data, Image, pairs};

@@ -11,7 +11,7 @@ use crate::verbs::doctor;
 
 use super::etcdctl::Reply;
 use super::state::State;
-use super::{Site, desk, drive};
+use super::{Site, drive, run_files};
 
 impl Site {
     /// `requorum doctor` with the shipped playbook and this template, or the shipped one.
@@ -35,7 +35,7 @@ impl Site {
 
 impl State {
     pub(super) fn time_at(&self, host: &MasterName) -> Reply {
-        let ms = desk::time(self.since).as_millisecond() + self.seen(host).clock_ms;
+        let ms = run_files::time(self.since).as_millisecond() + self.seen(host).clock_ms;
         Reply::said(format!("{}.{:03}000000\n", ms.div_euclid(1000), ms.rem_euclid(1000)))
     }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::model::{Command, MasterName, Output};
-use crate::observe::marks::fence_marker;
+use crate::observe::traces::fence_marker;
 use crate::run::hold;
 use crate::run::ports::{Pipes, RemoteError};
 
@@ -17,7 +17,7 @@ use super::etcdctl::Reply;
 use super::remote::{CONNECT, words_of};
 use super::state::State;
 use super::systemd::By;
-use super::{Site, desk};
+use super::{Site, run_files};
 
 /// Between two writes of a canary; a real one writes twenty times as often.
 const REST: Duration = Duration::from_secs(1);
@@ -41,7 +41,7 @@ impl Site {
                 tokio::time::sleep(CONNECT).await;
                 return Err(RemoteError::OutcomeUnknown { why: "the connection was lost".into() });
             }
-            let begun = desk::time(self.since).as_nanosecond();
+            let begun = run_files::time(self.since).as_nanosecond();
             let told = self.with(|state| state.canary_writes(host, &format!("{prefix}/{number}"), number, begun));
             let pause = if told.is_some() { REST } else { ANSWER };
             let ended = begun + i128::try_from(ANSWER.min(pause).as_nanos()).unwrap_or(0);

@@ -172,7 +172,7 @@ impl Site {
     /// `requorum status`: what is seen and what it means.
     pub async fn status(&self) -> (Observation, Assessment) {
         let (cluster, site) = (self.cluster(), self.given_to_verbs());
-        let looking = Looking::begin(&cluster, &self.remote()).knowing(site.bastion.kept(&cluster.name));
+        let looking = Looking::begin(&cluster, &self.remote()).knowing(site.bastion.known_before(&cluster.name));
         let (mut seen, begun) = prove::look(looking, &cluster, &self.remote(), &site.console).await;
         prove::prove(&cluster, &mut seen, begun, &self.remote(), &site.console).await;
         looking::remember(&cluster, &seen, &site);
@@ -233,7 +233,7 @@ impl Site {
     pub async fn ask_for_consent(&self, goal: Goal, ask: &Ask) -> Result<Waiting, End> {
         let waiting = self.propose(goal, ask).await?;
         // Another operator's run has another name.
-        self.with(|state| state.desk.runs += 1);
+        self.with(|state| state.bastion.runs += 1);
         Ok(waiting)
     }
 
@@ -266,7 +266,7 @@ impl Site {
     /// From here on the rules watch that this run takes nobody's quorum.
     fn keeps_quorum(&self, plan: &Plan) {
         if matches!(plan.goal, Goal::InitiateDr | Goal::Recover) {
-            self.with(|state| state.desk.keeps_quorum.insert(plan.run.to_string()));
+            self.with(|state| state.bastion.keeps_quorum.insert(plan.run.to_string()));
         }
     }
 }

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::data::Data;
 use super::machine::{BIN, DATA_DIR, Door, ENV_FILE, HOLDER};
-use super::state::{Cut, Desk, Due, State};
+use super::state::{BastionState, Cut, Due, State};
 use super::systemd::By;
 use super::{Site, name, zone};
 
@@ -142,7 +142,7 @@ impl Site {
             dues: Vec::new(),
             acts: Vec::new(),
             cut: None,
-            desk: Desk { appends: 0, ..state.desk.clone() },
+            bastion: BastionState { appends: 0, ..state.bastion.clone() },
             watch: state.watch.clone(),
             next: state.next,
             ticked: None,
@@ -176,38 +176,38 @@ impl Site {
     /// How many records were put on the bastion's disk so far; records written together count once.
     #[must_use]
     pub fn records(&self) -> usize {
-        self.lock().desk.appends
+        self.lock().bastion.appends
     }
 
     /// requorum is killed once this record is on disk.
     pub fn kill_after_record(&self, record: usize) {
-        self.lock().desk.killed_after = Some(record);
+        self.lock().bastion.killed_after = Some(record);
     }
 
     /// The bastion's disk is full before this record.
     pub fn fill_disk_before_record(&self, record: usize) {
-        self.lock().desk.full_at = Some(record);
+        self.lock().bastion.full_at = Some(record);
     }
 
     /// The bastion is itself again: disk free, nobody killed.
     pub fn mend_bastion(&self) {
         let mut state = self.lock();
-        state.desk.killed_after = None;
-        state.desk.full_at = None;
-        state.desk.dead = false;
+        state.bastion.killed_after = None;
+        state.bastion.full_at = None;
+        state.bastion.dead = false;
         state.cut = None;
     }
 
     /// Waits for ever once requorum is dead: nothing reaches a master any more.
     pub(super) async fn alive(&self) {
-        if self.lock().desk.dead {
+        if self.lock().bastion.dead {
             std::future::pending::<()>().await;
         }
     }
 
     /// Ends whatever requorum does, where something that happened has killed it.
     pub(super) fn tell_of_death(&self) {
-        if self.lock().desk.dead {
+        if self.lock().bastion.dead {
             self.killed.notify_waiters();
         }
     }
@@ -216,7 +216,7 @@ impl Site {
     pub(super) async fn death(&self) {
         loop {
             let notified = self.killed.notified();
-            if self.lock().desk.dead {
+            if self.lock().bastion.dead {
                 return;
             }
             notified.await;
@@ -265,7 +265,7 @@ impl State {
             Event::StartLimit(master, limit) => self.machine(&name(master)).unit.start_limit = *limit,
             Event::Impatient(master) => self.machine(&name(master)).unit.patient = false,
             Event::Told(master) => self.start(&name(master), By::Requorum),
-            Event::Death => self.desk.dead = true,
+            Event::Death => self.bastion.dead = true,
             Event::Proposes(master) => self.machine(&name(master)).data_mut().into_iter().for_each(Data::propose),
             Event::Kill(master) => self.stop(&name(master), false),
             Event::Emptied(master) => self.empty(master),

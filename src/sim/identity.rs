@@ -3,7 +3,7 @@
 
 use crate::model::identity::bootstrap_member_id;
 use crate::model::{Address, Token};
-use crate::observe::marks::{RECORD, RECORD_VERSION};
+use crate::observe::traces::{RECORD, RECORD_VERSION};
 use crate::observe::{Observation, assess::Assessment};
 use crate::report;
 
@@ -48,9 +48,9 @@ impl State {
                 }
             }
             Event::Bastion { behind } => {
-                self.desk.files.clear();
-                self.desk.look = None;
-                self.desk.behind = *behind;
+                self.bastion.files.clear();
+                self.bastion.look = None;
+                self.bastion.behind = *behind;
             }
             other => panic!("not strange: {other:?}"),
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::model::{ClusterId, MasterName, MemberId, UnitName, ZoneName};
-use crate::observe::marks::{fence_drop_in, fence_marker};
+use crate::observe::traces::{fence_drop_in, fence_marker};
 
 use super::data::Data;
 

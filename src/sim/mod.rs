@@ -16,7 +16,6 @@ mod acts;
 mod answers;
 mod bastion;
 mod data;
-mod desk;
 mod disks;
 mod doctor;
 mod drills;
@@ -28,6 +27,7 @@ mod locks;
 mod machine;
 mod remote;
 mod rules;
+mod run_files;
 mod state;
 mod systemd;
 mod undoing;
@@ -36,7 +36,7 @@ pub mod wal;
 
 use data::{Data, Image, pairs};
 use machine::{BIN, DATA_DIR, Door, ENV_FILE, Installed, Machine, Ports, Unit};
-use state::{Desk, State};
+use state::{BastionState, State};
 use systemd::By;
 
 pub use drive::{Ask, End, Waiting};
@@ -109,7 +109,7 @@ impl Site {
             dues: Vec::new(),
             acts: Vec::new(),
             cut: None,
-            desk: Desk::default(),
+            bastion: BastionState::default(),
             watch: rules::Watch::default(),
             next: 100,
             ticked: None,

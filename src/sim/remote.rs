@@ -126,7 +126,7 @@ impl State {
         let name = name_of(command, &words);
         self.happen(host, &name, true);
         self.tick();
-        if !self.seen(host).powered || self.desk.dead {
+        if !self.seen(host).powered || self.bastion.dead {
             return (Reply::default(), Some(Cut::NotDone));
         }
         if let Some(run) = holder
@@ -223,7 +223,7 @@ impl State {
 pub(super) fn words_of(command: &Command) -> Vec<String> {
     let word = |arg: &Arg| match arg {
         Arg::Text(text) => text.clone(),
-        Arg::Late(late) => panic!("{late} reached a master unfilled: {}", command.shown()),
+        Arg::Placeholder(placeholder) => panic!("{placeholder} reached a master unfilled: {}", command.shown()),
     };
     command.argv.iter().map(word).collect()
 }

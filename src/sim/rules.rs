@@ -153,7 +153,7 @@ impl State {
     /// The clusters whose quorum a run must not take: the one whose writes count, where the run is none that fences on
     /// purpose.
     pub(super) fn kept_by(&mut self, run: &str) -> Vec<ClusterId> {
-        if !self.desk.keeps_quorum.contains(run) {
+        if !self.bastion.keeps_quorum.contains(run) {
             return Vec::new();
         }
         self.tick();

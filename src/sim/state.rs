@@ -20,7 +20,7 @@ pub(super) const HEALTH: Duration = Duration::from_secs(5);
 
 /// The bastion's disk and whether requorum is alive.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Desk {
+pub(super) struct BastionState {
     /// Appends to any journal so far.
     pub(super) appends: usize,
     /// From this append on the disk is full.
@@ -36,7 +36,7 @@ pub(super) struct Desk {
     /// The runs that may not take a quorum: all but those that fence on purpose.
     pub(super) keeps_quorum: BTreeSet<String>,
     /// What the last good look found.
-    pub(super) look: Option<crate::observe::kept::LastLook>,
+    pub(super) look: Option<crate::observe::known_before::LastLook>,
     /// Whether the bastion's clock is a year behind.
     pub(super) behind: bool,
 }
@@ -84,7 +84,7 @@ pub(super) struct State {
     pub(super) acts: Vec<(MasterName, String)>,
     /// Cuts the connection at this act, counted from 1.
     pub(super) cut: Option<(usize, Cut)>,
-    pub(super) desk: Desk,
+    pub(super) bastion: BastionState,
     pub(super) watch: Watch,
     pub(super) next: u64,
     /// When time last took effect, unless something was changed since.
@@ -185,7 +185,7 @@ impl State {
         let Some(newest) = self.newest(names) else { return false };
         let voters = newest.voters();
         let present = names.iter().filter_map(|name| self.member_of(name)).filter(|id| voters.contains(id)).count();
-        quorum::stands(present, voters.len())
+        quorum::is_quorum(present, voters.len())
     }
 
     fn lead(&mut self, cluster: ClusterId, names: &[MasterName], now: Instant) {

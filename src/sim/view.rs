@@ -85,18 +85,18 @@ impl Site {
     /// A file of the bastion.
     #[must_use]
     pub fn kept(&self, path: &str) -> Option<Vec<u8>> {
-        self.lock().desk.files.get(path).cloned()
+        self.lock().bastion.files.get(path).cloned()
     }
 
     /// Everything that the console was told.
     #[must_use]
     pub fn told(&self) -> Vec<crate::run::ports::Event> {
-        self.lock().desk.told.clone()
+        self.lock().bastion.told.clone()
     }
 
     /// Puts a file on the bastion, as an operator with `scp` would.
     pub fn bring(&self, path: &str, bytes: Vec<u8>) {
-        self.lock().desk.files.insert(path.to_owned(), bytes);
+        self.lock().bastion.files.insert(path.to_owned(), bytes);
     }
 
     /// Whether etcd runs on a master.
@@ -117,7 +117,7 @@ impl Site {
         let state = self.lock();
         let holders = state.machines.values().filter_map(|machine| machine.file("/var/lib/requorum/lock/holder.json"));
         let run = |holder: String| {
-            let holder: Result<crate::observe::marks::Holder, _> = serde_json::from_str(&holder);
+            let holder: Result<crate::observe::traces::Holder, _> = serde_json::from_str(&holder);
             holder.map(|holder| holder.run).ok()
         };
         holders.filter_map(run).collect()
@@ -127,7 +127,7 @@ impl Site {
     #[must_use]
     pub fn last_run(&self) -> String {
         let state = self.lock();
-        super::bastion::place(state.desk.runs, state.desk.behind)
+        super::bastion::place(state.bastion.runs, state.bastion.behind)
     }
 
     /// Everything on the masters that outlives a moment, to be compared with later.

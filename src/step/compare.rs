@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Late, MasterName, Output};
+use crate::model::{MasterName, Output, Placeholder};
 use crate::observe::read::PROBE_KEY;
 use crate::observe::settings::Access;
 use crate::observe::status::{Header, etcdctl};
@@ -96,7 +96,7 @@ impl Kind for Compare {
     fn acts(&self) -> Vec<Act> {
         let command = etcdctl(&self.etcdctl, &self.access, TIMEOUT.max(self.limit / 4))
             .args(["endpoint", "hashkv", "-w", "json", "--rev"])
-            .late(Late::Revision);
+            .placeholder(Placeholder::Revision);
         vec![Act::ask(command).for_up_to(self.limit)]
     }
 

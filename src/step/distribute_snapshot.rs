@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Command, Late, MasterName, Output, RunId};
+use crate::model::{Command, MasterName, Output, Placeholder, RunId};
 
 use super::{Act, Doing, Effect, Facts, Judgement, Kind, Undo, snapshot, snapshot_path};
 
@@ -31,8 +31,10 @@ impl Kind for DistributeSnapshot {
     }
 
     fn acts(&self) -> Vec<Act> {
-        let write =
-            snapshot::receive(&self.run).late(Late::SnapshotSize).late(Late::SnapshotHash).while_it_moves(self.limit);
+        let write = snapshot::receive(&self.run)
+            .placeholder(Placeholder::SnapshotSize)
+            .placeholder(Placeholder::SnapshotHash)
+            .while_it_moves(self.limit);
         vec![Act::doing(Doing::Relay { from: self.from.clone(), read: send(&self.run, self.limit), write })]
     }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::command::Script;
 use crate::model::{Command, Output, UnitName};
-use crate::observe::marks::{fence_drop_in, fence_marker};
+use crate::observe::traces::{fence_drop_in, fence_marker};
 
 use super::{Act, Effect, Facts, Judgement, Kind, Undo};
 

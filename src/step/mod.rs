@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub use effect::Effect;
 pub use stop::HowStopped;
 
-use crate::model::{AbsPath, Command, Late, MasterName, MemberId, Output, UnitName};
+use crate::model::{AbsPath, Command, MasterName, MemberId, Output, Placeholder, UnitName};
 
 pub mod clear_nospace;
 pub mod compare;
@@ -218,15 +218,15 @@ impl Facts {
         }
     }
 
-    /// The text of a late word, once known.
+    /// the text for a placeholder, once known.
     #[must_use]
-    pub fn word(&self, late: &Late) -> Option<String> {
-        match late {
-            Late::MemberId(master) => self.member_ids.get(master).map(ToString::to_string),
-            Late::Revision => self.revision.map(|revision| revision.to_string()),
-            Late::ForkRevision => self.snapshot.as_ref().map(|snapshot| snapshot.revision.to_string()),
-            Late::SnapshotSize => self.snapshot.as_ref().map(|snapshot| snapshot.bytes.to_string()),
-            Late::SnapshotHash => self.snapshot.as_ref().map(|snapshot| snapshot.sha256.clone()),
+    pub fn word(&self, placeholder: &Placeholder) -> Option<String> {
+        match placeholder {
+            Placeholder::MemberId(master) => self.member_ids.get(master).map(ToString::to_string),
+            Placeholder::Revision => self.revision.map(|revision| revision.to_string()),
+            Placeholder::ForkRevision => self.snapshot.as_ref().map(|snapshot| snapshot.revision.to_string()),
+            Placeholder::SnapshotSize => self.snapshot.as_ref().map(|snapshot| snapshot.bytes.to_string()),
+            Placeholder::SnapshotHash => self.snapshot.as_ref().map(|snapshot| snapshot.sha256.clone()),
         }
     }
 }
@@ -370,7 +370,7 @@ steps! {
 /// `/var/lib/requorum/runs/RUN`: what a run keeps on a master.
 #[must_use]
 pub fn run_dir(run: &crate::model::RunId) -> String {
-    format!("{}/runs/{run}", crate::observe::marks::STATE)
+    format!("{}/runs/{run}", crate::observe::traces::STATE)
 }
 
 /// Where a run's snapshot lies on a master.

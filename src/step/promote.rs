@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::command::Script;
-use crate::model::{AbsPath, Command, Late, MasterName, Output};
+use crate::model::{AbsPath, Command, MasterName, Output, Placeholder};
 use crate::observe::settings::Access;
 use crate::observe::status::etcdctl;
 
@@ -37,7 +37,7 @@ impl Kind for Promote {
     }
 
     fn acts(&self) -> Vec<Act> {
-        let command = Command::script(SCRIPT).late(Late::MemberId(self.joiner.clone()));
+        let command = Command::script(SCRIPT).placeholder(Placeholder::MemberId(self.joiner.clone()));
         let command = command.then(etcdctl(&self.etcdctl, &self.access, PROMOTE_TIMEOUT)).deadline(PROMOTE_TIMEOUT * 3);
         vec![Act::once(command).for_up_to(self.limit).while_grows(Some(&self.joiner), self.data_dir.as_ref())]
     }

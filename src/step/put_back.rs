@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::command::Script;
 use crate::model::{AbsPath, Command, Master, Output, RunId, UnitName};
-use crate::observe::marks::{RECORD, fence_marker};
+use crate::observe::traces::{RECORD, fence_marker};
 
 use super::{Act, Effect, Facts, Judgement, Kind, Undo, run_dir};
 

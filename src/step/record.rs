@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::command::Script;
-use crate::model::{Command, Late, Output};
-use crate::observe::marks::{ClusterRecord, RECORD};
+use crate::model::{Command, Output, Placeholder};
+use crate::observe::traces::{ClusterRecord, RECORD};
 
 use super::{Act, Effect, Facts, Judgement, Kind, Undo, run_dir};
 
@@ -35,7 +35,7 @@ impl Kind for Record {
         let text = serde_json::to_vec(&record).unwrap_or_default();
         let command = Command::script(SCRIPT).arg(RECORD);
         let command = if self.fork_is_late {
-            command.late(Late::ForkRevision)
+            command.placeholder(Placeholder::ForkRevision)
         } else {
             command.arg(record.fork_revision.to_string())
         };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::command::Script;
-use crate::model::{AbsPath, Command, Late, Output, RunId, Token, UnitName};
+use crate::model::{AbsPath, Command, Output, Placeholder, RunId, Token, UnitName};
 use crate::observe::fork::BUMP;
 use crate::observe::tools::RestoreTool;
 
@@ -89,8 +89,8 @@ impl Kind for Restore {
             .arg(self.fresh())
             .arg(run_dir(&self.run))
             .arg(snapshot_path(&self.run))
-            .late(Late::SnapshotSize);
-        let command = if self.hashed { command.arg("-") } else { command.late(Late::SnapshotHash) };
+            .placeholder(Placeholder::SnapshotSize);
+        let command = if self.hashed { command.arg("-") } else { command.placeholder(Placeholder::SnapshotHash) };
         let command = command.arg(self.limit.as_secs().to_string()).args(self.argv());
         vec![Act::once(command.while_it_moves(self.limit + Duration::from_secs(10)))]
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::command::Script;
 use crate::model::{AbsPath, Command, MasterName, Output, RunId, UnitName};
-use crate::observe::marks::fence_marker;
+use crate::observe::traces::fence_marker;
 
 use super::restore::fresh_dir;
 use super::start::Onto;

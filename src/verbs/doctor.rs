@@ -67,8 +67,9 @@ pub async fn diagnosis(
     let through = Through { remote, clock: &site.clock, connect_limit };
     let (mut found, rehearsals) = examine(rehearsed, seen, zones, measure, through).await;
     let place = site.bastion.state();
-    let desk = site.bastion.desk();
-    found.desk = Some(desk.map_err(|error| Unclear::text(&place.display().to_string(), &error.to_string())));
+    let directory = site.bastion.state_directory();
+    found.state_directory =
+        Some(directory.map_err(|error| Unclear::text(&place.display().to_string(), &error.to_string())));
     let told = diagnose(rehearsed, &found, &rehearsals).cleaned(|text| redactor.clean(text));
     Ok((found, told))
 }

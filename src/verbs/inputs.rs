@@ -9,7 +9,7 @@ use super::{Failure, Given, Site};
 use crate::model::command::harmless;
 use crate::model::diagnostic::Source;
 use crate::model::{Cluster, inventory};
-use crate::playbook::{Action, Line, Playbook, shipped, text};
+use crate::playbook::{Action, Playbook, PlaybookLine, shipped, text};
 use crate::run::exit::Kind;
 
 /// A file as a source of diagnostics.
@@ -92,7 +92,7 @@ pub fn template_names(playbook: &Playbook) -> Vec<(String, u64)> {
     names
 }
 
-fn collect(lines: &[Line], names: &mut Vec<(String, u64)>) {
+fn collect(lines: &[PlaybookLine], names: &mut Vec<(String, u64)>) {
     for line in lines {
         match &line.action {
             Action::Write { template: Some(template), .. } => names.push((template.clone(), line.at)),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::model::Cluster;
 use crate::observe::Observation;
 use crate::observe::assess::assess;
-use crate::observe::kept::LastLook;
+use crate::observe::known_before::LastLook;
 use crate::run::look::Looking;
 use crate::run::ports::{Event, Remote};
 
@@ -23,13 +23,13 @@ pub fn begin(cluster: &Cluster, remote: &Arc<dyn Remote>, site: &Site) -> Lookin
     let count = cluster.masters().count();
     let text = format!("looking at the {count} masters of {}…", cluster.name);
     site.console.tell(Event::Said { text });
-    Looking::begin(cluster, remote).knowing(site.bastion.kept(&cluster.name))
+    Looking::begin(cluster, remote).knowing(site.bastion.known_before(&cluster.name))
 }
 
 /// Keeps who is who of a good look: a master that is dark the next time cannot say so itself.
 pub fn remember(cluster: &Cluster, seen: &Observation, site: &Site) {
     let look = LastLook::of(cluster, seen, &assess(cluster, seen));
-    let Some(look) = look.filter(|look| seen.kept.look.as_ref() != Some(look)) else { return };
+    let Some(look) = look.filter(|look| seen.known_before.look.as_ref() != Some(look)) else { return };
     if let Err(error) = site.bastion.keep_look(&look) {
         let place = site.bastion.state();
         let text = format!("the observation could not be saved under {}: {error}", place.display());

@@ -88,8 +88,8 @@ fn chosen<'a>(kept: &'a [StoredRun], run: &str) -> Result<&'a StoredRun, Failure
 /// left them.
 pub fn way_on(given: &Given, site: &Site, seen: &Observation) -> Option<String> {
     let fenced_by = |run: &str| {
-        let marks = seen.answering().filter_map(|(_, seen)| seen.marks.as_ref().ok());
-        marks.filter_map(|marks| marks.fenced_by.as_ref()).any(|fencing| fencing.as_str() == run)
+        let traces = seen.answering().filter_map(|(_, seen)| seen.traces.as_ref().ok());
+        traces.filter_map(|traces| traces.fenced_by.as_ref()).any(|fencing| fencing.as_str() == run)
     };
     let kept = site.bastion.runs();
     kept.iter().rev().filter(|kept| fenced_by(&kept.run)).find_map(|kept| {

@@ -12,8 +12,8 @@ use tokio::sync::watch::Receiver;
 
 use crate::model::digest::sha256;
 use crate::model::{Cluster, ClusterName, RunId, Token};
-use crate::observe::Desk;
-use crate::observe::kept::{Kept, LastLook};
+use crate::observe::StateDirectory;
+use crate::observe::known_before::{KnownBefore, LastLook};
 use crate::plan::SnapshotFile;
 use crate::run::ports::{Clock, Console, Later, Prompt, Remote, Store};
 use crate::run::session::Operator;
@@ -72,7 +72,7 @@ pub trait Bastion: Send + Sync {
     fn lives(&self, run: &RunId) -> Option<bool>;
 
     /// What earlier looks and runs have left about a cluster.
-    fn kept(&self, cluster: &ClusterName) -> Kept;
+    fn known_before(&self, cluster: &ClusterName) -> KnownBefore;
 
     /// Keeps a look in the place of the one before.
     ///
@@ -84,7 +84,7 @@ pub trait Bastion: Send + Sync {
     ///
     /// # Errors
     /// When the disk does not answer.
-    fn desk(&self) -> io::Result<Desk>;
+    fn state_directory(&self) -> io::Result<StateDirectory>;
 
     /// A result of the doctor that was kept.
     fn diagnosis(&self, cluster: &ClusterName, which: Diagnosed) -> Option<String>;

@@ -8,8 +8,8 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::model::Cluster;
 use crate::observe::assess::{Assessment, Verdict, assess};
-use crate::observe::kept::LastLook;
-use crate::observe::{Kept, Observation, proof};
+use crate::observe::known_before::LastLook;
+use crate::observe::{KnownBefore, Observation, proof};
 use crate::report;
 use crate::report::changes::View;
 use crate::run::exit;
@@ -23,7 +23,7 @@ use super::status::Ask;
 use super::{Failure, Given, Site, inputs, looking, planning, status};
 
 /// Between the end of a look and the next: dark masters make a look longer than the interval.
-const BREATH: Duration = Duration::from_secs(1);
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// A look and what it means.
 struct Round<'a> {
@@ -34,9 +34,10 @@ struct Round<'a> {
 
 impl Round<'_> {
     /// What the next look knows from this one and from before.
-    fn kept(&self) -> Kept {
-        let look = LastLook::of(self.cluster, &self.seen, &self.assessment).or_else(|| self.seen.kept.look.clone());
-        Kept { look, records: self.seen.kept.records.clone() }
+    fn known_before(&self) -> KnownBefore {
+        let look =
+            LastLook::of(self.cluster, &self.seen, &self.assessment).or_else(|| self.seen.known_before.look.clone());
+        KnownBefore { look, records: self.seen.known_before.records.clone() }
     }
 
     fn view(&self) -> View<'_> {
@@ -85,7 +86,7 @@ pub async fn watch(given: &Given, site: &Site, ask: &Ask, every: Duration) -> Re
         }
         last = Some(round);
         tokio::select! {
-            () = sleep_until((begun + every).max(Instant::now() + BREATH)) => {}
+            () = sleep_until((begun + every).max(Instant::now() + SHORTEST_PAUSE)) => {}
             _ = interrupted.wait_for(|stop| *stop) => break,
         }
     }
@@ -101,7 +102,7 @@ async fn look<'a>(
 ) -> Round<'a> {
     let mut looking = match last {
         None => looking::begin(cluster, remote, site),
-        Some(last) => Looking::begin(cluster, remote).knowing(last.kept()),
+        Some(last) => Looking::begin(cluster, remote).knowing(last.known_before()),
     };
     if let (None, Some(screen)) = (last, screen)
         && !looking.until(Instant::now() + status::TABLE_AFTER).await

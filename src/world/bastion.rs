@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::model::{Cluster, ClusterName, RunId, Token};
-use crate::observe::Desk;
-use crate::observe::kept::{Kept, LastLook};
+use crate::observe::StateDirectory;
+use crate::observe::known_before::{KnownBefore, LastLook};
 use crate::plan::SnapshotFile;
 use crate::run::ports::{Later, Remote, Store};
 use crate::verbs::Bastion;
@@ -73,16 +73,16 @@ impl Bastion for ThisHost {
         store::lives(&self.state, run)
     }
 
-    fn kept(&self, cluster: &ClusterName) -> Kept {
-        last_look::kept(&self.state, cluster)
+    fn known_before(&self, cluster: &ClusterName) -> KnownBefore {
+        last_look::known_before(&self.state, cluster)
     }
 
     fn keep_look(&self, look: &LastLook) -> io::Result<()> {
         last_look::keep(&self.state, look)
     }
 
-    fn desk(&self) -> io::Result<Desk> {
-        state::desk(&self.state)
+    fn state_directory(&self) -> io::Result<StateDirectory> {
+        state::directory(&self.state)
     }
 
     fn diagnosis(&self, cluster: &ClusterName, which: Diagnosed) -> Option<String> {

@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access, statvfs};
 
 use crate::model::ClusterName;
-use crate::observe::Desk;
+use crate::observe::StateDirectory;
 use crate::verbs::site::Diagnosed;
 
 /// Looks at the state directory, or where it is not there yet at what it would be made in.
 ///
 /// # Errors
 /// When the disk does not answer.
-pub fn desk(state: &Path) -> io::Result<Desk> {
+pub fn directory(state: &Path) -> io::Result<StateDirectory> {
     let state = super::files::absolute(state);
     let near = state.ancestors().find(|place| place.exists()).unwrap_or(Path::new("/"));
     let disk = statvfs(near)?;
@@ -25,7 +25,7 @@ pub fn desk(state: &Path) -> io::Result<Desk> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(error),
     };
-    Ok(Desk {
+    Ok(StateDirectory {
         place: state.display().to_string(),
         free_bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
         mode,
@@ -124,11 +124,11 @@ mod tests {
     }
 
     #[test]
-    fn a_desk_that_is_not_there_yet_is_looked_at_where_it_would_be() {
+    fn a_directory_that_is_not_there_yet_is_looked_at_where_it_would_be() {
         let dir = tempfile::tempdir().unwrap();
-        let found = desk(&dir.path().join("a/b")).unwrap();
+        let found = directory(&dir.path().join("a/b")).unwrap();
         assert!(found.mode.is_none() && found.writable && found.free_bytes > 0);
         fs::write(dir.path().join("file"), "").unwrap();
-        assert!(!desk(&dir.path().join("file/b")).is_ok_and(|found| found.writable));
+        assert!(!directory(&dir.path().join("file/b")).is_ok_and(|found| found.writable));
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use requorum::model::identity::{bootstrap_cluster_id, bootstrap_member_id};
 use requorum::model::{AbsPath, ClusterId, Command, MasterName, MemberId, Output, RunId, Token, UnitName};
 use requorum::observe::{
-    Settings, Tools, Unclear, certificates, disk, log, marks, peers, read, settings, status, tools, unit,
+    Settings, Tools, Unclear, certificates, disk, log, peers, read, settings, status, tools, traces, unit,
 };
 use requorum::step::{
     Fact, Facts, Judgement, Kind, clear_nospace, compare, drop_learner, join, promote, restart_learner, restore, serve,
@@ -210,7 +210,7 @@ pub fn question(site: &Site, place: &Place, recording: &Recording) -> Question {
         }
         "log" => parsed(log::command(&data_dir()), log::parse),
         "disk" => parsed(disk::command(&data_dir()), disk::parse),
-        "marks" => parsed(marks::command(&etcd(), &data_dir()), marks::parse),
+        "marks" => parsed(traces::command(&etcd(), &data_dir()), traces::parse),
         "status" => parsed(status::command(&etcdctl, &site.client(node)), status::parse),
         "peer-members" => parsed(peers::command(&site.peer(node)), peers::parse),
         "peer-ports" => parsed(peers::reach_command(&["m1", "m2"].map(peer_url)), peers::parse_reach),

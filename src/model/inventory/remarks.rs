@@ -18,7 +18,7 @@ pub fn remarks(source: &Source, cluster: &Cluster) -> Vec<Diagnostic> {
     let mut remarks = Vec::new();
     for zone in cluster.zones.values() {
         let survivors = cluster.outside(&BTreeSet::from([zone.name.clone()])).count();
-        let kept = quorum::stands(survivors, voters);
+        let kept = quorum::is_quorum(survivors, voters);
         let quorum = if kept { "quorum kept" } else { "quorum lost" };
         let said = format!(
             "{} lost ({} of {voters} masters): {quorum}, {survivors} survivor{}",

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Cluster, Master, MasterName, MemberId, Url};
-use crate::observe::kept::KnownMember;
+use crate::observe::known_before::KnownMember;
 use crate::observe::{Member, Members, Observation, Seen, Settings};
 
 /// A master's peer URLs: from its env file, and where it is dark the usual ones at its address.
@@ -99,11 +99,11 @@ fn own_id(master: &Master, observation: &Observation, list: &Members) -> Option<
 }
 
 fn kept<'a>(master: &Master, observation: &'a Observation) -> Option<&'a KnownMember> {
-    observation.kept.look.as_ref()?.members.get(&master.name)
+    observation.known_before.look.as_ref()?.members.get(&master.name)
 }
 
 fn kept_id(master: &Master, observation: &Observation, list: &Members) -> Option<MemberId> {
-    observation.kept.look.as_ref().filter(|look| look.cluster == list.cluster)?;
+    observation.known_before.look.as_ref().filter(|look| look.cluster == list.cluster)?;
     kept(master, observation).map(|known| known.id)
 }
 

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::diagnostic::Source;
 use crate::model::{MemberId, Output, inventory, quorum};
-use crate::observe::kept::{Kept, KnownMember, LastLook};
+use crate::observe::known_before::{KnownBefore, KnownMember, LastLook};
 use crate::observe::{Members, Read, Settings, Sight, Status, certificates, unit};
 
 const CLUSTER: ClusterId = ClusterId(0xc1);
@@ -62,7 +62,7 @@ fn answers(number: u64, runs: bool, list: &Members) -> Sight {
         settings: Ok(Settings { text, owner: "root root 640".into(), names: None, answers_at: None }),
         tools: Err(unclear()),
         disk: Err(unclear()),
-        marks: Err(unclear()),
+        traces: Err(unclear()),
         status: if runs { Ok(status) } else { Err(unclear()) },
         members: if runs { Ok(list.clone()) } else { Err(unclear()) },
         read: if runs { Ok(Read::Answered) } else { Err(unclear()) },
@@ -125,8 +125,8 @@ proptest! {
         let present = 1 + count(&[Kind::Started]);
         let unseen = count(&[Kind::Dark, Kind::Foreign]);
         let possible: Vec<usize> = (0..=unseen)
-            .filter(|alive| quorum::stands(present + alive, voters))
-            .map(|alive| (0..=present + alive).filter(|lost| quorum::stands(present + alive - lost, voters)).max().unwrap())
+            .filter(|alive| quorum::is_quorum(present + alive, voters))
+            .map(|alive| (0..=present + alive).filter(|lost| quorum::is_quorum(present + alive - lost, voters)).max().unwrap())
             .collect();
         prop_assume!(!possible.is_empty());
         let found = tally(&observed(&kinds));
@@ -165,7 +165,7 @@ fn a_dark_master_beside_a_member_that_nobody_knows_is_unknown() {
         members: [(name(3), KnownMember { id: MemberId(id), name: "etcd3".into(), peer_urls: Vec::new() })].into(),
     };
     for look in [known(CLUSTER, 3), known(ClusterId(0xdead), 77)] {
-        seen.kept = Kept { look: Some(look), records: Vec::new() };
+        seen.known_before = KnownBefore { look: Some(look), records: Vec::new() };
         assert_eq!(votes(&seen), [Votes, Votes, Votes, None]);
     }
 }
@@ -197,7 +197,7 @@ fn a_dark_master_is_known_by_its_host_in_any_url_and_by_others_lists() {
         cluster: ClusterId(0xdead),
         members: [(name(3), KnownMember { id: MemberId(9), name: "etcd4".into(), peer_urls: Vec::new() })].into(),
     };
-    seen.kept = Kept { look: Some(look), records: Vec::new() };
+    seen.known_before = KnownBefore { look: Some(look), records: Vec::new() };
     assert_eq!(votes(&seen), [Votes, Votes, Unknown, Unknown]);
 }
 

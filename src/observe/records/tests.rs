@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::model::{RunId, Token};
-use crate::observe::Kept;
-use crate::observe::marks::RECORD_VERSION;
+use crate::observe::KnownBefore;
+use crate::observe::traces::RECORD_VERSION;
 
 fn id(number: u64) -> ClusterId {
     ClusterId(number)
@@ -33,7 +33,7 @@ fn old(year: u32, cluster: u64) -> ClusterRecord {
 }
 
 fn seen(records: &[ClusterRecord]) -> Observation {
-    Observation { kept: Kept { look: None, records: records.to_vec() }, ..Observation::default() }
+    Observation { known_before: KnownBefore { look: None, records: records.to_vec() }, ..Observation::default() }
 }
 
 /// The cluster that is the newest in every order of the records; nothing where that is unclear.
@@ -89,7 +89,7 @@ fn one_that_did_not_finish_counts_only_where_it_serves_alone() {
 #[test]
 fn a_line_goes_on_from_what_is_left() {
     let line = |left: Option<u64>, records: &[ClusterRecord]| {
-        let line = line_after(left.map(id), &seen(records));
+        let line = lineage_after(left.map(id), &seen(records));
         (line.ancestors.into_iter().map(|id| id.0).collect::<Vec<_>>(), line.generation)
     };
     let third = record(2026, 3, &[2, 1]);

@@ -254,7 +254,7 @@ impl Diagnosis {
 #[must_use]
 pub fn diagnose(given: RehearsalInput<'_>, found: &Examination, rehearsals: &[Rehearsal]) -> Diagnosis {
     let mut remarks = site::peace(given.cluster, &found.seen);
-    remarks.extend(found.desk.iter().flat_map(|desk| site::desk(desk, &found.seen)));
+    remarks.extend(found.state_directory.iter().flat_map(|directory| site::state_directory(directory, &found.seen)));
     remarks.extend(rehearsals.iter().flat_map(refused));
     remarks.extend(site::observed(given.cluster, &found.seen, rehearsals));
     let survivors: BTreeSet<&MasterName> =

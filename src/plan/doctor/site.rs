@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::model::{Cluster, MasterName};
 use crate::observe::Code;
 use crate::observe::assess::{Finding, Severity, assess};
-use crate::observe::{Asked, Desk, Observation, Sight, Unclear};
+use crate::observe::{Asked, Observation, Sight, StateDirectory, Unclear};
 
 use super::{Check, LossOutcome, Rehearsal, Remark};
 
@@ -105,33 +105,33 @@ fn next_of(code: Code) -> &'static str {
 }
 
 /// Whether this bastion can keep a run.
-pub(super) fn desk(desk: &Asked<Desk>, seen: &Observation) -> Vec<Remark> {
-    let desk = match desk {
-        Ok(desk) => desk,
+pub(super) fn state_directory(directory: &Asked<StateDirectory>, seen: &Observation) -> Vec<Remark> {
+    let directory = match directory {
+        Ok(directory) => directory,
         Err(why) => {
             let next = "make the state directory usable, or name another: --state-dir DIR";
             return vec![Remark::error(Code::BastionState, Check::Bastion, why.to_string(), next)];
         }
     };
-    let place = &desk.place;
+    let place = &directory.place;
     let mut remarks = Vec::new();
-    if !desk.writable {
+    if !directory.writable {
         let text = format!("{place} on this bastion cannot be written: no run could keep its journal");
         let next = "make it writable, or name another: --state-dir DIR";
         remarks.push(Remark::error(Code::BastionState, Check::Bastion, text, next));
     }
-    if let Some(mode) = desk.mode.filter(|mode| mode & 0o022 != 0) {
+    if let Some(mode) = directory.mode.filter(|mode| mode & 0o022 != 0) {
         let text = format!("{place} on this bastion may be written by others (mode {mode:o})");
         remarks.push(Remark::warning(Code::BastionState, Check::Bastion, text, format!("chmod go-w {place}")));
     }
     let largest = seen.answering().filter_map(|(_, seen)| seen.disk.as_ref().ok()).map(|disk| disk.db_bytes).max();
     let needed = largest.unwrap_or(0) + JOURNAL_BYTES;
-    if desk.free_bytes < needed {
-        let (free, needed) = (desk.free_bytes >> 20, needed >> 20);
+    if directory.free_bytes < needed {
+        let (free, needed) = (directory.free_bytes >> 20, needed >> 20);
         let text = format!("{free} MiB are free for {place} on this bastion; journal and snapshot need {needed}");
         let next = "make space there, or name another place: --state-dir DIR";
         // Without its copy of the snapshot a run goes on and warns; without its journal it does not.
-        let severity = if desk.free_bytes < JOURNAL_BYTES { Severity::Error } else { Severity::Warning };
+        let severity = if directory.free_bytes < JOURNAL_BYTES { Severity::Error } else { Severity::Warning };
         remarks.push(Remark::new(severity, Code::BastionSpace, Check::Bastion, text, next));
     }
     remarks

@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 
 /// What of a kept result is needed; other versions may hold more.
 #[derive(Deserialize)]
-struct Kept {
+struct StoredResult {
     at: Timestamp,
     errors: usize,
     good: bool,
 }
 
-fn read(text: Option<&str>) -> Option<Kept> {
+fn read(text: Option<&str>) -> Option<StoredResult> {
     serde_json::from_str(text?).ok()
 }
 

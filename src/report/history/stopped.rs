@@ -24,7 +24,7 @@ pub fn way_on(records: &[Record], place: &Path, again: &str, seen: &Observation)
 fn is_as_left(plan: &Plan, seen: &Observation) -> bool {
     plan.survivors.iter().all(|master| {
         seen.seen(master).is_some_and(|seen| {
-            let fenced_by = seen.marks.as_ref().ok().and_then(|marks| marks.fenced_by.as_ref());
+            let fenced_by = seen.traces.as_ref().ok().and_then(|traces| traces.fenced_by.as_ref());
             fenced_by == Some(&plan.run) && seen.etcd_runs() == Some(false)
         })
     })

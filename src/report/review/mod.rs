@@ -26,13 +26,13 @@ pub struct Review {
     pub file: String,
     /// What came of comparing it.
     #[serde(flatten)]
-    pub verdict: Verdict,
+    pub verdict: Comparison,
 }
 
 /// What came of comparing an inventory with its predecessor.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "verdict")]
-pub enum Verdict {
+pub enum Comparison {
     /// It means something else.
     Changed {
         changes: Box<Changes>,
@@ -53,21 +53,21 @@ impl Review {
     #[must_use]
     pub fn changed(file: String, changes: Changes, old_mistakes: usize) -> Self {
         let env_files = env_file_changes::differences(&changes);
-        Self { file, verdict: Verdict::Changed { changes: Box::new(changes), env_files, old_mistakes } }
+        Self { file, verdict: Comparison::Changed { changes: Box::new(changes), env_files, old_mistakes } }
     }
 
     /// Whether a safety rule is broken.
     #[must_use]
     pub fn is_dangerous(&self) -> bool {
-        matches!(&self.verdict, Verdict::Changed { changes, .. } if !changes.dangers.is_empty())
+        matches!(&self.verdict, Comparison::Changed { changes, .. } if !changes.dangers.is_empty())
     }
 
     /// Every mistake that keeps it from being read.
     #[must_use]
     pub fn mistakes(&self) -> &[Diagnostic] {
         match &self.verdict {
-            Verdict::Unreadable { mistakes } => mistakes,
-            Verdict::Changed { .. } => &[],
+            Comparison::Unreadable { mistakes } => mistakes,
+            Comparison::Changed { .. } => &[],
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::model::{MasterName, ZoneName};
 use crate::report::names;
 
-use super::{Change, Changes, EnvFileChange, Loss, Review, Setting, Side, Verdict};
+use super::{Change, Changes, Comparison, EnvFileChange, Loss, Review, Setting, Side};
 
 /// How many names stand in a line before the rest is counted.
 const NAMES: usize = 8;
@@ -34,8 +34,8 @@ pub(super) struct Part {
 /// What is reviewed, in a line.
 pub(super) fn title(review: &Review) -> String {
     match &review.verdict {
-        Verdict::Unreadable { .. } => format!("{}: no inventory can be read", review.file),
-        Verdict::Changed { changes, .. } => {
+        Comparison::Unreadable { .. } => format!("{}: no inventory can be read", review.file),
+        Comparison::Changed { changes, .. } => {
             let how = match (&changes.before, &changes.after) {
                 (None, _) => "is new",
                 (_, None) => "is gone",
@@ -50,8 +50,8 @@ pub(super) fn title(review: &Review) -> String {
 /// The parts, the most important first.
 pub(super) fn of(review: &Review) -> Vec<Part> {
     let (changes, env_files, old_mistakes) = match &review.verdict {
-        Verdict::Changed { changes, env_files, old_mistakes } => (changes, env_files, *old_mistakes),
-        Verdict::Unreadable { mistakes } => {
+        Comparison::Changed { changes, env_files, old_mistakes } => (changes, env_files, *old_mistakes),
+        Comparison::Unreadable { mistakes } => {
             let lines = mistakes.iter().map(|mistake| {
                 let place = &mistake.place;
                 format!("{}:{}:{}: {} ({})", place.file, place.line, place.column, mistake.message, mistake.code)

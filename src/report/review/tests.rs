@@ -143,7 +143,7 @@ fn no_change_makes_a_comment_too_long() {
 fn nothing_in_a_comment_is_markdown_but_ours() {
     let name = "a`b@everyone<img src=x>*[x](y)\u{202e}.yaml";
     let mistakes = inventory::read(&Source::new(name, "cluster: \"```\\n</details>@all\"\nzones: 3\n")).unwrap_err();
-    let broken = Review { file: name.to_owned(), verdict: Verdict::Unreadable { mistakes } };
+    let broken = Review { file: name.to_owned(), verdict: Comparison::Unreadable { mistakes } };
     let comment = markdown(&[broken], 1);
     let outside: String = comment.split("`````").step_by(2).collect();
     for hostile in ["@", "<img", "\u{202e}", "[x]("] {

@@ -164,7 +164,7 @@ impl Drill<'_> {
     pub(super) async fn left_behind(&mut self) -> Vec<String> {
         self.end_canaries().await;
         let seen = self.look().await;
-        let mut left = marks(&self.cluster.name.to_string(), &seen);
+        let mut left = traces(&self.cluster.name.to_string(), &seen);
         for master in self.cluster.masters().filter(|master| seen.seen(&master.name).is_none()) {
             left.push(format!("{} does not answer: it is not known what was left there", master.name));
         }
@@ -194,19 +194,19 @@ impl Drill<'_> {
 }
 
 /// Fences that are still there, and locks of others.
-fn marks(cluster: &str, seen: &Observation) -> Vec<String> {
+fn traces(cluster: &str, seen: &Observation) -> Vec<String> {
     let mut left = Vec::new();
     for (name, seen) in seen.answering() {
-        match &seen.marks {
-            Ok(marks) if marks.half_made().is_some() || marks.fenced_survivor => {
+        match &seen.traces {
+            Ok(traces) if traces.half_made().is_some() || traces.fenced_survivor => {
                 left.push(format!("{name} of {cluster} is unfinished; `requorum status` names the next command"));
             }
-            Ok(marks) if marks.fenced => left
+            Ok(traces) if traces.fenced => left
                 .push(format!("{name} of {cluster} is fenced; `requorum recover` or `requorum unfence ZONE` lifts it")),
             Ok(_) => {}
             Err(unclear) => left.push(format!("{name}: it is not known whether it is fenced: {unclear}")),
         }
-        if let Ok(Some(lock)) = seen.marks.as_ref().map(|marks| &marks.lock) {
+        if let Ok(Some(lock)) = seen.traces.as_ref().map(|traces| &traces.lock) {
             left.push(format!("{name} is now locked by run {} ({} on {})", lock.run, lock.person, lock.host));
         }
     }

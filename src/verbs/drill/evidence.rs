@@ -27,7 +27,7 @@ impl Drill<'_> {
         const NAME: &str = "before.db";
         let way = &self.survivor;
         let words = etcdctl(&way.etcdctl, &way.access, Duration::from_secs(600));
-        let command = Command::script(SNAPSHOT).arg(crate::observe::marks::STATE).then(words);
+        let command = Command::script(SNAPSHOT).arg(crate::observe::traces::STATE).then(words);
         let command = command.deadline(Duration::from_secs(900)).bulk();
         let (to_us, chunks) = mpsc::channel(16);
         let pipes = Pipes { stdin: None, stdout: Some(to_us) };

@@ -53,7 +53,7 @@ impl Drill<'_> {
         };
         // What another run holds by now is not ours to give back.
         let others = |name: &MasterName| {
-            self.seen.seen(name).is_some_and(|seen| seen.marks.as_ref().is_ok_and(|marks| marks.lock.is_some()))
+            self.seen.seen(name).is_some_and(|seen| seen.traces.as_ref().is_ok_and(|traces| traces.lock.is_some()))
         };
         failed.iter().filter(|(host, _)| !others(host)).map(stays).collect()
     }

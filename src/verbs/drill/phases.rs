@@ -23,7 +23,7 @@ use super::super::{Ask, doctor};
 use super::{Drill, Failure, OutageKind, place, recovery};
 
 /// Both canaries must have been answered this often before anything is lost.
-const SUNG: usize = 5;
+const WRITES_BEFORE_OUTAGE: usize = 5;
 /// How long a quiet step may take.
 pub(super) const SOON: Duration = Duration::from_secs(15);
 /// How long a command of the site's may take, and machines to come up.
@@ -73,8 +73,8 @@ impl Drill<'_> {
         let survivor = Canary::begin(&self.remote, &self.survivor, &self.prefix("survivor"));
         let lost = Canary::begin(&self.remote, &self.lost, &self.prefix("lost-zone"));
         let begun = Instant::now();
-        let sung = |canary: &Canary| canary.told().acknowledged().count() >= SUNG;
-        while !(sung(&survivor) && sung(&lost)) {
+        let answered = |canary: &Canary| canary.told().acknowledged().count() >= WRITES_BEFORE_OUTAGE;
+        while !(answered(&survivor) && answered(&lost)) {
             if begun.elapsed() > SOON || survivor.is_over() || lost.is_over() {
                 let told = |canary: &Canary| canary.told().acknowledged().count();
                 let (here, there) = (&self.survivor.host, &self.lost.host);
@@ -238,7 +238,7 @@ impl Drill<'_> {
         let masters = self.zone_masters();
         loop {
             let seen = self.look().await;
-            let state = |seen: &Seen| Some((seen.etcd_runs()?, seen.marks.as_ref().ok()?.fenced));
+            let state = |seen: &Seen| Some((seen.etcd_runs()?, seen.traces.as_ref().ok()?.fenced));
             let up: Vec<_> = masters.iter().filter_map(|master| state(seen.seen(&master.name)?)).collect();
             let down = |(runs, fenced): &(bool, bool)| *fenced && !runs;
             if !up.iter().all(down) {

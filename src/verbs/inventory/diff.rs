@@ -2,7 +2,7 @@
 
 use crate::model::diagnostic::Source;
 use crate::model::{Cluster, inventory, json};
-use crate::report::review::{self, Review, Verdict};
+use crate::report::review::{self, Comparison, Review};
 use crate::review::Changes;
 use crate::run::exit;
 use crate::run::redact::Redactor;
@@ -69,7 +69,7 @@ fn compare(name: &str, before: Option<&Source>, after: Option<&Source>) -> Optio
     }
     let new = match after.map(inventory::read).transpose() {
         Ok(new) => new,
-        Err(mistakes) => return Some(Review { file, verdict: Verdict::Unreadable { mistakes } }),
+        Err(mistakes) => return Some(Review { file, verdict: Comparison::Unreadable { mistakes } }),
     };
     let (old, old_mistakes): (Option<Cluster>, usize) = match before.map(inventory::read).transpose() {
         Ok(old) => (old, 0),

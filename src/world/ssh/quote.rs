@@ -66,7 +66,9 @@ fn words_of(command: &Command) -> Result<Vec<&str>, RemoteError> {
     for arg in &command.argv {
         match arg {
             Arg::Text(text) => words.push(text.as_str()),
-            Arg::Late(late) => return Err(not_run(command, &format!("{late} is not known yet (a fault in requorum)"))),
+            Arg::Placeholder(placeholder) => {
+                return Err(not_run(command, &format!("{placeholder} is not known yet (a fault in requorum)")));
+            }
         }
     }
     if words.is_empty() { Err(not_run(command, "it is empty (a fault in requorum)")) } else { Ok(words) }
@@ -152,7 +154,7 @@ fn encoded(text: &str) -> String {
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod tests {
     use super::*;
-    use crate::model::{Late, MasterName};
+    use crate::model::{MasterName, Placeholder};
 
     fn of(words: &[&str]) -> Command {
         Command::new(words[0]).args(words[1..].iter().copied()).deadline(Duration::from_millis(9_500))
@@ -221,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_command_that_is_not_final_is_not_run() {
-        let late = Command::new("etcdctl").late(Late::MemberId(MasterName::new("m1").unwrap()));
+        let late = Command::new("etcdctl").placeholder(Placeholder::MemberId(MasterName::new("m1").unwrap()));
         assert!(
             matches!(shell_line(&late, Rise::Stay, &Frame::new()), Err(RemoteError::Denied { why }) if why.contains("member id of m1"))
         );

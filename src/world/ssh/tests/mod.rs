@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 use super::{Options, Ssh, Unlocked};
 use crate::model::digest::sha256;
-use crate::model::{Command, Late, MasterName, Output};
+use crate::model::{Command, MasterName, Output, Placeholder};
 use crate::run::ports::{Pipes, Prompt, Remote, RemoteError};
 use fake::{Fake, key, text, write_key};
 
@@ -332,7 +332,7 @@ async fn a_silent_host_is_given_up_in_time_and_asked_once_for_all() {
 async fn a_command_that_is_not_final_goes_nowhere() {
     let fake = Fake::start(10).await;
     let site = Site::of(&fake);
-    let late = Command::new("etcdctl").late(Late::MemberId(site.host.clone()));
+    let late = Command::new("etcdctl").placeholder(Placeholder::MemberId(site.host.clone()));
     assert!(matches!(site.run(&late).await, Err(RemoteError::Denied { .. })));
     assert_eq!(fake.connections(), 0);
 }

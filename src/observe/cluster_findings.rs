@@ -61,12 +61,12 @@ fn whose(observation: &Observation, cluster: ClusterId) -> String {
     let mut names: Vec<String> = observation
         .answering()
         .filter(|(_, seen)| {
-            let record = seen.marks.as_ref().ok().and_then(|marks| marks.record.as_ref());
+            let record = seen.traces.as_ref().ok().and_then(|traces| traces.record.as_ref());
             record.is_some_and(|record| record.cluster == cluster)
         })
         .map(|(name, _)| name.to_string())
         .collect();
-    if observation.kept.records.iter().any(|record| record.cluster == cluster) {
+    if observation.known_before.records.iter().any(|record| record.cluster == cluster) {
         names.push("a journal on this bastion".to_owned());
     }
     format!("recorded by {}", names.join(", "))
@@ -117,14 +117,14 @@ fn members(roll: &Roll, observation: &Observation) -> Vec<Finding> {
                 Code::UnstartedMember,
                 format!(
                     "cluster {id} has a {kind} {shown} that has never started; {}",
-                    what_of_a_stranger(entry, &silent, observation)
+                    advice_on_stranger(entry, &silent, observation)
                 ),
             ),
             (None, _) => (
                 Code::UnknownMember,
                 format!(
                     "cluster {id} has a {kind} {shown} that could not be matched to a master; {}",
-                    what_of_a_stranger(entry, &silent, observation)
+                    advice_on_stranger(entry, &silent, observation)
                 ),
             ),
         };
@@ -136,7 +136,7 @@ fn members(roll: &Roll, observation: &Observation) -> Vec<Finding> {
 /// What to do about a member that no master is known to be. To remove one that is alive takes a voter from the cluster:
 /// nobody is told to while it may be a master that is only silent, or while its peer port answers.
 #[must_use]
-pub fn what_of_a_stranger(entry: &Entry, silent: &[String], observation: &Observation) -> String {
+pub fn advice_on_stranger(entry: &Entry, silent: &[String], observation: &Observation) -> String {
     let answers = observation
         .answering()
         .filter_map(|(_, seen)| seen.open_peers.as_ref().ok())

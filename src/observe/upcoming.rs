@@ -16,7 +16,7 @@ const ENDS_SOON_DAYS: i64 = 30;
 const NEAR_QUOTA_PERCENT: u64 = 80;
 
 /// Finds both.
-pub(super) fn find_ahead(seen: &Seen, find: &mut Find<'_>) {
+pub(super) fn find_upcoming(seen: &Seen, find: &mut Find<'_>) {
     match &seen.certificates {
         Ok(certificates) => find_ends(certificates, find),
         // Worth knowing and no more: nothing that requorum does depends on it.

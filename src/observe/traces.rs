@@ -90,7 +90,7 @@ pub struct Holder {
 
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Marks {
+pub struct Traces {
     /// Whether the fence marker is there.
     pub fenced: bool,
     /// The run that placed it, where its text names one.
@@ -134,7 +134,7 @@ impl Replaced {
     }
 }
 
-impl Marks {
+impl Traces {
     /// The run whose new cluster was to start here: its fence is lifted, so that the start may have been sent, and writes
     /// acknowledged since.
     #[must_use]
@@ -156,9 +156,9 @@ impl Marks {
     }
 }
 
-const SCRIPT: Script = Script { name: "marks", text: include_str!("scripts/marks.sh") };
+const SCRIPT: Script = Script { name: "marks", text: include_str!("scripts/traces.sh") };
 
-/// Asks for the marks.
+/// Asks for the traces.
 #[must_use]
 pub fn command(unit: &UnitName, data_dir: &AbsPath) -> Command {
     let command = Command::script(SCRIPT).args([fence_marker(unit), fence_drop_in(unit)]);
@@ -169,22 +169,22 @@ pub fn command(unit: &UnitName, data_dir: &AbsPath) -> Command {
 ///
 /// # Errors
 /// When the script did not run, or a record is there that this version cannot read: it must not be taken for none.
-pub fn parse(output: &Output) -> Result<Marks, Unclear> {
+pub fn parse(output: &Output) -> Result<Traces, Unclear> {
     if !output.ok() {
         return Err(Unclear::failed("looking at /var/lib/requorum", output));
     }
-    let mut marks = Marks::default();
+    let mut traces = Traces::default();
     for (name, value) in output.stdout.lines().filter_map(|line| line.split_once('=')) {
         match name {
-            "fenced" => marks.fenced = true,
+            "fenced" => traces.fenced = true,
             "fenced_by" => {
-                marks.fenced_by = placed_by(value);
-                marks.fenced_survivor = value.contains(ON_A_SURVIVOR);
+                traces.fenced_by = placed_by(value);
+                traces.fenced_survivor = value.contains(ON_A_SURVIVOR);
             }
-            "drop_in" => marks.drop_in = true,
+            "drop_in" => traces.drop_in = true,
             "lock" => {
                 let unknown = || "?".to_owned();
-                marks.lock = Some(serde_json::from_str(value).unwrap_or_else(|_| Holder {
+                traces.lock = Some(serde_json::from_str(value).unwrap_or_else(|_| Holder {
                     run: unknown(),
                     person: unknown(),
                     host: unknown(),
@@ -194,10 +194,10 @@ pub fn parse(output: &Output) -> Result<Marks, Unclear> {
                 }));
             }
             // Of several the last counts: runs are named by their time.
-            "restored_by" => marks.replaced = RunId::new(value).ok().map(Replaced::Restored),
-            "emptied_by" => marks.replaced = RunId::new(value).ok().map(Replaced::Emptied),
+            "restored_by" => traces.replaced = RunId::new(value).ok().map(Replaced::Restored),
+            "emptied_by" => traces.replaced = RunId::new(value).ok().map(Replaced::Emptied),
             // A clock that was set back gives a negative age: a moment ago.
-            "unrenewed" => marks.unrenewed_s = value.parse::<i64>().ok().map(|age| age.max(0).unsigned_abs()),
+            "unrenewed" => traces.unrenewed_s = value.parse::<i64>().ok().map(|age| age.max(0).unsigned_abs()),
             "record" => {
                 let record: ClusterRecord = serde_json::from_str(value)
                     .map_err(|e| Unclear::text(RECORD, &format!("not a record this version can read: {e}")))?;
@@ -205,12 +205,12 @@ pub fn parse(output: &Output) -> Result<Marks, Unclear> {
                     let why = format!("a record of version {}; this requorum reads {RECORD_VERSION}", record.version);
                     return Err(Unclear::text(RECORD, &why));
                 }
-                marks.record = Some(record);
+                traces.record = Some(record);
             }
             _ => {}
         }
     }
-    Ok(marks)
+    Ok(traces)
 }
 
 /// What a fence's marker says: who placed it.
@@ -240,11 +240,11 @@ mod tests {
     #[test]
     fn an_unreadable_record_is_not_taken_for_none() {
         let say = |stdout: &str| parse(&Output { stdout: stdout.into(), ..Output::default() });
-        assert_eq!(say("fenced=yes\n").unwrap(), Marks { fenced: true, ..Marks::default() });
+        assert_eq!(say("fenced=yes\n").unwrap(), Traces { fenced: true, ..Traces::default() });
         let text = fence_text("fence", &RunId::new("20261123-134443-449f").unwrap(), "op run x for y");
-        let marks = say(&format!("fenced=yes\nfenced_by={text}\n")).unwrap();
-        assert_eq!(marks.fenced_by.unwrap().to_string(), "20261123-134443-449f");
-        assert_eq!(say("fenced=yes\nfenced_by=by hand\n").unwrap(), Marks { fenced: true, ..Marks::default() });
+        let traces = say(&format!("fenced=yes\nfenced_by={text}\n")).unwrap();
+        assert_eq!(traces.fenced_by.unwrap().to_string(), "20261123-134443-449f");
+        assert_eq!(say("fenced=yes\nfenced_by=by hand\n").unwrap(), Traces { fenced: true, ..Traces::default() });
         assert!(say("record={\"version\":9}\n").is_err());
         let old = r#"{"version":1,"run":"20261123-134443-449f","written_by":"20261123-134443-449f","cluster":"ab","token":"t","fork_revision":7,"finished":true}"#;
         let record = say(&format!("record={old}\n")).unwrap().record.unwrap();

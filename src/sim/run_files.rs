@@ -24,19 +24,19 @@ pub(super) const JOURNAL: &str = "journal.jsonl";
 impl Store for RunFiles {
     fn append(&self, line: &str) -> std::io::Result<()> {
         let killed = self.site.with(|state| {
-            let desk = &mut state.desk;
-            if desk.dead {
+            let bastion = &mut state.bastion;
+            if bastion.dead {
                 return Err(std::io::Error::other("requorum is dead"));
             }
-            desk.appends += 1;
-            if desk.full_at.is_some_and(|at| desk.appends >= at) {
+            bastion.appends += 1;
+            if bastion.full_at.is_some_and(|at| bastion.appends >= at) {
                 return Err(std::io::Error::other("no space left on device"));
             }
-            let journal = desk.files.entry(format!("{}/{JOURNAL}", self.place)).or_default();
+            let journal = bastion.files.entry(format!("{}/{JOURNAL}", self.place)).or_default();
             journal.extend_from_slice(line.as_bytes());
             journal.push(b'\n');
-            desk.dead = desk.killed_after == Some(desk.appends);
-            Ok(desk.dead)
+            bastion.dead = bastion.killed_after == Some(bastion.appends);
+            Ok(bastion.dead)
         })?;
         if killed {
             self.site.killed.notify_waiters();
@@ -48,15 +48,15 @@ impl Store for RunFiles {
         Box::pin(async move {
             let path = format!("{}/{name}.part", self.place);
             let begin = self.site.with(|state| {
-                let fresh = !state.desk.files.contains_key(&path);
-                state.desk.files.entry(path.clone()).or_default();
+                let fresh = !state.bastion.files.contains_key(&path);
+                state.bastion.files.entry(path.clone()).or_default();
                 fresh
             });
             if !begin {
                 return Err(std::io::Error::other("file exists"));
             }
             while let Some(chunk) = chunks.recv().await {
-                self.site.with(|state| state.desk.files.entry(path.clone()).or_default().extend_from_slice(&chunk));
+                self.site.with(|state| state.bastion.files.entry(path.clone()).or_default().extend_from_slice(&chunk));
             }
             Ok(PathBuf::from(path))
         })
@@ -65,15 +65,15 @@ impl Store for RunFiles {
     fn settle(&self, kept: &Path, name: &str) -> std::io::Result<PathBuf> {
         let path = format!("{}/{name}", self.place);
         self.site.with(|state| {
-            let bytes = state.desk.files.remove(&kept.display().to_string());
-            bytes.map(|bytes| state.desk.files.insert(path.clone(), bytes))
+            let bytes = state.bastion.files.remove(&kept.display().to_string());
+            bytes.map(|bytes| state.bastion.files.insert(path.clone(), bytes))
         });
         Ok(PathBuf::from(path))
     }
 
     fn read<'a>(&'a self, path: &'a str, chunks: mpsc::Sender<Bytes>) -> Later<'a, std::io::Result<()>> {
         Box::pin(async move {
-            let bytes = self.site.with(|state| state.desk.files.get(path).cloned());
+            let bytes = self.site.with(|state| state.bastion.files.get(path).cloned());
             let bytes = bytes.ok_or_else(|| std::io::Error::other("no such file"))?;
             for chunk in bytes.chunks(64) {
                 if chunks.send(Bytes::copy_from_slice(chunk)).await.is_err() {
@@ -92,12 +92,12 @@ impl Store for RunFiles {
 impl Site {
     /// How much was said so far.
     pub(super) fn said(&self) -> usize {
-        self.with(|state| state.desk.said.len())
+        self.with(|state| state.bastion.said.len())
     }
 
     /// What was said since.
     pub(super) fn said_since(&self, from: usize) -> String {
-        self.with(|state| state.desk.said.get(from..).unwrap_or_default().to_owned())
+        self.with(|state| state.bastion.said.get(from..).unwrap_or_default().to_owned())
     }
 }
 
@@ -115,11 +115,11 @@ pub(super) fn time(since: Instant) -> Timestamp {
 
 impl Console for Site {
     fn tell(&self, event: Event) {
-        self.with(|state| state.desk.told.push(event));
+        self.with(|state| state.bastion.told.push(event));
     }
 
     fn print(&self, text: &str) {
-        self.with(|state| state.desk.said.push_str(text));
+        self.with(|state| state.bastion.said.push_str(text));
     }
 
     fn say(&self, text: &str) {

@@ -9,7 +9,7 @@ use super::{Observation, Seen};
 /// term with the same last entry and names no leader. A leader that had reached one of them since would have begun a term
 /// and committed an entry of its own (raft, section 5.4.2; etcd `raft.becomeLeader`).
 #[must_use]
-pub fn stands(before: &Observation, now: &Observation) -> bool {
+pub fn nothing_moved(before: &Observation, now: &Observation) -> bool {
     before.proof.is_some()
         && before.answering().all(|(name, _)| now.seen(name).is_some())
         && now.answering().all(|(name, seen)| !seen.serves() && unmoved(before, name, seen))

@@ -14,7 +14,7 @@ use super::{ClusterRecord, Observation};
 
 /// Everything from before.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Kept {
+pub struct KnownBefore {
     /// What the last good look found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub look: Option<LastLook>,
@@ -23,7 +23,7 @@ pub struct Kept {
     pub records: Vec<ClusterRecord>,
 }
 
-impl Kept {
+impl KnownBefore {
     /// Whether nothing is known from before.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -82,7 +82,7 @@ impl LastLook {
         }
         let roll = roll(cluster, seen, serving);
         let (id, entries) = roll.members.as_ref().ok()?;
-        let before = seen.kept.look.iter().filter(|look| look.cluster == *id).flat_map(|look| &look.members);
+        let before = seen.known_before.look.iter().filter(|look| look.cluster == *id).flat_map(|look| &look.members);
         let stays = |(_, known): &(&MasterName, &KnownMember)| entries.iter().any(|entry| entry.member.id == known.id);
         let mut members: BTreeMap<MasterName, KnownMember> =
             before.filter(stays).map(|(master, known)| (master.clone(), known.clone())).collect();
