@@ -187,6 +187,27 @@ fn a_watch_shows_text_only() {
 }
 
 /// Whoever asks for JSON gets one document, also where a verb fails: its answer, or the failure.
+/// What names nothing is refused before anybody is asked, and never passes for "nothing to do".
+#[test]
+fn names_of_nothing_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let inventory = concat!(env!("CARGO_MANIFEST_DIR"), "/inventory/example.yaml");
+    for (words, code, says) in [
+        (&["undo", "last"][..], 64, "no run"),
+        (&["unlock", "nothing"], 64, "no run called"),
+        (&["unlock", "last"], 64, "no run"),
+        (&["status", "--connect-timeout", "0"], 64, "--connect-timeout"),
+        (&["plan", "initiate-dr", "--playbooks", "/nope"], 65, "no directory /nope (--playbooks)"),
+        (&["plan", "initiate-dr", "--templates", "/nope"], 65, "no directory /nope (--templates)"),
+    ] {
+        let mut command = assert_cmd::Command::new(assert_cmd::cargo::cargo_bin!("requorum"));
+        command.args(words).env("REQUORUM_STATE", dir.path()).env("REQUORUM_INVENTORY", inventory);
+        let said = command.timeout(Duration::from_secs(20)).assert().code(code);
+        let said = String::from_utf8_lossy(&said.get_output().stderr).into_owned();
+        assert!(said.contains(says), "{words:?}: {said}");
+    }
+}
+
 #[test]
 fn a_failure_is_json_too_unless_the_answer_was() {
     let dir = tempfile::tempdir().unwrap();

@@ -42,7 +42,7 @@ pub struct Common {
     #[arg(long, global = true, value_name = "DIR", env = "REQUORUM_STATE")]
     pub state_dir: Option<PathBuf>,
     /// Connection timeout for each host, in seconds
-    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 5)]
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub connect_timeout: u64,
 }
 
@@ -128,7 +128,7 @@ pub enum Verb {
     ///
     /// For when the lost zone is back: the old cluster serves again, and no write is lost.
     Undo {
-        /// The run, as `status` and the run's last words name it
+        /// The run's name, as `status` and the run's last words name it, a unique prefix of it, or `last`
         run: String,
         /// How to consent
         #[command(flatten)]
@@ -150,7 +150,7 @@ pub enum Verb {
     },
     /// Release the lock that a stopped run left on the masters
     Unlock {
-        /// The run, as the refusal names it
+        /// The run's name, as the refusal names it, a unique prefix of it, or `last`
         run: String,
     },
     /// List or show the runs stored on this host

@@ -77,14 +77,15 @@ async fn call(cli: Cli, site: &Site, files: &dyn Files) -> Result<u8, Failure> {
             go(&given, site, Goal::Unfence, Ask { failed_zones: zones, overrides, ..Ask::default() }, consent).await
         }
         Verb::Undo { run, consent, overrides } => {
-            go(&given, site, Goal::Undo, Ask { undoes: Some(run), overrides, ..Ask::default() }, consent).await
+            let undoes = Some(runs::named(site, &run)?);
+            go(&given, site, Goal::Undo, Ask { undoes, overrides, ..Ask::default() }, consent).await
         }
         Verb::Drill { wish, consent } => drill::drill(&given, site, &wish.into(), consent.confirm.as_deref()).await,
         Verb::Runs { what: RunsVerb::List { output } } => runs::list(site, output),
         Verb::Runs { what: RunsVerb::Show { run } } => runs::report(site, &run, ReportForm::Text, None),
         Verb::Report { run: Some(run), output, out, .. } => runs::report(site, &run, output, out.as_deref()),
         Verb::Report { run: None, .. } => shipped::schema(site, "report"),
-        Verb::Unlock { run } => unlock::unlock(&given, site, &run).await,
+        Verb::Unlock { run } => unlock::unlock(&given, site, &runs::named(site, &run)?).await,
         Verb::Inventory { what } => on_inventories(what, &given, site, files),
         Verb::Playbook { what: PlaybookVerb::Check { files: paths, output } } => {
             playbook::check(&given, site, files, &paths, output)

@@ -87,7 +87,9 @@ pub fn prefix(run: &RunId) -> String {
 /// What a drill leaves in the data.
 #[must_use]
 pub fn keys_stay(prefix: &str) -> String {
-    format!("the canaries' keys stay under {prefix}; to remove them: etcdctl del --prefix {prefix}")
+    format!(
+        "the canaries' keys stay under {prefix}; to remove them, on a master, with the endpoint and certificates that etcdctl needs there: etcdctl del --prefix {prefix}"
+    )
 }
 
 fn seconds(ms: Option<u64>) -> String {

@@ -13,8 +13,15 @@ use super::{harmless, indented, names};
 /// The summary: what becomes of the cluster, what is done to whom, where the way back ends.
 #[must_use]
 pub fn summary(plan: &Plan) -> String {
+    recorded(plan, &plan.digest())
+}
+
+/// The same of a plan that a journal holds, with the digest of the one that was consented to: what is stored lacks secrets,
+/// and its own digest is another.
+#[must_use]
+pub fn recorded(plan: &Plan, digest: &str) -> String {
     let mut out = String::new();
-    let _ = writeln!(out, "plan {} · run {} · cluster {}", plan.digest(), plan.run, plan.cluster);
+    let _ = writeln!(out, "plan {digest} · run {} · cluster {}", plan.run, plan.cluster);
     let _ = writeln!(out, "{}{}: {}", plan.goal.command(), zones(plan), plan.summary);
     match plan.goal {
         Goal::InitiateDr => {

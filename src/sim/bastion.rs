@@ -22,6 +22,7 @@ use crate::verbs::Bastion;
 use crate::verbs::site::{Diagnosed, StoredRun};
 
 use super::data::{HASH, Image};
+use super::drive::TEMPLATES;
 use super::faults::Event;
 use super::run_files::{JOURNAL, RunFiles};
 use super::{Site, remote};
@@ -171,7 +172,7 @@ impl Bastion for Site {
     }
 
     fn is_there(&self, path: &Path) -> bool {
-        path == Path::new(INVENTORY) || self.kept_file(path).is_some()
+        [INVENTORY, TEMPLATES].iter().any(|known| path == Path::new(known)) || self.kept_file(path).is_some()
     }
 
     fn read(&self, path: &Path) -> io::Result<String> {

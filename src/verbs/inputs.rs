@@ -45,6 +45,12 @@ pub fn cluster(given: &Given, site: &Site) -> Result<Cluster, Failure> {
 
 /// The playbook of a goal.
 pub fn playbook(given: &Given, site: &Site, name: &str) -> Result<Playbook, Failure> {
+    for (flag, dir) in [("--playbooks", &given.playbooks), ("--templates", &given.templates)] {
+        if let Some(dir) = dir.as_ref().filter(|dir| !site.bastion.is_there(dir)) {
+            let what = format!("there is no directory {} ({flag})", dir.display());
+            return Err(Failure::input(what).hint(format!("correct {flag}, or leave it out to use the shipped files")));
+        }
+    }
     let own =
         given.playbooks.as_ref().map(|dir| dir.join(format!("{name}.yaml"))).filter(|path| site.bastion.is_there(path));
     let source = match own {

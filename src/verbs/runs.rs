@@ -84,6 +84,26 @@ fn chosen<'a>(kept: &'a [StoredRun], run: &str) -> Result<&'a StoredRun, Failure
     }
 }
 
+/// The whole name of a run that `unlock` or `undo` is about: as for a report, or that of a run of another bastion, of which
+/// only the whole name is known here.
+///
+/// # Errors
+/// When no run can be meant.
+pub fn named(site: &Site, run: &str) -> Result<String, Failure> {
+    match chosen(&site.bastion.runs(), run) {
+        Ok(kept) => Ok(kept.run.clone()),
+        Err(_) if is_whole(run) => Ok(run.to_owned()),
+        Err(failure) => Err(failure.hint("requorum status      # names the run that holds a master's lock")),
+    }
+}
+
+/// Whether it has the form of a whole name: `20261123-134443-449f`.
+fn is_whole(run: &str) -> bool {
+    let parts: Vec<&str> = run.split('-').collect();
+    let is = |part: &str, length: usize| part.len() == length && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    matches!(parts[..], [day, time, end] if is(day, 8) && is(time, 6) && is(end, 4))
+}
+
 /// The command that goes on with a run kept here that stopped while its survivors were down, if they still are as it
 /// left them.
 pub fn way_on(given: &Given, site: &Site, seen: &Observation) -> Option<String> {

@@ -70,7 +70,7 @@ fn a_missed_objective_stands_beside_its_number() {
     next: requorum status
 
     report: requorum report 20260101-000000-0001 -o html >drill.html
-    the canaries' keys stay under requorum/drill/20260101-000000-0001/; to remove them: etcdctl del --prefix requorum/drill/20260101-000000-0001/
+    the canaries' keys stay under requorum/drill/20260101-000000-0001/; to remove them, on a master, with the endpoint and certificates that etcdctl needs there: etcdctl del --prefix requorum/drill/20260101-000000-0001/
     ");
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::observe::Finding;
 use crate::plan::{Goal, Planned, Stage};
 use crate::report::outcome::{self, About, Open, Story};
-use crate::report::plan::{diff, summary};
+use crate::report::plan::{diff, recorded};
 use crate::run::journal::{StepEvent, StepState};
 use crate::run::runner::Outcome;
 use crate::step::{Step as Doing, Undo};
@@ -48,7 +48,7 @@ pub(super) fn report(replay: &Replay<'_>, origin: &Origin) -> Report {
         outcome: plain(&ended(replay.end, origin)),
         exit: replay.end.map(|(_, exit)| exit),
         result: plain(&outcome::result(story)),
-        plan: summary(plan).trim_end().to_owned(),
+        plan: recorded(plan, replay.digest).trim_end().to_owned(),
         failed_zones: plan.failed_zones.iter().map(ToString::to_string).collect(),
         masters: masters(replay),
         quorum: quorum(replay),
