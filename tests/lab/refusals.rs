@@ -64,7 +64,7 @@ fn a_dark_zone_is_not_taken_for_dead_and_an_unfit_survivor_is_refused() {
     std::fs::write(&known, &good).expect("written");
 
     // With everything mended the same command does its work.
-    lab.requorum(&attest()).exits(0).says("write is at");
+    lab.requorum(&attest()).exits(0).says("its first write is revision");
     assert_eq!(lab.count("m3", "before"), 3);
 }
 
