@@ -15,6 +15,8 @@ mod support;
 mod broken;
 #[path = "lab/broken_drills.rs"]
 mod broken_drills;
+#[path = "lab/certificates.rs"]
+mod certificates;
 #[path = "lab/circle.rs"]
 mod circle;
 #[path = "lab/confines.rs"]
