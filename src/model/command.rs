@@ -22,6 +22,8 @@ pub enum Placeholder {
     SnapshotSize,
     /// The snapshot's SHA-256.
     SnapshotHash,
+    /// What this master's etcd said before it was stopped, as the fence's marker has it; empty where it said nothing.
+    LastRevision(MasterName),
 }
 
 impl fmt::Display for Placeholder {
@@ -32,6 +34,7 @@ impl fmt::Display for Placeholder {
             Self::ForkRevision => f.write_str("<fork revision>"),
             Self::SnapshotSize => f.write_str("<snapshot size>"),
             Self::SnapshotHash => f.write_str("<snapshot sha256>"),
+            Self::LastRevision(master) => write!(f, "<last revision of {master}>"),
         }
     }
 }

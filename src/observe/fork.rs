@@ -3,11 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::{ClusterId, MasterName};
 use crate::observe::Code;
 
 use super::assess::{Finding, Severity};
 use super::records::{left_by, newest, records};
+use super::traces::LastRevision;
 use super::{ClusterRecord, Observation, Seen};
 
 /// How far a restore raises the revision where its tool can, so that it is beyond any that clients have seen (etcd's
@@ -41,23 +44,61 @@ pub fn taken_since(
     taken
 }
 
-/// The masters whose etcd is at a later revision of the cluster that was left than the one at which it was left.
-pub(super) fn findings(observation: &Observation, serving: &BTreeMap<ClusterId, BTreeSet<MasterName>>) -> Vec<Finding> {
-    let newest = newest(observation, serving);
-    let Some(record) = newest.known() else { return Vec::new() };
-    observation.answering().filter_map(|(name, seen)| beyond(observation, record, name, seen)).collect()
+/// The newest cluster, and the revision at which each cluster was left that it was made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forks {
+    pub newest: ClusterId,
+    pub left: Vec<(ClusterId, u64)>,
 }
 
-fn beyond(observation: &Observation, record: &ClusterRecord, name: &MasterName, seen: &Seen) -> Option<Finding> {
-    let status = seen.status.as_ref().ok().filter(|status| status.cluster != record.cluster)?;
-    let fork = left_by(observation, record, status.cluster)?;
-    let beyond = status.revision.checked_sub(fork.fork_revision).filter(|beyond| *beyond > 0)?;
-    let revisions = if beyond == 1 { "revision" } else { "revisions" };
-    let text = format!(
-        "its etcd has {beyond} {revisions} that cluster {} lacks (they split at revision {}); recover keeps them with the old data",
-        record.cluster, fork.fork_revision
-    );
-    Some(Finding { code: Code::BeyondTheFork, severity: Severity::Warning, master: Some(name.clone()), text })
+/// When a member said its revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    Now,
+    /// Before it was fenced.
+    Then,
+}
+
+impl Forks {
+    /// As the records tell it; nothing where no record says which cluster is the newest.
+    #[must_use]
+    pub fn of(observation: &Observation, serving: &BTreeMap<ClusterId, BTreeSet<MasterName>>) -> Option<Self> {
+        let newest = newest(observation, serving);
+        let record = newest.known()?;
+        let left = record.ancestors.iter();
+        let left = left.filter_map(|left| Some((*left, left_by(observation, record, *left)?.fork_revision)));
+        Some(Self { newest: record.cluster, left: left.collect() })
+    }
+
+    /// What a member has that the newest cluster lacks; nothing where it has nothing of its own, or where it is not known
+    /// at which revision its cluster was left.
+    #[must_use]
+    pub fn lacking(&self, said: &LastRevision, when: When) -> Option<String> {
+        let (_, fork) = self.left.iter().find(|(cluster, _)| *cluster == said.cluster)?;
+        let beyond = said.revision.checked_sub(*fork).filter(|beyond| *beyond > 0)?;
+        let revisions = if beyond == 1 { "revision" } else { "revisions" };
+        let (has, then) = if when == When::Now { ("has", "") } else { ("had", " when it was fenced") };
+        Some(format!(
+            "its etcd {has} {beyond} {revisions} that cluster {} lacks{then} (they split at revision {fork}); recover keeps them with the old data",
+            self.newest
+        ))
+    }
+}
+
+/// The masters whose etcd is at a later revision of the cluster that was left than the one at which it was left.
+pub(super) fn findings(observation: &Observation, serving: &BTreeMap<ClusterId, BTreeSet<MasterName>>) -> Vec<Finding> {
+    let Some(forks) = Forks::of(observation, serving) else { return Vec::new() };
+    observation.answering().filter_map(|(name, seen)| beyond(&forks, name, seen)).collect()
+}
+
+fn beyond(forks: &Forks, name: &MasterName, seen: &Seen) -> Option<Finding> {
+    let now = seen.status.as_ref().map(|status| LastRevision { cluster: status.cluster, revision: status.revision });
+    let then = seen.traces.as_ref().ok().and_then(|traces| traces.last_revision.as_ref());
+    let text = match (&now, then) {
+        (Ok(now), _) => forks.lacking(now, When::Now),
+        (Err(_), then) => forks.lacking(then?, When::Then),
+    };
+    Some(Finding { code: Code::BeyondTheFork, severity: Severity::Warning, master: Some(name.clone()), text: text? })
 }
 
 /// What is to be known of a master that comes back and whose etcd does not say its revision; `kept` is where its old data
@@ -74,7 +115,9 @@ pub fn untold(
     let of = traces.and_then(|traces| traces.record.as_ref()).map(|own| own.cluster);
     let emptied = traces.is_some_and(|traces| traces.half_made().is_some());
     let no_data = seen.disk.as_ref().is_ok_and(|disk| !disk.has_member);
-    if seen.status.is_ok() || emptied || no_data || of == Some(record.cluster) {
+    let said = traces.and_then(|traces| traces.last_revision.as_ref());
+    let told = said.is_some_and(|said| left_by(observation, record, said.cluster).is_some());
+    if seen.status.is_ok() || told || emptied || no_data || of == Some(record.cluster) {
         return None;
     }
     let left = of.or_else(|| record.ancestors.first().copied())?;

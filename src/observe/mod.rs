@@ -1,7 +1,7 @@
 //! What the masters say: one question per file (a command and a parser), the answers together as an [`Observation`],
 //! and what they mean ([`assess`], [`proof`]). Asks nothing itself; `run::look` and `run::examine` do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -284,6 +284,13 @@ impl Observation {
             }
         }
         self
+    }
+
+    /// The directories with data that runs have moved aside, by master.
+    #[must_use]
+    pub fn old_data(&self) -> BTreeMap<MasterName, BTreeSet<String>> {
+        let kept = self.answering().filter_map(|(name, seen)| Some((name, &seen.traces.as_ref().ok()?.old_data)));
+        kept.filter(|(_, kept)| !kept.is_empty()).map(|(name, kept)| (name.clone(), kept.clone())).collect()
     }
 
     /// Every master that answered.

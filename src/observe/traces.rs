@@ -1,8 +1,10 @@
 //! The question "what has requorum left on this master?": fence, lock, and the record of a finished run.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
-use crate::model::command::Script;
+use crate::model::command::{Script, clean};
 use crate::model::{AbsPath, ClusterId, Command, Output, RunId, Token, UnitName};
 
 use super::Unclear;
@@ -99,6 +101,9 @@ pub struct Traces {
     /// Whether that run placed it on a survivor, whose data is not older than any other's.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fenced_survivor: bool,
+    /// What its etcd said of itself before it was stopped for that fence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_revision: Option<LastRevision>,
     /// Whether the drop-in that makes it effective is there.
     pub drop_in: bool,
     /// Who holds the lock; `Some` with question marks when the holder's file is not readable.
@@ -112,6 +117,31 @@ pub struct Traces {
     /// Whether what lies in the data directory was put there by a run, where it still is that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaced: Option<Replaced>,
+    /// The directories with data that runs have moved aside.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub old_data: BTreeSet<String>,
+}
+
+/// How far a member's etcd was before it was stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastRevision {
+    /// The cluster that it was a member of.
+    pub cluster: ClusterId,
+    pub revision: u64,
+}
+
+impl std::fmt::Display for LastRevision {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "last_revision={} {}", self.cluster, self.revision)
+    }
+}
+
+impl LastRevision {
+    /// Reads what [`Display`](std::fmt::Display) writes, behind its `=`.
+    fn read(text: &str) -> Option<Self> {
+        let (cluster, revision) = text.split_once(' ')?;
+        Some(Self { cluster: cluster.parse().ok()?, revision: revision.parse().ok()? })
+    }
 }
 
 /// What a run has made of a data directory.
@@ -181,6 +211,7 @@ pub fn parse(output: &Output) -> Result<Traces, Unclear> {
                 traces.fenced_by = placed_by(value);
                 traces.fenced_survivor = value.contains(ON_A_SURVIVOR);
             }
+            "last_revision" => traces.last_revision = LastRevision::read(value),
             "drop_in" => traces.drop_in = true,
             "lock" => {
                 let unknown = || "?".to_owned();
@@ -196,6 +227,9 @@ pub fn parse(output: &Output) -> Result<Traces, Unclear> {
             // Of several the last counts: runs are named by their time.
             "restored_by" => traces.replaced = RunId::new(value).ok().map(Replaced::Restored),
             "emptied_by" => traces.replaced = RunId::new(value).ok().map(Replaced::Emptied),
+            "old_data" => {
+                traces.old_data.insert(clean(value));
+            }
             // A clock that was set back gives a negative age: a moment ago.
             "unrenewed" => traces.unrenewed_s = value.parse::<i64>().ok().map(|age| age.max(0).unsigned_abs()),
             "record" => {
@@ -245,6 +279,11 @@ mod tests {
         let traces = say(&format!("fenced=yes\nfenced_by={text}\n")).unwrap();
         assert_eq!(traces.fenced_by.unwrap().to_string(), "20261123-134443-449f");
         assert_eq!(say("fenced=yes\nfenced_by=by hand\n").unwrap(), Traces { fenced: true, ..Traces::default() });
+        let left = LastRevision { cluster: ClusterId(0xab), revision: 65 };
+        assert_eq!(say(&format!("fenced=yes\n{left}\n")).unwrap().last_revision, Some(left));
+        assert_eq!(say("last_revision=soon\n").unwrap().last_revision, None);
+        let kept = say("old_data=/a.retired-1\nold_data=/a.retired-2\n").unwrap().old_data;
+        assert_eq!(kept.into_iter().collect::<Vec<_>>(), ["/a.retired-1", "/a.retired-2"]);
         assert!(say("record={\"version\":9}\n").is_err());
         let old = r#"{"version":1,"run":"20261123-134443-449f","written_by":"20261123-134443-449f","cluster":"ab","token":"t","fork_revision":7,"finished":true}"#;
         let record = say(&format!("record={old}\n")).unwrap().record.unwrap();

@@ -57,7 +57,9 @@ fn allows(goal: Goal, part: Part, effect: &Effect<'_>) -> bool {
         (Goal::InitiateDr, Part::None) => matches!(effect, Effect::Fences),
         (Goal::Recover, Part::Survivor) => leaves_etcd_alone(effect),
         (Goal::Recover, Part::Returned) => rejoins(effect),
-        (Goal::Fence, Part::Returned) => matches!(effect, Effect::StopsEtcd { .. } | Effect::Fences),
+        (Goal::Fence, Part::Returned) => {
+            matches!(effect, Effect::AsksRevision(_) | Effect::StopsEtcd { .. } | Effect::Fences)
+        }
         (Goal::Unfence, Part::Returned) => matches!(effect, Effect::LiftsFence(_)),
         (Goal::Undo, Part::Returned) => gives_back(effect),
         (Goal::InitiateDr, Part::Returned)

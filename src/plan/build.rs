@@ -157,7 +157,7 @@ impl<'a> Builder<'a> {
                 self.serve(participant)?.into()
             }
             Action::PrepareFence(_) => fence::PrepareFence { unit }.into(),
-            Action::Fence(role) => fence::Fence { unit, reason: self.fence_reason(*role) }.into(),
+            Action::Fence(role) => fence::Fence { unit, reason: self.fence_reason(*role), asked: None }.into(),
             Action::DistributeSnapshot(_) if participant.name() == self.draft.seed.name() => return Ok(None),
             Action::DistributeSnapshot(_) => {
                 let from = self.draft.seed.name().clone();

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use crate::model::{Cluster, ClusterId, MasterName};
 use crate::observe::assess::assess;
+use crate::observe::fork::Forks;
 use crate::observe::records::{Newest, newest};
 use crate::observe::traces::{Replaced, fence_text};
 use crate::observe::{Read, Seen, Traces};
 use crate::plan::Rule;
-use crate::step::{Step, fence, stop, unfence};
+use crate::step::{Step, fence, last_revision, stop, unfence};
 
 use super::checks::Refusals;
 use super::draft::Participant;
@@ -36,13 +37,25 @@ pub fn fence(input: Input<'_>) -> Result<Plan, NoPlan> {
         return Err(nothing_more(input, &participants, "fenced and down"));
     }
     let reason = fence_text("fence", &input.request.run, &input.request.person);
+    let forks = Forks::of(input.seen, &assess(input.cluster, input.seen).serving);
     let unit = |participant: &Participant<'_>| participant.master.etcd.unit.clone();
+    let ask = |participant: &Participant<'_>| ask_revision(participant, forks.as_ref());
     let stop = |participant: &Participant<'_>| {
-        Step::from(stop::Stop { unit: unit(participant), grace: GRACE, by_force: true })
+        Some(Step::from(stop::Stop { unit: unit(participant), grace: GRACE, by_force: true }))
     };
-    let fence =
-        |participant: &Participant<'_>| Step::from(fence::Fence { unit: unit(participant), reason: reason.clone() });
-    Ok(plan(input, &participants, &[&stop, &fence]))
+    let fence = |participant: &Participant<'_>| {
+        let asked = ask(participant).map(|_| participant.name().clone());
+        Some(Step::from(fence::Fence { unit: unit(participant), reason: reason.clone(), asked }))
+    };
+    Ok(of_kinds(input, &participants, &[&ask, &stop, &fence]))
+}
+
+/// Where another cluster has taken over: whether this one's etcd has more is known only while it runs. Not whether it runs
+/// now, which may have changed by the time the plan is made again.
+fn ask_revision(participant: &Participant<'_>, forks: Option<&Forks>) -> Option<Step> {
+    let (etcdctl, access) = (participant.etcdctl().ok()?, participant.client().ok()?);
+    let (master, unit) = (participant.name().clone(), participant.master.etcd.unit.clone());
+    Some(last_revision::AskRevision { master, unit, etcdctl, access, forks: forks?.clone() }.into())
 }
 
 /// Plans to take the fences of the named zones away.
@@ -61,7 +74,7 @@ pub fn unfence(input: Input<'_>) -> Result<Plan, NoPlan> {
     }
     let lift =
         |participant: &Participant<'_>| Step::from(unfence::Unfence { unit: participant.master.etcd.unit.clone() });
-    Ok(plan(input, &participants, &[&lift]))
+    Ok(plan(input, &participants, &lift))
 }
 
 /// All who answer are as wanted. Of a silent master nobody knows, so that with one it is not "nothing to do".
@@ -92,24 +105,33 @@ fn silent(input: Input<'_>, participants: &[Participant<'_>]) -> BTreeSet<Master
         .collect()
 }
 
-/// A stage for each of `kinds`, in which every one of the participants has its step.
+/// A stage with a step of this kind for every one of the participants.
 pub(super) fn plan(
     input: Input<'_>,
     participants: &[Participant<'_>],
-    kinds: &[&dyn Fn(&Participant<'_>) -> Step],
+    kind: &dyn Fn(&Participant<'_>) -> Step,
 ) -> Plan {
+    of_kinds(input, participants, &[&|participant: &Participant<'_>| Some(kind(participant))])
+}
+
+/// A step of a kind for a master; nothing where it needs none.
+type StepOf<'a> = &'a dyn Fn(&Participant<'_>) -> Option<Step>;
+
+/// A stage for each of `kinds` that somebody needs.
+fn of_kinds(input: Input<'_>, participants: &[Participant<'_>], kinds: &[StepOf<'_>]) -> Plan {
     let mut id = 0;
     let mut stages = Vec::new();
     for kind in kinds {
-        let steps: Vec<Planned> = participants
-            .iter()
-            .map(|participant| {
+        let needed = participants.iter().filter_map(|participant| Some((participant.name(), kind(participant)?)));
+        let steps: Vec<Planned> = needed
+            .map(|(name, step)| {
                 id += 1;
-                Planned { id, host: participant.name().clone(), step: kind(participant) }
+                Planned { id, host: name.clone(), step }
             })
             .collect();
-        let title = steps.first().map(|planned| planned.step.kind().title()).unwrap_or_default();
-        stages.push(Stage { title, why: None, background: false, steps });
+        if let Some(first) = steps.first() {
+            stages.push(Stage { title: first.step.kind().title(), why: None, background: false, steps });
+        }
     }
     let names: BTreeSet<MasterName> = participants.iter().map(|participant| participant.name().clone()).collect();
     Plan {
@@ -129,6 +151,7 @@ pub(super) fn plan(
         overrides: input.request.set_aside(),
         after: None,
         ports: cut_off::ports(input),
+        old_data: input.seen.old_data(),
         findings: assess(input.cluster, input.seen).findings,
         stages,
     }

@@ -117,6 +117,7 @@ fn build<'a>(
         overrides: input.request.set_aside(),
         after: Some(After { cluster: draft.cluster, token, members }),
         ports: cut_off::ports(input),
+        old_data: input.seen.old_data(),
         findings,
         stages,
     })

@@ -229,6 +229,9 @@ pub struct Plan {
     /// The ports of etcd to cut off where nobody may serve; empty in plans from before they were written down.
     #[serde(default)]
     pub ports: BTreeSet<u16>,
+    /// The directories with data that earlier runs moved aside on the masters that answer.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub old_data: BTreeMap<MasterName, BTreeSet<String>>,
     /// What was found while observing and planning.
     pub findings: Vec<Finding>,
     /// The steps.

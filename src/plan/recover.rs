@@ -95,14 +95,11 @@ fn build<'a>(
     }
     let (stages, draft) = Builder::unroll(draft, &input.playbook.lines)?;
     let bound = binding::joiners_fit(&draft)?;
-    let left_out: BTreeSet<MasterName> = input
-        .cluster
-        .masters()
-        .map(|master| master.name.clone())
-        .filter(|name| !target.voters.contains(name) && !names.contains(name))
-        .collect();
-    let told =
-        bound.into_iter().chain(conditions::warnings(input, &draft.returned)).chain(untold(input, &target, &stages));
+    let all = input.cluster.masters().map(|master| master.name.clone());
+    let left_out: BTreeSet<MasterName> =
+        all.filter(|name| !target.voters.contains(name) && !names.contains(name)).collect();
+    let warnings = conditions::warnings(input, &draft.returned);
+    let told = bound.into_iter().chain(warnings).chain(untold(input, &target, &stages));
     let findings = findings(input, &draft, &target, &left_out).into_iter().chain(told).collect();
     let zones = input.cluster.masters().filter(|master| names.contains(&master.name)).map(|master| master.zone.clone());
     Ok(Plan {
@@ -122,6 +119,7 @@ fn build<'a>(
         overrides: input.request.set_aside(),
         after: Some(After { cluster: draft.cluster, token, members: draft.members }),
         ports: cut_off::ports(input),
+        old_data: input.seen.old_data(),
         findings,
         stages,
     })

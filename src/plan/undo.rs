@@ -151,5 +151,5 @@ fn of(input: Input<'_>, run: &RunId, participants: &[Participant<'_>]) -> Plan {
     let names: BTreeSet<&MasterName> = participants.iter().map(Participant::name).collect();
     let summary = format!("the data and the cluster of {} are as before run {run} again.", join(&names));
     let put_back = |participant: &Participant<'_>| PutBack::of(participant.master, run).into();
-    Plan { summary, ..fence::plan(input, participants, &[&put_back]) }
+    Plan { summary, ..fence::plan(input, participants, &put_back) }
 }

@@ -8,7 +8,7 @@ use crate::run::journal::StepState;
 use crate::step::{Effect, fetch_snapshot, run_dir, snapshot_path};
 
 use super::names;
-use super::outcome::Story;
+use super::outcome::{About, Open, Story};
 
 /// What lies there, from steps that were begun: of one that failed, what it may have made. Nothing for a run that made
 /// nothing.
@@ -59,4 +59,15 @@ pub(super) fn beside(story: Story<'_>) -> Option<String> {
 #[must_use]
 pub fn lock_note(run: &crate::model::RunId) -> String {
     format!("{}/lock, a note of who held it", run_dir(run))
+}
+
+/// Where the masters' old data lies: what this run moved aside, and what earlier ones did.
+pub(super) fn old_data(story: Story<'_>) -> impl Iterator<Item = Open> {
+    let retired = &story.outcome.facts.retired;
+    let own = retired.iter().map(|(host, path)| format!("old data of {host}: {path}\n"));
+    let earlier = story.plan.old_data.iter().filter(move |_| story.outcome.changed);
+    let earlier = earlier.flat_map(|(host, paths)| paths.iter().map(move |path| (host, path)));
+    let earlier = earlier.filter(|(host, path)| retired.get(*host) != Some(*path));
+    let earlier = earlier.map(|(host, path)| format!("old data of {host}, from an earlier run: {path}\n"));
+    own.chain(earlier).map(|text| Open { text, about: About::OldData })
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::model::{MasterName, RunId, ZoneName};
 use crate::observe::Code;
 use crate::observe::Verdict;
+use crate::observe::fork::When;
 use crate::plan::{Goal, Plan, cut_off};
 use crate::run::journal::StepState;
 use crate::run::runner::{Ending, Outcome, Trouble};
@@ -117,8 +118,7 @@ pub fn open(story: Story<'_>) -> Vec<Open> {
         (_, false) => left::beside(story).into_iter().chain(fences(story)).map(Open::next).collect(),
         (_, true) => fences(story).map(Open::next).into_iter().chain([by_hand(story)]).collect(),
     };
-    let old = |(host, path)| Open { text: format!("old data of {host}: {path}\n"), about: About::OldData };
-    left.extend(story.outcome.facts.retired.iter().map(old));
+    left.extend(left::old_data(story));
     left
 }
 
@@ -193,12 +193,16 @@ fn after_done(story: Story<'_>) -> Vec<String> {
             left.push(format!("next: {} status\n", story.again));
         }
         Goal::Undo => left.push(format!("next: {} status\n", story.again)),
-        Goal::Fence if plan.left_out.is_empty() => {}
-        Goal::Fence => left.push(format!(
-            "not reached, and so not fenced: {}; keep {} cut off there, and fence again once they answer\n",
-            names(&plan.left_out),
-            cut_off::words(&plan.ports)
-        )),
+        Goal::Fence => {
+            left.extend(last_revisions(story));
+            if !plan.left_out.is_empty() {
+                left.push(format!(
+                    "not reached, and so not fenced: {}; keep {} cut off there, and fence again once they answer\n",
+                    names(&plan.left_out),
+                    cut_off::words(&plan.ports)
+                ));
+            }
+        }
         Goal::Unfence => {
             for planned in plan.steps() {
                 for effect in planned.step.kind().effects() {
@@ -219,6 +223,15 @@ fn after_done(story: Story<'_>) -> Vec<String> {
 fn told(plan: &Plan, codes: &[Code]) -> impl Iterator<Item = String> {
     let found = plan.findings.iter().filter(|finding| codes.contains(&finding.code));
     found.filter_map(|finding| Some(format!("{}: {}.\n", finding.master.as_ref()?, finding.text)))
+}
+
+/// What the masters that were fenced have that the newest cluster lacks.
+fn last_revisions(story: Story<'_>) -> impl Iterator<Item = String> {
+    story.plan.steps().flat_map(|planned| planned.step.kind().effects()).filter_map(move |effect| {
+        let Effect::AsksRevision(ask) = effect else { return None };
+        let said = story.outcome.facts.last_revisions.get(&ask.master)?;
+        Some(format!("{}: {}.\n", ask.master, ask.forks.lacking(said, When::Then)?))
+    })
 }
 
 fn fence_target(plan: &Plan) -> String {

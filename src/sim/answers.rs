@@ -28,6 +28,7 @@ impl State {
             ("node", [_, unit, _, _, _, properties]) => self.node(host, unit, properties),
             ("environment", [_]) => Reply::said("lab\n"),
             ("growth", [_]) => self.growth(host),
+            ("last revision", [_unit, _limit, asked @ ..]) => self.last_revision(host, asked),
             ("last log", [_]) => last_log(machine),
             ("measure", _) => self.measure(host),
             ("peer members", [url, _ca, _cert, _key]) => self.peer_members(host, url),
@@ -78,6 +79,17 @@ impl State {
         assert_eq!(unit, machine.unit_name.as_str(), "the model has one unit a master");
         let lines: String = properties.split(',').map(|property| property_of(machine, property)).collect();
         Reply::said(machine.odd.iter().fold(lines, |all, line| all + line + "\n"))
+    }
+
+    /// What its etcd says of itself, where it serves clients.
+    fn last_revision(&mut self, host: &MasterName, asked: &[&str]) -> Reply {
+        self.tick();
+        let state = self.seen(host).active_state();
+        if state != "active" {
+            return Reply::said(format!("etcd serves no client: it is {state}\n"));
+        }
+        let asked: Vec<String> = asked.iter().map(|word| (*word).to_owned()).collect();
+        Reply { output: Output { status: 0, ..self.etcdctl(host, &asked).output }, ..Reply::default() }
     }
 
     /// A snapshot that comes slowly grows a little with every look.
@@ -200,6 +212,8 @@ fn traces(machine: &Machine, [marker, drop_in, lock, record]: [&str; 4]) -> Repl
     let mut said = String::new();
     if let Some(text) = machine.file(marker) {
         said += &format!("fenced=yes\nfenced_by={}\n", text.lines().next().unwrap_or_default());
+        let left = text.lines().rfind(|line| line.starts_with("last_revision="));
+        said += &left.map(|line| format!("{line}\n")).unwrap_or_default();
     }
     if machine.files.contains_key(drop_in) {
         said += "drop_in=yes\n";
@@ -211,6 +225,9 @@ fn traces(machine: &Machine, [marker, drop_in, lock, record]: [&str; 4]) -> Repl
         said += &format!("record={}\n", record.replace('\n', ""));
     }
     said += &replaced(machine);
+    let aside = format!("{DATA_DIR}.{RETIRED}");
+    let aside = machine.dirs.keys().filter(|path| path.starts_with(&aside));
+    said += &aside.map(|path| format!("old_data={path}\n")).collect::<String>();
     Reply::said(said)
 }
 

@@ -22,7 +22,8 @@ const SNAIL: Duration = Duration::from_secs(1200);
 pub(super) const CONNECT: Duration = Duration::from_secs(5);
 
 /// Scripts that only ask.
-const QUESTIONS: [&str; 18] = [
+const QUESTIONS: [&str; 19] = [
+    "last revision",
     "client urls",
     "growth",
     "last log",

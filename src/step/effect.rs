@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use crate::model::{MasterName, UnitName};
 use crate::observe::ClusterRecord;
 
-use super::{expect::Leaderless, restore::Restore, snapshot::Source, start::Onto, write::Write};
+use super::{
+    expect::Leaderless, last_revision::AskRevision, restore::Restore, snapshot::Source, start::Onto, write::Write,
+};
 
 /// One of the things that a step does. What a command may do to a master is named in `plan/allowed.rs`; all else is denied,
 /// so a new effect comes into no plan before somebody has thought about it there.
@@ -20,6 +22,8 @@ pub enum Effect<'a> {
     ChecksNoVote(&'a BTreeMap<MasterName, Vec<String>>),
     /// Ends the run where the members' data differs.
     ComparesData,
+    /// Asks a member how far it is, before it is stopped.
+    AsksRevision(&'a AskRevision),
     /// Ends the run where the cluster takes no write; a key is written where `new` says so.
     ChecksWrite {
         /// Whether a key of the run's own is written, so that the write is its own proof.
@@ -75,6 +79,7 @@ impl Effect<'_> {
             | Self::ChecksSilence
             | Self::ChecksNoVote(_)
             | Self::ComparesData
+            | Self::AsksRevision(_)
             | Self::ChecksWrite { .. } => true,
             Self::PreparesFence(_)
             | Self::Fences
@@ -111,6 +116,7 @@ impl Effect<'_> {
             | Self::ChecksSilence
             | Self::ChecksNoVote(_)
             | Self::ComparesData
+            | Self::AsksRevision(_)
             | Self::ChecksWrite { .. }
             | Self::PreparesFence(_)
             | Self::Fences

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::command::Script;
-use crate::model::{Command, Output, UnitName};
+use crate::model::{Command, MasterName, Output, Placeholder, UnitName};
 use crate::observe::traces::{fence_drop_in, fence_marker};
 
 use super::{Act, Effect, Facts, Judgement, Kind, Undo};
@@ -16,6 +16,9 @@ pub struct Fence {
     pub unit: UnitName,
     /// Who fences, for the marker's text.
     pub reason: String,
+    /// The master, where its etcd was asked for its last revision, which the marker then tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<MasterName>,
 }
 
 const SCRIPT: Script =
@@ -32,6 +35,10 @@ impl Kind for Fence {
             .arg(fence_marker(&self.unit))
             .arg(fence_drop_in(&self.unit))
             .arg(self.reason.clone());
+        let command = match &self.asked {
+            Some(master) => command.placeholder(Placeholder::LastRevision(master.clone())),
+            None => command,
+        };
         vec![Act::once(command)]
     }
 

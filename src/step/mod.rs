@@ -10,6 +10,7 @@ pub use effect::Effect;
 pub use stop::HowStopped;
 
 use crate::model::{AbsPath, Command, MasterName, MemberId, Output, Placeholder, UnitName};
+use crate::observe::traces::LastRevision;
 
 pub mod clear_nospace;
 pub mod compare;
@@ -21,6 +22,7 @@ pub mod fence;
 pub mod fetch_snapshot;
 pub mod growth;
 pub mod join;
+pub mod last_revision;
 pub mod promote;
 pub mod put_back;
 pub mod record;
@@ -167,6 +169,8 @@ pub enum Fact {
     FirstWrite(u64),
     /// Where a master's old data lies.
     Retired(MasterName, String),
+    /// How far a master's etcd was before it was stopped for a fence.
+    LastRevision(MasterName, LastRevision),
 }
 
 /// A snapshot file as verified on the node.
@@ -197,6 +201,8 @@ pub struct Facts {
     pub first_write: Option<u64>,
     /// Where old data lies.
     pub retired: BTreeMap<MasterName, String>,
+    /// Of those that are stopped for a fence.
+    pub last_revisions: BTreeMap<MasterName, LastRevision>,
 }
 
 impl Facts {
@@ -215,6 +221,9 @@ impl Facts {
             Fact::Retired(master, path) => {
                 self.retired.insert(master, path);
             }
+            Fact::LastRevision(master, said) => {
+                self.last_revisions.insert(master, said);
+            }
         }
     }
 
@@ -226,6 +235,10 @@ impl Facts {
             Placeholder::Revision => self.revision.map(|revision| revision.to_string()),
             Placeholder::ForkRevision => self.snapshot.as_ref().map(|snapshot| snapshot.revision.to_string()),
             Placeholder::SnapshotSize => self.snapshot.as_ref().map(|snapshot| snapshot.bytes.to_string()),
+            // It is asked once, and may have said nothing.
+            Placeholder::LastRevision(master) => {
+                Some(self.last_revisions.get(master).map(ToString::to_string).unwrap_or_default())
+            }
             Placeholder::SnapshotHash => self.snapshot.as_ref().map(|snapshot| snapshot.sha256.clone()),
         }
     }
@@ -347,6 +360,7 @@ steps! {
     DistributeSnapshot(distribute_snapshot::DistributeSnapshot),
     #[serde(rename = "keep")]
     FetchSnapshot(fetch_snapshot::FetchSnapshot),
+    AskRevision(last_revision::AskRevision),
     Stop(stop::Stop),
     Start(start::Start),
     Retire(retire::Retire),

@@ -20,6 +20,7 @@ told! {
     a_zone_comes_home_master_by_master,
     three_zones_lose_two,
     two_and_two_lose_half,
+    what_a_fenced_master_had_beyond_the_fork_is_told,
 }
 
 /// The one that SCENARIO names.
@@ -91,6 +92,8 @@ impl Telling {
             ["undo", "last"] => self.verb(&["undo", &self.last_run()], &[])?,
             ["initiate-dr", rest @ ..] => self.verb(&["initiate-dr"], rest)?,
             ["recover", rest @ ..] => self.verb(&["recover"], rest)?,
+            // One without the runs of the first.
+            ["another", "bastion"] => std::fs::rename(self.lab.bastion(), self.lab.state("first")).expect("moved"),
             ["status"] => self.status = self.lab.requorum(&["status", "-o", "json"]).stdout,
             ["expect", "not", rest @ ..] => return yes(self.check(rest)?.is_err(), "it is so"),
             ["expect", rest @ ..] => return self.check(rest)?,
@@ -141,6 +144,11 @@ impl Telling {
             ["exit", code] => yes(self.end.code.to_string() == *code, &shown()),
             ["refused", rule] => yes(self.end.code == 3 && self.end.all().contains(&format!("[{rule}]")), &shown()),
             ["finding", code] => yes(self.end.all().contains(&format!("[{code}]")), &shown()),
+            ["report", "says", words @ ..] => {
+                let report = self.lab.requorum(&["report", &self.last_run()]).all();
+                yes(report.contains(&words.join(" ")), &report)
+            }
+            ["status", "says", words @ ..] => yes(self.status.contains(&words.join(" ")), &self.status),
             ["says", words @ ..] => yes(self.end.all().contains(&words.join(" ")), &shown()),
             ["untouched"] => yes(self.before == self.pictures(), &format!("{:?}\n{:?}", self.before, self.pictures())),
             ["writable", wanted @ ..] => self.writable(wanted),

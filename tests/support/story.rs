@@ -6,6 +6,8 @@ use std::time::Duration;
 use requorum::observe::Observation;
 use requorum::observe::assess::Assessment;
 use requorum::plan::{Goal, Rule};
+use requorum::report::history::{self, Origin};
+use requorum::run::journal;
 use requorum::sim::{Ask, Cut, End, Event, Site, Waiting};
 
 /// What a story has come to.
@@ -168,9 +170,10 @@ impl Telling {
             ["exit", code] => yes(self.end.code.map(|code| code.to_string()) == Some((*code).into()), &self.shown()),
             ["refused", rule] => yes(self.end.code == Some(3) && self.end.refused_by(known(rule)?), &self.shown()),
             ["untouched"] => yes(self.before == site.picture(), &different(&self.before, &site.picture())),
-            ["says", ..] => {
-                let wanted = said[1..].join(" ");
-                yes(self.end.text.contains(&wanted), &self.shown())
+            ["says", ..] => yes(self.end.text.contains(&said[1..].join(" ")), &self.shown()),
+            ["report", "says", ..] => {
+                let text = self.report()?;
+                yes(text.contains(&said[2..].join(" ")), &text)
             }
             ["status", "says", ..] => {
                 let (seen, assessment) = self.status.as_ref().ok_or("`status` first")?;
@@ -209,11 +212,20 @@ impl Telling {
                 yes(text.contains(&format!("next: {wanted}")), &text)
             }
             ["finding", code] => {
-                let codes: Vec<String> = self.findings();
+                let codes = self.findings();
                 yes(codes.iter().any(|known| known == code), &format!("{codes:?}"))
             }
             _ => return Err(format!("nobody knows how to expect {said:?}")),
         })
+    }
+
+    /// The report of the last run.
+    fn report(&self) -> Result<String, String> {
+        let path = format!("{}/journal.jsonl", self.site.last_run());
+        let journal = String::from_utf8(self.site.kept(&path).ok_or("no run yet")?).map_err(|e| e.to_string())?;
+        let origin = Origin { path, bytes: 0, sha256: String::new(), damage: None };
+        let report = history::of(&journal::readable(&journal).0, &origin, &[]).ok_or("no report")?;
+        Ok(requorum::report::text::text(&report))
     }
 
     fn writable(&self, wanted: &[&str]) -> Result<(), String> {

@@ -4,7 +4,9 @@ set -u
 for place in "${3%/*}" "$1" "$3" "$4"; do
   said=$(LC_ALL=C stat "$place" 2>&1) || case $said in *"No such file"*) ;; *) printf '%s\n' "$said" >&2; exit 1 ;; esac
 done
-if [ -e "$1" ]; then echo fenced=yes; printf 'fenced_by=%s\n' "$(head -c 300 "$1" | head -n 1)"; fi
+if [ -e "$1" ]; then echo fenced=yes; printf 'fenced_by=%s\n' "$(head -c 300 "$1" | head -n 1)"
+  grep '^last_revision=' "$1" | tail -n 1 | head -c 100
+fi
 [ -e "$2" ] && echo drop_in=yes
 if [ -d "$3" ]; then
   printf 'lock='; cat "$3/holder.json" 2>/dev/null | tr -d '\n'; echo
@@ -19,5 +21,8 @@ for kept in "${3%/*}"/runs/*; do
   elif [ -e "$kept/retired" ]; then
     { [ -e "$data.retired-$run" ] || [ -e "$data/retired-$run/member" ]; } && echo "emptied_by=$run"
   fi
+done
+for old in "$data".retired-* "$data"/retired-*; do
+  if [ -d "$old" ]; then printf 'old_data=%s\n' "$old"; fi
 done
 exit 0

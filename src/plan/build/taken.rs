@@ -36,7 +36,7 @@ impl Builder<'_> {
 
     fn down_for_the_snapshot(&mut self, stop: stop::Stop, why: Option<&str>) {
         let seed = self.draft.seed.name();
-        let fence = fence::Fence { unit: stop.unit.clone(), reason: self.fence_reason(Role::Survivors) };
+        let fence = fence::Fence { unit: stop.unit.clone(), reason: self.fence_reason(Role::Survivors), asked: None };
         self.stage(vec![(seed.clone(), stop.into())], why, false);
         self.stage(vec![(seed.clone(), fence.into())], why, false);
     }

@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2154,SC2174
 set -eu
-unit=$1 marker=$2 drop_in=$3 reason=$4
+unit=$1 marker=$2 drop_in=$3 reason=$4 last_revision=${5-}
 umask 022
 [ -d "${drop_in%/*}" ] || mkdir -p -m 755 "${drop_in%/*}"
 [ -d "${marker%/*}" ] || mkdir -m 700 "${marker%/*}"
@@ -23,6 +23,7 @@ if ! there; then
 elif ! known; then systemctl daemon-reload; ask; fi
 known || { echo "systemd does not take $drop_in: no fence" >&2; exit 1; }
 [ -e "$marker" ] || printf '%s\n' "$reason" >"$marker"
+[ -z "$last_revision" ] || printf '%s\n' "$last_revision" >>"$marker"
 durable
 # Nothing may have slipped in between the look and the marker.
 ask
