@@ -13,15 +13,15 @@ use kept_runs::{drill_journals, drill_report, lost, report, text as journal_of};
 use requorum::plan::Plan;
 use requorum::report::{junit, page, plan as plan_text, text};
 use requorum::run::exit;
-use requorum::run::journal::{self, What};
+use requorum::run::journal::{self, RunEvent};
 use requorum::sim::{Ask, Cut, End, Event, Site};
 use requorum::step::Undo;
 
 /// The plan of a site's last run.
 fn plan(site: &Site) -> Plan {
-    let records = journal::readable(&journal_of(site)).0;
+    let records = journal::readable(&journal_of(site)).0.of_run();
     match records.into_iter().next().unwrap().what {
-        What::Run { plan, .. } => *plan,
+        RunEvent::Run { plan, .. } => *plan,
         other => panic!("no run: {other:?}"),
     }
 }
@@ -157,8 +157,8 @@ async fn every_number_of_a_recovery_is_a_line_of_its_plan() {
 
 /// A run's plan, from its journal.
 fn planned(journal: &str) -> Plan {
-    match journal::readable(journal).0.into_iter().next().unwrap().what {
-        What::Run { plan, .. } => *plan,
+    match journal::readable(journal).0.of_run().into_iter().next().unwrap().what {
+        RunEvent::Run { plan, .. } => *plan,
         other => panic!("no run: {other:?}"),
     }
 }

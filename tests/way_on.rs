@@ -32,7 +32,7 @@ async fn look(site: &Site) -> Observation {
 /// The way on with the run of that directory.
 fn way_on(site: &Site, run: &str, seen: &Observation) -> Option<String> {
     let journal = String::from_utf8(site.kept(&format!("{run}/journal.jsonl"))?).expect("text");
-    history::way_on(&journal::readable(&journal).0, Path::new(run), "requorum", seen)
+    history::way_on(&journal::readable(&journal).0.of_run(), Path::new(run), "requorum", seen)
 }
 
 fn traces(seen: &mut Observation) -> impl Iterator<Item = &mut Traces> {

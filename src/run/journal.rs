@@ -1,22 +1,25 @@
-//! The journal: an intent log of one run, one JSON record per line, on disk before the act. Knows its legal moves, no
-//! host.
+//! The journal: an intent log of one run or one drill, one JSON record per line, on disk before the act. Knows its legal
+//! moves, no host.
 
 use std::collections::BTreeMap;
+use std::marker::PhantomData;
 use std::sync::{Arc, Mutex};
 
-use crate::model::{ClusterName, json};
-use crate::plan::existing_snapshot::SnapshotOrigin;
-use crate::step::Fact;
+use crate::model::json;
 
 use super::ports::{Clock, Store};
 use super::redact::Redactor;
 
 pub(crate) mod course;
+mod origins;
+mod read;
 mod record;
 mod recorded;
 pub(crate) mod replay;
 
-pub use record::{PhaseEvent, Record, StepEvent, What};
+pub use origins::origins;
+pub use read::{Records, is_drill, read, readable};
+pub use record::{DrillEvent, JournalEvent, PhaseEvent, Record, RunEvent, StepEvent};
 pub use recorded::recorded;
 
 /// The format's version. A reader refuses a higher one.
@@ -94,30 +97,31 @@ struct Moves {
 }
 
 impl Moves {
-    fn take(&mut self, what: &What) -> Result<u64, IllegalMove> {
-        if let What::Step { id, event, .. } = what {
-            let state = self.states.get(id).copied().unwrap_or(StepState::Planned);
-            self.states.insert(*id, state.next(*id, event)?);
+    fn take(&mut self, what: &impl JournalEvent) -> Result<u64, IllegalMove> {
+        if let Some((id, event)) = what.step() {
+            let state = self.states.get(&id).copied().unwrap_or(StepState::Planned);
+            self.states.insert(id, state.next(id, event)?);
         }
         self.seq += 1;
         Ok(self.seq)
     }
 }
 
-/// Writes one run's journal.
+/// Writes the journal of one run, or of one drill: it takes events of that kind only.
 #[derive(Clone)]
-pub struct Journal {
+pub struct Journal<E> {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     redactor: Arc<Redactor>,
     moves: Arc<Mutex<Moves>>,
+    kind: PhantomData<E>,
 }
 
-impl Journal {
+impl<E: JournalEvent> Journal<E> {
     /// An empty journal.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, redactor: Redactor) -> Self {
-        Self { store, clock, redactor: Arc::new(redactor), moves: Arc::default() }
+        Self { store, clock, redactor: Arc::new(redactor), moves: Arc::default(), kind: PhantomData }
     }
 
     /// What keeps secrets out of it.
@@ -130,7 +134,7 @@ impl Journal {
     ///
     /// # Errors
     /// When the disk refused or a move is illegal; then nothing further may be done.
-    pub fn write(&self, whats: Vec<What>) -> Result<(), JournalError> {
+    pub fn write(&self, whats: Vec<E>) -> Result<(), JournalError> {
         let mut moves = self.moves.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if moves.broken {
             // What came after a missing record could not be read.
@@ -151,80 +155,14 @@ impl Journal {
         moves.broken = false;
         Ok(())
     }
+}
 
+impl Journal<RunEvent> {
     /// Where each step is.
     #[must_use]
     pub fn states(&self) -> BTreeMap<u32, StepState> {
         self.moves.lock().unwrap_or_else(std::sync::PoisonError::into_inner).states.clone()
     }
-}
-
-/// Reads a journal back. A last line that was cut off by a crash is left out: its act had not begun.
-///
-/// # Errors
-/// When any other line cannot be read, or the moves do not fit.
-pub fn read(text: &str) -> Result<Vec<Record>, JournalError> {
-    match readable(text) {
-        (records, None) => Ok(records),
-        (_, Some(error)) => Err(error),
-    }
-}
-
-/// Reads a journal as far as it can be read, and says what is wrong with the line after that.
-#[must_use]
-pub fn readable(text: &str) -> (Vec<Record>, Option<JournalError>) {
-    let mut moves = Moves::default();
-    let mut records = Vec::new();
-    let lines: Vec<&str> = text.lines().collect();
-    for (index, line) in lines.iter().enumerate() {
-        let record: Record = match serde_json::from_str(line) {
-            Ok(record) => record,
-            Err(_) if index + 1 == lines.len() && !text.ends_with('\n') => break,
-            Err(e) => return (records, Some(JournalError::Damaged { line: index + 1, why: e.to_string() })),
-        };
-        if let Err(error) = fits(&mut moves, &record) {
-            return (records, Some(error));
-        }
-        records.push(record);
-    }
-    (records, None)
-}
-
-/// Whether a record may stand where it stands.
-fn fits(moves: &mut Moves, record: &Record) -> Result<(), JournalError> {
-    let seq = moves.take(&record.what)?;
-    let damaged = |why| Err(JournalError::Damaged { line: usize::try_from(seq).unwrap_or(usize::MAX), why });
-    match record.what {
-        _ if seq != record.seq => damaged(format!("record {} where {seq} belongs", record.seq)),
-        What::Run { version, .. } | What::Drill { version, .. } if version > VERSION => {
-            damaged(format!("format {version}; this requorum reads up to {VERSION}"))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The run that took the snapshot with this hash of this cluster, where this is its journal and the run never came to
-/// an acknowledged write. Of a run that did, the snapshot is history: everything written since would be lost.
-fn took(text: &str, sha256: &str, cluster: &ClusterName) -> Option<SnapshotOrigin> {
-    let records = read(text).ok()?;
-    let What::Run { plan, .. } = &records.first()?.what else { return None };
-    let learnt = |wanted: &dyn Fn(&Fact) -> bool| {
-        records.iter().any(|record| matches!(&record.what, What::Learnt(fact) if wanted(fact)))
-    };
-    let (at, revision) = records.iter().find_map(|record| match &record.what {
-        What::Learnt(Fact::Snapshot(snapshot)) if snapshot.sha256 == sha256 => Some((record.at, snapshot.revision)),
-        _ => None,
-    })?;
-    let served = learnt(&|fact| matches!(fact, Fact::FirstWrite(_)));
-    (plan.cluster == *cluster && !served).then(|| SnapshotOrigin::of(plan, at, revision))
-}
-
-/// Where the snapshot with this hash of this cluster comes from, by these journals; the earliest first.
-#[must_use]
-pub fn origins(journals: &[String], sha256: &str, cluster: &ClusterName) -> Vec<SnapshotOrigin> {
-    let mut origins: Vec<SnapshotOrigin> = journals.iter().filter_map(|text| took(text, sha256, cluster)).collect();
-    origins.sort_by_key(|origin| origin.at);
-    origins
 }
 
 #[cfg(test)]
@@ -236,14 +174,7 @@ mod tests {
     use tokio::sync::mpsc;
 
     use super::*;
-    use crate::model::MasterName;
     use crate::run::ports::Later;
-
-    fn record(seq: u64, event: StepEvent) -> String {
-        let host = MasterName::new("m3").unwrap();
-        let what = What::Step { id: 4, host, event, stopped: None };
-        serde_json::to_string(&Record { seq, at: Timestamp::UNIX_EPOCH, what }).unwrap()
-    }
 
     /// A disk that is full once.
     #[derive(Default)]
@@ -290,10 +221,10 @@ mod tests {
         let disk = Arc::new(Once::default());
         let store: Arc<dyn Store> = disk.clone();
         let journal = Journal::new(store, Arc::new(Epoch), Redactor::default());
-        assert!(journal.write(vec![What::Locked]).is_ok());
-        assert!(matches!(journal.write(vec![What::Unlocked]), Err(JournalError::Disk(_))));
+        assert!(journal.write(vec![RunEvent::Locked]).is_ok());
+        assert!(matches!(journal.write(vec![RunEvent::Unlocked]), Err(JournalError::Disk(_))));
         // There is space again, and a gap.
-        assert!(matches!(journal.write(vec![What::Locked]), Err(JournalError::Disk(_))));
+        assert!(matches!(journal.write(vec![RunEvent::Locked]), Err(JournalError::Disk(_))));
         assert_eq!(read(&disk.0.lock().unwrap().1).unwrap().len(), 1);
     }
 
@@ -305,26 +236,5 @@ mod tests {
         assert!(StepState::Done.next(1, &StepEvent::Started).is_err());
         assert_eq!(StepState::Failed.next(1, &StepEvent::Started), Ok(StepState::Running));
         assert_eq!(StepState::Running.next(1, &StepEvent::OutcomeUnknown("x".into())), Ok(StepState::Unknown));
-    }
-
-    #[test]
-    fn a_journal_cut_off_anywhere_is_read_up_to_there() {
-        let text = format!("{}\n{}\n", record(1, StepEvent::Started), record(2, StepEvent::Done("x".into())));
-        assert_eq!(read(&text).unwrap().len(), 2);
-        let whole = text.lines().next().unwrap().len();
-        for cut in 0..text.len() {
-            let records = read(&text[..cut]).unwrap();
-            let full = usize::from(cut >= whole) + usize::from(cut + 1 >= text.len());
-            assert_eq!(records.len(), full, "cut at {cut}");
-        }
-    }
-
-    #[test]
-    fn a_gap_or_a_wrong_line_in_the_middle_is_damage() {
-        let gap = format!("{}\n{}\n", record(1, StepEvent::Started), record(3, StepEvent::Done("x".into())));
-        assert!(matches!(read(&gap), Err(JournalError::Damaged { line: 2, .. })));
-        let wrong =
-            format!("{}\nnonsense\n{}\n", record(1, StepEvent::Started), record(2, StepEvent::Done("x".into())));
-        assert!(matches!(read(&wrong), Err(JournalError::Damaged { line: 2, .. })));
     }
 }

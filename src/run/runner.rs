@@ -15,7 +15,7 @@ use crate::step::{Act, Doing, Effect, Fact, Facts, HowStopped, Judgement, Step, 
 
 pub use super::ending::{Ending, Outcome, StageTime, Trouble};
 use super::growth::Growth;
-use super::journal::{Journal, JournalError, StepEvent, What};
+use super::journal::{Journal, JournalError, RunEvent, StepEvent};
 use super::ports::{Event, Pipes, RemoteError};
 use super::said::{record, untold};
 use super::streams;
@@ -26,7 +26,7 @@ pub struct Runner {
     world: World,
     /// Whose lock the masters are held by: the run's own, or that of the drill it is a part of.
     holder: RunId,
-    journal: Journal,
+    journal: Journal<RunEvent>,
     interrupted: watch::Receiver<bool>,
     facts: Arc<Mutex<Facts>>,
     lock_lost: AtomicBool,
@@ -53,7 +53,7 @@ enum ActEnd {
 /// What a step has to write down when it ends.
 #[derive(Default)]
 struct Notes {
-    records: Vec<What>,
+    records: Vec<RunEvent>,
     note: String,
     stopped: Option<HowStopped>,
     waited: Duration,
@@ -62,7 +62,7 @@ struct Notes {
 impl Runner {
     /// A runner for whom `holder` holds the masters. It looks at `interrupted` between steps and while waiting.
     #[must_use]
-    pub fn new(world: World, journal: Journal, interrupted: watch::Receiver<bool>, holder: RunId) -> Self {
+    pub fn new(world: World, journal: Journal<RunEvent>, interrupted: watch::Receiver<bool>, holder: RunId) -> Self {
         Self { world, holder, journal, interrupted, facts: Arc::default(), lock_lost: AtomicBool::new(false) }
     }
 
@@ -170,7 +170,7 @@ impl Runner {
     async fn step(&self, number: usize, planned: &Planned) -> Result<StepEnd, JournalError> {
         let kind = planned.step.kind();
         let (title, unit) = (kind.title(), kind.log_of().cloned());
-        let move_to = |event, stopped| What::Step { id: planned.id, host: planned.host.clone(), event, stopped };
+        let move_to = |event, stopped| RunEvent::Step { id: planned.id, host: planned.host.clone(), event, stopped };
         self.journal.write(vec![move_to(StepEvent::Started, None)])?;
         let limit = kind.acts().iter().map(|act| act.limit).max().unwrap_or_default();
         let at_most = if limit.is_zero() { String::new() } else { format!(" (at most {} s)", limit.as_secs()) };
@@ -244,7 +244,7 @@ impl Runner {
             let judgement = match answer {
                 Ok(output) if let Some(why) = hold::lost(&self.holder, &output) => {
                     self.lock_lost.store(true, Ordering::Relaxed);
-                    notes.records.push(What::LockLost(planned.host.clone()));
+                    notes.records.push(RunEvent::LockLost(planned.host.clone()));
                     return Ok(ActEnd::Failed(why));
                 }
                 Ok(output) => planned.step.kind().judge(number, &output, &self.facts()),
@@ -339,7 +339,7 @@ impl Runner {
             return Ok(());
         }
         let mut records = std::mem::take(&mut notes.records);
-        records.extend(facts.iter().cloned().map(What::Learnt));
+        records.extend(facts.iter().cloned().map(RunEvent::Learnt));
         self.journal.write(records)?;
         let mut known = self.facts();
         facts.into_iter().for_each(|fact| known.learn(fact));

@@ -7,7 +7,7 @@ use crate::model::command::clean;
 use crate::plan::Planned;
 use crate::step::Doing;
 
-use super::journal::What;
+use super::journal::RunEvent;
 use super::ports::RemoteError;
 use super::redact::Redactor;
 
@@ -21,7 +21,7 @@ pub(super) fn record(
     answer: &Result<Output, RemoteError>,
     took: Duration,
     redactor: &Redactor,
-) -> What {
+) -> RunEvent {
     let (exit, said) = match answer {
         Ok(output) => {
             let text = if output.ok() { &output.stdout } else { &output.stderr };
@@ -29,7 +29,7 @@ pub(super) fn record(
         }
         Err(error) => (None, clean(&redactor.clean(&error.to_string()))),
     };
-    What::Command {
+    RunEvent::Command {
         step: planned.id,
         host: planned.host.clone(),
         command: doing.command().shown(),
@@ -45,11 +45,11 @@ fn told(text: &str, redactor: &Redactor) -> String {
 }
 
 /// The same without what was said.
-pub(super) fn untold(record: What) -> What {
+pub(super) fn untold(record: RunEvent) -> RunEvent {
     match record {
-        What::Command { step, host, command, exit, took_ms, said } if exit == Some(0) => {
+        RunEvent::Command { step, host, command, exit, took_ms, said } if exit == Some(0) => {
             let said = format!("({} characters or more, which are not recorded)", said.chars().count());
-            What::Command { step, host, command, exit, took_ms, said }
+            RunEvent::Command { step, host, command, exit, took_ms, said }
         }
         other => other,
     }

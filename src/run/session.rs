@@ -15,7 +15,7 @@ use crate::plan::{Input, Plan};
 
 use super::again::{self, Changed};
 use super::hold::Holding;
-use super::journal::{Journal, JournalError, StepState, VERSION, What};
+use super::journal::{Journal, JournalError, RunEvent, StepState, VERSION};
 use super::lock::{self, Taken};
 use super::ports::{Event, Remote};
 use super::redact::{Discreet, Redactor};
@@ -68,7 +68,7 @@ pub struct Ended {
     /// Where each step is.
     pub states: BTreeMap<u32, StepState>,
     /// Takes what a last look finds.
-    pub journal: Journal,
+    pub journal: Journal<RunEvent>,
 }
 
 /// Why a run was not begun, or could not be recorded.
@@ -165,22 +165,22 @@ pub async fn execute(
 pub async fn last_look(
     cluster: &Cluster,
     remote: &Arc<dyn Remote>,
-    journal: &Journal,
+    journal: &Journal<RunEvent>,
     ended: u8,
 ) -> Result<(u8, Option<Assessment>), JournalError> {
     let Ok(seen) = tokio::time::timeout(LAST_LOOK, look::look(cluster, remote)).await else { return Ok((ended, None)) };
     let after = assess(cluster, &seen);
-    let mut records = vec![What::FoundAfter(after.findings.clone())];
+    let mut records = vec![RunEvent::FoundAfter(after.findings.clone())];
     let code = if ended == exit::DONE && after.verdict == Verdict::SplitBrain { exit::UNVERIFIED } else { ended };
     if code != ended {
-        records.push(What::End { outcome: "done, and two clusters serve".to_owned(), exit: code });
+        records.push(RunEvent::End { outcome: "done, and two clusters serve".to_owned(), exit: code });
     }
     journal.write(records)?;
     Ok((code, Some(after)))
 }
 
-fn first_records(plan: &Plan, operator: &Operator, redactor: &Redactor, proof: Option<Duration>) -> Vec<What> {
-    let mut records = vec![What::Run {
+fn first_records(plan: &Plan, operator: &Operator, redactor: &Redactor, proof: Option<Duration>) -> Vec<RunEvent> {
+    let mut records = vec![RunEvent::Run {
         version: VERSION,
         tool: env!("CARGO_PKG_VERSION").to_owned(),
         person: operator.person.clone(),
@@ -189,7 +189,7 @@ fn first_records(plan: &Plan, operator: &Operator, redactor: &Redactor, proof: O
         plan: Box::new(redactor.plan(plan)),
     }];
     if let Some(took) = proof {
-        records.push(What::Proof { took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX) });
+        records.push(RunEvent::Proof { took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX) });
     }
     records
 }
@@ -207,7 +207,7 @@ async fn look_again(
     hosts: &BTreeSet<MasterName>,
     agreed: Agreed<'_>,
     holder: &RunId,
-    journal: &Journal,
+    journal: &Journal<RunEvent>,
     mut interrupted: watch::Receiver<bool>,
 ) -> Result<(), NotBegun> {
     let Some(basis) = agreed.basis else { return Ok(()) };
@@ -218,7 +218,7 @@ async fn look_again(
     };
     let Err(now) = looked else {
         let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        return Ok(journal.write(vec![What::LookedAgain { took_ms }])?);
+        return Ok(journal.write(vec![RunEvent::LookedAgain { took_ms }])?);
     };
     let changed = NotBegun::Changed { plan: Box::new(agreed.plan.clone()), now };
     let given_back = if agreed.drill.is_none() { give_back(world, hosts, &agreed.plan.run).await } else { None };
@@ -227,18 +227,23 @@ async fn look_again(
 }
 
 /// Gives the lock back, and says where it stays. Only where it stays nowhere is that a record.
-async fn give_back(world: &World, hosts: &BTreeSet<MasterName>, run: &RunId) -> Option<What> {
+async fn give_back(world: &World, hosts: &BTreeSet<MasterName>, run: &RunId) -> Option<RunEvent> {
     let kept = lock::release(&world.remote, hosts, run).await;
     for (host, why) in &kept {
         let text = format!("{host} stays locked: {why}; `requorum unlock {run}`");
         world.console.tell(Event::Warning { text });
     }
-    kept.is_empty().then_some(What::Unlocked)
+    kept.is_empty().then_some(RunEvent::Unlocked)
 }
 
 /// The last records of a run that was begun.
-fn ended(journal: &Journal, given_back: Option<What>, outcome: String, exit: u8) -> Result<(), JournalError> {
-    journal.write(given_back.into_iter().chain([What::End { outcome, exit }]).collect())
+fn ended(
+    journal: &Journal<RunEvent>,
+    given_back: Option<RunEvent>,
+    outcome: String,
+    exit: u8,
+) -> Result<(), JournalError> {
+    journal.write(given_back.into_iter().chain([RunEvent::End { outcome, exit }]).collect())
 }
 
 async fn take_lock(
@@ -246,14 +251,14 @@ async fn take_lock(
     hosts: &BTreeSet<MasterName>,
     agreed: Agreed<'_>,
     operator: &Operator,
-    journal: &Journal,
+    journal: &Journal<RunEvent>,
 ) -> Result<(), NotBegun> {
     let plan = agreed.plan;
     let token = plan.after.as_ref().map(|after| after.token.to_string()).unwrap_or_default();
     let holder = Holder { plan: plan.digest(), token, ..operator.holder(&plan.run, world.clock.now()) };
     let (taken, record) = match agreed.drill {
-        None => (lock::take(&world.remote, hosts, &holder, &plan.run).await, What::Locked),
-        Some(drill) => (lock::held_by(&world.remote, hosts, drill).await, What::Lent(drill.clone())),
+        None => (lock::take(&world.remote, hosts, &holder, &plan.run).await, RunEvent::Locked),
+        Some(drill) => (lock::held_by(&world.remote, hosts, drill).await, RunEvent::Lent(drill.clone())),
     };
     let Some(failure) = NotBegun::of(taken) else {
         let written = journal.write(vec![record]);
@@ -263,6 +268,6 @@ async fn take_lock(
         }
         return written.map_err(NotBegun::Unwritten);
     };
-    journal.write(vec![What::End { outcome: failure.to_string(), exit: failure.code() }])?;
+    journal.write(vec![RunEvent::End { outcome: failure.to_string(), exit: failure.code() }])?;
     Err(failure)
 }

@@ -11,7 +11,7 @@ use crate::plan::{Goal, NoPlan, Plan};
 use crate::report;
 use crate::report::left::lock_note;
 use crate::report::plan::changed;
-use crate::run::journal::{Journal, StepState};
+use crate::run::journal::{Journal, RunEvent, StepState};
 use crate::run::ports::{Event, Remote};
 use crate::run::redact::Redactor;
 use crate::run::runner::Outcome;
@@ -150,7 +150,7 @@ pub struct Ran {
     /// The report for a terminal.
     pub text: String,
     /// Takes what a last look finds.
-    pub journal: Journal,
+    pub journal: Journal<RunEvent>,
 }
 
 /// Runs under the lock, in a directory of its own.

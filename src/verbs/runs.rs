@@ -67,7 +67,12 @@ fn chosen<'a>(kept: &'a [StoredRun], run: &str) -> Result<&'a StoredRun, Failure
     let none = |what: &str| Failure::usage(format!("this host has no {what}"));
     match run {
         "last" => return kept.last().ok_or_else(|| none("run")),
-        "last-drill" => return kept.iter().rfind(|kept| is_drill(kept)).ok_or_else(|| none("drill")),
+        "last-drill" => {
+            return kept
+                .iter()
+                .rfind(|kept| kept.bytes.as_ref().is_ok_and(|bytes| journal::is_drill(bytes)))
+                .ok_or_else(|| none("drill"));
+        }
         _ => {}
     }
     if let Some(exact) = kept.iter().find(|kept| kept.run == run) {
@@ -114,15 +119,8 @@ pub fn way_on(given: &Given, site: &Site, seen: &Observation) -> Option<String> 
     let kept = site.bastion.runs();
     kept.iter().rev().filter(|kept| fenced_by(&kept.run)).find_map(|kept| {
         let (records, _) = journal::readable(&String::from_utf8_lossy(kept.bytes.as_ref().ok()?));
-        history::way_on(&records, kept.path.parent()?, &given.again(), seen)
+        history::way_on(&records.of_run(), kept.path.parent()?, &given.again(), seen)
     })
-}
-
-/// Its journal begins with a drill's first record.
-fn is_drill(kept: &StoredRun) -> bool {
-    let first = kept.bytes.as_ref().ok().and_then(|bytes| bytes.split(|byte| *byte == b'\n').next());
-    let record = first.and_then(|line| serde_json::from_slice::<journal::Record>(line).ok());
-    record.is_some_and(|record| matches!(record.what, journal::What::Drill { .. }))
 }
 
 /// A journal as a report, as far as it can be read, and what is wrong with it. The runs of a drill are looked for among
@@ -135,7 +133,7 @@ fn read(kept: &StoredRun, all: &[StoredRun]) -> (Option<Report>, Option<String>)
     let (records, error) = journal::readable(&String::from_utf8_lossy(bytes));
     // Journals from before some settings were known as secrets.
     let redactor = Redactor::default();
-    let records: Vec<_> = records.into_iter().map(|record| redactor.record(record)).collect();
+    let records = records.without_secrets(&redactor);
     let damage = error.map(|error| match error {
         journal::JournalError::Illegal(_) => format!("line {} of the journal: {error}", records.len() + 1),
         error => error.to_string(),

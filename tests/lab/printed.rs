@@ -4,7 +4,7 @@
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use requorum::run::journal::{self, Record, StepEvent, What};
+use requorum::run::journal::{self, Record, RunEvent, StepEvent};
 
 use crate::support::{Lab, Said, name};
 
@@ -128,7 +128,7 @@ fn killed_in(lab: &Lab, child: &mut Child, before: usize, stage: usize) -> Optio
         let journals = lab.journals();
         let text = journals.get(before).map(String::as_str).unwrap_or_default();
         if wanted.is_none()
-            && let Some(Record { what: What::Run { plan, .. }, .. }) = journal::readable(text).0.first()
+            && let Some(Record { what: RunEvent::Run { plan, .. }, .. }) = journal::readable(text).0.of_run().first()
         {
             let stage = plan.stages.get(stage)?;
             let first = stage.steps.first().map(|step| step.id);
@@ -136,10 +136,10 @@ fn killed_in(lab: &Lab, child: &mut Child, before: usize, stage: usize) -> Optio
             wanted = Some((format!("{number}. {}", stage.title), stage.steps.iter().map(|step| step.id).collect()));
         }
         if let Some((title, ids)) = &wanted {
-            let started = |record: &Record| matches!(&record.what, What::Step { id, event: StepEvent::Started, .. } if ids.contains(id));
+            let started = |record: &Record<RunEvent>| matches!(&record.what, RunEvent::Step { id, event: StepEvent::Started, .. } if ids.contains(id));
             // The journal is short; what stands in it is looked for as text first.
             if ids.iter().any(|id| text.contains(&format!("\"step\":{{\"id\":{id},")))
-                && journal::readable(text).0.iter().any(started)
+                && journal::readable(text).0.of_run().iter().any(started)
             {
                 child.kill().expect("killed");
                 return Some(title.clone());

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use requorum::model::cluster::Objectives;
+use requorum::model::json::escaped;
 use requorum::report::history::State;
 use requorum::report::{drill as words, junit, page, text, timeline};
+use requorum::run::journal::{self, Records};
 
 use super::{beginning, drill, drill_journals, drill_report, forms};
 
@@ -188,4 +190,30 @@ fn a_drill_cut_off_anywhere_is_a_report() {
         let report = drill_report(&bad, &journals[1..]);
         assert!(report.deviations[0].contains("damaged"), "{:?}", report.deviations);
     }
+}
+
+#[test]
+fn what_drills_of_the_lab_left_is_read_and_would_be_written_the_same() {
+    let (mut runs, mut drills) = (0, 0);
+    let same = |line: &str, written: String| assert_eq!(line, escaped(&written));
+    for name in ["stop", "isolate", "given-up"] {
+        for (_, text) in drill_journals(name) {
+            match journal::read(&text).unwrap() {
+                Records::Run(records) => {
+                    runs += 1;
+                    // The first line holds the plan, which has become larger since.
+                    for (line, record) in text.lines().zip(records).skip(1) {
+                        same(line, serde_json::to_string(&record).unwrap());
+                    }
+                }
+                Records::Drill(records) => {
+                    drills += 1;
+                    for (line, record) in text.lines().zip(records) {
+                        same(line, serde_json::to_string(&record).unwrap());
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!((runs, drills), (6, 3));
 }

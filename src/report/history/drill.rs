@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::model::measures::{Measures, Objective};
 use crate::report::drill as words;
 use crate::report::outcome::{About, Open};
-use crate::run::journal::Record;
+use crate::run::journal::{DrillEvent, Record, Records};
 use crate::run::{exit, outage};
 
 use super::build::{self, plain};
@@ -45,16 +45,17 @@ pub struct DrillPhase {
     pub note: String,
 }
 
-/// The runs that a drill names, in their order; none where these are not a drill's records.
+/// The runs that a drill names, in their order; a run has none.
 #[must_use]
-pub fn parts(records: &[Record]) -> Vec<String> {
+pub fn parts(records: &Records) -> Vec<String> {
+    let Records::Drill(records) = records else { return Vec::new() };
     let ran = course(records).map(|course| course.ran).unwrap_or_default();
     ran.into_iter().filter_map(|ran| ran.run).collect()
 }
 
 /// The report of a drill; nothing where the journal does not begin with one. A run whose report is not among `runs` is
 /// a deviation.
-pub(super) fn of(records: &[Record], origin: &Origin, runs: &[Report]) -> Option<Report> {
+pub(super) fn of(records: &[Record<DrillEvent>], origin: &Origin, runs: &[Report]) -> Option<Report> {
     let course = course(records)?;
     let mut report = alone(&course, origin);
     for (index, phase) in course.phases.iter().enumerate() {

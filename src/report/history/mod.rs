@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::model::Environment;
 use crate::observe::Finding;
 use crate::report::outcome::Open;
-use crate::run::journal::Record;
+use crate::run::journal::Records;
 use crate::run::journal::course::Came;
 use crate::run::journal::replay::replay;
 
@@ -346,7 +346,9 @@ impl Report {
 /// The report of a run or a drill; nothing where the journal begins with neither. Of a drill, `runs` are the reports of
 /// its [`parts`], as many as there are.
 #[must_use]
-pub fn of(records: &[Record], origin: &Origin, runs: &[Report]) -> Option<Report> {
-    let run = || replay(records).map(|replay| build::report(&replay, origin));
-    run().or_else(|| drill::of(records, origin, runs))
+pub fn of(records: &Records, origin: &Origin, runs: &[Report]) -> Option<Report> {
+    match records {
+        Records::Run(records) => replay(records).map(|replay| build::report(&replay, origin)),
+        Records::Drill(records) => drill::of(records, origin, runs),
+    }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::observe::Observation;
 use crate::plan::Plan;
 use crate::report::outcome::{self, Story};
-use crate::run::journal::Record;
+use crate::run::journal::{Record, RunEvent};
 
 use crate::run::journal::replay::replay;
 
@@ -13,7 +13,7 @@ use crate::run::journal::replay::replay;
 /// is down behind its fence, which goes when etcd is started. A fence of another run, or none, means that somebody has gone
 /// on since.
 #[must_use]
-pub fn way_on(records: &[Record], place: &Path, again: &str, seen: &Observation) -> Option<String> {
+pub fn way_on(records: &[Record<RunEvent>], place: &Path, again: &str, seen: &Observation) -> Option<String> {
     let replay = replay(records)?;
     let outcome = replay.outcome();
     let states = &replay.states;

@@ -8,7 +8,7 @@ use crate::model::{ClusterName, Environment, RunId, ZoneName};
 use crate::observe::Finding;
 use crate::playbook::Phase;
 
-use super::{PhaseEvent, Record, What};
+use super::{DrillEvent, PhaseEvent, Record};
 
 /// The time after the drill has given up its purpose, whose acts are recorded before they are done.
 const GIVING_UP: &str = "giving up";
@@ -71,9 +71,10 @@ pub(crate) struct Course<'a> {
 }
 
 /// Nothing where the first record is not a drill's.
-pub(crate) fn course(records: &[Record]) -> Option<Course<'_>> {
+pub(crate) fn course(records: &[Record<DrillEvent>]) -> Option<Course<'_>> {
     let first = records.first()?;
-    let What::Drill { tool, person, host, run, cluster, environment, zone, outage, max_outage_s, .. } = &first.what
+    let DrillEvent::Drill { tool, person, host, run, cluster, environment, zone, outage, max_outage_s, .. } =
+        &first.what
     else {
         return None;
     };
@@ -104,47 +105,38 @@ pub(crate) fn course(records: &[Record]) -> Option<Course<'_>> {
 }
 
 impl<'a> Course<'a> {
-    fn take(&mut self, record: &'a Record) {
+    fn take(&mut self, record: &'a Record<DrillEvent>) {
         // As in a run's replay: time only goes on.
         self.last = self.last.max(record.at);
         match &record.what {
-            What::Phase { name, event: PhaseEvent::Began } => self.begin(name.name(), self.last),
-            What::Phase { event: PhaseEvent::Done(note), .. } => self.end_phase(Came::Done, note),
-            What::Phase { event: PhaseEvent::Failed(why), .. } => {
+            DrillEvent::Phase { name, event: PhaseEvent::Began } => self.begin(name.name(), self.last),
+            DrillEvent::Phase { event: PhaseEvent::Done(note), .. } => self.end_phase(Came::Done, note),
+            DrillEvent::Phase { event: PhaseEvent::Failed(why), .. } => {
                 self.end_phase(Came::Failed, why);
                 self.begin(GIVING_UP, self.last);
             }
-            What::Runs { run, verb } => self.runs(Some(run), verb, None),
-            What::Ran { run, verb, exit } => self.runs(run.as_ref(), verb, Some(*exit)),
+            DrillEvent::Runs { run, verb } => self.runs(Some(run), verb, None),
+            DrillEvent::Ran { run, verb, exit } => self.runs(run.as_ref(), verb, Some(*exit)),
             // The lock is taken next: a drill that was killed then may hold masters.
-            What::FoundBefore(findings) => (self.before, self.locked) = (findings, true),
-            What::FoundAfter(findings) => self.after = Some(findings),
-            What::Locked => self.locked = true,
-            What::Unlocked => self.locked = false,
-            What::Kept { name, bytes, sha256 } => self.kept.push((name, *bytes, sha256)),
-            What::WayBack(act) => {
+            DrillEvent::FoundBefore(findings) => (self.before, self.locked) = (findings, true),
+            DrillEvent::FoundAfter(findings) => self.after = Some(findings),
+            DrillEvent::Locked => self.locked = true,
+            DrillEvent::Unlocked => self.locked = false,
+            DrillEvent::Kept { name, bytes, sha256 } => self.kept.push((name, *bytes, sha256)),
+            DrillEvent::WayBack(act) => {
                 if let Some(phase) = self.phases.last_mut().filter(|phase| phase.name == GIVING_UP) {
                     act.clone_into(&mut phase.note);
                 }
             }
-            What::Left(done, left) => self.left = Some((done, left)),
-            What::Measured(measures) => self.measures = Some(measures),
-            What::End { outcome, exit } => {
+            DrillEvent::Left(done, left) => self.left = Some((done, left)),
+            DrillEvent::Measured(measures) => self.measures = Some(measures),
+            DrillEvent::End { outcome, exit } => {
                 if let Some(phase) = self.phases.last_mut().filter(|phase| phase.name == GIVING_UP) {
                     (phase.ended, phase.state) = (Some(self.last), Came::Done);
                 }
                 self.end = Some((outcome, *exit));
             }
-            // A run's.
-            What::Drill { .. }
-            | What::Run { .. }
-            | What::Proof { .. }
-            | What::Lent(_)
-            | What::LookedAgain { .. }
-            | What::LockLost(_)
-            | What::Step { .. }
-            | What::Command { .. }
-            | What::Learnt(_) => {}
+            DrillEvent::Drill { .. } => {}
         }
     }
 

@@ -1,6 +1,7 @@
 //! What the lines of a journal can say, for a run and for a drill. Knows neither their order nor the disk.
 
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::model::measures::Measures;
@@ -10,20 +11,29 @@ use crate::plan::Plan;
 use crate::playbook::Phase;
 use crate::step::{Fact, HowStopped};
 
-/// One line.
+/// One line: a [`RunEvent`] or a [`DrillEvent`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Record {
+pub struct Record<E> {
     /// Its place, from 1, without gaps.
     pub seq: u64,
     /// When, by the bastion's clock.
     pub at: Timestamp,
-    pub what: What,
+    pub what: E,
 }
 
-/// What a record says.
+/// What one kind of journal can say, as far as every journal must know it.
+pub trait JournalEvent: Serialize + DeserializeOwned {
+    /// The format's version, which the first record has.
+    fn version(&self) -> Option<u32>;
+
+    /// The step that moves, and its move.
+    fn step(&self) -> Option<(u32, &StepEvent)>;
+}
+
+/// What a record of a run says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum What {
+pub enum RunEvent {
     /// The first record: the whole plan, and who runs it.
     Run {
         /// The format's version.
@@ -38,66 +48,6 @@ pub enum What {
         /// The plan, without secrets.
         plan: Box<Plan>,
     },
-    /// The first record of a drill, whose parts are runs with journals of their own.
-    Drill {
-        /// The format's version.
-        version: u32,
-        /// requorum's version.
-        tool: String,
-        person: String,
-        /// The bastion.
-        host: String,
-        /// The drill, named as runs are.
-        run: RunId,
-        /// The inventory's cluster.
-        cluster: ClusterName,
-        /// What the inventory says it is.
-        environment: Environment,
-        /// The zone to be lost.
-        zone: ZoneName,
-        outage: String,
-        /// When the drill gives up its purpose, in seconds.
-        max_outage_s: u64,
-    },
-    /// A part of a drill moves.
-    Phase {
-        name: Phase,
-        /// The move.
-        event: PhaseEvent,
-    },
-    /// A run within a drill begins.
-    Runs {
-        run: RunId,
-        /// The command.
-        verb: String,
-    },
-    /// A run within a drill ended.
-    Ran {
-        /// Which; nothing where there was nothing to do.
-        run: Option<RunId>,
-        /// The command.
-        verb: String,
-        /// Its exit code.
-        exit: u8,
-    },
-    /// What a drill saw before it lost anything.
-    FoundBefore(Vec<Finding>),
-    /// What a last look found, after the run or the drill.
-    FoundAfter(Vec<Finding>),
-    /// A file was kept beside the journal.
-    Kept {
-        name: String,
-        /// Its size in bytes.
-        bytes: u64,
-        /// Its SHA-256.
-        sha256: String,
-    },
-    /// An act of a drill's way back is about to be done.
-    WayBack(String),
-    /// What a drill did when it gave up, and what it left behind.
-    Left(Vec<String>, Vec<String>),
-    /// What a drill measured.
-    Measured(Box<Measures>),
     /// How long it took to prove that quorum is lost, in milliseconds; apart from the run's own time.
     Proof { took_ms: u64 },
     /// The masters are locked for this run.
@@ -148,6 +98,114 @@ pub enum What {
         /// The exit code.
         exit: u8,
     },
+    /// What a last look found, after the run.
+    FoundAfter(Vec<Finding>),
+}
+
+impl JournalEvent for RunEvent {
+    fn version(&self) -> Option<u32> {
+        match self {
+            Self::Run { version, .. } => Some(*version),
+            _ => None,
+        }
+    }
+
+    fn step(&self) -> Option<(u32, &StepEvent)> {
+        match self {
+            Self::Step { id, event, .. } => Some((*id, event)),
+            _ => None,
+        }
+    }
+}
+
+/// What a record of a drill says. Its parts are runs with journals of their own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DrillEvent {
+    /// The first record: what is to be lost and how, and who runs it.
+    Drill {
+        /// The format's version.
+        version: u32,
+        /// requorum's version.
+        tool: String,
+        person: String,
+        /// The bastion.
+        host: String,
+        /// The drill, named as runs are.
+        run: RunId,
+        /// The inventory's cluster.
+        cluster: ClusterName,
+        /// What the inventory says it is.
+        environment: Environment,
+        /// The zone to be lost.
+        zone: ZoneName,
+        outage: String,
+        /// When the drill gives up its purpose, in seconds.
+        max_outage_s: u64,
+    },
+    /// What was seen before anything was lost.
+    FoundBefore(Vec<Finding>),
+    /// The masters are locked for this drill.
+    Locked,
+    /// A phase moves.
+    Phase {
+        name: Phase,
+        /// The move.
+        event: PhaseEvent,
+    },
+    /// A run within the drill begins.
+    Runs {
+        run: RunId,
+        /// The command.
+        verb: String,
+    },
+    /// A run within the drill ended.
+    Ran {
+        /// Which; nothing where there was nothing to do.
+        run: Option<RunId>,
+        /// The command.
+        verb: String,
+        /// Its exit code.
+        exit: u8,
+    },
+    /// A file was kept beside the journal.
+    Kept {
+        name: String,
+        /// Its size in bytes.
+        bytes: u64,
+        /// Its SHA-256.
+        sha256: String,
+    },
+    /// An act of the way back is about to be done.
+    WayBack(String),
+    /// What a last look found, while the masters were still locked.
+    FoundAfter(Vec<Finding>),
+    /// The masters are unlocked.
+    Unlocked,
+    /// What was measured.
+    Measured(Box<Measures>),
+    /// What was done after the drill gave up, and what was left behind.
+    Left(Vec<String>, Vec<String>),
+    /// The last record.
+    End {
+        /// How it ended, in words.
+        outcome: String,
+        /// The exit code.
+        exit: u8,
+    },
+}
+
+impl JournalEvent for DrillEvent {
+    fn version(&self) -> Option<u32> {
+        match self {
+            Self::Drill { version, .. } => Some(*version),
+            _ => None,
+        }
+    }
+
+    fn step(&self) -> Option<(u32, &StepEvent)> {
+        None
+    }
 }
 
 /// A phase's move.

@@ -4,7 +4,7 @@ use crate::model::ClusterName;
 use crate::observe::ClusterRecord;
 use crate::step::Effect;
 
-use super::{Record, What};
+use super::{Record, RunEvent};
 
 /// What comes after a run's end: the lock let go, a last look, and a line that was cut off.
 const AFTER_THE_END: usize = 8;
@@ -13,10 +13,11 @@ const AFTER_THE_END: usize = 8;
 /// ones are read: `status` does so with every journal there is.
 #[must_use]
 pub fn recorded(text: &str, name: &ClusterName) -> Option<ClusterRecord> {
-    let first: Record = serde_json::from_str(text.lines().next()?).ok()?;
-    let What::Run { plan, .. } = first.what else { return None };
-    let last = text.lines().rev().take(AFTER_THE_END).filter_map(|line| serde_json::from_str::<Record>(line).ok());
-    let done = last.into_iter().any(|record| matches!(record.what, What::End { exit: 0, .. }));
+    let first: Record<RunEvent> = serde_json::from_str(text.lines().next()?).ok()?;
+    let RunEvent::Run { plan, .. } = first.what else { return None };
+    let last =
+        text.lines().rev().take(AFTER_THE_END).filter_map(|line| serde_json::from_str::<Record<RunEvent>>(line).ok());
+    let done = last.into_iter().any(|record| matches!(record.what, RunEvent::End { exit: 0, .. }));
     if plan.cluster != *name || !done {
         return None;
     }

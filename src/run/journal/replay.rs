@@ -1,4 +1,4 @@
-//! A journal read from its first record to its last: how far each step got, when, and by which commands. Knows nothing
+//! A run's journal read from its first record to its last: how far each step got, when, and by which commands. Knows nothing
 //! about output formats.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Record, StepEvent, StepState, What};
+use super::{Record, RunEvent, StepEvent, StepState};
 use crate::model::RunId;
 use crate::observe::Finding;
 use crate::plan::{Plan, Planned};
@@ -73,9 +73,9 @@ pub(crate) struct Replay<'a> {
 }
 
 /// Nothing where the first record is not a run's.
-pub(crate) fn replay(records: &[Record]) -> Option<Replay<'_>> {
+pub(crate) fn replay(records: &[Record<RunEvent>]) -> Option<Replay<'_>> {
     let first = records.first()?;
-    let What::Run { tool, person, host, digest, plan, .. } = &first.what else { return None };
+    let RunEvent::Run { tool, person, host, digest, plan, .. } = &first.what else { return None };
     let mut replay = Replay {
         plan,
         tool,
@@ -101,38 +101,27 @@ pub(crate) fn replay(records: &[Record]) -> Option<Replay<'_>> {
 }
 
 impl<'a> Replay<'a> {
-    /// A drill's journal holds no steps; its parts have journals of their own.
-    fn take(&mut self, record: &'a Record) {
+    fn take(&mut self, record: &'a Record<RunEvent>) {
         // The bastion's clock may be set back while a run goes on; the report's time only goes on.
         if self.end.is_none() {
             self.last = self.last.max(record.at);
         }
         match &record.what {
-            What::Run { .. }
-            | What::Drill { .. }
-            | What::Phase { .. }
-            | What::Ran { .. }
-            | What::Kept { .. }
-            | What::Runs { .. }
-            | What::LookedAgain { .. }
-            | What::FoundBefore(_)
-            | What::WayBack(_)
-            | What::Left(..)
-            | What::Measured(_) => {}
-            What::FoundAfter(findings) => self.after = Some(findings),
-            What::Lent(drill) => self.drill = Some(drill),
-            What::Proof { took_ms } => self.proof_ms = Some(*took_ms),
-            What::Locked => self.locked = true,
-            What::LockLost(_) => self.lock_lost = true,
-            What::Unlocked => self.unlocked = true,
-            What::End { outcome, exit } => self.end = Some((outcome, *exit)),
-            What::Learnt(fact) => {
+            RunEvent::Run { .. } | RunEvent::LookedAgain { .. } => {}
+            RunEvent::FoundAfter(findings) => self.after = Some(findings),
+            RunEvent::Lent(drill) => self.drill = Some(drill),
+            RunEvent::Proof { took_ms } => self.proof_ms = Some(*took_ms),
+            RunEvent::Locked => self.locked = true,
+            RunEvent::LockLost(_) => self.lock_lost = true,
+            RunEvent::Unlocked => self.unlocked = true,
+            RunEvent::End { outcome, exit } => self.end = Some((outcome, *exit)),
+            RunEvent::Learnt(fact) => {
                 if matches!(fact, Fact::FirstWrite(_)) {
                     self.first_write.get_or_insert(self.last);
                 }
                 self.facts.learn(fact.clone());
             }
-            What::Step { id, event, stopped, .. } => {
+            RunEvent::Step { id, event, stopped, .. } => {
                 let before = self.states.get(id).copied().unwrap_or(StepState::Planned);
                 // The reader has refused what is illegal.
                 self.states.insert(*id, before.next(*id, event).unwrap_or(before));
@@ -140,7 +129,7 @@ impl<'a> Replay<'a> {
                 track.moves(self.last, event);
                 track.stopped = stopped.or_else(|| stopped_by_old_journal(self.plan, *id, event));
             }
-            What::Command { step, host, command, exit, took_ms, said } => {
+            RunEvent::Command { step, host, command, exit, took_ms, said } => {
                 let ran = &mut self.tracks.entry(*step).or_default().ran;
                 match ran.last_mut() {
                     Some(ran) if ran.command == *command && ran.exit == *exit && ran.said == *said => {

@@ -7,9 +7,10 @@ use std::sync::Mutex;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::MasterName;
+use crate::model::{ClusterName, Environment, MasterName, RunId, ZoneName};
 use crate::observe::assess::{Finding, Severity};
-use crate::run::journal::{self, Record, StepEvent, What};
+use crate::playbook::Phase;
+use crate::run::journal::{self, DrillEvent, JournalEvent, PhaseEvent, Record, Records, RunEvent, StepEvent};
 
 fn secrets_of(text: &str) -> Vec<String> {
     let mut found = Vec::new();
@@ -133,20 +134,23 @@ fn labels_lose_secrets_and_metrics_stay_metrics() {
     assert_eq!(redactor.metrics(text), text.replace("canary-77x", REDACTED));
 }
 
-fn records(secret: &str) -> Vec<Record> {
-    let host = MasterName::new("m3").unwrap();
-    let step = |event| What::Step { id: 4, host: host.clone(), event, stopped: None };
-    let said = format!("etcd said: {secret}");
-    let finding = Finding {
+fn finding(said: &str) -> Finding {
+    Finding {
         code: crate::observe::Code::EtcdDown,
         severity: Severity::Error,
-        master: Some(host.clone()),
-        text: said.clone(),
-    };
-    let whats = vec![
-        What::Locked,
+        master: Some(MasterName::new("m3").unwrap()),
+        text: said.to_owned(),
+    }
+}
+
+fn of_run(secret: &str) -> Vec<RunEvent> {
+    let host = MasterName::new("m3").unwrap();
+    let step = |event| RunEvent::Step { id: 4, host: host.clone(), event, stopped: None };
+    let said = format!("etcd said: {secret}");
+    vec![
+        RunEvent::Locked,
         step(StepEvent::Started),
-        What::Command {
+        RunEvent::Command {
             step: 4,
             host: host.clone(),
             command: format!("x --password={secret}"),
@@ -157,12 +161,54 @@ fn records(secret: &str) -> Vec<Record> {
         step(StepEvent::Failed(said.clone())),
         step(StepEvent::Started),
         step(StepEvent::Done(secret.to_owned())),
-        What::FoundAfter(vec![finding]),
-        What::Left(vec![said.clone()], vec![secret.to_owned()]),
-        What::End { outcome: said, exit: 4 },
-    ];
+        RunEvent::FoundAfter(vec![finding(&said)]),
+        RunEvent::End { outcome: said, exit: 4 },
+    ]
+}
+
+fn of_drill(secret: &str) -> Vec<DrillEvent> {
+    let said = format!("etcd said: {secret}");
+    vec![
+        DrillEvent::Drill {
+            version: journal::VERSION,
+            tool: "0.1.0".to_owned(),
+            person: secret.to_owned(),
+            host: "bastion".to_owned(),
+            run: RunId::new("20260101-000000-0001").unwrap(),
+            cluster: ClusterName::new("stretched").unwrap(),
+            environment: Environment::Staging,
+            zone: ZoneName::new("a").unwrap(),
+            outage: "stop".to_owned(),
+            max_outage_s: 600,
+        },
+        DrillEvent::FoundBefore(vec![finding(&said)]),
+        DrillEvent::Locked,
+        DrillEvent::Phase { name: Phase::Outage, event: PhaseEvent::Failed(said.clone()) },
+        DrillEvent::WayBack(said.clone()),
+        DrillEvent::Left(vec![said.clone()], vec![secret.to_owned()]),
+        DrillEvent::End { outcome: said, exit: 4 },
+    ]
+}
+
+/// Every event as a line of a journal.
+fn lines<E: JournalEvent>(events: Vec<E>, redactor: &Redactor) -> String {
     let at = jiff::Timestamp::UNIX_EPOCH;
-    whats.into_iter().zip(1..).map(|(what, seq)| Record { seq, at, what }).collect()
+    let line = |(what, seq)| {
+        let line = serde_json::to_string(&redactor.record(Record { seq, at, what })).unwrap();
+        assert!(!line.contains('\n'));
+        line + "\n"
+    };
+    events.into_iter().zip(1..).map(line).collect()
+}
+
+/// Whether events were read back, as the same kinds in the same order.
+fn same<E>(before: &[E], after: &[Record<E>]) -> bool {
+    let pairs = before.iter().zip(after);
+    before.len() == after.len()
+        && pairs.zip(1..).all(|((before, after), seq)| {
+            (after.seq, after.at) == (seq, jiff::Timestamp::UNIX_EPOCH)
+                && std::mem::discriminant(before) == std::mem::discriminant(&after.what)
+        })
 }
 
 /// Values that are also words, keys, numbers, names and signs of the formats.
@@ -229,24 +275,22 @@ proptest! {
     fn whatever_the_secret_is_a_journal_is_read_back_and_says_the_same(secrets in proptest::collection::vec(nasty(), 1..4)) {
         let redactor = Redactor::default().and(secrets.clone());
         for secret in &secrets {
-            let before = records(secret);
-            let text: String = before.iter().cloned().map(|record| {
-                let line = serde_json::to_string(&redactor.record(record)).unwrap();
-                assert!(!line.contains('\n'));
-                line + "\n"
-            }).collect();
-            let after = journal::read(&text).unwrap();
-            prop_assert_eq!(after.len(), before.len());
-            for (before, after) in before.iter().zip(&after) {
-                prop_assert_eq!((before.seq, before.at), (after.seq, after.at));
-                match (&before.what, &after.what) {
-                    (What::Step { id, host, event, .. }, What::Step { id: id2, host: host2, event: event2, .. }) => {
-                        prop_assert_eq!((id, host), (id2, host2));
-                        prop_assert_eq!(std::mem::discriminant(event), std::mem::discriminant(event2));
-                    }
-                    (one, other) => prop_assert_eq!(std::mem::discriminant(one), std::mem::discriminant(other)),
+            let (run, drill) = (of_run(secret), of_drill(secret));
+            let text = lines(run.clone(), &redactor);
+            let Records::Run(read) = journal::read(&text).unwrap() else { panic!("it is read as a drill's") };
+            prop_assert!(same(&run, &read), "{text}");
+            for (before, after) in run.iter().zip(&read) {
+                if let (RunEvent::Step { id, host, event, .. }, RunEvent::Step { id: id2, host: host2, event: event2, .. }) =
+                    (before, &after.what)
+                {
+                    prop_assert_eq!((id, host), (id2, host2));
+                    prop_assert_eq!(std::mem::discriminant(event), std::mem::discriminant(event2));
                 }
             }
+            let of_drill = lines(drill.clone(), &redactor);
+            let Records::Drill(read) = journal::read(&of_drill).unwrap() else { panic!("it is read as a run's") };
+            prop_assert!(same(&drill, &read), "{of_drill}");
+            let text = text + &of_drill;
             let unmistakable = is_unmistakable(secret) && !REDACTED.contains(secret.as_str());
             let json = serde_json::to_string(secret).unwrap();
             // The record's own time is no text of anybody's.

@@ -6,7 +6,7 @@ use crate::model::MasterName;
 use crate::observe::assess::assess;
 use crate::observe::{Observation, Verdict};
 use crate::plan::Goal;
-use crate::run::journal::{StepState, What};
+use crate::run::journal::{DrillEvent, StepState};
 use crate::run::outage;
 
 use super::super::Ask;
@@ -121,7 +121,7 @@ impl Drill<'_> {
     /// An act is about to be done. A bastion whose disk is full must not keep the cluster down: the act is done all the
     /// same, and that it is not recorded is told.
     fn intends(&self, act: &str, done: &mut Vec<String>) {
-        if let Err(failure) = self.write(What::WayBack(act.to_owned())) {
+        if let Err(failure) = self.write(DrillEvent::WayBack(act.to_owned())) {
             done.push(format!("not recorded: {act} ({})", failure));
         }
     }
@@ -180,7 +180,7 @@ impl Drill<'_> {
             ));
         }
         let assessment = assess(&self.cluster, &seen);
-        let found = self.write(What::FoundAfter(assessment.findings));
+        let found = self.write(DrillEvent::FoundAfter(assessment.findings));
         left.extend(found.err().map(|failure| failure.to_string()));
         if assessment.verdict != Verdict::Healthy {
             left.push(format!(

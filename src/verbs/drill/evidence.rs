@@ -13,7 +13,7 @@ use crate::model::ledger::Ledger;
 use crate::observe::status::etcdctl;
 use crate::plan::TrailingHash;
 use crate::run::canary;
-use crate::run::journal::What;
+use crate::run::journal::DrillEvent;
 use crate::run::ports::Pipes;
 
 use super::Drill;
@@ -48,7 +48,7 @@ impl Drill<'_> {
     }
 
     fn kept(&self, name: &str, bytes: u64, sha256: &str) -> Result<(), String> {
-        let record = What::Kept { name: name.to_owned(), bytes, sha256: sha256.to_owned() };
+        let record = DrillEvent::Kept { name: name.to_owned(), bytes, sha256: sha256.to_owned() };
         self.write(record).map_err(|failure| failure.to_string())
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::model::MasterName;
 use crate::observe::Observation;
 use crate::run::hold::{Holding, UnderLock};
-use crate::run::journal::What;
+use crate::run::journal::DrillEvent;
 use crate::run::lock::Taken;
 use crate::run::ports::Remote;
 use crate::run::session::NotBegun;
@@ -22,12 +22,12 @@ impl Drill<'_> {
         let holder = self.site.operator.holder(&self.run, self.site.clock.now());
         let taken = lock::take(&self.remote, &self.hosts(), &holder, &self.run).await;
         let Some(failure) = NotBegun::of(taken) else {
-            let Err(failure) = self.write(What::Locked) else {
+            let Err(failure) = self.write(DrillEvent::Locked) else {
                 return Ok(Holding::begin(&self.remote, &self.hosts(), &self.run));
             };
             return Err(self.release().await.into_iter().fold(failure, Failure::note));
         };
-        self.write(What::End { outcome: failure.to_string(), exit: failure.code() })?;
+        self.write(DrillEvent::End { outcome: failure.to_string(), exit: failure.code() })?;
         Err(recovery::not_begun(&failure))
     }
 
@@ -41,7 +41,7 @@ impl Drill<'_> {
     pub(super) async fn unlock(&self) -> Vec<String> {
         let mut left = self.release().await;
         if left.is_empty() {
-            left.extend(self.write(What::Unlocked).err().map(|failure| failure.to_string()));
+            left.extend(self.write(DrillEvent::Unlocked).err().map(|failure| failure.to_string()));
         }
         left
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::model::ledger::{Ledger, Lost};
 use crate::model::measures::{Measures, Promises, millis};
 use crate::report;
-use crate::run::journal::What;
+use crate::run::journal::DrillEvent;
 
 use super::{Drill, Failure};
 use crate::run::exit;
@@ -59,10 +59,10 @@ impl Drill<'_> {
         let measures = self.course.measures.clone();
         let mut records = Vec::new();
         if let Some(measures) = &measures {
-            records.push(What::Measured(Box::new(measures.clone())));
+            records.push(DrillEvent::Measured(Box::new(measures.clone())));
         }
         let done = trouble.as_ref().map(|(_, done)| done.clone()).unwrap_or_default();
-        records.push(What::Left(done, left.clone()));
+        records.push(DrillEvent::Left(done, left.clone()));
         let good = trouble.is_none() && left.is_empty() && measures.as_ref().is_some_and(Measures::is_good);
         let code = match () {
             () if good => exit::DONE,
@@ -75,7 +75,7 @@ impl Drill<'_> {
             (Some((why, _)), _) => format!("given up: {why}"),
             (None, false) => "completed, but missed its objectives or left something behind".to_owned(),
         };
-        records.push(What::End { outcome, exit: code });
+        records.push(DrillEvent::End { outcome, exit: code });
         // Whatever becomes of the journal, the person is told below.
         let written: Result<(), Failure> = records.into_iter().try_for_each(|record| self.write(record));
         let story = report::drill::Story {

@@ -18,7 +18,7 @@ use crate::plan::drill::{self, Words};
 use crate::playbook::{Action, Phase, Playbook};
 use crate::run::canary::{Canary, Way};
 use crate::run::exit::Kind;
-use crate::run::journal::{Journal, PhaseEvent, VERSION, What};
+use crate::run::journal::{DrillEvent, Journal, PhaseEvent, VERSION};
 use crate::run::ports::{Event, Remote, Store};
 use crate::run::redact::{Discreet, Redactor};
 
@@ -59,7 +59,7 @@ struct Drill<'a> {
     seen: Observation,
     remote: Arc<dyn Remote>,
     store: Arc<dyn Store>,
-    journal: Journal,
+    journal: Journal<DrillEvent>,
     redactor: Redactor,
     survivor: Way,
     lost: Way,
@@ -173,7 +173,7 @@ impl Drill<'_> {
         textfile: Option<&Path>,
     ) -> Result<u8, Failure> {
         self.say(&format!("journal: {}", self.store.place().join("journal.jsonl").display()));
-        self.write(What::Drill {
+        self.write(DrillEvent::Drill {
             version: VERSION,
             tool: env!("CARGO_PKG_VERSION").to_owned(),
             person: self.site.operator.person.clone(),
@@ -186,7 +186,7 @@ impl Drill<'_> {
             max_outage_s: self.limit.as_secs(),
         })?;
         let before = assess(&self.cluster, &self.seen).findings;
-        self.write(What::FoundBefore(before))?;
+        self.write(DrillEvent::FoundBefore(before))?;
         let holding = self.lock().await?;
         let passing = self.pass_on(interrupted);
         let ended = self.phases(playbook).await;
@@ -225,14 +225,14 @@ impl Drill<'_> {
                 return Err(self.why_stopped());
             }
             self.say(&format!("== {}/{} {}", number + 1, phases.len(), phase.name()));
-            self.write(What::Phase { name: *phase, event: PhaseEvent::Began })
+            self.write(DrillEvent::Phase { name: *phase, event: PhaseEvent::Began })
                 .map_err(|failure| failure.to_string())?;
             let ended = self.phase(*phase).await;
             let event = match &ended {
                 Ok(note) => PhaseEvent::Done(note.clone()),
                 Err(why) => PhaseEvent::Failed(why.clone()),
             };
-            self.write(What::Phase { name: *phase, event }).map_err(|failure| failure.to_string())?;
+            self.write(DrillEvent::Phase { name: *phase, event }).map_err(|failure| failure.to_string())?;
             match ended {
                 Ok(note) => self.say(&format!("   {note}")),
                 Err(why) => return Err(format!("{}: {why}", phase.name())),
@@ -255,7 +255,7 @@ impl Drill<'_> {
     }
 
     /// A record that cannot be written ends the drill before its next act.
-    fn write(&self, what: What) -> Result<(), Failure> {
+    fn write(&self, what: DrillEvent) -> Result<(), Failure> {
         self.journal.write(vec![what]).map_err(|error| {
             let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
             Failure::new(Kind::Unrecorded, format!("{error}{cause}"))

@@ -13,7 +13,7 @@ use crate::plan::drill;
 use crate::plan::{Goal, Rule};
 use crate::playbook::Phase;
 use crate::run::canary::{self, Canary};
-use crate::run::journal::What;
+use crate::run::journal::DrillEvent;
 use crate::run::look::{self, ask};
 use crate::run::outage;
 
@@ -293,7 +293,7 @@ impl Drill<'_> {
     pub(super) async fn part(&mut self, goal: Goal, wish: &Ask) -> Result<(), String> {
         let begun = std::sync::OnceLock::new();
         let begins = |run: &RunId| {
-            let record = What::Runs { run: run.clone(), verb: goal.command().to_owned() };
+            let record = DrillEvent::Runs { run: run.clone(), verb: goal.command().to_owned() };
             // Nothing was done yet: this is no run of which nobody knows how far it came.
             self.write(record).map_err(|failure| Failure { kind: Kind::Failed, ..failure })?;
             let _ = begun.set(run.clone());
@@ -320,7 +320,7 @@ impl Drill<'_> {
             self.course.unknown |= ended.as_ref().is_err_and(|failure| failure.kind == Kind::Unrecorded);
             self.course.dr = ended.ok().flatten();
         }
-        self.write(What::Ran { run, verb: goal.command().to_owned(), exit: code })
+        self.write(DrillEvent::Ran { run, verb: goal.command().to_owned(), exit: code })
             .map_err(|failure| failure.to_string())?;
         trouble.map_or(Ok(()), Err)
     }
