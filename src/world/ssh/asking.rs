@@ -52,7 +52,7 @@ impl<'a> Asking<'a> {
     async fn put(&mut self, host: &Host, mut round: Round<'_>, heard: Heard<'_>) -> Result<Vec<usize>, RemoteError> {
         let (text, deadline) = (round.text()?, round.deadline());
         // Whoever waits for a place has not begun to connect.
-        let _place = self.ssh.bastion.asked.acquire().await.map_err(|error| host.peer.unreachable(error))?;
+        let _place = self.ssh.bastion.asked.acquire().await.map_err(|error| host.target.unreachable(error))?;
         let mut shell = match self.shell.take().filter(|shell| shell.root == round.root()) {
             Some(shell) => shell,
             None => host.shell(&self.ssh.bastion, round.root()).await?,

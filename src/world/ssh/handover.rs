@@ -37,14 +37,14 @@ impl Handover {
 
     /// What listens for the prompt, until the frame says that the command has begun: what stands before that in a line
     /// is sudo's to run, so nothing of ours has run before.
-    pub(super) fn ear(&self, frame: &Frame) -> Ear {
-        Ear { prompt: self.prompt.clone().into(), begun: frame.begin().into(), held: Vec::new(), over: false }
+    pub(super) fn scanner(&self, frame: &Frame) -> PromptScanner {
+        PromptScanner { prompt: self.prompt.clone().into(), begun: frame.begin().into(), held: Vec::new(), over: false }
     }
 }
 
 /// What was heard on standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cue {
+pub(super) enum SudoEvent {
     /// sudo asks. The first time it gets the password; again, it has refused that.
     Asked,
     /// The command runs: what is sent now is its own input.
@@ -52,7 +52,7 @@ pub(super) enum Cue {
 }
 
 /// Finds the marks in standard error, however it is cut into pieces, and takes them out.
-pub(super) struct Ear {
+pub(super) struct PromptScanner {
     prompt: Vec<u8>,
     begun: Vec<u8>,
     /// The end of what was heard, where it may be a mark's beginning.
@@ -60,38 +60,38 @@ pub(super) struct Ear {
     over: bool,
 }
 
-impl Ear {
-    /// The text without marks, and what was heard, in its order. After [`Cue::Begun`] all is the command's own: a prompt
+impl PromptScanner {
+    /// The text without marks, and what was heard, in its order. After [`SudoEvent::Begun`] all is the command's own: a prompt
     /// in it asks for nothing.
-    pub(super) fn hear(&mut self, data: &[u8]) -> (Vec<u8>, Vec<Cue>) {
+    pub(super) fn scan(&mut self, data: &[u8]) -> (Vec<u8>, Vec<SudoEvent>) {
         if self.over {
             return (data.to_vec(), Vec::new());
         }
         let mut rest = std::mem::take(&mut self.held);
         rest.extend_from_slice(data);
-        let (mut text, mut cues) = (Vec::new(), Vec::new());
+        let (mut text, mut events) = (Vec::new(), Vec::new());
         loop {
             let asked = find(&rest, &self.prompt);
             let begun = find(&rest, &self.begun);
-            let (at, length, cue) = match (asked, begun) {
+            let (at, length, event) = match (asked, begun) {
                 (Some(asked), begun) if begun.is_none_or(|begun| asked < begun) => {
-                    (asked, self.prompt.len(), Cue::Asked)
+                    (asked, self.prompt.len(), SudoEvent::Asked)
                 }
-                (_, Some(begun)) => (begun, self.begun.len(), Cue::Begun),
+                (_, Some(begun)) => (begun, self.begun.len(), SudoEvent::Begun),
                 (_, None) => break,
             };
             text.extend(rest.drain(..at + length).take(at));
-            cues.push(cue);
-            if cue == Cue::Begun {
+            events.push(event);
+            if event == SudoEvent::Begun {
                 self.over = true;
                 // What a shell's files or sudo said before is not the command's.
-                return (rest, cues);
+                return (rest, events);
             }
         }
         let held = [&self.prompt, &self.begun].map(|mark| beginning(&rest, mark)).into_iter().max().unwrap_or(0);
         self.held = rest.split_off(rest.len() - held);
         text.extend(rest);
-        (text, cues)
+        (text, events)
     }
 
     /// What is left when no more will come.
@@ -118,19 +118,19 @@ mod tests {
     }
 
     /// What comes of a text that arrives in pieces.
-    fn heard(handover: &Handover, frame: &Frame, text: &[u8], piece: usize) -> (Vec<u8>, Vec<Cue>) {
-        let mut ear = handover.ear(frame);
-        let (mut all, mut cues) = (Vec::new(), Vec::new());
+    fn heard(handover: &Handover, frame: &Frame, text: &[u8], piece: usize) -> (Vec<u8>, Vec<SudoEvent>) {
+        let mut scanner = handover.scanner(frame);
+        let (mut all, mut events) = (Vec::new(), Vec::new());
         for piece in text.chunks(piece) {
-            let (text, heard) = ear.hear(piece);
-            if heard.contains(&Cue::Begun) {
+            let (text, heard) = scanner.scan(piece);
+            if heard.contains(&SudoEvent::Begun) {
                 all.clear();
             }
             all.extend(text);
-            cues.extend(heard);
+            events.extend(heard);
         }
-        all.extend(ear.rest());
-        (all, cues)
+        all.extend(scanner.rest());
+        (all, events)
     }
 
     proptest! {
@@ -141,18 +141,18 @@ mod tests {
             let (handover, frame) = (handover(), Frame::new());
             let (asked, begun) = (&handover.prompt, frame.begin());
             let text = format!("{before}{asked}{between}{asked}{begun}{after}{asked}");
-            let (left, cues) = heard(&handover, &frame, text.as_bytes(), piece);
-            prop_assert_eq!(cues, [Cue::Asked, Cue::Asked, Cue::Begun]);
+            let (left, events) = heard(&handover, &frame, text.as_bytes(), piece);
+            prop_assert_eq!(events, [SudoEvent::Asked, SudoEvent::Asked, SudoEvent::Begun]);
             prop_assert_eq!(left, format!("{after}{asked}").into_bytes(), "after the beginning all is the command's");
             let refused = format!("{before}{asked}{between}");
-            let (left, cues) = heard(&handover, &frame, refused.as_bytes(), piece);
-            prop_assert_eq!((left, cues), (format!("{before}{between}").into_bytes(), vec![Cue::Asked]));
+            let (left, events) = heard(&handover, &frame, refused.as_bytes(), piece);
+            prop_assert_eq!((left, events), (format!("{before}{between}").into_bytes(), vec![SudoEvent::Asked]));
         }
 
         #[test]
         fn no_other_text_is_a_prompt(text in "(<sudo asks |\\[sudo\\] password for ops: |Password: |<begun |[a-f0-9]{32}>){0,20}") {
-            let (left, cues) = heard(&handover(), &Frame::new(), text.as_bytes(), 7);
-            prop_assert_eq!((left, cues), (text.into_bytes(), vec![]));
+            let (left, events) = heard(&handover(), &Frame::new(), text.as_bytes(), 7);
+            prop_assert_eq!((left, events), (text.into_bytes(), vec![]));
         }
     }
 

@@ -8,8 +8,8 @@ use russh::keys::ssh_key::public::KeyData;
 use russh::keys::{Algorithm, HashAlg, PrivateKeyWithHashAlg};
 use tokio::time::timeout;
 
+use super::connection::{Ended, Watch};
 use super::keyring::{Identity, Keyring, Secret};
-use super::line::{Ended, Watch};
 use crate::run::ports::RemoteError;
 
 /// How long one key may take: a host may ask a directory service, and a key in the agent may want a touch.

@@ -2,20 +2,20 @@
 
 mod asking;
 mod audible;
+mod cached;
+mod connection;
 mod frame;
 mod handover;
-mod kept;
 mod keyring;
 mod known_hosts;
-mod line;
 mod login;
-mod peer;
 mod quote;
 mod round;
 mod still;
 mod stream;
 mod sudo;
 mod talk;
+mod target;
 #[cfg(test)]
 mod tests;
 
@@ -31,16 +31,16 @@ use zeroize::Zeroizing;
 use crate::model::{Become, Cluster, Command, MasterName, Output};
 use crate::run::ports::{Later, Pipes, Prompt, Questions, Remote, RemoteError};
 use asking::Asking;
+use cached::Cached;
+use connection::Session;
 use frame::Frame;
 use handover::Handover;
-use kept::Kept;
 use keyring::Keyring;
-use line::Session;
-use peer::Peer;
 use quote::Rise;
 use still::Still;
 use sudo::{Password, Root, Trial};
 use talk::{Answer, Talk};
+use target::Target;
 
 /// Handshakes at once over all hosts; each keeps a processor busy for some milliseconds.
 const HANDSHAKES: usize = 8;
@@ -106,9 +106,9 @@ struct Bastion {
 
 /// One master.
 struct Host {
-    peer: Peer,
+    target: Target,
     elevate: Become,
-    root: Kept<Root>,
+    root: Cached<Root>,
 }
 
 /// Runs commands on the masters of one cluster. Connections are made when first needed and kept.
@@ -122,22 +122,22 @@ impl Ssh {
     #[must_use]
     pub fn new(cluster: &Cluster, unlocked: Unlocked, options: Options) -> Self {
         let Unlocked { keyring, password } = unlocked;
-        let mut jumps: Vec<Arc<Peer>> = Vec::new();
+        let mut jumps: Vec<Arc<Target>> = Vec::new();
         let mut hosts = BTreeMap::new();
         for master in cluster.masters() {
             let ssh = &master.ssh;
             let through = ssh.jump.as_ref().map(|jump| {
-                let peer = Peer::jump(jump, ssh);
-                match jumps.iter().find(|known| known.is_same(&peer)) {
+                let target = Target::jump(jump, ssh);
+                match jumps.iter().find(|known| known.is_same(&target)) {
                     Some(known) => Arc::clone(known),
                     None => {
-                        jumps.push(Arc::new(peer));
+                        jumps.push(Arc::new(target));
                         Arc::clone(&jumps[jumps.len() - 1])
                     }
                 }
             });
-            let peer = Peer::new(master.address.as_str(), ssh, through);
-            hosts.insert(master.name.clone(), Host { peer, elevate: ssh.elevate, root: Kept::default() });
+            let target = Target::new(master.address.as_str(), ssh, through);
+            hosts.insert(master.name.clone(), Host { target, elevate: ssh.elevate, root: Cached::default() });
         }
         let (handshakes, asked) = (Semaphore::new(HANDSHAKES), Semaphore::new(ASKED_AT_ONCE));
         Self { bastion: Bastion { options, keyring, password, handshakes, asked }, hosts }
@@ -179,10 +179,10 @@ impl Host {
         };
         // Whoever takes streamed output may be slow, and on a shared connection every other command would wait too.
         if command.bulk || talk.pipes.stdout.is_some() {
-            let line = self.peer.connect(bastion, true).await?;
-            let session = line.session(bastion.options.connect_timeout).await;
-            let answer = talk::hold(session.map_err(|why| self.peer.unreachable(why))?, talk).await;
-            line.close().await;
+            let connection = self.target.connect(bastion, true).await?;
+            let session = connection.session(bastion.options.connect_timeout).await;
+            let answer = talk::hold(session.map_err(|why| self.target.unreachable(why))?, talk).await;
+            connection.close().await;
             return self.ran(answer?);
         }
         self.ran(self.talk(bastion, talk).await?)
@@ -204,8 +204,8 @@ impl Host {
                 why: format!(
                     "{}: {} runs no command, since its answer would not come: {}; next: take that out, or let it do so at \
                      a terminal only ([ -t 1 ])",
-                    self.peer.place(),
-                    self.peer.user(),
+                    self.target.place(),
+                    self.target.user(),
                     quote::astray(&said).unwrap_or_default(),
                 ),
             }),
@@ -213,8 +213,8 @@ impl Host {
                 why: format!(
                     "{}: the login of {} ended before the command began ({}); next: look at that user's shell, its \
                      files (~/.bashrc) and sudo",
-                    self.peer.place(),
-                    self.peer.user(),
+                    self.target.place(),
+                    self.target.user(),
                     said.complaint(),
                 ),
             }),
@@ -229,13 +229,13 @@ impl Host {
     /// A session of the kept connection. One that turns out to be dead, or full, is replaced once: nothing was sent.
     async fn session(&self, bastion: &Bastion) -> Result<Session, RemoteError> {
         let limit = bastion.options.connect_timeout;
-        let line = self.peer.control(bastion).await?;
-        if let Ok(session) = line.session(limit).await {
+        let connection = self.target.control(bastion).await?;
+        if let Ok(session) = connection.session(limit).await {
             return Ok(session);
         }
-        line.retire();
-        let line = self.peer.control(bastion).await?;
-        line.session(limit).await.map_err(|why| self.peer.unreachable(why))
+        connection.retire();
+        let connection = self.target.control(bastion).await?;
+        connection.session(limit).await.map_err(|why| self.target.unreachable(why))
     }
 
     async fn root(&self, bastion: &Bastion) -> Result<Root, RemoteError> {
@@ -244,7 +244,7 @@ impl Host {
 
     /// Finds out how commands become root here.
     async fn way_to_root(&self, bastion: &Bastion) -> Result<Root, RemoteError> {
-        let who = format!("{}@{}", self.peer.user(), self.peer.place());
+        let who = format!("{}@{}", self.target.user(), self.target.place());
         bastion.password.root(&who, &On { host: self, bastion }).await
     }
 }

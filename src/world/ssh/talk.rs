@@ -8,9 +8,9 @@ use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use super::connection::{Connection, Session};
 use super::frame::Frame;
-use super::handover::{Cue, Ear, Handover};
-use super::line::{Line, Session};
+use super::handover::{Handover, PromptScanner, SudoEvent};
 use super::still::Still;
 use super::stream::{self, Stream};
 use crate::model::Output;
@@ -64,13 +64,13 @@ struct Heard {
     whole: bool,
 }
 
-/// Opens no more sessions on a line whose command was abandoned: sshd counts it until the command itself ends.
-struct Abandoned<'a>(Option<&'a Line>);
+/// Opens no more sessions on a connection whose command was abandoned: sshd counts it until the command itself ends.
+struct Abandoned<'a>(Option<&'a Connection>);
 
 impl Drop for Abandoned<'_> {
     fn drop(&mut self) {
-        if let Some(line) = self.0 {
-            line.retire();
+        if let Some(connection) = self.0 {
+            connection.retire();
         }
     }
 }
@@ -80,25 +80,25 @@ impl Drop for Abandoned<'_> {
 /// # Errors
 /// `Unreachable` when it was not sent, `Denied` when the host runs no commands, else `OutcomeUnknown`.
 pub(super) async fn hold(session: Session, talk: Talk) -> Result<Answer, RemoteError> {
-    let Session { line, channel, _permit } = session;
+    let Session { connection, channel, _permit } = session;
     let Talk { line: text, frame, still, handover, stdin, pipes } = talk;
-    let mut abandoned = Abandoned(Some(&line));
+    let mut abandoned = Abandoned(Some(&connection));
     match still.bounds(channel.exec(true, text)).await {
         Some(Ok(())) => {}
-        Some(Err(_)) => return Err(RemoteError::Unreachable { why: line.ended.reason().to_owned() }),
+        Some(Err(_)) => return Err(RemoteError::Unreachable { why: connection.ended.reason().to_owned() }),
         None => return Err(RemoteError::Unreachable { why: format!("it could not be sent{still}") }),
     }
     let (mut read, write) = channel.split();
     let mut heard = Heard::of(&frame);
     let over = {
-        // Few cues fit in one text, and whoever waits for them takes them.
-        let (tell, cues) = mpsc::unbounded_channel();
-        let ear = handover.as_ref().map(|handover| handover.ear(&frame));
-        let listening = listen(&mut read, &mut heard, pipes.stdout, (ear, tell), &still);
+        // Few events fit in one text, and whoever waits for them takes them.
+        let (tell, events) = mpsc::unbounded_channel();
+        let scanner = handover.as_ref().map(|handover| handover.scanner(&frame));
+        let listening = listen(&mut read, &mut heard, pipes.stdout, (scanner, tell), &still);
         let talking = async {
             // Without input the end of it is sent at once: a shell's file that reads must not wait for ever.
             let silent = handover.is_none() && stdin.is_none() && pipes.stdin.is_none();
-            if silent || may_speak(&write, handover, cues).await {
+            if silent || may_speak(&write, handover, events).await {
                 speak(&write, stdin, pipes.stdin, &still).await;
             }
             let _ = write.eof().await;
@@ -121,14 +121,14 @@ pub(super) async fn hold(session: Session, talk: Talk) -> Result<Answer, RemoteE
         // A session task that is stuck takes no messages; the connection goes down with its last user then.
         let _ = timeout(Duration::from_millis(200), write.close()).await;
     }
-    heard.outcome(over, &still, &line)
+    heard.outcome(over, &still, &connection)
 }
 
 async fn listen(
     read: &mut ChannelReadHalf,
     heard: &mut Heard,
     stdout: Option<mpsc::Sender<Bytes>>,
-    (mut ear, tell): (Option<Ear>, mpsc::UnboundedSender<Cue>),
+    (mut scanner, tell): (Option<PromptScanner>, mpsc::UnboundedSender<SudoEvent>),
     still: &Still,
 ) -> Over {
     while let Some(message) = read.wait().await {
@@ -146,13 +146,13 @@ async fn listen(
                     Some(_) => {}
                 }
             }
-            ChannelMsg::ExtendedData { data, ext: STDERR } => heard.attend(ear.as_mut(), data, &tell),
+            ChannelMsg::ExtendedData { data, ext: STDERR } => heard.attend(scanner.as_mut(), data, &tell),
             ChannelMsg::ExitStatus { exit_status } => heard.status = Some(exit_status),
             ChannelMsg::ExitSignal { signal_name, .. } => heard.signal = Some(format!("{signal_name:?}")),
             ChannelMsg::Eof => heard.whole = true,
             ChannelMsg::Close => {
-                if let Some(ear) = &mut ear {
-                    heard.stderr.take(ear.rest().into());
+                if let Some(scanner) = &mut scanner {
+                    heard.stderr.take(scanner.rest().into());
                 }
                 heard.whole = true;
                 return Over::Closed;
@@ -169,19 +169,19 @@ async fn listen(
 async fn may_speak(
     write: &ChannelWriteHalf<Msg>,
     handover: Option<Handover>,
-    mut cues: mpsc::UnboundedReceiver<Cue>,
+    mut events: mpsc::UnboundedReceiver<SudoEvent>,
 ) -> bool {
     let mut password = handover.as_ref().map(Handover::line);
-    while let Some(cue) = cues.recv().await {
-        match (cue, password.take()) {
-            (Cue::Begun, _) => return true,
-            (Cue::Asked, Some(line)) => {
+    while let Some(event) = events.recv().await {
+        match (event, password.take()) {
+            (SudoEvent::Begun, _) => return true,
+            (SudoEvent::Asked, Some(line)) => {
                 if write.data_bytes(line).await.is_err() {
                     return false;
                 }
             }
             // It has refused the password. Without more input it gives up, and the account is not locked.
-            (Cue::Asked, None) => return false,
+            (SudoEvent::Asked, None) => return false,
         }
     }
     false
@@ -222,30 +222,30 @@ impl Heard {
     }
 
     /// Takes a piece of standard error, in which sudo may speak before the command begins.
-    fn attend(&mut self, ear: Option<&mut Ear>, data: Bytes, tell: &mpsc::UnboundedSender<Cue>) {
+    fn attend(&mut self, scanner: Option<&mut PromptScanner>, data: Bytes, tell: &mpsc::UnboundedSender<SudoEvent>) {
         let before = self.stderr.cut.begun();
-        match ear {
-            Some(ear) if !before => {
-                let (text, cues) = ear.hear(&data);
-                if cues.contains(&Cue::Begun) {
+        match scanner {
+            Some(scanner) if !before => {
+                let (text, events) = scanner.scan(&data);
+                if events.contains(&SudoEvent::Begun) {
                     self.stderr.cut.begin();
                 }
                 self.stderr.take(text.into());
                 // Nobody may wait for them any more.
-                for cue in cues {
-                    let _ = tell.send(cue);
+                for event in events {
+                    let _ = tell.send(event);
                 }
             }
             _ => {
                 self.stderr.take(data);
                 if !before && self.stderr.cut.begun() {
-                    let _ = tell.send(Cue::Begun);
+                    let _ = tell.send(SudoEvent::Begun);
                 }
             }
         }
     }
 
-    fn outcome(self, over: Over, still: &Still, line: &Line) -> Result<Answer, RemoteError> {
+    fn outcome(self, over: Over, still: &Still, connection: &Connection) -> Result<Answer, RemoteError> {
         let begun = self.stdout.cut.begun() || self.stderr.cut.begun();
         let ended = match (&over, self.stdout.cut.ended().zip(self.stderr.cut.ended())) {
             (Over::Refused, _) => {
@@ -267,7 +267,7 @@ impl Heard {
             (Over::Closed, None) => match &self.signal {
                 Some(signal) => format!("it was killed by the signal {signal}"),
                 None if self.whole => "the shell around it ended before it did".to_owned(),
-                None => line.ended.reason().to_owned(),
+                None => connection.ended.reason().to_owned(),
             },
         };
         let status = self.status.map(|status| format!("; it exited with {status}, but its output was not whole"));

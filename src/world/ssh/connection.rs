@@ -82,7 +82,7 @@ impl Handler for Watch {
 }
 
 /// An open, logged-in connection.
-pub(super) struct Line {
+pub(super) struct Connection {
     pub(super) handle: Handle<Watch>,
     pub(super) ended: Ended,
     sessions: Arc<Semaphore>,
@@ -90,18 +90,18 @@ pub(super) struct Line {
     allowed: AtomicUsize,
     retired: AtomicBool,
     /// The connection this one runs through.
-    _through: Option<Arc<Line>>,
+    _through: Option<Arc<Connection>>,
 }
 
-/// A session on a line, its place among the [`SESSIONS`] and its channel.
+/// A session on a connection, its place among the [`SESSIONS`] and its channel.
 pub(super) struct Session {
-    pub(super) line: Arc<Line>,
+    pub(super) connection: Arc<Connection>,
     pub(super) channel: Channel<Msg>,
     pub(super) _permit: OwnedSemaphorePermit,
 }
 
-impl Line {
-    pub(super) fn new(handle: Handle<Watch>, ended: Ended, through: Option<Arc<Line>>) -> Self {
+impl Connection {
+    pub(super) fn new(handle: Handle<Watch>, ended: Ended, through: Option<Arc<Connection>>) -> Self {
         let sessions = Arc::new(Semaphore::new(SESSIONS));
         let (allowed, retired) = (AtomicUsize::new(SESSIONS), AtomicBool::new(false));
         Self { handle, ended, sessions, allowed, retired, _through: through }
@@ -127,7 +127,7 @@ impl Line {
             let permit = Arc::clone(&self.sessions).acquire_owned().await;
             let permit = permit.map_err(|_| "the host refuses further sessions".to_owned())?;
             match timeout(limit, self.handle.channel_open_session()).await {
-                Ok(Ok(channel)) => return Ok(Session { line: Arc::clone(self), channel, _permit: permit }),
+                Ok(Ok(channel)) => return Ok(Session { connection: Arc::clone(self), channel, _permit: permit }),
                 Ok(Err(russh::Error::ChannelOpenFailure(refusal))) => {
                     // One place less than we thought; whoever has one of the others will leave it.
                     let last = self.allowed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |allowed| {

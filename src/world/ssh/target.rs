@@ -14,9 +14,9 @@ use tokio::time::timeout;
 use super::super::regular;
 use super::Bastion;
 use super::audible::Audible;
-use super::kept::Kept;
+use super::cached::Cached;
+use super::connection::{Connection, Ended, Fault, Watch};
 use super::known_hosts::Known;
-use super::line::{Ended, Fault, Line, Watch};
 use super::login::Login;
 use super::still::Still;
 use crate::model::command::clean;
@@ -66,18 +66,18 @@ const AT_MOST: u32 = 6;
 const MOST_KNOWN: u64 = 16 << 20;
 
 /// A host to log in to.
-pub(super) struct Peer {
+pub(super) struct Target {
     address: String,
     port: u16,
     user: String,
     identity: Option<String>,
     known_hosts: Option<String>,
-    through: Option<Arc<Peer>>,
-    control: Kept<Arc<Line>>,
+    through: Option<Arc<Target>>,
+    control: Cached<Arc<Connection>>,
 }
 
-impl Peer {
-    pub(super) fn new(address: &str, ssh: &SshSettings, through: Option<Arc<Peer>>) -> Self {
+impl Target {
+    pub(super) fn new(address: &str, ssh: &SshSettings, through: Option<Arc<Target>>) -> Self {
         Self {
             address: address.to_owned(),
             port: ssh.port,
@@ -85,7 +85,7 @@ impl Peer {
             identity: ssh.identity.clone(),
             known_hosts: ssh.known_hosts.clone(),
             through,
-            control: Kept::default(),
+            control: Cached::default(),
         }
     }
 
@@ -98,14 +98,14 @@ impl Peer {
             identity: ssh.identity.clone(),
             known_hosts: ssh.known_hosts.clone(),
             through: None,
-            control: Kept::default(),
+            control: Cached::default(),
         }
     }
 
     /// Whether both are one login on one host, so that one connection serves both.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        let login = |peer: &Self| (peer.address.clone(), peer.port, peer.user.clone());
-        let files = |peer: &Self| (peer.identity.clone(), peer.known_hosts.clone());
+        let login = |target: &Self| (target.address.clone(), target.port, target.user.clone());
+        let files = |target: &Self| (target.identity.clone(), target.known_hosts.clone());
         login(self) == login(other) && files(self) == files(other)
     }
 
@@ -125,9 +125,9 @@ impl Peer {
     /// The connection kept for the whole run.
     ///
     /// # Errors
-    /// As [`Peer::connect`]. A failure is not kept.
-    pub(super) async fn control(&self, bastion: &Bastion) -> Result<Arc<Line>, RemoteError> {
-        self.control.get(|line| line.is_good(), self.connect(bastion, false)).await
+    /// As [`Target::connect`]. A failure is not kept.
+    pub(super) async fn control(&self, bastion: &Bastion) -> Result<Arc<Connection>, RemoteError> {
+        self.control.get(|connection| connection.is_good(), self.connect(bastion, false)).await
     }
 
     /// A new connection. A bulk stream that stalls stalls everything on its connection, so it has its own all the
@@ -135,7 +135,11 @@ impl Peer {
     ///
     /// # Errors
     /// [`RemoteError`], never `OutcomeUnknown`.
-    pub(super) fn connect<'a>(&'a self, bastion: &'a Bastion, bulk: bool) -> Later<'a, Result<Arc<Line>, RemoteError>> {
+    pub(super) fn connect<'a>(
+        &'a self,
+        bastion: &'a Bastion,
+        bulk: bool,
+    ) -> Later<'a, Result<Arc<Connection>, RemoteError>> {
         Box::pin(async move {
             let named = match &self.identity {
                 None => None,
@@ -164,7 +168,7 @@ impl Peer {
             };
             let place = self.place();
             Login::new(&mut handle, &bastion.keyring, &self.user, &place, &ended).run(named).await?;
-            Ok(Arc::new(Line::new(handle, ended, through)))
+            Ok(Arc::new(Connection::new(handle, ended, through)))
         })
     }
 
@@ -176,7 +180,10 @@ impl Peer {
         Ok(stream)
     }
 
-    async fn tunnel(&self, jump: &Line) -> Result<impl AsyncRead + AsyncWrite + Unpin + Send + use<>, RemoteError> {
+    async fn tunnel(
+        &self,
+        jump: &Connection,
+    ) -> Result<impl AsyncRead + AsyncWrite + Unpin + Send + use<>, RemoteError> {
         let channel = jump.handle.channel_open_direct_tcpip(&self.address, self.port.into(), "127.0.0.1", 0).await;
         channel.map(russh::Channel::into_stream).map_err(|error| match error {
             russh::Error::ChannelOpenFailure(ChannelOpenFailure::AdministrativelyProhibited) => {

@@ -10,17 +10,17 @@ type Attempt<T> = Arc<OnceCell<Result<T, RemoteError>>>;
 
 /// Callers that come while the value is being made share that one attempt and its failure; whoever comes after a
 /// failure, or after the value has gone bad, begins a new one.
-pub(super) struct Kept<T> {
+pub(super) struct Cached<T> {
     attempt: Mutex<Attempt<T>>,
 }
 
-impl<T> Default for Kept<T> {
+impl<T> Default for Cached<T> {
     fn default() -> Self {
         Self { attempt: Mutex::default() }
     }
 }
 
-impl<T: Clone> Kept<T> {
+impl<T: Clone> Cached<T> {
     /// The value, made by `make` unless there is one that is `good`.
     pub(super) async fn get(
         &self,
