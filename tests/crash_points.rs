@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use operator::{attest, finish_initiate_dr, finish_recover, lost, survivor};
-use requorum::sim::{Ask, Cut, End, Event, Site};
+use requorum::sim::{Cut, End, Event, Flags, Site};
 
 /// How a run is stopped.
 #[derive(Debug, Clone, Copy)]
@@ -152,7 +152,7 @@ async fn recover_stopped(zones: &[usize], which: fn(&Stop) -> bool) {
     assert!(base.write("m1", "stale"), "the old members elect a leader and take writes: why there are fences");
     let all = masters(1, zones.iter().sum());
     let whole = base.fork();
-    whole.recover(&Ask::default()).await;
+    whole.recover(&Flags::default()).await;
     well(&whole, &all).unwrap();
     let mut findings = Findings::default();
     let stops: Vec<Stop> = Stop::all(&whole).into_iter().filter(which).collect();
@@ -160,7 +160,7 @@ async fn recover_stopped(zones: &[usize], which: fn(&Stop) -> bool) {
     for stop in stops {
         let site = base.fork();
         stop.arm(&site);
-        let end = site.recover(&Ask::default()).await;
+        let end = site.recover(&Flags::default()).await;
         site.mend_bastion();
         let tale = finish_recover(&site).await;
         let stale = all.iter().any(|master| site.keys(master).contains("stale"));

@@ -14,7 +14,7 @@ use requorum::plan::doctor::Subject;
 use requorum::plan::rehearse::{RehearsalInput, rehearse};
 use requorum::plan::{Goal, Rule, doctor};
 use requorum::playbook::{shipped, text};
-use requorum::sim::{Ask, Event, Site};
+use requorum::sim::{Event, Flags, Site};
 
 async fn healthy() -> Site {
     let site = Site::with_election(&[2, 1], Duration::from_secs(1));
@@ -132,14 +132,14 @@ async fn a_cluster_that_no_run_recorded_is_said_to_be_so() {
     let site = healthy().await;
     site.happens(&Event::Off("zone1".into()));
     site.wait(Duration::from_secs(15)).await;
-    let ask = Ask { attested: vec!["zone1".into()], ..Ask::default() };
+    let ask = Flags { attested: vec!["zone1".into()], ..Flags::default() };
     assert_eq!(site.initiate_dr(&ask).await.code, Some(0));
     site.happens(&Event::On("zone1".into()));
     site.wait(Duration::from_secs(15)).await;
-    let zone1 = Ask { failed_zones: vec!["zone1".into()], ..Ask::default() };
+    let zone1 = Flags { failed_zones: vec!["zone1".into()], ..Flags::default() };
     assert_eq!(site.go(Goal::Fence, &zone1).await.code, Some(0));
     let says = async || {
-        let plan = site.plan(Goal::Recover, &Ask::default()).await.unwrap();
+        let plan = site.plan(Goal::Recover, &Flags::default()).await.unwrap();
         plan.findings.iter().any(|finding| finding.code == Code::UnrecordedCluster)
     };
     assert!(!says().await);

@@ -17,7 +17,7 @@ use requorum::report::history::Report;
 use requorum::report::{self, junit, page, runs, text};
 use requorum::run::journal;
 use requorum::run::redact::Redactor;
-use requorum::sim::{Ask, Event, Site};
+use requorum::sim::{Event, Flags, Site};
 
 /// What masters hold: in settings, a URL, a comment, the unit; short and common words where a name says so.
 const HELD: [(&str, &str); 5] = [
@@ -68,11 +68,11 @@ async fn site() -> Site {
     site
 }
 
-async fn lost() -> (Site, Ask) {
+async fn lost() -> (Site, Flags) {
     let site = site().await;
     site.happens(&Event::Off("zone1".into()));
     site.wait(Duration::from_secs(4)).await;
-    (site, Ask { attested: vec!["zone1".into()], ..Ask::default() })
+    (site, Flags { attested: vec!["zone1".into()], ..Flags::default() })
 }
 
 async fn status(site: &Site) {
@@ -168,7 +168,7 @@ async fn a_run_shows_and_stores_no_secret_however_it_ends() {
     of_run(&site, &end.text);
     site.happens(&Event::On("zone1".into()));
     site.wait(Duration::from_secs(4)).await;
-    let end = site.recover(&Ask::default()).await;
+    let end = site.recover(&Flags::default()).await;
     assert_eq!(end.code, Some(0), "{}", end.text);
     of_run(&site, &end.text);
 }

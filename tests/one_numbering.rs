@@ -14,7 +14,7 @@ use requorum::plan::Plan;
 use requorum::report::{junit, page, plan as plan_text, text};
 use requorum::run::exit;
 use requorum::run::journal::{self, RunEvent};
-use requorum::sim::{Ask, Cut, End, Event, Site};
+use requorum::sim::{Cut, End, Event, Flags, Site};
 use requorum::step::Undo;
 
 /// The plan of a site's last run.
@@ -64,11 +64,11 @@ fn one_numbering(site: &Site, end: &End) -> usize {
     all.iter().for_each(|said| is_a_line(&plan, said));
     let forms = [page::html(&report).unwrap(), page::markdown(&report).unwrap(), junit::xml(&report)];
     for step in &report.steps {
-        assert_eq!(step.phase, plan.number_of(step.id));
+        assert_eq!(step.stage, plan.number_of(step.id));
         let rows = [
-            format!("<td class=\"number\" data-of=\"step\">{}</td><td>{}</td>", step.phase, step.host),
-            format!("| {} | {} | ", step.phase, step.host),
-            format!("<testcase name=\"{} ", step.phase),
+            format!("<td class=\"number\" data-of=\"step\">{}</td><td>{}</td>", step.stage, step.host),
+            format!("| {} | {} | ", step.stage, step.host),
+            format!("<testcase name=\"{} ", step.stage),
         ];
         rows.iter().zip(&forms).for_each(|(row, form)| assert!(form.contains(row), "{row} is not in {form}"));
     }
@@ -113,7 +113,7 @@ async fn a_run_that_ended_before_its_stop_names_what_it_left() {
     site.wait(Duration::from_secs(4)).await;
     // The zone was attested off, and is heard again before anything is stopped.
     site.at(false, "snapshot", Some("m4"), 0, Event::Heal("zone1".into()));
-    let end = site.initiate_dr(&Ask { attested: vec!["zone1".into()], ..Ask::default() }).await;
+    let end = site.initiate_dr(&Flags { attested: vec!["zone1".into()], ..Flags::default() }).await;
     assert!(end.code == Some(exit::REFUSED) || end.code == Some(exit::FAILED), "{:?}: {}", end.code, end.text);
     let run = site.last_run();
     let run = run.rsplit('/').next().unwrap();
@@ -137,14 +137,14 @@ async fn every_number_of_a_recovery_is_a_line_of_its_plan() {
     base.happens(&Event::On("zone1".into()));
     base.wait(Duration::from_secs(15)).await;
     let whole = base.fork();
-    let end = whole.recover(&Ask::default()).await;
+    let end = whole.recover(&Flags::default()).await;
     assert_eq!(end.code, Some(exit::DONE), "{}", end.text);
     one_numbering(&whole, &end);
     let (mut read, mut stopped) = (0, 0);
     for act in (base.acts() + 1..=whole.acts()).step_by(5) {
         let site = base.fork();
         site.cut_at(act, Cut::NotDone);
-        let end = site.recover(&Ask::default()).await;
+        let end = site.recover(&Flags::default()).await;
         // What is only asked may be asked again.
         if end.code != Some(exit::DONE) {
             stopped += 1;
@@ -173,8 +173,8 @@ fn every_number_of_a_drill_is_a_line_of_its_own_list_or_of_a_named_runs_plan() {
         let whole = drill_report(&journals[0].1, &journals[1..]);
         let plans: Vec<(String, Plan)> = journals[1..].iter().map(|(run, text)| (run.clone(), planned(text))).collect();
         let plan_of = |run: &str| &plans.iter().find(|(known, _)| known == run).unwrap_or_else(|| panic!("{run}?")).1;
-        for (place, phase) in whole.phases.iter().enumerate() {
-            assert_eq!(phase.number, place + 1, "{name}: the list's numbers have no gap");
+        for (place, stage) in whole.stages.iter().enumerate() {
+            assert_eq!(stage.number, place + 1, "{name}: the list's numbers have no gap");
         }
         let forms = [page::html(&whole).unwrap(), page::markdown(&whole).unwrap(), junit::xml(&whole)];
         for step in &whole.steps {
@@ -184,16 +184,16 @@ fn every_number_of_a_drill_is_a_line_of_its_own_list_or_of_a_named_runs_plan() {
             let (number, title) = rest.split_once(": ").unwrap();
             assert_eq!(verb, plan.goal.command());
             is_a_line(plan, &(number.parse().unwrap(), step.host.clone(), title.to_owned()));
-            assert!(whole.phases[step.phase - 1].name.starts_with(&format!("{verb}: ")), "{step:?}");
+            assert!(whole.stages[step.stage - 1].name.starts_with(&format!("{verb}: ")), "{step:?}");
             let rows = [
-                format!("<td class=\"number\" data-of=\"step\">{}</td><td>{}</td>", step.phase, step.host),
-                format!("| {} | {} | ", step.phase, step.host),
+                format!("<td class=\"number\" data-of=\"step\">{}</td><td>{}</td>", step.stage, step.host),
+                format!("| {} | {} | ", step.stage, step.host),
             ];
             rows.iter().zip(&forms).for_each(|(row, form)| assert!(form.contains(row), "{row} is not in {form}"));
             read += 1;
         }
         let no_return = whole.no_return.as_ref().unwrap();
-        let number = whole.steps.iter().find(|step| step.id == no_return.step).unwrap().phase;
+        let number = whole.steps.iter().find(|step| step.id == no_return.step).unwrap().stage;
         assert!(text::text(&whole).contains(&format!("point of no return: step {number}, ")));
         let runs_own = [whole.result.as_str(), &whole.deviations.join("\n")].join("\n");
         for line in runs_own.lines().filter(|line| !named(line).is_empty()) {

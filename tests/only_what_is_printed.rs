@@ -16,7 +16,7 @@ use operator::{attest, lost};
 use printed::{Bastion, follows};
 use requorum::plan::Goal;
 use requorum::run::exit;
-use requorum::sim::{Ask, Event, Site};
+use requorum::sim::{Event, Flags, Site};
 
 /// As after earlier losses that were finished: every master has the record of the cluster that serves.
 async fn lost_again(times: usize) -> Site {
@@ -25,7 +25,7 @@ async fn lost_again(times: usize) -> Site {
         site.initiate_dr(&attest(&["zone1"])).await;
         site.happens(&Event::On("zone1".into()));
         site.wait(Duration::from_secs(10)).await;
-        assert_eq!(site.recover(&Ask::default()).await.code, Some(exit::DONE));
+        assert_eq!(site.recover(&Flags::default()).await.code, Some(exit::DONE));
         site.happens(&Event::Off("zone1".into()));
         site.wait(Duration::from_secs(4)).await;
     }
@@ -43,7 +43,7 @@ async fn killed_anywhere_in(base: Site, goal: Goal, bastion: Bastion, zone_1_is_
         base.happens(&Event::On("zone1".into()));
         base.wait(Duration::from_secs(10)).await;
     }
-    let ask = if goal == Goal::Recover { Ask::default() } else { attest(&["zone1"]) };
+    let ask = if goal == Goal::Recover { Flags::default() } else { attest(&["zone1"]) };
     let whole = base.fork();
     whole.go(goal, &ask).await;
     let (mut failed, mut most) = (Vec::new(), 0);

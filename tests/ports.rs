@@ -11,7 +11,7 @@ use std::time::Duration;
 use requorum::plan::Goal;
 use requorum::report::{junit, page, plan, status, text};
 use requorum::run::exit;
-use requorum::sim::{Ask, End, Event, Site};
+use requorum::sim::{End, Event, Flags, Site};
 
 /// Everything that is said, with who said it.
 #[derive(Default)]
@@ -62,7 +62,7 @@ async fn lost() -> Site {
 #[tokio::test(start_paused = true)]
 async fn whatever_is_said_of_ports_names_the_clusters_own() {
     let (site, mut said) = (lost().await, Said::default());
-    let ask = Ask { attested: vec!["zone1".into()], ..Ask::default() };
+    let ask = Flags { attested: vec!["zone1".into()], ..Flags::default() };
     said.status("status in peace", &site).await;
     let (_, diagnosis) = site.doctor(None).await;
     assert!(diagnosis.good, "{diagnosis:#?}");
@@ -70,7 +70,7 @@ async fn whatever_is_said_of_ports_names_the_clusters_own() {
     site.happens(&Event::Off("zone1".into()));
     site.wait(Duration::from_secs(15)).await;
     said.status("status after the loss", &site).await;
-    said.end("refused", &site, &site.initiate_dr(&Ask::default()).await);
+    said.end("refused", &site, &site.initiate_dr(&Flags::default()).await);
 
     // The zone is heard again in the middle of the run.
     let heard = site.fork();
@@ -85,9 +85,9 @@ async fn whatever_is_said_of_ports_names_the_clusters_own() {
     site.happens(&Event::On("zone1".into()));
     site.wait(Duration::from_secs(15)).await;
     said.status("status with the zone back", &site).await;
-    let fence = Ask { failed_zones: vec!["zone1".into()], ..Ask::default() };
+    let fence = Flags { failed_zones: vec!["zone1".into()], ..Flags::default() };
     said.end("fence", &site, &site.go(Goal::Fence, &fence).await);
-    let end = site.recover(&Ask::default()).await;
+    let end = site.recover(&Flags::default()).await;
     assert_eq!(end.code, Some(exit::DONE), "{}", end.text);
     said.end("recover", &site, &end);
     said.status("status at home", &site).await;

@@ -11,7 +11,7 @@ use requorum::observe::{Observation, Read, Status, Unclear};
 use requorum::run::look::Looking;
 use requorum::run::ports::{Console, Remote};
 use requorum::run::prove::{self, Proving};
-use requorum::sim::{Ask, Event, Site};
+use requorum::sim::{Event, Flags, Site};
 use tokio::time::Instant;
 
 /// How long the site's etcd needs before its silence proves anything: two election timeouts and a second.
@@ -197,7 +197,7 @@ async fn the_log_is_read_when_it_stands_still() {
     site.wait(Duration::from_secs(15)).await;
     // By now the look has ended and its reading of the log too.
     site.at(true, "endpoint status", Some("m3"), 25, Event::Proposes("m3".into()));
-    let ask = Ask { attested: vec!["zone1".into()], ..Ask::default() };
+    let ask = Flags { attested: vec!["zone1".into()], ..Flags::default() };
     let end = site.initiate_dr(&ask).await;
     assert_eq!(end.code, Some(0), "{}", end.text);
     assert_eq!(site.broken(), Vec::<String>::new());

@@ -14,7 +14,7 @@ use std::time::Duration;
 use operator::survivor;
 use plans::{ask, initiate_dr, recover, rules};
 use requorum::plan::{Goal, Plan, Planned};
-use requorum::sim::{Ask, Site};
+use requorum::sim::{Flags, Site};
 use requorum::step::Step;
 
 const TOPOLOGIES: [&[usize]; 6] = [&[2, 1], &[3, 2], &[2, 2], &[1, 1], &[3, 3], &[2, 1, 2]];
@@ -78,7 +78,7 @@ async fn the_same_input_gives_the_same_plan() {
             assert_eq!(plan.digest(), twin.digest());
         }
         // The control: another input is another plan.
-        let other = site.plan(Goal::InitiateDr, &Ask { attested: vec!["m1".into()], ..ask(zones) }).await;
+        let other = site.plan(Goal::InitiateDr, &Flags { attested: vec!["m1".into()], ..ask(zones) }).await;
         assert!(other.is_err() || other.unwrap().digest() != plan.digest());
     }
 }
@@ -296,7 +296,7 @@ async fn without_a_look_at_who_votes_a_stale_recover_takes_the_quorum() {
     let (site, plan) = recover(&[2, 1]).await;
     let blind = without(&plan, |planned| matches!(planned.step, Step::NoVote(_)));
     assert_eq!(rules(&blind), BTreeSet::from(["voters-left-alone".to_owned()]));
-    assert_eq!(site.recover(&Ask::default()).await.code, Some(0));
+    assert_eq!(site.recover(&Flags::default()).await.code, Some(0));
     let (seeing, blinded) = (site.fork(), site.fork());
     let end = seeing.run(&plan).await;
     assert!(end.text.contains("votes in cluster"), "{}", end.text);

@@ -13,7 +13,7 @@ use requorum::model::MasterName;
 use requorum::plan::Goal;
 use requorum::run::exit;
 use requorum::run::unlock::Unlocking;
-use requorum::sim::{Ask, Event};
+use requorum::sim::{Event, Flags};
 use tokio::time::Instant;
 
 #[tokio::test(start_paused = true)]
@@ -63,8 +63,8 @@ async fn of_two_recovers_that_run_at_once_one_is_refused() {
     site.initiate_dr(&attest(&["zone1"])).await;
     site.happens(&Event::On("zone1".into()));
     site.wait(Duration::from_secs(5)).await;
-    let Ok(one) = site.ask_for_consent(Goal::Recover, &Ask::default()).await else { panic!("no plan") };
-    let Ok(other) = site.ask_for_consent(Goal::Recover, &Ask::default()).await else { panic!("no plan") };
+    let Ok(one) = site.ask_for_consent(Goal::Recover, &Flags::default()).await else { panic!("no plan") };
+    let Ok(other) = site.ask_for_consent(Goal::Recover, &Flags::default()).await else { panic!("no plan") };
     let (one, other) = tokio::join!(site.consent(one), site.consent(other));
     let mut codes = [one.code, other.code];
     codes.sort_unstable();
@@ -80,7 +80,7 @@ async fn a_promotion_that_lands_late_is_seen_before_the_stop() {
     site.initiate_dr(&attest(&["zone1"])).await;
     site.happens(&Event::On("zone1".into()));
     site.wait(Duration::from_secs(5)).await;
-    let only_m1 = Ask { only: vec!["m1".into()], ..Ask::default() };
+    let only_m1 = Flags { only: vec!["m1".into()], ..Flags::default() };
     site.happens(&Event::Off("m2".into()));
     site.at(true, "promote", Some("m3"), 0, Event::Seize("m3".into()));
     assert_eq!(site.recover(&only_m1).await.code, Some(exit::STOPPED));

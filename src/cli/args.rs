@@ -52,7 +52,7 @@ pub enum Verb {
     /// Show the state of the cluster and the next command
     ///
     /// Exit: 0 healthy, 10 degraded, 11 quorum lost, 12 one zone serves, 13 split brain, 14 unknown.
-    Status(StatusWish),
+    Status(StatusArgs),
     /// Check whether initiate-dr would work if a zone were lost now; changes nothing
     ///
     /// Plans for the loss of each zone from what the masters report, and measures a snapshot where it would be taken.
@@ -76,7 +76,7 @@ pub enum Verb {
         playbook: PlanGoal,
         /// What to take into account
         #[command(flatten)]
-        wish: Wish,
+        args: PlanArgs,
         /// Write the plan as JSON to this file, which must not exist
         #[arg(long, value_name = "FILE")]
         save: Option<PathBuf>,
@@ -86,7 +86,7 @@ pub enum Verb {
     InitiateDr {
         /// What to take into account
         #[command(flatten)]
-        wish: Wish,
+        args: PlanArgs,
         /// How to consent
         #[command(flatten)]
         consent: Consent,
@@ -95,7 +95,7 @@ pub enum Verb {
     Recover {
         /// What to take into account
         #[command(flatten)]
-        wish: Wish,
+        args: PlanArgs,
         /// How to consent
         #[command(flatten)]
         consent: Consent,
@@ -143,7 +143,7 @@ pub enum Verb {
     Drill {
         /// What
         #[command(flatten)]
-        wish: DrillWish,
+        args: DrillArgs,
         /// How to consent
         #[command(flatten)]
         consent: Consent,
@@ -198,7 +198,7 @@ pub enum Verb {
 
 /// What `status` shows, and how often.
 #[derive(Debug, Args)]
-pub struct StatusWish {
+pub struct StatusArgs {
     /// Skip the proof that quorum is lost; exits 14 where only the proof could tell
     #[arg(long)]
     pub quick: bool,
@@ -226,7 +226,7 @@ pub enum PlanGoal {
 
 /// What a plan takes into account.
 #[derive(Debug, Args, Default)]
-pub struct Wish {
+pub struct PlanArgs {
     /// A zone that failed; may repeat [default: the zones in which no master runs etcd]
     #[arg(long, value_name = "ZONE")]
     pub failed_zone: Vec<String>,
@@ -249,7 +249,7 @@ pub struct Wish {
 
 /// What a drill does.
 #[derive(Debug, Args)]
-pub struct DrillWish {
+pub struct DrillArgs {
     /// The zone to lose
     #[arg(long)]
     pub zone: String,

@@ -10,7 +10,8 @@ use crate::run::redact::Redactor;
 use crate::verbs::files::Files;
 use crate::verbs::forms::{CheckForm, DiffForm, DoctorForm, Form, ReportForm, StatusForm};
 use crate::verbs::{
-    Ask, Failure, Given, Site, doctor, drill, inventory, playbook, recovery, runs, shipped, status, unlock, watch,
+    Failure, InputPaths, Site, UncheckedRequest, doctor, drill, inventory, playbook, recovery, runs, shipped, status,
+    unlock, watch,
 };
 
 pub mod args;
@@ -44,7 +45,7 @@ fn tell(failure: &Failure, in_json: bool, site: &Site) {
 /// Whether standard output is JSON.
 fn answers_in_json(verb: &Verb) -> bool {
     match verb {
-        Verb::Status(wish) => wish.output == StatusForm::Json,
+        Verb::Status(args) => args.output == StatusForm::Json,
         Verb::Doctor { output, .. } => *output == DoctorForm::Json,
         Verb::Runs { what: RunsVerb::List { output } } => *output == Form::Json,
         Verb::Report { output, out, .. } => *output == ReportForm::Json && out.is_none(),
@@ -57,65 +58,92 @@ fn answers_in_json(verb: &Verb) -> bool {
 }
 
 async fn call(cli: Cli, site: &Site, files: &dyn Files) -> Result<u8, Failure> {
-    let given = Given::of(&cli.common);
+    let inputs = InputPaths::of(&cli.common);
     match cli.verb {
-        Verb::Status(wish) => see(&given, site, wish).await,
-        Verb::Doctor { zone, no_measure, output } => doctor::doctor(&given, site, &zone, !no_measure, output).await,
-        Verb::Plan { playbook, wish, save } => {
+        Verb::Status(args) => see(&inputs, site, args).await,
+        Verb::Doctor { zone, no_measure, output } => doctor::doctor(&inputs, site, &zone, !no_measure, output).await,
+        Verb::Plan { playbook, args, save } => {
             let goal = match playbook {
                 PlanGoal::InitiateDr => Goal::InitiateDr,
                 PlanGoal::Recover => Goal::Recover,
             };
-            recovery::show(&given, site, goal, &wish.into(), save.as_deref()).await
+            recovery::show(&inputs, site, goal, &args.into(), save.as_deref()).await
         }
-        Verb::InitiateDr { wish, consent } => go(&given, site, Goal::InitiateDr, wish.into(), consent).await,
-        Verb::Recover { wish, consent } => go(&given, site, Goal::Recover, wish.into(), consent).await,
+        Verb::InitiateDr { args, consent } => go(&inputs, site, Goal::InitiateDr, args.into(), consent).await,
+        Verb::Recover { args, consent } => go(&inputs, site, Goal::Recover, args.into(), consent).await,
         Verb::Fence { zones, consent, overrides } => {
-            go(&given, site, Goal::Fence, Ask { failed_zones: zones, overrides, ..Ask::default() }, consent).await
+            go(
+                &inputs,
+                site,
+                Goal::Fence,
+                UncheckedRequest { failed_zones: zones, overrides, ..UncheckedRequest::default() },
+                consent,
+            )
+            .await
         }
         Verb::Unfence { zones, consent, overrides } => {
-            go(&given, site, Goal::Unfence, Ask { failed_zones: zones, overrides, ..Ask::default() }, consent).await
+            go(
+                &inputs,
+                site,
+                Goal::Unfence,
+                UncheckedRequest { failed_zones: zones, overrides, ..UncheckedRequest::default() },
+                consent,
+            )
+            .await
         }
         Verb::Undo { run, consent, overrides } => {
             let undoes = Some(runs::named(site, &run)?);
-            go(&given, site, Goal::Undo, Ask { undoes, overrides, ..Ask::default() }, consent).await
+            go(
+                &inputs,
+                site,
+                Goal::Undo,
+                UncheckedRequest { undoes, overrides, ..UncheckedRequest::default() },
+                consent,
+            )
+            .await
         }
-        Verb::Drill { wish, consent } => drill::drill(&given, site, &wish.into(), consent.confirm.as_deref()).await,
+        Verb::Drill { args, consent } => drill::drill(&inputs, site, &args.into(), consent.confirm.as_deref()).await,
         Verb::Runs { what: RunsVerb::List { output } } => runs::list(site, output),
         Verb::Runs { what: RunsVerb::Show { run } } => runs::report(site, &run, ReportForm::Text, None),
         Verb::Report { run: Some(run), output, out, .. } => runs::report(site, &run, output, out.as_deref()),
         Verb::Report { run: None, .. } => shipped::schema(site, "report"),
-        Verb::Unlock { run } => unlock::unlock(&given, site, &runs::named(site, &run)?).await,
-        Verb::Inventory { what } => on_inventories(what, &given, site, files),
+        Verb::Unlock { run } => unlock::unlock(&inputs, site, &runs::named(site, &run)?).await,
+        Verb::Inventory { what } => on_inventories(what, &inputs, site, files),
         Verb::Playbook { what: PlaybookVerb::Check { files: paths, output } } => {
-            playbook::check(&given, site, files, &paths, output)
+            playbook::check(&inputs, site, files, &paths, output)
         }
         Verb::Playbook { what: PlaybookVerb::Schema } => shipped::schema(site, "playbook"),
         Verb::Init { directory } => shipped::init(site, files, &directory),
     }
 }
 
-async fn go(given: &Given, site: &Site, goal: Goal, ask: Ask, consent: Consent) -> Result<u8, Failure> {
-    recovery::go(given, site, goal, &ask, consent.confirm.as_deref()).await
+async fn go(
+    inputs: &InputPaths,
+    site: &Site,
+    goal: Goal,
+    request: UncheckedRequest,
+    consent: Consent,
+) -> Result<u8, Failure> {
+    recovery::go(inputs, site, goal, &request, consent.confirm.as_deref()).await
 }
 
-async fn see(given: &Given, site: &Site, wish: args::StatusWish) -> Result<u8, Failure> {
-    let args::StatusWish { quick, output, watch: every, textfile } = wish;
-    let ask = status::Ask { quick, output, textfile };
+async fn see(inputs: &InputPaths, site: &Site, args: args::StatusArgs) -> Result<u8, Failure> {
+    let args::StatusArgs { quick, output, watch: every, textfile } = args;
+    let request = status::StatusRequest { quick, output, textfile };
     match every {
-        Some(seconds) => watch::watch(given, site, &ask, Duration::from_secs(seconds)).await,
-        None => status::status(given, site, &ask).await,
+        Some(seconds) => watch::watch(inputs, site, &request, Duration::from_secs(seconds)).await,
+        None => status::status(inputs, site, &request).await,
     }
 }
 
-fn on_inventories(what: InventoryVerb, given: &Given, site: &Site, files: &dyn Files) -> Result<u8, Failure> {
+fn on_inventories(what: InventoryVerb, inputs: &InputPaths, site: &Site, files: &dyn Files) -> Result<u8, Failure> {
     match what {
         InventoryVerb::Check { files: paths, output } => {
-            let paths = if paths.is_empty() { vec![given.inventory.clone()] } else { paths };
-            inventory::check::check(given, site, files, &paths, output)
+            let paths = if paths.is_empty() { vec![inputs.inventory.clone()] } else { paths };
+            inventory::check::check(inputs, site, files, &paths, output)
         }
         InventoryVerb::Show { file, output } => {
-            inventory::show(site, files, file.as_deref().unwrap_or(&given.inventory), output)
+            inventory::show(site, files, file.as_deref().unwrap_or(&inputs.inventory), output)
         }
         InventoryVerb::Diff { old, new, output } => inventory::diff::diff(site, files, &old, new.as_deref(), output),
         InventoryVerb::Import { from: Origin::Kubespray, path, zone_var, zone_group, environment } => {
@@ -127,23 +155,23 @@ fn on_inventories(what: InventoryVerb, given: &Given, site: &Site, files: &dyn F
     }
 }
 
-impl Given {
+impl InputPaths {
     fn of(common: &Common) -> Self {
         let Common { inventory, playbooks, templates, .. } = common;
         Self { inventory: inventory.clone(), playbooks: playbooks.clone(), templates: templates.clone() }
     }
 }
 
-impl From<args::Wish> for Ask {
-    fn from(wish: args::Wish) -> Self {
-        let args::Wish { failed_zone, attest, overrides, snapshot, seed, only } = wish;
+impl From<args::PlanArgs> for UncheckedRequest {
+    fn from(args: args::PlanArgs) -> Self {
+        let args::PlanArgs { failed_zone, attest, overrides, snapshot, seed, only } = args;
         Self { failed_zones: failed_zone, attested: attest, overrides, snapshot, seed, only, undoes: None }
     }
 }
 
-impl From<args::DrillWish> for drill::Asked {
-    fn from(wish: args::DrillWish) -> Self {
-        let args::DrillWish { zone, outage, max_outage, textfile } = wish;
+impl From<args::DrillArgs> for drill::DrillRequest {
+    fn from(args: args::DrillArgs) -> Self {
+        let args::DrillArgs { zone, outage, max_outage, textfile } = args;
         Self { zone, outage, max_outage, textfile }
     }
 }

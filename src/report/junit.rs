@@ -48,7 +48,7 @@ pub(super) fn text(name: &str, took_ms: Option<u64>, suites: impl IntoIterator<I
 
 fn of_step(step: &Step) -> Case {
     Case {
-        name: format!("{} {}", step.phase, step.title),
+        name: format!("{} {}", step.stage, step.title),
         class: step.host.clone(),
         took_ms: step.took_ms,
         state: step.state,

@@ -60,7 +60,7 @@ fn render(report: &Report, template: &str, escape: AutoEscape) -> Result<String,
     environment.set_auto_escape_callback(move |_| escape.clone());
     environment.set_formatter(format);
     environment.add_filter("ms", super::millis);
-    let numbers: BTreeMap<u32, usize> = report.steps.iter().map(|step| (step.id, step.phase)).collect();
+    let numbers: BTreeMap<u32, usize> = report.steps.iter().map(|step| (step.id, step.stage)).collect();
     environment.add_filter("number", move |id: u32| numbers.get(&id).copied().unwrap_or_default());
     environment.add_filter("when", when);
     environment.add_filter("code", |text: &str| Value::from_safe_string(code(text)));

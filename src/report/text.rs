@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::history::{Drill, Phase, Report, Step};
+use super::history::{Drill, Report, ReportedStage, Step};
 use super::status::finding_lines;
 use super::{indented, millis};
 
@@ -17,8 +17,8 @@ pub fn text(report: &Report) -> String {
     section(&mut out, "Result", &report.result);
     section(&mut out, "Plan", &report.plan);
     out.push_str("\nSteps\n");
-    for phase in &report.phases {
-        stage(phase, report, &mut out);
+    for stage in &report.stages {
+        stage_lines(stage, report, &mut out);
     }
     let before = finding_lines(&report.findings_before);
     section(&mut out, "Found before", if before.is_empty() { "nothing wrong" } else { &before });
@@ -76,12 +76,12 @@ fn measured(drill: &Drill) -> String {
     drill.measures.as_ref().map_or_else(|| "nothing".to_owned(), super::drill::numbers)
 }
 
-fn stage(phase: &Phase, report: &Report, out: &mut String) {
-    let took = phase.took_ms.map_or_else(|| "-".to_owned(), millis);
-    let began = phase.began_ms.map_or_else(|| "-".to_owned(), |at| format!("+{}", millis(at)));
-    let said = if report.drill.is_some() { phase.why.as_deref().map(|why| format!(": {why}")) } else { None };
-    let _ = writeln!(out, "  {:>2}. {} · {began}, {took}{}", phase.number, phase.name, said.unwrap_or_default());
-    for step in report.steps.iter().filter(|step| step.phase == phase.number) {
+fn stage_lines(stage: &ReportedStage, report: &Report, out: &mut String) {
+    let took = stage.took_ms.map_or_else(|| "-".to_owned(), millis);
+    let began = stage.began_ms.map_or_else(|| "-".to_owned(), |at| format!("+{}", millis(at)));
+    let said = if report.drill.is_some() { stage.why.as_deref().map(|why| format!(": {why}")) } else { None };
+    let _ = writeln!(out, "  {:>2}. {} · {began}, {took}{}", stage.number, stage.name, said.unwrap_or_default());
+    for step in report.steps.iter().filter(|step| step.stage == stage.number) {
         steps(step, out);
     }
 }

@@ -183,8 +183,8 @@ fn of_step(step: &Step) -> Option<Spell> {
         began: step.began_ms?,
         took: step.took_ms,
         state: step.state,
-        names: vec![format!("{} {}", step.phase, step.kind), step.phase.to_string()],
-        title: format!("step {} on {}, {} ({took}), {}{said}", step.phase, step.host, step.title, step.state.words()),
+        names: vec![format!("{} {}", step.stage, step.kind), step.stage.to_string()],
+        title: format!("step {} on {}, {} ({took}), {}{said}", step.stage, step.host, step.title, step.state.words()),
     })
 }
 
@@ -289,7 +289,7 @@ fn ticks(whole: u64, x: &impl Fn(u64) -> f64) -> Vec<Tick> {
 
 fn told(report: &Report) -> String {
     let begun = report.steps.iter().filter(|step| step.began_ms.is_some());
-    let steps = begun.map(|step| step.phase).collect::<BTreeSet<_>>().len();
+    let steps = begun.map(|step| step.stage).collect::<BTreeSet<_>>().len();
     let masters = report.masters.len();
     let mut told = format!("{steps} steps on {masters} masters in {}", super::millis(report.took_ms));
     if let Some(at) = report.no_return.as_ref().and_then(|no_return| no_return.at_ms) {

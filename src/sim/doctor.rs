@@ -20,15 +20,15 @@ impl Site {
     /// Where an input file is wrong.
     pub async fn doctor(&self, template: Option<&str>) -> (Examination, Diagnosis) {
         let (cluster, remote, site) = (self.cluster(), self.remote(), self.given_to_verbs());
-        let mut given = self.inputs();
+        let mut inputs = self.inputs();
         if let Some(text) = template {
             let folder = PathBuf::from(drive::TEMPLATES);
             let kept = site.bastion.write_private(&folder.join(drive::TEMPLATE), text);
             kept.unwrap_or_else(|error| panic!("{error}"));
-            given.templates = Some(folder);
+            inputs.templates = Some(folder);
         }
         let seen = look::look(&cluster, &remote).await;
-        let told = doctor::diagnosis(&given, &site, (&cluster, &remote), seen, &BTreeSet::new(), true).await;
+        let told = doctor::diagnosis(&inputs, &site, (&cluster, &remote), seen, &BTreeSet::new(), true).await;
         told.unwrap_or_else(|failure| panic!("{failure}"))
     }
 }

@@ -16,7 +16,7 @@ use crate::run::unlock::{Unlocking, unlock};
 use crate::run::{exit, prove, redact::Redactor};
 use crate::verbs::forms::OutageKind;
 use crate::verbs::planning::{Planning, planning};
-use crate::verbs::{self, Acting, Failure, Given, drill, looking, recovery};
+use crate::verbs::{self, Acting, Failure, InputPaths, drill, looking, recovery};
 
 use super::Site;
 use super::bastion::INVENTORY;
@@ -27,7 +27,7 @@ pub(super) const TEMPLATE: &str = "etcd.env.j2";
 
 /// What an operator asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Ask {
+pub struct Flags {
     /// `--failed-zone`.
     pub failed_zones: Vec<String>,
     /// The run that `undo` names.
@@ -83,10 +83,10 @@ impl End {
     }
 }
 
-impl Ask {
-    fn asked(&self) -> verbs::Ask {
+impl Flags {
+    fn request(&self) -> verbs::UncheckedRequest {
         let reason = |who: &String| format!("{who}=STORY-1: seen by its keeper");
-        verbs::Ask {
+        verbs::UncheckedRequest {
             failed_zones: self.failed_zones.clone(),
             attested: self.attested.iter().map(reason).collect(),
             overrides: self.overrides.iter().map(reason).collect(),
@@ -100,10 +100,10 @@ impl Ask {
 
 impl Site {
     /// The input files.
-    pub(super) fn inputs(&self) -> Given {
+    pub(super) fn inputs(&self) -> InputPaths {
         let own = self.kept(&format!("{TEMPLATES}/{TEMPLATE}")).is_some();
         let templates = own.then(|| PathBuf::from(TEMPLATES));
-        Given { inventory: PathBuf::from(INVENTORY), templates, ..Given::default() }
+        InputPaths { inventory: PathBuf::from(INVENTORY), templates, ..InputPaths::default() }
     }
 
     /// From now on the template ends with this line too.
@@ -129,19 +129,19 @@ impl Site {
     }
 
     /// `requorum initiate-dr`.
-    pub async fn initiate_dr(&self, ask: &Ask) -> End {
-        self.go(Goal::InitiateDr, ask).await
+    pub async fn initiate_dr(&self, flags: &Flags) -> End {
+        self.go(Goal::InitiateDr, flags).await
     }
 
     /// `requorum recover`.
-    pub async fn recover(&self, ask: &Ask) -> End {
-        self.go(Goal::Recover, ask).await
+    pub async fn recover(&self, flags: &Flags) -> End {
+        self.go(Goal::Recover, flags).await
     }
 
     /// A verb that changes something, unless requorum is killed on its way.
-    pub async fn go(&self, goal: Goal, ask: &Ask) -> End {
+    pub async fn go(&self, goal: Goal, flags: &Flags) -> End {
         self.unless_killed(async {
-            match self.propose(goal, ask).await {
+            match self.propose(goal, flags).await {
                 Ok(waiting) => self.agreed(waiting).await,
                 Err(end) => end,
             }
@@ -159,11 +159,11 @@ impl Site {
 
     /// `requorum drill`, unless requorum is killed on its way.
     pub async fn drill(&self, zone: &str, outage: OutageKind) -> End {
-        let asked =
-            drill::Asked { zone: zone.to_owned(), outage, max_outage: Duration::from_secs(300), textfile: None };
+        let request =
+            drill::DrillRequest { zone: zone.to_owned(), outage, max_outage: Duration::from_secs(300), textfile: None };
         self.unless_killed(async {
             let from = self.said();
-            let ended = drill::drill(&self.inputs(), &self.given_to_verbs(), &asked, Some("story")).await;
+            let ended = drill::drill(&self.inputs(), &self.given_to_verbs(), &request, Some("story")).await;
             End::of(self.said_since(from), ended)
         })
         .await
@@ -204,19 +204,19 @@ impl Site {
     ///
     /// # Panics
     /// Where the story asks for what the inventory does not have.
-    pub async fn plan(&self, goal: Goal, ask: &Ask) -> Result<Plan, NoPlan> {
-        let planning = planning(&self.inputs(), &self.given_to_verbs(), goal, &ask.asked()).await;
+    pub async fn plan(&self, goal: Goal, flags: &Flags) -> Result<Plan, NoPlan> {
+        let planning = planning(&self.inputs(), &self.given_to_verbs(), goal, &flags.request()).await;
         planning.unwrap_or_else(|failure| panic!("{failure}")).plan
     }
 
     /// Runs a plan as it is, whoever made it.
     pub async fn run(&self, plan: &Plan) -> End {
-        let (given, site, remote) = (self.inputs(), self.given_to_verbs(), self.remote());
+        let (inputs, site, remote) = (self.inputs(), self.given_to_verbs(), self.remote());
         let agreed = Agreed { plan, basis: None, proof: None, drill: None };
         self.keeps_quorum(plan);
         let from = self.said();
-        let ran = match recovery::execute(&given, &site, &remote, agreed, Redactor::default()).await {
-            Ok(ran) => recovery::told(&given, &site, (&self.cluster(), &remote), plan, ran).await,
+        let ran = match recovery::execute(&inputs, &site, &remote, agreed, Redactor::default()).await {
+            Ok(ran) => recovery::told(&inputs, &site, (&self.cluster(), &remote), plan, ran).await,
             Err(failure) => Err(failure),
         };
         End::of(self.said_since(from), ran)
@@ -230,16 +230,16 @@ impl Site {
     ///
     /// # Errors
     /// Its end.
-    pub async fn ask_for_consent(&self, goal: Goal, ask: &Ask) -> Result<Waiting, End> {
-        let waiting = self.propose(goal, ask).await?;
+    pub async fn ask_for_consent(&self, goal: Goal, flags: &Flags) -> Result<Waiting, End> {
+        let waiting = self.propose(goal, flags).await?;
         // Another operator's run has another name.
         self.with(|state| state.bastion.runs += 1);
         Ok(waiting)
     }
 
-    async fn propose(&self, goal: Goal, ask: &Ask) -> Result<Waiting, End> {
+    async fn propose(&self, goal: Goal, flags: &Flags) -> Result<Waiting, End> {
         let site = self.given_to_verbs();
-        let planning = planning(&self.inputs(), &site, goal, &ask.asked())
+        let planning = planning(&self.inputs(), &site, goal, &flags.request())
             .await
             .map_err(|failure| End::of(String::new(), Err(failure)))?;
         let from = self.said();

@@ -44,13 +44,13 @@ impl Reply {
 }
 
 /// The words after the flags that every call has, and how long it may take.
-struct Asked<'a> {
+struct Call<'a> {
     words: Vec<&'a str>,
     endpoint: &'a str,
     timeout: Duration,
 }
 
-fn asked(words: &[String]) -> Asked<'_> {
+fn call(words: &[String]) -> Call<'_> {
     let mut timeout = Duration::from_secs(5);
     let mut rest = Vec::new();
     let mut tls = 0;
@@ -67,7 +67,7 @@ fn asked(words: &[String]) -> Asked<'_> {
         }
     }
     assert!(tls == 3 && !endpoint.contains(','), "etcdctl without its TLS files, or to several: {words:?}");
-    Asked { words: rest, endpoint, timeout }
+    Call { words: rest, endpoint, timeout }
 }
 
 const DEADLINE: &str = "Error: context deadline exceeded";
@@ -75,7 +75,7 @@ const DEADLINE: &str = "Error: context deadline exceeded";
 impl State {
     /// Runs `etcdctl …`; a call that the model does not know is a test's failure.
     pub(super) fn etcdctl(&mut self, host: &MasterName, words: &[String]) -> Reply {
-        let Asked { words, endpoint, timeout } = asked(words);
+        let Call { words, endpoint, timeout } = call(words);
         if !self.seen(host).installed.etcdctl {
             return Reply::failed(127, "sh: etcdctl: not found");
         }

@@ -39,7 +39,7 @@ use machine::{BIN, DATA_DIR, Door, ENV_FILE, Installed, Machine, Ports, Unit};
 use state::{BastionState, State};
 use systemd::By;
 
-pub use drive::{Ask, End, Waiting};
+pub use drive::{End, Flags, Waiting};
 pub use faults::Event;
 pub use state::Cut;
 

@@ -264,7 +264,7 @@ mod tests {
         let site = healthy().await;
         site.happens(&Event::Off("zone1".into()));
         site.wait(Duration::from_secs(15)).await;
-        let ask = super::super::Ask { attested: vec!["zone1".into()], ..Default::default() };
+        let ask = super::super::Flags { attested: vec!["zone1".into()], ..Default::default() };
         site.initiate_dr(&ask).await;
         site.happens(&Event::On("zone1".into()));
         site.wait(Duration::from_secs(15)).await;

@@ -7,7 +7,7 @@ use crate::report::{annotations, diagnostic};
 use crate::run::exit;
 
 use super::forms::CheckForm;
-use super::{Failure, Given, Site, inputs};
+use super::{Failure, InputPaths, Site, inputs};
 
 /// What a check has to tell.
 #[derive(Default)]
@@ -43,8 +43,8 @@ impl Checked {
 }
 
 /// The mistakes in a template that is named at a place, or that there is none.
-pub(super) fn template(given: &Given, site: &Site, name: &str, place: Place) -> Result<Vec<Diagnostic>, Failure> {
-    Ok(match inputs::template(given, site, name)? {
+pub(super) fn template(inputs: &InputPaths, site: &Site, name: &str, place: Place) -> Result<Vec<Diagnostic>, Failure> {
+    Ok(match inputs::template(inputs, site, name)? {
         Some(source) => templates::check(&source).err().unwrap_or_default(),
         None => {
             let said = format!("the template `{name}` is neither a shipped one nor in the --templates directory");

@@ -16,17 +16,17 @@ use crate::run::ports::{Event, Remote};
 
 use super::forms::DoctorForm;
 use super::site::Diagnosed;
-use super::{Failure, Given, Site, inputs, looking, planning, request};
+use super::{Failure, InputPaths, Site, inputs, looking, planning, request};
 
 /// `requorum doctor`.
 pub async fn doctor(
-    given: &Given,
+    inputs: &InputPaths,
     site: &Site,
     zones: &[String],
     measure: bool,
     output: DoctorForm,
 ) -> Result<u8, Failure> {
-    let cluster = inputs::cluster(given, site)?;
+    let cluster = inputs::cluster(inputs, site)?;
     let zones: BTreeSet<ZoneName> = zones.iter().map(|name| request::zone(&cluster, name)).collect::<Result<_, _>>()?;
     let remote = site.bastion.remote(&cluster);
     let seen = looking::look(&cluster, &remote, site).await;
@@ -35,7 +35,7 @@ pub async fn doctor(
         let failure = Failure::failed("no master answers, so nothing could be checked");
         return Err(why.fold(failure, Failure::note));
     }
-    let (_, diagnosis) = diagnosis(given, site, (&cluster, &remote), seen, &zones, measure).await?;
+    let (_, diagnosis) = diagnosis(inputs, site, (&cluster, &remote), seen, &zones, measure).await?;
     let result = report::Report::new(diagnosis, site.clock.now());
     let json = json::text(&result.json());
     // What was only looked at in part must not pass for a whole look.
@@ -52,15 +52,15 @@ pub async fn doctor(
 
 /// What the doctor says of a cluster that was looked at: of the loss of these zones, of all where none is named.
 pub async fn diagnosis(
-    given: &Given,
+    inputs: &InputPaths,
     site: &Site,
     (cluster, remote): (&Cluster, &Arc<dyn Remote>),
     seen: Observation,
     zones: &BTreeSet<ZoneName>,
     measure: bool,
 ) -> Result<(Examination, Diagnosis), Failure> {
-    let playbook = inputs::playbook(given, site, Goal::InitiateDr.playbook())?;
-    let templates = inputs::templates(given, site, &playbook, cluster)?;
+    let playbook = inputs::playbook(inputs, site, Goal::InitiateDr.playbook())?;
+    let templates = inputs::templates(inputs, site, &playbook, cluster)?;
     let redactor = planning::redactor(&seen, site);
     let rehearsed = rehearse::RehearsalInput { cluster, playbook: &playbook, templates: &templates };
     let connect_limit = site.bastion.connect_limit();

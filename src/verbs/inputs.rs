@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::files::Files;
-use super::{Failure, Given, Site};
+use super::{Failure, InputPaths, Site};
 use crate::model::command::harmless;
 use crate::model::diagnostic::Source;
 use crate::model::{Cluster, inventory};
@@ -33,8 +33,8 @@ fn named(path: &Path, text: io::Result<String>) -> Result<Source, Failure> {
 }
 
 /// The inventory.
-pub fn cluster(given: &Given, site: &Site) -> Result<Cluster, Failure> {
-    let path = &given.inventory;
+pub fn cluster(inputs: &InputPaths, site: &Site) -> Result<Cluster, Failure> {
+    let path = &inputs.inventory;
     if !site.bastion.is_there(path) {
         let what = format!("there is no inventory at {}", path.display());
         let next = "name one with -i FILE, or create an example to edit: requorum init .";
@@ -44,15 +44,18 @@ pub fn cluster(given: &Given, site: &Site) -> Result<Cluster, Failure> {
 }
 
 /// The playbook of a goal.
-pub fn playbook(given: &Given, site: &Site, name: &str) -> Result<Playbook, Failure> {
-    for (flag, dir) in [("--playbooks", &given.playbooks), ("--templates", &given.templates)] {
+pub fn playbook(inputs: &InputPaths, site: &Site, name: &str) -> Result<Playbook, Failure> {
+    for (flag, dir) in [("--playbooks", &inputs.playbooks), ("--templates", &inputs.templates)] {
         if let Some(dir) = dir.as_ref().filter(|dir| !site.bastion.is_there(dir)) {
             let what = format!("there is no directory {} ({flag})", dir.display());
             return Err(Failure::input(what).hint(format!("correct {flag}, or leave it out to use the shipped files")));
         }
     }
-    let own =
-        given.playbooks.as_ref().map(|dir| dir.join(format!("{name}.yaml"))).filter(|path| site.bastion.is_there(path));
+    let own = inputs
+        .playbooks
+        .as_ref()
+        .map(|dir| dir.join(format!("{name}.yaml")))
+        .filter(|path| site.bastion.is_there(path));
     let source = match own {
         Some(path) => source(&path, site)?,
         None => match shipped::playbook(name) {
@@ -65,7 +68,7 @@ pub fn playbook(given: &Given, site: &Site, name: &str) -> Result<Playbook, Fail
 
 /// Every template that the playbook or the inventory names.
 pub fn templates(
-    given: &Given,
+    inputs: &InputPaths,
     site: &Site,
     playbook: &Playbook,
     cluster: &Cluster,
@@ -73,7 +76,7 @@ pub fn templates(
     let mut templates = BTreeMap::new();
     let of_masters = cluster.masters().map(|master| master.etcd.template.clone());
     for name in template_names(playbook).into_iter().map(|(name, _)| name).chain(of_masters).collect::<BTreeSet<_>>() {
-        let Some(source) = template(given, site, &name)? else {
+        let Some(source) = template(inputs, site, &name)? else {
             let what = format!("the template {name} is neither a shipped one nor in the --templates directory");
             return Err(Failure::input(what));
         };
@@ -83,8 +86,8 @@ pub fn templates(
 }
 
 /// A template of the site's, else the shipped one, where there is one.
-pub fn template(given: &Given, site: &Site, name: &str) -> Result<Option<Source>, Failure> {
-    let own = given.templates.as_ref().map(|dir| dir.join(name)).filter(|path| site.bastion.is_there(path));
+pub fn template(inputs: &InputPaths, site: &Site, name: &str) -> Result<Option<Source>, Failure> {
+    let own = inputs.templates.as_ref().map(|dir| dir.join(name)).filter(|path| site.bastion.is_there(path));
     match own {
         Some(path) => source(&path, site).map(Some),
         None => Ok(shipped::template(name).map(|file| file.source())),

@@ -24,12 +24,12 @@ pub mod unlock;
 pub mod watch;
 
 pub use crate::report::failure::Failure;
-pub use request::Ask;
+pub use request::UncheckedRequest;
 pub use site::{Acting, Bastion, Site};
 
 /// Where the site's own files lie.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Given {
+pub struct InputPaths {
     pub inventory: PathBuf,
     /// A folder of playbooks that take the place of the shipped ones.
     pub playbooks: Option<PathBuf>,
@@ -37,7 +37,7 @@ pub struct Given {
     pub templates: Option<PathBuf>,
 }
 
-impl Given {
+impl InputPaths {
     /// The command line's beginning, for next commands.
     #[must_use]
     pub fn again(&self) -> String {

@@ -16,7 +16,7 @@ use crate::run::prove::Proving;
 use crate::run::redact::Redactor;
 use crate::run::{logs, prove};
 
-use super::{Ask, Failure, Given, Site, inputs, looking, request};
+use super::{Failure, InputPaths, Site, UncheckedRequest, inputs, looking, request};
 
 /// What planning gave, and all that it was made from.
 pub struct Planning {
@@ -52,21 +52,26 @@ impl Planning {
 ///
 /// # Errors
 /// Where an input file or a name in what is asked is wrong.
-pub async fn planning(given: &Given, site: &Site, goal: Goal, ask: &Ask) -> Result<Planning, Failure> {
-    let cluster = inputs::cluster(given, site)?;
+pub async fn planning(
+    inputs: &InputPaths,
+    site: &Site,
+    goal: Goal,
+    unchecked: &UncheckedRequest,
+) -> Result<Planning, Failure> {
+    let cluster = inputs::cluster(inputs, site)?;
     let playbook = match goal {
-        Goal::InitiateDr | Goal::Recover => inputs::playbook(given, site, goal.playbook())?,
+        Goal::InitiateDr | Goal::Recover => inputs::playbook(inputs, site, goal.playbook())?,
         Goal::Fence => built_in("fence", "The zone's etcd is down and cannot start."),
         Goal::Unfence => built_in("unfence", "The zone's etcd may start again."),
         Goal::Undo => built_in("undo", "What the run replaced is restored."),
     };
-    let templates = inputs::templates(given, site, &playbook, &cluster)?;
-    let request = request::request(goal, ask, &cluster, site)?;
+    let templates = inputs::templates(inputs, site, &playbook, &cluster)?;
+    let request = request::request(goal, unchecked, &cluster, site)?;
     let remote = site.bastion.remote(&cluster);
     let looking = looking::begin(&cluster, &remote, site);
     let (seen, proving) = finished(looking, goal, &cluster, &remote, site).await;
     looking::remember(&cluster, &seen, site);
-    let request = request::with_snapshot(request, ask, &seen, &cluster, site)?;
+    let request = request::with_snapshot(request, unchecked, &seen, &cluster, site)?;
     let plan =
         plan(Input { cluster: &cluster, playbook: &playbook, templates: &templates, seen: &seen, request: &request });
     let mut planning = Planning { cluster, playbook, templates, request, seen, remote, proof: None, plan };

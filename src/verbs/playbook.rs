@@ -9,14 +9,14 @@ use crate::playbook::{Playbook, text};
 use super::checked::{Checked, template};
 use super::files::Files;
 use super::forms::CheckForm;
-use super::{Failure, Given, Site, inputs};
+use super::{Failure, InputPaths, Site, inputs};
 
 /// `requorum playbook check`.
 ///
 /// # Errors
 /// When a file cannot be read or has mistakes.
 pub fn check(
-    given: &Given,
+    inputs: &InputPaths,
     site: &Site,
     files: &dyn Files,
     paths: &[PathBuf],
@@ -35,7 +35,7 @@ pub fn check(
                     checked.summary += &format!("{}:{line}: {said}\n", source.name);
                 }
                 checked.told.extend(old);
-                checked.told.extend(templates_in(given, site, &source, &playbook)?);
+                checked.told.extend(templates_in(inputs, site, &source, &playbook)?);
             }
             Err(found) => checked.told.extend(found),
         }
@@ -43,13 +43,18 @@ pub fn check(
     checked.finish(site, output)
 }
 
-fn templates_in(given: &Given, site: &Site, source: &Source, playbook: &Playbook) -> Result<Vec<Diagnostic>, Failure> {
+fn templates_in(
+    inputs: &InputPaths,
+    site: &Site,
+    source: &Source,
+    playbook: &Playbook,
+) -> Result<Vec<Diagnostic>, Failure> {
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
     for (name, line) in inputs::template_names(playbook) {
         if seen.insert(name.clone()) {
             let line = usize::try_from(line).unwrap_or(usize::MAX);
-            found.extend(template(given, site, &name, Place::of_line(source, line))?);
+            found.extend(template(inputs, site, &name, Place::of_line(source, line))?);
         }
     }
     Ok(found)

@@ -20,14 +20,20 @@ use crate::run::{World, exit};
 use crate::step::Effect;
 
 use super::planning::{Planning, planning, redactor};
-use super::{Ask, Failure, Given, Site, consent};
+use super::{Failure, InputPaths, Site, UncheckedRequest, consent};
 
 /// `requorum plan`.
 ///
 /// # Errors
 /// Where there is no plan, or it cannot be saved.
-pub async fn show(given: &Given, site: &Site, goal: Goal, ask: &Ask, save: Option<&Path>) -> Result<u8, Failure> {
-    let planning = planning(given, site, goal, ask).await?;
+pub async fn show(
+    inputs: &InputPaths,
+    site: &Site,
+    goal: Goal,
+    request: &UncheckedRequest,
+    save: Option<&Path>,
+) -> Result<u8, Failure> {
+    let planning = planning(inputs, site, goal, request).await?;
     let redactor = redactor(&planning.seen, site);
     let plan = match &planning.plan {
         Ok(plan) => redactor.plan(plan),
@@ -60,12 +66,18 @@ fn no_plan_code(site: &Site, no_plan: &NoPlan, redactor: &Redactor) -> Result<u8
 ///
 /// # Errors
 /// Refusals and failures; with the exit code and what to do next.
-pub async fn go(given: &Given, site: &Site, goal: Goal, ask: &Ask, confirm: Option<&str>) -> Result<u8, Failure> {
+pub async fn go(
+    inputs: &InputPaths,
+    site: &Site,
+    goal: Goal,
+    request: &UncheckedRequest,
+    confirm: Option<&str>,
+) -> Result<u8, Failure> {
     consent::somebody_to_ask(confirm, site, goal.command())?;
-    let planning = planning(given, site, goal, ask).await?;
+    let planning = planning(inputs, site, goal, request).await?;
     if let Some(plan) = proposed(site, &planning)? {
         consent::agree(&plan.cluster, confirm, site)?;
-        return run(given, site, &planning, plan).await;
+        return run(inputs, site, &planning, plan).await;
     }
     Ok(exit::DONE)
 }
@@ -89,11 +101,11 @@ pub fn proposed<'a>(site: &Site, planning: &'a Planning) -> Result<Option<&'a Pl
 ///
 /// # Errors
 /// Refusals and failures; with the exit code and what to do next.
-pub async fn run(given: &Given, site: &Site, planning: &Planning, plan: &Plan) -> Result<u8, Failure> {
+pub async fn run(inputs: &InputPaths, site: &Site, planning: &Planning, plan: &Plan) -> Result<u8, Failure> {
     let agreed = Agreed { plan, basis: Some(planning.input()), proof: planning.proof, drill: None };
     let redactor = redactor(&planning.seen, site);
-    let ran = execute(given, site, &planning.remote, agreed, redactor).await?;
-    told(given, site, (&planning.cluster, &planning.remote), plan, ran).await
+    let ran = execute(inputs, site, &planning.remote, agreed, redactor).await?;
+    told(inputs, site, (&planning.cluster, &planning.remote), plan, ran).await
 }
 
 /// Says how a run ended, and what state the cluster is in now.
@@ -101,11 +113,11 @@ pub async fn run(given: &Given, site: &Site, planning: &Planning, plan: &Plan) -
 /// # Errors
 /// Refusals and failures; with the exit code and what to do next.
 pub async fn told(
-    given: &Given,
+    inputs: &InputPaths,
     site: &Site,
     (cluster, remote): (&Cluster, &Arc<dyn Remote>),
     plan: &Plan,
-    ran: Ran,
+    ran: EndedRun,
 ) -> Result<u8, Failure> {
     if ran.code == exit::DONE {
         site.console.print(&ran.text);
@@ -120,7 +132,7 @@ pub async fn told(
         _ = interrupted.wait_for(|yes| *yes) => (ran.code, String::new()),
         after = session::last_look(cluster, remote, &ran.journal, ran.code) => match after {
             Ok((code, after)) => {
-                let words = |after: Assessment| report::outcome::now(after.verdict, plan, &given.again());
+                let words = |after: Assessment| report::outcome::now(after.verdict, plan, &inputs.again());
                 (code, after.map(words).unwrap_or_default())
             }
             Err(error) => (ran.code, format!("warning: {error}\n")),
@@ -136,7 +148,7 @@ pub async fn told(
 }
 
 /// How a run ended, and what there is to say of it.
-pub struct Ran {
+pub struct EndedRun {
     pub run: RunId,
     /// The exit code.
     pub code: u8,
@@ -158,12 +170,12 @@ pub struct Ran {
 /// # Errors
 /// Where it was not begun, or its journal could not be written.
 pub async fn execute(
-    given: &Given,
+    inputs: &InputPaths,
     site: &Site,
     remote: &Arc<dyn Remote>,
     agreed: Agreed<'_>,
     redactor: Redactor,
-) -> Result<Ran, Failure> {
+) -> Result<EndedRun, Failure> {
     site.acting.begin();
     let Agreed { plan, proof, drill, .. } = agreed;
     let store = site.bastion.create_run(&plan.run).map_err(|error| no_place(site, &error))?;
@@ -174,7 +186,7 @@ pub async fn execute(
     let interrupted = site.interrupted.clone();
     let ended = session::execute(agreed, world, &site.operator, redactor.clone(), interrupted).await;
     let ended = ended.map_err(|error| not_begun(&error).cleaned(&redactor))?;
-    let again = given.again();
+    let again = inputs.again();
     let story = report::outcome::Story {
         plan,
         outcome: &ended.outcome,
@@ -192,7 +204,7 @@ pub async fn execute(
         .map(|planned| planned.id)
         .collect();
     let session::Ended { code, outcome, states, journal } = ended;
-    Ok(Ran { run: plan.run.clone(), code, outcome, states, starts, proof, text, journal })
+    Ok(EndedRun { run: plan.run.clone(), code, outcome, states, starts, proof, text, journal })
 }
 
 /// The bastion's disk does not take the run's directory.
@@ -218,15 +230,15 @@ pub struct Within<'a> {
 /// # Errors
 /// Where it was not begun, or its journal could not be written.
 pub async fn part(
-    given: &Given,
+    inputs: &InputPaths,
     site: &Site,
     goal: Goal,
-    ask: &Ask,
+    request: &UncheckedRequest,
     within: Within<'_>,
-) -> Result<Option<Ran>, Failure> {
+) -> Result<Option<EndedRun>, Failure> {
     let mut interrupted = site.interrupted.clone();
     let planning = tokio::select! {
-        planning = planning(given, site, goal, ask) => planning?,
+        planning = planning(inputs, site, goal, request) => planning?,
         _ = interrupted.wait_for(|yes| *yes) => {
             return Err(Failure::interrupted(UNCHANGED));
         }
@@ -237,7 +249,7 @@ pub async fn part(
             (within.begins)(&plan.run)?;
             let basis = Some(planning.input());
             let agreed = Agreed { plan, basis, proof: planning.proof, drill: Some(within.drill) };
-            execute(given, site, &planning.remote, agreed, redactor).await.map(Some)
+            execute(inputs, site, &planning.remote, agreed, redactor).await.map(Some)
         }
         Err(NoPlan::NothingToDo(_)) => Ok(None),
         Err(refused) => no_plan_code(site, refused, &redactor).map(|_| None),

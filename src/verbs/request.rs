@@ -16,7 +16,7 @@ use super::{Failure, Site};
 
 /// What a person asks for, as it was written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Ask {
+pub struct UncheckedRequest {
     /// Zones that failed.
     pub failed_zones: Vec<String>,
     /// `ZONE=HOW`, each.
@@ -34,10 +34,10 @@ pub struct Ask {
 }
 
 /// The request that the flags make.
-pub fn request(goal: Goal, ask: &Ask, cluster: &Cluster, site: &Site) -> Result<Request, Failure> {
-    let failed_zones = ask.failed_zones.iter().map(|name| zone(cluster, name)).collect::<Result<_, _>>()?;
-    let only = ask.only.iter().map(|name| master(cluster, name)).collect::<Result<BTreeSet<_>, _>>()?;
-    let attested = pairs(&ask.attested, "--attest ZONE=HOW")?;
+pub fn request(goal: Goal, unchecked: &UncheckedRequest, cluster: &Cluster, site: &Site) -> Result<Request, Failure> {
+    let failed_zones = unchecked.failed_zones.iter().map(|name| zone(cluster, name)).collect::<Result<_, _>>()?;
+    let only = unchecked.only.iter().map(|name| master(cluster, name)).collect::<Result<BTreeSet<_>, _>>()?;
+    let attested = pairs(&unchecked.attested, "--attest ZONE=HOW")?;
     for who in attested.keys() {
         if zone(cluster, who).is_err() && master(cluster, who).is_err() {
             return Err(Failure::usage(format!("--attest {who}: neither a zone nor a master of {}", cluster.name)));
@@ -47,12 +47,12 @@ pub fn request(goal: Goal, ask: &Ask, cluster: &Cluster, site: &Site) -> Result<
         goal,
         run: run_id(site)?,
         token: site.bastion.token(),
-        undoes: ask.undoes.as_deref().map(run_named).transpose()?,
+        undoes: unchecked.undoes.as_deref().map(run_named).transpose()?,
         failed_zones,
         only,
-        seed: ask.seed.as_deref().map(|name| master(cluster, name)).transpose()?,
+        seed: unchecked.seed.as_deref().map(|name| master(cluster, name)).transpose()?,
         attested,
-        overrides: set_aside(&ask.overrides)?,
+        overrides: set_aside(&unchecked.overrides)?,
         snapshot: None,
         person: site.operator.person.clone(),
     })
@@ -61,12 +61,12 @@ pub fn request(goal: Goal, ask: &Ask, cluster: &Cluster, site: &Site) -> Result<
 /// The snapshot file, once it is known which members it must know.
 pub fn with_snapshot(
     mut request: Request,
-    ask: &Ask,
+    unchecked: &UncheckedRequest,
     seen: &Observation,
     cluster: &Cluster,
     site: &Site,
 ) -> Result<Request, Failure> {
-    let Some(path) = &ask.snapshot else { return Ok(request) };
+    let Some(path) = &unchecked.snapshot else { return Ok(request) };
     let ids: BTreeSet<String> = seen
         .answering()
         .flat_map(|(_, seen)| {

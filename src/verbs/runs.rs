@@ -12,7 +12,7 @@ use crate::run::redact::Redactor;
 
 use super::forms::{Form, ReportForm};
 use super::site::StoredRun;
-use super::{Failure, Given, Site};
+use super::{Failure, InputPaths, Site};
 
 /// `requorum runs list`.
 pub fn list(site: &Site, output: Form) -> Result<u8, Failure> {
@@ -111,7 +111,7 @@ fn is_whole(run: &str) -> bool {
 
 /// The command that goes on with a run kept here that stopped while its survivors were down, if they still are as it
 /// left them.
-pub fn way_on(given: &Given, site: &Site, seen: &Observation) -> Option<String> {
+pub fn way_on(inputs: &InputPaths, site: &Site, seen: &Observation) -> Option<String> {
     let fenced_by = |run: &str| {
         let traces = seen.answering().filter_map(|(_, seen)| seen.traces.as_ref().ok());
         traces.filter_map(|traces| traces.fenced_by.as_ref()).any(|fencing| fencing.as_str() == run)
@@ -119,7 +119,7 @@ pub fn way_on(given: &Given, site: &Site, seen: &Observation) -> Option<String> 
     let kept = site.bastion.runs();
     kept.iter().rev().filter(|kept| fenced_by(&kept.run)).find_map(|kept| {
         let (records, _) = journal::readable(&String::from_utf8_lossy(kept.bytes.as_ref().ok()?));
-        history::way_on(&records.of_run(), kept.path.parent()?, &given.again(), seen)
+        history::way_on(&records.of_run(), kept.path.parent()?, &inputs.again(), seen)
     })
 }
 

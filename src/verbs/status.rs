@@ -16,11 +16,11 @@ use crate::run::prove;
 use crate::run::redact::Discreet;
 
 use super::forms::StatusForm;
-use super::{Failure, Given, Site, doctor, inputs, looking, planning, runs};
+use super::{Failure, InputPaths, Site, doctor, inputs, looking, planning, runs};
 
 /// What is asked of a status.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ask {
+pub struct StatusRequest {
     /// Without a proof that quorum is lost.
     pub quick: bool,
     /// The form of the output.
@@ -33,37 +33,37 @@ pub struct Ask {
 pub const TABLE_AFTER: Duration = proof::BESIDE;
 
 /// `requorum status`.
-pub async fn status(given: &Given, site: &Site, ask: &Ask) -> Result<u8, Failure> {
-    let cluster = inputs::cluster(given, site)?;
+pub async fn status(inputs: &InputPaths, site: &Site, request: &StatusRequest) -> Result<u8, Failure> {
+    let cluster = inputs::cluster(inputs, site)?;
     let remote = site.bastion.remote(&cluster);
     let mut looking = looking::begin(&cluster, &remote, site);
     let mut early = Observation::default();
-    let proving = if ask.quick {
+    let proving = if request.quick {
         looking.until(Instant::now() + TABLE_AFTER).await;
         None
     } else {
         prove::beside(&mut looking, &cluster, &remote, &site.console).await
     };
-    if ask.output == StatusForm::Text {
+    if request.output == StatusForm::Text {
         looking.so_far().clone_into(&mut early);
         let redactor = planning::redactor(&early, site);
         site.console.print(&redactor.clean(&report::table::table(&cluster, &early, site.console.width())));
     }
     let mut seen = looking.finish().await;
     let redactor = planning::redactor(&seen, site);
-    if ask.output == StatusForm::Text {
+    if request.output == StatusForm::Text {
         let late = report::changes::of_masters(&cluster, &early, &seen);
         site.console.print(&redactor.clean(&late.iter().map(|line| format!("{line}\n")).collect::<String>()));
     }
-    if !ask.quick {
+    if !request.quick {
         let console: Arc<dyn Console> = Arc::new(Discreet::new(Arc::clone(&site.console), redactor.clone()));
         prove::prove(&cluster, &mut seen, proving, &remote, &console).await;
     }
     let assessment = assess(&cluster, &seen);
     looking::remember(&cluster, &seen, site);
-    let text = match ask.output {
+    let text = match request.output {
         StatusForm::Text => {
-            redactor.clean(&verdict(&cluster, &seen, &assessment, given, site)) + &doctor::last(site, &cluster.name).0
+            redactor.clean(&verdict(&cluster, &seen, &assessment, inputs, site)) + &doctor::last(site, &cluster.name).0
         }
         StatusForm::Json => {
             let mut value = report::status::json(&cluster, &seen, &assessment);
@@ -74,7 +74,7 @@ pub async fn status(given: &Given, site: &Site, ask: &Ask) -> Result<u8, Failure
         StatusForm::Prometheus => metrics(&cluster, &seen, &assessment, site),
     };
     site.console.print(&text);
-    if let Some(path) = &ask.textfile {
+    if let Some(path) = &request.textfile {
         let written = write(site, path, &metrics(&cluster, &seen, &assessment, site));
         written.map_err(Failure::after_the_answer)?;
     }
@@ -82,10 +82,16 @@ pub async fn status(given: &Given, site: &Site, ask: &Ask) -> Result<u8, Failure
 }
 
 /// Findings, verdict, the next command, and how many voters may be lost.
-pub fn verdict(cluster: &Cluster, seen: &Observation, assessment: &Assessment, given: &Given, site: &Site) -> String {
+pub fn verdict(
+    cluster: &Cluster,
+    seen: &Observation,
+    assessment: &Assessment,
+    inputs: &InputPaths,
+    site: &Site,
+) -> String {
     let lost = matches!(assessment.verdict, Verdict::QuorumLost | Verdict::Unknown);
-    let way_on = if lost { runs::way_on(given, site, seen) } else { None };
-    let mut text = report::status::verdict(cluster, seen, assessment, &given.again(), way_on.as_deref());
+    let way_on = if lost { runs::way_on(inputs, site, seen) } else { None };
+    let mut text = report::status::verdict(cluster, seen, assessment, &inputs.again(), way_on.as_deref());
     if let Some(voters) = report::status::voters(cluster, seen, assessment) {
         text += &format!("{voters}\n");
     }

@@ -4,11 +4,11 @@ use crate::model::RunId;
 use crate::run::exit::{self, Kind};
 use crate::run::unlock::{Unlocking, unlock as let_go};
 
-use super::{Failure, Given, Site, inputs};
+use super::{Failure, InputPaths, Site, inputs};
 
 /// `requorum unlock RUN`.
-pub async fn unlock(given: &Given, site: &Site, run: &str) -> Result<u8, Failure> {
-    let cluster = inputs::cluster(given, site)?;
+pub async fn unlock(inputs: &InputPaths, site: &Site, run: &str) -> Result<u8, Failure> {
+    let cluster = inputs::cluster(inputs, site)?;
     let run = RunId::new(run).map_err(|error| Failure::usage(error.to_string()))?;
     let lives = site.bastion.lives(&run);
     if lives == Some(true) {

@@ -19,8 +19,8 @@ use crate::run::prove;
 use crate::run::redact::Discreet;
 
 use super::forms::StatusForm;
-use super::status::Ask;
-use super::{Failure, Given, Site, inputs, looking, planning, status};
+use super::status::StatusRequest;
+use super::{Failure, InputPaths, Site, inputs, looking, planning, status};
 
 /// Between the end of a look and the next: dark masters make a look longer than the interval.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
@@ -46,11 +46,11 @@ impl Round<'_> {
 }
 
 /// Looks every so often until Ctrl-C; the exit code is the last verdict's.
-pub async fn watch(given: &Given, site: &Site, ask: &Ask, every: Duration) -> Result<u8, Failure> {
-    if ask.output != StatusForm::Text {
+pub async fn watch(inputs: &InputPaths, site: &Site, request: &StatusRequest, every: Duration) -> Result<u8, Failure> {
+    if request.output != StatusForm::Text {
         return Err(Failure::usage("--watch shows text only").hint("--watch --textfile FILE keeps metrics up to date"));
     }
-    let cluster = &inputs::cluster(given, site)?;
+    let cluster = &inputs::cluster(inputs, site)?;
     let remote = &site.bastion.remote(cluster);
     // It ends by itself, with the last verdict's exit code.
     site.acting.begin();
@@ -60,7 +60,7 @@ pub async fn watch(given: &Given, site: &Site, ask: &Ask, every: Duration) -> Re
     loop {
         let begun = Instant::now();
         let round = tokio::select! {
-            round = look((cluster, remote), site, ask, last.as_ref(), screen.as_deref()) => round,
+            round = look((cluster, remote), site, request, last.as_ref(), screen.as_deref()) => round,
             _ = interrupted.wait_for(|stop| *stop) => break,
         };
         let now = site.clock.now().to_zoned(TimeZone::UTC);
@@ -70,7 +70,7 @@ pub async fn watch(given: &Given, site: &Site, ask: &Ask, every: Duration) -> Re
                 let words = round.assessment.verdict.words();
                 let time = now.strftime("%H:%M:%S");
                 let table = report::table::table(cluster, &round.seen, site.console.width());
-                let verdict = status::verdict(cluster, &round.seen, &round.assessment, given, site);
+                let verdict = status::verdict(cluster, &round.seen, &round.assessment, inputs, site);
                 let text = format!("{}: {words} ({time} UTC, Ctrl-C ends)\n\n{table}\n{verdict}", cluster.name);
                 screen.draw(&redactor.clean(&text));
             }
@@ -81,7 +81,7 @@ pub async fn watch(given: &Given, site: &Site, ask: &Ask, every: Duration) -> Re
                 }
             }
         }
-        if let Some(path) = &ask.textfile {
+        if let Some(path) = &request.textfile {
             status::write(site, path, &status::metrics(cluster, &round.seen, &round.assessment, site))?;
         }
         last = Some(round);
@@ -96,7 +96,7 @@ pub async fn watch(given: &Given, site: &Site, ask: &Ask, every: Duration) -> Re
 async fn look<'a>(
     (cluster, remote): (&'a Cluster, &Arc<dyn Remote>),
     site: &Site,
-    ask: &Ask,
+    request: &StatusRequest,
     last: Option<&Round<'_>>,
     screen: Option<&dyn Screen>,
 ) -> Round<'a> {
@@ -113,7 +113,7 @@ async fn look<'a>(
     }
     let mut seen = looking.finish().await;
     seen.proof = last.and_then(|last| kept_proof(cluster, &last.seen, &seen));
-    if seen.proof.is_none() && !ask.quick {
+    if seen.proof.is_none() && !request.quick {
         let redactor = planning::redactor(&seen, site);
         let console: Arc<dyn Console> = Arc::new(Discreet::new(Arc::clone(&site.console), redactor));
         prove::prove(cluster, &mut seen, None, remote, &console).await;

@@ -26,10 +26,10 @@ fn a_drill_is_one_report_of_all_its_runs() {
     assert!(ids.windows(2).all(|two| two[0] < two[1]) && ids.len() > 60, "{ids:?}");
     assert!(report.steps.iter().all(|step| step.run.is_some() && step.began_ms <= Some(report.took_ms)));
     let in_order: Vec<u64> = report
-        .phases
+        .stages
         .iter()
-        .filter(|phase| phase.name.starts_with("drill"))
-        .filter_map(|phase| phase.began_ms)
+        .filter(|stage| stage.name.starts_with("drill"))
+        .filter_map(|stage| stage.began_ms)
         .collect();
     assert!(in_order.is_sorted() && in_order.len() == 11, "{in_order:?}");
     assert_eq!(report.masters.len(), 5);

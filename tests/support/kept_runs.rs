@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use requorum::report::history::{self, Origin, Report};
 use requorum::run::journal;
-use requorum::sim::{Ask, Cut, Event, Site};
+use requorum::sim::{Cut, Event, Flags, Site};
 
 /// The journal of a site's last run.
 pub fn text(site: &Site) -> String {
@@ -55,13 +55,13 @@ pub fn drill(name: &str) -> Report {
 }
 
 /// Two masters that lost the other three.
-pub async fn lost() -> (Site, Ask) {
+pub async fn lost() -> (Site, Flags) {
     let site = Site::with_election(&[3, 2], Duration::from_secs(1));
     site.wait(Duration::from_secs(4)).await;
     assert!(site.write("m1", "before"));
     site.happens(&Event::Off("zone1".into()));
     site.wait(Duration::from_secs(4)).await;
-    (site, Ask { attested: vec!["zone1".into()], ..Ask::default() })
+    (site, Flags { attested: vec!["zone1".into()], ..Flags::default() })
 }
 
 /// All of them by name.
@@ -71,7 +71,7 @@ pub async fn all() -> Vec<(&'static str, Report)> {
     let done = text(&site);
     site.happens(&Event::On("zone1".into()));
     site.wait(Duration::from_secs(4)).await;
-    site.recover(&Ask::default()).await;
+    site.recover(&Flags::default()).await;
     let home = text(&site);
     let (site, ask) = lost().await;
     site.cut_at(stop_of(&site, &ask).await, Cut::NotDone);
@@ -91,8 +91,8 @@ pub async fn all() -> Vec<(&'static str, Report)> {
 }
 
 /// The act at which a run on such a site writes its first env file, told by one that is run to its end.
-async fn stop_of(site: &Site, ask: &Ask) -> usize {
+async fn stop_of(site: &Site, flags: &Flags) -> usize {
     let (twin, _) = lost().await;
-    twin.initiate_dr(ask).await;
+    twin.initiate_dr(flags).await;
     (site.acts() + 1..=twin.acts()).find(|act| twin.act_name(*act).starts_with("write")).unwrap()
 }

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use requorum::plan::Rule;
 use requorum::run::exit;
-use requorum::sim::{Ask, Event, Site};
+use requorum::sim::{Event, Flags, Site};
 
 /// How often the operator tries again before giving up.
 const TRIES: usize = 8;
 
 /// What `--attest zone1` and nothing else asks for.
-pub fn attest(zones: &[&str]) -> Ask {
-    Ask { attested: zones.iter().map(|zone| (*zone).to_owned()).collect(), ..Ask::default() }
+pub fn attest(zones: &[&str]) -> Flags {
+    Flags { attested: zones.iter().map(|zone| (*zone).to_owned()).collect(), ..Flags::default() }
 }
 
 /// A cluster that was healthy, has three keys, and has just lost its first zone for good.
@@ -51,12 +51,17 @@ fn have_snapshot(site: &Site, kept: &str, seed: &str) -> bool {
 }
 
 /// Goes on with an interrupted `initiate-dr` until one cluster takes writes. The tale says what was tried.
-pub async fn finish_initiate_dr(site: &Site, mut ask: Ask, seed: &str, kept: &str) -> Result<Vec<String>, Vec<String>> {
+pub async fn finish_initiate_dr(
+    site: &Site,
+    mut flags: Flags,
+    seed: &str,
+    kept: &str,
+) -> Result<Vec<String>, Vec<String>> {
     let mut tale = Vec::new();
     for _ in 0..TRIES {
         unlock(site, &mut tale).await;
-        let end = site.initiate_dr(&ask).await;
-        tale.push(format!("initiate-dr {ask:?}: {:?} {}", end.code, end.text));
+        let end = site.initiate_dr(&flags).await;
+        tale.push(format!("initiate-dr {flags:?}: {:?} {}", end.code, end.text));
         if end.code == Some(exit::DONE) {
             return Ok(tale);
         }
@@ -66,14 +71,14 @@ pub async fn finish_initiate_dr(site: &Site, mut ask: Ask, seed: &str, kept: &st
         }
         let wants_a_file =
             [Rule::NoData, Rule::WhichSeed, Rule::SurvivorDown].into_iter().any(|rule| end.refused_by(rule));
-        if wants_a_file && ask.snapshot.is_none() && have_snapshot(site, kept, seed) {
-            ask.snapshot = Some(kept.to_owned());
+        if wants_a_file && flags.snapshot.is_none() && have_snapshot(site, kept, seed) {
+            flags.snapshot = Some(kept.to_owned());
         } else if end.refused_by(Rule::SurvivorDown) {
-            ask.overrides.push("survivor-down".into());
+            flags.overrides.push("survivor-down".into());
         } else if end.refused_by(Rule::SnapshotUnhashed) {
-            ask.overrides.push("snapshot-unhashed".into());
+            flags.overrides.push("snapshot-unhashed".into());
         } else if let Some(path) = end.text.split("--snapshot ").nth(1).filter(|_| end.code != Some(exit::REFUSED)) {
-            ask.snapshot = path.lines().next().map(str::to_owned);
+            flags.snapshot = path.lines().next().map(str::to_owned);
         } else if end.code == Some(exit::REFUSED) {
             return Err(tale);
         }
@@ -86,7 +91,7 @@ pub async fn finish_recover(site: &Site) -> Result<Vec<String>, Vec<String>> {
     let mut tale = Vec::new();
     for _ in 0..TRIES {
         unlock(site, &mut tale).await;
-        let end = site.recover(&Ask::default()).await;
+        let end = site.recover(&Flags::default()).await;
         tale.push(format!("recover: {:?} {}", end.code, end.text));
         if end.code == Some(exit::DONE) {
             return Ok(tale);

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use requorum::plan::{Goal, Plan, safety};
-use requorum::sim::{Ask, Event, Site};
+use requorum::sim::{Event, Flags, Site};
 
 use super::operator::{attest, lost};
 
@@ -22,9 +22,9 @@ pub async fn initiate_dr(zones: &[usize]) -> (Site, Plan) {
     (site, plan)
 }
 
-pub fn ask(zones: &[usize]) -> Ask {
+pub fn ask(zones: &[usize]) -> Flags {
     let gone = if zones.len() == 3 { vec!["zone1", "zone3"] } else { vec!["zone1"] };
-    Ask { failed_zones: gone.iter().map(|zone| (*zone).to_owned()).collect(), ..attest(&gone) }
+    Flags { failed_zones: gone.iter().map(|zone| (*zone).to_owned()).collect(), ..attest(&gone) }
 }
 
 /// A site that has gone on without zone1, and the plan to bring it home.
@@ -36,7 +36,7 @@ pub async fn recover(zones: &[usize]) -> (Site, Plan) {
         site.happens(&Event::On("zone3".into()));
     }
     site.wait(Duration::from_secs(4)).await;
-    let plan = site.plan(Goal::Recover, &Ask::default()).await.unwrap();
+    let plan = site.plan(Goal::Recover, &Flags::default()).await.unwrap();
     (site, plan)
 }
 

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use clap::Parser;
-use requorum::cli::args::{Cli, Verb, Wish};
+use requorum::cli::args::{Cli, PlanArgs, Verb};
 use requorum::observe::Verdict;
 use requorum::plan::Goal;
 use requorum::report::status;
 use requorum::run::exit;
-use requorum::sim::{Ask, End, Event, Site};
-use requorum::verbs::{Given, runs};
+use requorum::sim::{End, Event, Flags, Site};
+use requorum::verbs::{InputPaths, runs};
 
 /// More commands than these are a way that nobody should have to go.
 pub const COMMANDS: usize = 8;
@@ -42,29 +42,30 @@ fn parsed(command: &str) -> Verb {
     Cli::try_parse_from(words).unwrap_or_else(|error| panic!("the program cannot read: {command}\n{error}")).verb
 }
 
-fn ask(wish: Wish) -> Ask {
+fn flags(args: PlanArgs) -> Flags {
     let who = |pair: String| pair.split_once('=').map(|(who, _)| who.to_owned()).unwrap_or(pair);
-    assert!(wish.overrides.is_empty(), "an override is suggested: {:?}", wish.overrides);
-    Ask {
-        failed_zones: wish.failed_zone,
-        only: wish.only,
-        seed: wish.seed,
-        attested: wish.attest.into_iter().map(who).collect(),
-        snapshot: wish.snapshot.map(|path| path.display().to_string()),
-        ..Ask::default()
+    assert!(args.overrides.is_empty(), "an override is suggested: {:?}", args.overrides);
+    Flags {
+        failed_zones: args.failed_zone,
+        only: args.only,
+        seed: args.seed,
+        attested: args.attest.into_iter().map(who).collect(),
+        snapshot: args.snapshot.map(|path| path.display().to_string()),
+        ..Flags::default()
     }
 }
 
 /// Does what a command says; a zone without power is attested where that is asked for, as a person at a terminal would.
 async fn does(site: &Site, verb: Verb, bastion: Bastion, dark: &[&str]) -> End {
-    let zones = |zones: Vec<String>| Ask { failed_zones: zones, ..Ask::default() };
-    let with_attested = |ask: Ask| Ask { attested: dark.iter().map(|zone| (*zone).to_owned()).collect(), ..ask };
+    let zones = |zones: Vec<String>| Flags { failed_zones: zones, ..Flags::default() };
+    let with_attested =
+        |flags: Flags| Flags { attested: dark.iter().map(|zone| (*zone).to_owned()).collect(), ..flags };
     match verb {
-        Verb::InitiateDr { wish, .. } => site.go(Goal::InitiateDr, &with_attested(ask(wish))).await,
-        Verb::Recover { wish, .. } => site.go(Goal::Recover, &ask(wish)).await,
+        Verb::InitiateDr { args, .. } => site.go(Goal::InitiateDr, &with_attested(flags(args))).await,
+        Verb::Recover { args, .. } => site.go(Goal::Recover, &flags(args)).await,
         Verb::Fence { zones: named, .. } => site.go(Goal::Fence, &zones(named)).await,
         Verb::Unfence { zones: named, .. } => site.go(Goal::Unfence, &zones(named)).await,
-        Verb::Undo { run, .. } => site.go(Goal::Undo, &Ask { undoes: Some(run), ..Ask::default() }).await,
+        Verb::Undo { run, .. } => site.go(Goal::Undo, &Flags { undoes: Some(run), ..Flags::default() }).await,
         Verb::Unlock { run } => {
             match bastion {
                 Bastion::Same => site.unlock(&run).await,
@@ -80,9 +81,9 @@ async fn does(site: &Site, verb: Verb, bastion: Bastion, dark: &[&str]) -> End {
 /// What `status` prints: the verdict, and the command that comes next.
 async fn looks(site: &Site, bastion: Bastion) -> (Verdict, String) {
     let (seen, assessment) = site.status().await;
-    let given = Given { inventory: "inventory.yaml".into(), ..Given::default() };
+    let inputs = InputPaths { inventory: "inventory.yaml".into(), ..InputPaths::default() };
     let way_on = match bastion {
-        Bastion::Same => runs::way_on(&given, &site.given_to_verbs(), &seen),
+        Bastion::Same => runs::way_on(&inputs, &site.given_to_verbs(), &seen),
         Bastion::Another => None,
     };
     let text = status::verdict(&site.cluster(), &seen, &assessment, "requorum", way_on.as_deref());

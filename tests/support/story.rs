@@ -8,7 +8,7 @@ use requorum::observe::assess::Assessment;
 use requorum::plan::{Goal, Rule};
 use requorum::report::history::{self, Origin};
 use requorum::run::journal;
-use requorum::sim::{Ask, Cut, End, Event, Site, Waiting};
+use requorum::sim::{Cut, End, Event, Flags, Site, Waiting};
 
 /// What a story has come to.
 pub struct Telling {
@@ -139,8 +139,8 @@ impl Telling {
         Ok(())
     }
 
-    fn ask(&self, said: &[&str]) -> Result<Ask, String> {
-        let mut ask = Ask::default();
+    fn ask(&self, said: &[&str]) -> Result<Flags, String> {
+        let mut ask = Flags::default();
         for pair in said.chunks(2) {
             let [flag, word] = pair else { return Err(format!("{flag:?} has no value", flag = pair)) };
             let word = (*word).to_owned();

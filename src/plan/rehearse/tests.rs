@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::playbook::{shipped, text};
-use crate::sim::{Ask, Event, Site};
+use crate::sim::{Event, Flags, Site};
 
 struct Files {
     playbook: Playbook,
@@ -50,7 +50,7 @@ async fn what_is_planned_is_what_that_night_plans() {
         assert_eq!(names, survivors);
         site.happens(&Event::Off("zone1".into()));
         site.wait(Duration::from_secs(4)).await;
-        let ask = Ask { attested: vec!["zone1".into()], ..Ask::default() };
+        let ask = Flags { attested: vec!["zone1".into()], ..Flags::default() };
         let real = site.plan(Goal::InitiateDr, &ask).await.unwrap();
         let kinds = |plan: &Plan| plan.steps().map(|planned| planned.step.kind().title()).collect::<Vec<_>>();
         assert_eq!(kinds(plan).len(), kinds(&real).len());
@@ -77,7 +77,7 @@ async fn what_is_refused_is_what_that_night_refuses() {
         assert_eq!(found, [rule], "{event:?}");
         site.happens(&Event::Off("zone1".into()));
         site.wait(Duration::from_secs(4)).await;
-        let ask = Ask { attested: vec!["zone1".into()], ..Ask::default() };
+        let ask = Flags { attested: vec!["zone1".into()], ..Flags::default() };
         let Err(NoPlan::Refused(real)) = site.plan(Goal::InitiateDr, &ask).await else { panic!("{event:?}") };
         assert!(real.iter().any(|refusal| refusal.rule.name() == rule), "{real:?}");
         // The same on a master of the other zone forbids nothing.

@@ -13,9 +13,11 @@ use crate::run::journal::{StepEvent, StepState};
 use crate::run::runner::Outcome;
 use crate::step::{Step as Doing, Undo};
 
-use super::{Command, Evidence, FileDiff, Master, NoReturn, Origin, Part, Phase, Proved, Quorum, Reason, Report};
+use super::{
+    Command, Evidence, FileDiff, Master, NoReturn, Origin, Part, Proved, Quorum, Reason, Report, ReportedStage,
+};
 use super::{FORMAT, State, Step, deviations};
-use crate::run::journal::replay::{Ran, Replay, between};
+use crate::run::journal::replay::{CommandRun, Replay, between};
 
 /// Text of any origin, fit to be shown.
 pub(super) fn plain(text: &str) -> String {
@@ -54,7 +56,7 @@ pub(super) fn report(replay: &Replay<'_>, origin: &Origin) -> Report {
         quorum: quorum(replay),
         no_return: no_return(replay),
         drill: None,
-        phases: plan.stages.iter().enumerate().map(|(index, stage)| phase(replay, index + 1, stage)).collect(),
+        stages: plan.stages.iter().enumerate().map(|(index, stage)| reported(replay, index + 1, stage)).collect(),
         findings_before: plan.findings.iter().map(harmless).collect(),
         findings_after: replay.after.map(|findings| findings.iter().map(harmless).collect()),
         proved: proved(replay, &steps),
@@ -112,16 +114,16 @@ fn quorum(replay: &Replay<'_>) -> Quorum {
 /// restored data; joining and promoting are taken back by `member remove`, so `recover` has none of its own.
 fn no_return(replay: &Replay<'_>) -> Option<NoReturn> {
     let (planned, why) = replay.plan.point_of_no_return()?;
-    let began = replay.tracks.get(&planned.id).and_then(|track| track.began);
+    let began = replay.steps.get(&planned.id).and_then(|history| history.began);
     Some(NoReturn { step: planned.id, why: plain(&why), at_ms: began.map(|at| between(replay.began, at)) })
 }
 
-fn phase(replay: &Replay<'_>, number: usize, stage: &Stage) -> Phase {
-    let tracks: Vec<_> = stage.steps.iter().filter_map(|planned| replay.tracks.get(&planned.id)).collect();
-    let began = tracks.iter().filter_map(|track| track.began).min();
-    let all_ended = tracks.len() == stage.steps.len() && tracks.iter().all(|track| track.ended.is_some());
-    let ended = tracks.iter().filter_map(|track| track.ended).max().filter(|_| all_ended);
-    Phase {
+fn reported(replay: &Replay<'_>, number: usize, stage: &Stage) -> ReportedStage {
+    let histories: Vec<_> = stage.steps.iter().filter_map(|planned| replay.steps.get(&planned.id)).collect();
+    let began = histories.iter().filter_map(|history| history.began).min();
+    let all_ended = histories.len() == stage.steps.len() && histories.iter().all(|history| history.ended.is_some());
+    let ended = histories.iter().filter_map(|history| history.ended).max().filter(|_| all_ended);
+    ReportedStage {
         number,
         name: plain(&stage.title),
         why: stage.why.as_deref().map(plain),
@@ -136,9 +138,9 @@ fn steps(replay: &Replay<'_>) -> Vec<Step> {
     stages.flat_map(|(index, stage)| stage.steps.iter().map(move |planned| step(replay, index + 1, planned))).collect()
 }
 
-fn step(replay: &Replay<'_>, phase: usize, planned: &Planned) -> Step {
-    let track = replay.tracks.get(&planned.id).cloned().unwrap_or_default();
-    let (state, said) = match &track.event {
+fn step(replay: &Replay<'_>, stage: usize, planned: &Planned) -> Step {
+    let history = replay.steps.get(&planned.id).cloned().unwrap_or_default();
+    let (state, said) = match &history.event {
         None => (State::NotBegun, ""),
         Some(StepEvent::Started) => (State::CutOff, ""),
         Some(StepEvent::Done(said)) => (State::Done, said.as_str()),
@@ -154,20 +156,20 @@ fn step(replay: &Replay<'_>, phase: usize, planned: &Planned) -> Step {
     Step {
         id: planned.id,
         run: None,
-        phase,
+        stage,
         host: planned.host.to_string(),
         kind: kind(&planned.step),
         title: plain(&planned.step.kind().title()),
         state,
-        began_ms: track.began.map(|at| between(replay.began, at)),
-        took_ms: track.began.zip(track.ended).map(|(from, to)| between(from, to)),
+        began_ms: history.began.map(|at| between(replay.began, at)),
+        took_ms: history.began.zip(history.ended).map(|(from, to)| between(from, to)),
         said: plain(said),
         back,
-        commands: track.ran.iter().map(command).collect(),
+        commands: history.commands.iter().map(command).collect(),
     }
 }
 
-fn command(ran: &Ran) -> Command {
+fn command(ran: &CommandRun) -> Command {
     Command {
         host: ran.host.clone(),
         command: plain(&ran.command),

@@ -11,7 +11,7 @@ pub(super) fn all(replay: &Replay<'_>, steps: &[Step], origin: &Origin) -> Vec<S
     let mut said: Vec<String> = of_end(replay.end.is_some(), origin).into_iter().collect();
     let all = replay.plan.stages.len();
     let done = |number: &usize| {
-        let mut of_line = steps.iter().filter(|step| step.phase == *number);
+        let mut of_line = steps.iter().filter(|step| step.stage == *number);
         of_line.all(|step| matches!(step.state, State::Done | State::FoundDone))
     };
     let whole = (1..=all).filter(done).count();
@@ -21,7 +21,7 @@ pub(super) fn all(replay: &Replay<'_>, steps: &[Step], origin: &Origin) -> Vec<S
     let rules = replay.plan.overrides.iter();
     said.extend(rules.map(|(rule, why)| format!("the rule {} was overridden: {}", plain(rule), plain(why))));
     said.extend(steps.iter().flat_map(|step| {
-        let by_force = replay.tracks.get(&step.id).is_some_and(|track| track.stopped == Some(HowStopped::ByForce));
+        let by_force = replay.steps.get(&step.id).is_some_and(|history| history.stopped == Some(HowStopped::ByForce));
         of_step(step, by_force)
     }));
     said
@@ -37,7 +37,7 @@ pub(super) fn of_end(finished: bool, origin: &Origin) -> Option<String> {
 }
 
 fn of_step(step: &Step, by_force: bool) -> Vec<String> {
-    let name = format!("step {} on {} ({})", step.phase, step.host, step.title);
+    let name = format!("step {} on {} ({})", step.stage, step.host, step.title);
     let mut said = Vec::new();
     match step.state {
         State::FoundDone => said.push(format!("{name} was done already: {}", step.said)),

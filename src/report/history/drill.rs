@@ -12,8 +12,8 @@ use crate::run::journal::{DrillEvent, Record, Records};
 use crate::run::{exit, outage};
 
 use super::build::{self, plain};
-use super::{Evidence, FORMAT, Master, Origin, Part, Phase, Quorum, Report, State, Step};
-use crate::run::journal::course::{Came, Course, Ran, Track, course};
+use super::{Evidence, FORMAT, Master, Origin, Part, Quorum, Report, ReportedStage, State, Step};
+use crate::run::journal::course::{Course, DrillRun, PhaseHistory, PhaseState, course};
 use crate::run::journal::replay::between;
 
 /// What only a drill has.
@@ -49,8 +49,8 @@ pub struct DrillPhase {
 #[must_use]
 pub fn parts(records: &Records) -> Vec<String> {
     let Records::Drill(records) = records else { return Vec::new() };
-    let ran = course(records).map(|course| course.ran).unwrap_or_default();
-    ran.into_iter().filter_map(|ran| ran.run).collect()
+    let runs = course(records).map(|course| course.runs).unwrap_or_default();
+    runs.into_iter().filter_map(|ran| ran.run).collect()
 }
 
 /// The report of a drill; nothing where the journal does not begin with one. A run whose report is not among `runs` is
@@ -59,15 +59,15 @@ pub(super) fn of(records: &[Record<DrillEvent>], origin: &Origin, runs: &[Report
     let course = course(records)?;
     let mut report = alone(&course, origin);
     for (index, phase) in course.phases.iter().enumerate() {
-        report.phases.push(Phase {
-            number: report.phases.len() + 1,
+        report.stages.push(ReportedStage {
+            number: report.stages.len() + 1,
             name: format!("drill: {}", phase.name),
             why: Some(plain(&phase.note)).filter(|note| !note.is_empty()),
             beside: false,
             began_ms: Some(between(course.began, phase.began)),
             took_ms: phase.ended.map(|ended| between(phase.began, ended)),
         });
-        for ran in course.ran.iter().filter(|ran| ran.phase == index) {
+        for ran in course.runs.iter().filter(|ran| ran.phase == index) {
             take(&mut report, ran, runs);
         }
     }
@@ -81,7 +81,7 @@ pub(super) fn of(records: &[Record<DrillEvent>], origin: &Origin, runs: &[Report
 
 /// What the drill's own journal says.
 fn alone(course: &Course<'_>, origin: &Origin) -> Report {
-    let phase = |phase: &Track| DrillPhase {
+    let phase = |phase: &PhaseHistory| DrillPhase {
         name: phase.name.to_owned(),
         began_ms: between(course.began, phase.began),
         took_ms: phase.ended.map(|ended| between(phase.began, ended)),
@@ -126,7 +126,7 @@ fn alone(course: &Course<'_>, origin: &Origin) -> Report {
             measures: course.measures.cloned(),
             phases: course.phases.iter().map(phase).collect(),
         }),
-        phases: Vec::new(),
+        stages: Vec::new(),
         steps: Vec::new(),
         findings_before: course.before.iter().map(build::harmless).collect(),
         findings_after: course.after.map(|findings| findings.iter().map(build::harmless).collect()),
@@ -180,9 +180,12 @@ fn evidence(course: &Course<'_>, origin: &Origin) -> Vec<Evidence> {
 /// What the drill's own records say that did not go as asked.
 fn deviations(course: &Course<'_>, origin: &Origin) -> Vec<String> {
     let mut said: Vec<String> = super::deviations::of_end(course.end.is_some(), origin).into_iter().collect();
-    for phase in course.phases.iter().filter(|phase| matches!(phase.state, Came::Failed | Came::CutOff)) {
-        let note =
-            if phase.state == Came::Failed { plain(&phase.note) } else { "the journal ends within it".to_owned() };
+    for phase in course.phases.iter().filter(|phase| matches!(phase.state, PhaseState::Failed | PhaseState::CutOff)) {
+        let note = if phase.state == PhaseState::Failed {
+            plain(&phase.note)
+        } else {
+            "the journal ends within it".to_owned()
+        };
         said.push(format!("the phase {} {}: {note}", phase.name, State::from(phase.state).words()));
     }
     said.extend(course.left.iter().flat_map(|(done, _)| *done).map(|line| format!("giving up: {}", plain(line))));
@@ -243,7 +246,7 @@ fn unended(course: &Course<'_>, lost: bool) -> Option<String> {
 }
 
 /// Puts a run under the drill's last phase.
-fn take(whole: &mut Report, ran: &Ran, runs: &[Report]) {
+fn take(whole: &mut Report, ran: &DrillRun, runs: &[Report]) {
     let name = ran.run.as_ref().map(|run| format!("{} {run}", plain(&ran.verb)));
     match (&name, ran.exit) {
         (Some(name), None) => whole.deviations.push(format!("{name} had begun when the drill's journal ends")),
@@ -270,18 +273,18 @@ fn take(whole: &mut Report, ran: &Ran, runs: &[Report]) {
 fn join(whole: &mut Report, part: &Report, name: &str) {
     let shift = between(whole.began, part.began);
     let later = |at: Option<u64>| at.map(|at| at + shift);
-    let (steps, phases) = (whole.steps.iter().map(|step| step.id).max().unwrap_or(0), whole.phases.len());
-    whole.phases.extend(part.phases.iter().map(|phase| Phase {
-        number: phases + phase.number,
-        name: format!("{}: {}", part.verb, phase.name),
-        began_ms: later(phase.began_ms),
-        ..phase.clone()
+    let (steps, stages) = (whole.steps.iter().map(|step| step.id).max().unwrap_or(0), whole.stages.len());
+    whole.stages.extend(part.stages.iter().map(|stage| ReportedStage {
+        number: stages + stage.number,
+        name: format!("{}: {}", part.verb, stage.name),
+        began_ms: later(stage.began_ms),
+        ..stage.clone()
     }));
     whole.steps.extend(part.steps.iter().map(|step| Step {
         id: steps + step.id,
-        phase: phases + step.phase,
+        stage: stages + step.stage,
         run: Some(part.run.clone()),
-        title: format!("{} {}: {}", part.verb, step.phase, step.title),
+        title: format!("{} {}: {}", part.verb, step.stage, step.title),
         began_ms: later(step.began_ms),
         ..step.clone()
     }));

@@ -8,7 +8,7 @@ use crate::model::Environment;
 use crate::observe::Finding;
 use crate::report::outcome::Open;
 use crate::run::journal::Records;
-use crate::run::journal::course::Came;
+use crate::run::journal::course::PhaseState;
 use crate::run::journal::replay::replay;
 
 mod build;
@@ -85,7 +85,8 @@ pub struct Report {
     /// What only a drill has; none for a run.
     pub drill: Option<Drill>,
     /// The stages; of a drill its phases, each followed by the stages of its runs.
-    pub phases: Vec<Phase>,
+    #[serde(rename = "phases")]
+    pub stages: Vec<ReportedStage>,
     pub steps: Vec<Step>,
     /// What was found before the run.
     pub findings_before: Vec<Finding>,
@@ -152,7 +153,7 @@ pub struct NoReturn {
 
 /// A stage of the plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Phase {
+pub struct ReportedStage {
     /// Its place, from 1.
     pub number: usize,
     /// What it does.
@@ -175,7 +176,8 @@ pub struct Step {
     /// The run within a drill that it belongs to; none in a run of its own.
     pub run: Option<String>,
     /// Its stage: the number that people are told. In a drill its title keeps the number that the run's plan has.
-    pub phase: usize,
+    #[serde(rename = "phase")]
+    pub stage: usize,
     /// The master.
     pub host: String,
     pub kind: String,
@@ -211,12 +213,12 @@ pub enum State {
     Unknown,
 }
 
-impl From<Came> for State {
-    fn from(came: Came) -> Self {
-        match came {
-            Came::CutOff => Self::CutOff,
-            Came::Done => Self::Done,
-            Came::Failed => Self::Failed,
+impl From<PhaseState> for State {
+    fn from(state: PhaseState) -> Self {
+        match state {
+            PhaseState::CutOff => Self::CutOff,
+            PhaseState::Done => Self::Done,
+            PhaseState::Failed => Self::Failed,
         }
     }
 }
@@ -317,7 +319,7 @@ impl Report {
     /// The number that people are told of a step: its line among the stages.
     #[must_use]
     pub fn number_of(&self, id: u32) -> usize {
-        self.steps.iter().find(|step| step.id == id).map_or(0, |step| step.phase)
+        self.steps.iter().find(|step| step.id == id).map_or(0, |step| step.stage)
     }
 
     /// What became of quorum, as a person says it.

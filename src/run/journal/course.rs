@@ -15,7 +15,7 @@ const GIVING_UP: &str = "giving up";
 
 /// Where a phase came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Came {
+pub(crate) enum PhaseState {
     /// It was started, and the journal ends there.
     CutOff,
     Done,
@@ -24,17 +24,17 @@ pub(crate) enum Came {
 
 /// A phase as the journal tells it.
 #[derive(Debug, Clone)]
-pub(crate) struct Track {
+pub(crate) struct PhaseHistory {
     pub name: &'static str,
     pub began: Timestamp,
     pub ended: Option<Timestamp>,
-    pub state: Came,
+    pub state: PhaseState,
     pub note: String,
 }
 
 /// A run within the drill.
 #[derive(Debug, Clone)]
-pub(crate) struct Ran {
+pub(crate) struct DrillRun {
     /// Its place among the phases.
     pub phase: usize,
     pub run: Option<String>,
@@ -57,8 +57,8 @@ pub(crate) struct Course<'a> {
     pub max_outage_s: u64,
     pub began: Timestamp,
     pub last: Timestamp,
-    pub phases: Vec<Track>,
-    pub ran: Vec<Ran>,
+    pub phases: Vec<PhaseHistory>,
+    pub runs: Vec<DrillRun>,
     pub kept: Vec<(&'a str, u64, &'a str)>,
     pub measures: Option<&'a Measures>,
     pub before: &'a [Finding],
@@ -91,7 +91,7 @@ pub(crate) fn course(records: &[Record<DrillEvent>]) -> Option<Course<'_>> {
         began: first.at,
         last: first.at,
         phases: Vec::new(),
-        ran: Vec::new(),
+        runs: Vec::new(),
         kept: Vec::new(),
         measures: None,
         before: &[],
@@ -110,19 +110,19 @@ impl<'a> Course<'a> {
         self.last = self.last.max(record.at);
         match &record.what {
             DrillEvent::Phase { name, event: PhaseEvent::Began } => self.begin(name.name(), self.last),
-            DrillEvent::Phase { event: PhaseEvent::Done(note), .. } => self.end_phase(Came::Done, note),
+            DrillEvent::Phase { event: PhaseEvent::Done(note), .. } => self.end_phase(PhaseState::Done, note),
             DrillEvent::Phase { event: PhaseEvent::Failed(why), .. } => {
-                self.end_phase(Came::Failed, why);
+                self.end_phase(PhaseState::Failed, why);
                 self.begin(GIVING_UP, self.last);
             }
-            DrillEvent::Runs { run, verb } => self.runs(Some(run), verb, None),
-            DrillEvent::Ran { run, verb, exit } => self.runs(run.as_ref(), verb, Some(*exit)),
+            DrillEvent::RunBegan { run, verb } => self.note_run(Some(run), verb, None),
+            DrillEvent::RunEnded { run, verb, exit } => self.note_run(run.as_ref(), verb, Some(*exit)),
             // The lock is taken next: a drill that was killed then may hold masters.
             DrillEvent::FoundBefore(findings) => (self.before, self.locked) = (findings, true),
             DrillEvent::FoundAfter(findings) => self.after = Some(findings),
             DrillEvent::Locked => self.locked = true,
             DrillEvent::Unlocked => self.locked = false,
-            DrillEvent::Kept { name, bytes, sha256 } => self.kept.push((name, *bytes, sha256)),
+            DrillEvent::FileKept { name, bytes, sha256 } => self.kept.push((name, *bytes, sha256)),
             DrillEvent::WayBack(act) => {
                 if let Some(phase) = self.phases.last_mut().filter(|phase| phase.name == GIVING_UP) {
                     act.clone_into(&mut phase.note);
@@ -132,7 +132,7 @@ impl<'a> Course<'a> {
             DrillEvent::Measured(measures) => self.measures = Some(measures),
             DrillEvent::End { outcome, exit } => {
                 if let Some(phase) = self.phases.last_mut().filter(|phase| phase.name == GIVING_UP) {
-                    (phase.ended, phase.state) = (Some(self.last), Came::Done);
+                    (phase.ended, phase.state) = (Some(self.last), PhaseState::Done);
                 }
                 self.end = Some((outcome, *exit));
             }
@@ -141,9 +141,9 @@ impl<'a> Course<'a> {
     }
 
     /// A run begins, or ends.
-    fn runs(&mut self, run: Option<&RunId>, verb: &str, exit: Option<u8>) {
+    fn note_run(&mut self, run: Option<&RunId>, verb: &str, exit: Option<u8>) {
         let run = run.map(ToString::to_string);
-        if let Some(begun) = self.ran.last_mut().filter(|ran| run.is_some() && ran.run == run) {
+        if let Some(begun) = self.runs.last_mut().filter(|begun| run.is_some() && begun.run == run) {
             begun.exit = exit;
             return;
         }
@@ -155,14 +155,14 @@ impl<'a> Course<'a> {
         if let (None, Some(crate::run::exit::DONE), Some(phase)) = (&run, exit, self.phases.last_mut()) {
             phase.note = format!("{verb}: nothing to do");
         }
-        self.ran.push(Ran { phase, run, verb: verb.to_owned(), exit });
+        self.runs.push(DrillRun { phase, run, verb: verb.to_owned(), exit });
     }
 
     fn begin(&mut self, name: &'static str, at: Timestamp) {
-        self.phases.push(Track { name, began: at, ended: None, state: Came::CutOff, note: String::new() });
+        self.phases.push(PhaseHistory { name, began: at, ended: None, state: PhaseState::CutOff, note: String::new() });
     }
 
-    fn end_phase(&mut self, state: Came, note: &str) {
+    fn end_phase(&mut self, state: PhaseState, note: &str) {
         if let Some(phase) = self.phases.last_mut() {
             (phase.ended, phase.state) = (Some(self.last), state);
             note.clone_into(&mut phase.note);
@@ -173,6 +173,6 @@ impl<'a> Course<'a> {
     pub(crate) fn lost_at(&self) -> Option<Timestamp> {
         let outage = self.phases.iter().find(|phase| phase.name == Phase::Outage.name())?;
         let began = self.measures.map_or(outage.began, |measures| measures.began.max(self.began));
-        (outage.state == Came::Done).then_some(began)
+        (outage.state == PhaseState::Done).then_some(began)
     }
 }

@@ -154,13 +154,15 @@ pub enum DrillEvent {
         event: PhaseEvent,
     },
     /// A run within the drill begins.
-    Runs {
+    #[serde(rename = "runs")]
+    RunBegan {
         run: RunId,
         /// The command.
         verb: String,
     },
     /// A run within the drill ended.
-    Ran {
+    #[serde(rename = "ran")]
+    RunEnded {
         /// Which; nothing where there was nothing to do.
         run: Option<RunId>,
         /// The command.
@@ -169,7 +171,8 @@ pub enum DrillEvent {
         exit: u8,
     },
     /// A file was kept beside the journal.
-    Kept {
+    #[serde(rename = "kept")]
+    FileKept {
         name: String,
         /// Its size in bytes.
         bytes: u64,

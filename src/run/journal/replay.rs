@@ -16,16 +16,16 @@ use crate::step::{Fact, Facts, HowStopped, Step};
 
 /// One step as the journal tells it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Track {
+pub(crate) struct StepHistory {
     pub began: Option<Timestamp>,
     pub ended: Option<Timestamp>,
     pub event: Option<StepEvent>,
     /// How etcd ended, where this step ended it.
     pub stopped: Option<HowStopped>,
-    pub ran: Vec<Ran>,
+    pub commands: Vec<CommandRun>,
 }
 
-impl Track {
+impl StepHistory {
     fn moves(&mut self, at: Timestamp, event: &StepEvent) {
         match event {
             StepEvent::Started => self.began = Some(at),
@@ -37,7 +37,7 @@ impl Track {
 
 /// One command that ran, or several in a row that were the same and gave the same.
 #[derive(Debug, Clone)]
-pub(crate) struct Ran {
+pub(crate) struct CommandRun {
     pub host: String,
     pub command: String,
     pub exit: Option<u32>,
@@ -57,7 +57,7 @@ pub(crate) struct Replay<'a> {
     pub began: Timestamp,
     pub last: Timestamp,
     pub proof_ms: Option<u64>,
-    pub tracks: BTreeMap<u32, Track>,
+    pub steps: BTreeMap<u32, StepHistory>,
     pub states: BTreeMap<u32, StepState>,
     pub facts: Facts,
     pub first_write: Option<Timestamp>,
@@ -85,7 +85,7 @@ pub(crate) fn replay(records: &[Record<RunEvent>]) -> Option<Replay<'_>> {
         began: first.at,
         last: first.at,
         proof_ms: None,
-        tracks: BTreeMap::new(),
+        steps: BTreeMap::new(),
         states: BTreeMap::new(),
         facts: Facts::default(),
         first_write: None,
@@ -125,18 +125,18 @@ impl<'a> Replay<'a> {
                 let before = self.states.get(id).copied().unwrap_or(StepState::Planned);
                 // The reader has refused what is illegal.
                 self.states.insert(*id, before.next(*id, event).unwrap_or(before));
-                let track = self.tracks.entry(*id).or_default();
-                track.moves(self.last, event);
-                track.stopped = stopped.or_else(|| stopped_by_old_journal(self.plan, *id, event));
+                let step = self.steps.entry(*id).or_default();
+                step.moves(self.last, event);
+                step.stopped = stopped.or_else(|| stopped_by_old_journal(self.plan, *id, event));
             }
             RunEvent::Command { step, host, command, exit, took_ms, said } => {
-                let ran = &mut self.tracks.entry(*step).or_default().ran;
-                match ran.last_mut() {
-                    Some(ran) if ran.command == *command && ran.exit == *exit && ran.said == *said => {
-                        ran.times += 1;
-                        ran.took_ms += took_ms;
+                let commands = &mut self.steps.entry(*step).or_default().commands;
+                match commands.last_mut() {
+                    Some(last) if last.command == *command && last.exit == *exit && last.said == *said => {
+                        last.times += 1;
+                        last.took_ms += took_ms;
                     }
-                    _ => ran.push(Ran {
+                    _ => commands.push(CommandRun {
                         host: host.to_string(),
                         command: command.clone(),
                         exit: *exit,
@@ -198,7 +198,7 @@ impl<'a> Replay<'a> {
     }
 
     fn trouble(&self, planned: &Planned) -> Trouble {
-        let why = match self.tracks.get(&planned.id).and_then(|track| track.event.as_ref()) {
+        let why = match self.steps.get(&planned.id).and_then(|step| step.event.as_ref()) {
             Some(StepEvent::Failed(why) | StepEvent::OutcomeUnknown(why)) => why.clone(),
             Some(StepEvent::Started) => "the journal ends during this step".to_owned(),
             _ => self.end.map_or("the journal ends before this step", |(outcome, _)| outcome).to_owned(),

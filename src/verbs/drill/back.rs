@@ -9,7 +9,7 @@ use crate::plan::Goal;
 use crate::run::journal::{DrillEvent, StepState};
 use crate::run::outage;
 
-use super::super::Ask;
+use super::super::UncheckedRequest;
 use super::phases::{POWER, named};
 use super::{Drill, OutageKind};
 
@@ -130,16 +130,16 @@ impl Drill<'_> {
     async fn take_back(&mut self, done: &mut Vec<String>) {
         let begun = self.course.dr.as_ref().filter(|ran| ran.outcome.changed).map(|ran| ran.run.to_string());
         let Some(run) = begun else { return };
-        let ask = Ask { undoes: Some(run.clone()), ..Ask::default() };
-        match self.part(Goal::Undo, &ask).await {
+        let request = UncheckedRequest { undoes: Some(run.clone()), ..UncheckedRequest::default() };
+        match self.part(Goal::Undo, &request).await {
             Ok(()) => done.push(format!("what run {run} replaced is in place again")),
             Err(why) => done.push(format!("what run {run} replaced could not be put back: {why}")),
         }
     }
 
     async fn unfence_and_start(&mut self, done: &mut Vec<String>) {
-        let wish = Ask { failed_zones: vec![self.zone.to_string()], ..Ask::default() };
-        if let Err(why) = self.part(Goal::Unfence, &wish).await {
+        let request = UncheckedRequest { failed_zones: vec![self.zone.to_string()], ..UncheckedRequest::default() };
+        if let Err(why) = self.part(Goal::Unfence, &request).await {
             done.push(format!("not every fence of the zone could be lifted: {why}"));
         }
         for master in self.zone_masters() {

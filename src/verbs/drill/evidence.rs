@@ -48,7 +48,7 @@ impl Drill<'_> {
     }
 
     fn kept(&self, name: &str, bytes: u64, sha256: &str) -> Result<(), String> {
-        let record = DrillEvent::Kept { name: name.to_owned(), bytes, sha256: sha256.to_owned() };
+        let record = DrillEvent::FileKept { name: name.to_owned(), bytes, sha256: sha256.to_owned() };
         self.write(record).map_err(|failure| failure.to_string())
     }
 

@@ -83,7 +83,7 @@ impl Drill<'_> {
             measures: measures.as_ref(),
             trouble: trouble.as_ref().map(|(why, done)| (why.as_str(), done.as_slice())),
             left: &left,
-            again: &self.given.again(),
+            again: &self.inputs.again(),
             prefix: &report::drill::prefix(&self.run),
         };
         let mut text = report::drill::text(&story);

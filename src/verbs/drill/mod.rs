@@ -23,8 +23,8 @@ use crate::run::ports::{Event, Remote, Store};
 use crate::run::redact::{Discreet, Redactor};
 
 use super::forms::OutageKind;
-use super::recovery::{self, Ran};
-use super::{Failure, Given, Site, consent, inputs, looking, planning, request};
+use super::recovery::{self, EndedRun};
+use super::{Failure, InputPaths, Site, consent, inputs, looking, planning, request};
 
 mod back;
 mod evidence;
@@ -35,7 +35,7 @@ mod place;
 
 /// What is asked of a drill.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub struct DrillRequest {
     /// The zone to lose.
     pub zone: String,
     /// How it is lost.
@@ -48,7 +48,7 @@ pub struct Asked {
 
 /// A drill under way.
 struct Drill<'a> {
-    given: &'a Given,
+    inputs: &'a InputPaths,
     /// Whose `interrupted` also turns true when the outage has lasted too long.
     site: Site,
     cluster: Cluster,
@@ -84,7 +84,7 @@ struct Course {
     noticing: Option<JoinHandle<Instant>>,
     noticed: Option<Instant>,
     dr_began: Option<Instant>,
-    dr: Option<Ran>,
+    dr: Option<EndedRun>,
     dr_ended: Option<Instant>,
     /// The new cluster has acknowledged a write: from here the way is forward.
     forward: bool,
@@ -102,14 +102,19 @@ struct Course {
 ///
 /// # Errors
 /// Refusals and failures; with the exit code and what to do next.
-pub async fn drill(given: &Given, site: &Site, flags: &Asked, confirm: Option<&str>) -> Result<u8, Failure> {
+pub async fn drill(
+    inputs: &InputPaths,
+    site: &Site,
+    request: &DrillRequest,
+    confirm: Option<&str>,
+) -> Result<u8, Failure> {
     consent::somebody_to_ask(confirm, site, "drill")?;
-    let cluster = inputs::cluster(given, site)?;
-    let zone = request::zone(&cluster, &flags.zone)?;
-    let playbook = inputs::playbook(given, site, "drill")?;
+    let cluster = inputs::cluster(inputs, site)?;
+    let zone = request::zone(&cluster, &request.zone)?;
+    let playbook = inputs::playbook(inputs, site, "drill")?;
     refuse(drill::of_inventory(&cluster, &zone), &Redactor::default())?;
-    place::commands_are_known(&cluster, &zone, flags.outage)?;
-    metrics_have_a_place(site, flags.textfile.as_deref())?;
+    place::commands_are_known(&cluster, &zone, request.outage)?;
+    metrics_have_a_place(site, request.textfile.as_deref())?;
     let remote = site.bastion.remote(&cluster);
     let seen = looking::look(&cluster, &remote, site).await;
     let words: Words = place::words(&cluster, &remote).await;
@@ -119,8 +124,8 @@ pub async fn drill(given: &Given, site: &Site, flags: &Asked, confirm: Option<&s
         "This drill takes down {zone} of {} ({}) by `{}`; writes will fail until `initiate-dr` has restored quorum. It gives up after {} s.",
         cluster.name,
         cluster.environment,
-        flags.outage.word(),
-        flags.max_outage.as_secs()
+        request.outage.word(),
+        request.max_outage.as_secs()
     ));
     consent::agree(&cluster.name, confirm, site)?;
     site.acting.begin();
@@ -131,12 +136,12 @@ pub async fn drill(given: &Given, site: &Site, flags: &Asked, confirm: Option<&s
     let console = Arc::new(Discreet::new(Arc::clone(&site.console), redactor.clone()));
     let (stop, interrupted) = watch::channel(false);
     let drill = Drill {
-        given,
+        inputs,
         site: Site { interrupted, prompt: Arc::new(place::Busy(Arc::clone(&site.prompt))), console, ..site.clone() },
         cluster,
         zone,
-        outage: flags.outage,
-        limit: flags.max_outage,
+        outage: request.outage,
+        limit: request.max_outage,
         run,
         seen,
         remote,
@@ -148,7 +153,7 @@ pub async fn drill(given: &Given, site: &Site, flags: &Asked, confirm: Option<&s
         stop,
         course: Course::default(),
     };
-    drill.go(&playbook, site.interrupted.clone(), flags.textfile.as_deref()).await
+    drill.go(&playbook, site.interrupted.clone(), request.textfile.as_deref()).await
 }
 
 /// Found out now, and not when the cluster has been without writes for it.

@@ -19,7 +19,7 @@ use crate::run::outage;
 
 use crate::run::exit::{self, Kind};
 
-use super::super::{Ask, doctor};
+use super::super::{UncheckedRequest, doctor};
 use super::{Drill, Failure, OutageKind, place, recovery};
 
 /// Both canaries must have been answered this often before anything is lost.
@@ -50,7 +50,7 @@ impl Drill<'_> {
     async fn doctor(&mut self) -> Result<String, String> {
         let zones = std::collections::BTreeSet::from([self.zone.clone()]);
         let at = (&self.cluster, &self.remote);
-        let told = doctor::diagnosis(self.given, &self.site, at, self.seen.clone(), &zones, true).await;
+        let told = doctor::diagnosis(self.inputs, &self.site, at, self.seen.clone(), &zones, true).await;
         let (_, told) = told.map_err(|failure| failure.to_string())?;
         let outlook = told.zones.get(&self.zone).ok_or("the doctor did not check the loss of this zone")?;
         if !outlook.ready {
@@ -114,8 +114,9 @@ impl Drill<'_> {
     pub(super) async fn fence(&mut self) -> Result<(), String> {
         let zone = self.zone.to_string();
         let reason = format!("{}=drill {}", Rule::FenceTakesQuorum, self.run);
-        let wish = Ask { failed_zones: vec![zone], overrides: vec![reason], ..Ask::default() };
-        self.part(Goal::Fence, &wish).await.map(drop)
+        let request =
+            UncheckedRequest { failed_zones: vec![zone], overrides: vec![reason], ..UncheckedRequest::default() };
+        self.part(Goal::Fence, &request).await.map(drop)
     }
 
     async fn isolate(&mut self) -> Result<String, String> {
@@ -204,8 +205,9 @@ impl Drill<'_> {
             OutageKind::Command => vec![format!("{}=switched off by drill {}", self.zone, self.run)],
             OutageKind::Stop | OutageKind::Isolate => Vec::new(),
         };
-        let wish = Ask { failed_zones: vec![self.zone.to_string()], attested, ..Ask::default() };
-        let ended = self.part(Goal::InitiateDr, &wish).await;
+        let request =
+            UncheckedRequest { failed_zones: vec![self.zone.to_string()], attested, ..UncheckedRequest::default() };
+        let ended = self.part(Goal::InitiateDr, &request).await;
         self.course.dr_ended = Some(Instant::now());
         ended?;
         if let Some(deadline) = self.course.deadline.take() {
@@ -255,7 +257,7 @@ impl Drill<'_> {
 
     pub(super) async fn recover(&mut self) -> Result<String, String> {
         self.course.recover_began = Some(Instant::now());
-        self.part(Goal::Recover, &Ask::default()).await?;
+        self.part(Goal::Recover, &UncheckedRequest::default()).await?;
         self.course.home = Some(Instant::now());
         Ok("every master votes".to_owned())
     }
@@ -290,17 +292,17 @@ impl Drill<'_> {
     }
 
     /// One of the operator's verbs, with its own journal. Anything but its success is trouble.
-    pub(super) async fn part(&mut self, goal: Goal, wish: &Ask) -> Result<(), String> {
+    pub(super) async fn part(&mut self, goal: Goal, request: &UncheckedRequest) -> Result<(), String> {
         let begun = std::sync::OnceLock::new();
         let begins = |run: &RunId| {
-            let record = DrillEvent::Runs { run: run.clone(), verb: goal.command().to_owned() };
+            let record = DrillEvent::RunBegan { run: run.clone(), verb: goal.command().to_owned() };
             // Nothing was done yet: this is no run of which nobody knows how far it came.
             self.write(record).map_err(|failure| Failure { kind: Kind::Failed, ..failure })?;
             let _ = begun.set(run.clone());
             Ok(())
         };
         let within = recovery::Within { drill: &self.run, begins: &begins };
-        let ended = recovery::part(self.given, &self.site, goal, wish, within).await;
+        let ended = recovery::part(self.inputs, &self.site, goal, request, within).await;
         let (run, code) = match &ended {
             Ok(Some(ran)) => (Some(ran.run.clone()), ran.code),
             Ok(None) => (None, exit::DONE),
@@ -320,7 +322,7 @@ impl Drill<'_> {
             self.course.unknown |= ended.as_ref().is_err_and(|failure| failure.kind == Kind::Unrecorded);
             self.course.dr = ended.ok().flatten();
         }
-        self.write(DrillEvent::Ran { run, verb: goal.command().to_owned(), exit: code })
+        self.write(DrillEvent::RunEnded { run, verb: goal.command().to_owned(), exit: code })
             .map_err(|failure| failure.to_string())?;
         trouble.map_or(Ok(()), Err)
     }

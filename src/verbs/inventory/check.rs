@@ -9,14 +9,14 @@ use crate::model::{Cluster, Master};
 use crate::verbs::checked::{Checked, template};
 use crate::verbs::files::Files;
 use crate::verbs::forms::CheckForm;
-use crate::verbs::{Failure, Given, Site, inputs};
+use crate::verbs::{Failure, InputPaths, Site, inputs};
 
 /// `requorum inventory check`.
 ///
 /// # Errors
 /// When a file cannot be read or has mistakes.
 pub fn check(
-    given: &Given,
+    inputs: &InputPaths,
     site: &Site,
     files: &dyn Files,
     paths: &[PathBuf],
@@ -30,7 +30,7 @@ pub fn check(
                 let remarks = inventory::remarks(&source, &cluster);
                 checked.summary += &format!("{}: cluster {}\n", source.name, cluster.name);
                 checked.summary += &remarks.iter().map(|remark| format!("  {}\n", remark.message)).collect::<String>();
-                checked.told.extend(templates_of(given, site, &source, &cluster)?);
+                checked.told.extend(templates_of(inputs, site, &source, &cluster)?);
                 checked.told.extend(remarks);
             }
             Err(found) => checked.told.extend(found),
@@ -40,7 +40,12 @@ pub fn check(
 }
 
 /// Every mistake in the templates that an inventory names, and every one that is not there.
-fn templates_of(given: &Given, site: &Site, source: &Source, cluster: &Cluster) -> Result<Vec<Diagnostic>, Failure> {
+fn templates_of(
+    inputs: &InputPaths,
+    site: &Site,
+    source: &Source,
+    cluster: &Cluster,
+) -> Result<Vec<Diagnostic>, Failure> {
     let places = Places::of(source);
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
@@ -48,7 +53,7 @@ fn templates_of(given: &Given, site: &Site, source: &Source, cluster: &Cluster) 
         let named = |places: &Places<'_>, master: &Master| places.setting(master, &["etcd", "template"]);
         let place = places.as_ref().and_then(|places| Some(named(places, master)?.1));
         let place = place.unwrap_or_else(|| Place::of(source, 0..0));
-        found.extend(template(given, site, &master.etcd.template, place)?);
+        found.extend(template(inputs, site, &master.etcd.template, place)?);
     }
     Ok(found)
 }
