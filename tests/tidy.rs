@@ -110,8 +110,10 @@ fn only_the_edge_touches_the_outside() {
 
 #[test]
 fn modules_depend_downward_only() {
-    let order =
-        ["model", "import", "review", "observe", "playbook", "step", "plan", "run", "report", "world", "sim", "cli"];
+    let order = [
+        "model", "import", "review", "observe", "playbook", "step", "plan", "run", "report", "verbs", "world", "sim",
+        "cli",
+    ];
     let allowed = |from: &str, to: &str| {
         let place = |name: &str| order.iter().position(|known| *known == name).unwrap();
         // A run is planned before it is run, and its ports are what world and sim implement.
@@ -123,9 +125,13 @@ fn modules_depend_downward_only() {
         if shown.contains("/tests") {
             continue;
         }
-        let Some(module) = order.iter().find(|module| shown.starts_with(&format!("src/{module}"))) else { continue };
+        let Some(module) = order.iter().find(|module| shown.starts_with(&format!("src/{module}/"))) else {
+            assert!(["src/lib.rs", "src/main.rs"].contains(&shown.as_str()), "{shown} has no place in the order");
+            continue;
+        };
+        let code = text.split("\nmod tests {").next().unwrap_or_default();
         for to in order {
-            let used = text.contains(&format!("crate::{to}::"));
+            let used = code.contains(&format!("crate::{to}::"));
             assert!(!used || allowed(module, to), "{shown} of {module} uses {to}, which lies above it");
         }
     }
