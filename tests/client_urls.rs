@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use requorum::model::{Arg, Command, MemberId, Output};
-use requorum::observe::{Observation, Seen, Sight, Unclear, client_urls};
+use requorum::observe::{Contact, Observation, Seen, Unclear, client_urls};
 use requorum::sim::Site;
 
 /// Answers at one URL alone, and notes where it was asked.
@@ -21,7 +21,7 @@ async fn unanswered(change: impl Fn(&mut Seen)) -> Seen {
     let site = Site::new(&[2, 1]);
     site.wait(Duration::from_secs(15)).await;
     let (seen, _): (Observation, _) = site.status().await;
-    let Some(Sight::Answers(seen)) = seen.masters.into_values().next() else { panic!("m1 does not answer") };
+    let Some(Contact::Answers(seen)) = seen.masters.into_values().next() else { panic!("m1 does not answer") };
     let mut seen = *seen;
     seen.status = Err(Unclear::text("etcdctl endpoint status", "exit 1: context deadline exceeded"));
     change(&mut seen);

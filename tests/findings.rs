@@ -9,7 +9,7 @@ use requorum::model::cluster::Objectives;
 use requorum::model::{Cluster, MasterName};
 use requorum::observe::assess::assess;
 use requorum::observe::tools::Version;
-use requorum::observe::{Code, Examination, Observation, Seen, Sight};
+use requorum::observe::{Code, Contact, Examination, Observation, Seen};
 use requorum::plan::doctor::Subject;
 use requorum::plan::rehearse::{RehearsalInput, rehearse};
 use requorum::plan::{Goal, Rule, doctor};
@@ -36,7 +36,7 @@ async fn found(change: impl Fn(&mut Seen)) -> BTreeSet<Code> {
     let site = healthy().await;
     let (mut seen, _) = site.status().await;
     let before = codes(&site, &seen);
-    let Some(Sight::Answers(own)) = seen.masters.get_mut(&m3()) else { panic!("m3 is silent") };
+    let Some(Contact::Answers(own)) = seen.masters.get_mut(&m3()) else { panic!("m3 is silent") };
     change(own);
     codes(&site, &seen).difference(&before).copied().collect()
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use requorum::model::Cluster;
 use requorum::observe::assess::{Assessment, assess};
-use requorum::observe::{Observation, Sight};
+use requorum::observe::{Contact, Observation};
 use requorum::report::changes::{View, changes, of_masters};
 use requorum::report::table::table;
 use requorum::report::{metrics, status_metrics};
@@ -35,7 +35,7 @@ async fn healthy() -> Site {
 
 /// Gives a look's answers other sizes and ends than the model has.
 fn with(seen: &mut Observation, master: &str, change: impl FnOnce(&mut requorum::observe::Seen)) {
-    let Some(Sight::Answers(seen)) = seen.masters.iter_mut().find(|(name, _)| name.as_str() == master).map(|it| it.1)
+    let Some(Contact::Answers(seen)) = seen.masters.iter_mut().find(|(name, _)| name.as_str() == master).map(|it| it.1)
     else {
         panic!("{master} does not answer")
     };

@@ -15,7 +15,7 @@ use operator::{attest, lost};
 use requorum::observe::assess::{Verdict, assess};
 use requorum::observe::proof::Outcome;
 use requorum::observe::traces::Traces;
-use requorum::observe::{Observation, Sight};
+use requorum::observe::{Contact, Observation};
 use requorum::report::{history, status};
 use requorum::run::journal;
 use requorum::run::look::Looking;
@@ -36,8 +36,8 @@ fn way_on(site: &Site, run: &str, seen: &Observation) -> Option<String> {
 }
 
 fn traces(seen: &mut Observation) -> impl Iterator<Item = &mut Traces> {
-    seen.masters.values_mut().filter_map(|sight| match sight {
-        Sight::Answers(seen) => seen.traces.as_mut().ok(),
+    seen.masters.values_mut().filter_map(|contact| match contact {
+        Contact::Answers(seen) => seen.traces.as_mut().ok(),
         _ => None,
     })
 }

@@ -9,11 +9,11 @@ use crate::model::{Cluster, ClusterId, Master, MasterName};
 use crate::observe::Code;
 
 use super::alarms::tell_relief;
-use super::members::{Roll, Vote, roll};
+use super::members::{Membership, Vote, membership};
 use super::traces::Replaced;
 use super::unanswered::{find_unanswered, find_unasked};
 use super::upcoming::find_upcoming;
-use super::{Observation, Seen, Sight, cluster_findings, proof, tools::Version};
+use super::{Contact, Observation, Seen, cluster_findings, proof, tools::Version};
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -152,13 +152,13 @@ fn verdict(
     if serving.len() > 1 {
         return Verdict::SplitBrain;
     }
-    let roll = roll(cluster, observation, masters);
-    if one_zone_alone(cluster, &roll) {
+    let membership = membership(cluster, observation, masters);
+    if one_zone_alone(cluster, &membership) {
         return Verdict::OneZone;
     }
-    let voters = roll.voters();
+    let voters = membership.voters();
     let whole = cluster.masters().all(|master| voters.contains(&master.name) && masters.contains(&master.name));
-    if whole && roll.members.is_ok() && findings.iter().all(|finding| finding.severity == Severity::Note) {
+    if whole && membership.members.is_ok() && findings.iter().all(|finding| finding.severity == Severity::Note) {
         Verdict::Healthy
     } else {
         Verdict::Degraded
@@ -166,20 +166,20 @@ fn verdict(
 }
 
 /// Whether all voters stand in one zone. A master of which that is not known may vote in another.
-fn one_zone_alone(cluster: &Cluster, roll: &Roll) -> bool {
-    let may_vote = |master: &MasterName| matches!(roll.vote(master), Vote::Votes | Vote::Unknown);
+fn one_zone_alone(cluster: &Cluster, membership: &Membership) -> bool {
+    let may_vote = |master: &MasterName| matches!(membership.vote(master), Vote::Votes | Vote::Unknown);
     let zones = cluster.zones.values().filter(|zone| zone.masters.keys().any(may_vote));
-    roll.members.is_ok() && cluster.zones.len() > 1 && zones.count() == 1
+    membership.members.is_ok() && cluster.zones.len() > 1 && zones.count() == 1
 }
 
-fn of_master(master: &Master, sight: Option<&Sight>) -> Vec<Finding> {
+fn of_master(master: &Master, contact: Option<&Contact>) -> Vec<Finding> {
     let finding =
         |code: Code, severity, text: String| Finding { code, severity, master: Some(master.name.clone()), text };
-    match sight {
+    match contact {
         None => vec![finding(Code::NotAsked, Severity::Warning, "was not asked".into())],
-        Some(Sight::Silent(why)) => vec![finding(Code::Silent, Severity::Error, format!("does not answer: {why}"))],
-        Some(Sight::Refused(why)) => vec![finding(Code::Refused, Severity::Error, why.clone())],
-        Some(Sight::Answers(seen)) => {
+        Some(Contact::Silent(why)) => vec![finding(Code::Silent, Severity::Error, format!("does not answer: {why}"))],
+        Some(Contact::Refused(why)) => vec![finding(Code::Refused, Severity::Error, why.clone())],
+        Some(Contact::Answers(seen)) => {
             let mut all = Vec::new();
             process(seen, &mut |code, severity, text| all.push(finding(code, severity, text)));
             tools(seen, &mut |code, severity, text| all.push(finding(code, severity, text)));

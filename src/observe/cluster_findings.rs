@@ -7,7 +7,7 @@ use crate::model::{Cluster, ClusterId, MasterName};
 use crate::observe::Code;
 
 use super::assess::{Finding, Severity};
-use super::members::{Entry, Presence, Roll, Vote, roll};
+use super::members::{Entry, Membership, Presence, Vote, membership};
 use super::records::{Newest, newest};
 use super::{Observation, Status, fork};
 
@@ -24,8 +24,8 @@ pub(super) fn findings(cluster: &Cluster, observation: &Observation, serving: &S
         all.push(split_brain(observation, serving));
     }
     for masters in serving.values() {
-        let roll = roll(cluster, observation, masters);
-        all.extend(members(&roll, observation));
+        let membership = membership(cluster, observation, masters);
+        all.extend(members(&membership, observation));
         all.extend(revisions(observation, masters));
     }
     all
@@ -86,15 +86,15 @@ fn split_brain(observation: &Observation, serving: &Serving) -> Finding {
     error(Code::SplitBrain, format!("two clusters take writes: {}", sides.join("; ")))
 }
 
-fn members(roll: &Roll, observation: &Observation) -> Vec<Finding> {
-    let (id, entries) = match &roll.members {
+fn members(membership: &Membership, observation: &Observation) -> Vec<Finding> {
+    let (id, entries) = match &membership.members {
         Ok(known) => known,
         Err(why) => {
             let text = format!("it is not known who votes in the cluster that serves: {why}");
             return vec![error(Code::MembersUnclear, text)];
         }
     };
-    let silent: Vec<String> = roll.with(Vote::Unknown).iter().map(ToString::to_string).collect();
+    let silent: Vec<String> = membership.with(Vote::Unknown).iter().map(ToString::to_string).collect();
     let of = |entry: &Entry| -> Option<Finding> {
         let shown = entry.shown();
         let (kind, severity, costs) = match entry.member.votes() {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Cluster, ClusterId, ClusterName, MasterName, MemberId};
 
 use super::assess::Assessment;
-use super::members::roll;
+use super::members::membership;
 use super::records::{Newest, newest};
 use super::{ClusterRecord, Observation};
 
@@ -80,8 +80,8 @@ impl LastLook {
         if contradicted {
             return None;
         }
-        let roll = roll(cluster, seen, serving);
-        let (id, entries) = roll.members.as_ref().ok()?;
+        let membership = membership(cluster, seen, serving);
+        let (id, entries) = membership.members.as_ref().ok()?;
         let before = seen.known_before.look.iter().filter(|look| look.cluster == *id).flat_map(|look| &look.members);
         let stays = |(_, known): &(&MasterName, &KnownMember)| entries.iter().any(|entry| entry.member.id == known.id);
         let mut members: BTreeMap<MasterName, KnownMember> =

@@ -61,13 +61,13 @@ impl Entry {
 
 /// Who belongs to the cluster that serves.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Roll {
+pub struct Membership {
     /// The cluster and its members, or why they are not known.
     pub members: Asked<(ClusterId, Vec<Entry>)>,
     votes: BTreeMap<MasterName, Vote>,
 }
 
-impl Roll {
+impl Membership {
     /// Whether this master has a vote.
     #[must_use]
     pub fn vote(&self, master: &MasterName) -> Vote {
@@ -101,16 +101,16 @@ impl Roll {
     }
 }
 
-/// The roll of the cluster that these masters serve.
+/// The membership of the cluster that these masters serve.
 #[must_use]
-pub fn roll(cluster: &Cluster, observation: &Observation, serving: &BTreeSet<MasterName>) -> Roll {
+pub fn membership(cluster: &Cluster, observation: &Observation, serving: &BTreeSet<MasterName>) -> Membership {
     let asked = || serving.iter().filter_map(|name| observation.seen(name)).map(|seen| &seen.members);
     let Some(list) = asked().find_map(|members| members.as_ref().ok()) else {
         let why = asked().find_map(|members| members.as_ref().err().cloned());
         let why = why.unwrap_or_else(|| Unclear::text("asking for the member list", "no master serves"));
         let vote = |master: &Master| vote_by_own_word(observation.seen(&master.name), serving.contains(&master.name));
         let votes = cluster.masters().map(|master| (master.name.clone(), vote(master))).collect();
-        return Roll { members: Err(why), votes };
+        return Membership { members: Err(why), votes };
     };
     let mut of_entry = identity::matched(cluster, observation, list);
     let entries: Vec<Entry> = list
@@ -133,7 +133,7 @@ pub fn roll(cluster: &Cluster, observation: &Observation, serving: &BTreeSet<Mas
         }
     };
     let votes = cluster.masters().map(|master| (master.name.clone(), vote(master))).collect();
-    Roll { members: Ok((list.cluster, entries)), votes }
+    Membership { members: Ok((list.cluster, entries)), votes }
 }
 
 /// Without a list only a master that serves says whether it votes.

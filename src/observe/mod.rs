@@ -219,7 +219,7 @@ impl Seen {
 /// What became of asking one master.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Sight {
+pub enum Contact {
     /// It answered over SSH.
     Answers(Box<Seen>),
     /// Nothing answered: dark, not proved dead.
@@ -228,7 +228,7 @@ pub enum Sight {
     Refused(String),
 }
 
-impl Sight {
+impl Contact {
     /// What it said, where it answered.
     #[must_use]
     pub fn seen(&self) -> Option<&Seen> {
@@ -242,7 +242,7 @@ impl Sight {
 /// What all masters said at about one time.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observation {
-    pub masters: BTreeMap<MasterName, Sight>,
+    pub masters: BTreeMap<MasterName, Contact>,
     /// Whether quorum was proved lost; absent while nobody tried.
     pub proof: Option<proof::Outcome>,
     /// What this bastion knows from before.
@@ -254,14 +254,14 @@ impl Observation {
     /// What a master said, where it answered.
     #[must_use]
     pub fn seen(&self, master: &MasterName) -> Option<&Seen> {
-        self.masters.get(master).and_then(Sight::seen)
+        self.masters.get(master).and_then(Contact::seen)
     }
 
     /// Takes a proof's outcome and the last thing each witness said: what it had applied then must still be the last.
     pub fn take_proof(&mut self, outcome: proof::Outcome, samples: BTreeMap<MasterName, proof::Sample>) {
         self.proof = Some(outcome);
         for (name, sample) in samples {
-            if let (Some(Sight::Answers(seen)), Ok(status)) = (self.masters.get_mut(&name), sample.status) {
+            if let (Some(Contact::Answers(seen)), Ok(status)) = (self.masters.get_mut(&name), sample.status) {
                 seen.status = Ok(status);
             }
         }
@@ -276,8 +276,8 @@ impl Observation {
     /// The same without the locks that `are_known`: a lock of one's own, for example, is nothing to find.
     #[must_use]
     pub fn without_locks(mut self, are_known: impl Fn(&Holder) -> bool) -> Self {
-        for sight in self.masters.values_mut() {
-            if let Sight::Answers(seen) = sight
+        for contact in self.masters.values_mut() {
+            if let Contact::Answers(seen) = contact
                 && let Ok(traces) = &mut seen.traces
             {
                 traces.lock.take_if(|lock| are_known(lock));
@@ -295,7 +295,7 @@ impl Observation {
 
     /// Every master that answered.
     pub fn answering(&self) -> impl Iterator<Item = (&MasterName, &Seen)> {
-        self.masters.iter().filter_map(|(name, sight)| sight.seen().map(|seen| (name, seen)))
+        self.masters.iter().filter_map(|(name, contact)| contact.seen().map(|seen| (name, seen)))
     }
 }
 

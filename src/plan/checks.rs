@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::model::{Cluster, Master, Url};
-use crate::observe::{Observation, Seen, Sight};
+use crate::observe::{Contact, Observation, Seen};
 
 use super::{Refusal, Rule};
 
@@ -277,8 +277,8 @@ pub(super) fn space(master: &Master, seen: &Seen, db_bytes: u64, refusals: &mut 
 pub(super) fn attested(master: &Master, input: super::Input<'_>, refusals: &mut Refusals<'_>) {
     let (seen, request) = (input.seen, input.request);
     let why = match seen.masters.get(&master.name) {
-        Some(Sight::Answers(_)) => return,
-        Some(Sight::Silent(why) | Sight::Refused(why)) => why.clone(),
+        Some(Contact::Answers(_)) => return,
+        Some(Contact::Silent(why) | Contact::Refused(why)) => why.clone(),
         None => "was not asked".to_owned(),
     };
     let zone = master.zone.as_str();

@@ -9,7 +9,7 @@ use crate::observe::assess::assess;
 use crate::observe::members::known_urls;
 use crate::observe::records::{lineage_after, newest};
 use crate::observe::traces::RECORD_VERSION;
-use crate::observe::{ClusterRecord, Seen, Sight, proof};
+use crate::observe::{ClusterRecord, Contact, Seen, proof};
 use crate::plan::Rule;
 use crate::step::snapshot::Source;
 
@@ -219,7 +219,7 @@ fn failed_zones(input: Input<'_>, refusals: &mut Refusals<'_>) -> BTreeSet<ZoneN
         return named;
     }
     let down = |master: &Master| match input.seen.masters.get(&master.name) {
-        Some(Sight::Answers(seen)) => seen.etcd_runs() == Some(false),
+        Some(Contact::Answers(seen)) => seen.etcd_runs() == Some(false),
         _ => true,
     };
     let zones: BTreeSet<ZoneName> = input

@@ -7,10 +7,10 @@ use crate::model::{ClusterId, Master, MasterName, RETIRED, Token, quorum};
 use crate::observe::Code;
 use crate::observe::assess::{Severity, assess};
 use crate::observe::cluster_findings::advice_on_stranger;
-use crate::observe::members::{Roll, Vote, roll};
+use crate::observe::members::{Membership, Vote, membership};
 use crate::observe::records::{Newest, newest};
 use crate::observe::traces::{RECORD_VERSION, Replaced, fence_marker};
-use crate::observe::{ClusterRecord, Finding, Seen, Sight, Traces, fork};
+use crate::observe::{ClusterRecord, Contact, Finding, Seen, Traces, fork};
 use crate::plan::Rule;
 use crate::step::Step;
 use crate::step::retire::Retire;
@@ -27,7 +27,7 @@ use super::{
 struct TargetCluster {
     cluster: ClusterId,
     voters: BTreeSet<MasterName>,
-    roll: Roll,
+    membership: Membership,
     record: Option<ClusterRecord>,
 }
 
@@ -147,8 +147,8 @@ fn target_cluster(input: Input<'_>) -> Result<TargetCluster, NoPlan> {
             refuse(Rule::SplitBrain, why, &split_brain::ways_out(input.cluster, input.seen, &assessment, "requorum"))
         });
     };
-    let roll = roll(input.cluster, input.seen, &assessment.serving[cluster]);
-    if let Err(why) = &roll.members {
+    let membership = membership(input.cluster, input.seen, &assessment.serving[cluster]);
+    if let Err(why) = &membership.members {
         let why = format!("it is not known who votes in the serving cluster: {why}");
         return Err(refuse(Rule::Unclear, why, "fix what the text names, then: requorum recover"));
     }
@@ -163,7 +163,7 @@ fn target_cluster(input: Input<'_>) -> Result<TargetCluster, NoPlan> {
         Newest::Unclear(why) => Err(refuse(Rule::NotTheRecordedCluster, why, NOT_RECORDED)),
         newest => {
             let record = newest.known().cloned();
-            Ok(TargetCluster { cluster: *cluster, voters: roll.voters(), roll, record })
+            Ok(TargetCluster { cluster: *cluster, voters: membership.voters(), membership, record })
         }
     }
 }
@@ -182,7 +182,7 @@ fn returned(input: Input<'_>, target: &TargetCluster, refusals: &mut Refusals<'_
     let mut back = BTreeSet::new();
     for master in input.cluster.masters().filter(|master| !target.voters.contains(&master.name)) {
         let wanted = only.is_empty() || only.contains(&master.name);
-        if target.roll.vote(&master.name) == Vote::Unknown {
+        if target.membership.vote(&master.name) == Vote::Unknown {
             refusals.add(
                 Rule::UnknownMember,
                 format!(
@@ -194,19 +194,19 @@ fn returned(input: Input<'_>, target: &TargetCluster, refusals: &mut Refusals<'_
             continue;
         }
         match input.seen.masters.get(&master.name) {
-            Some(Sight::Answers(_)) if wanted => {
+            Some(Contact::Answers(_)) if wanted => {
                 back.insert(master.name.clone());
             }
             // Left for later, and yet able to elect a leader with another one left for later.
-            Some(Sight::Answers(seen)) if seen.etcd_runs() != Some(false) => refusals.add(
+            Some(Contact::Answers(seen)) if seen.etcd_runs() != Some(false) => refusals.add(
                 Rule::LeftRunning,
                 format!("{} is to rejoin later, but runs etcd now", master.name),
                 format!("stop and fence it first: requorum fence {}", master.zone),
             ),
-            Some(Sight::Answers(_)) => {}
+            Some(Contact::Answers(_)) => {}
             dark if wanted => {
                 let why = match dark {
-                    Some(Sight::Silent(why) | Sight::Refused(why)) => why.clone(),
+                    Some(Contact::Silent(why) | Contact::Refused(why)) => why.clone(),
                     _ => "was not asked".to_owned(),
                 };
                 refusals.add(
@@ -223,8 +223,8 @@ fn returned(input: Input<'_>, target: &TargetCluster, refusals: &mut Refusals<'_
 
 /// Every member must be a master of the inventory: a list that names others is not the one that was planned for.
 fn list_is_ours(input: Input<'_>, target: &TargetCluster, refusals: &mut Refusals<'_>) {
-    let silent: Vec<String> = target.roll.with(Vote::Unknown).iter().map(ToString::to_string).collect();
-    for entry in target.roll.strangers() {
+    let silent: Vec<String> = target.membership.with(Vote::Unknown).iter().map(ToString::to_string).collect();
+    for entry in target.membership.strangers() {
         let kind = if entry.member.votes() { "voter" } else { "learner" };
         refusals.add(
             Rule::UnknownMember,

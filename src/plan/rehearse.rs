@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Cluster, Master, MasterName, RunId, Token, ZoneName, quorum};
 use crate::observe::assess::assess;
-use crate::observe::members::{Vote, known_urls, roll};
-use crate::observe::{Observation, Read, Seen, Sight, proof};
+use crate::observe::members::{Vote, known_urls, membership};
+use crate::observe::{Contact, Observation, Read, Seen, proof};
 use crate::plan::Rule;
 use crate::playbook::Playbook;
 
@@ -104,16 +104,16 @@ fn quorum_kept(cluster: &Cluster, seen: &Observation, lost: &BTreeSet<ZoneName>)
     let Some(serving) = assessment.serving.values().next() else {
         return Ok(quorum::is_quorum(cluster.outside(lost).count(), cluster.masters().count()));
     };
-    let roll = roll(cluster, seen, serving);
-    let all = match roll.tally() {
+    let membership = membership(cluster, seen, serving);
+    let all = match membership.tally() {
         Some(tally) => tally.voters,
         None => {
-            let why = roll.members.err().map(|why| why.to_string()).unwrap_or_default();
+            let why = membership.members.err().map(|why| why.to_string()).unwrap_or_default();
             let why = format!("it is not known who votes, so the effect of a loss cannot be predicted: {why}");
             return Err(Refusal::new(Rule::MembersUnclear, why, NO_LIST));
         }
     };
-    let votes = |master: &Master| roll.vote(&master.name) == Vote::Votes;
+    let votes = |master: &Master| membership.vote(&master.name) == Vote::Votes;
     let left = cluster.outside(lost).filter(|master| votes(master) && is_alive(master, cluster, seen));
     Ok(quorum::is_quorum(left.count(), all))
 }
@@ -136,16 +136,16 @@ fn is_alive(master: &Master, cluster: &Cluster, seen: &Observation) -> bool {
 /// What would be seen: the zone silent, quorum proved lost, everything else as it is today.
 fn imagine(cluster: &Cluster, seen: &Observation, lost: &BTreeSet<ZoneName>) -> Observation {
     let gone: BTreeSet<String> = cluster.within(lost).flat_map(|master| known_urls(master, cluster, seen)).collect();
-    let sight = |(name, sight): (&MasterName, &Sight)| {
+    let contact = |(name, contact): (&MasterName, &Contact)| {
         let within = cluster.master(name).is_some_and(|master| lost.contains(&master.zone));
-        let sight = match sight {
-            _ if within => Sight::Silent("imagined lost".to_owned()),
-            Sight::Answers(seen) => Sight::Answers(Box::new(without_quorum(seen, &gone))),
+        let contact = match contact {
+            _ if within => Contact::Silent("imagined lost".to_owned()),
+            Contact::Answers(seen) => Contact::Answers(Box::new(without_quorum(seen, &gone))),
             other => other.clone(),
         };
-        (name.clone(), sight)
+        (name.clone(), contact)
     };
-    let masters: BTreeMap<MasterName, Sight> = seen.masters.iter().map(sight).collect();
+    let masters: BTreeMap<MasterName, Contact> = seen.masters.iter().map(contact).collect();
     let mut imagined = Observation { masters, proof: None, known_before: seen.known_before.clone() };
     let window = proof::Limits::of(&imagined).window;
     imagined.proof = Some(proof::Outcome::Lost { leaderless_for: window, took: window, asked: true });

@@ -4,7 +4,7 @@
 use crate::model::{Cluster, Master};
 use crate::observe::Code;
 use crate::observe::assess::Assessment;
-use crate::observe::{Finding, Observation, Seen, Sight};
+use crate::observe::{Contact, Finding, Observation, Seen};
 
 use super::status::finding_lines;
 use super::table::{alarms, cluster_id, fence, role, unit};
@@ -49,16 +49,17 @@ pub fn of_masters(cluster: &Cluster, before: &Observation, after: &Observation) 
     cluster.masters().flat_map(changed).collect()
 }
 
-fn of_master(before: Option<&Sight>, after: Option<&Sight>) -> Vec<String> {
+fn of_master(before: Option<&Contact>, after: Option<&Contact>) -> Vec<String> {
     match (before, after) {
-        (Some(Sight::Answers(was)), Some(Sight::Answers(is))) => facts(was)
+        (Some(Contact::Answers(was)), Some(Contact::Answers(is))) => facts(was)
             .into_iter()
             .zip(facts(is))
             .filter(|((_, was), (_, is))| was != is)
             .map(|((name, was), (_, is))| format!("{name} {was} → {is}"))
             .collect(),
         // The words in which a connection fails may differ from one to the next.
-        (Some(Sight::Silent(_)), Some(Sight::Silent(_))) | (Some(Sight::Refused(_)), Some(Sight::Refused(_))) => vec![],
+        (Some(Contact::Silent(_)), Some(Contact::Silent(_)))
+        | (Some(Contact::Refused(_)), Some(Contact::Refused(_))) => vec![],
         (_, None) => vec![],
         (None, Some(is)) => vec![whole(is)],
         (Some(was), Some(is)) => vec![format!("{} → {}", reach(was), whole(is))],
@@ -75,18 +76,18 @@ fn facts(seen: &Seen) -> [(&'static str, String); 5] {
     ]
 }
 
-fn reach(sight: &Sight) -> &'static str {
-    match sight {
-        Sight::Answers(_) => "answered",
-        Sight::Silent(_) => "silent",
-        Sight::Refused(_) => "refused",
+fn reach(contact: &Contact) -> &'static str {
+    match contact {
+        Contact::Answers(_) => "answered",
+        Contact::Silent(_) => "silent",
+        Contact::Refused(_) => "refused",
     }
 }
 
-fn whole(sight: &Sight) -> String {
-    match sight {
-        Sight::Silent(why) | Sight::Refused(why) => format!("{}: {why}", reach(sight)),
-        Sight::Answers(seen) => {
+fn whole(contact: &Contact) -> String {
+    match contact {
+        Contact::Silent(why) | Contact::Refused(why) => format!("{}: {why}", reach(contact)),
+        Contact::Answers(seen) => {
             let said = facts(seen).into_iter().filter(|(_, value)| value != "-");
             said.map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(", ")
         }

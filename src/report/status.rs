@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use crate::model::quorum::Tally;
 use crate::model::{Cluster, MasterName};
 use crate::observe::assess::{Assessment, Finding};
-use crate::observe::members::roll;
-use crate::observe::{Code, Observation, Seen, Settings, Sight, Status};
+use crate::observe::members::membership;
+use crate::observe::{Code, Contact, Observation, Seen, Settings, Status};
 
 use super::status_next::{Given, next};
 
@@ -69,7 +69,7 @@ pub fn voters(cluster: &Cluster, seen: &Observation, assessment: &Assessment) ->
 
 fn tally(cluster: &Cluster, seen: &Observation, assessment: &Assessment) -> Option<Option<Tally>> {
     let serving = assessment.serving.values().next().filter(|_| assessment.serving.len() == 1)?;
-    Some(roll(cluster, seen, serving).tally())
+    Some(membership(cluster, seen, serving).tally())
 }
 
 /// Everything for machines. Versioned; fields are only added.
@@ -78,8 +78,8 @@ pub fn json(cluster: &Cluster, seen: &Observation, assessment: &Assessment) -> V
     let masters: Vec<Value> = cluster
         .masters()
         .map(|master| {
-            let sight = seen.masters.get(&master.name);
-            let said = sight.and_then(Sight::seen);
+            let contact = seen.masters.get(&master.name);
+            let said = contact.and_then(Contact::seen);
             json!({
                 "zone": master.zone,
                 "master": master.name,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::model::Cluster;
 use crate::observe::assess::{Assessment, Verdict};
-use crate::observe::members::{Vote, roll};
+use crate::observe::members::{Vote, membership};
 use crate::observe::status::ALARMS;
 use crate::observe::{Observation, Seen};
 use crate::run::exit;
@@ -80,12 +80,12 @@ fn masters(cluster: &Cluster, seen: &Observation, assessment: &Assessment) -> Ve
     let name = cluster.name.to_string();
     // Two clusters that serve have no voters in common that one could speak of.
     let serving = assessment.serving.values().next().filter(|_| assessment.serving.len() == 1);
-    let roll = serving.map(|serving| roll(cluster, seen, serving));
+    let membership = serving.map(|serving| membership(cluster, seen, serving));
     for master in cluster.masters() {
         let of = [("cluster", name.as_str()), ("zone", master.zone.as_str()), ("master", master.name.as_str())];
         let said = seen.seen(&master.name);
         answers.add(&of, truth(said.is_some()));
-        match roll.as_ref().map(|roll| roll.vote(&master.name)) {
+        match membership.as_ref().map(|membership| membership.vote(&master.name)) {
             None | Some(Vote::Unknown) => {}
             Some(vote) => voter.add(&of, truth(vote == Vote::Votes)),
         }

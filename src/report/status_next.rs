@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::model::{Cluster, Master, MasterName, RunId, ZoneName};
 use crate::observe::assess::{Assessment, Verdict};
-use crate::observe::members::{Vote, roll};
+use crate::observe::members::{Vote, membership};
 use crate::observe::records::{Newest, newest};
 use crate::observe::traces::Replaced;
 use crate::observe::{ClusterRecord, Observation, Traces, proof};
@@ -244,7 +244,7 @@ fn not_recorded(given: Given<'_>, record: &ClusterRecord) -> String {
 fn missing_a_voter(given: Given<'_>) -> bool {
     let serving = given.assessment.serving.values().next();
     serving.is_some_and(|serving| {
-        let roll = roll(given.cluster, given.seen, serving);
-        given.cluster.masters().any(|master| matches!(roll.vote(&master.name), Vote::None | Vote::Learner))
+        let membership = membership(given.cluster, given.seen, serving);
+        given.cluster.masters().any(|master| matches!(membership.vote(&master.name), Vote::None | Vote::Learner))
     })
 }

@@ -3,7 +3,7 @@
 use comfy_table::{ContentArrangement, Table};
 
 use crate::model::{Cluster, Master, Size};
-use crate::observe::{Asked, Certificates, Observation, Read, Seen, Sight};
+use crate::observe::{Asked, Certificates, Contact, Observation, Read, Seen};
 
 /// The columns, and at which narrowing each is left out; the database's size is said in fewer words before it goes.
 const COLUMNS: [(&str, usize); 13] = [
@@ -52,13 +52,13 @@ fn drawn(cluster: &Cluster, seen: &Observation, narrowing: usize) -> String {
     super::harmless(&table.to_string()).lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
-fn row(zone: String, master: &Master, sight: Option<&Sight>, narrowing: usize) -> Vec<String> {
+fn row(zone: String, master: &Master, contact: Option<&Contact>, narrowing: usize) -> Vec<String> {
     let mut cells = vec![zone, master.name.to_string()];
-    match sight {
+    match contact {
         None => cells.push("trying…".to_owned()),
-        Some(Sight::Silent(_)) => cells.push("silent".to_owned()),
-        Some(Sight::Refused(_)) => cells.push("refused".to_owned()),
-        Some(Sight::Answers(seen)) => cells.extend(words(master, seen, narrowing)),
+        Some(Contact::Silent(_)) => cells.push("silent".to_owned()),
+        Some(Contact::Refused(_)) => cells.push("refused".to_owned()),
+        Some(Contact::Answers(seen)) => cells.extend(words(master, seen, narrowing)),
     }
     cells.resize(COLUMNS.len(), String::new());
     cells

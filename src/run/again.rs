@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::model::RunId;
-use crate::observe::{Sight, since_proof};
+use crate::observe::{Contact, since_proof};
 use crate::plan::comparison::do_the_same;
 use crate::plan::{Goal, Input, NoPlan, Plan, plan};
 
@@ -29,8 +29,8 @@ pub async fn still(
 ) -> Result<(), Changed> {
     console.tell(Event::Said { text: "the masters are locked; checking them once more…".to_owned() });
     let own = |lock: &crate::observe::Holder| lock.run == holder.as_str();
-    let silent = basis.seen.masters.iter().filter(|(_, sight)| matches!(sight, Sight::Silent(_)));
-    let silent = silent.map(|(name, sight)| (name.clone(), sight.clone())).collect();
+    let silent = basis.seen.masters.iter().filter(|(_, contact)| matches!(contact, Contact::Silent(_)));
+    let silent = silent.map(|(name, contact)| (name.clone(), contact.clone())).collect();
     let looking = Looking::begin(basis.cluster, remote).knowing(basis.seen.known_before.clone());
     let mut seen = looking.finish_without(&silent).await.without_locks(own);
     if matches!(agreed.goal, Goal::InitiateDr | Goal::Undo) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use crate::model::Cluster;
-use crate::observe::{Observation, Sight, log};
+use crate::observe::{Contact, Observation, log};
 
 use super::joined;
 use super::look::ask;
@@ -31,7 +31,7 @@ pub async fn read(cluster: &Cluster, seen: &mut Observation, remote: &Arc<dyn Re
         });
     }
     while let Some((name, answer)) = tasks.join_next().await.and_then(joined) {
-        if let Some(Sight::Answers(seen)) = seen.masters.get_mut(&name) {
+        if let Some(Contact::Answers(seen)) = seen.masters.get_mut(&name) {
             seen.log = answer;
         }
     }

@@ -10,8 +10,8 @@ use tokio::time::{Instant, sleep_until};
 use crate::model::{Cluster, Command, Master, MasterName, Output};
 use crate::observe::members::usual_peer_urls;
 use crate::observe::{
-    Asked, KnownBefore, Observation, Seen, Settings, Sight, Unclear, certificates, client_urls, disk, log, node, peers,
-    read, settings, status, tools, traces, unit,
+    Asked, Contact, KnownBefore, Observation, Seen, Settings, Unclear, certificates, client_urls, disk, log, node,
+    peers, read, settings, status, tools, traces, unit,
 };
 
 use super::joined;
@@ -24,8 +24,8 @@ pub async fn look(cluster: &Cluster, remote: &Arc<dyn Remote>) -> Observation {
 
 /// A look under way: a dark master is tried for seconds, and a read that no quorum answers takes as long.
 pub struct Looking {
-    tasks: JoinSet<(MasterName, Sight)>,
-    early: UnboundedReceiver<(MasterName, Sight)>,
+    tasks: JoinSet<(MasterName, Contact)>,
+    early: UnboundedReceiver<(MasterName, Contact)>,
     seen: Observation,
     asked: BTreeSet<MasterName>,
     /// Who has said everything, or turned out to be silent.
@@ -46,8 +46,8 @@ impl Looking {
                 .filter_map(|other| usual_peer_urls(other).into_iter().next())
                 .collect();
             tasks.spawn(async move {
-                let sight = look_at(&master, &usual, &remote, &tell).await;
-                (master.name, sight)
+                let contact = look_at(&master, &usual, &remote, &tell).await;
+                (master.name, contact)
             });
         }
         let asked = cluster.masters().map(|master| master.name.clone()).collect();
@@ -93,15 +93,15 @@ impl Looking {
 
     /// Waits for the rest, but for masters that a look a moment ago found silent: one that has not taken a connection by
     /// the time all others have said everything is still silent. What was said of it then is said again.
-    pub async fn finish_without(mut self, silent: &BTreeMap<MasterName, Sight>) -> Observation {
+    pub async fn finish_without(mut self, silent: &BTreeMap<MasterName, Contact>) -> Observation {
         let mut waited_for: BTreeSet<MasterName> = self.asked.clone();
         waited_for.retain(|name| !silent.contains_key(name));
         while !self.tasks.is_empty() && !waited_for.is_subset(&self.told) {
             self.step().await;
             waited_for.extend(self.seen.masters.keys().cloned());
         }
-        for (name, sight) in silent {
-            self.seen.masters.entry(name.clone()).or_insert_with(|| sight.clone());
+        for (name, contact) in silent {
+            self.seen.masters.entry(name.clone()).or_insert_with(|| contact.clone());
         }
         self.seen
     }
@@ -110,11 +110,11 @@ impl Looking {
     async fn step(&mut self) {
         tokio::select! {
             biased;
-            Some((name, sight)) = self.early.recv() => { self.seen.masters.insert(name, sight); }
+            Some((name, contact)) = self.early.recv() => { self.seen.masters.insert(name, contact); }
             Some(end) = self.tasks.join_next() => {
-                if let Some((name, sight)) = joined(end) {
+                if let Some((name, contact)) = joined(end) {
                     self.told.insert(name.clone());
-                    self.seen.masters.insert(name, sight);
+                    self.seen.masters.insert(name, contact);
                 }
             }
             else => {}
@@ -122,70 +122,60 @@ impl Looking {
     }
 }
 
+/// Puts an answer where it belongs.
+type TakeAnswer = fn(&mut Seen, Asked<Output>);
+
 /// Asks one master; `usual` are the others' peer URLs as the inventory has them. What is known before the slow answers
 /// are there is told on the way.
 async fn look_at(
     master: &Master,
     usual: &[String],
     remote: &Arc<dyn Remote>,
-    tell: &UnboundedSender<(MasterName, Sight)>,
-) -> Sight {
+    tell: &UnboundedSender<(MasterName, Contact)>,
+) -> Contact {
     let mut asking = remote.questions(&master.name);
-    let seen = match at_first(master, &mut *asking).await {
+    let mut seen = match at_first(master, &mut *asking).await {
         Ok(seen) => seen,
-        Err(sight) => return sight,
+        Err(contact) => return contact,
     };
     let runs = seen.unit.as_ref().is_ok_and(unit::Unit::running);
-    let questions = OfEtcd::of(seen.settings.as_ref().ok(), seen.tools.as_ref().ok(), runs, usual);
+    let of_etcd = OfEtcd::of(seen.settings.as_ref().ok(), seen.tools.as_ref().ok(), runs, usual);
     // Those that may wait for seconds stand last.
-    let round = [
-        (questions.status, runs),
-        (questions.members, runs),
-        (questions.certificates, true),
-        (Some(questions.reach), true),
-        (questions.read, runs),
+    let round: [(Asked<Command>, TakeAnswer); 5] = [
+        (of_etcd.status, |seen, answer| seen.status = answer.and_then(|output| status::parse(&output))),
+        (of_etcd.members, |seen, answer| seen.members = answer.and_then(|output| peers::parse(&output))),
+        (of_etcd.certificates, |seen, answer| {
+            seen.certificates = answer.and_then(|output| certificates::parse(&output));
+        }),
+        (Ok(of_etcd.reach), |seen, answer| seen.open_peers = answer.and_then(|output| peers::parse_reach(&output))),
+        (of_etcd.read, |seen, answer| seen.read = answer.map(|output| read::parse(&output))),
     ];
-    let mut told = false;
-    let answers = ask_those(&mut *asking, round, |so_far| {
-        if let [Some(status), Some(members), Some(certificates), ..] = so_far
-            && !std::mem::replace(&mut told, true)
-        {
-            let early = with(seen.clone(), status.clone(), members.clone(), certificates.clone());
+    let mut quick = BTreeSet::from([0, 1, 2]);
+    let mut heard = |place: usize, answer| {
+        round[place].1(&mut seen, known(answer));
+        if quick.remove(&place) && quick.is_empty() {
             // Nobody may be listening any more.
-            let _ = tell.send((master.name.clone(), Sight::Answers(Box::new(early))));
+            let _ = tell.send((master.name.clone(), Contact::Answers(Box::new(seen.clone()))));
         }
-    });
-    let [status, members, certificates, open_peers, read] = answers.await;
-    let seen = Seen {
-        read: read.map(|output| read::parse(&output)),
-        open_peers: open_peers.and_then(|output| peers::parse_reach(&output)),
-        ..with(seen, status, members, certificates)
     };
-    Sight::Answers(Box::new(elsewhere(&mut *asking, seen).await))
-}
-
-fn with(seen: Seen, status: Asked<Output>, members: Asked<Output>, certificates: Asked<Output>) -> Seen {
-    Seen {
-        status: status.and_then(|output| status::parse(&output)),
-        members: members.and_then(|output| peers::parse(&output)),
-        certificates: certificates.and_then(|output| certificates::parse(&output)),
-        ..seen
-    }
+    let questions = round.each_ref().map(|(question, _)| question.clone());
+    ask_round(&mut *asking, &questions, &mut heard).await;
+    Contact::Answers(Box::new(elsewhere(&mut *asking, seen).await))
 }
 
 /// Where etcd did not answer at the URL that fits best, its others are tried; the one that answers is taken from here on.
 async fn elsewhere(asking: &mut dyn Questions, mut seen: Seen) -> Seen {
     let Some(question) = client_urls::command(&seen) else { return seen };
-    let [answer] = ask_those(asking, [(Some(question), true)], |_| {}).await;
-    match answer.and_then(|output| client_urls::parse(&output)) {
+    let [answer] = ask_all(asking, [Ok(question)]).await;
+    match known(answer).and_then(|output| client_urls::parse(&output)) {
         Ok((url, status)) if client_urls::is_own(&seen, &url, &status) => {
             if let Ok(settings) = &mut seen.settings {
                 settings.answers_at = Some(url);
             }
             seen.status = Ok(status);
             let read = OfEtcd::of(seen.settings.as_ref().ok(), seen.tools.as_ref().ok(), true, &[]).read;
-            let [read] = ask_those(asking, [(read, true)], |_| {}).await;
-            seen.read = read.map(|output| read::parse(&output));
+            let [read] = ask_all(asking, [read]).await;
+            seen.read = known(read).map(|output| read::parse(&output));
         }
         Ok((url, _)) => blame(&mut seen, &format!("another member answers at {url}")),
         Err(other) => blame(&mut seen, &other.why),
@@ -204,7 +194,7 @@ fn blame(seen: &mut Seen, why: &str) {
 ///
 /// # Errors
 /// What became of a master that cannot be asked at all.
-async fn at_first(master: &Master, asking: &mut dyn Questions) -> Result<Seen, Sight> {
+async fn at_first(master: &Master, asking: &mut dyn Questions) -> Result<Seen, Contact> {
     let etcd = &master.etcd;
     let first = [
         unit::command(&etcd.unit),
@@ -214,21 +204,22 @@ async fn at_first(master: &Master, asking: &mut dyn Questions) -> Result<Seen, S
         tools::command(None),
         node::command(master),
     ];
-    let [unit, settings, disk, traces, tools, node] = ask_together(asking, first).await;
+    let [unit, settings, disk, traces, tools, node] = ask_all(asking, first.map(Ok)).await;
     let unit = match unit {
         Ok(output) => unit::parse(&output),
-        Err((_, RemoteError::Unreachable { why })) => return Err(Sight::Silent(why)),
-        Err((_, error @ (RemoteError::HostKey { .. } | RemoteError::Denied { .. }))) => {
-            return Err(Sight::Refused(error.to_string()));
+        Err(NoAnswer::Failed { error: RemoteError::Unreachable { why }, .. }) => return Err(Contact::Silent(why)),
+        Err(NoAnswer::Failed { error: error @ (RemoteError::HostKey { .. } | RemoteError::Denied { .. }), .. }) => {
+            return Err(Contact::Refused(error.to_string()));
         }
-        Err((_, error)) => Err(Unclear::text("systemctl show", &error.to_string())),
+        Err(NoAnswer::Failed { error, .. }) => Err(Unclear::text("systemctl show", &error.to_string())),
+        Err(NoAnswer::NotPut(why)) => Err(why),
     };
     let [settings, disk, traces, tools, node] = [settings, disk, traces, tools, node].map(known);
     let program = unit.as_ref().ok().and_then(|unit| unit.program().map(str::to_owned));
     // Where etcd lies elsewhere than usual, its tools are looked for beside it.
     let tools = match program.filter(|program| program != tools::USUAL) {
         Some(program) => {
-            let [tools] = ask_together(asking, [tools::command(Some(&program))]).await;
+            let [tools] = ask_all(asking, [Ok(tools::command(Some(&program)))]).await;
             known(tools)
         }
         None => tools,
@@ -250,13 +241,13 @@ async fn at_first(master: &Master, asking: &mut dyn Questions) -> Result<Seen, S
     })
 }
 
-/// What is asked once the settings and the tools are known; none where they are not, or etcd does not run.
+/// What is asked once the settings and the tools are known; where they are not, or etcd does not run, why it is not.
 struct OfEtcd {
-    status: Option<Command>,
-    members: Option<Command>,
-    read: Option<Command>,
+    status: Asked<Command>,
+    members: Asked<Command>,
+    read: Asked<Command>,
     reach: Command,
-    certificates: Option<Command>,
+    certificates: Asked<Command>,
 }
 
 impl OfEtcd {
@@ -270,11 +261,15 @@ impl OfEtcd {
         others.sort();
         others.dedup();
         Self {
-            status: by_client.as_ref().map(|(path, access)| status::command(path, access)),
-            members: peer.map(|access| peers::command(&access)),
-            read: by_client.as_ref().map(|(path, access)| read::command(path, access)),
+            status: by_client
+                .as_ref()
+                .map(|(path, access)| status::command(path, access))
+                .ok_or_else(|| not_asked(runs)),
+            members: peer.map(|access| peers::command(&access)).ok_or_else(|| not_asked(runs)),
+            read: by_client.as_ref().map(|(path, access)| read::command(path, access)).ok_or_else(|| not_asked(runs)),
             reach: peers::reach_command(&others),
-            certificates: settings.map(certificates::command),
+            // They are files: etcd need not run.
+            certificates: settings.map(certificates::command).ok_or_else(|| not_asked(true)),
         }
     }
 }
@@ -287,42 +282,57 @@ pub async fn ask(remote: &Arc<dyn Remote>, host: &MasterName, command: Command) 
         .map_err(|error| Unclear::text(&command.shown(), &error.to_string()))
 }
 
-/// A question's answer, or what was asked and the error of the port.
-type Said = Result<Output, (String, RemoteError)>;
+/// A question's answer, or why there is none.
+type Said = Result<Output, NoAnswer>;
+
+enum NoAnswer {
+    /// It was not put.
+    NotPut(Unclear),
+    /// The port gave none.
+    Failed { asked: String, error: RemoteError },
+}
 
 fn known(said: Said) -> Asked<Output> {
-    said.map_err(|(asked, error)| Unclear::text(&asked, &error.to_string()))
+    said.map_err(|none| match none {
+        NoAnswer::NotPut(why) => why,
+        NoAnswer::Failed { asked, error } => Unclear::text(&asked, &error.to_string()),
+    })
 }
 
-/// Puts a round of questions.
-async fn ask_together<const N: usize>(asking: &mut dyn Questions, round: [Command; N]) -> [Said; N] {
-    let mut answers = round.each_ref().map(|_| None);
-    asking.ask(&round, &mut |place, answer| answers[place] = Some(answer)).await;
-    let mut answers = answers.into_iter();
-    round.map(|question| answers.next().flatten().unwrap_or_else(no_answer).map_err(|error| (question.shown(), error)))
-}
-
-/// The same where a question may not be known; `true` beside it is for what needs no etcd, or where etcd runs. `heard` is
-/// shown what is there by then, each time that something has come.
-async fn ask_those<const N: usize>(
-    asking: &mut dyn Questions,
-    round: [(Option<Command>, bool); N],
-    mut heard: impl FnMut(&[Option<Asked<Output>>; N]) + Send,
-) -> [Asked<Output>; N] {
-    let mut answers = round.each_ref().map(|(question, runs)| question.is_none().then(|| Err(not_asked(*runs))));
-    let (places, known_ones): (Vec<usize>, Vec<Command>) =
-        round.into_iter().enumerate().filter_map(|(place, (question, _))| Some((place, question?))).unzip();
-    heard(&answers);
-    let mut take = |place: usize, answer: Result<Output, RemoteError>| {
-        answers[places[place]] = Some(known(answer.map_err(|error| (known_ones[place].shown(), error))));
-        heard(&answers);
+/// Puts a round of questions, but for those of which it says why they are not put. `heard` is given the place and the
+/// answer of each, those that are not put first.
+async fn ask_round(asking: &mut dyn Questions, round: &[Asked<Command>], heard: &mut (dyn FnMut(usize, Said) + Send)) {
+    let (mut places, mut questions) = (Vec::new(), Vec::new());
+    for (place, question) in round.iter().enumerate() {
+        match question {
+            Ok(command) => {
+                places.push(place);
+                questions.push(command.clone());
+            }
+            Err(why) => heard(place, Err(NoAnswer::NotPut(why.clone()))),
+        }
+    }
+    let mut left: BTreeSet<usize> = (0..questions.len()).collect();
+    let failed = |asked: usize, error| Err(NoAnswer::Failed { asked: questions[asked].shown(), error });
+    let mut take = |asked: usize, answer: Result<Output, RemoteError>| {
+        left.remove(&asked);
+        heard(places[asked], answer.or_else(|error| failed(asked, error)));
     };
-    asking.ask(&known_ones, &mut take).await;
-    answers.map(|answer| answer.unwrap_or_else(|| known(no_answer().map_err(|error| (String::new(), error)))))
+    asking.ask(&questions, &mut take).await;
+    for asked in left {
+        heard(places[asked], failed(asked, no_answer()));
+    }
 }
 
-fn no_answer() -> Result<Output, RemoteError> {
-    Err(RemoteError::OutcomeUnknown { why: "it got no answer (a bug in requorum)".to_owned() })
+/// Puts a round of questions and waits for all answers.
+async fn ask_all<const N: usize>(asking: &mut dyn Questions, round: [Asked<Command>; N]) -> [Said; N] {
+    let mut answers = round.each_ref().map(|_| Err(NoAnswer::Failed { asked: String::new(), error: no_answer() }));
+    ask_round(asking, &round, &mut |place, answer| answers[place] = answer).await;
+    answers
+}
+
+fn no_answer() -> RemoteError {
+    RemoteError::OutcomeUnknown { why: "it got no answer (a bug in requorum)".to_owned() }
 }
 
 fn not_asked(runs: bool) -> Unclear {

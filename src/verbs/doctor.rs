@@ -31,7 +31,7 @@ pub async fn doctor(
     let remote = site.bastion.remote(&cluster);
     let seen = looking::look(&cluster, &remote, site).await;
     if seen.answering().next().is_none() {
-        let why = seen.masters.iter().map(|(name, sight)| format!("  {name}: {}", silence(sight)));
+        let why = seen.masters.iter().map(|(name, contact)| format!("  {name}: {}", silence(contact)));
         let failure = Failure::failed("no master answers, so nothing could be checked");
         return Err(why.fold(failure, Failure::note));
     }
@@ -74,10 +74,12 @@ pub async fn diagnosis(
     Ok((found, told))
 }
 
-fn silence(sight: &crate::observe::Sight) -> String {
-    match sight {
-        crate::observe::Sight::Silent(why) | crate::observe::Sight::Refused(why) => crate::model::command::clean(why),
-        crate::observe::Sight::Answers(_) => String::new(),
+fn silence(contact: &crate::observe::Contact) -> String {
+    match contact {
+        crate::observe::Contact::Silent(why) | crate::observe::Contact::Refused(why) => {
+            crate::model::command::clean(why)
+        }
+        crate::observe::Contact::Answers(_) => String::new(),
     }
 }
 

@@ -6,7 +6,7 @@ use super::*;
 use crate::model::diagnostic::Source;
 use crate::model::{MemberId, Output, inventory, quorum};
 use crate::observe::known_before::{KnownBefore, KnownMember, LastLook};
-use crate::observe::{Members, Read, Settings, Sight, Status, certificates, unit};
+use crate::observe::{Contact, Members, Read, Settings, Status, certificates, unit};
 
 const CLUSTER: ClusterId = ClusterId(0xc1);
 
@@ -40,7 +40,7 @@ fn unclear() -> Unclear {
 }
 
 /// A master that answers: with its etcd down, or running as this member and serving.
-fn answers(number: u64, runs: bool, list: &Members) -> Sight {
+fn answers(number: u64, runs: bool, list: &Members) -> Contact {
     let state = if runs { "ActiveState=active\nMainPID=7\n" } else { "ActiveState=inactive\nMainPID=0\n" };
     let stdout = format!("LoadState=loaded\n{state}ConditionResult=yes\nResult=success\n");
     let status = Status {
@@ -57,7 +57,7 @@ fn answers(number: u64, runs: bool, list: &Members) -> Sight {
         errors: Vec::new(),
     };
     let text = format!("ETCD_NAME=etcd{number}\nETCD_INITIAL_ADVERTISE_PEER_URLS=https://10.0.0.{number}:2380\n");
-    Sight::Answers(Box::new(Seen {
+    Contact::Answers(Box::new(Seen {
         unit: unit::parse(&Output { stdout, ..Output::default() }),
         settings: Ok(Settings { text, owner: "root root 640".into(), names: None, answers_at: None }),
         tools: Err(unclear()),
@@ -98,18 +98,18 @@ fn observed(kinds: &[Kind]) -> Observation {
             })
             .collect(),
     };
-    let sight = |(number, kind): &(u64, Kind)| match kind {
+    let contact = |(number, kind): &(u64, Kind)| match kind {
         Kind::Started | Kind::Learner => Some(answers(*number, true, &list)),
         Kind::Down | Kind::Unstarted => Some(answers(*number, false, &list)),
-        Kind::Dark => Some(Sight::Silent("off".into())),
+        Kind::Dark => Some(Contact::Silent("off".into())),
         Kind::Foreign => None,
     };
-    let masters = all.iter().filter_map(|one| Some((name(one.0), sight(one)?))).collect();
+    let masters = all.iter().filter_map(|one| Some((name(one.0), contact(one)?))).collect();
     Observation { masters, ..Observation::default() }
 }
 
 fn tally(observation: &Observation) -> Tally {
-    roll(&site(), observation, &BTreeSet::from([name(1)])).tally().unwrap()
+    membership(&site(), observation, &BTreeSet::from([name(1)])).tally().unwrap()
 }
 
 proptest! {
@@ -146,8 +146,8 @@ fn the_tally_says_who_votes_now() {
 }
 
 fn votes(observation: &Observation) -> Vec<Vote> {
-    let roll = roll(&site(), observation, &BTreeSet::from([name(1)]));
-    (1..=4).map(|number| roll.vote(&name(number))).collect()
+    let membership = membership(&site(), observation, &BTreeSet::from([name(1)]));
+    (1..=4).map(|number| membership.vote(&name(number))).collect()
 }
 
 #[test]
@@ -174,8 +174,8 @@ fn a_dark_master_beside_a_member_that_nobody_knows_is_unknown() {
 fn a_dark_master_is_known_by_its_host_in_any_url_and_by_others_lists() {
     use Vote::{None, Unknown, Votes};
     let change = |seen: &mut Observation, change: &dyn Fn(&mut Member)| {
-        for sight in seen.masters.values_mut() {
-            if let Sight::Answers(seen) = sight
+        for contact in seen.masters.values_mut() {
+            if let Contact::Answers(seen) = contact
                 && let Ok(list) = &mut seen.members
             {
                 list.list.iter_mut().filter(|member| member.id == MemberId(3)).for_each(change);
@@ -205,12 +205,12 @@ fn a_dark_master_is_known_by_its_host_in_any_url_and_by_others_lists() {
 fn without_a_list_only_those_that_serve_are_known() {
     use Vote::{Unknown, Votes};
     let mut seen = observed(&[Kind::Started, Kind::Down]);
-    for sight in seen.masters.values_mut() {
-        if let Sight::Answers(seen) = sight {
+    for contact in seen.masters.values_mut() {
+        if let Contact::Answers(seen) = contact {
             seen.members = Err(unclear());
         }
     }
-    let roll = roll(&site(), &seen, &BTreeSet::from([name(1), name(2)]));
-    assert!(roll.members.is_err() && roll.tally().is_none());
-    assert_eq!([1, 2, 3, 4].map(|number| roll.vote(&name(number))), [Votes, Votes, Unknown, Unknown]);
+    let membership = membership(&site(), &seen, &BTreeSet::from([name(1), name(2)]));
+    assert!(membership.members.is_err() && membership.tally().is_none());
+    assert_eq!([1, 2, 3, 4].map(|number| membership.vote(&name(number))), [Votes, Votes, Unknown, Unknown]);
 }

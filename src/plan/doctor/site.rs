@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::model::{Cluster, MasterName};
 use crate::observe::Code;
 use crate::observe::assess::{Finding, Severity, assess};
-use crate::observe::{Asked, Observation, Sight, StateDirectory, Unclear};
+use crate::observe::{Asked, Contact, Observation, StateDirectory, Unclear};
 
 use super::{Check, LossOutcome, Rehearsal, Remark};
 
@@ -67,8 +67,8 @@ pub(super) fn observed(cluster: &Cluster, seen: &Observation, rehearsals: &[Rehe
 /// As if it had not been asked what was not answered of a node's layout and unit: its conditions say that.
 fn without_nodes(seen: &Observation) -> Observation {
     let mut seen = seen.clone();
-    for sight in seen.masters.values_mut() {
-        if let Sight::Answers(seen) = sight
+    for contact in seen.masters.values_mut() {
+        if let Contact::Answers(seen) = contact
             && seen.node.is_err()
         {
             seen.node = Err(Unclear::not_put("its conditions say it"));

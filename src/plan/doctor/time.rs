@@ -81,7 +81,7 @@ pub(super) fn expected(plan: &Plan, found: &Examination) -> Expected {
 fn only(plan: &Plan, found: &Examination) -> crate::observe::Observation {
     let masters = found.seen.masters.iter().filter(|(name, _)| plan.survivors.contains(*name));
     crate::observe::Observation {
-        masters: masters.map(|(name, sight)| (name.clone(), sight.clone())).collect(),
+        masters: masters.map(|(name, contact)| (name.clone(), contact.clone())).collect(),
         ..Default::default()
     }
 }
