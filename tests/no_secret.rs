@@ -10,7 +10,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use requorum::model::json;
-use requorum::observe::assess::{Severity, assess};
+use requorum::observe::Severity;
+use requorum::observe::assess::assess;
 use requorum::plan::Goal;
 use requorum::playbook::shipped;
 use requorum::report::history::Report;

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use requorum::model::{Arg, Command, MasterName, Output};
-use requorum::observe::assess::{Severity, Verdict, assess};
-use requorum::observe::{Code, Finding, Settings, Unclear, certificates};
+use requorum::observe::assess::assess;
+use requorum::observe::{Code, Finding, Settings, Severity, Unclear, Verdict, certificates};
 use requorum::run::look::{Looking, look};
 use requorum::run::ports::{Console, Later, OneByOne, Pipes, Questions, Remote, RemoteError};
 use requorum::run::prove;

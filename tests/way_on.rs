@@ -12,10 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use operator::{attest, lost};
-use requorum::observe::assess::{Verdict, assess};
+use requorum::observe::assess::assess;
 use requorum::observe::proof::Outcome;
 use requorum::observe::traces::Traces;
-use requorum::observe::{Contact, Observation};
+use requorum::observe::{Contact, Observation, Verdict};
 use requorum::report::{history, status};
 use requorum::run::journal;
 use requorum::run::look::Looking;

@@ -6,9 +6,8 @@ use std::collections::BTreeSet;
 use crate::model::{Cluster, MemberId};
 use crate::observe::Code;
 
-use super::assess::Finding;
 use super::members::peer_urls;
-use super::{Observation, Seen};
+use super::{Finding, Observation, Seen};
 
 /// Who is meant by the CORRUPT alarms that these report: the master where it is known, else the member.
 pub fn corrupt_members<'a>(

@@ -6,10 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::{Cluster, ClusterId, MasterName};
 use crate::observe::Code;
 
-use super::assess::{Finding, Severity};
 use super::members::{Entry, Membership, Presence, Vote, membership};
 use super::records::{Newest, newest};
-use super::{Observation, Status, fork};
+use super::{Finding, Observation, Severity, Status, fork};
 
 type Serving = BTreeMap<ClusterId, BTreeSet<MasterName>>;
 

@@ -8,10 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::model::{ClusterId, MasterName};
 use crate::observe::Code;
 
-use super::assess::{Finding, Severity};
 use super::records::{left_by, newest, records};
 use super::traces::LastRevision;
-use super::{ClusterRecord, Observation, Seen};
+use super::{ClusterRecord, Finding, Observation, Seen, Severity};
 
 /// How far a restore raises the revision where its tool can, so that it is beyond any that clients have seen (etcd's
 /// recovery guide names 1,000,000,000); with the old ones marked compacted, watches end instead of silently missing changes.

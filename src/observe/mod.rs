@@ -19,11 +19,13 @@ pub mod database;
 pub mod disk;
 pub mod environment;
 pub mod examination;
+mod finding;
 pub mod fork;
 pub mod known_before;
 pub mod last_log;
 pub mod layout;
 pub mod log;
+mod master_findings;
 pub mod members;
 pub mod node;
 pub mod peers;
@@ -40,12 +42,13 @@ pub mod traces;
 mod unanswered;
 pub mod unit;
 mod upcoming;
+mod verdict;
 
-pub use assess::{Finding, Verdict};
 pub use certificates::Certificates;
 pub use code::Code;
 pub use disk::Disk;
 pub use examination::{Examination, Examined, StateDirectory};
+pub use finding::{Finding, Severity};
 pub use known_before::KnownBefore;
 pub use log::Log;
 pub use node::Node;
@@ -56,6 +59,7 @@ pub use status::Status;
 pub use tools::Tools;
 pub use traces::{ClusterRecord, Holder, Traces};
 pub use unit::Unit;
+pub use verdict::Verdict;
 
 /// A question without a usable answer: not a no, an unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]

@@ -4,8 +4,8 @@
 use crate::model::command::clean;
 use crate::observe::Code;
 
-use super::assess::{Find, Severity};
-use super::{Seen, Settings, client_urls};
+use super::finding::Find;
+use super::{Seen, Settings, Severity, client_urls};
 
 /// Questions about the node that had no answer: a run would be refused for it, so it is better known before.
 pub(super) fn find_unasked(seen: &Seen, find: &mut Find<'_>) {

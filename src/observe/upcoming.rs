@@ -6,8 +6,8 @@ use jiff::tz::TimeZone;
 use crate::model::Size;
 use crate::observe::Code;
 
-use super::assess::{Find, Severity};
-use super::{Certificates, Seen};
+use super::finding::Find;
+use super::{Certificates, Seen, Severity};
 
 /// Long enough to renew in working hours, whatever the holidays.
 const ENDS_SOON_DAYS: i64 = 30;

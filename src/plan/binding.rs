@@ -3,8 +3,7 @@
 
 use crate::model::env_file::EnvFile;
 use crate::model::{MasterName, Size};
-use crate::observe::Code;
-use crate::observe::assess::Severity;
+use crate::observe::{Code, Severity};
 use crate::observe::{Finding, Seen, Settings};
 use crate::plan::Rule;
 

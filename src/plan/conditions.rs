@@ -6,9 +6,8 @@
 use std::time::Duration;
 
 use crate::model::Master;
-use crate::observe::Code;
-use crate::observe::assess::Severity;
 use crate::observe::traces::fence_drop_in;
+use crate::observe::{Code, Severity};
 use crate::observe::{Finding, Seen, layout::Layout, policy::Policy};
 use crate::plan::Rule;
 

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Cluster, Environment, MasterName, RunId, ZoneName};
-use crate::observe::assess::{Severity, assess};
+use crate::observe::assess::assess;
 use crate::observe::environment::FILE;
 use crate::observe::traces::Holder;
-use crate::observe::{Asked, Observation, Verdict};
+use crate::observe::{Asked, Observation, Severity, Verdict};
 use crate::plan::Rule;
 use crate::review::Side;
 

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::env_file::EnvFile;
 use crate::model::{ClusterId, Master, MasterName, RETIRED, Token, quorum};
-use crate::observe::Code;
-use crate::observe::assess::{Severity, assess};
+use crate::observe::assess::assess;
 use crate::observe::cluster_findings::advice_on_stranger;
 use crate::observe::members::{Membership, Vote, membership};
 use crate::observe::records::{Newest, newest};
 use crate::observe::traces::{RECORD_VERSION, Replaced, fence_marker};
 use crate::observe::{ClusterRecord, Contact, Finding, Seen, Traces, fork};
+use crate::observe::{Code, Severity};
 use crate::plan::Rule;
 use crate::step::Step;
 use crate::step::retire::Retire;

@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::{MasterName, ZoneName};
-use crate::observe::Code;
-use crate::observe::Finding;
-use crate::observe::assess::Severity;
+use crate::observe::{Code, Finding, Severity};
 use crate::plan::Rule;
 use crate::step::snapshot::Source;
 

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use crate::model::quorum::Tally;
 use crate::model::{Cluster, MasterName};
-use crate::observe::assess::{Assessment, Finding};
+use crate::observe::assess::Assessment;
 use crate::observe::members::membership;
-use crate::observe::{Code, Contact, Observation, Seen, Settings, Status};
+use crate::observe::{Code, Contact, Finding, Observation, Seen, Settings, Status};
 
 use super::status_next::{Given, next};
 

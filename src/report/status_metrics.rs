@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 
 use crate::model::Cluster;
-use crate::observe::assess::{Assessment, Verdict};
+use crate::observe::assess::Assessment;
 use crate::observe::members::{Vote, membership};
 use crate::observe::status::ALARMS;
-use crate::observe::{Observation, Seen};
+use crate::observe::{Observation, Seen, Verdict};
 use crate::run::exit;
 
 use super::metrics::Metric;

@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 
 use crate::model::{Cluster, Master, MasterName, RunId, ZoneName};
-use crate::observe::assess::{Assessment, Verdict};
+use crate::observe::assess::Assessment;
 use crate::observe::members::{Vote, membership};
 use crate::observe::records::{Newest, newest};
 use crate::observe::traces::Replaced;
-use crate::observe::{ClusterRecord, Observation, Traces, proof};
+use crate::observe::{ClusterRecord, Observation, Traces, Verdict, proof};
 use crate::plan::checks::to_attest;
 use crate::plan::cut_off;
 use crate::plan::split_brain::{self, spaced};

@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::model::{Cluster, MasterName, RunId};
-use crate::observe::assess::{Assessment, Verdict, assess};
+use crate::observe::Verdict;
+use crate::observe::assess::{Assessment, assess};
 use crate::observe::traces::Holder;
 use crate::plan::{Input, Plan};
 

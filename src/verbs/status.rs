@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::model::{Cluster, json};
-use crate::observe::assess::{Assessment, Verdict, assess};
-use crate::observe::{Observation, proof};
+use crate::observe::assess::{Assessment, assess};
+use crate::observe::{Observation, Verdict, proof};
 use crate::report;
 use crate::run::exit;
 use crate::run::ports::Console;

@@ -7,9 +7,9 @@ use jiff::tz::TimeZone;
 use tokio::time::{Instant, sleep_until};
 
 use crate::model::Cluster;
-use crate::observe::assess::{Assessment, Verdict, assess};
+use crate::observe::assess::{Assessment, assess};
 use crate::observe::known_before::LastLook;
-use crate::observe::{KnownBefore, Observation, proof};
+use crate::observe::{KnownBefore, Observation, Verdict, proof};
 use crate::report;
 use crate::report::changes::View;
 use crate::run::exit;

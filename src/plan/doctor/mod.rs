@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::command::at_most;
 use crate::model::{ClusterName, MasterName, ZoneName};
-use crate::observe::Code;
-use crate::observe::assess::Severity;
+use crate::observe::{Code, Severity};
 use crate::observe::{Examination, speed::Speed};
 use crate::plan::Rule;
 

@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::model::{Cluster, Master, MasterName, RunId, Token};
-use crate::observe::Code;
-use crate::observe::assess::Severity;
 use crate::observe::{Asked, Examination, Examined, Seen, speed::Speed};
+use crate::observe::{Code, Severity};
 use crate::plan::checks::{self, Refusals};
 use crate::plan::conditions::{self, Condition};
 use crate::plan::draft::Participant;

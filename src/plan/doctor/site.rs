@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use crate::model::{Cluster, MasterName};
-use crate::observe::Code;
-use crate::observe::assess::{Finding, Severity, assess};
+use crate::observe::assess::assess;
 use crate::observe::{Asked, Contact, Observation, StateDirectory, Unclear};
+use crate::observe::{Code, Finding, Severity};
 
 use super::{Check, LossOutcome, Rehearsal, Remark};
 

@@ -3,7 +3,7 @@
 
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
-use crate::observe::assess::Severity;
+use crate::observe::Severity;
 use crate::plan::doctor::{Check, Diagnosis, Remark};
 
 /// The XML. Errors fail their case; warnings and notes stand in its output.

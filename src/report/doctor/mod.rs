@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::model::ZoneName;
-use crate::observe::assess::Severity;
+use crate::observe::Severity;
 use crate::plan::doctor::{Diagnosis, Expected, Outlook, Remark};
 
 use super::{harmless, indented, names};

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{ClusterName, Environment, MasterName, RunId, ZoneName};
-use crate::observe::assess::{Finding, Severity};
+use crate::observe::{Finding, Severity};
 use crate::playbook::Phase;
 use crate::run::journal::{self, DrillEvent, JournalEvent, PhaseEvent, Record, Records, RunEvent, StepEvent};
 

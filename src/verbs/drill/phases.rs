@@ -5,9 +5,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::model::RunId;
-use crate::observe::assess::{Severity, assess};
+use crate::observe::assess::assess;
 use crate::observe::read;
-use crate::observe::{Observation, Seen, Verdict};
+use crate::observe::{Observation, Seen, Severity, Verdict};
 use crate::plan::doctor::Expected;
 use crate::plan::drill;
 use crate::plan::{Goal, Rule};
