@@ -11,7 +11,7 @@ use crate::model::command::{Script, clean};
 use crate::model::{Command, Output};
 
 use super::settings::Settings;
-use super::{Asked, Unclear};
+use super::{Answer, Unclear};
 
 /// The certificates of one master.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,7 +126,7 @@ fn date(text: &str) -> Option<Timestamp> {
 }
 
 /// What an observation says that was made before this question was.
-pub(super) fn not_asked() -> Asked<Certificates> {
+pub(super) fn not_asked() -> Answer<Certificates> {
     Err(Unclear::text(WHAT, super::NOT_ASKED))
 }
 
@@ -134,7 +134,7 @@ pub(super) fn not_asked() -> Asked<Certificates> {
 mod tests {
     use super::*;
 
-    fn said(stdout: &str) -> Asked<Certificates> {
+    fn said(stdout: &str) -> Answer<Certificates> {
         parse(&Output { stdout: stdout.into(), ..Output::default() })
     }
 

@@ -3,7 +3,7 @@
 use crate::model::command::Script;
 use crate::model::{Command, Output};
 
-use super::{Asked, Unclear};
+use super::{Answer, Unclear};
 
 /// The file in which a master says `staging` or `lab`, so that a copied inventory cannot drill production.
 pub const FILE: &str = "/etc/requorum/environment";
@@ -20,7 +20,7 @@ pub fn command() -> Command {
 ///
 /// # Errors
 /// When the file could not be read.
-pub fn parse(output: &Output) -> Asked<Option<String>> {
+pub fn parse(output: &Output) -> Answer<Option<String>> {
     if !output.ok() {
         return Err(Unclear::failed(FILE, output));
     }

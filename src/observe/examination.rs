@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::MasterName;
 
-use super::{Asked, Observation, clock::Offset, speed::Speed};
+use super::{Answer, Observation, clock::Offset, speed::Speed};
 
 /// What only the doctor asks one master.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Examined {
     /// Its clock against the bastion's.
-    pub clock: Asked<Offset>,
+    pub clock: Answer<Offset>,
 }
 
 /// Where this bastion keeps its runs.
@@ -37,10 +37,10 @@ pub struct Examination {
     /// What only the doctor asks, of those that answered.
     pub masters: BTreeMap<MasterName, Examined>,
     /// What a snapshot took on those that would be a seed.
-    pub speeds: BTreeMap<MasterName, Asked<Speed>>,
+    pub speeds: BTreeMap<MasterName, Answer<Speed>>,
     /// How long a dark master is tried: that night the lost zone costs it once.
     pub connect_limit: Duration,
     /// The bastion, where it was looked at.
     #[serde(rename = "desk")]
-    pub state_directory: Option<Asked<StateDirectory>>,
+    pub state_directory: Option<Answer<StateDirectory>>,
 }

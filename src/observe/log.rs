@@ -73,7 +73,7 @@ pub fn command(data_dir: &AbsPath) -> Command {
 ///
 /// # Errors
 /// Always: that is the answer.
-pub fn not_asked() -> super::Asked<Log> {
+pub fn not_asked() -> super::Answer<Log> {
     Err(Unclear::text(WHAT, super::NOT_ASKED))
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::quorum::Tally;
 use crate::model::{Cluster, ClusterId, Master, MasterName};
 
-use super::{Asked, Member, Observation, Seen, Unclear};
+use super::{Answer, Member, Observation, Seen, Unclear};
 
 mod identity;
 
@@ -63,7 +63,7 @@ impl Entry {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Membership {
     /// The cluster and its members, or why they are not known.
-    pub members: Asked<(ClusterId, Vec<Entry>)>,
+    pub members: Answer<(ClusterId, Vec<Entry>)>,
     votes: BTreeMap<MasterName, Vote>,
 }
 

@@ -139,36 +139,36 @@ const NOT_PUT: &str = "asking etcd";
 pub(crate) const NOT_ASKED: &str = "it was not asked";
 
 /// A question's answer, or why there is none.
-pub type Asked<T> = Result<T, Unclear>;
+pub type Answer<T> = Result<T, Unclear>;
 
 /// Everything one master said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
-    pub unit: Asked<Unit>,
+    pub unit: Answer<Unit>,
     /// The env file.
-    pub settings: Asked<Settings>,
-    pub tools: Asked<Tools>,
-    pub disk: Asked<Disk>,
+    pub settings: Answer<Settings>,
+    pub tools: Answer<Tools>,
+    pub disk: Answer<Disk>,
     /// What requorum left there.
     #[serde(rename = "marks")]
-    pub traces: Asked<Traces>,
+    pub traces: Answer<Traces>,
     /// The member's account of itself; an error also when etcd is down.
-    pub status: Asked<Status>,
+    pub status: Answer<Status>,
     /// The member list at its peer port; an error also when etcd is down.
-    pub members: Asked<Members>,
+    pub members: Answer<Members>,
     /// A linearizable read through it.
-    pub read: Asked<Read>,
+    pub read: Answer<Read>,
     /// Peer URLs of masters outside its zone that take a connection from it.
-    pub open_peers: Asked<Vec<String>>,
+    pub open_peers: Answer<Vec<String>>,
     /// When its certificates end.
     #[serde(default = "certificates::not_asked")]
-    pub certificates: Asked<Certificates>,
+    pub certificates: Answer<Certificates>,
     /// How far its write-ahead log goes; read where nothing serves.
     #[serde(default = "log::not_asked")]
-    pub log: Asked<Log>,
+    pub log: Answer<Log>,
     /// What a run would meet there beside etcd.
     #[serde(default = "node::not_asked")]
-    pub node: Asked<Node>,
+    pub node: Answer<Node>,
 }
 
 impl Seen {

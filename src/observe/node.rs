@@ -9,7 +9,7 @@ use crate::model::{Command, Master, Output};
 use super::layout::{self, Layout};
 use super::policy::{self, PROPERTIES, Policy};
 use super::traces::{STATE, fence_drop_in};
-use super::{Asked, Unclear};
+use super::{Answer, Unclear};
 
 /// What a run would meet.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +21,7 @@ pub struct Node {
 }
 
 /// Stands in observations from before it was asked.
-pub(super) fn not_asked() -> Asked<Node> {
+pub(super) fn not_asked() -> Answer<Node> {
     Err(Unclear::text(WHAT, super::NOT_ASKED))
 }
 
@@ -44,7 +44,7 @@ pub fn command(master: &Master) -> Command {
 ///
 /// # Errors
 /// When the script did not run or systemd did not answer.
-pub fn parse(output: &Output) -> Asked<Node> {
+pub fn parse(output: &Output) -> Answer<Node> {
     if !output.ok() {
         return Err(Unclear::failed(WHAT, output));
     }

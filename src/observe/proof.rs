@@ -15,13 +15,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{MasterName, MemberId};
 
-use super::{Asked, Observation, Read, Settings, Status};
+use super::{Answer, Observation, Read, Settings, Status};
 
 /// What one survivor said at one time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {
     /// Its account of itself; an error when its client port does not answer.
-    pub status: Asked<Status>,
+    pub status: Answer<Status>,
     /// Whether systemd says that etcd has not become ready: it has not been able to publish itself, so there is no
     /// quorum behind it. Only asked where the status gives no answer.
     pub not_ready: bool,

@@ -6,14 +6,14 @@ use crate::model::{Cluster, Environment, MasterName, RunId, ZoneName};
 use crate::observe::assess::assess;
 use crate::observe::environment::FILE;
 use crate::observe::traces::Holder;
-use crate::observe::{Asked, Observation, Severity, Verdict};
+use crate::observe::{Answer, Observation, Severity, Verdict};
 use crate::plan::Rule;
 use crate::review::Side;
 
 use super::Refusal;
 
 /// What the masters say they are, as [`crate::observe::environment`] reads it.
-pub type Words = BTreeMap<MasterName, Asked<Option<String>>>;
+pub type Words = BTreeMap<MasterName, Answer<Option<String>>>;
 
 /// Every reason why `zone` of this cluster must not be lost on purpose. No rule here can be set aside. `holder` is the
 /// drill that has locked the masters, once it has.

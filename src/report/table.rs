@@ -3,7 +3,7 @@
 use comfy_table::{ContentArrangement, Table};
 
 use crate::model::{Cluster, Master, Size};
-use crate::observe::{Asked, Certificates, Contact, Observation, Read, Seen};
+use crate::observe::{Answer, Certificates, Contact, Observation, Read, Seen};
 
 /// The columns, and at which narrowing each is left out; the database's size is said in fewer words before it goes.
 const COLUMNS: [(&str, usize); 13] = [
@@ -153,7 +153,7 @@ fn database(seen: &Seen, narrowing: usize) -> String {
 }
 
 /// How long the first certificate to end still lasts; beyond three years nobody counts days.
-fn days(certificates: &Asked<Certificates>) -> String {
+fn days(certificates: &Answer<Certificates>) -> String {
     let Ok(certificates) = certificates else { return unknown() };
     match certificates.first_end().map(|end| certificates.days(end)) {
         None if certificates.ends.is_empty() => dash(),

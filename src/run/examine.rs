@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::model::{Master, MasterName, ZoneName};
-use crate::observe::{Asked, Examination, Examined, Observation, Seen, Unclear, clock, speed};
+use crate::observe::{Answer, Examination, Examined, Observation, Seen, Unclear, clock, speed};
 use crate::plan::rehearse::{Rehearsal, RehearsalInput, rehearse};
 
 use super::joined;
@@ -76,7 +76,7 @@ async fn one(master: &Master, remote: &Arc<dyn Remote>, clock: &Arc<dyn Clock>) 
     Examined { clock: offset(&master.name, remote, clock).await }
 }
 
-async fn offset(host: &MasterName, remote: &Arc<dyn Remote>, clock: &Arc<dyn Clock>) -> Asked<clock::Offset> {
+async fn offset(host: &MasterName, remote: &Arc<dyn Remote>, clock: &Arc<dyn Clock>) -> Answer<clock::Offset> {
     let command = clock::command();
     let (asked, begun) = (clock.now(), Instant::now());
     let answer = remote.run(host, &command, Pipes::default()).await;
@@ -90,7 +90,7 @@ fn limit(bytes: u64) -> Duration {
     Duration::from_secs(60) + Duration::from_millis(bytes / 1_000_000 * 35)
 }
 
-async fn measured(master: &Master, seen: &Seen, remote: &Arc<dyn Remote>) -> Asked<speed::Speed> {
+async fn measured(master: &Master, seen: &Seen, remote: &Arc<dyn Remote>) -> Answer<speed::Speed> {
     let unknown = |what: &str| Unclear::text("measuring a snapshot", what);
     let tools = seen.tools.as_ref().map_err(Clone::clone)?;
     let etcdctl = tools.etcdctl.as_deref().ok_or_else(|| unknown("no etcdctl"))?;

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::model::{Cluster, Command, Master, MasterName, Output};
 use crate::observe::members::usual_peer_urls;
 use crate::observe::{
-    Asked, Contact, KnownBefore, Observation, Seen, Settings, Unclear, certificates, client_urls, disk, log, node,
+    Answer, Contact, KnownBefore, Observation, Seen, Settings, Unclear, certificates, client_urls, disk, log, node,
     peers, read, settings, status, tools, traces, unit,
 };
 
@@ -123,7 +123,7 @@ impl Looking {
 }
 
 /// Puts an answer where it belongs.
-type TakeAnswer = fn(&mut Seen, Asked<Output>);
+type TakeAnswer = fn(&mut Seen, Answer<Output>);
 
 /// Asks one master; `usual` are the others' peer URLs as the inventory has them. What is known before the slow answers
 /// are there is told on the way.
@@ -141,7 +141,7 @@ async fn look_at(
     let runs = seen.unit.as_ref().is_ok_and(unit::Unit::running);
     let of_etcd = OfEtcd::of(seen.settings.as_ref().ok(), seen.tools.as_ref().ok(), runs, usual);
     // Those that may wait for seconds stand last.
-    let round: [(Asked<Command>, TakeAnswer); 5] = [
+    let round: [(Answer<Command>, TakeAnswer); 5] = [
         (of_etcd.status, |seen, answer| seen.status = answer.and_then(|output| status::parse(&output))),
         (of_etcd.members, |seen, answer| seen.members = answer.and_then(|output| peers::parse(&output))),
         (of_etcd.certificates, |seen, answer| {
@@ -243,11 +243,11 @@ async fn at_first(master: &Master, asking: &mut dyn Questions) -> Result<Seen, C
 
 /// What is asked once the settings and the tools are known; where they are not, or etcd does not run, why it is not.
 struct OfEtcd {
-    status: Asked<Command>,
-    members: Asked<Command>,
-    read: Asked<Command>,
+    status: Answer<Command>,
+    members: Answer<Command>,
+    read: Answer<Command>,
     reach: Command,
-    certificates: Asked<Command>,
+    certificates: Answer<Command>,
 }
 
 impl OfEtcd {
@@ -275,7 +275,7 @@ impl OfEtcd {
 }
 
 /// Runs a question; a lost connection is an unknown answer.
-pub async fn ask(remote: &Arc<dyn Remote>, host: &MasterName, command: Command) -> Asked<Output> {
+pub async fn ask(remote: &Arc<dyn Remote>, host: &MasterName, command: Command) -> Answer<Output> {
     remote
         .run(host, &command, Pipes::default())
         .await
@@ -292,7 +292,7 @@ enum NoAnswer {
     Failed { asked: String, error: RemoteError },
 }
 
-fn known(said: Said) -> Asked<Output> {
+fn known(said: Said) -> Answer<Output> {
     said.map_err(|none| match none {
         NoAnswer::NotPut(why) => why,
         NoAnswer::Failed { asked, error } => Unclear::text(&asked, &error.to_string()),
@@ -301,7 +301,7 @@ fn known(said: Said) -> Asked<Output> {
 
 /// Puts a round of questions, but for those of which it says why they are not put. `heard` is given the place and the
 /// answer of each, those that are not put first.
-async fn ask_round(asking: &mut dyn Questions, round: &[Asked<Command>], heard: &mut (dyn FnMut(usize, Said) + Send)) {
+async fn ask_round(asking: &mut dyn Questions, round: &[Answer<Command>], heard: &mut (dyn FnMut(usize, Said) + Send)) {
     let (mut places, mut questions) = (Vec::new(), Vec::new());
     for (place, question) in round.iter().enumerate() {
         match question {
@@ -325,7 +325,7 @@ async fn ask_round(asking: &mut dyn Questions, round: &[Asked<Command>], heard: 
 }
 
 /// Puts a round of questions and waits for all answers.
-async fn ask_all<const N: usize>(asking: &mut dyn Questions, round: [Asked<Command>; N]) -> [Said; N] {
+async fn ask_all<const N: usize>(asking: &mut dyn Questions, round: [Answer<Command>; N]) -> [Said; N] {
     let mut answers = round.each_ref().map(|_| Err(NoAnswer::Failed { asked: String::new(), error: no_answer() }));
     ask_round(asking, &round, &mut |place, answer| answers[place] = answer).await;
     answers

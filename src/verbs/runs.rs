@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::model::json;
 use crate::observe::Observation;
-use crate::report::history::{self, Origin, Report};
+use crate::report::history::{self, JournalFile, Report};
 use crate::report::{junit, page, runs, text};
 use crate::run::exit::{self, Kind};
 use crate::run::journal;
@@ -138,7 +138,7 @@ fn read(kept: &StoredRun, all: &[StoredRun]) -> (Option<Report>, Option<String>)
         journal::JournalError::Illegal(_) => format!("line {} of the journal: {error}", records.len() + 1),
         error => error.to_string(),
     });
-    let origin = Origin {
+    let file = JournalFile {
         path: kept.path.display().to_string(),
         bytes: bytes.len() as u64,
         sha256: kept.sha256(),
@@ -147,7 +147,7 @@ fn read(kept: &StoredRun, all: &[StoredRun]) -> (Option<Report>, Option<String>)
     let named = history::parts(&records);
     let parts = all.iter().filter(|kept| named.contains(&kept.run));
     let parts: Vec<Report> = parts.filter_map(|kept| read(kept, &[]).0).collect();
-    let report = history::of(&records, &origin, &parts);
+    let report = history::of(&records, &file, &parts);
     let empty = || format!("{} does not begin with the record of a run or of a drill", kept.path.display());
     let damage = damage.or_else(|| report.is_none().then(empty));
     (report, damage)

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use requorum::report::history::{self, Origin, Report};
+use requorum::report::history::{self, JournalFile, Report};
 use requorum::run::journal;
 use requorum::sim::{Cut, Event, Flags, Site};
 
@@ -18,12 +18,12 @@ pub fn text(site: &Site) -> String {
 /// A journal as a report.
 pub fn report(text: &str) -> Report {
     let (records, damage) = journal::readable(text);
-    let origin = Origin { damage: damage.map(|damage| damage.to_string()), ..origin(text) };
-    history::of(&records, &origin, &[]).unwrap()
+    let file = JournalFile { damage: damage.map(|damage| damage.to_string()), ..file_of(text) };
+    history::of(&records, &file, &[]).unwrap()
 }
 
-fn origin(text: &str) -> Origin {
-    Origin {
+fn file_of(text: &str) -> JournalFile {
+    JournalFile {
         path: "/bastion/runs/20260101-000000-0001/journal.jsonl".into(),
         bytes: text.len() as u64,
         sha256: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855".into(),
@@ -44,8 +44,8 @@ pub fn drill_journals(name: &str) -> Vec<(String, String)> {
 pub fn drill_report(text: &str, runs: &[(String, String)]) -> Report {
     let (records, damage) = journal::readable(text);
     let parts: Vec<Report> = runs.iter().map(|(_, text)| report(text)).collect();
-    let origin = Origin { damage: damage.map(|damage| damage.to_string()), ..origin(text) };
-    history::of(&records, &origin, &parts).unwrap()
+    let file = JournalFile { damage: damage.map(|damage| damage.to_string()), ..file_of(text) };
+    history::of(&records, &file, &parts).unwrap()
 }
 
 /// A drill of the lab as a report.

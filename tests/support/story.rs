@@ -6,7 +6,7 @@ use std::time::Duration;
 use requorum::observe::Observation;
 use requorum::observe::assess::Assessment;
 use requorum::plan::{Goal, Rule};
-use requorum::report::history::{self, Origin};
+use requorum::report::history::{self, JournalFile};
 use requorum::run::journal;
 use requorum::sim::{Cut, End, Event, Flags, Site, Waiting};
 
@@ -223,8 +223,8 @@ impl Telling {
     fn report(&self) -> Result<String, String> {
         let path = format!("{}/journal.jsonl", self.site.last_run());
         let journal = String::from_utf8(self.site.kept(&path).ok_or("no run yet")?).map_err(|e| e.to_string())?;
-        let origin = Origin { path, bytes: 0, sha256: String::new(), damage: None };
-        let report = history::of(&journal::readable(&journal).0, &origin, &[]).ok_or("no report")?;
+        let file = JournalFile { path, bytes: 0, sha256: String::new(), damage: None };
+        let report = history::of(&journal::readable(&journal).0, &file, &[]).ok_or("no report")?;
         Ok(requorum::report::text::text(&report))
     }
 

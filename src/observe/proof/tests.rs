@@ -4,7 +4,7 @@ use super::*;
 use crate::model::ClusterId;
 use crate::observe::Unclear;
 
-fn status(leader: Option<u64>, applied: u64) -> Asked<Status> {
+fn status(leader: Option<u64>, applied: u64) -> Answer<Status> {
     Ok(Status {
         cluster: ClusterId(1),
         member: MemberId(3),
@@ -21,11 +21,11 @@ fn status(leader: Option<u64>, applied: u64) -> Asked<Status> {
 }
 
 /// Plays samples half a second apart; `at` gives the status at each time, reads are answered as told.
-fn play(at: impl Fn(Duration) -> Asked<Status>, read: Read) -> (Outcome, Duration) {
+fn play(at: impl Fn(Duration) -> Answer<Status>, read: Read) -> (Outcome, Duration) {
     play_with(at, read, false)
 }
 
-fn play_with(at: impl Fn(Duration) -> Asked<Status>, read: Read, not_ready: bool) -> (Outcome, Duration) {
+fn play_with(at: impl Fn(Duration) -> Answer<Status>, read: Read, not_ready: bool) -> (Outcome, Duration) {
     let limits = Limits::from_election_timeout(Duration::from_secs(5));
     let mut attempt = Attempt::new(limits);
     let mut now = Duration::ZERO;
@@ -88,7 +88,7 @@ fn a_leader_that_stays_is_a_living_quorum_also_where_reads_fail() {
     assert!(matches!(outcome, Outcome::Alive { .. }), "{outcome:?}");
 }
 
-fn learner(leader: Option<u64>) -> Asked<Status> {
+fn learner(leader: Option<u64>) -> Answer<Status> {
     status(leader, 7).map(|status| Status { learner: true, ..status })
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::model::{Cluster, Master, MasterName, RunId, Token};
-use crate::observe::{Asked, Examination, Examined, Seen, speed::Speed};
+use crate::observe::{Answer, Examination, Examined, Seen, speed::Speed};
 use crate::observe::{Code, Severity};
 use crate::plan::checks::{self, Refusals};
 use crate::plan::conditions::{self, Condition};
@@ -95,7 +95,7 @@ pub(super) fn comes_home(master: &Master, found: &Examination, cluster: &Cluster
 }
 
 /// A snapshot that could not be taken, or holds nothing: `initiate-dr` takes one in the same way.
-pub(super) fn not_measured(name: &MasterName, speed: &Asked<Speed>) -> Option<Remark> {
+pub(super) fn not_measured(name: &MasterName, speed: &Answer<Speed>) -> Option<Remark> {
     let why = match speed {
         Ok(speed) if speed.revision > 0 => return None,
         Ok(_) => {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::model::{Cluster, MasterName};
 use crate::observe::assess::assess;
-use crate::observe::{Asked, Contact, Observation, StateDirectory, Unclear};
+use crate::observe::{Answer, Contact, Observation, StateDirectory, Unclear};
 use crate::observe::{Code, Finding, Severity};
 
 use super::{Check, LossOutcome, Rehearsal, Remark};
@@ -105,7 +105,7 @@ fn next_of(code: Code) -> &'static str {
 }
 
 /// Whether this bastion can keep a run.
-pub(super) fn state_directory(directory: &Asked<StateDirectory>, seen: &Observation) -> Vec<Remark> {
+pub(super) fn state_directory(directory: &Answer<StateDirectory>, seen: &Observation) -> Vec<Remark> {
     let directory = match directory {
         Ok(directory) => directory,
         Err(why) => {

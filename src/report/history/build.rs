@@ -14,7 +14,7 @@ use crate::run::runner::Outcome;
 use crate::step::{Step as Doing, Undo};
 
 use super::{
-    Command, Evidence, FileDiff, Master, NoReturn, Origin, Part, Proved, Quorum, Reason, Report, ReportedStage,
+    Command, Evidence, FileDiff, JournalFile, Master, NoReturn, Part, Proved, Quorum, Reason, Report, ReportedStage,
 };
 use super::{FORMAT, State, Step, deviations};
 use crate::run::journal::replay::{CommandRun, Replay, between};
@@ -24,10 +24,10 @@ pub(super) fn plain(text: &str) -> String {
     crate::report::harmless(text).trim_end().to_owned()
 }
 
-pub(super) fn report(replay: &Replay<'_>, origin: &Origin) -> Report {
+pub(super) fn report(replay: &Replay<'_>, file: &JournalFile) -> Report {
     let plan = replay.plan;
     let outcome = replay.outcome();
-    let place = Path::new(&origin.path).parent().unwrap_or(Path::new(""));
+    let place = Path::new(&file.path).parent().unwrap_or(Path::new(""));
     let states = &replay.states;
     let story = Story { plan, outcome: &outcome, states, proof: None, place, again: "requorum", drill: replay.drill };
     let steps = steps(replay);
@@ -47,7 +47,7 @@ pub(super) fn report(replay: &Replay<'_>, origin: &Origin) -> Report {
         took_ms: between(replay.began, replay.last),
         proof_ms: replay.proof_ms,
         finished: replay.end.is_some(),
-        outcome: plain(&ended(replay.end, origin)),
+        outcome: plain(&ended(replay.end, file)),
         exit: replay.end.map(|(_, exit)| exit),
         result: plain(&outcome::result(story)),
         plan: recorded(plan, replay.digest).trim_end().to_owned(),
@@ -61,17 +61,17 @@ pub(super) fn report(replay: &Replay<'_>, origin: &Origin) -> Report {
         findings_after: replay.after.map(|findings| findings.iter().map(harmless).collect()),
         proved: proved(replay, &steps),
         file_diffs: file_diffs(replay),
-        evidence: evidence(replay, origin),
+        evidence: evidence(replay, file),
         attestations: reasons(&plan.attested),
         overrides: reasons(&plan.overrides),
-        deviations: deviations::all(replay, &steps, origin),
+        deviations: deviations::all(replay, &steps, file),
         open_actions: open_actions(replay, story, &outcome),
         steps,
     }
 }
 
-pub(super) fn ended(end: Option<(&str, u8)>, origin: &Origin) -> String {
-    match (end, &origin.damage) {
+pub(super) fn ended(end: Option<(&str, u8)>, file: &JournalFile) -> String {
+    match (end, &file.damage) {
         (Some((outcome, _)), _) => outcome.lines().next().unwrap_or_default().to_owned(),
         (None, Some(_)) => "the journal is damaged: how the run ended cannot be read".to_owned(),
         (None, None) => "cut off: the journal has no last record; the run was killed, or is still running".to_owned(),
@@ -235,18 +235,18 @@ fn file_diffs(replay: &Replay<'_>) -> Vec<FileDiff> {
     replay.plan.steps().filter_map(write).collect()
 }
 
-pub(super) fn journal(host: &str, origin: &Origin) -> Evidence {
+pub(super) fn journal(host: &str, file: &JournalFile) -> Evidence {
     Evidence {
         what: "journal".to_owned(),
-        sha256: origin.sha256.clone(),
-        bytes: Some(origin.bytes),
-        place: format!("{}:{}", plain(host), origin.path),
+        sha256: file.sha256.clone(),
+        bytes: Some(file.bytes),
+        place: format!("{}:{}", plain(host), file.path),
     }
 }
 
-fn evidence(replay: &Replay<'_>, origin: &Origin) -> Vec<Evidence> {
+fn evidence(replay: &Replay<'_>, file: &JournalFile) -> Vec<Evidence> {
     let run = &replay.plan.run;
-    let mut evidence = vec![journal(replay.host, origin)];
+    let mut evidence = vec![journal(replay.host, file)];
     if let Some(snapshot) = &replay.facts.snapshot {
         let seed = replay.plan.seed.as_ref().map(ToString::to_string).unwrap_or_default();
         evidence.push(Evidence {

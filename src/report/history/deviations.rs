@@ -2,13 +2,13 @@
 //! formats.
 
 use super::build::plain;
-use super::{Origin, State, Step};
+use super::{JournalFile, State, Step};
 use crate::run::journal::replay::Replay;
 use crate::step::HowStopped;
 
 /// Everything, in the order of its weight: the run, rules, then step by step.
-pub(super) fn all(replay: &Replay<'_>, steps: &[Step], origin: &Origin) -> Vec<String> {
-    let mut said: Vec<String> = of_end(replay.end.is_some(), origin).into_iter().collect();
+pub(super) fn all(replay: &Replay<'_>, steps: &[Step], file: &JournalFile) -> Vec<String> {
+    let mut said: Vec<String> = of_end(replay.end.is_some(), file).into_iter().collect();
     let all = replay.plan.stages.len();
     let done = |number: &usize| {
         let mut of_line = steps.iter().filter(|step| step.stage == *number);
@@ -28,8 +28,8 @@ pub(super) fn all(replay: &Replay<'_>, steps: &[Step], origin: &Origin) -> Vec<S
 }
 
 /// A journal that does not tell the end.
-pub(super) fn of_end(finished: bool, origin: &Origin) -> Option<String> {
-    match &origin.damage {
+pub(super) fn of_end(finished: bool, file: &JournalFile) -> Option<String> {
+    match &file.damage {
         Some(damage) => Some(format!("the journal is damaged, and this report ends there: {}", plain(damage))),
         None if !finished => Some("the journal has no last record: the run was killed, or is still running".to_owned()),
         None => None,

@@ -12,7 +12,7 @@ use crate::run::journal::{DrillEvent, Record, Records};
 use crate::run::{exit, outage};
 
 use super::build::{self, plain};
-use super::{Evidence, FORMAT, Master, Origin, Part, Quorum, Report, ReportedStage, State, Step};
+use super::{Evidence, FORMAT, JournalFile, Master, Part, Quorum, Report, ReportedStage, State, Step};
 use crate::run::journal::course::{Course, DrillRun, PhaseHistory, PhaseState, course};
 use crate::run::journal::replay::between;
 
@@ -55,9 +55,9 @@ pub fn parts(records: &Records) -> Vec<String> {
 
 /// The report of a drill; nothing where the journal does not begin with one. A run whose report is not among `runs` is
 /// a deviation.
-pub(super) fn of(records: &[Record<DrillEvent>], origin: &Origin, runs: &[Report]) -> Option<Report> {
+pub(super) fn of(records: &[Record<DrillEvent>], file: &JournalFile, runs: &[Report]) -> Option<Report> {
     let course = course(records)?;
-    let mut report = alone(&course, origin);
+    let mut report = alone(&course, file);
     for (index, phase) in course.phases.iter().enumerate() {
         report.stages.push(ReportedStage {
             number: report.stages.len() + 1,
@@ -80,7 +80,7 @@ pub(super) fn of(records: &[Record<DrillEvent>], origin: &Origin, runs: &[Report
 }
 
 /// What the drill's own journal says.
-fn alone(course: &Course<'_>, origin: &Origin) -> Report {
+fn alone(course: &Course<'_>, file: &JournalFile) -> Report {
     let phase = |phase: &PhaseHistory| DrillPhase {
         name: phase.name.to_owned(),
         began_ms: between(course.began, phase.began),
@@ -107,7 +107,7 @@ fn alone(course: &Course<'_>, origin: &Origin) -> Report {
         took_ms: between(course.began, course.last),
         proof_ms: None,
         finished: course.end.is_some(),
-        outcome: plain(&build::ended(course.end, origin)),
+        outcome: plain(&build::ended(course.end, file)),
         exit: course.end.map(|(_, exit)| exit),
         result: result(course),
         plan: String::new(),
@@ -132,10 +132,10 @@ fn alone(course: &Course<'_>, origin: &Origin) -> Report {
         findings_after: course.after.map(|findings| findings.iter().map(build::harmless).collect()),
         proved: Vec::new(),
         file_diffs: Vec::new(),
-        evidence: evidence(course, origin),
+        evidence: evidence(course, file),
         attestations: Vec::new(),
         overrides: Vec::new(),
-        deviations: deviations(course, origin),
+        deviations: deviations(course, file),
         open_actions: Vec::new(),
     }
 }
@@ -163,9 +163,9 @@ fn result(course: &Course<'_>) -> String {
     }
 }
 
-fn evidence(course: &Course<'_>, origin: &Origin) -> Vec<Evidence> {
+fn evidence(course: &Course<'_>, file: &JournalFile) -> Vec<Evidence> {
     let place = |name: &str| {
-        let beside = std::path::Path::new(&origin.path).with_file_name(name);
+        let beside = std::path::Path::new(&file.path).with_file_name(name);
         format!("{}:{}", plain(course.host), plain(&beside.display().to_string()))
     };
     let kept = course.kept.iter().map(|(name, bytes, sha256)| Evidence {
@@ -174,12 +174,12 @@ fn evidence(course: &Course<'_>, origin: &Origin) -> Vec<Evidence> {
         bytes: Some(*bytes),
         place: place(name),
     });
-    [build::journal(course.host, origin)].into_iter().chain(kept).collect()
+    [build::journal(course.host, file)].into_iter().chain(kept).collect()
 }
 
 /// What the drill's own records say that did not go as asked.
-fn deviations(course: &Course<'_>, origin: &Origin) -> Vec<String> {
-    let mut said: Vec<String> = super::deviations::of_end(course.end.is_some(), origin).into_iter().collect();
+fn deviations(course: &Course<'_>, file: &JournalFile) -> Vec<String> {
+    let mut said: Vec<String> = super::deviations::of_end(course.end.is_some(), file).into_iter().collect();
     for phase in course.phases.iter().filter(|phase| matches!(phase.state, PhaseState::Failed | PhaseState::CutOff)) {
         let note = if phase.state == PhaseState::Failed {
             plain(&phase.note)

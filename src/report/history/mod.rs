@@ -24,7 +24,7 @@ pub const FORMAT: u32 = 1;
 
 /// What is known of the journal's file and not in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
+pub struct JournalFile {
     /// The journal's path.
     pub path: String,
     /// Its size.
@@ -348,9 +348,9 @@ impl Report {
 /// The report of a run or a drill; nothing where the journal begins with neither. Of a drill, `runs` are the reports of
 /// its [`parts`], as many as there are.
 #[must_use]
-pub fn of(records: &Records, origin: &Origin, runs: &[Report]) -> Option<Report> {
+pub fn of(records: &Records, file: &JournalFile, runs: &[Report]) -> Option<Report> {
     match records {
-        Records::Run(records) => replay(records).map(|replay| build::report(&replay, origin)),
-        Records::Drill(records) => drill::of(records, origin, runs),
+        Records::Run(records) => replay(records).map(|replay| build::report(&replay, file)),
+        Records::Drill(records) => drill::of(records, file, runs),
     }
 }
