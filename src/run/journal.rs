@@ -10,7 +10,7 @@ use crate::model::json;
 use super::ports::{Clock, Store};
 use super::redact::Redactor;
 
-pub(crate) mod course;
+pub(crate) mod drill_replay;
 mod origins;
 mod read;
 mod record;

@@ -13,7 +13,7 @@ use crate::run::{exit, outage};
 
 use super::build::{self, plain};
 use super::{Evidence, FORMAT, JournalFile, Master, Part, Quorum, Report, ReportedStage, State, Step};
-use crate::run::journal::course::{Course, DrillRun, PhaseHistory, PhaseState, course};
+use crate::run::journal::drill_replay::{DrillReplay, DrillRun, PhaseHistory, PhaseState, replay_drill};
 use crate::run::journal::replay::between;
 
 /// What only a drill has.
@@ -49,25 +49,25 @@ pub struct DrillPhase {
 #[must_use]
 pub fn parts(records: &Records) -> Vec<String> {
     let Records::Drill(records) = records else { return Vec::new() };
-    let runs = course(records).map(|course| course.runs).unwrap_or_default();
+    let runs = replay_drill(records).map(|replay| replay.runs).unwrap_or_default();
     runs.into_iter().filter_map(|ran| ran.run).collect()
 }
 
 /// The report of a drill; nothing where the journal does not begin with one. A run whose report is not among `runs` is
 /// a deviation.
 pub(super) fn of(records: &[Record<DrillEvent>], file: &JournalFile, runs: &[Report]) -> Option<Report> {
-    let course = course(records)?;
-    let mut report = alone(&course, file);
-    for (index, phase) in course.phases.iter().enumerate() {
+    let replay = replay_drill(records)?;
+    let mut report = alone(&replay, file);
+    for (index, phase) in replay.phases.iter().enumerate() {
         report.stages.push(ReportedStage {
             number: report.stages.len() + 1,
             name: format!("drill: {}", phase.name),
             why: Some(plain(&phase.note)).filter(|note| !note.is_empty()),
             beside: false,
-            began_ms: Some(between(course.began, phase.began)),
+            began_ms: Some(between(replay.began, phase.began)),
             took_ms: phase.ended.map(|ended| between(phase.began, ended)),
         });
-        for ran in course.runs.iter().filter(|ran| ran.phase == index) {
+        for ran in replay.runs.iter().filter(|ran| ran.phase == index) {
             take(&mut report, ran, runs);
         }
     }
@@ -75,67 +75,67 @@ pub(super) fn of(records: &[Record<DrillEvent>], file: &JournalFile, runs: &[Rep
         "none".clone_into(&mut report.digest);
         "no run was recorded for any part of the drill".clone_into(&mut report.plan);
     }
-    report.open_actions.extend(open(&course));
+    report.open_actions.extend(open(&replay));
     Some(report)
 }
 
 /// What the drill's own journal says.
-fn alone(course: &Course<'_>, file: &JournalFile) -> Report {
+fn alone(replay: &DrillReplay<'_>, file: &JournalFile) -> Report {
     let phase = |phase: &PhaseHistory| DrillPhase {
         name: phase.name.to_owned(),
-        began_ms: between(course.began, phase.began),
+        began_ms: between(replay.began, phase.began),
         took_ms: phase.ended.map(|ended| between(phase.began, ended)),
         state: phase.state.into(),
         note: plain(&phase.note),
     };
     Report {
         format: FORMAT,
-        run: course.run.to_string(),
+        run: replay.run.to_string(),
         verb: "drill".to_owned(),
-        cluster: course.cluster.to_string(),
-        environment: Some(course.environment),
+        cluster: replay.cluster.to_string(),
+        environment: Some(replay.environment),
         aim: format!(
             "{} is taken down on purpose, quorum is restored, the zone rejoins, and everything is measured.",
-            course.zone
+            replay.zone
         ),
-        person: plain(course.person),
-        host: plain(course.host),
-        tool: plain(course.tool),
+        person: plain(replay.person),
+        host: plain(replay.host),
+        tool: plain(replay.tool),
         digest: String::new(),
-        began: course.began,
-        ended: course.last,
-        took_ms: between(course.began, course.last),
+        began: replay.began,
+        ended: replay.last,
+        took_ms: between(replay.began, replay.last),
         proof_ms: None,
-        finished: course.end.is_some(),
-        outcome: plain(&build::ended(course.end, file)),
-        exit: course.end.map(|(_, exit)| exit),
-        result: result(course),
+        finished: replay.end.is_some(),
+        outcome: plain(&build::ended(replay.end, file)),
+        exit: replay.end.map(|(_, exit)| exit),
+        result: result(replay),
         plan: String::new(),
-        failed_zones: vec![course.zone.to_string()],
-        masters: course.measures.map(writers).unwrap_or_default(),
+        failed_zones: vec![replay.zone.to_string()],
+        masters: replay.measures.map(writers).unwrap_or_default(),
         quorum: Quorum {
             lost_before: false,
-            lost_ms: course.lost_at().map(|at| between(course.began, at)),
+            lost_ms: replay.lost_at().map(|at| between(replay.began, at)),
             regained_ms: None,
         },
         no_return: None,
         drill: Some(Drill {
-            zone: course.zone.to_string(),
-            outage: plain(course.outage),
-            max_outage_s: course.max_outage_s,
-            measures: course.measures.cloned(),
-            phases: course.phases.iter().map(phase).collect(),
+            zone: replay.zone.to_string(),
+            outage: plain(replay.outage),
+            max_outage_s: replay.max_outage_s,
+            measures: replay.measures.cloned(),
+            phases: replay.phases.iter().map(phase).collect(),
         }),
         stages: Vec::new(),
         steps: Vec::new(),
-        findings_before: course.before.iter().map(build::harmless).collect(),
-        findings_after: course.after.map(|findings| findings.iter().map(build::harmless).collect()),
+        findings_before: replay.before.iter().map(build::harmless).collect(),
+        findings_after: replay.after.map(|findings| findings.iter().map(build::harmless).collect()),
         proved: Vec::new(),
         file_diffs: Vec::new(),
-        evidence: evidence(course, file),
+        evidence: evidence(replay, file),
         attestations: Vec::new(),
         overrides: Vec::new(),
-        deviations: deviations(course, file),
+        deviations: deviations(replay, file),
         open_actions: Vec::new(),
     }
 }
@@ -150,37 +150,37 @@ fn writers(measures: &Measures) -> Vec<Master> {
     ]
 }
 
-fn result(course: &Course<'_>) -> String {
-    match course.end {
+fn result(replay: &DrillReplay<'_>) -> String {
+    match replay.end {
         None => "the drill's journal has no last record".to_owned(),
-        Some((_, exit::DONE)) => words::verdict(true, course.measures),
-        Some((_, exit::UNVERIFIED)) => words::verdict(false, course.measures),
+        Some((_, exit::DONE)) => words::verdict(true, replay.measures),
+        Some((_, exit::UNVERIFIED)) => words::verdict(false, replay.measures),
         // The masters were not locked for it: whoever gives up tells what is left.
-        Some((outcome, _)) if course.phases.is_empty() && course.left.is_none() => {
+        Some((outcome, _)) if replay.phases.is_empty() && replay.left.is_none() => {
             format!("the drill was not begun: {}", plain(outcome))
         }
         Some((outcome, _)) => format!("the drill was {}", plain(outcome)),
     }
 }
 
-fn evidence(course: &Course<'_>, file: &JournalFile) -> Vec<Evidence> {
+fn evidence(replay: &DrillReplay<'_>, file: &JournalFile) -> Vec<Evidence> {
     let place = |name: &str| {
         let beside = std::path::Path::new(&file.path).with_file_name(name);
-        format!("{}:{}", plain(course.host), plain(&beside.display().to_string()))
+        format!("{}:{}", plain(replay.host), plain(&beside.display().to_string()))
     };
-    let kept = course.kept.iter().map(|(name, bytes, sha256)| Evidence {
+    let kept = replay.kept.iter().map(|(name, bytes, sha256)| Evidence {
         what: plain(name),
         sha256: plain(sha256),
         bytes: Some(*bytes),
         place: place(name),
     });
-    [build::journal(course.host, file)].into_iter().chain(kept).collect()
+    [build::journal(replay.host, file)].into_iter().chain(kept).collect()
 }
 
 /// What the drill's own records say that did not go as asked.
-fn deviations(course: &Course<'_>, file: &JournalFile) -> Vec<String> {
-    let mut said: Vec<String> = super::deviations::of_end(course.end.is_some(), file).into_iter().collect();
-    for phase in course.phases.iter().filter(|phase| matches!(phase.state, PhaseState::Failed | PhaseState::CutOff)) {
+fn deviations(replay: &DrillReplay<'_>, file: &JournalFile) -> Vec<String> {
+    let mut said: Vec<String> = super::deviations::of_end(replay.end.is_some(), file).into_iter().collect();
+    for phase in replay.phases.iter().filter(|phase| matches!(phase.state, PhaseState::Failed | PhaseState::CutOff)) {
         let note = if phase.state == PhaseState::Failed {
             plain(&phase.note)
         } else {
@@ -188,8 +188,8 @@ fn deviations(course: &Course<'_>, file: &JournalFile) -> Vec<String> {
         };
         said.push(format!("the phase {} {}: {note}", phase.name, State::from(phase.state).words()));
     }
-    said.extend(course.left.iter().flat_map(|(done, _)| *done).map(|line| format!("giving up: {}", plain(line))));
-    let measures = course.measures;
+    said.extend(replay.left.iter().flat_map(|(done, _)| *done).map(|line| format!("giving up: {}", plain(line))));
+    let measures = replay.measures;
     if let Some(lost) = measures.and_then(|all| all.survivor.lost.as_ref()).filter(|lost| lost.writes > 0) {
         said.push(format!("{} writes that were acknowledged on the surviving side are gone", lost.writes));
     }
@@ -203,33 +203,33 @@ fn deviations(course: &Course<'_>, file: &JournalFile) -> Vec<String> {
 }
 
 /// What the drill leaves behind by its nature, and what its journal does not tell.
-fn open(course: &Course<'_>) -> Vec<Open> {
+fn open(replay: &DrillReplay<'_>) -> Vec<Open> {
     let mut open = Vec::new();
-    let good = course.end.is_some_and(|(_, code)| code == exit::DONE);
-    let lost = course.phases.iter().any(|phase| phase.name == crate::playbook::Phase::Outage.name());
-    match course.left {
+    let good = replay.end.is_some_and(|(_, code)| code == exit::DONE);
+    let lost = replay.phases.iter().any(|phase| phase.name == crate::playbook::Phase::Outage.name());
+    match replay.left {
         Some((_, left)) if !left.is_empty() => {
             let left: Vec<String> = left.iter().map(|line| plain(line)).collect();
             open.push(Open::next(format!("Left behind:\n  {}\nnext: requorum status", left.join("\n  "))));
         }
         // A drill that was killed had no last look.
-        None if !good => open.extend(unended(course, lost).map(Open::next)),
+        None if !good => open.extend(unended(replay, lost).map(Open::next)),
         _ => {}
     }
-    if course.phases.iter().any(|phase| phase.name == crate::playbook::Phase::Canaries.name()) {
-        open.push(Open::next(words::keys_stay(&words::prefix(course.run))));
+    if replay.phases.iter().any(|phase| phase.name == crate::playbook::Phase::Canaries.name()) {
+        open.push(Open::next(words::keys_stay(&words::prefix(replay.run))));
     }
     open
 }
 
 /// What a drill that was killed may have left, and the way on.
-fn unended(course: &Course<'_>, lost: bool) -> Option<String> {
+fn unended(replay: &DrillReplay<'_>, lost: bool) -> Option<String> {
     let mut lines = Vec::new();
-    if course.locked {
-        lines.push(format!("the masters are locked for it; if it was killed: requorum unlock {}", course.run));
+    if replay.locked {
+        lines.push(format!("the masters are locked for it; if it was killed: requorum unlock {}", replay.run));
     }
-    if lost && course.outage == "isolate" {
-        let (zone, limit) = (course.zone, Duration::from_secs(course.max_outage_s));
+    if lost && replay.outage == "isolate" {
+        let (zone, limit) = (replay.zone, Duration::from_secs(replay.max_outage_s));
         lines.push(format!(
             "the etcd ports of {zone} may be closed; unless etcd is fenced there, they open by themselves within {} s; to open them, run there: {}",
             outage::by_itself(limit).as_secs(),
@@ -239,7 +239,7 @@ fn unended(course: &Course<'_>, lost: bool) -> Option<String> {
     if lost {
         lines.push(format!(
             "etcd of {} may be stopped and fenced: `requorum status` names the next command",
-            course.zone
+            replay.zone
         ));
     }
     (!lines.is_empty()).then(|| format!("The drill did not end; it may have left behind:\n  {}", lines.join("\n  ")))

@@ -8,7 +8,7 @@ use crate::model::Environment;
 use crate::observe::Finding;
 use crate::report::outcome::Open;
 use crate::run::journal::Records;
-use crate::run::journal::course::PhaseState;
+use crate::run::journal::drill_replay::PhaseState;
 use crate::run::journal::replay::replay;
 
 mod build;

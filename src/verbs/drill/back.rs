@@ -24,11 +24,11 @@ impl Drill<'_> {
         let (stop, interrupted) = tokio::sync::watch::channel(false);
         self.site.interrupted = interrupted;
         self.stop = stop;
-        if let Some(deadline) = self.course.deadline.take() {
+        if let Some(deadline) = self.progress.deadline.take() {
             deadline.abort();
         }
         let mut done = Vec::new();
-        if self.course.began.is_none() {
+        if self.progress.began.is_none() {
             done.push("nothing had been lost yet; nothing was changed".to_owned());
         } else if let Some(other) = self.held_by_another().await {
             done.push(format!("{other}: nothing was undone here, because that run may still be acting"));
@@ -45,15 +45,15 @@ impl Drill<'_> {
 
     /// Whether the new cluster may have acknowledged a write: its etcd was started, and nobody can say that it did not.
     async fn is_forward(&self) -> bool {
-        let begun = self.course.dr.as_ref().is_some_and(|ran| {
+        let begun = self.progress.dr.as_ref().is_some_and(|ran| {
             let started = |id: &u32| ran.states.get(id).is_some_and(|state| *state != StepState::Planned);
             ran.starts.iter().any(started)
         });
-        self.course.forward || self.course.unknown || begun
+        self.progress.forward || self.progress.unknown || begun
     }
 
     async fn forward(&mut self, done: &mut Vec<String>) {
-        if !self.course.forward {
+        if !self.progress.forward {
             let serves = self.wait_until("the survivors serve", SERVES, |drill, seen| {
                 assess(&drill.cluster, seen).verdict == Verdict::OneZone
             });
@@ -62,14 +62,14 @@ impl Drill<'_> {
                 return;
             }
         }
-        if !self.course.returned {
+        if !self.progress.returned {
             self.intends("let the zone return", done);
             match self.return_zone().await {
                 Ok(note) => done.push(note),
                 Err(why) => return done.push(format!("the zone did not come back: {why}")),
             }
         }
-        if self.course.home.is_none() {
+        if self.progress.home.is_none() {
             match self.recover().await {
                 Ok(note) => done.push(format!("recovered: {note}")),
                 Err(why) => done.push(format!("the zone could not be recovered: {why}")),
@@ -128,7 +128,7 @@ impl Drill<'_> {
 
     /// Survivors on which `initiate_dr` began take their own data again.
     async fn take_back(&mut self, done: &mut Vec<String>) {
-        let begun = self.course.dr.as_ref().filter(|ran| ran.outcome.changed).map(|ran| ran.run.to_string());
+        let begun = self.progress.dr.as_ref().filter(|ran| ran.outcome.changed).map(|ran| ran.run.to_string());
         let Some(run) = begun else { return };
         let request = UncheckedRequest { undoes: Some(run.clone()), ..UncheckedRequest::default() };
         match self.part(Goal::Undo, &request).await {
@@ -170,7 +170,7 @@ impl Drill<'_> {
         }
         let hosts: Vec<MasterName> = self.zone_masters().into_iter().map(|master| master.name).collect();
         if self.outage == OutageKind::Isolate
-            && self.course.began.is_some()
+            && self.progress.began.is_some()
             && let Err(failed) = self.open_once_more(&hosts, &mut left).await
         {
             left.push(format!(

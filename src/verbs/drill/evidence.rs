@@ -54,7 +54,7 @@ impl Drill<'_> {
 
     pub(super) async fn ledger(&mut self) -> Result<String, String> {
         self.end_canaries().await;
-        let Some((survivor, lost)) = self.course.told.clone() else { return Err("no canary wrote".to_owned()) };
+        let Some((survivor, lost)) = self.progress.told.clone() else { return Err("no canary wrote".to_owned()) };
         self.keep_ledger("canary-survivor.jsonl", &survivor).await?;
         self.keep_ledger("canary-lost-zone.jsonl", &lost).await?;
         let kept = canary::values(&self.remote, &self.survivor, &self.prefix("survivor")).await?;
@@ -64,22 +64,22 @@ impl Drill<'_> {
             "{} and {} acknowledged writes were compared with the data",
             measures.survivor.acknowledged, measures.lost_zone.acknowledged
         );
-        self.course.measures = Some(measures);
+        self.progress.measures = Some(measures);
         Ok(note)
     }
 
     /// Ends both, and keeps what they were told.
     pub(super) async fn end_canaries(&mut self) {
-        if let Some(canary) = self.course.lost.take() {
+        if let Some(canary) = self.progress.lost.take() {
             // It may sit on a connection that is gone: what it was told until then is known already.
-            self.course.told_in_zone = Some(canary.end(SOON / 5).await.0);
+            self.progress.told_in_zone = Some(canary.end(SOON / 5).await.0);
         }
-        let Some(canary) = self.course.survivor.take() else { return };
+        let Some(canary) = self.progress.survivor.take() else { return };
         let (survivor, why) = canary.end(SOON).await;
         if let Some(why) = why {
             self.say(&format!("   the canary on {} ended by itself: {why}", self.survivor.host));
         }
-        self.course.told = Some((survivor, self.course.told_in_zone.take().unwrap_or_default()));
+        self.progress.told = Some((survivor, self.progress.told_in_zone.take().unwrap_or_default()));
     }
 
     async fn keep_ledger(&self, name: &str, told: &Ledger) -> Result<(), String> {

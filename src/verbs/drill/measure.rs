@@ -14,32 +14,32 @@ use crate::run::exit;
 impl Drill<'_> {
     /// The numbers so far; `lost` is what the data lacks, where somebody looked.
     pub(super) fn measure(&self, survivor: &Ledger, lost_zone: &Ledger, lost: Option<(Lost, Lost)>) -> Measures {
-        let course = &self.course;
-        let (at, began) = course.began.map_or((self.site.clock.now(), None), |(at, began)| (at, Some(began)));
+        let progress = &self.progress;
+        let (at, began) = progress.began.map_or((self.site.clock.now(), None), |(at, began)| (at, Some(began)));
         let between = |from: Option<tokio::time::Instant>, to: Option<tokio::time::Instant>| {
             Some(millis(to?.saturating_duration_since(from?)))
         };
         let (lost_here, lost_there) = lost.unzip();
         let fork =
-            course.dr.as_ref().and_then(|ran| ran.outcome.facts.snapshot.as_ref()).map(|snapshot| snapshot.revision);
+            progress.dr.as_ref().and_then(|ran| ran.outcome.facts.snapshot.as_ref()).map(|snapshot| snapshot.revision);
         let last = lost_zone.last_of_first_cluster();
         Measures {
             zone: self.zone.clone(),
             outage: self.outage.word().to_owned(),
             began: at,
-            detection_ms: between(began, course.noticed),
-            decision_ms: between(course.noticed, course.dr_began),
-            initiate_dr_ms: between(course.dr_began, course.dr_ended),
-            proof_ms: course.dr.as_ref().and_then(|ran| ran.proof).map(millis),
-            recover_ms: between(course.recover_began, course.home),
-            full_redundancy_ms: between(began, course.home),
+            detection_ms: between(began, progress.noticed),
+            decision_ms: between(progress.noticed, progress.dr_began),
+            initiate_dr_ms: between(progress.dr_began, progress.dr_ended),
+            proof_ms: progress.dr.as_ref().and_then(|ran| ran.proof).map(millis),
+            recover_ms: between(progress.recover_began, progress.home),
+            full_redundancy_ms: between(began, progress.home),
             without_writes: survivor.change_of_cluster(),
             survivor: Promises::of(&self.survivor.host, survivor, lost_here),
             lost_zone: Promises::of(&self.lost.host, lost_zone, lost_there),
             revisions_lost: fork.zip(last).map(|(fork, last)| last.saturating_sub(fork)),
-            split_read: course.split_read,
+            split_read: progress.split_read,
             objectives: Vec::new(),
-            expected_ms: course.expected.map(millis),
+            expected_ms: progress.expected.map(millis),
         }
         .against(self.cluster.objectives)
     }
@@ -51,12 +51,12 @@ impl Drill<'_> {
         left: Vec<String>,
         textfile: Option<&Path>,
     ) -> Result<u8, Failure> {
-        if self.course.measures.is_none()
-            && let Some((survivor, lost)) = self.course.told.clone()
+        if self.progress.measures.is_none()
+            && let Some((survivor, lost)) = self.progress.told.clone()
         {
-            self.course.measures = Some(self.measure(&survivor, &lost, None));
+            self.progress.measures = Some(self.measure(&survivor, &lost, None));
         }
-        let measures = self.course.measures.clone();
+        let measures = self.progress.measures.clone();
         let mut records = Vec::new();
         if let Some(measures) = &measures {
             records.push(DrillEvent::Measured(Box::new(measures.clone())));
@@ -67,7 +67,7 @@ impl Drill<'_> {
         let code = match () {
             () if good => exit::DONE,
             () if trouble.is_none() => exit::UNVERIFIED,
-            () if self.course.began.is_none() => exit::FAILED,
+            () if self.progress.began.is_none() => exit::FAILED,
             () => exit::STOPPED,
         };
         let outcome = match (&trouble, good) {

@@ -64,12 +64,12 @@ struct Drill<'a> {
     survivor: Way,
     lost: Way,
     stop: watch::Sender<bool>,
-    course: Course,
+    progress: Progress,
 }
 
 /// What has happened so far.
 #[derive(Default)]
-struct Course {
+struct Progress {
     survivor: Option<Canary>,
     lost: Option<Canary>,
     /// What the lost zone's canary was told, once it has ended.
@@ -151,7 +151,7 @@ pub async fn drill(
         survivor,
         lost,
         stop,
-        course: Course::default(),
+        progress: Progress::default(),
     };
     drill.go(&playbook, site.interrupted.clone(), request.textfile.as_deref()).await
 }
@@ -247,7 +247,7 @@ impl Drill<'_> {
     }
 
     fn why_stopped(&self) -> String {
-        match self.course.began {
+        match self.progress.began {
             Some((_, began)) if began.elapsed() >= self.limit => {
                 format!("the outage lasted longer than {} s", self.limit.as_secs())
             }

@@ -59,8 +59,8 @@ impl Drill<'_> {
             let why: Vec<String> = errors.map(|remark| format!("[{}] {}", remark.code, remark.text)).collect();
             return Err(format!("initiate-dr would not work: {}", why.join("; ")));
         }
-        self.course.expected = outlook.expected.as_ref().map(Expected::total);
-        let expected = self.course.expected.map(|time| format!(", in about {:.0} s", time.as_secs_f64()));
+        self.progress.expected = outlook.expected.as_ref().map(Expected::total);
+        let expected = self.progress.expected.map(|time| format!(", in about {:.0} s", time.as_secs_f64()));
         Ok(format!("initiate-dr would work{}", expected.unwrap_or_default()))
     }
 
@@ -79,13 +79,13 @@ impl Drill<'_> {
                 let told = |canary: &Canary| canary.told().acknowledged().count();
                 let (here, there) = (&self.survivor.host, &self.lost.host);
                 let why = format!("{here} acknowledged {} writes, {there} {}", told(&survivor), told(&lost));
-                (self.course.survivor, self.course.lost) = (Some(survivor), Some(lost));
+                (self.progress.survivor, self.progress.lost) = (Some(survivor), Some(lost));
                 return Err(why);
             }
             tokio::time::sleep(POLL).await;
         }
         let note = format!("one canary writes through {}, one through {}", self.survivor.host, self.lost.host);
-        (self.course.survivor, self.course.lost) = (Some(survivor), Some(lost));
+        (self.progress.survivor, self.progress.lost) = (Some(survivor), Some(lost));
         Ok(note)
     }
 
@@ -96,13 +96,13 @@ impl Drill<'_> {
         if let Some(refusal) = drill::refusals(&self.cluster, &self.zone, &seen, &words, Some(&self.run)).first() {
             return Err(format!("[{}] {}", refusal.rule, refusal.why));
         }
-        self.course.began = Some((self.site.clock.now(), Instant::now()));
+        self.progress.began = Some((self.site.clock.now(), Instant::now()));
         let (stop, limit) = (self.stop.clone(), self.limit);
-        self.course.deadline = Some(tokio::spawn(async move {
+        self.progress.deadline = Some(tokio::spawn(async move {
             tokio::time::sleep(limit).await;
             stop.send_replace(true);
         }));
-        self.course.noticing = self.course.survivor.as_ref().map(|canary| notice(canary.teller()));
+        self.progress.noticing = self.progress.survivor.as_ref().map(|canary| notice(canary.teller()));
         match self.outage {
             OutageKind::Stop => self.fence().await.map(|()| format!("etcd of {} is stopped and fenced", self.zone)),
             OutageKind::Isolate => self.isolate().await,
@@ -138,12 +138,12 @@ impl Drill<'_> {
     }
 
     async fn detection(&mut self) -> Result<String, String> {
-        let Some(noticing) = self.course.noticing.take() else { return Err("no canary writes".to_owned()) };
+        let Some(noticing) = self.progress.noticing.take() else { return Err("no canary writes".to_owned()) };
         while !noticing.is_finished() {
             if *self.site.interrupted.borrow() {
                 return Err(self.why_stopped());
             }
-            if self.course.survivor.as_ref().is_none_or(Canary::is_over) {
+            if self.progress.survivor.as_ref().is_none_or(Canary::is_over) {
                 return Err(format!(
                     "the canary on {0} has stopped: nothing writes through {0} any more",
                     self.survivor.host
@@ -152,8 +152,8 @@ impl Drill<'_> {
             tokio::time::sleep(POLL).await;
         }
         let noticed = noticing.await.map_err(|error| error.to_string())?;
-        self.course.noticed = Some(noticed);
-        let since = self.course.began.map(|(_, began)| noticed.duration_since(began)).unwrap_or_default();
+        self.progress.noticed = Some(noticed);
+        let since = self.progress.began.map(|(_, began)| noticed.duration_since(began)).unwrap_or_default();
         let said = format!("writes through {} fail; detected after {:.1} s", self.survivor.host, since.as_secs_f64());
         if self.outage != OutageKind::Isolate {
             return Ok(said);
@@ -168,7 +168,8 @@ impl Drill<'_> {
         let settings = self.seen.seen(&self.lost.host).and_then(|seen| seen.settings.as_ref().ok());
         let limit = settings.map_or(SOON, |settings| settings.election_timeout() * 2 + Duration::from_secs(2));
         let begun = Instant::now();
-        let told = || self.course.lost.as_ref().map(|canary| canary.told().acknowledged().count()).unwrap_or_default();
+        let told =
+            || self.progress.lost.as_ref().map(|canary| canary.told().acknowledged().count()).unwrap_or_default();
         let before = told();
         let mut reads = false;
         // Two acknowledgements: the first may have been on its way when the ports were closed.
@@ -188,18 +189,18 @@ impl Drill<'_> {
             begun.elapsed().as_secs_f64(),
             self.zone
         );
-        self.course.split_read = Some(reads);
+        self.progress.split_read = Some(reads);
         Ok(said)
     }
 
     async fn initiate_dr(&mut self) -> Result<String, String> {
-        self.course.dr_began = Some(Instant::now());
+        self.progress.dr_began = Some(Instant::now());
         if self.outage == OutageKind::Isolate {
             self.fence().await?;
         }
         // The zone is lost now: what is written through it later is another story.
-        if let Some(canary) = self.course.lost.take() {
-            self.course.told_in_zone = Some(canary.end(SOON / 5).await.0);
+        if let Some(canary) = self.progress.lost.take() {
+            self.progress.told_in_zone = Some(canary.end(SOON / 5).await.0);
         }
         let attested = match self.outage {
             OutageKind::Command => vec![format!("{}=switched off by drill {}", self.zone, self.run)],
@@ -208,9 +209,9 @@ impl Drill<'_> {
         let request =
             UncheckedRequest { failed_zones: vec![self.zone.to_string()], attested, ..UncheckedRequest::default() };
         let ended = self.part(Goal::InitiateDr, &request).await;
-        self.course.dr_ended = Some(Instant::now());
+        self.progress.dr_ended = Some(Instant::now());
         ended?;
-        if let Some(deadline) = self.course.deadline.take() {
+        if let Some(deadline) = self.progress.deadline.take() {
             // From here the way back is longer than the way on.
             deadline.abort();
         }
@@ -230,7 +231,7 @@ impl Drill<'_> {
                 self.fence_as_they_come().await?
             }
         };
-        self.course.returned = true;
+        self.progress.returned = true;
         Ok(note)
     }
 
@@ -256,14 +257,14 @@ impl Drill<'_> {
     }
 
     pub(super) async fn recover(&mut self) -> Result<String, String> {
-        self.course.recover_began = Some(Instant::now());
+        self.progress.recover_began = Some(Instant::now());
         self.part(Goal::Recover, &UncheckedRequest::default()).await?;
-        self.course.home = Some(Instant::now());
+        self.progress.home = Some(Instant::now());
         Ok("every master votes".to_owned())
     }
 
     async fn verification(&mut self) -> Result<String, String> {
-        let wanted = if self.course.home.is_some() { Verdict::Healthy } else { Verdict::OneZone };
+        let wanted = if self.progress.home.is_some() { Verdict::Healthy } else { Verdict::OneZone };
         self.wait_until(wanted.words(), SOON, move |drill, seen| assess(&drill.cluster, seen).verdict == wanted).await
     }
 
@@ -317,10 +318,10 @@ impl Drill<'_> {
         // What is known is kept before anything is written: a bastion whose disk is full must not take a cluster that
         // was started for one that was not.
         if goal == Goal::InitiateDr {
-            self.course.forward |= code == exit::DONE;
+            self.progress.forward |= code == exit::DONE;
             // What ran has told where it came to; what could not write its journal has not.
-            self.course.unknown |= ended.as_ref().is_err_and(|failure| failure.kind == Kind::Unrecorded);
-            self.course.dr = ended.ok().flatten();
+            self.progress.unknown |= ended.as_ref().is_err_and(|failure| failure.kind == Kind::Unrecorded);
+            self.progress.dr = ended.ok().flatten();
         }
         self.write(DrillEvent::RunEnded { run, verb: goal.command().to_owned(), exit: code })
             .map_err(|failure| failure.to_string())?;

@@ -61,8 +61,8 @@ pub(super) struct PromptScanner {
 }
 
 impl PromptScanner {
-    /// The text without marks, and what was heard, in its order. After [`SudoEvent::Begun`] all is the command's own: a prompt
-    /// in it asks for nothing.
+    /// The text without marks, and what was heard, in its order. After [`SudoEvent::Begun`] all is the command's own: a
+    /// prompt in it asks for nothing.
     pub(super) fn scan(&mut self, data: &[u8]) -> (Vec<u8>, Vec<SudoEvent>) {
         if self.over {
             return (data.to_vec(), Vec::new());

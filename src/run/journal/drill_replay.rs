@@ -45,7 +45,7 @@ pub(crate) struct DrillRun {
 
 /// What the records of a drill say together.
 #[derive(Debug, Clone)]
-pub(crate) struct Course<'a> {
+pub(crate) struct DrillReplay<'a> {
     pub tool: &'a str,
     pub person: &'a str,
     pub host: &'a str,
@@ -71,14 +71,14 @@ pub(crate) struct Course<'a> {
 }
 
 /// Nothing where the first record is not a drill's.
-pub(crate) fn course(records: &[Record<DrillEvent>]) -> Option<Course<'_>> {
+pub(crate) fn replay_drill(records: &[Record<DrillEvent>]) -> Option<DrillReplay<'_>> {
     let first = records.first()?;
     let DrillEvent::Drill { tool, person, host, run, cluster, environment, zone, outage, max_outage_s, .. } =
         &first.what
     else {
         return None;
     };
-    let mut course = Course {
+    let mut replay = DrillReplay {
         tool,
         person,
         host,
@@ -100,11 +100,11 @@ pub(crate) fn course(records: &[Record<DrillEvent>]) -> Option<Course<'_>> {
         left: None,
         end: None,
     };
-    records.iter().for_each(|record| course.take(record));
-    Some(course)
+    records.iter().for_each(|record| replay.take(record));
+    Some(replay)
 }
 
-impl<'a> Course<'a> {
+impl<'a> DrillReplay<'a> {
     fn take(&mut self, record: &'a Record<DrillEvent>) {
         // As in a run's replay: time only goes on.
         self.last = self.last.max(record.at);
