@@ -81,10 +81,17 @@ fn signals(acting: Acting) -> watch::Receiver<bool> {
             });
             if sender.send_replace(true) {
                 modes.restore();
-                terminal::say("interrupted again: the step under way has an unknown outcome; run `requorum status`");
+                if !acting.may_change() {
+                    std::process::exit(i32::from(exit::INTERRUPTED));
+                }
+                terminal::say(
+                    "interrupted again: the step under way has an unknown outcome, and the masters stay locked; `requorum status` says what comes next",
+                );
                 std::process::exit(i32::from(exit::UNKNOWN));
             }
-            terminal::say("interrupted: finishing the step under way, then stopping. Ctrl-C again ends at once");
+            if acting.may_change() {
+                terminal::say("interrupted: finishing the step under way, then stopping. Ctrl-C again ends at once");
+            }
         }
     });
     receiver

@@ -1,7 +1,7 @@
 //! What this bastion knew before this look: which member each master was when a cluster was last seen to serve, and
 //! which clusters its own finished runs made. Knows nothing about files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -21,13 +21,16 @@ pub struct KnownBefore {
     /// What this bastion's finished runs recorded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub records: Vec<ClusterRecord>,
+    /// Of the runs that hold a master: those of this bastion that have ended.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub ended: BTreeSet<String>,
 }
 
 impl KnownBefore {
     /// Whether nothing is known from before.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.look.is_none() && self.records.is_empty()
+        self.look.is_none() && self.records.is_empty() && self.ended.is_empty()
     }
 }
 

@@ -74,6 +74,7 @@ fn process(seen: &Seen, find: &mut Find<'_>) {
     if let Ok(unit) = &seen.unit
         && unit.running()
         && unit.active_state != "active"
+        && !seen.names_leader()
     {
         find(
             Code::NotReady,

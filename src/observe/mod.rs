@@ -290,6 +290,14 @@ impl Observation {
         self
     }
 
+    /// Every lock that was seen: where, whose, and for how many seconds it was not renewed.
+    pub fn locks(&self) -> impl Iterator<Item = (&MasterName, &Holder, Option<u64>)> {
+        self.answering().filter_map(|(name, seen)| {
+            let traces = seen.traces.as_ref().ok()?;
+            Some((name, traces.lock.as_ref()?, traces.unrenewed_s))
+        })
+    }
+
     /// The directories with data that runs have moved aside, by master.
     #[must_use]
     pub fn old_data(&self) -> BTreeMap<MasterName, BTreeSet<String>> {

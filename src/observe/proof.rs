@@ -111,8 +111,8 @@ pub struct Attempt {
     /// Since when no leader was seen and nothing applied.
     quiet_since: Option<Duration>,
     applied: BTreeMap<MasterName, u64>,
-    /// Who named whom in the last samples.
-    named: Option<(MasterName, MemberId)>,
+    /// Who named whom in the last samples, as words.
+    named: Option<String>,
     /// Whom each named last, if anybody.
     leaders: BTreeMap<MasterName, Option<MemberId>>,
     /// Leaders that somebody began to name during the attempt.
@@ -205,8 +205,12 @@ impl Attempt {
                 }
             };
             if let Some(leader) = status.leader.filter(|_| !status.learner) {
-                self.named = Some((master.clone(), leader));
-                found = Some(self.names(master, leader));
+                let named = match leader == status.member {
+                    true => format!("{master} is leader itself"),
+                    false => format!("{master} names {leader} as leader"),
+                };
+                found = Some(self.since(master, leader, &named));
+                self.named = Some(named);
             }
             self.leaders.insert(master.clone(), status.leader);
             if let Some(before) = self.applied.insert(master.clone(), status.applied)
@@ -225,23 +229,23 @@ impl Attempt {
     }
 
     /// A leader that somebody began to name while we looked was elected then; any other may be of the time before.
-    fn names(&mut self, master: &MasterName, leader: MemberId) -> String {
+    fn since(&mut self, master: &MasterName, leader: MemberId, named: &str) -> String {
         if self.leaders.get(master).is_some_and(|before| *before != Some(leader)) {
             self.elected.insert(leader);
         }
         if self.elected.contains(&leader) {
-            format!("{master} names {leader} as leader, elected while this was asked")
+            format!("{named}, elected while this was asked")
         } else {
-            format!("{master} names {leader} as leader, which may be stale")
+            format!("{named}, which may be stale")
         }
     }
 
     fn out_of_time(&self, quiet: Duration) -> Outcome {
         let before = &self.last_disturbance;
         match (&self.named, self.quiet_since) {
-            (Some((master, leader)), _) => Outcome::Alive {
-                evidence: format!("{master} names {leader} as leader, longer than a stale one could be"),
-            },
+            (Some(named), _) => {
+                Outcome::Alive { evidence: format!("{named}, for longer than a stale leader could be") }
+            }
             (None, None) => Outcome::Unknown { last_seen: before.clone() },
             (None, Some(_)) => {
                 let (quiet, window) = (quiet.as_secs_f64(), self.limits.window.as_secs_f64());

@@ -90,6 +90,14 @@ pub struct Holder {
     pub token: String,
 }
 
+impl Holder {
+    /// Who holds it, in words.
+    #[must_use]
+    pub fn words(&self) -> String {
+        clean(&format!("run {} ({} on {} since {})", self.run, self.person, self.host, self.since))
+    }
+}
+
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Traces {

@@ -1,8 +1,9 @@
 //! What must be right on a master before anything is planned for it. Reads one master at a time; changes nothing.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::model::{Cluster, Master, Url};
+use crate::model::{Cluster, Master, MasterName, Url};
 use crate::observe::{Contact, Observation, Seen};
 
 use super::{Refusal, Rule};
@@ -273,24 +274,47 @@ pub(super) fn space(master: &Master, seen: &Seen, db_bytes: u64, refusals: &mut 
     }
 }
 
-/// Whether a dark zone or master may be taken for dead: only a person knows.
-pub(super) fn attested(master: &Master, input: super::Input<'_>, refusals: &mut Refusals<'_>) {
+/// Whether dark zones and masters may be taken for dead: only a person knows. Those that are attested together are told
+/// together.
+pub(super) fn attested<'a>(
+    masters: impl Iterator<Item = &'a Master>,
+    input: super::Input<'_>,
+    refusals: &mut Refusals<'_>,
+) {
     let (seen, request) = (input.seen, input.request);
-    let why = match seen.masters.get(&master.name) {
-        Some(Contact::Answers(_)) => return,
-        Some(Contact::Silent(why) | Contact::Refused(why)) => why.clone(),
-        None => "was not asked".to_owned(),
-    };
-    let zone = master.zone.as_str();
-    if request.attested.contains_key(zone) || request.attested.contains_key(master.name.as_str()) {
-        return;
+    let mut dark: BTreeMap<(String, &str), Vec<(&str, String)>> = BTreeMap::new();
+    for master in masters {
+        let (name, zone) = (master.name.as_str(), master.zone.as_str());
+        let attested = request.attested.contains_key(zone) || request.attested.contains_key(name);
+        if let Some(why) = dark_because(seen, &master.name).filter(|_| !attested) {
+            dark.entry((to_attest(master, input.cluster, seen), zone)).or_default().push((name, why));
+        }
     }
-    let who = to_attest(master, input.cluster, seen);
-    refusals.add(
-        Rule::NotAttested,
-        format!("{} in {zone} is silent, which proves nothing: {why}", master.name),
-        format!("make sure that {who} is off, then add --attest {who}=\"TICKET: how, confirmed by whom\""),
-    );
+    for ((who, zone), masters) in dark {
+        let (names, reasons) = silent(&masters);
+        let does = if masters.len() == 1 { "does" } else { "do" };
+        refusals.add(
+            Rule::NotAttested,
+            format!("{names} in {zone} {does} not answer, which proves nothing: {reasons}"),
+            format!("make sure that {who} is off, then add --attest {who}=\"TICKET: how, confirmed by whom\""),
+        );
+    }
+}
+
+/// Why a master does not answer; nothing where it does.
+pub(super) fn dark_because(seen: &Observation, name: &MasterName) -> Option<String> {
+    match seen.masters.get(name) {
+        Some(Contact::Answers(_)) => None,
+        Some(Contact::Silent(why) | Contact::Refused(why)) => Some(why.clone()),
+        None => Some("was not asked".to_owned()),
+    }
+}
+
+/// Who does not answer, and why each of them does not.
+pub(super) fn silent(masters: &[(&str, String)]) -> (String, String) {
+    let names: Vec<&str> = masters.iter().map(|(name, _)| *name).collect();
+    let reasons: Vec<&str> = masters.iter().map(|(_, why)| why.as_str()).collect();
+    (names.join(", "), reasons.join("; "))
 }
 
 /// What is attested for a dark master: its zone, or itself where another master of the zone answers.

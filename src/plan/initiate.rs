@@ -43,9 +43,7 @@ pub fn plan(input: Input<'_>) -> Result<Plan, NoPlan> {
     }
     the_failed_are_down(input, &failed_zones, &mut refusals);
     let outside: Vec<&Master> = input.cluster.outside(&failed_zones).collect();
-    for master in &outside {
-        checks::attested(master, input, &mut refusals);
-    }
+    checks::attested(outside.iter().copied(), input, &mut refusals);
     let survivors = Participant::all(input, outside.iter().map(|master| &master.name));
     if survivors.is_empty() {
         refusals.add(
@@ -243,8 +241,8 @@ fn failed_zones(input: Input<'_>, refusals: &mut Refusals<'_>) -> BTreeSet<ZoneN
 
 fn the_failed_are_down(input: Input<'_>, failed_zones: &BTreeSet<ZoneName>, refusals: &mut Refusals<'_>) {
     let zones = join(failed_zones.iter().map(ZoneName::as_str));
+    checks::attested(input.cluster.within(failed_zones), input, refusals);
     for master in input.cluster.within(failed_zones) {
-        checks::attested(master, input, refusals);
         let Some(seen) = input.seen.seen(&master.name) else { continue };
         if seen.etcd_runs() != Some(false) {
             refusals.add(

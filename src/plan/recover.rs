@@ -179,7 +179,7 @@ fn returned(input: Input<'_>, target: &TargetCluster, refusals: &mut Refusals<'_
     for name in only.iter().filter(|name| target.voters.contains(name)) {
         refusals.add(Rule::Only, format!("{name} votes already"), "name masters that should rejoin");
     }
-    let mut back = BTreeSet::new();
+    let (mut back, mut dark) = (BTreeSet::new(), Vec::new());
     for master in input.cluster.masters().filter(|master| !target.voters.contains(&master.name)) {
         let wanted = only.is_empty() || only.contains(&master.name);
         if target.membership.vote(&master.name) == Vote::Unknown {
@@ -204,21 +204,31 @@ fn returned(input: Input<'_>, target: &TargetCluster, refusals: &mut Refusals<'_
                 format!("stop and fence it first: requorum fence {}", master.zone),
             ),
             Some(Contact::Answers(_)) => {}
-            dark if wanted => {
-                let why = match dark {
-                    Some(Contact::Silent(why) | Contact::Refused(why)) => why.clone(),
-                    _ => "was not asked".to_owned(),
-                };
-                refusals.add(
-                    Rule::StillDark,
-                    format!("{} should rejoin and does not answer: {why}", master.name),
-                    "wait for it, or rejoin the others now: --only NODE…",
-                );
+            _ if wanted => {
+                let why = checks::dark_because(input.seen, &master.name).unwrap_or_default();
+                dark.push((master.name.as_str(), why));
             }
             _ => {}
         }
     }
+    still_dark(&dark, &back, refusals);
     back
+}
+
+/// Masters that should rejoin and do not answer; those that do can be rejoined without them.
+fn still_dark(dark: &[(&str, String)], back: &BTreeSet<MasterName>, refusals: &mut Refusals<'_>) {
+    if dark.is_empty() {
+        return;
+    }
+    let (names, reasons) = checks::silent(dark);
+    let (does, them) = if dark.len() == 1 { ("does", "it") } else { ("do", "them") };
+    let next = if back.is_empty() {
+        format!("wait for {them}, then give the same command again")
+    } else {
+        let only: Vec<&str> = back.iter().map(MasterName::as_str).collect();
+        format!("wait for {them}, or rejoin the others now: --only {}", only.join(" "))
+    };
+    refusals.add(Rule::StillDark, format!("{names} should rejoin and {does} not answer: {reasons}"), next);
 }
 
 /// Every member must be a master of the inventory: a list that names others is not the one that was planned for.

@@ -19,7 +19,7 @@ pub mod review;
 pub mod runs;
 pub mod status;
 pub mod status_metrics;
-mod status_next;
+pub mod status_next;
 pub mod table;
 pub mod text;
 pub mod timeline;

@@ -17,6 +17,11 @@ use crate::step::Effect;
 
 use super::{harmless, left, names, seconds};
 
+mod go_on;
+
+use go_on::by_hand;
+pub use go_on::way_on;
+
 /// What a run says that began no change; what it left lying is told beside.
 const NOT_CHANGED: &str = "etcd was not changed: data, settings and members are as before.\n\
                            next: run the same command again; it checks everything anew\n";
@@ -37,6 +42,8 @@ pub struct Story<'a> {
     pub again: &'a str,
     /// The drill that holds the masters, where the run is a part of one.
     pub drill: Option<&'a RunId>,
+    /// Whether this is told from the journal afterwards, when somebody may have gone on.
+    pub later: bool,
 }
 
 /// Something left to do or to know: a paragraph, in which commands stand on lines of their own, indented.
@@ -152,7 +159,12 @@ fn done(story: Story<'_>) -> String {
         }
         Goal::Recover => {
             let voters = plan.after.as_ref().map_or(0, |after| after.members.len());
-            format!("done: {voters} voters, one cluster, equal data; every env file has the final list\n")
+            let whose = if plan.left_out.is_empty() {
+                "every env file has the final list"
+            } else {
+                "their env files list them"
+            };
+            format!("done: {voters} voters, one cluster, equal data; {whose}\n")
         }
         Goal::Fence => {
             format!("done: etcd is down on {} and cannot start there, also after a reboot\n", names(&plan.returned))
@@ -190,6 +202,10 @@ fn after_done(story: Story<'_>) -> Vec<String> {
         }
         Goal::Recover => {
             left.extend(told(plan, &[Code::BeyondTheFork, Code::BeyondUntold]));
+            if !plan.left_out.is_empty() {
+                let out = names(&plan.left_out);
+                left.push(format!("still out: {out}; once they answer: {} recover\n", story.again));
+            }
             left.push(format!("next: {} status\n", story.again));
         }
         Goal::Undo => left.push(format!("next: {} status\n", story.again)),
@@ -288,103 +304,6 @@ fn fences(story: Story<'_>) -> Option<String> {
             };
         }
     }
-    (!fenced.is_empty()).then(|| format!("Fenced now (etcd cannot start there): {}\n", names(fenced)))
-}
-
-/// How to go on without `resume`.
-fn by_hand(story: Story<'_>) -> Open {
-    let mut out = String::new();
-    if story.outcome.lock_lost {
-        return Open::next(format!(
-            "The masters of this run were unlocked by someone, who may have continued. Check first:\n  {} status\n",
-            story.again
-        ));
-    }
-    let (holder, locked) = match story.drill {
-        Some(drill) => {
-            (drill, format!("Drill {drill} held the masters. If it has not released them itself, continue with:"))
-        }
-        None => (&story.plan.run, format!("The masters stay locked for run {}. To continue:", story.plan.run)),
-    };
-    let _ = writeln!(out, "{locked}\n  {} unlock {holder}", story.again);
-    match story.plan.goal {
-        Goal::InitiateDr if reached(story, |effect| matches!(effect, Effect::StartsEtcd(_))) => {
-            if a_zone_is_back(story) {
-                let fence = fence_target(story.plan);
-                let _ = writeln!(
-                    out,
-                    "  {} fence {fence}      # its old members must not serve as a second cluster",
-                    story.again
-                );
-            }
-            let _ = writeln!(
-                out,
-                "  {} status      # the new cluster may already serve; from here only continue, do not go back",
-                story.again
-            );
-        }
-        Goal::InitiateDr if reached(story, |effect| matches!(effect, Effect::StopsEtcd { .. })) => {
-            from_the_snapshot(story, &mut out);
-            out.push_str("or, if the lost zone is back, give the survivors their own data back and start them:\n");
-            let _ = writeln!(out, "  {} undo {}", story.again, story.plan.run);
-        }
-        goal => {
-            let _ = writeln!(out, "  {} {}", story.again, goal.command());
-        }
-    }
-    Open { text: out, about: About::Lock }
-}
-
-/// Whether the run ended because a member that was taken for dead answered.
-fn a_zone_is_back(story: Story<'_>) -> bool {
-    let failed = |id: u32| story.states.get(&id) == Some(&StepState::Failed);
-    story.plan.steps().any(|planned| planned.step.does(|effect| *effect == Effect::ChecksSilence) && failed(planned.id))
-}
-
-/// Whether a step of this kind was begun.
-fn reached(story: Story<'_>, wanted: fn(&Effect<'_>) -> bool) -> bool {
-    let begun = |id: u32| !matches!(story.states.get(&id), None | Some(StepState::Planned));
-    story.plan.steps().any(|planned| planned.step.does(wanted) && begun(planned.id))
-}
-
-/// Whether a step with this effect was done.
-fn was_done(story: Story<'_>, wanted: fn(&Effect<'_>) -> bool) -> bool {
-    let done = |id: u32| story.states.get(&id) == Some(&StepState::Done);
-    story.plan.steps().any(|planned| planned.step.does(wanted) && done(planned.id))
-}
-
-/// The command with which an `initiate-dr` goes on whose survivors are down behind its fences; nothing for other runs.
-/// Without its snapshot here it is taken back, which starts the survivors on their own data again.
-#[must_use]
-pub fn way_on(story: Story<'_>) -> Option<String> {
-    let down =
-        story.plan.goal == Goal::InitiateDr && reached(story, |effect| matches!(effect, Effect::StopsEtcd { .. }));
-    let kept = was_done(story, |effect| *effect == Effect::FetchesSnapshot);
-    let command = || if kept { anew(story) } else { format!("{} undo {}", story.again, story.plan.run) };
-    down.then(command)
-}
-
-/// How to begin anew from the snapshot.
-fn from_the_snapshot(story: Story<'_>, out: &mut String) {
-    let kept = story.place.join(crate::step::fetch_snapshot::NAME);
-    if !was_done(story, |effect| matches!(effect, Effect::SavesSnapshot(_))) {
-        let _ = writeln!(out, "  {} status      # no snapshot was taken; the data is where it was", story.again);
-        return;
-    }
-    if !was_done(story, |effect| *effect == Effect::FetchesSnapshot) {
-        let seed = names(&story.plan.seed);
-        let there = crate::step::snapshot_path(&story.plan.run);
-        let _ = writeln!(out, "  copy {there} from {seed} to {} (as root on that host)", kept.display());
-    }
-    let _ = writeln!(out, "  {}", anew(story));
-}
-
-/// The command that restores the kept snapshot. Every etcd is down then, so the failed zones are named again. What was
-/// attested is not: it was true when somebody said it, and the zone may be back. It is asked for at the terminal.
-fn anew(story: Story<'_>) -> String {
-    let kept = story.place.join(crate::step::fetch_snapshot::NAME);
-    let zones: String = story.plan.failed_zones.iter().map(|zone| format!(" --failed-zone {zone}")).collect();
-    let quoted = |text: &str| shlex::try_quote(text).map_or_else(|_| "REASON".to_owned(), |word| word.into_owned());
-    let kept = kept.display().to_string();
-    format!("{} initiate-dr --snapshot {}{zones}", story.again, quoted(&kept))
+    let when = if story.later { "Fenced when the journal ended" } else { "Fenced now" };
+    (!fenced.is_empty()).then(|| format!("{when} (etcd cannot start there): {}\n", names(fenced)))
 }

@@ -8,7 +8,7 @@ use crate::observe::assess::Assessment;
 use crate::observe::members::{Vote, membership};
 use crate::observe::records::{Newest, newest};
 use crate::observe::traces::Replaced;
-use crate::observe::{ClusterRecord, Observation, Traces, Verdict, proof};
+use crate::observe::{ClusterRecord, Holder, Observation, Traces, Verdict, proof};
 use crate::plan::checks::to_attest;
 use crate::plan::cut_off;
 use crate::plan::split_brain::{self, spaced};
@@ -23,24 +23,33 @@ pub(super) struct Given<'a> {
     pub(super) again: &'a str,
 }
 
+/// What to do about masters that a run holds. The last renewal anywhere counts: a living run may have lost one master.
+pub fn held<'a>(
+    locks: impl Iterator<Item = (&'a MasterName, &'a Holder, Option<u64>)>,
+    seen: &Observation,
+    again: &str,
+) -> Option<String> {
+    let (_, lock, unrenewed_s) = locks.min_by_key(|(_, _, unrenewed_s)| unrenewed_s.unwrap_or(0))?;
+    let (run, host) = (&lock.run, &lock.host);
+    let progress = format!("`{again} runs show {run}` says how far it came");
+    Some(match unrenewed_s {
+        _ if seen.known_before.ended.contains(run) => {
+            format!("{again} unlock {run}      # that run has ended and left its lock; {progress}")
+        }
+        Some(age) if age >= hold::LIVES.as_secs() => format!(
+            "{again} unlock {run}      # that run stopped without releasing its lock: it last renewed it {age} s ago; on {host}, {progress}"
+        ),
+        _ => format!(
+            "wait for run {run} on {host}; if it was killed: {again} unlock {run}      # refused while that run is alive"
+        ),
+    })
+}
+
 /// The command that comes next; `way_on` is the one that goes on with a run that stopped midway.
 pub(super) fn next(given: Given<'_>, way_on: Option<&str>) -> Option<String> {
     let Given { cluster, seen, assessment, again } = given;
-    let traces = seen.answering().filter_map(|(_, seen)| seen.traces.as_ref().ok());
-    // The last renewal anywhere counts: a living run may have lost one master.
-    let locked = traces.filter_map(|traces| Some((traces.lock.as_ref()?, traces.unrenewed_s)));
-    if let Some((lock, unrenewed_s)) = locked.min_by_key(|(_, unrenewed_s)| unrenewed_s.unwrap_or(0)) {
-        return Some(match unrenewed_s {
-            Some(age) if age >= hold::LIVES.as_secs() => format!(
-                "{again} unlock {0}      # that run stopped without releasing its lock: it last renewed it {age} s ago; on {1}, \
-                 `{again} runs show {0}` says how far it came",
-                lock.run, lock.host
-            ),
-            _ => format!(
-                "wait for run {0} on {1}; if it was killed: {again} unlock {0}      # refused while that run is alive",
-                lock.run, lock.host
-            ),
-        });
+    if let Some(unlock) = held(seen.locks(), seen, again) {
+        return Some(unlock);
     }
     if let Some(undo) = undo(given, way_on) {
         return Some(undo);
@@ -67,7 +76,8 @@ pub(super) fn next(given: Given<'_>, way_on: Option<&str>) -> Option<String> {
             Some(format!("{again} recover      # masters that do not vote yet"))
         }
         (Verdict::Degraded, _) => {
-            Some(idle(given).unwrap_or_else(|| "fix the findings above, the errors first".to_owned()))
+            let next = idle(given).or_else(|| fenced_voters(given));
+            Some(next.unwrap_or_else(|| "fix the findings above, the errors first".to_owned()))
         }
         (Verdict::Unknown, _) if matches!(seen.proof, Some(proof::Outcome::Lost { .. })) => {
             Some(way_on.map_or_else(|| all_ended(given), goes_on))
@@ -166,6 +176,27 @@ fn idle(given: Given<'_>) -> Option<String> {
     };
     let master = cluster.masters().find(free)?;
     Some(format!("on {}: systemctl start --no-block {}      # then: {again} status", master.name, master.etcd.unit))
+}
+
+/// Voters of the cluster that serves whose etcd a fence keeps from starting.
+fn fenced_voters(given: Given<'_>) -> Option<String> {
+    let Given { cluster, seen, assessment, again } = given;
+    let membership = membership(cluster, seen, assessment.serving.values().next()?);
+    let fenced = |master: &&Master| {
+        let traces = seen.seen(&master.name).and_then(|seen| seen.traces.as_ref().ok());
+        let waits = traces.is_some_and(|traces| traces.fenced && traces.half_made().is_none());
+        waits && membership.vote(&master.name) == Vote::Votes
+    };
+    let masters: Vec<&Master> = cluster.masters().filter(fenced).collect();
+    let zones: BTreeSet<&ZoneName> = masters.iter().map(|master| &master.zone).collect();
+    let names: Vec<&str> = masters.iter().map(|master| master.name.as_str()).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "{again} unfence {}      # if {} should serve again: it votes, and a fence keeps its etcd from starting",
+            spaced(zones),
+            names.join(", ")
+        )
+    })
 }
 
 fn goes_on(command: &str) -> String {

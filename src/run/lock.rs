@@ -161,7 +161,7 @@ fn releasing(run: &RunId, unrenewed: Duration, seen: Option<i64>) -> Command {
     command.arg(unrenewed.as_secs().to_string()).arg(seen.map(|at| at.to_string()).unwrap_or_default())
 }
 
-/// Gives one master's lock back where it was not renewed for `unrenewed`, or not since it was `seen` to be renewed.
+/// Gives one master's lock back, and says whether there was one, where it was not renewed for `unrenewed`, or not since it was `seen` to be renewed.
 ///
 /// # Errors
 /// Why it stays.
@@ -171,9 +171,10 @@ pub async fn release_unrenewed(
     run: &RunId,
     unrenewed: Duration,
     seen: Option<i64>,
-) -> Result<(), NotReleased> {
+) -> Result<bool, NotReleased> {
     let answer = remote.run(host, &releasing(run, unrenewed, seen), Pipes::default()).await;
-    NotReleased::of(answer).map_or(Ok(()), Err)
+    let was_held = answer.as_ref().is_ok_and(|output| output.stdout.trim() == "released");
+    NotReleased::of(answer).map_or(Ok(was_held), Err)
 }
 
 fn held(host: MasterName, json: &str) -> Taken {
@@ -186,9 +187,7 @@ fn held(host: MasterName, json: &str) -> Taken {
 #[must_use]
 pub fn holder_words(json: &str) -> String {
     match serde_json::from_str::<Holder>(json.trim()) {
-        Ok(holder) => {
-            clean(&format!("run {} ({} on {} since {})", holder.run, holder.person, holder.host, holder.since))
-        }
+        Ok(holder) => holder.words(),
         Err(_) => "another run".to_owned(),
     }
 }

@@ -196,7 +196,8 @@ fn first_records(plan: &Plan, operator: &Operator, redactor: &Redactor, proof: O
 }
 
 /// Every master that takes part or is acted on.
-fn to_lock(plan: &Plan) -> BTreeSet<MasterName> {
+#[must_use]
+pub fn to_lock(plan: &Plan) -> BTreeSet<MasterName> {
     let acted_on = plan.steps().map(|planned| &planned.host);
     plan.survivors.iter().chain(&plan.returned).chain(acted_on).cloned().collect()
 }

@@ -20,8 +20,13 @@ const EVERY: Duration = Duration::from_secs(5);
 /// What became of the locks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unlocking {
-    /// The run holds no master any more, but for these, which could not be asked or are held by another run.
-    Released(Vec<(MasterName, NotReleased)>),
+    /// The run holds no master any more, but for some.
+    Released {
+        /// Where it held the lock.
+        released: BTreeSet<MasterName>,
+        /// Those that could not be asked or are held by another run.
+        kept: Vec<(MasterName, NotReleased)>,
+    },
     /// The run lives: it renewed its lock on this master while it was watched.
     Lives(MasterName),
 }
@@ -40,26 +45,29 @@ pub async fn unlock(
         let (remote, console, run) = (Arc::clone(remote), Arc::clone(console), run.clone());
         tasks.spawn(async move { (on_one(&remote, &console, &host, &run, has_ended).await, host) });
     }
-    let mut kept = Vec::new();
+    let (mut released, mut kept) = (BTreeSet::new(), Vec::new());
     while let Some((end, host)) = tasks.join_next().await.and_then(joined) {
         match end {
-            Ok(()) => {}
+            Ok(true) => {
+                released.insert(host);
+            }
+            Ok(false) => {}
             Err(NotReleased::Renewed { .. }) => return Unlocking::Lives(host),
             Err(why) => kept.push((host, why)),
         }
     }
     kept.sort();
-    Unlocking::Released(kept)
+    Unlocking::Released { released, kept }
 }
 
-/// [`NotReleased::Renewed`] only where it was renewed while it was watched.
+/// Whether it was held; [`NotReleased::Renewed`] only where it was renewed while it was watched.
 async fn on_one(
     remote: &Arc<dyn Remote>,
     console: &Arc<dyn Console>,
     host: &MasterName,
     run: &RunId,
     has_ended: bool,
-) -> Result<(), NotReleased> {
+) -> Result<bool, NotReleased> {
     let unrenewed = if has_ended { Duration::ZERO } else { LIVES };
     let begun = Instant::now();
     let mut first = None;

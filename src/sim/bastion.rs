@@ -131,7 +131,7 @@ impl Bastion for Site {
     fn known_before(&self, cluster: &ClusterName) -> KnownBefore {
         let texts: Vec<String> = Bastion::runs(self).iter().filter_map(StoredRun::text).collect();
         let records = texts.iter().filter_map(|text| journal::recorded(text, cluster)).collect();
-        KnownBefore { look: self.with(|state| state.bastion.look.clone()), records }
+        KnownBefore { look: self.with(|state| state.bastion.look.clone()), records, ..KnownBefore::default() }
     }
 
     fn keep_look(&self, look: &LastLook) -> io::Result<()> {

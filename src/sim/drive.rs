@@ -243,7 +243,7 @@ impl Site {
             .await
             .map_err(|failure| End::of(String::new(), Err(failure)))?;
         let from = self.said();
-        match recovery::proposed(&site, &planning) {
+        match recovery::proposed(&self.inputs(), &site, &planning) {
             Ok(Some(_)) => Ok(Waiting(planning)),
             Ok(None) => Err(End::of(self.said_since(from), Ok(exit::DONE))),
             Err(failure) => Err(End::of(self.said_since(from), Err(failure))),

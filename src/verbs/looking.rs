@@ -1,8 +1,9 @@
 //! The look that every verb begins with.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::model::Cluster;
+use crate::model::{Cluster, RunId};
 use crate::observe::Observation;
 use crate::observe::assess::assess;
 use crate::observe::known_before::LastLook;
@@ -24,6 +25,15 @@ pub fn begin(cluster: &Cluster, remote: &Arc<dyn Remote>, site: &Site) -> Lookin
     let text = format!("looking at the {count} masters of {}…", cluster.name);
     site.console.tell(Event::Said { text });
     Looking::begin(cluster, remote).knowing(site.bastion.known_before(&cluster.name))
+}
+
+/// The same, with what this bastion knows of the runs that hold masters: those of its own that have ended.
+#[must_use]
+pub fn knowing_who_ended(mut seen: Observation, site: &Site) -> Observation {
+    let holders: BTreeSet<String> = seen.locks().map(|(_, lock, _)| lock.run.clone()).collect();
+    let ended = |run: &String| RunId::new(run).is_ok_and(|run| site.bastion.lives(&run) == Some(false));
+    seen.known_before.ended = holders.into_iter().filter(ended).collect();
+    seen
 }
 
 /// Keeps who is who of a good look: a master that is dark the next time cannot say so itself.

@@ -1,10 +1,10 @@
 //! One request, planned once: look, prove, plan, and ask the person for what only they know. Runs nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Cluster, Master};
+use crate::model::{Cluster, Master, MasterName};
 use crate::observe::Observation;
 use crate::plan::Rule;
 use crate::plan::checks::to_attest;
@@ -14,7 +14,7 @@ use crate::run::look::Looking;
 use crate::run::ports::Remote;
 use crate::run::prove::Proving;
 use crate::run::redact::Redactor;
-use crate::run::{logs, prove};
+use crate::run::{logs, prove, session};
 
 use super::{Failure, InputPaths, Site, UncheckedRequest, inputs, looking, request};
 
@@ -41,6 +41,20 @@ impl Planning {
     pub fn input(&self) -> Input<'_> {
         let Self { cluster, playbook, templates, request, seen, .. } = self;
         Input { cluster, playbook, templates, seen, request }
+    }
+
+    /// The masters that a run would lock; where there is no plan, those that it could be about.
+    #[must_use]
+    pub fn would_lock(&self) -> BTreeSet<MasterName> {
+        let Request { goal, failed_zones, .. } = &self.request;
+        match &self.plan {
+            Ok(plan) => session::to_lock(plan),
+            Err(NoPlan::NothingToDo(_)) => BTreeSet::new(),
+            Err(NoPlan::Refused(_)) if matches!(goal, Goal::Fence | Goal::Unfence) => {
+                self.cluster.within(failed_zones).map(|master| master.name.clone()).collect()
+            }
+            Err(NoPlan::Refused(_)) => self.cluster.masters().map(|master| master.name.clone()).collect(),
+        }
     }
 
     fn plan_anew(&mut self) {
@@ -113,13 +127,28 @@ async fn finished(
 fn ask_about(planning: &mut Planning, zones: Vec<String>, site: &Site) {
     for zone in zones {
         let question = format!(
-            "{zone} does not answer. How was it confirmed to be powered off? (ticket, person, method; leave empty to abort)\n>"
+            "{zone} does not answer. If you are certain that it is powered off, write how you know (ticket, person, method). Empty: stop.\n>"
         );
-        let answer = site.prompt.line(&question).unwrap_or_default();
-        if !answer.is_empty() {
+        if let Some(answer) = account(&question, site) {
             planning.request.attested.insert(zone, crate::model::command::clean(&answer));
         }
     }
+}
+
+/// How often a bare yes or no is asked about again.
+const ASKED_AGAIN: usize = 3;
+
+/// What a person writes of how they know; nothing where they write nothing, or only yes or no.
+fn account(question: &str, site: &Site) -> Option<String> {
+    let mut question = question.to_owned();
+    for _ in 0..ASKED_AGAIN {
+        let answer = site.prompt.line(&question).unwrap_or_default();
+        if answer.is_empty() || !request::tells_nothing(&answer) {
+            return Some(answer).filter(|answer| !answer.is_empty());
+        }
+        question = format!("{answer:?} does not say how you know. Write it, or nothing to stop.\n>");
+    }
+    None
 }
 
 fn built_in(name: &str, summary: &str) -> Playbook {
@@ -150,7 +179,8 @@ fn only_unproved(planned: &Result<Plan, NoPlan>) -> bool {
 fn silent_ones(planning: &Planning, site: &Site) -> Option<Vec<String>> {
     let Planning { cluster, seen, .. } = planning;
     let Err(NoPlan::Refused(refusals)) = &planning.plan else { return None };
-    if !site.prompt.attended() || !refusals.iter().all(|refusal| refusal.rule == Rule::NotAttested) {
+    let held = || seen.locks().any(|(name, _, _)| planning.would_lock().contains(name));
+    if !site.prompt.attended() || held() || !refusals.iter().all(|refusal| refusal.rule == Rule::NotAttested) {
         return None;
     }
     let dark = |master: &&Master| seen.seen(&master.name).is_none();

@@ -20,7 +20,7 @@ use crate::run::{World, exit};
 use crate::step::Effect;
 
 use super::planning::{Planning, planning, redactor};
-use super::{Failure, InputPaths, Site, UncheckedRequest, consent};
+use super::{Failure, InputPaths, Site, UncheckedRequest, consent, inputs, looking, request};
 
 /// `requorum plan`.
 ///
@@ -73,21 +73,42 @@ pub async fn go(
     request: &UncheckedRequest,
     confirm: Option<&str>,
 ) -> Result<u8, Failure> {
-    consent::somebody_to_ask(confirm, site, goal.command())?;
+    // What is wrong with the command line itself is told first.
+    let cluster = inputs::cluster(inputs, site)?;
+    request::request(goal, request, &cluster, site)?;
+    consent::somebody_to_ask(&cluster.name, confirm, site, goal.command())?;
     let planning = planning(inputs, site, goal, request).await?;
-    if let Some(plan) = proposed(site, &planning)? {
+    if let Some(plan) = proposed(inputs, site, &planning)? {
         consent::agree(&plan.cluster, confirm, site)?;
         return run(inputs, site, &planning, plan).await;
     }
     Ok(exit::DONE)
 }
 
+/// What is said instead of a plan, or of why there is none, while another run holds masters that it is about.
+fn held(inputs: &InputPaths, site: &Site, planning: &Planning) -> Option<Failure> {
+    let hosts = planning.would_lock();
+    let seen = looking::knowing_who_ended(planning.seen.clone(), site);
+    let locks: Vec<_> = seen.locks().filter(|(name, _, _)| hosts.contains(*name)).collect();
+    let (_, first, _) = locks.first()?;
+    let by = first.words();
+    let holds = locks.iter().filter(|(_, lock, _)| lock.run == first.run).map(|(name, _, _)| name);
+    let holds: Vec<_> = holds.collect();
+    let are = if holds.len() == 1 { "is" } else { "are" };
+    let next = report::status_next::held(locks.iter().copied(), &seen, &inputs.again())?;
+    let what = format!("{} {are} held by {by}", report::names(holds));
+    Some(Failure::new(exit::Kind::Locked, what).note("Nothing was changed.").hint(next))
+}
+
 /// The plan, once it was shown; nothing where there is nothing to do, which is said.
 ///
 /// # Errors
-/// Where rules forbid it.
-pub fn proposed<'a>(site: &Site, planning: &'a Planning) -> Result<Option<&'a Plan>, Failure> {
+/// Where rules forbid it, or another run holds the masters.
+pub fn proposed<'a>(inputs: &InputPaths, site: &Site, planning: &'a Planning) -> Result<Option<&'a Plan>, Failure> {
     let redactor = redactor(&planning.seen, site);
+    if let Some(held) = held(inputs, site, planning) {
+        return Err(held.cleaned(&redactor));
+    }
     match &planning.plan {
         Ok(plan) => {
             site.console.say(&redactor.clean(&report::plan::summary(plan)));
@@ -185,7 +206,7 @@ pub async fn execute(
         World { remote: Arc::clone(remote), store, clock: Arc::clone(&site.clock), console: Arc::clone(&site.console) };
     let interrupted = site.interrupted.clone();
     let ended = session::execute(agreed, world, &site.operator, redactor.clone(), interrupted).await;
-    let ended = ended.map_err(|error| not_begun(&error).cleaned(&redactor))?;
+    let ended = ended.map_err(|error| not_begun(&error, &inputs.again()).cleaned(&redactor))?;
     let again = inputs.again();
     let story = report::outcome::Story {
         plan,
@@ -195,6 +216,7 @@ pub async fn execute(
         place: &place,
         again: &again,
         drill,
+        later: false,
     };
     let text = redactor.clean(&report::outcome::text(story));
     site.console.tell(Event::Said { text: String::new() });
@@ -262,12 +284,12 @@ const ONLY_NOTES: &str = "etcd was not changed. Where this run briefly held the 
 
 /// Why a run or a drill was not begun, and what comes next.
 #[must_use]
-pub fn not_begun(error: &NotBegun) -> Failure {
+pub fn not_begun(error: &NotBegun, again: &str) -> Failure {
     let failure = |what: String| Failure::new(error.kind(), what);
     match error {
         NotBegun::Locked { run, .. } => failure(error.to_string())
             .note(ONLY_NOTES)
-            .hint(format!("wait for that run to end; if it was killed: requorum unlock {run}")),
+            .hint(format!("wait for that run to end; if it was killed: {again} unlock {run}")),
         NotBegun::Changed { plan, now } => Failure::refused("etcd was not changed", changed(plan, now))
             .note(format!("  Where this run held the lock there is left: {}", lock_note(&plan.run)))
             .hint("give the same command again; it checks the masters again and shows the new plan"),

@@ -43,6 +43,11 @@ pub fn request(goal: Goal, unchecked: &UncheckedRequest, cluster: &Cluster, site
             return Err(Failure::usage(format!("--attest {who}: neither a zone nor a master of {}", cluster.name)));
         }
     }
+    if let Some((who, how)) = attested.iter().find(|(_, how)| tells_nothing(how)) {
+        let next =
+            format!("--attest {who}=\"TICKET: how, confirmed by whom\", once you are certain that it is powered off");
+        return Err(Failure::usage(format!("--attest {who}={how} does not say how that is known")).hint(next));
+    }
     Ok(Request {
         goal,
         run: run_id(site)?,
@@ -135,6 +140,14 @@ fn set_aside(given: &[String]) -> Result<BTreeMap<Rule, String>, Failure> {
         }
     };
     pairs(given, "--override RULE=REASON")?.into_iter().map(named).collect()
+}
+
+/// Whether this is a bare yes or no, and no account of how somebody knows.
+#[must_use]
+pub fn tells_nothing(answer: &str) -> bool {
+    const BARE: [&str; 9] = ["yes", "no", "y", "n", "ok", "okay", "sure", "true", "false"];
+    let word = answer.trim().trim_end_matches(['.', '!', '?']).to_lowercase();
+    word.is_empty() || BARE.contains(&word.as_str())
 }
 
 fn pairs(given: &[String], form: &str) -> Result<BTreeMap<String, String>, Failure> {

@@ -172,18 +172,43 @@ impl StoredRun {
 /// Whether something may be half done, so that an interruption must wait. Until then it ends the program at once,
 /// whatever that waits for: a file, git, a person, a master's answer.
 #[derive(Clone, Default)]
-pub struct Acting(Arc<Mutex<bool>>);
+pub struct Acting(Arc<Mutex<Begun>>);
+
+/// What has begun.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Begun {
+    #[default]
+    Nothing,
+    /// Only looks, which leave nothing half done.
+    Looking,
+    Acting,
+}
 
 impl Acting {
     /// From here on an interruption waits.
     pub fn begin(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.set(Begun::Acting);
+    }
+
+    /// The same where nothing is changed.
+    pub fn begin_looking(&self) {
+        self.set(Begun::Looking);
+    }
+
+    fn set(&self, begun: Begun) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = begun;
+    }
+
+    /// Whether an interruption finds something half done.
+    #[must_use]
+    pub fn may_change(&self) -> bool {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) == Begun::Acting
     }
 
     /// Ends by `end` where nothing has begun; nothing begins meanwhile.
     pub fn end_before(&self, end: impl FnOnce()) {
         let acting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !*acting {
+        if *acting == Begun::Nothing {
             end();
         }
     }

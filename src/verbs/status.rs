@@ -91,6 +91,7 @@ pub fn verdict(
 ) -> String {
     let lost = matches!(assessment.verdict, Verdict::QuorumLost | Verdict::Unknown);
     let way_on = if lost { runs::way_on(inputs, site, seen) } else { None };
+    let seen = &looking::knowing_who_ended(seen.clone(), site);
     let mut text = report::status::verdict(cluster, seen, assessment, &inputs.again(), way_on.as_deref());
     if let Some(voters) = report::status::voters(cluster, seen, assessment) {
         text += &format!("{voters}\n");

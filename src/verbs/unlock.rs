@@ -1,6 +1,9 @@
 //! `unlock`: releases the lock that a stopped run left, on every master that answers.
 
-use crate::model::RunId;
+use std::collections::BTreeSet;
+
+use crate::model::{MasterName, RunId};
+use crate::report::names;
 use crate::run::exit::{self, Kind};
 use crate::run::unlock::{Unlocking, unlock as let_go};
 
@@ -24,8 +27,8 @@ pub async fn unlock(inputs: &InputPaths, site: &Site, run: &str) -> Result<u8, F
             return Err(Failure::interrupted("masters that were not yet unlocked stay locked"));
         }
     };
-    let kept = match unlocking {
-        Unlocking::Released(kept) => kept,
+    let (released, kept) = match unlocking {
+        Unlocking::Released { released, kept } => (released, kept),
         Unlocking::Lives(host) => return Err(still_lives(&run, &format!("and renews its lock on {host}"))),
     };
     for (host, why) in &kept {
@@ -35,12 +38,37 @@ pub async fn unlock(inputs: &InputPaths, site: &Site, run: &str) -> Result<u8, F
         site.console.say("no master was unlocked");
         return Ok(exit::FAILED);
     }
-    site.console.print(&format!("run {run} holds no lock on any master that answers\n"));
+    site.console.print(&told(&run, &released, kept.iter().map(|(host, _)| host).collect()));
     Ok(exit::DONE)
+}
+
+/// What came of it where at least one master answered.
+fn told(run: &RunId, released: &BTreeSet<MasterName>, kept: BTreeSet<&MasterName>) -> String {
+    let not = if kept.is_empty() { String::new() } else { format!("; not unlocked: {} (see above)", names(&kept)) };
+    if released.is_empty() {
+        return format!("nothing to unlock: run {run} holds no master that answered{not}\n");
+    }
+    format!("unlocked: {}{not}\n", names(released))
 }
 
 fn still_lives(run: &RunId, place: &str) -> Failure {
     let what = format!("run {run} is still running {place}; unlocking it would let two runs act at once");
     Failure::new(Kind::StillRuns, what)
         .hint("wait for it to end, or interrupt it where it runs (Ctrl-C ends it after its present step)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_unlocked_is_told_from_a_run_that_held_nobody() {
+        let run = RunId::new("20261123-134443-449f").unwrap();
+        let [m1, m3] = ["m1", "m3"].map(|name| MasterName::new(name).unwrap());
+        let some = BTreeSet::from([m3]);
+        assert_eq!(told(&run, &some, BTreeSet::new()), "unlocked: m3\n");
+        assert_eq!(told(&run, &some, BTreeSet::from([&m1])), "unlocked: m3; not unlocked: m1 (see above)\n");
+        let none = told(&run, &BTreeSet::new(), BTreeSet::new());
+        assert_eq!(none, format!("nothing to unlock: run {run} holds no master that answered\n"));
+    }
 }

@@ -37,7 +37,7 @@ impl Round<'_> {
     fn known_before(&self) -> KnownBefore {
         let look =
             LastLook::of(self.cluster, &self.seen, &self.assessment).or_else(|| self.seen.known_before.look.clone());
-        KnownBefore { look, records: self.seen.known_before.records.clone() }
+        KnownBefore { look, records: self.seen.known_before.records.clone(), ..KnownBefore::default() }
     }
 
     fn view(&self) -> View<'_> {
@@ -53,7 +53,7 @@ pub async fn watch(inputs: &InputPaths, site: &Site, request: &StatusRequest, ev
     let cluster = &inputs::cluster(inputs, site)?;
     let remote = &site.bastion.remote(cluster);
     // It ends by itself, with the last verdict's exit code.
-    site.acting.begin();
+    site.acting.begin_looking();
     let mut interrupted = site.interrupted.clone();
     let screen = site.console.screen();
     let mut last: Option<Round<'_>> = None;

@@ -24,7 +24,7 @@ pub fn known_before(place: &Path, cluster: &ClusterName) -> KnownBefore {
     let text = files::text(&folder(place).join(file(cluster))).ok();
     let look = text.and_then(|text| LastLook::read(&text, cluster));
     let records = files::journals(place).iter().filter_map(|text| journal::recorded(text, cluster)).collect();
-    KnownBefore { look, records }
+    KnownBefore { look, records, ..KnownBefore::default() }
 }
 
 /// Keeps a look in the place of the one before, whole or not at all.

@@ -165,7 +165,7 @@ fn a_dark_master_beside_a_member_that_nobody_knows_is_unknown() {
         members: [(name(3), KnownMember { id: MemberId(id), name: "etcd3".into(), peer_urls: Vec::new() })].into(),
     };
     for look in [known(CLUSTER, 3), known(ClusterId(0xdead), 77)] {
-        seen.known_before = KnownBefore { look: Some(look), records: Vec::new() };
+        seen.known_before = KnownBefore { look: Some(look), ..KnownBefore::default() };
         assert_eq!(votes(&seen), [Votes, Votes, Votes, None]);
     }
 }
@@ -197,7 +197,7 @@ fn a_dark_master_is_known_by_its_host_in_any_url_and_by_others_lists() {
         cluster: ClusterId(0xdead),
         members: [(name(3), KnownMember { id: MemberId(9), name: "etcd4".into(), peer_urls: Vec::new() })].into(),
     };
-    seen.known_before = KnownBefore { look: Some(look), records: Vec::new() };
+    seen.known_before = KnownBefore { look: Some(look), ..KnownBefore::default() };
     assert_eq!(votes(&seen), [Votes, Votes, Unknown, Unknown]);
 }
 

@@ -33,7 +33,10 @@ fn old(year: u32, cluster: u64) -> ClusterRecord {
 }
 
 fn seen(records: &[ClusterRecord]) -> Observation {
-    Observation { known_before: KnownBefore { look: None, records: records.to_vec() }, ..Observation::default() }
+    Observation {
+        known_before: KnownBefore { look: None, records: records.to_vec(), ..KnownBefore::default() },
+        ..Observation::default()
+    }
 }
 
 /// The cluster that is the newest in every order of the records; nothing where that is unclear.

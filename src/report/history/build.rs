@@ -29,7 +29,16 @@ pub(super) fn report(replay: &Replay<'_>, file: &JournalFile) -> Report {
     let outcome = replay.outcome();
     let place = Path::new(&file.path).parent().unwrap_or(Path::new(""));
     let states = &replay.states;
-    let story = Story { plan, outcome: &outcome, states, proof: None, place, again: "requorum", drill: replay.drill };
+    let story = Story {
+        plan,
+        outcome: &outcome,
+        states,
+        proof: None,
+        place,
+        again: "requorum",
+        drill: replay.drill,
+        later: true,
+    };
     let steps = steps(replay);
     Report {
         format: FORMAT,

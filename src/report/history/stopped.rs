@@ -17,7 +17,16 @@ pub fn way_on(records: &[Record<RunEvent>], place: &Path, again: &str, seen: &Ob
     let replay = replay(records)?;
     let outcome = replay.outcome();
     let states = &replay.states;
-    let story = Story { plan: replay.plan, outcome: &outcome, states, proof: None, place, again, drill: replay.drill };
+    let story = Story {
+        plan: replay.plan,
+        outcome: &outcome,
+        states,
+        proof: None,
+        place,
+        again,
+        drill: replay.drill,
+        later: true,
+    };
     outcome::way_on(story).filter(|_| is_as_left(replay.plan, seen))
 }
 

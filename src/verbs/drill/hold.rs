@@ -28,7 +28,7 @@ impl Drill<'_> {
             return Err(self.release().await.into_iter().fold(failure, Failure::note));
         };
         self.write(DrillEvent::End { outcome: failure.to_string(), exit: failure.code() })?;
-        Err(recovery::not_begun(&failure))
+        Err(recovery::not_begun(&failure, &self.inputs.again()))
     }
 
     /// For what the drill itself does on masters: begun only while it holds them.

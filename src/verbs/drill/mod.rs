@@ -108,9 +108,9 @@ pub async fn drill(
     request: &DrillRequest,
     confirm: Option<&str>,
 ) -> Result<u8, Failure> {
-    consent::somebody_to_ask(confirm, site, "drill")?;
     let cluster = inputs::cluster(inputs, site)?;
     let zone = request::zone(&cluster, &request.zone)?;
+    consent::somebody_to_ask(&cluster.name, confirm, site, "drill")?;
     let playbook = inputs::playbook(inputs, site, "drill")?;
     refuse(drill::of_inventory(&cluster, &zone), &Redactor::default())?;
     place::commands_are_known(&cluster, &zone, request.outage)?;
