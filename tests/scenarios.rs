@@ -58,6 +58,7 @@ stories! {
     a_full_disk_may_be_overridden_by_name,
     a_full_etcd_is_relieved,
     a_half_made_cluster_is_not_woken_beside_the_old_one,
+    a_held_master_is_told_before_anything_else,
     a_joiner_with_a_smaller_quota_is_refused,
     a_kept_snapshot_is_not_taken_for_ever,
     a_kept_snapshot_that_nobody_passed_is_taken,

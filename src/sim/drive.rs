@@ -100,7 +100,8 @@ impl Flags {
 
 impl Site {
     /// The input files.
-    pub(super) fn inputs(&self) -> InputPaths {
+    #[must_use]
+    pub fn inputs(&self) -> InputPaths {
         let own = self.kept(&format!("{TEMPLATES}/{TEMPLATE}")).is_some();
         let templates = own.then(|| PathBuf::from(TEMPLATES));
         InputPaths { inventory: PathBuf::from(INVENTORY), templates, ..InputPaths::default() }
