@@ -145,7 +145,7 @@ fn reports(report: &Report) {
     without("report HTML", &page::html(report).unwrap());
     without("report JSON", &json::text(report));
     without("report JUnit", &junit::xml(report));
-    without("runs list", &runs::table(&[runs::Run::of("r", Some(report), None)], std::path::Path::new("/state")));
+    without("runs list", &runs::table(&[runs::Run::of("r", Some(report), None)], std::path::Path::new("/state"), None));
 }
 
 /// What a run leaves: events, journal, last words, reports.

@@ -54,7 +54,7 @@ pub fn text(story: &Story<'_>) -> String {
         });
         let _ = writeln!(out, "next: {} status", story.again);
     }
-    let _ = writeln!(out, "\nreport: {} report {} -o html >drill.html", story.again, story.run);
+    let _ = writeln!(out, "\nreport: {} report {} -o html --out drill.html", story.again, story.run);
     if story.measures.is_some() {
         let _ = writeln!(out, "{}", keys_stay(story.prefix));
     }

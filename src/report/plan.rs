@@ -107,10 +107,14 @@ fn destructive(plan: &Plan, out: &mut String) {
     }
 }
 
+/// What the brackets in a command mean.
+const SCRIPTS: &str =
+    "Every command, run as root on the master named; [name] is a script of requorum's own with its arguments.\n";
+
 /// Every command and every file as a diff.
 #[must_use]
 pub fn details(plan: &Plan) -> String {
-    let mut out = String::new();
+    let mut out = String::from(SCRIPTS);
     for (number, stage) in plan.stages.iter().enumerate() {
         let _ = writeln!(out, "{}. {}", number + 1, stage.title);
         if let Some(why) = &stage.why {

@@ -45,12 +45,22 @@ impl Run {
     }
 }
 
-/// The longest outcome shown in the table; `runs show` has all of it.
+/// The shortest that an outcome is cut to where the terminal is narrow; `runs show` has all of it.
 const OUTCOME: usize = 60;
 
-/// The table, oldest first.
+/// The table, oldest first. An outcome is cut only where it does not fit the terminal's width.
 #[must_use]
-pub fn table(runs: &[Run], state: &std::path::Path) -> String {
+pub fn table(runs: &[Run], state: &std::path::Path, width: Option<usize>) -> String {
+    let whole = drawn(runs, state, usize::MAX);
+    let widest = whole.lines().map(|line| line.trim_end().chars().count()).max().unwrap_or(0);
+    let longest = runs.iter().map(|run| run.outcome.chars().count()).max().unwrap_or(0);
+    match width {
+        Some(width) if widest > width => drawn(runs, state, (longest + width).saturating_sub(widest + 1).max(OUTCOME)),
+        _ => whole,
+    }
+}
+
+fn drawn(runs: &[Run], state: &std::path::Path, most: usize) -> String {
     if runs.is_empty() {
         return super::harmless(&format!("there are no runs under {}\n", state.display()));
     }
@@ -60,7 +70,7 @@ pub fn table(runs: &[Run], state: &std::path::Path) -> String {
     table.set_header(["run", "began", "verb", "cluster", "exit", "took", "outcome"]);
     let dash = || "-".to_owned();
     for run in runs {
-        let mut outcome: String = run.outcome.chars().take(OUTCOME).collect();
+        let mut outcome: String = run.outcome.chars().take(most).collect();
         if outcome.len() < run.outcome.len() {
             outcome.push('…');
         }
@@ -80,4 +90,22 @@ pub fn table(runs: &[Run], state: &std::path::Path) -> String {
         ]);
     }
     super::harmless(&table.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_is_cut_only_where_it_does_not_fit() {
+        let run = Run { outcome: "a".repeat(80), ..Run::of("20260101-000000-0001", None, None) };
+        let widest = |width| {
+            let text = table(std::slice::from_ref(&run), std::path::Path::new("/state"), width);
+            text.lines().map(|line| line.trim_end().chars().count()).max().unwrap()
+        };
+        let whole = widest(None);
+        assert_eq!(widest(Some(whole)), whole);
+        assert_eq!(widest(Some(whole - 5)), whole - 5);
+        assert_eq!(widest(Some(20)), whole - 80 + OUTCOME + 1, "it is still readable");
+    }
 }

@@ -81,14 +81,18 @@ fn stage_lines(stage: &ReportedStage, report: &Report, out: &mut String) {
     let began = stage.began_ms.map_or_else(|| "-".to_owned(), |at| format!("+{}", millis(at)));
     let said = if report.drill.is_some() { stage.why.as_deref().map(|why| format!(": {why}")) } else { None };
     let _ = writeln!(out, "  {:>2}. {} · {began}, {took}{}", stage.number, stage.name, said.unwrap_or_default());
-    for step in report.steps.iter().filter(|step| step.stage == stage.number) {
-        steps(step, out);
+    let own: Vec<&Step> = report.steps.iter().filter(|step| step.stage == stage.number).collect();
+    for one in &own {
+        // Where a master has several steps in a stage, which of them it is.
+        let several = own.iter().filter(|other| other.host == one.host).count() > 1;
+        step(one, several, out);
     }
 }
 
-fn steps(step: &Step, out: &mut String) {
+fn step(step: &Step, titled: bool, out: &mut String) {
     let said = if step.said.is_empty() { String::new() } else { format!(": {}", step.said.replace('\n', " ")) };
-    let _ = writeln!(out, "      {} {} {}{said}", step.state.sign(), step.host, step.state.words());
+    let title = if titled { format!("{}: ", step.title) } else { String::new() };
+    let _ = writeln!(out, "      {} {} {title}{}{said}", step.state.sign(), step.host, step.state.words());
     for ran in &step.commands {
         let times = if ran.times > 1 { format!(" ×{}", ran.times) } else { String::new() };
         let exit = ran.exit.map_or_else(|| "no exit".to_owned(), |exit| format!("exit {exit}"));

@@ -40,7 +40,7 @@ pub async fn still(
         if since_proof::nothing_moved(basis.seen, &seen) {
             seen.proof.clone_from(&basis.seen.proof);
         } else {
-            prove::prove(basis.cluster, &mut seen, None, remote, console).await;
+            prove::prove_and_tell(basis.cluster, &mut seen, None, remote, console).await;
         }
     }
     match plan(Input { seen: &seen, ..basis }) {

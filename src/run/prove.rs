@@ -134,11 +134,25 @@ pub async fn prove(
         Some(watched) => watched,
         None => Proving::of(witnesses, limits, remote, console).ended().await?,
     };
-    console.tell(Event::Said { text: harmless(&outcome.words()) });
     seen.take_proof(outcome, samples);
     // A leader that has not yet noticed its loss goes on writing to its log what clients send: only now it stands still.
     if seen.answering().any(|(_, seen)| seen.log.is_ok()) {
         logs::read(cluster, seen, remote).await;
+    }
+    Some(took)
+}
+
+/// The same, and tells at once what came of it, where nothing else will.
+pub async fn prove_and_tell(
+    cluster: &Cluster,
+    seen: &mut Observation,
+    begun: Option<Proving>,
+    remote: &Arc<dyn Remote>,
+    console: &Arc<dyn Console>,
+) -> Option<Duration> {
+    let took = prove(cluster, seen, begun, remote, console).await?;
+    if let Some(outcome) = &seen.proof {
+        console.tell(Event::Said { text: harmless(&outcome.words()) });
     }
     Some(took)
 }

@@ -92,7 +92,7 @@ pub async fn planning(
     // What would be refused anyway need not wait for the proof.
     if goal == Goal::InitiateDr && (only_unproved(&planning.plan) || site.prompt.attended()) {
         let Planning { cluster, seen, remote, .. } = &mut planning;
-        planning.proof = prove::prove(cluster, seen, proving, remote, &site.console).await;
+        planning.proof = prove::prove_and_tell(cluster, seen, proving, remote, &site.console).await;
         planning.plan_anew();
     }
     if let Some(zones) = silent_ones(&planning, site) {

@@ -23,7 +23,7 @@ pub fn list(site: &Site, output: Form) -> Result<u8, Failure> {
     };
     let all: Vec<_> = kept.iter().map(told).collect();
     site.console.print(&match output {
-        Form::Text => runs::table(&all, &site.bastion.state()),
+        Form::Text => runs::table(&all, &site.bastion.state(), site.console.width()),
         Form::Json => json::text(&all),
     });
     Ok(exit::DONE)

@@ -231,10 +231,11 @@ impl Diagnosis {
         }
     }
 
-    /// How many remarks are of this severity.
+    /// How many remarks are of this severity; what several masters share is one.
     #[must_use]
     pub fn count(&self, severity: Severity) -> usize {
-        self.remarks.iter().filter(|remark| remark.severity == severity).count()
+        let remarks = self.remarks.iter().filter(|remark| remark.severity == severity);
+        remarks.map(|remark| (remark.code, &remark.text, &remark.diff)).collect::<BTreeSet<_>>().len()
     }
 
     /// The same with every text that came from a master made clean: of secrets, say.

@@ -78,7 +78,7 @@ fn without_nodes(seen: &Observation) -> Observation {
 }
 
 /// What to do about a finding of `status`. One that is not named here (a certificate's end, say) speaks for itself,
-/// and `docs/findings.md` says more.
+/// and has none.
 fn next_of(code: Code) -> &'static str {
     match code {
         Code::Silent => "make it answer over SSH; it would be missing in an incident",
@@ -100,7 +100,7 @@ fn next_of(code: Code) -> &'static str {
         Code::NotTheRecordedCluster | Code::RecordsContradict => "requorum status",
         Code::Unclear => "see the text; run as root, or fix the node",
         Code::NoRevisionBump => "after initiate-dr restart every API server, or upgrade to an etcd whose tool can",
-        _ => "see docs/findings.md",
+        _ => "",
     }
 }
 

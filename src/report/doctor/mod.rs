@@ -152,7 +152,7 @@ fn remarks_text(remarks: &[&Remark]) -> String {
             remarks.iter().filter(|other| same(remark, other)).filter_map(|one| one.master.as_ref()).collect();
         let who = if masters.is_empty() { String::new() } else { format!("{}: ", names(masters)) };
         let _ = writeln!(out, "{} [{}] {who}{}", severity(remark.severity), remark.code, remark.text);
-        if remark.severity != Severity::Note {
+        if remark.severity != Severity::Note && !remark.next.is_empty() {
             let _ = writeln!(out, "    next: {}", remark.next);
         }
         out.push_str(&indented(remark.diff.as_deref().unwrap_or_default(), "    "));

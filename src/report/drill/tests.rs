@@ -69,7 +69,7 @@ fn a_missed_objective_stands_beside_its_number() {
       m2 does not answer: it is not known what was left there
     next: requorum status
 
-    report: requorum report 20260101-000000-0001 -o html >drill.html
+    report: requorum report 20260101-000000-0001 -o html --out drill.html
     the canaries' keys stay under requorum/drill/20260101-000000-0001/; to remove them, on a master, with the endpoint and certificates that etcdctl needs there: etcdctl del --prefix requorum/drill/20260101-000000-0001/
     ");
 }
@@ -85,7 +85,7 @@ fn a_drill_that_gave_up_says_why_and_what_was_done() {
       the zone's ports are open again
       undone: the old cluster serves
 
-    report: requorum -i i.yaml report 20260101-000000-0001 -o html >drill.html
+    report: requorum -i i.yaml report 20260101-000000-0001 -o html --out drill.html
     ");
 }
 
