@@ -71,6 +71,15 @@ impl Failure {
         Self::new(kind, format!("{}: {why}", path.display()))
     }
 
+    /// A file that must not exist could not be written.
+    pub fn unwritten(path: &Path, error: &std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::AlreadyExists {
+            return Self::failed(format!("{} is there already", path.display()))
+                .hint("name another file, or move that one away");
+        }
+        Self::file(Kind::Failed, path, error)
+    }
+
     /// Rules forbid it; `what` says what is true now.
     pub fn refused(what: impl Into<String>, refusals: Vec<Refusal>) -> Self {
         Self { because: Because::Rules(refusals), ..Self::new(Kind::Refused, what) }

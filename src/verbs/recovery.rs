@@ -43,7 +43,7 @@ pub async fn show(
     site.console.print(&redactor.clean(&format!("\n{}", report::plan::details(&plan))));
     if let Some(path) = save {
         let saved = site.bastion.write_private(path, &json::text(&plan));
-        saved.map_err(|error| Failure::file(exit::Kind::Failed, path, error))?;
+        saved.map_err(|error| Failure::unwritten(path, &error))?;
     }
     Ok(exit::CHANGES)
 }

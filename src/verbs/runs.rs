@@ -6,7 +6,7 @@ use crate::model::json;
 use crate::observe::Observation;
 use crate::report::history::{self, JournalFile, Report};
 use crate::report::{junit, page, runs, text};
-use crate::run::exit::{self, Kind};
+use crate::run::exit;
 use crate::run::journal;
 use crate::run::redact::Redactor;
 
@@ -37,9 +37,7 @@ pub fn report(site: &Site, run: &str, output: ReportForm, out: Option<&Path>) ->
         let text = rendered(report, output)?;
         match out {
             None => site.console.print(&text),
-            Some(path) => {
-                site.bastion.write_private(path, &text).map_err(|error| Failure::file(Kind::Failed, path, error))?
-            }
+            Some(path) => site.bastion.write_private(path, &text).map_err(|error| Failure::unwritten(path, &error))?,
         }
     }
     match damage {

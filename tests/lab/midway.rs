@@ -43,7 +43,7 @@ fn a_run_killed_with_the_data_moved_aside_goes_on_from_the_kept_snapshot() {
 
     let kept = lab.bastion().join("runs").join(&run).join("snapshot.db").display().to_string();
     let again = [&dr()[..], &["--snapshot", &kept]].concat();
-    lab.requorum(&again).exits(7).says(&run).says("requorum unlock");
+    lab.requorum(&again).exits(7).says(&run).says(" unlock ");
     lab.requorum(&["unlock", &run]).exits(0);
     lab.on("m3", "touch /run/go").exits(0);
     // What lies there now is the new cluster's data, and nobody has seen it serve.

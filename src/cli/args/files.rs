@@ -39,7 +39,7 @@ pub enum InventoryVerb {
     },
     /// Print the JSON Schema of inventories, for editors
     Schema,
-    /// Print an inventory made from another tool's; "?" marks what that does not say
+    /// Print an inventory made from another tool's; "?" marks what the tool's files do not say
     ///
     /// Exit: 0 complete, 2 something is left to fill in, 65 the files cannot be read.
     Import {
