@@ -112,7 +112,7 @@ async fn a_run_that_ended_before_its_stop_names_what_it_left() {
     site.happens(&Event::Cut("zone1".into()));
     site.wait(Duration::from_secs(4)).await;
     // The zone was attested off, and is heard again before anything is stopped.
-    site.at(false, "snapshot", Some("m4"), 0, Event::Heal("zone1".into()));
+    site.at(false, "restore", Some("m4"), 0, Event::Heal("zone1".into()));
     let end = site.initiate_dr(&Flags { attested: vec!["zone1".into()], ..Flags::default() }).await;
     assert!(end.code == Some(exit::REFUSED) || end.code == Some(exit::FAILED), "{:?}: {}", end.code, end.text);
     let run = site.last_run();

@@ -169,7 +169,8 @@ async fn alone(question: &'static str) -> Vec<Finding> {
     let console: Arc<dyn Console> = Arc::new(site.clone());
     let spoilt = Spoilt { site, host: "m3", question, instead: Instead::Exit, asked: Mutex::default() };
     let remote: Arc<dyn Remote> = Arc::new(spoilt);
-    let (seen, _) = prove::look(Looking::begin(&cluster, &remote), &cluster, &remote, &console).await;
+    let prove::Looked { seen, .. } =
+        prove::look(Looking::begin(&cluster, &remote), &cluster, None, &remote, &console).await;
     assess(&cluster, &seen).findings
 }
 

@@ -214,6 +214,16 @@ pub struct StatusArgs {
     pub textfile: Option<PathBuf>,
 }
 
+/// How it is proved that quorum is lost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ProofBy {
+    /// By counting the voters that are down, and a second of listening; where that cannot tell, by waiting
+    #[default]
+    Counted,
+    /// By waiting for more than two election timeouts without a leader
+    Timed,
+}
+
 /// What can be planned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum PlanGoal {
@@ -233,6 +243,9 @@ pub struct PlanArgs {
     /// Attest that a silent zone or master is powered off, and how this was confirmed; may repeat
     #[arg(long, value_name = "ZONE=HOW")]
     pub attest: Vec<String>,
+    /// initiate-dr: how to prove that quorum is lost
+    #[arg(long, value_enum, default_value_t = ProofBy::Counted)]
+    pub proof: ProofBy,
     /// Override one safety rule, with the reason; may repeat
     #[arg(long = "override", value_name = "RULE=REASON")]
     pub overrides: Vec<String>,

@@ -164,8 +164,9 @@ impl InputPaths {
 
 impl From<args::PlanArgs> for UncheckedRequest {
     fn from(args: args::PlanArgs) -> Self {
-        let args::PlanArgs { failed_zone, attest, overrides, snapshot, seed, only } = args;
-        Self { failed_zones: failed_zone, attested: attest, overrides, snapshot, seed, only, undoes: None }
+        let args::PlanArgs { failed_zone, attest, proof, overrides, snapshot, seed, only } = args;
+        let timed_proof = proof == args::ProofBy::Timed;
+        Self { failed_zones: failed_zone, attested: attest, overrides, snapshot, seed, only, undoes: None, timed_proof }
     }
 }
 

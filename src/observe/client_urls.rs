@@ -48,7 +48,7 @@ fn mapped(text: &str) -> Vec<String> {
     }
 }
 
-fn is_loopback(url: &str) -> bool {
+pub(super) fn is_loopback(url: &str) -> bool {
     Url::parse(url)
         .is_some_and(|url| url.host() == "localhost" || url.address().is_some_and(|address| address.is_loopback()))
 }

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::quorum::Tally;
-use crate::model::{Cluster, ClusterId, Master, MasterName};
+use crate::model::{Cluster, ClusterId, Master, MasterName, MemberId};
 
-use super::{Answer, Member, Observation, Seen, Unclear};
+use super::{Answer, Member, Members, Observation, Seen, Unclear};
 
 mod identity;
 
@@ -101,6 +101,12 @@ impl Membership {
     }
 }
 
+/// Which master each member of a list is, where one is known to be it.
+#[must_use]
+pub fn masters_of(cluster: &Cluster, observation: &Observation, list: &Members) -> BTreeMap<MemberId, MasterName> {
+    identity::matched(cluster, observation, list)
+}
+
 /// The membership of the cluster that these masters serve.
 #[must_use]
 pub fn membership(cluster: &Cluster, observation: &Observation, serving: &BTreeSet<MasterName>) -> Membership {
@@ -112,7 +118,7 @@ pub fn membership(cluster: &Cluster, observation: &Observation, serving: &BTreeS
         let votes = cluster.masters().map(|master| (master.name.clone(), vote(master))).collect();
         return Membership { members: Err(why), votes };
     };
-    let mut of_entry = identity::matched(cluster, observation, list);
+    let mut of_entry = masters_of(cluster, observation, list);
     let entries: Vec<Entry> = list
         .list
         .iter()

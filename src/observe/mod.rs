@@ -21,6 +21,7 @@ pub mod environment;
 pub mod examination;
 mod finding;
 pub mod fork;
+pub mod heard;
 pub mod known_before;
 pub mod last_log;
 pub mod layout;
@@ -268,6 +269,15 @@ impl Observation {
             if let (Some(Contact::Answers(seen)), Ok(status)) = (self.masters.get_mut(&name), sample.status) {
                 seen.status = Ok(status);
             }
+        }
+    }
+
+    /// How a survivor stood at the end of a proof by counting.
+    #[must_use]
+    pub fn stand(&self, master: &MasterName) -> Option<&proof::count::Stand> {
+        match &self.proof {
+            Some(proof::Outcome::Counted { stands, .. }) => stands.get(master),
+            _ => None,
         }
     }
 

@@ -1,6 +1,8 @@
 //! The question "who belongs to your cluster?", asked at a member's peer port. It answers without quorum, after a
 //! restart and on a learner, and needs no etcdctl (etcd `server/etcdserver/api/rafthttp`, `GET /members`).
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::command::Script;
@@ -56,16 +58,15 @@ impl Members {
     }
 }
 
-const SCRIPT: Script = Script { name: "peer members", text: include_str!("scripts/peer-members.sh") };
+const SCRIPT: Script = Script {
+    name: "peer members",
+    text: concat!(include_str!("scripts/prelude/get.sh"), include_str!("scripts/peer-members.sh")),
+};
 
 /// Asks at a peer port.
 #[must_use]
 pub fn command(access: &Access) -> Command {
-    let command = Command::script(SCRIPT).arg(access.url.clone());
-    match &access.tls {
-        Some(tls) => command.args([&tls.ca, &tls.cert, &tls.key]),
-        None => command.args(["", "", ""]),
-    }
+    Command::script(SCRIPT).arg(access.url.clone()).args(access.files())
 }
 
 #[derive(Deserialize)]
@@ -114,6 +115,18 @@ pub fn parse(output: &Output) -> Result<Members, Unclear> {
         .collect();
     list.sort_by_key(|member| member.id);
     Ok(Members { cluster, list })
+}
+
+const AWAIT: Script = Script {
+    name: "await peer",
+    text: concat!(include_str!("scripts/prelude/get.sh"), include_str!("scripts/await-peer.sh")),
+};
+
+/// Waits until a peer port is served, for `limit` at most, and says whether it is.
+#[must_use]
+pub fn await_command(access: &Access, limit: Duration) -> Command {
+    let command = Command::script(AWAIT).arg(access.url.clone()).args(access.files());
+    command.arg(limit.as_secs().to_string()).deadline(limit + Duration::from_secs(5))
 }
 
 const REACH: Script = Script { name: "peer ports", text: include_str!("scripts/peer-ports.sh") };

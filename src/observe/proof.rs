@@ -13,9 +13,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{MasterName, MemberId};
+use crate::model::{MasterName, MemberId, quorum};
 
+use self::count::Stand;
 use super::{Answer, Observation, Read, Settings, Status};
+
+pub mod count;
 
 /// What one survivor said at one time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +75,19 @@ pub enum Outcome {
         /// Whether somebody was there to ask; where every etcd that could be asked has ended, it is only their silence.
         asked: bool,
     },
+    /// Quorum is lost: the voters that are down leave too few for a majority, and nothing is heard of them.
+    Counted {
+        /// How many have a vote.
+        voters: usize,
+        /// The masters whose members cannot vote.
+        absent: BTreeSet<MasterName>,
+        /// How long the survivors were looked at.
+        heard_nothing_for: Duration,
+        /// How long the proof took.
+        took: Duration,
+        /// How each survivor stood at the end.
+        stands: BTreeMap<MasterName, Stand>,
+    },
     /// There is a quorum, or there may be one.
     Alive {
         /// Who shows it, and how.
@@ -85,6 +101,12 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Whether quorum is shown to be lost, by somebody who could tell.
+    #[must_use]
+    pub const fn is_lost(&self) -> bool {
+        matches!(self, Self::Lost { asked: true, .. } | Self::Counted { .. })
+    }
+
     /// What was shown, and what was not.
     #[must_use]
     pub fn words(&self) -> String {
@@ -98,6 +120,17 @@ impl Outcome {
                 "etcd was seen down for {:.1} s on every master that answered; a master that did not answer could not be checked",
                 leaderless_for.as_secs_f64()
             ),
+            Self::Counted { voters, absent, heard_nothing_for, took, .. } => {
+                let names: Vec<&str> = absent.iter().map(MasterName::as_str).collect();
+                format!(
+                    "quorum is lost: {} of {voters} voters are needed, and with {} down fewer are left; nothing was heard of \
+                     them for {:.1} s, and every linearizable read fails (counted in {:.1} s)",
+                    quorum::needed(*voters),
+                    names.join(", "),
+                    heard_nothing_for.as_secs_f64(),
+                    took.as_secs_f64()
+                )
+            }
             Self::Alive { evidence } => format!("quorum is not lost: {evidence}"),
             Self::Unknown { last_seen } => format!("not proved: {last_seen}"),
         }

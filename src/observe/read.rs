@@ -16,6 +16,9 @@ pub const PROBE_KEY: &str = "requorum/probe";
 /// this.
 pub const TIMEOUT: Duration = Duration::from_secs(3);
 
+/// Where nothing is heard of whoever could answer, and where the run looks again, so long is enough.
+pub const SHORT_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// What a linearizable read showed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -26,10 +29,10 @@ pub enum Read {
     Failed(String),
 }
 
-/// Asks for a linearizable read.
+/// Asks for a linearizable read, for as long as `timeout`.
 #[must_use]
-pub fn command(etcdctl_path: &str, access: &Access) -> Command {
-    etcdctl(etcdctl_path, access, TIMEOUT).args(["get", PROBE_KEY, "--consistency=l", "--keys-only"])
+pub fn command(etcdctl_path: &str, access: &Access, timeout: Duration) -> Command {
+    etcdctl(etcdctl_path, access, timeout).args(["get", PROBE_KEY, "--consistency=l", "--keys-only"])
 }
 
 /// Reads the exit status: it alone decides.

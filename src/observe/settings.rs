@@ -33,6 +33,14 @@ pub struct Access {
     pub tls: Option<TlsFiles>,
 }
 
+impl Access {
+    /// CA, certificate and key as a script takes them; empty for plain HTTP.
+    #[must_use]
+    pub fn files(&self) -> [&str; 3] {
+        self.tls.as_ref().map_or([""; 3], |TlsFiles { ca, cert, key }| [ca, cert, key])
+    }
+}
+
 /// Files on the master that open a TLS endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TlsFiles {
@@ -42,6 +50,9 @@ pub struct TlsFiles {
     pub cert: String,
     pub key: String,
 }
+
+/// etcd's default heartbeat interval (`embed/config.go`).
+const DEFAULT_HEARTBEAT: Duration = Duration::from_millis(100);
 
 /// etcd's default election timeout (`embed/config.go`).
 const DEFAULT_ELECTION: Duration = Duration::from_millis(1000);
@@ -127,6 +138,23 @@ impl Settings {
             .files("ETCDCTL_CACERT", "ETCDCTL_CERT", "ETCDCTL_KEY")
             .or_else(|| self.files("ETCD_TRUSTED_CA_FILE", "ETCD_CERT_FILE", "ETCD_KEY_FILE"));
         Some(Access { tls: if url.starts_with("https:") { Some(tls?) } else { None }, url })
+    }
+
+    /// Where it shows its metrics: the client port does, unless it speaks gRPC only (etcd `embed/etcd.go`, `serveClients`).
+    #[must_use]
+    pub fn metrics_access(&self) -> Option<Access> {
+        let moved = ["ETCD_LISTEN_METRICS_URLS", "ETCD_LISTEN_CLIENT_HTTP_URLS"].map(|key| self.list(key));
+        match moved.iter().find_map(|urls| client_urls::local(urls)) {
+            Some(url) => self.client_access_to(url),
+            None => self.client_access(),
+        }
+    }
+
+    /// How often a leader sends a heartbeat.
+    #[must_use]
+    pub fn heartbeat(&self) -> Duration {
+        let given = self.get("ETCD_HEARTBEAT_INTERVAL").and_then(|ms| ms.parse().ok());
+        given.map_or(DEFAULT_HEARTBEAT, Duration::from_millis)
     }
 
     /// The member's own peer port.
@@ -215,6 +243,20 @@ mod tests {
         assert_eq!(access.url, "https://127.0.0.1:2379");
         assert_eq!(access.tls.unwrap().cert, "/c");
         assert_eq!(seen.request_timeout(), Duration::from_secs(15));
+    }
+
+    #[test]
+    fn metrics_are_asked_where_the_file_moves_them() {
+        let at =
+            |text: &str| settings(&format!("ETCD_LISTEN_CLIENT_URLS=http://10.0.0.1:2379\n{text}")).metrics_access();
+        let url = |text: &str| at(text).unwrap().url;
+        assert_eq!(url(""), "http://10.0.0.1:2379");
+        assert_eq!(
+            url("ETCD_LISTEN_METRICS_URLS=http://10.0.0.1:2381,http://127.0.0.1:2381\n"),
+            "http://127.0.0.1:2381"
+        );
+        assert_eq!(url("ETCD_LISTEN_CLIENT_HTTP_URLS=http://0.0.0.0:2378\n"), "http://127.0.0.1:2378");
+        assert_eq!(at("ETCD_LISTEN_METRICS_URLS=https://127.0.0.1:2381\n"), None, "TLS without its files");
     }
 
     #[test]

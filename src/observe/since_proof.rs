@@ -6,7 +6,7 @@ use crate::model::MasterName;
 use super::{Observation, Seen};
 
 /// Whether nothing that answers has moved since the proof: nobody serves, nobody else answers, and each etcd is in the same
-/// term with the same last entry and names no leader. A leader that had reached one of them since would have begun a term
+/// term with the same last entry and names no leader but one that was counted as down. A leader that had reached one of them since would have begun a term
 /// and committed an entry of its own (raft, section 5.4.2; etcd `raft.becomeLeader`).
 #[must_use]
 pub fn nothing_moved(before: &Observation, now: &Observation) -> bool {
@@ -16,13 +16,15 @@ pub fn nothing_moved(before: &Observation, now: &Observation) -> bool {
 }
 
 fn unmoved(before: &Observation, name: &MasterName, now: &Seen) -> bool {
+    // Whom it named while it heard nobody, it may name until it notices.
+    let stale = before.stand(name).and_then(|stand| stand.leader);
     let Some(before) = before.seen(name) else {
         // Whoever answers only now was not asked by the proof; where its etcd is down it has nothing to tell.
         return now.etcd_runs() == Some(false);
     };
     match (&before.status, &now.status) {
         (Ok(before), Ok(now)) => {
-            let leaderless = now.leader.is_none() || now.learner;
+            let leaderless = now.leader.is_none() || now.learner || now.leader == stale;
             leaderless && (before.term, before.applied) == (now.term, now.applied)
         }
         // One that cannot say how far it is has not become ready since, or is down as it was.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Cluster, ClusterId, MasterName};
 
 use super::members::{Membership, Vote, membership};
-use super::{Finding, Observation, Severity, proof};
+use super::{Finding, Observation, Severity};
 
 /// What state the cluster is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -69,7 +69,7 @@ pub(super) fn verdict(
     let Some(masters) = serving.values().next() else {
         return match &observation.proof {
             // Where every etcd that was asked has ended, nobody was asked who could tell.
-            Some(proof::Outcome::Lost { asked: true, .. }) => Verdict::QuorumLost,
+            Some(proof) if proof.is_lost() => Verdict::QuorumLost,
             _ => Verdict::Unknown,
         };
     };

@@ -1,10 +1,12 @@
 //! The looks that the planner adds before acts by itself, whatever the playbook says: who votes, who is silent.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::model::{Command, MasterName};
 use crate::observe::members::known_urls;
-use crate::observe::{status, unit};
+use crate::observe::proof::count::Stand;
+use crate::observe::{heard, status, unit};
 use crate::step::{Step, expect, silent, vote};
 
 use super::NoPlan;
@@ -52,8 +54,19 @@ pub(super) fn silent(draft: &PlanDraft<'_>, started: bool) -> Vec<(MasterName, S
     draft.survivors.iter().map(step).collect()
 }
 
+/// Nothing was heard on this survivor since quorum was counted lost.
+fn silence_since(draft: &PlanDraft<'_>, participant: Participant<'_>, stand: &Stand) -> Option<expect::Silence> {
+    let metrics = participant.settings().ok()?.metrics_access()?;
+    let may_be_heard = draft.survivors.iter().filter_map(Participant::member_id).chain([heard::LINK]).collect();
+    let stale = stand.leader.map(|leader| (leader, stand.term));
+    let mut since = stand.heard.clone();
+    since.retain(|sender, _| !BTreeSet::contains(&may_be_heard, sender));
+    Some(expect::Silence { ask: heard::command(&metrics), since, may_be_heard, stale })
+}
+
 /// No leader is seen on this survivor; `unmoved`: nor was anything applied since the plan was made.
 pub(super) fn leaderless(
+    draft: &PlanDraft<'_>,
     participant: Participant<'_>,
     by_status: bool,
     unmoved: bool,
@@ -63,8 +76,10 @@ pub(super) fn leaderless(
     } else {
         unit::command(&participant.master.etcd.unit)
     };
+    let silence = draft.input.seen.stand(participant.name()).filter(|_| by_status);
+    let silence = silence.and_then(|stand| silence_since(draft, participant, stand));
     let applied = participant.seen.status.as_ref().ok().map(|status| status.applied).filter(|_| by_status);
     let end = participant.seen.log.as_ref().ok().map(|log| log.end).filter(|_| !by_status);
     let log = end.map(|end| (participant.data_dir().clone(), end));
-    Ok(expect::Leaderless { ask, by_status, applied, log, unmoved })
+    Ok(expect::Leaderless { ask, by_status, applied, log, silence, unmoved })
 }

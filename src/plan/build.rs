@@ -148,10 +148,10 @@ impl<'a> Builder<'a> {
         let run = self.draft.input.request.run.clone();
         let step: Step = match action {
             Action::Expect(Expectation::QuorumLost) => {
-                added_checks::leaderless(participant, participant.answers(), false)?.into()
+                added_checks::leaderless(&self.draft, participant, participant.answers(), false)?.into()
             }
             Action::Expect(Expectation::StillLost) => {
-                added_checks::leaderless(participant, self.draft.still_answers(participant), true)?.into()
+                added_checks::leaderless(&self.draft, participant, self.draft.still_answers(participant), true)?.into()
             }
             Action::Expect(Expectation::OneWritableCluster | Expectation::EveryoneServes) => {
                 self.serve(participant)?.into()
@@ -173,7 +173,9 @@ impl<'a> Builder<'a> {
             }
             Action::Start { what: Service::Etcd, .. } => {
                 self.started = true;
-                start::Start { unit, data_dir: participant.data_dir().clone(), run, onto: self.onto() }.into()
+                let (data_dir, onto, after) =
+                    (participant.data_dir().clone(), self.onto(), self.draft.starts_after(participant)?);
+                start::Start { unit, data_dir, run, onto, after }.into()
             }
             Action::Retire(_) => {
                 let (master, data_dir, onto) =

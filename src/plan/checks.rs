@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::model::{Cluster, Master, MasterName, Url};
+use crate::observe::proof::count::says_off;
 use crate::observe::{Contact, Observation, Seen};
 
 use super::{Refusal, Rule};
@@ -285,7 +286,7 @@ pub(super) fn attested<'a>(
     let mut dark: BTreeMap<(String, &str), Vec<(&str, String)>> = BTreeMap::new();
     for master in masters {
         let (name, zone) = (master.name.as_str(), master.zone.as_str());
-        let attested = request.attested.contains_key(zone) || request.attested.contains_key(name);
+        let attested = says_off(&request.attested, master);
         if let Some(why) = dark_because(seen, &master.name).filter(|_| !attested) {
             dark.entry((to_attest(master, input.cluster, seen), zone)).or_default().push((name, why));
         }

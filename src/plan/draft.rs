@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::model::{AbsPath, ClusterId, Master, MasterName, MemberId, Token};
 use crate::observe::log::End;
-use crate::observe::{Access, ClusterRecord, Seen, Settings, tools::RestoreTool};
+use crate::observe::{Access, ClusterRecord, Observation, Seen, Settings, tools::RestoreTool};
 use crate::plan::Rule;
 use crate::playbook::Role;
 use crate::playbook::template::Peer;
@@ -19,15 +19,20 @@ use super::{Goal, Input, NoPlan, PlannedMember, Refusal};
 pub(super) struct Participant<'a> {
     pub(super) master: &'a Master,
     pub(super) seen: &'a Seen,
+    /// The last entry that was committed when a survivor that led its term was cut off from the others.
+    committed: Option<u64>,
 }
 
 impl<'a> Participant<'a> {
     /// The masters of these names that answered.
     pub(super) fn all<'b>(input: Input<'a>, names: impl IntoIterator<Item = &'b MasterName>) -> Vec<Self> {
-        names
-            .into_iter()
-            .filter_map(|name| Some(Self { master: input.cluster.master(name)?, seen: input.seen.seen(name)? }))
-            .collect()
+        names.into_iter().filter_map(|name| Self::of(input.cluster.master(name)?, input.seen)).collect()
+    }
+
+    /// One master, where it answered.
+    pub(super) fn of(master: &'a Master, all: &'a Observation) -> Option<Self> {
+        let seen = all.seen(&master.name)?;
+        Some(Self { master, seen, committed: committed(all, seen) })
     }
 
     pub(super) fn name(&self) -> &'a MasterName {
@@ -76,11 +81,13 @@ impl<'a> Participant<'a> {
         self.seen.status.is_ok()
     }
 
-    /// Where its log ends. One that was read before its last entries came says nothing.
+    /// Where its log ends. One that was read before its last entries came says nothing. What a leader that has lost its
+    /// followers goes on writing was acknowledged to nobody: it alone commits (raft, section 5.3).
     pub(super) fn log_end(&self) -> Option<End> {
         let end = self.seen.log.as_ref().ok()?.end;
         let applied = self.seen.status.as_ref().map_or(0, |status| status.applied);
-        (applied <= end.index).then_some(end)
+        let last = self.committed.map_or(end.index, |committed| end.index.min(committed.max(applied)));
+        (applied <= end.index).then_some(End { index: last, ..end })
     }
 
     /// Why nobody knows how far it is, where that is so.
@@ -146,6 +153,16 @@ impl<'a> PlanDraft<'a> {
         participant.answers() && !stopped
     }
 
+    /// Of several survivors the seed starts first: its peer port is what the others wait for.
+    pub(super) fn starts_after(&self, participant: Participant<'_>) -> Result<Option<Access>, NoPlan> {
+        if self.source.is_none() || participant.name() == self.seed.name() {
+            return Ok(None);
+        }
+        let url = self.seed.settings()?.peer_urls().into_iter().next();
+        let settings = participant.settings()?;
+        Ok(url.and_then(|url| settings.peer_access_to(&url)))
+    }
+
     /// Who a role stands for.
     pub(super) fn masters_of(&self, role: Role, joiner: Option<Participant<'a>>) -> Vec<Participant<'a>> {
         match role {
@@ -196,4 +213,15 @@ impl<'a> PlanDraft<'a> {
 /// `name=url,…` as etcd's flags take it.
 pub(super) fn initial_cluster(peers: &[Peer]) -> String {
     peers.iter().map(|peer| format!("{}={}", peer.name, peer.peer_url)).collect::<Vec<_>>().join(",")
+}
+
+/// What the leader of this member's term had committed, where it is one of the survivors: as it says itself, or said when
+/// quorum was counted lost.
+fn committed(all: &Observation, seen: &Seen) -> Option<u64> {
+    let term = seen.status.as_ref().ok()?.term;
+    all.answering().find_map(|(name, other)| {
+        let status = other.status.as_ref().ok().filter(|status| status.term == term && !status.learner)?;
+        let led = all.stand(name).filter(|stand| stand.term == term).and_then(|stand| stand.leader);
+        (status.leader == Some(status.member) || led == Some(status.member)).then_some(status.applied)
+    })
 }

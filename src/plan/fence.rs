@@ -152,6 +152,7 @@ fn of_kinds(input: Input<'_>, participants: &[Participant<'_>], kinds: &[StepOf<
         after: None,
         ports: cut_off::ports(input),
         old_data: input.seen.old_data(),
+        proof: None,
         findings: assess(input.cluster, input.seen).findings,
         stages,
     }

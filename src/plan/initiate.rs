@@ -116,6 +116,7 @@ fn build<'a>(
         after: Some(After { cluster: draft.cluster, token, members }),
         ports: cut_off::ports(input),
         old_data: input.seen.old_data(),
+        proof: input.seen.proof.as_ref().map(proof::Outcome::words),
         findings,
         stages,
     })
@@ -180,7 +181,7 @@ fn nothing_serves(input: Input<'_>, refusals: &mut Refusals<'_>) {
 
 fn quorum_is_lost(input: Input<'_>, refusals: &mut Refusals<'_>) {
     match &input.seen.proof {
-        Some(proof::Outcome::Lost { .. }) => {}
+        Some(proof::Outcome::Lost { .. } | proof::Outcome::Counted { .. }) => {}
         Some(proof::Outcome::Alive { evidence }) => {
             refusals.add(
                 Rule::QuorumAlive,

@@ -55,6 +55,9 @@ pub struct Plan {
     pub old_data: BTreeMap<MasterName, BTreeSet<String>>,
     /// What was found while observing and planning.
     pub findings: Vec<Finding>,
+    /// What shows that quorum is lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<String>,
     /// The steps.
     pub stages: Vec<Stage>,
 }

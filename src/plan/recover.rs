@@ -120,6 +120,7 @@ fn build<'a>(
         after: Some(After { cluster: draft.cluster, token, members: draft.members }),
         ports: cut_off::ports(input),
         old_data: input.seen.old_data(),
+        proof: None,
         findings,
         stages,
     })

@@ -183,6 +183,7 @@ fn request(cluster: &Cluster, imagined: &Observation, lost: &BTreeSet<ZoneName>)
         overrides: BTreeMap::new(),
         snapshot: None,
         person: "doctor".to_owned(),
+        timed_proof: false,
     }
 }
 

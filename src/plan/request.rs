@@ -30,6 +30,16 @@ pub struct Request {
     pub snapshot: Option<SnapshotFile>,
     /// Who asks, for fences and records.
     pub person: String,
+    /// Whether quorum must be proved lost by waiting, whatever counting says.
+    pub timed_proof: bool,
+}
+
+impl Request {
+    /// What a proof may count with.
+    #[must_use]
+    pub fn counts_with(&self) -> Option<&BTreeMap<String, String>> {
+        (!self.timed_proof).then_some(&self.attested)
+    }
 }
 
 impl Request {

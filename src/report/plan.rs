@@ -23,27 +23,7 @@ pub fn recorded(plan: &Plan, digest: &str) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "plan {digest} · run {} · cluster {}", plan.run, plan.cluster);
     let _ = writeln!(out, "{}{}: {}", plan.goal.command(), zones(plan), plan.summary);
-    match plan.goal {
-        Goal::InitiateDr => {
-            let _ = writeln!(out, "  survivors  {} (seed {})", names(&plan.survivors), names(&plan.seed));
-            let _ = writeln!(out, "  left out   {} until `requorum recover`", names(&plan.left_out));
-        }
-        Goal::Recover => {
-            let _ = writeln!(out, "  serving    {} (asked through {})", names(&plan.survivors), names(&plan.seed));
-            if !plan.returned.is_empty() {
-                let _ = writeln!(out, "  back       {}", names(&plan.returned));
-            }
-            if !plan.left_out.is_empty() {
-                let _ = writeln!(out, "  left out   {}", names(&plan.left_out));
-            }
-        }
-        Goal::Fence | Goal::Unfence | Goal::Undo => {
-            let _ = writeln!(out, "  masters    {}", names(&plan.returned));
-            if !plan.left_out.is_empty() {
-                let _ = writeln!(out, "  silent     {}: did not answer, nothing is done there", names(&plan.left_out));
-            }
-        }
-    }
+    roles(plan, &mut out);
     if let Some(after) = &plan.after {
         let voters = after.members.len();
         let all = plan.masters().len();
@@ -76,6 +56,34 @@ pub fn recorded(plan: &Plan, digest: &str) -> String {
     }
     destructive(plan, &mut out);
     harmless(&out)
+}
+
+/// Who takes part, and in which role.
+fn roles(plan: &Plan, out: &mut String) {
+    match plan.goal {
+        Goal::InitiateDr => {
+            let _ = writeln!(out, "  survivors  {} (seed {})", names(&plan.survivors), names(&plan.seed));
+            let _ = writeln!(out, "  left out   {} until `requorum recover`", names(&plan.left_out));
+            if let Some(proof) = &plan.proof {
+                let _ = writeln!(out, "  proof      {proof}");
+            }
+        }
+        Goal::Recover => {
+            let _ = writeln!(out, "  serving    {} (asked through {})", names(&plan.survivors), names(&plan.seed));
+            if !plan.returned.is_empty() {
+                let _ = writeln!(out, "  back       {}", names(&plan.returned));
+            }
+            if !plan.left_out.is_empty() {
+                let _ = writeln!(out, "  left out   {}", names(&plan.left_out));
+            }
+        }
+        Goal::Fence | Goal::Unfence | Goal::Undo => {
+            let _ = writeln!(out, "  masters    {}", names(&plan.returned));
+            if !plan.left_out.is_empty() {
+                let _ = writeln!(out, "  silent     {}: did not answer, nothing is done there", names(&plan.left_out));
+            }
+        }
+    }
 }
 
 /// Which zones it is about, after the command.

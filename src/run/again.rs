@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use crate::model::RunId;
-use crate::observe::{Contact, since_proof};
+use crate::observe::{Contact, read, since_proof};
 use crate::plan::comparison::do_the_same;
 use crate::plan::{Goal, Input, NoPlan, Plan, plan};
 
+use super::count;
 use super::logs;
 use super::look::Looking;
 use super::ports::{Console, Event, Remote};
@@ -29,18 +30,20 @@ pub async fn still(
 ) -> Result<(), Changed> {
     console.tell(Event::Said { text: "the masters are locked; checking them once more…".to_owned() });
     let own = |lock: &crate::observe::Holder| lock.run == holder.as_str();
-    let silent = basis.seen.masters.iter().filter(|(_, contact)| matches!(contact, Contact::Silent(_)));
-    let silent = silent.map(|(name, contact)| (name.clone(), contact.clone())).collect();
-    let looking = Looking::begin(basis.cluster, remote).knowing(basis.seen.known_before.clone());
+    let silent = basis.seen.masters.iter().filter(|(_, sight)| matches!(sight, Contact::Silent(_)));
+    let silent = silent.map(|(name, sight)| (name.clone(), sight.clone())).collect();
+    let read = if agreed.goal == Goal::InitiateDr { read::SHORT_TIMEOUT } else { read::TIMEOUT };
+    let looking = Looking::reading_for(read, basis.cluster, remote).knowing(basis.seen.known_before.clone());
     let mut seen = looking.finish_without(&silent).await.without_locks(own);
     if matches!(agreed.goal, Goal::InitiateDr | Goal::Undo) {
         logs::read(basis.cluster, &mut seen, remote).await;
     }
     if agreed.goal == Goal::InitiateDr {
-        if since_proof::nothing_moved(basis.seen, &seen) {
+        if since_proof::nothing_moved(basis.seen, &seen) && count::still_silent(basis.seen, &seen, remote).await {
             seen.proof.clone_from(&basis.seen.proof);
         } else {
-            prove::prove_and_tell(basis.cluster, &mut seen, None, remote, console).await;
+            let counts_with = basis.request.counts_with();
+            prove::prove_and_tell(basis.cluster, &mut seen, None, counts_with, remote, console).await;
         }
     }
     match plan(Input { seen: &seen, ..basis }) {

@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use crate::observe::Verdict;
-use crate::plan::Plan;
+use crate::plan::{Goal, Plan};
 use crate::step::{Effect, Step};
 
-use super::runner::{Ending, Outcome, is_verification};
+use super::runner::{Ending, Outcome};
 
 /// Done, or nothing to do.
 pub const DONE: u8 = 0;
@@ -100,4 +100,19 @@ pub fn code(plan: &Plan, outcome: &Outcome) -> u8 {
         Ending::Stopped(_) | Ending::Interrupted(_) => STOPPED,
         Ending::Unknown(_) => UNKNOWN,
     }
+}
+
+/// Whether a failed step means that the work is done and its proof is not: exit code 6 instead of 4.
+fn is_verification(plan: &Plan, id: u32) -> bool {
+    // A new cluster that never took a write is not done.
+    let new = plan.goal == Goal::InitiateDr;
+    let proves = |step: &Step| {
+        step.kind().effects().iter().all(|effect| match effect {
+            Effect::ChecksWrite { .. } => !new,
+            Effect::ComparesData | Effect::Records(_) => true,
+            _ => false,
+        })
+    };
+    let acts_later = plan.steps().any(|planned| planned.id > id && !proves(&planned.step));
+    plan.steps().any(|planned| planned.id == id && proves(&planned.step)) && !acts_later
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
@@ -16,6 +17,7 @@ use crate::observe::{
 
 use super::joined;
 use super::ports::{Pipes, Questions, Remote, RemoteError};
+use super::still_tried::StillTried;
 
 /// Asks every master of the cluster, side by side; a dark one costs no more than its connect time-out.
 pub async fn look(cluster: &Cluster, remote: &Arc<dyn Remote>) -> Observation {
@@ -30,12 +32,19 @@ pub struct Looking {
     asked: BTreeSet<MasterName>,
     /// Who has said everything, or turned out to be silent.
     told: BTreeSet<MasterName>,
+    begun: Instant,
 }
 
 impl Looking {
     /// Begins to ask every master.
     #[must_use]
     pub fn begin(cluster: &Cluster, remote: &Arc<dyn Remote>) -> Self {
+        Self::reading_for(read::TIMEOUT, cluster, remote)
+    }
+
+    /// The same, with this limit for the linearizable reads.
+    #[must_use]
+    pub fn reading_for(read: Duration, cluster: &Cluster, remote: &Arc<dyn Remote>) -> Self {
         let (tell, early) = unbounded_channel();
         let mut tasks = JoinSet::new();
         for master in cluster.masters().cloned() {
@@ -46,12 +55,13 @@ impl Looking {
                 .filter_map(|other| usual_peer_urls(other).into_iter().next())
                 .collect();
             tasks.spawn(async move {
-                let contact = look_at(&master, &usual, &remote, &tell).await;
+                let contact = look_at(&master, (&usual, read), &remote, &tell).await;
                 (master.name, contact)
             });
         }
         let asked = cluster.masters().map(|master| master.name.clone()).collect();
-        Self { tasks, early, seen: Observation::default(), asked, told: BTreeSet::new() }
+        let (seen, told) = (Observation::default(), BTreeSet::new());
+        Self { tasks, early, seen, asked, told, begun: Instant::now() }
     }
 
     /// The same with what this bastion knows from before.
@@ -83,6 +93,19 @@ impl Looking {
         true
     }
 
+    /// The same, but no longer than until everybody has said who it is but those that are attested to be off.
+    pub async fn until_known(&mut self, off: &BTreeSet<MasterName>, end: Instant) -> bool {
+        let says = |looking: &Self, name: &MasterName| off.contains(name) || looking.seen.masters.contains_key(name);
+        let known = |looking: &Self| !off.is_empty() && looking.asked.iter().all(|name| says(looking, name));
+        while !off.is_empty() && !self.tasks.is_empty() && !known(self) {
+            tokio::select! {
+                () = self.step() => {}
+                () = sleep_until(end) => break,
+            }
+        }
+        if known(self) { self.tasks.is_empty() } else { self.until(end).await }
+    }
+
     /// Waits for the rest.
     pub async fn finish(mut self) -> Observation {
         while !self.tasks.is_empty() {
@@ -94,16 +117,37 @@ impl Looking {
     /// Waits for the rest, but for masters that a look a moment ago found silent: one that has not taken a connection by
     /// the time all others have said everything is still silent. What was said of it then is said again.
     pub async fn finish_without(mut self, silent: &BTreeMap<MasterName, Contact>) -> Observation {
-        let mut waited_for: BTreeSet<MasterName> = self.asked.clone();
-        waited_for.retain(|name| !silent.contains_key(name));
-        while !self.tasks.is_empty() && !waited_for.is_subset(&self.told) {
-            self.step().await;
-            waited_for.extend(self.seen.masters.keys().cloned());
-        }
+        self.wait_for_others(|name| silent.contains_key(name)).await;
         for (name, contact) in silent {
             self.seen.masters.entry(name.clone()).or_insert_with(|| contact.clone());
         }
         self.seen
+    }
+
+    /// Waits for the rest, but for masters that are attested to be off and have not taken a connection by the time all others
+    /// have said everything. They are tried on.
+    pub async fn finish_but_for(mut self, off: &BTreeSet<MasterName>) -> (Observation, Option<StillTried>) {
+        self.wait_for_others(|name| off.contains(name)).await;
+        let mut seen = self.seen.clone();
+        let silent = self.asked.iter().filter(|name| !seen.masters.contains_key(*name));
+        let names: BTreeSet<MasterName> = silent.cloned().collect();
+        if names.is_empty() {
+            return (seen, None);
+        }
+        let waited = self.begun.elapsed().as_secs_f64();
+        let why = format!("no connection within {waited:.1} s, and it is still being tried");
+        seen.masters.extend(names.iter().map(|name| (name.clone(), Contact::Silent(why.clone()))));
+        (seen, Some(StillTried::begin(self, names)))
+    }
+
+    /// Waits until all others have said everything; whoever takes a connection meanwhile is one of them.
+    async fn wait_for_others(&mut self, is_silent: impl Fn(&MasterName) -> bool) {
+        let mut waited_for: BTreeSet<MasterName> = self.asked.clone();
+        waited_for.retain(|name| !is_silent(name));
+        while !self.tasks.is_empty() && !waited_for.is_subset(&self.told) {
+            self.step().await;
+            waited_for.extend(self.seen.masters.keys().cloned());
+        }
     }
 
     /// Takes what comes next. A master's early word lies in the channel before its last one is there.
@@ -125,11 +169,11 @@ impl Looking {
 /// Puts an answer where it belongs.
 type TakeAnswer = fn(&mut Seen, Answer<Output>);
 
-/// Asks one master; `usual` are the others' peer URLs as the inventory has them. What is known before the slow answers
-/// are there is told on the way.
+/// Asks one master; `usual` are the others' peer URLs as the inventory has them, `limit` is for the linearizable read. What is
+/// known before the slow answers are there is told on the way.
 async fn look_at(
     master: &Master,
-    usual: &[String],
+    (usual, limit): (&[String], Duration),
     remote: &Arc<dyn Remote>,
     tell: &UnboundedSender<(MasterName, Contact)>,
 ) -> Contact {
@@ -139,7 +183,7 @@ async fn look_at(
         Err(contact) => return contact,
     };
     let runs = seen.unit.as_ref().is_ok_and(unit::Unit::running);
-    let of_etcd = OfEtcd::of(seen.settings.as_ref().ok(), seen.tools.as_ref().ok(), runs, usual);
+    let of_etcd = OfEtcd::of(seen.settings.as_ref().ok(), seen.tools.as_ref().ok(), runs, (usual, limit));
     // Those that may wait for seconds stand last.
     let round: [(Answer<Command>, TakeAnswer); 5] = [
         (of_etcd.status, |seen, answer| seen.status = answer.and_then(|output| status::parse(&output))),
@@ -160,11 +204,11 @@ async fn look_at(
     };
     let questions = round.each_ref().map(|(question, _)| question.clone());
     ask_round(&mut *asking, &questions, &mut heard).await;
-    Contact::Answers(Box::new(elsewhere(&mut *asking, seen).await))
+    Contact::Answers(Box::new(elsewhere(&mut *asking, seen, limit).await))
 }
 
 /// Where etcd did not answer at the URL that fits best, its others are tried; the one that answers is taken from here on.
-async fn elsewhere(asking: &mut dyn Questions, mut seen: Seen) -> Seen {
+async fn elsewhere(asking: &mut dyn Questions, mut seen: Seen, limit: Duration) -> Seen {
     let Some(question) = client_urls::command(&seen) else { return seen };
     let [answer] = ask_all(asking, [Ok(question)]).await;
     match known(answer).and_then(|output| client_urls::parse(&output)) {
@@ -173,7 +217,7 @@ async fn elsewhere(asking: &mut dyn Questions, mut seen: Seen) -> Seen {
                 settings.answers_at = Some(url);
             }
             seen.status = Ok(status);
-            let read = OfEtcd::of(seen.settings.as_ref().ok(), seen.tools.as_ref().ok(), true, &[]).read;
+            let read = OfEtcd::of(seen.settings.as_ref().ok(), seen.tools.as_ref().ok(), true, (&[], limit)).read;
             let [read] = ask_all(asking, [read]).await;
             seen.read = known(read).map(|output| read::parse(&output));
         }
@@ -251,7 +295,12 @@ struct OfEtcd {
 }
 
 impl OfEtcd {
-    fn of(settings: Option<&Settings>, tools: Option<&tools::Tools>, runs: bool, usual: &[String]) -> Self {
+    fn of(
+        settings: Option<&Settings>,
+        tools: Option<&tools::Tools>,
+        runs: bool,
+        (usual, read): (&[String], Duration),
+    ) -> Self {
         let etcdctl = tools.and_then(|tools| tools.etcdctl.clone());
         let client = settings.and_then(Settings::client_access);
         let peer = settings.and_then(Settings::peer_access).filter(|_| runs);
@@ -266,7 +315,10 @@ impl OfEtcd {
                 .map(|(path, access)| status::command(path, access))
                 .ok_or_else(|| not_asked(runs)),
             members: peer.map(|access| peers::command(&access)).ok_or_else(|| not_asked(runs)),
-            read: by_client.as_ref().map(|(path, access)| read::command(path, access)).ok_or_else(|| not_asked(runs)),
+            read: by_client
+                .as_ref()
+                .map(|(path, access)| read::command(path, access, read))
+                .ok_or_else(|| not_asked(runs)),
             reach: peers::reach_command(&others),
             // They are files: etcd need not run.
             certificates: settings.map(certificates::command).ok_or_else(|| not_asked(true)),
@@ -322,6 +374,14 @@ async fn ask_round(asking: &mut dyn Questions, round: &[Answer<Command>], heard:
     for asked in left {
         heard(places[asked], failed(asked, no_answer()));
     }
+}
+
+/// The same, where it does not matter who gave no answer.
+pub(super) async fn answers<const N: usize>(
+    asking: &mut dyn Questions,
+    round: [Answer<Command>; N],
+) -> [Answer<Output>; N] {
+    ask_all(asking, round).await.map(known)
 }
 
 /// Puts a round of questions and waits for all answers.

@@ -2,6 +2,7 @@
 
 pub mod again;
 pub mod canary;
+mod count;
 mod ending;
 pub mod examine;
 pub mod exit;
@@ -18,6 +19,7 @@ pub mod redact;
 pub mod runner;
 mod said;
 pub mod session;
+pub mod still_tried;
 mod streams;
 pub mod unlock;
 

@@ -1,6 +1,6 @@
 //! Proves that quorum is lost: samples the survivors until `observe::proof` has seen enough. Judges nothing itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,20 +10,48 @@ use tokio::time::Instant;
 
 use crate::model::command::harmless;
 use crate::model::{Cluster, Master, MasterName};
+use crate::observe::proof::count::{Count, count, says_off};
 use crate::observe::proof::{Attempt, BESIDE, Limits, Next, Outcome, Sample};
 use crate::observe::{Access, Observation, Read, Unclear, read, status, unit};
 
+use super::count::counted;
 use super::joined;
 use super::logs;
 use super::look::{Looking, ask};
 use super::ports::{Console, Event, Remote};
+use super::still_tried::StillTried;
 
-/// A survivor and how to ask it: where etcdctl lies, and its client port.
+/// A survivor and how to ask it: where etcdctl lies, its client port and its metrics.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Witness {
-    master: Master,
-    etcdctl: String,
-    access: Access,
+pub(super) struct Witness {
+    pub(super) master: Master,
+    pub(super) etcdctl: String,
+    pub(super) access: Access,
+    /// Where it shows its metrics.
+    pub(super) metrics: Option<Access>,
+}
+
+/// The zones and masters that a person says are off, to count with; none demands the timed proof.
+pub type Attested<'a> = Option<&'a BTreeMap<String, String>>;
+
+/// Nobody says anything: those are counted that are seen to be down and fenced.
+pub const NOBODY_ATTESTED: Attested<'static> = Some(&BTreeMap::new());
+
+/// What a proof rests on.
+#[derive(Debug, Clone)]
+struct Basis {
+    witnesses: Vec<Witness>,
+    limits: Limits,
+    /// Who is counted, or why counting cannot tell; none where it is not wanted.
+    count: Option<Result<Count, String>>,
+}
+
+impl Basis {
+    /// Whether a proof that rests on the other is as good. Why counting cannot tell is told in words that change.
+    fn is(&self, other: &Self) -> bool {
+        let counted = |basis: &Self| basis.count.as_ref().and_then(|count| count.as_ref().ok()).cloned();
+        self.witnesses == other.witnesses && self.limits == other.limits && counted(self) == counted(other)
+    }
 }
 
 /// Between two samples; a leader stays far longer than this.
@@ -32,8 +60,7 @@ const EVERY: Duration = Duration::from_millis(400);
 /// A proof under way. A dark master takes its whole connect time-out, and a read that no quorum answers takes as long:
 /// the survivors are watched meanwhile. Dropped, it ends.
 pub struct Proving {
-    witnesses: Vec<Witness>,
-    limits: Limits,
+    basis: Basis,
     /// Whether anybody waits for it and wants to read how far it is.
     awaited: Arc<AtomicBool>,
     task: JoinSet<Watched>,
@@ -57,24 +84,20 @@ impl Proving {
     pub fn begin(
         cluster: &Cluster,
         seen: &Observation,
+        attested: Attested<'_>,
         remote: &Arc<dyn Remote>,
         console: &Arc<dyn Console>,
     ) -> Option<Self> {
-        let (witnesses, limits) = witnesses(cluster, seen)?;
-        Some(Self::of(witnesses, limits, remote, console))
+        Some(Self::of(basis(cluster, seen, attested)?, remote, console))
     }
 
-    fn of(witnesses: Vec<Witness>, limits: Limits, remote: &Arc<dyn Remote>, console: &Arc<dyn Console>) -> Self {
+    fn of(basis: Basis, remote: &Arc<dyn Remote>, console: &Arc<dyn Console>) -> Self {
         let awaited = Arc::new(AtomicBool::new(false));
         let mut task = JoinSet::new();
         let (remote, console) = (Arc::clone(remote), Arc::clone(console));
-        let (them, heard) = (witnesses.clone(), Arc::clone(&awaited));
-        let begun = Instant::now();
-        task.spawn(async move {
-            let (outcome, samples) = watch(&them, limits, &remote, &console, &heard).await;
-            Watched { outcome, samples, took: begun.elapsed(), over: Instant::now() }
-        });
-        Self { witnesses, limits, awaited, task }
+        let (on, awaits) = (basis.clone(), Arc::clone(&awaited));
+        task.spawn(async move { shown(&on, &remote, &console, &awaits).await });
+        Self { basis, awaited, task }
     }
 
     /// Its end; from now on somebody waits for it.
@@ -84,55 +107,75 @@ impl Proving {
     }
 }
 
-/// Looks until most have answered; where somebody is still being tried, a proof is begun beside it.
+/// Looks until all have said who they are but those that are attested to be off, or until most have; where somebody is
+/// still being tried, a proof is begun beside it.
 pub async fn beside(
     looking: &mut Looking,
     cluster: &Cluster,
+    attested: Attested<'_>,
     remote: &Arc<dyn Remote>,
     console: &Arc<dyn Console>,
 ) -> Option<Proving> {
-    let whole = looking.until(Instant::now() + BESIDE).await;
-    if whole { None } else { Proving::begin(cluster, looking.so_far(), remote, console) }
+    let whole = looking.until_known(&said_off(cluster, attested), Instant::now() + BESIDE).await;
+    if whole { None } else { Proving::begin(cluster, looking.so_far(), attested, remote, console) }
 }
 
-/// Looks to the end; where that takes long, a proof is begun beside it. Where nothing serves the logs are read too.
+/// What a look for `initiate-dr` gives.
+pub struct Looked {
+    pub seen: Observation,
+    /// A proof begun beside it.
+    pub proving: Option<Proving>,
+    /// Who is attested to be off and has not answered, and is not given up yet.
+    pub tried: Option<StillTried>,
+}
+
+/// Looks to the end, but for those that are attested to be off; where that takes long, a proof is begun beside it. Where
+/// nothing serves the logs are read too.
 pub async fn look(
     mut looking: Looking,
     cluster: &Cluster,
+    attested: Attested<'_>,
     remote: &Arc<dyn Remote>,
     console: &Arc<dyn Console>,
-) -> (Observation, Option<Proving>) {
-    let proving = beside(&mut looking, cluster, remote, console).await;
-    let mut seen = looking.finish().await;
+) -> Looked {
+    let proving = beside(&mut looking, cluster, attested, remote, console).await;
+    let (mut seen, tried) = looking.finish_but_for(&said_off(cluster, attested)).await;
     logs::read(cluster, &mut seen, remote).await;
-    (seen, proving)
+    Looked { seen, proving, tried }
 }
 
-/// Takes the time to prove that quorum is lost, where nothing serves and somebody can be asked; what was begun beside
-/// the look counts, if nobody answered later whom it does not watch and it is not over for long. Gives how long the
+fn said_off(cluster: &Cluster, attested: Attested<'_>) -> BTreeSet<MasterName> {
+    let is_off = |master: &&Master| attested.is_some_and(|attested| says_off(attested, master));
+    cluster.masters().filter(is_off).map(|master| master.name.clone()).collect()
+}
+
+/// Proves that quorum is lost, where nothing serves and somebody can be asked: by counting, or where that cannot tell by
+/// waiting. What was begun beside the look counts if it rests on the same, and is not over for long. Gives how long the
 /// proof took.
 pub async fn prove(
     cluster: &Cluster,
     seen: &mut Observation,
     begun: Option<Proving>,
+    attested: Attested<'_>,
     remote: &Arc<dyn Remote>,
     console: &Arc<dyn Console>,
 ) -> Option<Duration> {
-    let (witnesses, limits) = witnesses(cluster, seen)?;
-    let fits = |proving: &Proving| proving.witnesses == witnesses && proving.limits == limits;
-    let text = format!(
-        "no member serves; proving that quorum is lost takes {} to {} s, by etcd's election timeout",
-        (limits.window + read::TIMEOUT).as_secs(),
-        limits.limit.as_secs()
-    );
+    let basis = basis(cluster, seen, attested)?;
+    let text = match &basis.count {
+        Some(Ok(count)) => format!(
+            "no member serves; counting who may vote, and looking at the survivors for {:.1} s",
+            count.window.as_secs_f64()
+        ),
+        _ => takes_time(&basis.limits),
+    };
     console.tell(Event::Said { text });
-    let early = match begun.filter(fits) {
+    let early = match begun.filter(|proving| proving.basis.is(&basis)) {
         Some(proving) => proving.ended().await.filter(|watched| watched.over.elapsed() < STALE),
         None => None,
     };
     let Watched { outcome, samples, took, .. } = match early {
         Some(watched) => watched,
-        None => Proving::of(witnesses, limits, remote, console).ended().await?,
+        None => Proving::of(basis, remote, console).ended().await?,
     };
     seen.take_proof(outcome, samples);
     // A leader that has not yet noticed its loss goes on writing to its log what clients send: only now it stands still.
@@ -147,30 +190,59 @@ pub async fn prove_and_tell(
     cluster: &Cluster,
     seen: &mut Observation,
     begun: Option<Proving>,
+    attested: Attested<'_>,
     remote: &Arc<dyn Remote>,
     console: &Arc<dyn Console>,
 ) -> Option<Duration> {
-    let took = prove(cluster, seen, begun, remote, console).await?;
+    let took = prove(cluster, seen, begun, attested, remote, console).await?;
     if let Some(outcome) = &seen.proof {
         console.tell(Event::Said { text: harmless(&outcome.words()) });
     }
     Some(took)
 }
 
-/// Everyone that answers and can be asked whether it has a leader, and how long that takes; nothing where somebody
-/// serves or nobody can be asked.
-fn witnesses(cluster: &Cluster, seen: &Observation) -> Option<(Vec<Witness>, Limits)> {
+fn takes_time(limits: &Limits) -> String {
+    format!(
+        "no member serves; proving that quorum is lost takes {} to {} s, by etcd's election timeout",
+        (limits.window + read::TIMEOUT).as_secs(),
+        limits.limit.as_secs()
+    )
+}
+
+/// Everyone that answers and can be asked whether it has a leader, how long that takes, and who is counted; nothing where
+/// somebody serves or nobody can be asked.
+fn basis(cluster: &Cluster, seen: &Observation, attested: Attested<'_>) -> Option<Basis> {
     if seen.answering().any(|(_, seen)| seen.serves()) {
         return None;
     }
     let known = |master: &Master| {
         let seen = seen.seen(&master.name)?;
         let etcdctl = seen.tools.as_ref().ok()?.etcdctl.clone()?;
-        let access = seen.settings.as_ref().ok()?.client_access()?;
-        Some(Witness { master: master.clone(), etcdctl, access })
+        let settings = seen.settings.as_ref().ok()?;
+        let (access, metrics) = (settings.client_access()?, settings.metrics_access());
+        Some(Witness { master: master.clone(), etcdctl, access, metrics })
     };
     let witnesses: Vec<Witness> = cluster.masters().filter_map(known).collect();
-    (!witnesses.is_empty()).then(|| (witnesses, Limits::of(seen)))
+    let count = attested.map(|attested| count(cluster, seen, attested));
+    (!witnesses.is_empty()).then(|| Basis { witnesses, limits: Limits::of(seen), count })
+}
+
+/// By counting where that can tell, else by time.
+async fn shown(basis: &Basis, remote: &Arc<dyn Remote>, console: &Arc<dyn Console>, awaited: &AtomicBool) -> Watched {
+    let begun = Instant::now();
+    if let Some(Ok(count)) = &basis.count {
+        match counted(count, &basis.witnesses, remote).await {
+            Ok((outcome, samples)) => {
+                return Watched { outcome, samples, took: begun.elapsed(), over: Instant::now() };
+            }
+            Err(why) => {
+                let text = format!("counting cannot tell: {why}; {}", takes_time(&basis.limits));
+                console.tell(Event::Said { text: harmless(&text) });
+            }
+        }
+    }
+    let (outcome, samples) = watch(&basis.witnesses, basis.limits, remote, console, awaited).await;
+    Watched { outcome, samples, took: begun.elapsed(), over: Instant::now() }
 }
 
 /// Samples until it is proved, disproved or out of time, and gives the last samples too. Shows what is waited for.
@@ -252,7 +324,7 @@ async fn sample_one(witness: &Witness, ended: bool, with_read: bool, remote: &Ar
     }
     let read = if with_read {
         // A lost connection is no failed read: the attempt goes on without it.
-        ask(remote, host, read::command(&witness.etcdctl, &witness.access))
+        ask(remote, host, read::command(&witness.etcdctl, &witness.access, read::TIMEOUT))
             .await
             .ok()
             .map(|output| read::parse(&output))

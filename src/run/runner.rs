@@ -10,14 +10,15 @@ use tokio::time::Instant;
 
 use crate::model::{Command, MasterName, Output, RunId, UnitName};
 use crate::observe::last_log;
-use crate::plan::{Goal, Plan, Planned, Stage};
-use crate::step::{Act, Doing, Effect, Fact, Facts, HowStopped, Judgement, Step, Undo};
+use crate::plan::{Plan, Planned, Stage};
+use crate::step::{Act, Doing, Effect, Fact, Facts, HowStopped, Judgement, Undo};
 
 pub use super::ending::{Ending, Outcome, StageTime, Trouble};
 use super::growth::Growth;
 use super::journal::{Journal, JournalError, RunEvent, StepEvent};
 use super::ports::{Event, Pipes, RemoteError};
 use super::said::{record, untold};
+use super::still_tried::{StillTried, answered};
 use super::streams;
 use super::{World, hold, joined};
 
@@ -66,11 +67,12 @@ impl Runner {
         Self { world, holder, journal, interrupted, facts: Arc::default(), lock_lost: AtomicBool::new(false) }
     }
 
-    /// Runs the plan to its end or to the first trouble.
+    /// Runs the plan to its end or to the first trouble. Before anything is stopped, those that are still `tried` must have
+    /// been given up.
     ///
     /// # Errors
     /// When the journal could not be written: nothing was begun after that.
-    pub async fn run(self, plan: &Plan) -> Result<Outcome, JournalError> {
+    pub async fn run(self, plan: &Plan, tried: Option<StillTried>) -> Result<Outcome, JournalError> {
         let this = Arc::new(self);
         let mut phases = Vec::new();
         let (mut background, mut preparing) = (JoinSet::new(), JoinSet::new());
@@ -95,9 +97,9 @@ impl Runner {
                 );
                 continue;
             }
-            // Without its fence made ready nothing is stopped.
+            // Without its fence made ready nothing is stopped, nor while a zone may be back.
             if stops(stage)
-                && let Some(trouble) = this.ended(&mut preparing).await?
+                && let Some(trouble) = this.forbidden(index + 1, stage, &mut preparing, tried.clone()).await?
             {
                 ending = trouble;
                 break;
@@ -116,6 +118,21 @@ impl Runner {
         let facts = this.facts().clone();
         let lock_lost = this.lock_lost.load(Ordering::Relaxed);
         Ok(Outcome { ending, phases, facts, warnings, changed, lock_lost })
+    }
+
+    /// What forbids a stop.
+    async fn forbidden(
+        &self,
+        number: usize,
+        stage: &Stage,
+        preparing: &mut Tasks,
+        tried: Option<StillTried>,
+    ) -> Result<Option<Ending>, JournalError> {
+        if let Some(trouble) = self.ended(preparing).await? {
+            return Ok(Some(trouble));
+        }
+        let back = answered(tried).await;
+        Ok(back.map(|why| Ending::Stopped(trouble(number, &stage.steps[0], why))))
     }
 
     fn begin_steps(self: &Arc<Self>, number: usize, stage: &Stage, tasks: &mut Tasks) {
@@ -375,20 +392,4 @@ fn worse(known: Option<Ending>, trouble: Trouble) -> Ending {
 
 fn trouble(number: usize, planned: &Planned, why: String) -> Trouble {
     Trouble { step: planned.id, number, host: planned.host.clone(), title: planned.step.kind().title(), why }
-}
-
-/// Whether a failed step means that the work is done and its proof is not: exit code 6 instead of 4.
-#[must_use]
-pub fn is_verification(plan: &Plan, id: u32) -> bool {
-    // A new cluster that never took a write is not done.
-    let new = plan.goal == Goal::InitiateDr;
-    let proves = |step: &Step| {
-        step.kind().effects().iter().all(|effect| match effect {
-            Effect::ChecksWrite { .. } => !new,
-            Effect::ComparesData | Effect::Records(_) => true,
-            _ => false,
-        })
-    };
-    let acts_later = plan.steps().any(|planned| planned.id > id && !proves(&planned.step));
-    plan.steps().any(|planned| planned.id == id && proves(&planned.step)) && !acts_later
 }

@@ -21,6 +21,7 @@ use super::lock::{self, Taken};
 use super::ports::{Event, Remote};
 use super::redact::{Discreet, Redactor};
 use super::runner::{Outcome, Runner};
+use super::still_tried::StillTried;
 use super::{World, exit, look};
 
 /// How long the last look may take.
@@ -50,7 +51,7 @@ impl Operator {
 }
 
 /// A plan that was consented to, and what belongs to it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Agreed<'a> {
     pub plan: &'a Plan,
     /// What it was made from, to be made again under the lock. A plan without it is run as it is, which tests do.
@@ -59,6 +60,8 @@ pub struct Agreed<'a> {
     pub proof: Option<Duration>,
     /// The drill that this run is a part of: it holds the masters.
     pub drill: Option<&'a RunId>,
+    /// Who is attested to be off and must not have answered before anything is stopped.
+    pub tried: Option<StillTried>,
 }
 
 /// How a run ended that was begun.
@@ -143,11 +146,12 @@ pub async fn execute(
     let world = World { console, ..world };
     journal.write(first_records(plan, operator, &redactor, agreed.proof)).map_err(NotBegun::Unwritten)?;
     let hosts = to_lock(plan);
-    take_lock(&world, &hosts, agreed, operator, &journal).await?;
+    take_lock(&world, &hosts, &agreed, operator, &journal).await?;
     let holder = agreed.drill.unwrap_or(&plan.run).clone();
     let holding = Holding::begin(&world.remote, &hosts, &holder);
-    look_again(&world, &hosts, agreed, &holder, &journal, interrupted.clone()).await?;
-    let outcome = Runner::new(world.clone(), journal.clone(), interrupted, holder).run(plan).await?;
+    look_again(&world, &hosts, &agreed, &holder, &journal, interrupted.clone()).await?;
+    let outcome =
+        Runner::new(world.clone(), journal.clone(), interrupted, holder).run(plan, agreed.tried.clone()).await?;
     drop(holding);
     let code = exit::code(plan, &outcome);
     // A run that stopped midway keeps its lock: nobody else may go on from a state they have not looked at.
@@ -207,7 +211,7 @@ pub fn to_lock(plan: &Plan) -> BTreeSet<MasterName> {
 async fn look_again(
     world: &World,
     hosts: &BTreeSet<MasterName>,
-    agreed: Agreed<'_>,
+    agreed: &Agreed<'_>,
     holder: &RunId,
     journal: &Journal<RunEvent>,
     mut interrupted: watch::Receiver<bool>,
@@ -251,7 +255,7 @@ fn ended(
 async fn take_lock(
     world: &World,
     hosts: &BTreeSet<MasterName>,
-    agreed: Agreed<'_>,
+    agreed: &Agreed<'_>,
     operator: &Operator,
     journal: &Journal<RunEvent>,
 ) -> Result<(), NotBegun> {

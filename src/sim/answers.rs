@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use crate::model::{MasterName, Output, RETIRED};
+use crate::model::{MasterName, MemberId, Output, RETIRED};
 
 use super::etcdctl::Reply;
 use super::machine::{BIN, DATA_DIR, Machine};
@@ -33,6 +33,8 @@ impl State {
             ("measure", _) => self.measure(host),
             ("peer members", [url, _ca, _cert, _key]) => self.peer_members(host, url),
             ("client urls", [_etcdctl, _ca, _cert, _key, _limit, urls @ ..]) => self.client_urls(host, urls),
+            ("await peer", [url, ..]) => Reply::said(format!("done: {url} serves\n")),
+            ("heard", [url, _ca, _cert, _key]) => self.heard(host, url),
             ("peer ports", urls) => self.peer_ports(host, urls),
             ("certificates", files) => certificates(machine, files),
             _ => return None,
@@ -99,19 +101,34 @@ impl State {
         Reply::said(format!("{}\n", comes.map_or(0, |process| process.started.elapsed().as_secs())))
     }
 
+    /// The lines of its metrics that say what came from whom.
+    fn heard(&mut self, host: &MasterName, url: &str) -> Reply {
+        self.tick();
+        let machine = self.seen(host);
+        let Some(process) = machine.process.as_ref().filter(|process| process.ready && machine.shows_metrics) else {
+            return Reply::failed(1, format!("curl: (7) Failed to connect to {url}: Connection refused"));
+        };
+        let line = |(sender, bytes): (&MemberId, &u64)| {
+            format!("etcd_network_peer_received_bytes_total{{From=\"{sender}\"}} {bytes}\n")
+        };
+        let lines: String = process.heard.iter().map(line).collect();
+        Reply::said(format!("{lines}etcd_server_has_leader {}\n", u8::from(process.leader.is_some())))
+    }
+
     fn peer_ports(&self, host: &MasterName, urls: &[&str]) -> Reply {
         let from = self.seen(host);
         let mut all = String::new();
         let mut slow = false;
         for url in urls {
-            let other = self.machines.values().find(|machine| machine.peer_url() == *url);
+            let is = |machine: &&Machine| [machine.peer_url(), machine.client_url()].contains(&(*url).to_owned());
+            let other = self.machines.values().find(is);
             let heard = other.is_some_and(|other| self.hear(from, other));
             let open = heard && other.is_some_and(|other| other.process.is_some());
             // A cut-off machine does not even refuse.
             slow |= !heard;
             all += &format!("{} {url}\n", if open { "open" } else { "closed" });
         }
-        Reply::said(all).after(if slow { Duration::from_millis(1200) } else { Duration::ZERO })
+        Reply::said(all).after(if slow { Duration::from_millis(750) } else { Duration::ZERO })
     }
 
     /// `systemctl show --property=… unit.service`.

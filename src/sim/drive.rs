@@ -12,6 +12,7 @@ use crate::playbook::shipped;
 use crate::run::look::Looking;
 use crate::run::ports::{Console, Remote};
 use crate::run::session::{Agreed, Operator};
+use crate::run::still_tried::StillTried;
 use crate::run::unlock::{Unlocking, unlock};
 use crate::run::{exit, prove, redact::Redactor};
 use crate::verbs::forms::OutageKind;
@@ -36,6 +37,8 @@ pub struct Flags {
     pub only: Vec<String>,
     /// `--seed`.
     pub seed: Option<String>,
+    /// `--proof=timed`.
+    pub timed_proof: bool,
     /// `--attest`, by whom or what it does not matter.
     pub attested: Vec<String>,
     /// `--override`.
@@ -94,6 +97,7 @@ impl Flags {
             seed: self.seed.clone(),
             only: self.only.clone(),
             undoes: self.undoes.clone(),
+            timed_proof: self.timed_proof,
         }
     }
 }
@@ -174,8 +178,9 @@ impl Site {
     pub async fn status(&self) -> (Observation, Assessment) {
         let (cluster, site) = (self.cluster(), self.given_to_verbs());
         let looking = Looking::begin(&cluster, &self.remote()).knowing(site.bastion.known_before(&cluster.name));
-        let (mut seen, begun) = prove::look(looking, &cluster, &self.remote(), &site.console).await;
-        prove::prove(&cluster, &mut seen, begun, &self.remote(), &site.console).await;
+        let prove::Looked { mut seen, proving: begun, .. } =
+            prove::look(looking, &cluster, prove::NOBODY_ATTESTED, &self.remote(), &site.console).await;
+        prove::prove(&cluster, &mut seen, begun, prove::NOBODY_ATTESTED, &self.remote(), &site.console).await;
         looking::remember(&cluster, &seen, &site);
         let assessment = assess(&cluster, &seen);
         (seen, assessment)
@@ -212,8 +217,13 @@ impl Site {
 
     /// Runs a plan as it is, whoever made it.
     pub async fn run(&self, plan: &Plan) -> End {
+        self.run_while_tried(plan, None).await
+    }
+
+    /// The same while some masters are still being tried.
+    pub async fn run_while_tried(&self, plan: &Plan, tried: Option<StillTried>) -> End {
         let (inputs, site, remote) = (self.inputs(), self.given_to_verbs(), self.remote());
-        let agreed = Agreed { plan, basis: None, proof: None, drill: None };
+        let agreed = Agreed { plan, basis: None, proof: None, drill: None, tried };
         self.keeps_quorum(plan);
         let from = self.said();
         let ran = match recovery::execute(&inputs, &site, &remote, agreed, Redactor::default()).await {

@@ -95,6 +95,8 @@ pub enum Event {
     Revision(String, u64),
     /// A master's peer port does not tell its members (a proxy in root's environment, say).
     NoList(String),
+    /// Its metrics cannot be read.
+    NoMetrics(String),
     /// A voter is added through a master, at this peer URL, and never started.
     Voter(String, String),
     /// A master has the record of a run that made another cluster from the one it serves.
@@ -145,6 +147,7 @@ impl Site {
             bastion: BastionState { appends: 0, ..state.bastion.clone() },
             watch: state.watch.clone(),
             next: state.next,
+            counted: state.counted,
             ticked: None,
         };
         Self {
@@ -284,7 +287,8 @@ impl State {
             | Event::Named(_)
             | Event::Bastion { .. }
             | Event::Revision(..)
-            | Event::NoList(_) => self.strange(event),
+            | Event::NoList(_)
+            | Event::NoMetrics(_) => self.strange(event),
             Event::Odd(master, line) => self.machine(&name(master)).answer_oddly(line),
             Event::Ended(master) => self.machine(&name(master)).ended = true,
             Event::Trickles(master, takes) => self.machine(&name(master)).sync = Some(*takes),

@@ -32,6 +32,7 @@ impl State {
                 });
                 self.machine(&name(master)).put(RECORD, record.to_string());
             }
+            Event::NoMetrics(master) => self.machine(&name(master)).shows_metrics = false,
             Event::NoList(master) => self.machine(&name(master)).tells_members = false,
             Event::Revision(master, revision) => {
                 if let Some(data) = self.machine(&name(master)).data_mut() {

@@ -63,6 +63,8 @@ pub(super) struct Process {
     /// When its client port opens, once that is certain.
     pub(super) ready_at: Option<Instant>,
     pub(super) ready: bool,
+    /// Bytes by sender.
+    pub(super) heard: BTreeMap<MemberId, u64>,
     /// Whom it names as leader, and since when that is no longer so.
     pub(super) leader: Option<MemberId>,
     pub(super) leader_lost: Option<Instant>,
@@ -127,6 +129,8 @@ pub(super) struct Machine {
     pub(super) clock_ms: i64,
     /// Whether its peer port tells its members.
     pub(super) tells_members: bool,
+    /// Whether it shows its metrics.
+    pub(super) shows_metrics: bool,
     /// Whether its files come at a snail's pace.
     pub(super) slow: bool,
     /// Whether nothing of its files comes at all.

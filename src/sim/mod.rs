@@ -112,6 +112,7 @@ impl Site {
             bastion: BastionState::default(),
             watch: rules::Watch::default(),
             next: 100,
+            counted: since,
             ticked: None,
         };
         let site = Self {
@@ -233,6 +234,7 @@ fn machine(master: &crate::model::Master, members: &[(String, String)], election
         deaf: false,
         clock_ms: 0,
         tells_members: true,
+        shows_metrics: true,
         slow: false,
         stalls: false,
         half_joined: false,

@@ -22,7 +22,7 @@ const SNAIL: Duration = Duration::from_secs(1200);
 pub(super) const CONNECT: Duration = Duration::from_secs(5);
 
 /// Scripts that only ask.
-const QUESTIONS: [&str; 19] = [
+const QUESTIONS: [&str; 21] = [
     "last revision",
     "client urls",
     "growth",
@@ -35,6 +35,8 @@ const QUESTIONS: [&str; 19] = [
     "log",
     "peer members",
     "peer ports",
+    "heard",
+    "await peer",
     "settled",
     "certificates",
     "node",

@@ -87,6 +87,8 @@ pub(super) struct State {
     pub(super) bastion: BastionState,
     pub(super) watch: Watch,
     pub(super) next: u64,
+    /// When heartbeats were counted last.
+    pub(super) counted: Instant,
     /// When time last took effect, unless something was changed since.
     pub(super) ticked: Option<Instant>,
 }
@@ -174,7 +176,27 @@ impl State {
         }
         self.electing.retain(|cluster, _| standing.contains(cluster));
         self.leaders.retain(|cluster, _| standing.contains(cluster));
+        self.count_heartbeats(now);
         self.ticked = Some(now);
+    }
+
+    /// A leader is heard by everyone in its group: a byte a millisecond.
+    fn count_heartbeats(&mut self, now: Instant) {
+        let passed = u64::try_from(now.saturating_duration_since(self.counted).as_millis()).unwrap_or_default();
+        self.counted = now;
+        for (cluster, names) in self.groups() {
+            let Some(leader) = self.leaders.get(&cluster).copied() else { continue };
+            if !names.iter().any(|name| self.member_of(name) == Some(leader)) {
+                continue;
+            }
+            for name in &names {
+                if self.member_of(name) != Some(leader)
+                    && let Some(process) = self.machines.get_mut(name).and_then(|machine| machine.process.as_mut())
+                {
+                    *process.heard.entry(leader).or_default() += passed;
+                }
+            }
+        }
     }
 
     fn member_of(&self, name: &MasterName) -> Option<MemberId> {

@@ -71,6 +71,7 @@ impl State {
             ready: false,
             leader: None,
             leader_lost: None,
+            heard: std::collections::BTreeMap::new(),
         });
         self.tick();
     }

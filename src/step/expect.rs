@@ -1,8 +1,11 @@
 //! Expect: this survivor sees no leader, and nothing was applied since the plan was made.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AbsPath, Command, Output};
+use crate::model::{AbsPath, Command, MemberId, Output};
+use crate::observe::heard::{self, Heard};
 use crate::observe::log::{self, End};
 use crate::observe::{status, unit};
 
@@ -21,8 +24,24 @@ pub struct Leaderless {
     /// new leader's first act is an entry.
     #[serde(default)]
     pub log: Option<(AbsPath, End)>,
+    /// Where quorum was counted lost: what it must not have heard since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silence: Option<Silence>,
     /// Whether this is the last look before the stop.
     pub unmoved: bool,
+}
+
+/// Nothing has come from a member that was counted as down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Silence {
+    /// Asks its metrics.
+    pub ask: Command,
+    /// What it had heard of others than the survivors when quorum was counted lost.
+    pub since: Heard,
+    /// The survivors, and the link itself.
+    pub may_be_heard: BTreeSet<MemberId>,
+    /// The leader that it named then, and the term: it names it until it notices that it is gone.
+    pub stale: Option<(MemberId, u64)>,
 }
 
 impl Leaderless {
@@ -39,6 +58,21 @@ impl Leaderless {
     }
 }
 
+impl Silence {
+    fn holds(&self, output: &Output) -> Judgement {
+        let now = match heard::parse(output) {
+            Ok(now) => now,
+            Err(why) => return Judgement::Stop(why.to_string()),
+        };
+        match heard::moved(&self.since, &now, &self.may_be_heard).first() {
+            None => Judgement::done("nothing was heard from the members that are down"),
+            Some((sender, bytes)) => Judgement::Stop(format!(
+                "it heard {bytes} bytes from {sender} since quorum was counted lost: that member is back"
+            )),
+        }
+    }
+}
+
 impl Kind for Leaderless {
     fn title(&self) -> String {
         match self.unmoved {
@@ -50,12 +84,16 @@ impl Kind for Leaderless {
 
     fn acts(&self) -> Vec<Act> {
         let log = self.log.as_ref().map(|(data_dir, _)| Act::hidden(log::command(data_dir)));
-        [Act::ask(self.ask.clone())].into_iter().chain(log).collect()
+        let silence = self.silence.as_ref().map(|silence| Act::ask(silence.ask.clone()));
+        [Act::ask(self.ask.clone())].into_iter().chain(log).chain(silence).collect()
     }
 
     fn judge(&self, act: usize, output: &Output, _facts: &Facts) -> Judgement {
         if act == 1 {
-            return self.log_unmoved(output);
+            return match &self.silence {
+                Some(silence) => silence.holds(output),
+                None => self.log_unmoved(output),
+            };
         }
         if !self.by_status {
             return match unit::parse(output) {
@@ -72,7 +110,10 @@ impl Kind for Leaderless {
             Err(why) => return Judgement::Stop(why.to_string()),
         };
         // A learner names the last leader it heard for ever.
-        if let Some(leader) = status.leader.filter(|_| !status.learner) {
+        let stale = |leader: &MemberId| {
+            self.silence.as_ref().is_some_and(|silence| silence.stale == Some((*leader, status.term)))
+        };
+        if let Some(leader) = status.leader.filter(|leader| !status.learner && !stale(leader)) {
             return Judgement::Stop(format!(
                 "{leader} leads again: the zone is coming back, and writes acknowledged since then would be lost"
             ));
@@ -82,6 +123,9 @@ impl Kind for Leaderless {
                 "it applied entries {before} to {} since then: those writes would be lost",
                 status.applied
             )),
+            None if status.leader.is_some() && !status.learner => {
+                Judgement::done(format!("its last leader is gone, applied index {}", status.applied))
+            }
             None => Judgement::done(format!("no leader, applied index {}", status.applied)),
         }
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::command::Script;
 use crate::model::{AbsPath, Command, Output, RunId, UnitName};
 use crate::observe::traces::fence_marker;
+use crate::observe::{Access, peers};
 
 use super::{Act, Effect, Facts, Judgement, Kind, Undo, run_dir};
 
@@ -30,7 +31,15 @@ pub struct Start {
     pub run: RunId,
     /// What the directory must be.
     pub onto: Onto,
+    /// The survivor whose peer port is waited for. At its start etcd asks its peers for a hash of their data (kubespray
+    /// switches that on); it gets no answer from one that asks at the same time, and waits for its request time-out, 15 s.
+    /// A port that nobody opened yet refuses at once, so that the first one starts; it answers the second one's question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Access>,
 }
+
+/// The first one serves its peers within half a second. Whoever waits longer is started all the same: it costs time only.
+const FIRST_SERVES: Duration = Duration::from_secs(5);
 
 const SCRIPT: Script =
     Script { name: "start", text: concat!(include_str!("scripts/prelude/look.sh"), include_str!("scripts/start.sh")) };
@@ -51,7 +60,8 @@ impl Kind for Start {
             .arg(onto)
             .arg(fence_marker(&self.unit))
             .deadline(Duration::from_secs(20));
-        vec![Act::once(command)]
+        let wait = |peer: &Access| Act::ask(peers::await_command(peer, FIRST_SERVES));
+        self.after.iter().map(wait).chain([Act::once(command)]).collect()
     }
 
     fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::model::{Cluster, RunId};
-use crate::observe::Observation;
 use crate::observe::assess::assess;
 use crate::observe::known_before::LastLook;
+use crate::observe::{Observation, read};
 use crate::run::look::Looking;
 use crate::run::ports::{Event, Remote};
 
@@ -14,17 +15,17 @@ use super::Site;
 
 /// Looks at every master; the first line is out before any connection is tried.
 pub async fn look(cluster: &Cluster, remote: &Arc<dyn Remote>, site: &Site) -> Observation {
-    let seen = begin(cluster, remote, site).finish().await;
+    let seen = begin(cluster, read::TIMEOUT, remote, site).finish().await;
     remember(cluster, &seen, site);
     seen
 }
 
-/// Begins to look at every master, and says so.
-pub fn begin(cluster: &Cluster, remote: &Arc<dyn Remote>, site: &Site) -> Looking {
+/// Begins to look at every master, with this limit for linearizable reads, and says so.
+pub fn begin(cluster: &Cluster, limit: Duration, remote: &Arc<dyn Remote>, site: &Site) -> Looking {
     let count = cluster.masters().count();
     let text = format!("looking at the {count} masters of {}…", cluster.name);
     site.console.tell(Event::Said { text });
-    Looking::begin(cluster, remote).knowing(site.bastion.known_before(&cluster.name))
+    Looking::reading_for(limit, cluster, remote).knowing(site.bastion.known_before(&cluster.name))
 }
 
 /// The same, with what this bastion knows of the runs that hold masters: those of its own that have ended.

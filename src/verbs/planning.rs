@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{Cluster, Master, MasterName};
-use crate::observe::Observation;
+use crate::observe::{Observation, read};
 use crate::plan::Rule;
 use crate::plan::checks::to_attest;
-use crate::plan::{Goal, Input, NoPlan, Plan, Request, plan};
+use crate::plan::{Goal, Input, NoPlan, Plan, Refusal, Request, plan};
 use crate::playbook::Playbook;
 use crate::run::look::Looking;
 use crate::run::ports::Remote;
-use crate::run::prove::Proving;
+use crate::run::prove::Looked;
 use crate::run::redact::Redactor;
+use crate::run::still_tried::StillTried;
 use crate::run::{logs, prove, session};
 
 use super::{Failure, InputPaths, Site, UncheckedRequest, inputs, looking, request};
@@ -31,6 +32,8 @@ pub struct Planning {
     pub remote: Arc<dyn Remote>,
     /// How long the proof took that quorum is lost.
     pub proof: Option<Duration>,
+    /// Who is attested to be off, has not answered, and is not given up yet.
+    pub tried: Option<StillTried>,
     /// The plan, or why there is none.
     pub plan: Result<Plan, NoPlan>,
 }
@@ -82,21 +85,23 @@ pub async fn planning(
     let templates = inputs::templates(inputs, site, &playbook, &cluster)?;
     let request = request::request(goal, unchecked, &cluster, site)?;
     let remote = site.bastion.remote(&cluster);
-    let looking = looking::begin(&cluster, &remote, site);
-    let (seen, proving) = finished(looking, goal, &cluster, &remote, site).await;
+    let looking = looking::begin(&cluster, limit_of_reads(goal), &remote, site);
+    let Looked { seen, proving, tried } = finished(looking, &request, &cluster, &remote, site).await;
     looking::remember(&cluster, &seen, site);
     let request = request::with_snapshot(request, unchecked, &seen, &cluster, site)?;
     let plan =
         plan(Input { cluster: &cluster, playbook: &playbook, templates: &templates, seen: &seen, request: &request });
-    let mut planning = Planning { cluster, playbook, templates, request, seen, remote, proof: None, plan };
-    // What would be refused anyway need not wait for the proof.
-    if goal == Goal::InitiateDr && (only_unproved(&planning.plan) || site.prompt.attended()) {
-        let Planning { cluster, seen, remote, .. } = &mut planning;
-        planning.proof = prove::prove_and_tell(cluster, seen, proving, remote, &site.console).await;
-        planning.plan_anew();
-    }
+    let mut planning = Planning { cluster, playbook, templates, request, seen, remote, proof: None, tried, plan };
+    // Counting needs to know who is off.
     if let Some(zones) = silent_ones(&planning, site) {
         ask_about(&mut planning, zones, site);
+        planning.plan_anew();
+    }
+    // What would be refused anyway need not wait for the proof.
+    if goal == Goal::InitiateDr && only_unproved(&planning.plan) {
+        let Planning { cluster, seen, remote, request, .. } = &mut planning;
+        let attested = request.counts_with();
+        planning.proof = prove::prove_and_tell(cluster, seen, proving, attested, remote, &site.console).await;
         planning.plan_anew();
     }
     if planning.seen.proof.is_none() {
@@ -105,21 +110,30 @@ pub async fn planning(
     Ok(planning)
 }
 
+/// A run of `initiate-dr` proves and looks again; all others go by this look alone.
+const fn limit_of_reads(goal: Goal) -> Duration {
+    match goal {
+        Goal::InitiateDr => read::SHORT_TIMEOUT,
+        Goal::Recover | Goal::Fence | Goal::Unfence | Goal::Undo => read::TIMEOUT,
+    }
+}
+
 /// The look, to its end; with the logs where the goal reads them.
 async fn finished(
     looking: Looking,
-    goal: Goal,
+    request: &Request,
     cluster: &Cluster,
     remote: &Arc<dyn Remote>,
     site: &Site,
-) -> (Observation, Option<Proving>) {
-    match goal {
-        Goal::InitiateDr => prove::look(looking, cluster, remote, &site.console).await,
-        Goal::Recover | Goal::Fence | Goal::Unfence => (looking.finish().await, None),
+) -> Looked {
+    let all = |seen| Looked { seen, proving: None, tried: None };
+    match request.goal {
+        Goal::InitiateDr => prove::look(looking, cluster, request.counts_with(), remote, &site.console).await,
+        Goal::Recover | Goal::Fence | Goal::Unfence => all(looking.finish().await),
         Goal::Undo => {
             let mut seen = looking.finish().await;
             logs::read(cluster, &mut seen, remote).await;
-            (seen, None)
+            all(seen)
         }
     }
 }
@@ -180,7 +194,9 @@ fn silent_ones(planning: &Planning, site: &Site) -> Option<Vec<String>> {
     let Planning { cluster, seen, .. } = planning;
     let Err(NoPlan::Refused(refusals)) = &planning.plan else { return None };
     let held = || seen.locks().any(|(name, _, _)| planning.would_lock().contains(name));
-    if !site.prompt.attended() || held() || !refusals.iter().all(|refusal| refusal.rule == Rule::NotAttested) {
+    let only_silence = |refusal: &Refusal| matches!(refusal.rule, Rule::NotAttested | Rule::QuorumUnproved);
+    let somebody_is_silent = refusals.iter().any(|refusal| refusal.rule == Rule::NotAttested);
+    if !site.prompt.attended() || held() || !somebody_is_silent || !refusals.iter().all(only_silence) {
         return None;
     }
     let dark = |master: &&Master| seen.seen(&master.name).is_none();

@@ -123,7 +123,13 @@ pub fn proposed<'a>(inputs: &InputPaths, site: &Site, planning: &'a Planning) ->
 /// # Errors
 /// Refusals and failures; with the exit code and what to do next.
 pub async fn run(inputs: &InputPaths, site: &Site, planning: &Planning, plan: &Plan) -> Result<u8, Failure> {
-    let agreed = Agreed { plan, basis: Some(planning.input()), proof: planning.proof, drill: None };
+    let agreed = Agreed {
+        plan,
+        basis: Some(planning.input()),
+        proof: planning.proof,
+        drill: None,
+        tried: planning.tried.clone(),
+    };
     let redactor = redactor(&planning.seen, site);
     let ran = execute(inputs, site, &planning.remote, agreed, redactor).await?;
     told(inputs, site, (&planning.cluster, &planning.remote), plan, ran).await
@@ -270,7 +276,8 @@ pub async fn part(
         Ok(plan) => {
             (within.begins)(&plan.run)?;
             let basis = Some(planning.input());
-            let agreed = Agreed { plan, basis, proof: planning.proof, drill: Some(within.drill) };
+            let (proof, tried) = (planning.proof, planning.tried.clone());
+            let agreed = Agreed { plan, basis, proof, drill: Some(within.drill), tried };
             execute(inputs, site, &planning.remote, agreed, redactor).await.map(Some)
         }
         Err(NoPlan::NothingToDo(_)) => Ok(None),

@@ -31,6 +31,8 @@ pub struct UncheckedRequest {
     pub only: Vec<String>,
     /// The run that `undo` names.
     pub undoes: Option<String>,
+    /// Whether quorum must be proved lost by waiting.
+    pub timed_proof: bool,
 }
 
 /// The request that the flags make.
@@ -60,6 +62,7 @@ pub fn request(goal: Goal, unchecked: &UncheckedRequest, cluster: &Cluster, site
         overrides: set_aside(&unchecked.overrides)?,
         snapshot: None,
         person: site.operator.person.clone(),
+        timed_proof: unchecked.timed_proof,
     })
 }
 

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::model::{Cluster, json};
 use crate::observe::assess::{Assessment, assess};
-use crate::observe::{Observation, Verdict, proof};
+use crate::observe::{Observation, Verdict, proof, read};
 use crate::report;
 use crate::run::exit;
 use crate::run::ports::Console;
@@ -36,13 +36,13 @@ pub const TABLE_AFTER: Duration = proof::BESIDE;
 pub async fn status(inputs: &InputPaths, site: &Site, request: &StatusRequest) -> Result<u8, Failure> {
     let cluster = inputs::cluster(inputs, site)?;
     let remote = site.bastion.remote(&cluster);
-    let mut looking = looking::begin(&cluster, &remote, site);
+    let mut looking = looking::begin(&cluster, read::TIMEOUT, &remote, site);
     let mut early = Observation::default();
     let proving = if request.quick {
         looking.until(Instant::now() + TABLE_AFTER).await;
         None
     } else {
-        prove::beside(&mut looking, &cluster, &remote, &site.console).await
+        prove::beside(&mut looking, &cluster, prove::NOBODY_ATTESTED, &remote, &site.console).await
     };
     if request.output == StatusForm::Text {
         looking.so_far().clone_into(&mut early);
@@ -57,7 +57,7 @@ pub async fn status(inputs: &InputPaths, site: &Site, request: &StatusRequest) -
     }
     if !request.quick {
         let console: Arc<dyn Console> = Arc::new(Discreet::new(Arc::clone(&site.console), redactor.clone()));
-        prove::prove(&cluster, &mut seen, proving, &remote, &console).await;
+        prove::prove(&cluster, &mut seen, proving, prove::NOBODY_ATTESTED, &remote, &console).await;
     }
     let assessment = assess(&cluster, &seen);
     looking::remember(&cluster, &seen, site);

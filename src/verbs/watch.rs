@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::model::Cluster;
 use crate::observe::assess::{Assessment, assess};
 use crate::observe::known_before::LastLook;
-use crate::observe::{KnownBefore, Observation, Verdict, proof};
+use crate::observe::{KnownBefore, Observation, Verdict, proof, read};
 use crate::report;
 use crate::report::changes::View;
 use crate::run::exit;
@@ -101,7 +101,7 @@ async fn look<'a>(
     screen: Option<&dyn Screen>,
 ) -> Round<'a> {
     let mut looking = match last {
-        None => looking::begin(cluster, remote, site),
+        None => looking::begin(cluster, read::TIMEOUT, remote, site),
         Some(last) => Looking::begin(cluster, remote).knowing(last.known_before()),
     };
     if let (None, Some(screen)) = (last, screen)
@@ -116,7 +116,7 @@ async fn look<'a>(
     if seen.proof.is_none() && !request.quick {
         let redactor = planning::redactor(&seen, site);
         let console: Arc<dyn Console> = Arc::new(Discreet::new(Arc::clone(&site.console), redactor));
-        prove::prove(cluster, &mut seen, None, remote, &console).await;
+        prove::prove(cluster, &mut seen, None, prove::NOBODY_ATTESTED, remote, &console).await;
     }
     let assessment = assess(cluster, &seen);
     looking::remember(cluster, &seen, site);
@@ -145,7 +145,7 @@ mod tests {
         site.happens(&Event::Off("zone1".into()));
         let mut lost = look().await;
         assert_eq!(kept_proof(&cluster, &lost, &look().await), None, "there is none yet");
-        prove::prove(&cluster, &mut lost, None, &remote, &console).await;
+        prove::prove(&cluster, &mut lost, None, prove::NOBODY_ATTESTED, &remote, &console).await;
         assert!(matches!(lost.proof, Some(proof::Outcome::Lost { .. })));
         assert_eq!(kept_proof(&cluster, &lost, &look().await), lost.proof);
         site.happens(&Event::Restart("m3".into()));

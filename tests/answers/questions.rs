@@ -214,7 +214,7 @@ pub fn question(site: &Site, place: &Place, recording: &Recording) -> Question {
         "status" => parsed(status::command(&etcdctl, &site.client(node)), status::parse),
         "peer-members" => parsed(peers::command(&site.peer(node)), peers::parse),
         "peer-ports" => parsed(peers::reach_command(&["m1", "m2"].map(peer_url)), peers::parse_reach),
-        "read" => parsed(read::command(&etcdctl, &site.client(node)), |output| Ok(read::parse(output))),
+        "read" => parsed(read::command(&etcdctl, &site.client(node), read::TIMEOUT), |output| Ok(read::parse(output))),
         _ => judged_question(site, place, recording),
     }
 }
@@ -249,7 +249,7 @@ fn judged_question(site: &Site, place: &Place, recording: &Recording) -> Questio
         "restore" => judged(restored(site)),
         "start" => {
             let onto = start::Onto::Restored;
-            judged(start::Start { unit: etcd(), data_dir: data_dir(), run: run("live"), onto })
+            judged(start::Start { unit: etcd(), data_dir: data_dir(), run: run("live"), onto, after: None })
         }
         "settle" => judged_act(restarting(site, node), 1),
         "settled" => judged_act(restarting(site, node), 2),

@@ -150,6 +150,7 @@ impl Telling {
                 "only" => ask.only.push(word),
                 "seed" => ask.seed = Some(word),
                 "undoes" => ask.undoes = Some(word),
+                "proof" => ask.timed_proof = word == "timed",
                 "override" => ask.overrides.push(word),
                 "snapshot" if word == "kept" => ask.snapshot = Some(format!("{}/snapshot.db", self.site.last_run())),
                 "snapshot" => ask.snapshot = Some(word),
@@ -211,12 +212,17 @@ impl Telling {
                 let text = requorum::report::status::verdict(&cluster, seen, assessment, "requorum", None);
                 yes(text.contains(&format!("next: {wanted}")), &text)
             }
+            ["proof", how] => yes(self.proof().contains(&format!("({how} in ")), &self.proof()),
             ["finding", code] => {
-                let codes = self.findings();
-                yes(codes.iter().any(|known| known == code), &format!("{codes:?}"))
+                yes(self.findings().iter().any(|known| known == code), &format!("{:?}", self.findings()))
             }
             _ => return Err(format!("nobody knows how to expect {said:?}")),
         })
+    }
+
+    /// What showed that quorum was lost.
+    fn proof(&self) -> String {
+        self.end.plan.iter().find_map(|plan| plan.proof.clone()).unwrap_or_default()
     }
 
     /// The report of the last run.
@@ -305,6 +311,7 @@ fn event(said: &[&str]) -> Result<Event, String> {
         ["odd", master, line] => Event::Odd(own(master), own(line)),
         ["flag", master, flag] => Event::Flag(own(master), own(flag)),
         ["revision", master, revision] => Event::Revision(own(master), count(revision)? as u64),
+        ["no-metrics", master] => Event::NoMetrics(own(master)),
         ["no-member-list", master] => Event::NoList(own(master)),
         ["never-started-voter", url, "through", master] => Event::Voter(own(master), own(url)),
         ["another-run-forked", master] => Event::Fork(own(master)),

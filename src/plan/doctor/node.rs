@@ -64,7 +64,7 @@ fn unclear(check: Check, why: &crate::observe::Unclear) -> Remark {
 
 /// What `recover` would refuse on a master that is no survivor of any loss: the planner's own checks, as warnings.
 pub(super) fn comes_home(master: &Master, found: &Examination, cluster: &Cluster) -> Vec<Remark> {
-    let participant = |master| Some(Participant { master, seen: found.seen.seen(&master.name)? });
+    let participant = |master| Participant::of(master, &found.seen);
     let Some(own) = participant(master) else { return Vec::new() };
     let seen = own.seen;
     let others: Vec<Participant<'_>> =
@@ -80,6 +80,7 @@ pub(super) fn comes_home(master: &Master, found: &Examination, cluster: &Cluster
         attested: BTreeMap::new(),
         overrides: BTreeMap::new(),
         snapshot: None,
+        timed_proof: false,
         person: String::new(),
     };
     let mut refusals = Refusals::new(&request);

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Cluster, ZoneName};
+use crate::model::{Cluster, MasterName, ZoneName};
 use crate::observe::Code;
 use crate::observe::Examination;
-use crate::observe::proof::{BESIDE, Limits};
+use crate::observe::proof::{BESIDE, Limits, count};
 use crate::observe::read;
 use crate::plan::Plan;
 
@@ -18,15 +18,21 @@ use super::{Check, Remark};
 /// stop, which is used up more often than not (`docs/performance.md`: 0.5 to 2.5 s).
 const REST: Duration = Duration::from_millis(2500);
 /// The peer ports of a zone without power do not answer for so long, before the start (`observe::peers`).
-const LISTENED: Duration = Duration::from_millis(1200);
+const LISTENED: Duration = Duration::from_millis(750);
+
+/// Until every master that answers has said who it is (`docs/performance.md`).
+const LOOK: Duration = Duration::from_millis(500);
+/// Before and after the second of listening each survivor is asked how it stands.
+const ASKED_TWICE: Duration = Duration::from_millis(200);
 
 /// The parts of the time from the command to the acknowledged write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expected {
     /// Until the proof begins, beside a look that waits for the lost zone's masters.
     pub look: Duration,
-    /// For so long no leader may be seen, and then a linearizable read must fail. Begun within four election timeouts of
-    /// the loss it takes longer, since a stale leader is named until then.
+    /// A second of listening where quorum is counted lost. Where the survivors' metrics cannot be asked: for so long no leader
+    /// may be seen, and then a linearizable read must fail. Begun within four election timeouts of the loss that takes
+    /// longer, since a stale leader is named until then.
     pub proof: Duration,
     /// Saving and verifying, as measured; absent where it was not.
     pub snapshot: Option<Duration>,
@@ -63,18 +69,30 @@ pub(super) fn expected(plan: &Plan, found: &Examination) -> Expected {
     let election = survivors().filter_map(timeout).max().unwrap_or_default();
     let alone = plan.survivors.len() == 1;
     let speed = plan.seed.as_ref().and_then(|seed| found.speeds.get(seed)?.as_ref().ok());
-    let look = found.connect_limit.min(BESIDE);
+    // The lost zone is attested by then, so that nobody waits for its connections before the stop.
+    let counted = plan.survivors.iter().all(|name| metrics_are_known(found, name));
+    let look = if counted { found.connect_limit.min(LOOK) } else { found.connect_limit.min(BESIDE) };
     Expected {
         look,
-        // A plan needs the whole look, too.
-        proof: (Limits::of(&only(plan, found)).window + read::TIMEOUT).max(found.connect_limit - look),
+        proof: if counted { count::window(&only(plan, found)) + ASKED_TWICE } else { timed(plan, found, look) },
         snapshot: speed.map(|speed| speed.whole()),
         restore: speed.map(|speed| speed.once_more()),
         share: speed.map(|speed| if alone { Duration::ZERO } else { speed.once_more() }),
         election: if alone { election } else { election * 2 },
         // Under the lock a read is tried once more, and takes all of its time where no quorum answers.
-        rest: REST + read::TIMEOUT + LISTENED,
+        rest: REST + read::SHORT_TIMEOUT + LISTENED,
     }
+}
+
+/// A plan needs the whole look, too.
+fn timed(plan: &Plan, found: &Examination, look: Duration) -> Duration {
+    (Limits::of(&only(plan, found)).window + read::TIMEOUT).max(found.connect_limit.saturating_sub(look))
+}
+
+/// Whether it can be asked what a survivor hears, so that quorum is counted lost.
+fn metrics_are_known(found: &Examination, name: &MasterName) -> bool {
+    let settings = found.seen.seen(name).and_then(|seen| seen.settings.as_ref().ok());
+    settings.is_some_and(|settings| settings.metrics_access().is_some())
 }
 
 /// What that night's observation would hold: the survivors.

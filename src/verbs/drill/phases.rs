@@ -178,7 +178,7 @@ impl Drill<'_> {
                 return Err(self.why_stopped());
             }
             let way = &self.lost;
-            let answer = ask(&self.remote, &way.host, read::command(&way.etcdctl, &way.access)).await;
+            let answer = ask(&self.remote, &way.host, read::command(&way.etcdctl, &way.access, read::TIMEOUT)).await;
             reads = answer.is_ok_and(|output| read::parse(&output) == read::Read::Answered);
             tokio::time::sleep(POLL).await;
         }

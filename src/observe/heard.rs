@@ -1,0 +1,103 @@
+//! The question "what have you heard from your peers?", asked at a member's metrics: how many bytes of raft came from each
+//! of them. A member hears its leader by its own ID several times a second; the heartbeats of the link alone are counted
+//! for nobody (etcd `rafthttp/stream.go`, `From="0"`). Compares nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::command::Script;
+use crate::model::{Command, MemberId, Output};
+
+use super::{Unclear, settings::Access};
+
+/// Bytes by sender since the member's start. One that never sent anything is missing.
+pub type Heard = BTreeMap<MemberId, u64>;
+
+/// The heartbeats of the link itself are counted for this sender.
+pub const LINK: MemberId = MemberId(0);
+
+const SCRIPT: Script =
+    Script { name: "heard", text: concat!(include_str!("scripts/prelude/get.sh"), include_str!("scripts/heard.sh")) };
+
+/// Asks where a member shows its metrics.
+#[must_use]
+pub fn command(metrics: &Access) -> Command {
+    Command::script(SCRIPT).arg(metrics.url.clone()).args(metrics.files())
+}
+
+/// Reads the counters.
+///
+/// # Errors
+/// Where these are no metrics of etcd's, or a line cannot be read: a sender that is overlooked would count as silent.
+pub fn parse(output: &Output) -> Result<Heard, Unclear> {
+    const WHAT: &str = "reading what it has heard from its peers";
+    if !output.ok() {
+        return Err(Unclear::failed(WHAT, output));
+    }
+    let mut heard = Heard::new();
+    let mut is_etcd = false;
+    for line in output.stdout.lines() {
+        if line.starts_with("etcd_server_has_leader ") {
+            is_etcd = true;
+        } else {
+            let (sender, bytes) = sender(line).ok_or_else(|| Unclear::text(WHAT, &format!("no counter: {line}")))?;
+            *heard.entry(sender).or_default() += bytes;
+        }
+    }
+    if is_etcd { Ok(heard) } else { Err(Unclear::text(WHAT, "these are no metrics of etcd")) }
+}
+
+/// Who has sent something in between and may not, and how much. A counter that has gone back began anew: that counts too.
+#[must_use]
+pub fn moved(before: &Heard, after: &Heard, may_be_heard: &BTreeSet<MemberId>) -> Vec<(MemberId, u64)> {
+    let senders: BTreeSet<&MemberId> = before.keys().chain(after.keys()).collect();
+    let bytes = |heard: &Heard, sender: &MemberId| heard.get(sender).copied().unwrap_or_default();
+    let apart = |sender: &MemberId| (*sender, bytes(after, sender).abs_diff(bytes(before, sender)));
+    let strangers = senders.into_iter().filter(|sender| !may_be_heard.contains(sender));
+    strangers.map(apart).filter(|(_, bytes)| *bytes > 0).collect()
+}
+
+/// `etcd_network_peer_received_bytes_total{From="fd73…"} 7.911e+03`.
+fn sender(line: &str) -> Option<(MemberId, u64)> {
+    let rest = line.strip_prefix("etcd_network_peer_received_bytes_total{From=\"")?;
+    let (sender, count) = rest.split_once("\"}")?;
+    let bytes: f64 = count.trim().parse().ok()?;
+    let whole = bytes.is_finite() && bytes >= 0.0;
+    // Counters stay far below the 53 bits that such a number holds exactly.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    whole.then_some((sender.parse().ok()?, bytes as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(text: &str) -> Result<Heard, Unclear> {
+        parse(&Output { stdout: text.to_owned(), ..Output::default() })
+    }
+
+    #[test]
+    fn bytes_are_counted_by_sender() {
+        let heard = said(
+            "etcd_network_peer_received_bytes_total{From=\"0\"} 1.2048e+04\n\
+             etcd_network_peer_received_bytes_total{From=\"fd422379fda50e48\"} 7911\n\
+             etcd_network_peer_received_bytes_total{From=\"a0b1\"} 1.21458e+06\netcd_server_has_leader 1\n",
+        );
+        let id = MemberId;
+        let expected = [(id(0), 12048), (id(0xa0b1), 1_214_580), (id(0xfd42_2379_fda5_0e48), 7911)];
+        assert_eq!(heard.unwrap(), expected.into());
+    }
+
+    #[test]
+    fn who_has_heard_nobody_says_so_and_another_page_says_nothing() {
+        assert_eq!(said("etcd_server_has_leader 0\n").unwrap(), Heard::new());
+        for unclear in [
+            "",
+            "etcd_network_peer_received_bytes_total{From=\"a\"} 1\n",
+            "etcd_network_peer_received_bytes_total{From=\"a\"} x\netcd_server_has_leader 1\n",
+            "etcd_network_peer_received_bytes_total{From=\"z\"} 1\netcd_server_has_leader 1\n",
+            "etcd_network_peer_received_bytes_total{From=\"a\"} NaN\netcd_server_has_leader 1\n",
+        ] {
+            assert!(said(unclear).is_err(), "{unclear:?}");
+        }
+    }
+}
