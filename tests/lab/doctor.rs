@@ -24,7 +24,7 @@ fn a_healthy_cluster_is_ready_and_what_is_broken_is_named() {
     lab.requorum(&["doctor"])
         .exits(0)
         .says("zone1 lost: initiate-dr would work from m3")
-        .says("look at most 1.5, proof 14.0")
+        .says("look at most 0.5, proof 1.")
         .says("zone2 lost: the quorum stays with m1, m2")
         .says("measured on m3")
         .says("verdict: good");

@@ -222,10 +222,10 @@ fn a_master_is_unplugged(lab: &Lab) {
 fn a_drill_that_breaks_gives_the_old_cluster_back() {
     let lab = Lab::up("2+1", "3.5");
     lab.put("m1", "before", 10);
-    // Too slow: the proof alone takes longer.
+    // Too slow: a second of listening and two looks take longer.
     for outage in ["stop", "isolate"] {
-        let said = lab.requorum(&with(&["--outage", outage, "--max-outage", "6s"]));
-        undone(&lab, said, "the outage lasted longer than 6 s");
+        let said = lab.requorum(&with(&["--outage", outage, "--max-outage", "3s"]));
+        undone(&lab, said, "the outage lasted longer than 3 s");
     }
     a_master_is_unplugged(&lab);
     // A template that renders something else than was meant.
