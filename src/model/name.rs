@@ -107,9 +107,18 @@ impl RunId {
     }
 }
 
-/// What a run moves aside is called by this word and the run. Names are made in [`AbsPath::retired`] and its neighbour;
+/// What a run moves aside is called by this word and the run. Names are made in [`AbsPath::retired`] and its neighbours;
 /// the scripts that move data get them as arguments (`traces.sh` only looks for them).
 pub const RETIRED: &str = "retired-";
+
+/// What a run made and `undo` moves aside is called by this word and the run.
+const UNUSED: &str = "unused-";
+
+/// Where `undo` keeps what that run wrote or made in this place.
+#[must_use]
+pub fn unused(path: &str, run: &RunId) -> String {
+    format!("{path}.{UNUSED}{run}")
+}
 
 impl AbsPath {
     /// Where a run moves this file or directory: `/var/lib/etcd.retired-RUN`.
@@ -122,6 +131,18 @@ impl AbsPath {
     #[must_use]
     pub fn retired_within(&self, run: &RunId) -> String {
         format!("{}/{RETIRED}{run}", self.0)
+    }
+
+    /// Where `undo` moves what a run made of this file or directory: `/var/lib/etcd.unused-RUN`.
+    #[must_use]
+    pub fn unused(&self, run: &RunId) -> String {
+        unused(&self.0, run)
+    }
+
+    /// The same for what lies in this directory, where it is a mount point: `/var/lib/etcd/unused-RUN`.
+    #[must_use]
+    pub fn unused_within(&self, run: &RunId) -> String {
+        format!("{}/{UNUSED}{run}", self.0)
     }
 
     /// The path of `name` beside this one: `/var/lib/etcd` and `.retired-x` give `/var/lib/etcd.retired-x`.

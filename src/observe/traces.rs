@@ -128,6 +128,9 @@ pub struct Traces {
     /// The directories with data that runs have moved aside.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub old_data: BTreeSet<String>,
+    /// The runs that `undo` has begun to take back here.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub undone: BTreeSet<RunId>,
 }
 
 /// How far a member's etcd was before it was stopped.
@@ -234,6 +237,7 @@ pub fn parse(output: &Output) -> Result<Traces, Unclear> {
             }
             // Of several the last counts: runs are named by their time.
             "restored_by" => traces.replaced = RunId::new(value).ok().map(Replaced::Restored),
+            "undone" => traces.undone.extend(RunId::new(value).ok()),
             "emptied_by" => traces.replaced = RunId::new(value).ok().map(Replaced::Emptied),
             "old_data" => {
                 traces.old_data.insert(clean(value));

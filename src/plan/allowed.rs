@@ -119,10 +119,15 @@ fn rejoins(effect: &Effect<'_>) -> bool {
         )
 }
 
-/// What is done to a survivor whose new cluster never served.
+/// What is done to a survivor whose new cluster never served. Its etcd is stopped by nobody: one that runs may have served.
 fn gives_back(effect: &Effect<'_>) -> bool {
     matches!(
         effect,
-        Effect::StopsEtcd { by_force: false } | Effect::MovesData | Effect::LiftsFence(_) | Effect::StartsOwnData
+        Effect::Fences
+            | Effect::ReturnsRecord
+            | Effect::ReturnsFile
+            | Effect::ReturnsData(_)
+            | Effect::LiftsFence(_)
+            | Effect::StartsOwnData
     )
 }

@@ -115,10 +115,10 @@ pub(super) fn plan(
 }
 
 /// A step of a kind for a master; nothing where it needs none.
-type StepOf<'a> = &'a dyn Fn(&Participant<'_>) -> Option<Step>;
+pub(super) type StepOf<'a> = &'a dyn Fn(&Participant<'_>) -> Option<Step>;
 
 /// A stage for each of `kinds` that somebody needs.
-fn of_kinds(input: Input<'_>, participants: &[Participant<'_>], kinds: &[StepOf<'_>]) -> Plan {
+pub(super) fn of_kinds(input: Input<'_>, participants: &[Participant<'_>], kinds: &[StepOf<'_>]) -> Plan {
     let mut id = 0;
     let mut stages = Vec::new();
     for kind in kinds {

@@ -88,7 +88,7 @@ impl Plan {
     pub fn point_of_no_return(&self) -> Option<(&Planned, String)> {
         self.steps().find_map(|planned| match planned.step.kind().undo() {
             Undo::PointOfNoReturn(why) => Some((planned, why)),
-            Undo::NothingChanged | Undo::ByHand(_) => None,
+            Undo::NothingChanged | Undo::Steps(_) | Undo::ByHand(_) => None,
         })
     }
 

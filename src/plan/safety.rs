@@ -12,9 +12,14 @@ use super::{Goal, Plan, Planned, Refusal, Rule, allowed};
 pub fn check(plan: &Plan) -> Vec<Refusal> {
     let mut broken = Vec::new();
     allowed::check(plan, &mut broken);
-    if matches!(plan.goal, Goal::Fence | Goal::Unfence | Goal::Undo) {
+    match plan.goal {
         // Their steps have one order each, which no playbook can change.
-        return broken;
+        Goal::Fence | Goal::Unfence => return broken,
+        Goal::Undo => {
+            all_is_back_before_the_start(plan, &mut broken);
+            return broken;
+        }
+        Goal::InitiateDr | Goal::Recover => {}
     }
     for rule in [data_moves_only_under_a_fence, starts_are_prepared, files_say_existing, joins_come_one_by_one] {
         rule(plan, &mut broken);
@@ -59,12 +64,51 @@ fn data_moves_only_under_a_fence(plan: &Plan, broken: &mut Vec<Refusal>) {
             Effect::StartsEtcd(_) | Effect::StartsOwnData | Effect::RestartsLearner => {
                 stopped.remove(host);
             }
-            Effect::MovesData if !stopped.contains(host) || !fenced.contains(host) => {
+            Effect::MovesData | Effect::ReturnsData(_) if !stopped.contains(host) || !fenced.contains(host) => {
                 let number = plan.number_of(planned.id);
                 let why = format!("step {number} moves data on {host} while etcd could start there");
                 say(broken, Rule::MoveUnderFence, why);
             }
             _ => {}
+        }
+    }
+}
+
+/// While a run is taken back, etcd must not start on its data with another's env file or record, also after a reboot.
+fn all_is_back_before_the_start(plan: &Plan, broken: &mut Vec<Refusal>) {
+    let mut back: BTreeMap<&MasterName, BTreeSet<&'static str>> = BTreeMap::new();
+    let mut free = BTreeSet::new();
+    for (planned, effect) in effects(plan) {
+        let (host, number) = (&planned.host, plan.number_of(planned.id));
+        let returned = match effect {
+            Effect::ReturnsRecord => "record",
+            Effect::ReturnsFile => "env file",
+            Effect::ReturnsData(_) => "data",
+            Effect::Fences => {
+                free.remove(host);
+                continue;
+            }
+            Effect::LiftsFence(_) => {
+                if back.get(host).is_none_or(|back| back.len() < 3) {
+                    let why =
+                        format!("step {number} lifts the fence of {host} before data, env file and record are back");
+                    say(broken, Rule::PreparedStart, why);
+                }
+                free.insert(host);
+                continue;
+            }
+            Effect::StartsOwnData => {
+                if !free.contains(host) {
+                    say(broken, Rule::PreparedStart, format!("step {number} starts etcd on {host} behind its fence"));
+                }
+                continue;
+            }
+            _ => continue,
+        };
+        back.entry(host).or_default().insert(returned);
+        if free.contains(host) {
+            let why = format!("step {number} returns the {returned} of {host} while etcd could start there");
+            say(broken, Rule::MoveUnderFence, why);
         }
     }
 }

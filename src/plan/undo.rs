@@ -7,13 +7,14 @@ use crate::model::{MasterName, RunId};
 use crate::observe::Traces;
 use crate::observe::log::Log;
 use crate::observe::traces::Replaced;
+use crate::observe::traces::survivor_fence_text;
 use crate::plan::Rule;
-use crate::step::put_back::PutBack;
+use crate::step::{Step, fence, return_data, return_file, return_record, start_own, unfence};
 
 use super::checks::Refusals;
 use super::draft::Participant;
 use super::initiate::join;
-use super::{Input, NoPlan, Plan, fence};
+use super::{Input, NoPlan, Plan, fence as fencing};
 
 /// Plans to take that run back wherever it left a trace.
 ///
@@ -40,11 +41,16 @@ fn traces<'a>(participant: &Participant<'a>) -> Option<&'a Traces> {
     participant.seen.traces.as_ref().ok()
 }
 
-/// Its data was replaced by that run, or it is a survivor down behind that run's fence with its data where it was.
+/// Its data was replaced by that run, or it is a survivor down behind that run's fence with its data where it was. Or an
+/// `undo` of it was cut off before the start, when nothing kept etcd from running any more.
 fn left_a_trace(participant: &Participant<'_>, run: &RunId) -> bool {
     let fenced = |traces: &Traces| traces.fenced && traces.fenced_survivor && traces.fenced_by.as_ref() == Some(run);
-    traces(participant)
-        .is_some_and(|traces| traces.replaced.as_ref().is_some_and(|replaced| replaced.by() == run) || fenced(traces))
+    let down = participant.seen.etcd_runs() == Some(false);
+    let to_start =
+        |traces: &Traces| down && !traces.fenced && traces.half_made().is_none() && traces.undone.contains(run);
+    traces(participant).is_some_and(|traces| {
+        traces.replaced.as_ref().is_some_and(|replaced| replaced.by() == run) || fenced(traces) || to_start(traces)
+    })
 }
 
 /// Once the new cluster has acknowledged a write, the old data lacks it. The fence goes when etcd is started.
@@ -60,7 +66,7 @@ fn never_served(input: Input<'_>, run: &RunId, traced: &[Participant<'_>], refus
         }
     }
     for participant in traced {
-        if may_have_served(participant) {
+        if may_have_served(participant, run) {
             let known = match &participant.seen.log {
                 Ok(log) if log.has_had_a_leader() => "its log says that it had a leader",
                 _ => "whether it had a leader is not known",
@@ -100,10 +106,10 @@ fn another_serves(input: Input<'_>, traced: &[Participant<'_>]) -> bool {
     input.seen.answering().any(|(name, seen)| seen.serves() && !made(name))
 }
 
-/// Whether the restored data may have been served: its fence is lifted, and nothing says that no leader came of it.
-fn may_have_served(participant: &Participant<'_>) -> bool {
+/// Whether what the run restored may have been served: its fence is lifted, and nothing says that no leader came of it.
+fn may_have_served(participant: &Participant<'_>, run: &RunId) -> bool {
     let Some(traces) = traces(participant) else { return false };
-    let restored = matches!(traces.replaced, Some(Replaced::Restored(_)));
+    let restored = matches!(&traces.replaced, Some(Replaced::Restored(by)) if by == run);
     let led = participant.seen.log.as_ref().map_or(true, Log::has_had_a_leader);
     restored && !(traces.fenced && traces.drop_in) && (participant.seen.etcd_runs() != Some(false) || led)
 }
@@ -146,10 +152,28 @@ fn everybody_is_seen(input: Input<'_>, run: &RunId, refusals: &mut Refusals<'_>)
     }
 }
 
-/// One step a master; as for `fence`, whatever is not named is left as it is.
+/// The way back of an `initiate-dr`'s steps, the last first; as for `fence`, whatever is not named is left as it is.
 fn of(input: Input<'_>, run: &RunId, participants: &[Participant<'_>]) -> Plan {
     let names: BTreeSet<&MasterName> = participants.iter().map(Participant::name).collect();
     let summary = format!("the data and the cluster of {} are as before run {run} again.", join(&names));
-    let put_back = |participant: &Participant<'_>| PutBack::of(participant.master, run).into();
-    Plan { summary, ..fence::plan(input, participants, &put_back) }
+    let unit = |participant: &Participant<'_>| participant.master.etcd.unit.clone();
+    // A start lifted the fence and came to nothing: nothing is half returned while etcd could start by itself.
+    let fence = |participant: &Participant<'_>| {
+        let fenced = traces(participant).is_some_and(|traces| traces.fenced && traces.drop_in);
+        let reason = survivor_fence_text("undo", run, &input.request.person);
+        (!fenced).then(|| fence::Fence { unit: unit(participant), reason, asked: None }.into())
+    };
+    let record = |_: &Participant<'_>| Some(return_record::ReturnRecord { run: run.clone() }.into());
+    let file = |participant: &Participant<'_>| {
+        let path = participant.master.etcd.env_file.clone();
+        Some(return_file::ReturnFile { path, run: run.clone() }.into())
+    };
+    let data = |participant: &Participant<'_>| {
+        let (data_dir, mount_point) = (participant.data_dir().clone(), participant.mount_point());
+        Some(return_data::ReturnData { unit: unit(participant), data_dir, mount_point, run: run.clone() }.into())
+    };
+    let unfence = |participant: &Participant<'_>| Some(unfence::Unfence { unit: unit(participant) }.into());
+    let start = |participant: &Participant<'_>| Some(Step::from(start_own::StartOwn { unit: unit(participant) }));
+    let kinds: [fencing::StepOf<'_>; 6] = [&fence, &record, &file, &data, &unfence, &start];
+    Plan { summary, ..fencing::of_kinds(input, participants, &kinds) }
 }

@@ -129,13 +129,13 @@ pub fn details(plan: &Plan) -> String {
             let _ = writeln!(out, "   why: {why}");
         }
         for planned in &stage.steps {
-            step(planned, &mut out);
+            step(plan, planned, &mut out);
         }
     }
     harmless(&out)
 }
 
-fn step(planned: &Planned, out: &mut String) {
+fn step(plan: &Plan, planned: &Planned, out: &mut String) {
     let kind = planned.step.kind();
     let _ = writeln!(out, "   on {}: {}", planned.host, kind.title());
     for act in kind.acts() {
@@ -152,15 +152,33 @@ fn step(planned: &Planned, out: &mut String) {
     if let Step::Write(write) = &planned.step {
         out.push_str(&indented(&diff(write.path.as_str(), &write.before, &write.after), "     "));
     }
-    match kind.undo() {
-        Undo::NothingChanged => {}
-        Undo::ByHand(how) => {
-            let _ = writeln!(out, "     back: {how}");
-        }
-        Undo::PointOfNoReturn(why) => {
-            let _ = writeln!(out, "     NO WAY BACK: {why}");
+    if let Undo::PointOfNoReturn(why) = kind.undo() {
+        let _ = writeln!(out, "     NO WAY BACK: {why}");
+    } else if let Some(how) = way_back(plan, planned) {
+        let _ = writeln!(out, "     back: {how}");
+    }
+}
+
+/// How a step is taken back, and by which command; nothing where nothing is to be taken back, or nothing can be.
+pub(super) fn way_back(plan: &Plan, planned: &Planned) -> Option<String> {
+    match planned.step.kind().undo() {
+        Undo::NothingChanged | Undo::PointOfNoReturn(_) => None,
+        Undo::ByHand(how) => Some(how),
+        Undo::Steps(steps) => {
+            let titles: Vec<String> = steps.iter().map(|step| step.kind().title()).collect();
+            let titles = titles.join("; ");
+            Some(match is_undone(plan, planned) {
+                true => format!("{titles} (requorum undo {})", plan.run),
+                false => titles,
+            })
         }
     }
+}
+
+/// Whether `undo` takes it back: what was done to a survivor before its etcd was started.
+fn is_undone(plan: &Plan, planned: &Planned) -> bool {
+    let no_return = plan.point_of_no_return().map_or(u32::MAX, |(planned, _)| planned.id);
+    plan.goal == Goal::InitiateDr && plan.survivors.contains(&planned.host) && planned.id < no_return
 }
 
 /// A file's change as a unified diff.

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::model::{Command, MasterName, Output, RunId, UnitName};
 use crate::observe::last_log;
 use crate::plan::{Plan, Planned, Stage};
-use crate::step::{Act, Doing, Effect, Fact, Facts, HowStopped, Judgement, Undo};
+use crate::step::{Act, Doing, Effect, Fact, Facts, HowStopped, Judgement};
 
 pub use super::ending::{Ending, Outcome, StageTime, Trouble};
 use super::growth::Growth;
@@ -377,7 +377,7 @@ fn stops(stage: &Stage) -> bool {
 pub fn changes(stage: &Stage, plan: &Plan) -> bool {
     stage.steps.iter().any(|planned| {
         let takes_part = plan.survivors.contains(&planned.host) || plan.returned.contains(&planned.host);
-        takes_part && planned.step.kind().undo() != Undo::NothingChanged
+        takes_part && planned.step.does(|effect| effect.changes_the_cluster())
     })
 }
 

@@ -257,10 +257,13 @@ fn replaced(machine: &Machine) -> String {
             continue;
         };
         match (mark, machine.data()) {
+            ("undone", _) => said += &format!("undone={run}\n"),
             ("restored", Some(data)) if *text == data.inode.to_string().into_bytes() => {
                 said += &format!("restored_by={run}\n");
             }
-            ("retired", None) if machine.dirs.contains_key(&format!("{DATA_DIR}.{RETIRED}{run}")) => {
+            ("retired", None)
+                if [".", "/"].iter().any(|at| machine.dirs.contains_key(&format!("{DATA_DIR}{at}{RETIRED}{run}"))) =>
+            {
                 said += &format!("emptied_by={run}\n");
             }
             _ => {}

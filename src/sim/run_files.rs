@@ -91,12 +91,14 @@ impl Store for RunFiles {
 
 impl Site {
     /// How much was said so far.
-    pub(super) fn said(&self) -> usize {
+    #[must_use]
+    pub fn said(&self) -> usize {
         self.with(|state| state.bastion.said.len())
     }
 
     /// What was said since.
-    pub(super) fn said_since(&self, from: usize) -> String {
+    #[must_use]
+    pub fn said_since(&self, from: usize) -> String {
         self.with(|state| state.bastion.said.get(from..).unwrap_or_default().to_owned())
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{MasterName, UnitName};
+use crate::model::{MasterName, RunId, UnitName};
 use crate::observe::ClusterRecord;
 
 use super::{
@@ -48,6 +48,12 @@ pub enum Effect<'a> {
     RestartsLearner,
     /// A directory with data takes another place.
     MovesData,
+    /// The data from before that run takes its place again.
+    ReturnsData(&'a RunId),
+    /// A file from before a run takes its place again.
+    ReturnsFile,
+    /// The record from before a run counts again.
+    ReturnsRecord,
     /// New data is made beside the old.
     BuildsData(&'a Restore),
     /// A file of the node's own is rewritten.
@@ -89,6 +95,9 @@ impl Effect<'_> {
             | Self::StartsOwnData
             | Self::RestartsLearner
             | Self::MovesData
+            | Self::ReturnsData(_)
+            | Self::ReturnsFile
+            | Self::ReturnsRecord
             | Self::BuildsData(_)
             | Self::WritesFile(_)
             | Self::SavesSnapshot(_)
@@ -108,6 +117,8 @@ impl Effect<'_> {
         match self {
             Self::StopsEtcd { .. }
             | Self::MovesData
+            | Self::ReturnsData(_)
+            | Self::ReturnsFile
             | Self::WritesFile(_)
             | Self::RestartsLearner
             | Self::RemovesLearner
@@ -123,12 +134,48 @@ impl Effect<'_> {
             | Self::LiftsFence(_)
             | Self::StartsEtcd(_)
             | Self::StartsOwnData
+            | Self::ReturnsRecord
             | Self::BuildsData(_)
             | Self::SavesSnapshot(_)
             | Self::SharesSnapshot
             | Self::FetchesSnapshot
             | Self::AddsLearner(_)
             | Self::Promotes(_)
+            | Self::Records(_) => false,
+        }
+    }
+
+    /// Whether etcd, its data, its files or its members are not as before afterwards, so that the run may not be left there.
+    /// What lies beside them does not count, nor does a record, nor what happens to a learner that is listed already.
+    #[must_use]
+    pub const fn changes_the_cluster(&self) -> bool {
+        match self {
+            Self::Fences
+            | Self::LiftsFence(_)
+            | Self::StopsEtcd { .. }
+            | Self::StartsEtcd(_)
+            | Self::StartsOwnData
+            | Self::MovesData
+            | Self::ReturnsData(_)
+            | Self::ReturnsFile
+            | Self::ReturnsRecord
+            | Self::WritesFile(_)
+            | Self::AddsLearner(_)
+            | Self::Promotes(_)
+            | Self::CompactsHistory => true,
+            Self::ChecksNoLeader(_)
+            | Self::ChecksSilence
+            | Self::ChecksNoVote(_)
+            | Self::ComparesData
+            | Self::AsksRevision(_)
+            | Self::ChecksWrite { .. }
+            | Self::PreparesFence(_)
+            | Self::RestartsLearner
+            | Self::BuildsData(_)
+            | Self::SavesSnapshot(_)
+            | Self::SharesSnapshot
+            | Self::FetchesSnapshot
+            | Self::RemovesLearner
             | Self::Records(_) => false,
         }
     }

@@ -7,7 +7,7 @@ use crate::model::command::Script;
 use crate::model::{Command, MasterName, Output, Placeholder, UnitName};
 use crate::observe::traces::{fence_drop_in, fence_marker};
 
-use super::{Act, Effect, Facts, Judgement, Kind, Undo};
+use super::{Act, Effect, Facts, Judgement, Kind, Undo, unfence};
 
 /// A drop-in with a condition on a marker file. `systemctl mask` cannot mask a unit that lies in
 /// `/etc/systemd/system`, where kubespray puts it.
@@ -51,7 +51,7 @@ impl Kind for Fence {
     }
 
     fn undo(&self) -> Undo {
-        Undo::ByHand(format!("rm {}", fence_marker(&self.unit)))
+        Undo::Steps(vec![unfence::Unfence { unit: self.unit.clone() }.into()])
     }
 }
 

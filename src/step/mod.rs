@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 pub use effect::Effect;
 pub use stop::HowStopped;
+pub use undo::Undo;
 
 use crate::model::{AbsPath, Command, MasterName, MemberId, Output, Placeholder, UnitName};
 use crate::observe::traces::LastRevision;
@@ -24,17 +25,21 @@ pub mod growth;
 pub mod join;
 pub mod last_revision;
 pub mod promote;
-pub mod put_back;
 pub mod record;
 pub mod replay;
 pub mod restart_learner;
 pub mod restore;
 pub mod retire;
+pub mod return_data;
+pub mod return_file;
+pub mod return_record;
 pub mod serve;
 pub mod silent;
 pub mod snapshot;
 pub mod start;
+pub mod start_own;
 pub mod stop;
+pub mod undo;
 pub mod unfence;
 pub mod vote;
 pub mod write;
@@ -284,18 +289,6 @@ impl Judgement {
     }
 }
 
-/// The way back from a step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Undo {
-    /// It changes nothing.
-    NothingChanged,
-    /// What would take it back, in words an operator can follow.
-    ByHand(String),
-    /// No way back, and why.
-    PointOfNoReturn(String),
-}
-
 /// What every kind of step answers. All answers are values.
 pub trait Kind {
     /// What it does, as a person says it, without the master's name.
@@ -374,7 +367,10 @@ steps! {
     #[serde(rename = "settle")]
     RestartLearner(restart_learner::RestartLearner),
     Promote(promote::Promote),
-    PutBack(put_back::PutBack),
+    ReturnData(return_data::ReturnData),
+    ReturnFile(return_file::ReturnFile),
+    ReturnRecord(return_record::ReturnRecord),
+    StartOwn(start_own::StartOwn),
     #[serde(rename = "mark")]
     FixRevision(compare::FixRevision),
     Compare(compare::Compare),

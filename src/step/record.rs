@@ -6,7 +6,7 @@ use crate::model::command::Script;
 use crate::model::{Command, Output, Placeholder};
 use crate::observe::traces::{ClusterRecord, RECORD};
 
-use super::{Act, Effect, Facts, Judgement, Kind, Undo, run_dir};
+use super::{Act, Effect, Facts, Judgement, Kind, Undo, return_record, run_dir};
 
 /// Writes `/var/lib/requorum/cluster.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +52,6 @@ impl Kind for Record {
     }
 
     fn undo(&self) -> Undo {
-        Undo::NothingChanged
+        Undo::Steps(vec![return_record::ReturnRecord { run: self.record.written_by.clone() }.into()])
     }
 }

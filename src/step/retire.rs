@@ -9,7 +9,7 @@ use crate::observe::traces::fence_marker;
 
 use super::restore::fresh_dir;
 use super::start::Onto;
-use super::{Act, Effect, Fact, Facts, Judgement, Kind, Undo, run_dir};
+use super::{Act, Effect, Fact, Facts, Judgement, Kind, Undo, return_data, run_dir};
 
 /// Moves the data directory aside by one rename; the restored one takes its place, or an empty one with the same owner,
 /// mode and label. A mount point cannot be renamed: there `member` is moved into a directory inside it.
@@ -33,11 +33,16 @@ const SCRIPT: Script = Script {
     text: concat!(include_str!("scripts/prelude/look.sh"), include_str!("scripts/retire.sh")),
 };
 
+/// Where a run moves the data in this directory: beside it, or inside it where it is a mount point.
+pub(super) fn aside(data_dir: &AbsPath, mount_point: bool, run: &RunId) -> String {
+    if mount_point { data_dir.retired_within(run) } else { data_dir.retired(run) }
+}
+
 impl Retire {
     /// Where the old data goes.
     #[must_use]
     pub fn aside(&self) -> String {
-        if self.mount_point { self.data_dir.retired_within(&self.run) } else { self.data_dir.retired(&self.run) }
+        aside(&self.data_dir, self.mount_point, &self.run)
     }
 }
 
@@ -78,16 +83,8 @@ impl Kind for Retire {
     }
 
     fn undo(&self) -> Undo {
-        let member = if self.mount_point { "/member" } else { "" };
-        let (data, aside, run) = (&self.data_dir, self.aside(), &self.run);
-        let clear = match self.onto {
-            Onto::Restored => format!("mv -T {data}{member} {data}{member}.not-used-{run}"),
-            Onto::Emptied if self.mount_point => "true".to_owned(),
-            Onto::Emptied => format!("rmdir {data} 2>/dev/null"),
-        };
-        // Nothing was moved where the old data is not aside.
-        Undo::ByHand(format!(
-            "with etcd down: [ ! -e {aside}{member} ] || {{ {clear}; mv -T {aside}{member} {data}{member}; }}"
-        ))
+        let (unit, data_dir, run) = (self.unit.clone(), self.data_dir.clone(), self.run.clone());
+        let back = return_data::ReturnData { unit, data_dir, mount_point: self.mount_point, run };
+        Undo::Steps(vec![back.into()])
     }
 }

@@ -82,9 +82,8 @@ impl Kind for Start {
                 "once the new cluster acknowledges a write, going back to the old data would lose it".into(),
             ),
             Onto::Emptied => Undo::ByHand(format!(
-                "systemctl stop {}, touch {}, then `member remove` the learner",
-                self.unit,
-                fence_marker(&self.unit)
+                "while it is a learner still: stop {} there, and remove the learner from the member list",
+                self.unit
             )),
         }
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::command::Script;
 use crate::model::{Command, Output, UnitName};
 
-use super::{Act, Effect, Facts, Judgement, Kind, Undo};
+use super::{Act, Effect, Facts, Judgement, Kind, Undo, start_own};
 
 /// Stops a unit. A client with an open watch makes a graceful stop take 15 s (etcd waits its request time-out for the
 /// streams to end), which buys nothing once the snapshot is verified.
@@ -74,7 +74,7 @@ impl Kind for Stop {
     }
 
     fn undo(&self) -> Undo {
-        Undo::ByHand(format!("systemctl start --no-block {}", self.unit))
+        Undo::Steps(vec![start_own::StartOwn { unit: self.unit.clone() }.into()])
     }
 }
 

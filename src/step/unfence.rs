@@ -7,7 +7,7 @@ use crate::model::command::Script;
 use crate::model::{Command, Output, UnitName};
 use crate::observe::traces::fence_marker;
 
-use super::{Act, Effect, Facts, Judgement, Kind, Undo};
+use super::{Act, Effect, Facts, Judgement, Kind, Undo, fence};
 
 /// Lifts a fence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +35,7 @@ impl Kind for Unfence {
     }
 
     fn undo(&self) -> Undo {
-        Undo::ByHand(format!("touch {}", fence_marker(&self.unit)))
+        let reason = "fenced again by requorum".to_owned();
+        Undo::Steps(vec![fence::Fence { unit: self.unit.clone(), reason, asked: None }.into()])
     }
 }

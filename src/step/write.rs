@@ -7,7 +7,7 @@ use crate::model::command::Script;
 use crate::model::digest::sha256;
 use crate::model::{AbsPath, Command, Output, RunId};
 
-use super::{Act, Effect, Facts, Judgement, Kind, Undo};
+use super::{Act, Effect, Facts, Judgement, Kind, Undo, return_file};
 
 /// Replaces a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +47,7 @@ impl Kind for Write {
     }
 
     fn undo(&self) -> Undo {
-        Undo::ByHand(format!("cp -p {} {}", self.path.retired(&self.run), self.path))
+        let back = return_file::ReturnFile { path: self.path.clone(), run: self.run.clone() };
+        Undo::Steps(vec![back.into()])
     }
 }

@@ -11,16 +11,19 @@ fn dr() -> [&'static str; 5] {
 
 /// A 2+1 lab with ten keys on m3 and zone1 off.
 fn bereft(etcd: &str) -> Lab {
-    let lab = Lab::up("2+1", etcd);
+    without_zone_1(Lab::up("2+1", etcd))
+}
+
+fn without_zone_1(lab: Lab) -> Lab {
     lab.put("m1", "before", 10);
     lab.wait_for_keys("m3", "before", 10);
     lab.lab(&["power-off", "zone1"]).exits(0);
     lab
 }
 
-#[test]
-fn a_run_killed_with_the_data_moved_aside_goes_on_from_the_kept_snapshot() {
-    let lab = bereft("3.5");
+/// Runs `initiate-dr` until m3's data was moved aside, kills it there, and gives the run's name. etcd on m3 starts once
+/// /run/go is there.
+fn killed_once_retired(lab: &Lab) -> String {
     // The kill may come too late to keep the start from being sent; this keeps etcd down then.
     let held = "/etc/systemd/system/etcd.service.d";
     let condition = "[Unit]\\nConditionPathExists=/run/go\\n";
@@ -39,8 +42,55 @@ fn a_run_killed_with_the_data_moved_aside_goes_on_from_the_kept_snapshot() {
     let journal = lab.journals().pop().expect("a journal");
     assert!(requorum::run::journal::read(&journal).expect("the journal is whole").len() > 5);
     lab.on("m3", "systemctl is-active etcd").exits(3);
-    let run = journal.split("\"run\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a run").to_owned();
+    run_of(&journal)
+}
 
+fn run_of(journal: &str) -> String {
+    journal.split("\"run\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a run").to_owned()
+}
+
+#[test]
+fn a_run_killed_with_the_data_moved_aside_is_undone_though_that_is_killed_too() {
+    for own_disk in [false, true] {
+        let lab = Lab::up("2+1", "3.6");
+        if own_disk {
+            lab.own_disk("m3");
+        }
+        let lab = without_zone_1(lab);
+        let run = killed_once_retired(&lab);
+        lab.requorum(&["unlock", &run]).exits(0);
+        lab.on("m3", "rm /etc/systemd/system/etcd.service.d/held.conf; systemctl daemon-reload").exits(0);
+        let undo = ["undo", &run, "--confirm", name()];
+        let mut child = lab.spawn(&undo);
+        lab.wait_for("data in its place", 60, || {
+            lab.journals().last().is_some_and(|journal| journal.contains("its own data is in its place"))
+        });
+        child.kill().expect("killed");
+        child.wait().expect("waited");
+        // What is mounted in the lab is lost with the power.
+        if !own_disk {
+            lab.lab(&["power-off", "m3"]).exits(0);
+            lab.lab(&["power-on", "m3"]).exits(0);
+        }
+        lab.lab(&["power-on", "zone1"]).exits(0);
+        lab.wait_for("zone 1", 60, || ["m1", "m2"].iter().all(|node| lab.on(node, "true").code == 0));
+        lab.requorum(&["unlock", &run_of(&lab.journals().pop().expect("a journal"))]).exits(0);
+        lab.requorum(&undo).exits(0);
+        lab.wait_for("a healthy cluster", 60, || lab.requorum(&["status", "--quick"]).code == 0);
+        assert_eq!(lab.count("m3", "before"), 10);
+        lab.put("m3", "after", 3);
+        lab.requorum(&undo).exits(0).says("nothing to do");
+        let kept = if own_disk { "/var/lib/etcd/unused-*/member" } else { "/var/lib/etcd.unused-*/member" };
+        let kept = format!("ls -d {kept} /etc/etcd.env.unused-* /var/lib/requorum/cluster.json.unused-*");
+        lab.on("m3", &kept).exits(0);
+        lab.on("m3", "ls -d /var/lib/requorum/fence-etcd /etc/etcd.env.retired-*").exits(2);
+    }
+}
+
+#[test]
+fn a_run_killed_with_the_data_moved_aside_goes_on_from_the_kept_snapshot() {
+    let lab = bereft("3.5");
+    let run = killed_once_retired(&lab);
     let kept = lab.bastion().join("runs").join(&run).join("snapshot.db").display().to_string();
     let again = [&dr()[..], &["--snapshot", &kept]].concat();
     lab.requorum(&again).exits(7).says(&run).says(" unlock ");

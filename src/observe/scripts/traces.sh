@@ -16,6 +16,7 @@ if [ -f "$4" ]; then printf 'record='; tr -d '\n' <"$4"; echo; fi
 data=$5 there=$(stat -c %d:%i "$5/member" 2>/dev/null)
 for kept in "${3%/*}"/runs/*; do
   run=${kept##*/}
+  [ -e "$kept/undone" ] && echo "undone=$run"
   if [ -n "$there" ]; then
     [ "$(cat "$kept/restored" 2>/dev/null)" = "$there" ] && echo "restored_by=$run"
   elif [ -e "$kept/retired" ]; then

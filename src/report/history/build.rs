@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::observe::Finding;
 use crate::plan::{Goal, Planned, Stage};
 use crate::report::outcome::{self, About, Open, Story};
-use crate::report::plan::{diff, recorded};
+use crate::report::plan::{diff, recorded, way_back};
 use crate::run::journal::{StepEvent, StepState};
 use crate::run::runner::Outcome;
 use crate::step::{Step as Doing, Undo};
@@ -158,9 +158,8 @@ fn step(replay: &Replay<'_>, stage: usize, planned: &Planned) -> Step {
         Some(StepEvent::OutcomeUnknown(said)) => (State::Unknown, said.as_str()),
     };
     let back = match planned.step.kind().undo() {
-        Undo::NothingChanged => None,
-        Undo::ByHand(how) => Some(plain(&how)),
         Undo::PointOfNoReturn(why) => Some(format!("no way back: {}", plain(&why))),
+        _ => way_back(replay.plan, planned).map(|how| plain(&how)),
     };
     Step {
         id: planned.id,
@@ -210,7 +209,7 @@ fn proved(replay: &Replay<'_>, steps: &[Step]) -> Vec<Proved> {
         .plan
         .steps()
         .filter(|planned| {
-            planned.step.kind().undo() != Undo::NothingChanged && replay.state(planned) != StepState::Planned
+            planned.step.does(|effect| effect.changes_the_cluster()) && replay.state(planned) != StepState::Planned
         })
         .map(|planned| planned.id)
         .max()

@@ -55,10 +55,20 @@ pub(super) fn by_hand(story: Story<'_>) -> Open {
             let _ = writeln!(out, "  {} undo {}", story.again, story.plan.run);
         }
         goal => {
-            let _ = writeln!(out, "  {} {}", story.again, goal.command());
+            let _ = writeln!(out, "  {} {}{}", story.again, goal.command(), undone(story));
         }
     }
     Open { text: out, about: About::Lock }
+}
+
+/// The run that `undo` is given, as a command's last word.
+fn undone(story: Story<'_>) -> String {
+    let returns = |effect: Effect<'_>| match effect {
+        Effect::ReturnsData(run) => Some(format!(" {run}")),
+        _ => None,
+    };
+    let mut effects = story.plan.steps().flat_map(|planned| planned.step.kind().effects());
+    effects.find_map(returns).unwrap_or_default()
 }
 
 /// Whether the run ended because a member that was taken for dead answered.

@@ -10,9 +10,10 @@ now=$(sum "$path")
 if [ "$now" = "$after" ]; then echo "found: it says so already"; exit 0; fi
 [ "$now" = "$before" ] || { echo "$path is not the file that the plan was made for; nothing was changed" >&2; exit 1; }
 n=; i=1; while [ -e "$aside$n" ]; do i=$((i + 1)); n=-$i; done
-cp -p "$path" "$aside$n"
+# `return-file.sh` puts back what has that name: it is whole before it has it.
+cp -p "$path" "$aside$n.part"; sync "$aside$n.part"; mv -f "$aside$n.part" "$aside$n"
 chmod --reference="$path" "$new"; chown --reference="$path" "$new"
 if command -v chcon >/dev/null; then chcon --reference="$path" "$new" 2>/dev/null || true; fi
-sync "$new" "$aside$n"
+sync "$new"
 mv -f "$new" "$path"; trap - EXIT; sync "${path%/*}"
 echo "done: written; the previous file is $aside$n"

@@ -1,0 +1,44 @@
+//! Return a file: the one from before a run takes its place again, and what the run wrote is kept beside it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::command::Script;
+use crate::model::{AbsPath, Command, Output, RunId};
+
+use super::{Act, Effect, Facts, Judgement, Kind, Undo, undo};
+
+/// Takes a [`super::write::Write`] back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReturnFile {
+    /// The file.
+    pub path: AbsPath,
+    /// The run that wrote it.
+    pub run: RunId,
+}
+
+const SCRIPT: Script = Script { name: "return file", text: include_str!("scripts/return-file.sh") };
+
+impl Kind for ReturnFile {
+    fn title(&self) -> String {
+        format!("return {} to {}", self.path.retired(&self.run), self.path)
+    }
+
+    fn acts(&self) -> Vec<Act> {
+        let command = Command::script(SCRIPT)
+            .arg(self.path.as_str())
+            .args([self.path.retired(&self.run), self.path.unused(&self.run)]);
+        vec![Act::once(command)]
+    }
+
+    fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {
+        Judgement::spoken(output)
+    }
+
+    fn effects(&self) -> Vec<Effect<'_>> {
+        vec![Effect::ReturnsFile]
+    }
+
+    fn undo(&self) -> Undo {
+        Undo::PointOfNoReturn(undo::GIVEN_UP.to_owned())
+    }
+}

@@ -1,0 +1,29 @@
+# shellcheck shell=sh disable=SC2154,SC2174
+# Nothing is deleted: what the run put there is moved aside first. Killed between the two renames, it goes on with the second.
+set -eu
+unit=$1.service data=$2 aside=$3 unused=$4 mounted=$5 marker=$6 marks=$7
+look "$unit" MainPID
+if [ "$mounted" = yes ]; then part=/member; else part=; fi
+now=$data$part kept=$aside$part out=$unused$part
+made() { [ -s "$marks/restored" ] && [ "$(cat "$marks/restored")" = "$(stat -c %d:%i "$data/member" 2>/dev/null)" ]; }
+durable() {
+  for changed in "$aside" "$unused"; do if [ "$mounted" = yes ] && [ -e "$changed" ]; then sync "$changed"; fi; done
+  sync "$data" "${data%/*}/"
+}
+if [ ! -e "$kept" ]; then
+  if made || [ ! -e "$data/member" ]; then
+    echo "$kept is not there, and $data does not hold the data from before this run" >&2; exit 1
+  fi
+  durable; echo "found: its own data is in its place"; exit 0
+fi
+[ "$MainPID" = 0 ] || { echo "etcd runs: its data is not moved" >&2; exit 1; }
+[ -e "$marker" ] || { echo "etcd is not fenced ($marker is missing): its data is not moved" >&2; exit 1; }
+if [ -e "$now" ]; then
+  [ ! -e "$out" ] || { echo "$out is there already, and so is $now" >&2; exit 1; }
+  if [ "$mounted" = yes ]; then mkdir -p -m 700 "$unused"; fi
+  mv -T "$now" "$out"
+fi
+mv -T "$kept" "$now"
+if [ "$mounted" = yes ]; then rmdir "$aside" 2>/dev/null || true; fi
+durable
+echo "done: its own data is in its place again"
