@@ -49,11 +49,11 @@ async fn a_run_that_went_well() {
     insta::assert_snapshot!(beginning(&text::text(&report), 12), @"
     initiate-dr 20260101-000000-0001 · cluster story (lab)
     done (exit 0)
-    began 2026-01-01T00:00:09Z, took 7.67 s; by keeper on bastion
+    began 2026-01-01T00:00:09Z, took 7.69 s; by keeper on bastion
     requorum 0.1.0, plan 5588e6a176c04b78
     proof that quorum is lost: 1.02 s (before the run)
-    quorum: lost before the run began; regained after 7.64 s
-    point of no return: step 10, at 4.76 s
+    quorum: lost before the run began; regained after 7.67 s
+    point of no return: step 10, at 4.79 s
 
     Result
       done: m4, m5 serve as cluster df7228852fc460bf; it holds the old cluster's data up to revision 2, its first write is revision 1000000003
@@ -70,17 +70,17 @@ async fn a_run_that_went_well() {
     | Environment | lab |
     | Performed by | keeper on bastion |
     | Began | 2026-01-01 00:00:09 UTC |
-    | Took | 7.67 s |
+    | Took | 7.69 s |
     | Proof that quorum is lost | 1.02 s (before the run) |
-    | Quorum | lost before the run began; regained after 7.64 s |
-    | Point of no return | step 10, after 4.76 s: once the new cluster acknowledges a write, going back to the old data would lose it |
+    | Quorum | lost before the run began; regained after 7.67 s |
+    | Point of no return | step 10, after 4.79 s: once the new cluster acknowledges a write, going back to the old data would lose it |
     | Failed zones | zone1 |
     | requorum | 0.1.0, plan 5588e6a176c04b78 |
     ");
     insta::assert_snapshot!(beginning(&junit::xml(&report), 16), @r#"
     <?xml version="1.0" encoding="UTF-8"?>
-    <testsuites name="requorum" tests="31" skipped="0" failures="0" errors="0" time="7.665">
-        <testsuite name="requorum initiate-dr story" tests="31" skipped="0" errors="0" failures="0" time="7.665" hostname="bastion" timestamp="2026-01-01T00:00:09Z">
+    <testsuites name="requorum" tests="31" skipped="0" failures="0" errors="0" time="7.685">
+        <testsuite name="requorum initiate-dr story" tests="31" skipped="0" errors="0" failures="0" time="7.685" hostname="bastion" timestamp="2026-01-01T00:00:09Z">
             <properties>
                 <property name="run" value="20260101-000000-0001"/>
                 <property name="digest" value="5588e6a176c04b78"/>

@@ -18,7 +18,7 @@ pub struct Status {
     pub member: MemberId,
     /// The last revision it applied.
     pub revision: u64,
-    /// Its raft term.
+    /// The term of the last entry that it applied: its raft term may be later (etcd `server.go`, `setTerm` in `apply`).
     pub term: u64,
     /// The last raft entry it applied.
     pub applied: u64,

@@ -28,6 +28,8 @@ fn without_limits(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             fields.remove("limit");
+            // What survivors had heard when a proof ended: another proof, made a moment later, may say another.
+            fields.remove("silence");
             fields.values_mut().for_each(without_limits);
         }
         Value::Array(items) => items.iter_mut().for_each(without_limits),

@@ -215,13 +215,18 @@ pub(super) fn initial_cluster(peers: &[Peer]) -> String {
     peers.iter().map(|peer| format!("{}={}", peer.name, peer.peer_url)).collect::<Vec<_>>().join(",")
 }
 
-/// What the leader of this member's term had committed, where it is one of the survivors: as it says itself, or said when
-/// quorum was counted lost.
+/// What the leader that this member last heard had committed, where it is one of the survivors: as it says itself, or said
+/// when quorum was counted lost. Only one that has applied an entry of its own term knows all that was acknowledged before
+/// it (raft, section 5.4.2), and it says nothing of a log that has entries of another term. `Status::term` is that of the
+/// last applied entry (etcd `server.go`, `setTerm` in `apply`).
 fn committed(all: &Observation, seen: &Seen) -> Option<u64> {
-    let term = seen.status.as_ref().ok()?.term;
+    let own = seen.log.as_ref().ok()?.end.term;
+    let cluster = seen.status.as_ref().ok()?.cluster;
     all.answering().find_map(|(name, other)| {
-        let status = other.status.as_ref().ok().filter(|status| status.term == term && !status.learner)?;
-        let led = all.stand(name).filter(|stand| stand.term == term).and_then(|stand| stand.leader);
-        (status.leader == Some(status.member) || led == Some(status.member)).then_some(status.applied)
+        let status = other.status.as_ref().ok().filter(|status| status.cluster == cluster && !status.learner)?;
+        let in_its_own_term = other.log.as_ref().ok()?.end.term == status.term && status.term == own;
+        let led = all.stand(name).filter(|stand| stand.term == status.term).and_then(|stand| stand.leader);
+        let leads = status.leader == Some(status.member) || led == Some(status.member);
+        (leads && in_its_own_term).then_some(status.index.max(status.applied))
     })
 }

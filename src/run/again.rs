@@ -1,6 +1,7 @@
 //! The second look: under the lock, everything that was seen before consent is asked again, and the plan is made again.
 //! The plan that was consented to runs only if it is still the plan that would be made.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::RunId;
@@ -13,11 +14,12 @@ use super::logs;
 use super::look::Looking;
 use super::ports::{Console, Event, Remote};
 use super::prove;
+use super::still_tried::StillTried;
 
 /// What would be planned now, where that is not what was consented to.
 pub type Changed = Result<Box<Plan>, NoPlan>;
 
-/// Looks and plans again.
+/// Looks and plans again. Gives the silent masters that an `initiate-dr` goes on trying.
 ///
 /// # Errors
 /// What would be planned now, where it is something else.
@@ -27,14 +29,18 @@ pub async fn still(
     holder: &RunId,
     remote: &Arc<dyn Remote>,
     console: &Arc<dyn Console>,
-) -> Result<(), Changed> {
+) -> Result<Option<StillTried>, Changed> {
     console.tell(Event::Said { text: "the masters are locked; checking them once more…".to_owned() });
     let own = |lock: &crate::observe::Holder| lock.run == holder.as_str();
-    let silent = basis.seen.masters.iter().filter(|(_, sight)| matches!(sight, Contact::Silent(_)));
-    let silent = silent.map(|(name, sight)| (name.clone(), sight.clone())).collect();
+    let silent = basis.seen.masters.iter().filter(|(_, contact)| matches!(contact, Contact::Silent(_)));
+    let silent: BTreeMap<_, _> = silent.map(|(name, contact)| (name.clone(), contact.clone())).collect();
     let read = if agreed.goal == Goal::InitiateDr { read::SHORT_TIMEOUT } else { read::TIMEOUT };
     let looking = Looking::reading_for(read, basis.cluster, remote).knowing(basis.seen.known_before.clone());
-    let mut seen = looking.finish_without(&silent).await.without_locks(own);
+    let (seen, tried) = match agreed.goal {
+        Goal::InitiateDr => looking.finish_but_for(&silent.into_keys().collect()).await,
+        Goal::Recover | Goal::Fence | Goal::Unfence | Goal::Undo => (looking.finish_without(&silent).await, None),
+    };
+    let mut seen = seen.without_locks(own);
     if matches!(agreed.goal, Goal::InitiateDr | Goal::Undo) {
         logs::read(basis.cluster, &mut seen, remote).await;
     }
@@ -47,7 +53,7 @@ pub async fn still(
         }
     }
     match plan(Input { seen: &seen, ..basis }) {
-        Ok(now) if do_the_same(agreed, &now) => Ok(()),
+        Ok(now) if do_the_same(agreed, &now) => Ok(tried),
         now => Err(now.map(Box::new)),
     }
 }

@@ -19,7 +19,8 @@ use super::look::{answers, ask};
 use super::ports::{Questions, Remote};
 use super::prove::Witness;
 
-/// What moves right after a loss comes to rest by then; who is alive moves again.
+/// What moves right after a loss comes to rest by then. Who is alive moves again, and so does a member that was removed and
+/// does not know it: time tells them apart.
 const TRIES: usize = 3;
 
 /// What came of it, and what each survivor said last.
@@ -37,7 +38,7 @@ pub(super) async fn counted(count: &Count, witnesses: &[Witness], remote: &Arc<d
         let (samples, said) = sample(count, witnesses, remote).await;
         match count.judge(&samples, begun.elapsed()) {
             Judged::Over(outcome) => return Ok((outcome, said)),
-            Judged::Moved(outcome) if tries == TRIES => return Ok((outcome, said)),
+            Judged::Moved(outcome) if tries == TRIES => return Err(outcome.words()),
             Judged::Moved(_) => {}
             Judged::Unclear(why) => return Err(why),
         }

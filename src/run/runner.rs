@@ -97,8 +97,10 @@ impl Runner {
                 );
                 continue;
             }
-            // Without its fence made ready nothing is stopped, nor while a zone may be back.
-            if stops(stage)
+            // Without its fence made ready nothing is stopped, nor while a zone may be back: that is known before the last
+            // look, so that nothing is waited for between that and the stop.
+            let stops_next = plan.stages.get(index + 1).is_some_and(stops);
+            if (stops(stage) || stops_next)
                 && let Some(trouble) = this.forbidden(index + 1, stage, &mut preparing, tried.clone()).await?
             {
                 ending = trouble;

@@ -149,9 +149,8 @@ pub async fn execute(
     take_lock(&world, &hosts, &agreed, operator, &journal).await?;
     let holder = agreed.drill.unwrap_or(&plan.run).clone();
     let holding = Holding::begin(&world.remote, &hosts, &holder);
-    look_again(&world, &hosts, &agreed, &holder, &journal, interrupted.clone()).await?;
-    let outcome =
-        Runner::new(world.clone(), journal.clone(), interrupted, holder).run(plan, agreed.tried.clone()).await?;
+    let tried = look_again(&world, &hosts, &agreed, &holder, &journal, interrupted.clone()).await?;
+    let outcome = Runner::new(world.clone(), journal.clone(), interrupted, holder).run(plan, tried).await?;
     drop(holding);
     let code = exit::code(plan, &outcome);
     // A run that stopped midway keeps its lock: nobody else may go on from a state they have not looked at.
@@ -215,16 +214,23 @@ async fn look_again(
     holder: &RunId,
     journal: &Journal<RunEvent>,
     mut interrupted: watch::Receiver<bool>,
-) -> Result<(), NotBegun> {
-    let Some(basis) = agreed.basis else { return Ok(()) };
+) -> Result<Option<StillTried>, NotBegun> {
+    let begun_before = agreed.tried.clone();
+    let Some(basis) = agreed.basis else { return Ok(begun_before) };
+    // Attempts that ended before say nothing of now.
+    let under_way = begun_before.filter(StillTried::under_way);
     let begun = tokio::time::Instant::now();
     let looked = tokio::select! {
         looked = again::still(agreed.plan, basis, holder, &world.remote, &world.console) => looked,
-        _ = interrupted.wait_for(|yes| *yes) => return Ok(()),
+        _ = interrupted.wait_for(|yes| *yes) => return Ok(None),
     };
-    let Err(now) = looked else {
-        let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        return Ok(journal.write(vec![RunEvent::LookedAgain { took_ms }])?);
+    let now = match looked {
+        Ok(tried) => {
+            let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+            journal.write(vec![RunEvent::LookedAgain { took_ms }])?;
+            return Ok(under_way.or(tried));
+        }
+        Err(now) => now,
     };
     let changed = NotBegun::Changed { plan: Box::new(agreed.plan.clone()), now };
     let given_back = if agreed.drill.is_none() { give_back(world, hosts, &agreed.plan.run).await } else { None };

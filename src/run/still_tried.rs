@@ -27,6 +27,12 @@ impl StillTried {
         Self(told)
     }
 
+    /// Whether they are being tried now.
+    #[must_use]
+    pub fn under_way(&self) -> bool {
+        self.0.borrow().is_none()
+    }
+
     /// Waits until the last attempt has ended; who has answered after all. Where that is not known, it is as if all had.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ try() { timeout "$1" bash -c 'exec 3<>"/dev/tcp/$1/$2"' _ "$host" "$port" 2>/dev
 for url in "$@"; do
   ( host=${url#*://}; port=${host##*:}; host=${host%:*}; host=${host#[}; host=${host%]}
     (sleep 0.25; try 0.5) >/dev/null 2>&1 & second=$!
-    # 124: it neither took the connection nor refused it.
-    if try 0.75 || { [ $? = 124 ] && wait "$second"; }; then echo "open $url"; else echo "closed $url"; fi ) &
+    # 124, or a signal's number: it neither took the connection nor refused it.
+    if try 0.75 || { [ $? -ge 124 ] && wait "$second"; }; then echo "open $url"; else echo "closed $url"; fi ) &
 done
 wait

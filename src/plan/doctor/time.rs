@@ -69,18 +69,21 @@ pub(super) fn expected(plan: &Plan, found: &Examination) -> Expected {
     let election = survivors().filter_map(timeout).max().unwrap_or_default();
     let alone = plan.survivors.len() == 1;
     let speed = plan.seed.as_ref().and_then(|seed| found.speeds.get(seed)?.as_ref().ok());
-    // The lost zone is attested by then, so that nobody waits for its connections before the stop.
+    // The lost zone is attested by then: its connections are tried beside all that comes before the stop.
     let counted = plan.survivors.iter().all(|name| metrics_are_known(found, name));
     let look = if counted { found.connect_limit.min(LOOK) } else { found.connect_limit.min(BESIDE) };
+    let proof = if counted { count::window(&only(plan, found)) + ASKED_TWICE } else { timed(plan, found, look) };
+    let data = speed.map(|speed| speed.whole() + speed.once_more()).unwrap_or_default();
+    let tried = found.connect_limit.saturating_sub(look + proof + read::SHORT_TIMEOUT + data);
     Expected {
         look,
-        proof: if counted { count::window(&only(plan, found)) + ASKED_TWICE } else { timed(plan, found, look) },
+        proof,
         snapshot: speed.map(|speed| speed.whole()),
         restore: speed.map(|speed| speed.once_more()),
         share: speed.map(|speed| if alone { Duration::ZERO } else { speed.once_more() }),
         election: if alone { election } else { election * 2 },
         // Under the lock a read is tried once more, and takes all of its time where no quorum answers.
-        rest: REST + read::SHORT_TIMEOUT + LISTENED,
+        rest: REST + read::SHORT_TIMEOUT + tried + LISTENED,
     }
 }
 
