@@ -230,3 +230,6 @@ fn committed(all: &Observation, seen: &Seen) -> Option<u64> {
         (leads && in_its_own_term).then_some(status.index.max(status.applied))
     })
 }
+
+#[cfg(test)]
+mod tests;

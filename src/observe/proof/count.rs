@@ -216,4 +216,4 @@ pub fn says_off(attested: &BTreeMap<String, String>, master: &Master) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

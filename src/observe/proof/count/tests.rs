@@ -37,15 +37,15 @@ struct Signs {
     reads: bool,
 }
 
-fn name(number: usize) -> MasterName {
+pub(crate) fn name(number: usize) -> MasterName {
     MasterName::new(format!("m{number}")).unwrap()
 }
 
-fn id(number: usize) -> MemberId {
+pub(crate) fn id(number: usize) -> MemberId {
     MemberId(number as u64 + 1)
 }
 
-fn site(voters: usize) -> Cluster {
+pub(crate) fn site(voters: usize) -> Cluster {
     let zone = |number: usize| format!("  z{number}:\n    masters:\n      m{number}: {{ address: 10.0.0.{number} }}\n");
     let zones: String = (0..voters.max(2)).map(zone).collect();
     let text = format!("cluster: test\nenvironment: lab\nzones:\n{zones}");
@@ -83,7 +83,7 @@ fn status(number: usize) -> Status {
     }
 }
 
-fn answers(number: usize, runs: bool, voters: usize) -> Contact {
+pub(crate) fn answers(number: usize, runs: bool, voters: usize) -> Contact {
     let unclear = || Unclear::text("asking", "no answer");
     let state = if runs { "ActiveState=active\nMainPID=7\n" } else { "ActiveState=inactive\nMainPID=0\n" };
     let stdout = format!("LoadState=loaded\n{state}ConditionResult=yes\nResult=success\n");
