@@ -11,7 +11,7 @@ use crate::observe::assess::Assessment;
 use crate::observe::members::membership;
 use crate::observe::{Code, Contact, Finding, Observation, Seen, Settings, Status};
 
-use super::status_next::{Given, next};
+use super::status_next::{Situation, next};
 
 /// Findings, verdict, next command. `again` is the command line's beginning, `way_on` the command that goes on with a run
 /// that stopped midway.
@@ -29,7 +29,7 @@ pub fn verdict(
         let _ = writeln!(out, "{}", proof.words());
     }
     let _ = writeln!(out, "verdict: {}", assessment.verdict.words());
-    if let Some(next) = next(Given { cluster, seen, assessment, again }, way_on) {
+    if let Some(next) = next(Situation { cluster, seen, assessment, again }, way_on) {
         let _ = writeln!(out, "next: {next}");
     }
     super::harmless(&out)

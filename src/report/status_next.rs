@@ -16,7 +16,7 @@ use crate::run::hold;
 
 /// What a next step is made of: the inventory, a look, and `again`, the command line's beginning.
 #[derive(Clone, Copy)]
-pub(super) struct Given<'a> {
+pub(super) struct Situation<'a> {
     pub(super) cluster: &'a Cluster,
     pub(super) seen: &'a Observation,
     pub(super) assessment: &'a Assessment,
@@ -46,12 +46,12 @@ pub fn held<'a>(
 }
 
 /// The command that comes next; `way_on` is the one that goes on with a run that stopped midway.
-pub(super) fn next(given: Given<'_>, way_on: Option<&str>) -> Option<String> {
-    let Given { cluster, seen, assessment, again } = given;
+pub(super) fn next(situation: Situation<'_>, way_on: Option<&str>) -> Option<String> {
+    let Situation { cluster, seen, assessment, again } = situation;
     if let Some(unlock) = held(seen.locks(), seen, again) {
         return Some(unlock);
     }
-    if let Some(undo) = undo(given, way_on) {
+    if let Some(undo) = undo(situation, way_on) {
         return Some(undo);
     }
     let newest = newest(seen, &assessment.serving);
@@ -69,18 +69,18 @@ pub(super) fn next(given: Given<'_>, way_on: Option<&str>) -> Option<String> {
         (Verdict::OneZone | Verdict::Degraded, Newest::Known(record))
             if !assessment.serving.contains_key(&record.cluster) =>
         {
-            Some(not_recorded(given, record))
+            Some(not_recorded(situation, record))
         }
-        (Verdict::OneZone, _) => Some(rejoin(given)),
-        (Verdict::Degraded, _) if missing_a_voter(given) => {
+        (Verdict::OneZone, _) => Some(rejoin(situation)),
+        (Verdict::Degraded, _) if missing_a_voter(situation) => {
             Some(format!("{again} recover      # masters that do not vote yet"))
         }
         (Verdict::Degraded, _) => {
-            let next = idle(given).or_else(|| fenced_voters(given));
+            let next = idle(situation).or_else(|| fenced_voters(situation));
             Some(next.unwrap_or_else(|| "fix the findings above, the errors first".to_owned()))
         }
         (Verdict::Unknown, _) if matches!(seen.proof, Some(proof::Outcome::Lost { .. })) => {
-            Some(way_on.map_or_else(|| all_ended(given), goes_on))
+            Some(way_on.map_or_else(|| all_ended(situation), goes_on))
         }
         (Verdict::Unknown, _) if seen.proof.is_none() && seen.answering().next().is_some() => {
             Some(format!("{again} status      # takes the time to prove whether quorum is lost"))
@@ -90,8 +90,8 @@ pub(super) fn next(given: Given<'_>, way_on: Option<&str>) -> Option<String> {
 }
 
 /// One zone serves alone. What comes back of the others must not serve, and `recover` stops it first.
-fn rejoin(given: Given<'_>) -> String {
-    let Given { cluster, seen, again, .. } = given;
+fn rejoin(situation: Situation<'_>) -> String {
+    let Situation { cluster, seen, again, .. } = situation;
     let dark: BTreeSet<&ZoneName> =
         cluster.masters().filter(|master| seen.seen(&master.name).is_none()).map(|master| &master.zone).collect();
     match dark.is_empty() {
@@ -106,10 +106,10 @@ fn rejoin(given: Given<'_>) -> String {
 
 /// Where a run stopped with its survivors down, they take their own data again: if a cluster serves that a half-made one
 /// would stand beside, and if nothing serves and this bastion knows no way on with that run.
-fn undo(given: Given<'_>, way_on: Option<&str>) -> Option<String> {
-    let Given { seen, assessment, again, .. } = given;
+fn undo(situation: Situation<'_>, way_on: Option<&str>) -> Option<String> {
+    let Situation { seen, assessment, again, .. } = situation;
     if assessment.serving.is_empty()
-        && let Some(start) = begun(given)
+        && let Some(start) = begun(situation)
     {
         return Some(start);
     }
@@ -135,8 +135,8 @@ fn undo(given: Given<'_>, way_on: Option<&str>) -> Option<String> {
 }
 
 /// A start of the new cluster was begun: it is gone forward with. Whoever is silent could be the old cluster.
-fn begun(given: Given<'_>) -> Option<String> {
-    let Given { cluster, seen, again, .. } = given;
+fn begun(situation: Situation<'_>) -> Option<String> {
+    let Situation { cluster, seen, again, .. } = situation;
     let begun = |master: &&Master| {
         let traces = seen.seen(&master.name).filter(|seen| seen.etcd_runs() == Some(false));
         traces.and_then(|seen| seen.traces.as_ref().ok()).is_some_and(|traces| traces.begun().is_some())
@@ -165,8 +165,8 @@ fn stopped_by(traces: &Traces) -> Option<&RunId> {
 }
 
 /// A master whose etcd is down and could be started: not fenced, and its data its own.
-fn idle(given: Given<'_>) -> Option<String> {
-    let Given { cluster, seen, again, .. } = given;
+fn idle(situation: Situation<'_>) -> Option<String> {
+    let Situation { cluster, seen, again, .. } = situation;
     let free = |master: &&Master| {
         seen.seen(&master.name).is_some_and(|seen| {
             let traces = seen.traces.as_ref().ok();
@@ -179,8 +179,8 @@ fn idle(given: Given<'_>) -> Option<String> {
 }
 
 /// Voters of the cluster that serves whose etcd a fence keeps from starting.
-fn fenced_voters(given: Given<'_>) -> Option<String> {
-    let Given { cluster, seen, assessment, again } = given;
+fn fenced_voters(situation: Situation<'_>) -> Option<String> {
+    let Situation { cluster, seen, assessment, again } = situation;
     let membership = membership(cluster, seen, assessment.serving.values().next()?);
     let fenced = |master: &&Master| {
         let traces = seen.seen(&master.name).and_then(|seen| seen.traces.as_ref().ok());
@@ -205,8 +205,8 @@ fn goes_on(command: &str) -> String {
 
 /// Every etcd that could be asked has ended. Where no master is dark nothing is lost, and etcd is started again; else
 /// somebody must know of the dark ones, and that what lies here is what is wanted.
-fn all_ended(given: Given<'_>) -> String {
-    let Given { cluster, seen, again, .. } = given;
+fn all_ended(situation: Situation<'_>) -> String {
+    let Situation { cluster, seen, again, .. } = situation;
     let dark: Vec<_> = cluster.masters().filter(|master| seen.seen(&master.name).is_none()).collect();
     let midway = format!("if a run stopped midway: {again} runs show last");
     if dark.is_empty() {
@@ -252,8 +252,8 @@ fn all_ended(given: Given<'_>) -> String {
 }
 
 /// A cluster serves that is not the recorded one: its clients write into the past.
-fn not_recorded(given: Given<'_>, record: &ClusterRecord) -> String {
-    let Given { cluster, assessment, again, .. } = given;
+fn not_recorded(situation: Situation<'_>, record: &ClusterRecord) -> String {
+    let Situation { cluster, assessment, again, .. } = situation;
     let serving: BTreeSet<&MasterName> = assessment.serving.values().flatten().collect();
     let zones: BTreeSet<&ZoneName> =
         cluster.masters().filter(|master| serving.contains(&master.name)).map(|master| &master.zone).collect();
@@ -272,10 +272,10 @@ fn not_recorded(given: Given<'_>, record: &ClusterRecord) -> String {
     )
 }
 
-fn missing_a_voter(given: Given<'_>) -> bool {
-    let serving = given.assessment.serving.values().next();
+fn missing_a_voter(situation: Situation<'_>) -> bool {
+    let serving = situation.assessment.serving.values().next();
     serving.is_some_and(|serving| {
-        let membership = membership(given.cluster, given.seen, serving);
-        given.cluster.masters().any(|master| matches!(membership.vote(&master.name), Vote::None | Vote::Learner))
+        let membership = membership(situation.cluster, situation.seen, serving);
+        situation.cluster.masters().any(|master| matches!(membership.vote(&master.name), Vote::None | Vote::Learner))
     })
 }
