@@ -1,11 +1,12 @@
 //! requorum restores the etcd quorum of a stretched Kubernetes cluster and rejoins the lost zone.
 //!
-//! `docs/design.md` has the map. Reading, acting and showing happen in `world`. `model`, `observe`, `playbook`, `step`,
+//! `docs/design.md` has the map. Reading, acting and showing happen in `world`. `model`, `config`, `observe`, `playbook`, `step`,
 //! `plan` and `report` are plain functions over plain values: no I/O, no clock, no environment, no randomness.
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 pub mod cli;
+pub mod config;
 pub mod import;
 pub mod model;
 pub mod observe;

@@ -51,7 +51,7 @@ async fn the_first_url_that_answers_is_taken() {
     let seen = unanswered(|seen| {
         seen.tools.as_mut().unwrap().etcdctl = Some(etcdctl.display().to_string());
         let settings = seen.settings.as_mut().unwrap();
-        settings.text = settings.text.replace(
+        settings.file.text = settings.file.text.replace(
             "ETCD_ADVERTISE_CLIENT_URLS=https://10.77.1.11:2379",
             "ETCD_ADVERTISE_CLIENT_URLS=https://m1.example:2379,https://second.example:2379",
         );
@@ -85,7 +85,7 @@ async fn what_answered_or_cannot_answer_is_not_asked_elsewhere() {
     assert!(!asked(|seen| seen.tools.as_mut().unwrap().etcdctl = None).await);
     let one = |seen: &mut Seen| {
         let settings = seen.settings.as_mut().unwrap();
-        settings.text = settings.text.replace("https://10.77.1.11:2379", "https://127.0.0.1:2379");
+        settings.file.text = settings.file.text.replace("https://10.77.1.11:2379", "https://127.0.0.1:2379");
     };
     assert!(!asked(one).await);
 }

@@ -51,7 +51,7 @@ async fn what_an_answer_of_one_master_makes_status_find() {
     assert!(found(version(3, 5, 26)).await.is_empty());
     let weak = |seen: &mut Seen| seen.tools.as_mut().unwrap().restore.as_mut().unwrap().bumps = false;
     assert_eq!(found(weak).await, [Code::NoRevisionBump].into());
-    let full = |seen: &mut Seen| seen.settings.as_mut().unwrap().text += "\nETCD_QUOTA_BACKEND_BYTES=600\n";
+    let full = |seen: &mut Seen| seen.settings.as_mut().unwrap().file.text += "\nETCD_QUOTA_BACKEND_BYTES=600\n";
     assert_eq!(found(full).await, [Code::NearQuota].into());
     let fenced = |seen: &mut Seen| seen.traces.as_mut().unwrap().fenced = true;
     assert_eq!(found(fenced).await, [Code::Fenced, Code::FenceBroken].into());

@@ -156,7 +156,7 @@ fn only_main_names_a_world_and_nobody_below_names_a_verb() {
             assert!(named.is_none(), "{from} names {named:?}: a world is given by main or a test");
         }
     }
-    for below in ["model", "import", "review", "observe", "playbook", "step", "plan", "run", "report"] {
+    for below in ["model", "config", "import", "review", "observe", "playbook", "step", "plan", "run", "report"] {
         for above in ["verbs", "cli", "world", "sim"] {
             assert!(!names(below, above), "{below} names {above}");
         }

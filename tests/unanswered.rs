@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use requorum::config::SettingsFile;
 use requorum::model::{Arg, Command, MasterName, Output};
 use requorum::observe::assess::assess;
 use requorum::observe::{Code, Finding, Settings, Severity, Unclear, Verdict, certificates};
@@ -198,7 +199,7 @@ fn the_script_says_why_a_file_holds_no_certificate() {
         at("gone.pem"),
         at("folder")
     );
-    let settings = Settings { text, owner: String::new(), names: None, answers_at: None };
+    let settings = Settings::of(SettingsFile::env_file("/etc/etcd.env", &text));
     let words = certificates::command(&settings).argv.into_iter().map(|arg| match arg {
         Arg::Text(text) => text,
         Arg::Placeholder(placeholder) => panic!("{placeholder}"),

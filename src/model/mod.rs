@@ -4,7 +4,6 @@ pub mod cluster;
 pub mod command;
 pub mod diagnostic;
 pub mod digest;
-pub mod env_file;
 pub mod fields;
 pub mod identity;
 pub mod inventory;

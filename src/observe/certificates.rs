@@ -58,24 +58,22 @@ impl Certificates {
 const SECONDS_A_DAY: i64 = 24 * 60 * 60;
 
 /// What etcd and requorum's own questions show to others.
-const OWN: [&str; 3] = ["ETCD_CERT_FILE", "ETCD_PEER_CERT_FILE", "ETCDCTL_CERT"];
+const OWN: [&str; 2] = ["cert-file", "peer-cert-file"];
 /// What they hold others against.
-const AUTHORITIES: [&str; 2] = ["ETCD_TRUSTED_CA_FILE", "ETCD_PEER_TRUSTED_CA_FILE"];
+const AUTHORITIES: [&str; 2] = ["trusted-ca-file", "peer-trusted-ca-file"];
 
 const SCRIPT: Script = Script { name: "certificates", text: include_str!("scripts/certificates.sh") };
 
-/// Asks for the ends of the certificates that an env file names, each file once.
+/// Asks for the ends of the certificates that the settings name, each file once.
 #[must_use]
 pub fn command(settings: &Settings) -> Command {
-    let named = |keys: &[&str], kind: &'static str| -> Vec<(String, &'static str)> {
-        keys.iter()
-            .filter_map(|key| settings.get(key))
-            .filter(|file| !file.is_empty())
-            .map(|file| (file, kind))
-            .collect()
+    let values = settings.values();
+    let named = |flags: &[&str], kind: &'static str| -> Vec<(String, &'static str)> {
+        flags.iter().filter_map(|flag| values.get(*flag)).map(|file| (file.clone(), kind)).collect()
     };
-    let files: BTreeMap<String, &str> =
-        named(&AUTHORITIES, "authority").into_iter().chain(named(&OWN, "own")).collect();
+    let admin = settings.of_etcdctl("cert").map(|file| (file, "own"));
+    let all = named(&AUTHORITIES, "authority").into_iter().chain(named(&OWN, "own")).chain(admin);
+    let files: BTreeMap<String, &str> = all.filter(|(file, _)| !file.is_empty()).collect();
     Command::script(SCRIPT).args(files.into_iter().flat_map(|(file, kind)| [kind.to_owned(), file]))
 }
 
@@ -133,6 +131,7 @@ pub(super) fn not_asked() -> Answer<Certificates> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::SettingsFile;
 
     fn said(stdout: &str) -> Answer<Certificates> {
         parse(&Output { stdout: stdout.into(), ..Output::default() })
@@ -142,9 +141,9 @@ mod tests {
     fn each_file_is_asked_for_once_and_only_where_it_is_named() {
         let text = "ETCD_TRUSTED_CA_FILE=/ca\nETCD_PEER_TRUSTED_CA_FILE=/ca\nETCD_CERT_FILE=/m\nETCD_PEER_CERT_FILE=/m\n\
                     ETCDCTL_CERT=/a\nETCD_KEY_FILE=/k\n";
-        let settings = Settings { text: text.into(), owner: String::new(), names: None, answers_at: None };
+        let settings = Settings::of(SettingsFile::env_file("/etc/etcd.env", text));
         assert_eq!(command(&settings).shown(), "[certificates] own /a authority /ca own /m");
-        let none = Settings { text: "ETCD_NAME=x\n".into(), owner: String::new(), names: None, answers_at: None };
+        let none = Settings::of(SettingsFile::env_file("/etc/etcd.env", "ETCD_NAME=x\n"));
         assert_eq!(command(&none).shown(), "[certificates]");
         assert!(said("now=1767225600\n").unwrap().ends.is_empty());
     }

@@ -1,5 +1,5 @@
 //! At which URL a member's own client port can be asked, and whether its certificate is valid for that URL; and the
-//! question at which other URL it answers if it does not answer at the best one. Knows one master's env file.
+//! question at which other URL it answers if it does not answer at the best one. Knows one master's settings.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -7,15 +7,15 @@ use std::time::Duration;
 use crate::model::command::{Script, clean};
 use crate::model::{Command, Output, Url};
 
-use super::settings::TlsFiles;
+use super::settings::{self, TlsFiles};
 use super::{Seen, Settings, Status, Unclear, status};
 
 /// The URLs to ask a member at on its own host, best first. Loopback works whatever the network does; then what the node's
 /// own etcdctl uses; then where it listens, and last what it tells others.
 #[must_use]
 pub fn candidates(settings: &Settings) -> Vec<String> {
-    let (listens, tells) = (settings.list("ETCD_LISTEN_CLIENT_URLS"), settings.list("ETCD_ADVERTISE_CLIENT_URLS"));
-    let own = settings.list("ETCDCTL_ENDPOINTS");
+    let (listens, tells) = (settings.list("listen-client-urls"), settings.list("advertise-client-urls"));
+    let own = settings::listed(settings.of_etcdctl("endpoints"));
     let named = |url: &String| listens.contains(url) || tells.contains(url) || is_loopback(url);
     // A list names the other members as well, and those must not be taken for this one.
     let own = if own.len() == 1 { own } else { own.into_iter().filter(named).collect() };
@@ -132,10 +132,11 @@ pub(super) fn names(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::SettingsFile;
 
     fn of(text: &str, names: Option<&[&str]>) -> Settings {
         let names = names.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
-        Settings { text: text.into(), owner: "root root 640".into(), names, answers_at: None }
+        Settings { names, ..Settings::of(SettingsFile::env_file("/etc/etcd.env", text)) }
     }
 
     fn taken(urls: &str, names: &[&str]) -> String {

@@ -1,20 +1,20 @@
-//! A master's env file: the text as it is, and what its settings mean. Knows nothing about the running process.
+//! A master's file of settings: the text as it is, and what its settings mean. Knows nothing about the running process.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::{SettingsFile, Values};
 use crate::model::command::Script;
-use crate::model::env_file::EnvFile;
 use crate::model::{AbsPath, Command, Output};
 
 use super::{Unclear, client_urls};
 
-/// An env file as found.
+/// The file in which a master's etcd finds its settings, as found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
-    /// The whole text.
-    pub text: String,
+    #[serde(flatten)]
+    pub file: SettingsFile,
     /// Owner, group and mode: `root root 640`.
     pub owner: String,
     /// What the server's certificate is made out to; absent where it was not asked or cannot be read.
@@ -61,39 +61,46 @@ const DEFAULT_ELECTION: Duration = Duration::from_millis(1000);
 const DEFAULT_QUOTA: u64 = 2 << 30;
 
 impl Settings {
-    /// The parsed file.
+    /// A file of which nothing else was asked.
     #[must_use]
-    pub fn file(&self) -> EnvFile {
-        EnvFile::parse(&self.text)
+    pub fn of(file: SettingsFile) -> Self {
+        Self { file, owner: "root root 640".to_owned(), names: None, answers_at: None }
     }
 
+    /// Every setting by etcd's flag. A file that cannot be read is no `Settings`.
     #[must_use]
-    pub fn get(&self, key: &str) -> Option<String> {
-        self.file().get(key).map(|value| value.to_string())
+    pub fn values(&self) -> Values {
+        self.file.values().unwrap_or_default()
+    }
+
+    /// A setting by etcd's flag.
+    #[must_use]
+    pub fn get(&self, flag: &str) -> Option<String> {
+        self.values().remove(flag)
     }
 
     /// The member's name. etcd's own default is `default`.
     #[must_use]
     pub fn member_name(&self) -> String {
-        self.get("ETCD_NAME").unwrap_or_else(|| "default".to_owned())
+        self.get("name").unwrap_or_else(|| "default".to_owned())
     }
 
     /// The peer URLs that others know the member by.
     #[must_use]
     pub fn peer_urls(&self) -> Vec<String> {
-        self.list("ETCD_INITIAL_ADVERTISE_PEER_URLS")
+        self.list("initial-advertise-peer-urls")
     }
 
     /// How long a follower waits before it stands for election.
     #[must_use]
     pub fn election_timeout(&self) -> Duration {
-        self.get("ETCD_ELECTION_TIMEOUT").and_then(|ms| ms.parse().ok()).map_or(DEFAULT_ELECTION, Duration::from_millis)
+        self.get("election-timeout").and_then(|ms| ms.parse().ok()).map_or(DEFAULT_ELECTION, Duration::from_millis)
     }
 
     /// How large the database may grow before etcd refuses writes; none where the quota is switched off.
     #[must_use]
     pub fn quota_bytes(&self) -> Option<u64> {
-        Self::quota_of(self.get("ETCD_QUOTA_BACKEND_BYTES").as_deref())
+        Self::quota_of(self.get("quota-backend-bytes").as_deref())
     }
 
     /// What etcd makes of a quota's setting.
@@ -134,16 +141,14 @@ impl Settings {
     }
 
     fn client_access_to(&self, url: String) -> Option<Access> {
-        let tls = self
-            .files("ETCDCTL_CACERT", "ETCDCTL_CERT", "ETCDCTL_KEY")
-            .or_else(|| self.files("ETCD_TRUSTED_CA_FILE", "ETCD_CERT_FILE", "ETCD_KEY_FILE"));
+        let tls = self.admin_files().or_else(|| self.files("trusted-ca-file", "cert-file", "key-file"));
         Some(Access { tls: if url.starts_with("https:") { Some(tls?) } else { None }, url })
     }
 
     /// Where it shows its metrics: the client port does, unless it speaks gRPC only (etcd `embed/etcd.go`, `serveClients`).
     #[must_use]
     pub fn metrics_access(&self) -> Option<Access> {
-        let moved = ["ETCD_LISTEN_METRICS_URLS", "ETCD_LISTEN_CLIENT_HTTP_URLS"].map(|key| self.list(key));
+        let moved = ["listen-metrics-urls", "listen-client-http-urls"].map(|flag| self.list(flag));
         match moved.iter().find_map(|urls| client_urls::local(urls)) {
             Some(url) => self.client_access_to(url),
             None => self.client_access(),
@@ -153,14 +158,14 @@ impl Settings {
     /// How often a leader sends a heartbeat.
     #[must_use]
     pub fn heartbeat(&self) -> Duration {
-        let given = self.get("ETCD_HEARTBEAT_INTERVAL").and_then(|ms| ms.parse().ok());
+        let given = self.get("heartbeat-interval").and_then(|ms| ms.parse().ok());
         given.map_or(DEFAULT_HEARTBEAT, Duration::from_millis)
     }
 
     /// The member's own peer port.
     #[must_use]
     pub fn peer_access(&self) -> Option<Access> {
-        let urls = self.list("ETCD_LISTEN_PEER_URLS");
+        let urls = self.list("listen-peer-urls");
         let url = client_urls::local(&urls).or_else(|| self.peer_urls().into_iter().next())?;
         self.peer_access_to(&url)
     }
@@ -168,7 +173,7 @@ impl Settings {
     /// Another member's peer port, opened with this member's peer certificate.
     #[must_use]
     pub fn peer_access_to(&self, url: &str) -> Option<Access> {
-        let tls = self.files("ETCD_PEER_TRUSTED_CA_FILE", "ETCD_PEER_CERT_FILE", "ETCD_PEER_KEY_FILE");
+        let tls = self.files("peer-trusted-ca-file", "peer-cert-file", "peer-key-file");
         Some(Access { url: url.to_owned(), tls: if url.starts_with("https:") { Some(tls?) } else { None } })
     }
 
@@ -176,21 +181,37 @@ impl Settings {
     #[must_use]
     pub fn other_peers(&self) -> Vec<String> {
         let own = self.peer_urls();
-        let list = self.get("ETCD_INITIAL_CLUSTER").unwrap_or_default();
+        let list = self.get("initial-cluster").unwrap_or_default();
         let urls = list.split(',').filter_map(|pair| pair.split_once('=').map(|(_, url)| url.to_owned()));
         urls.filter(|url| !own.contains(url)).collect()
     }
 
+    /// What the node's own etcdctl is given: `ETCDCTL_…` in an env file, by the flag that it sets.
+    #[must_use]
+    pub fn of_etcdctl(&self, flag: &str) -> Option<String> {
+        self.file.named().remove(&format!("ETCDCTL_{}", flag.to_ascii_uppercase()))
+    }
+
     /// A list of URLs.
     #[must_use]
-    pub(crate) fn list(&self, key: &str) -> Vec<String> {
-        let value = self.get(key).unwrap_or_default();
-        value.split(',').map(str::trim).filter(|url| !url.is_empty()).map(str::to_owned).collect()
+    pub(crate) fn list(&self, flag: &str) -> Vec<String> {
+        listed(self.get(flag))
+    }
+
+    fn admin_files(&self) -> Option<TlsFiles> {
+        let file = |flag| self.of_etcdctl(flag);
+        Some(TlsFiles { ca: file("cacert")?, cert: file("cert")?, key: file("key")? })
     }
 
     fn files(&self, ca: &str, cert: &str, key: &str) -> Option<TlsFiles> {
         Some(TlsFiles { ca: self.get(ca)?, cert: self.get(cert)?, key: self.get(key)? })
     }
+}
+
+/// The words of a list.
+pub(super) fn listed(value: Option<String>) -> Vec<String> {
+    let value = value.unwrap_or_default();
+    value.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
 const SCRIPT: Script = Script { name: "env file", text: include_str!("scripts/env-file.sh") };
@@ -208,7 +229,7 @@ const LARGEST: usize = 256 << 10;
 ///
 /// # Errors
 /// When the file is not there or not readable.
-pub fn parse(output: &Output) -> Result<Settings, Unclear> {
+pub fn parse(path: &str, output: &Output) -> Result<Settings, Unclear> {
     if !output.ok() {
         return Err(Unclear::failed("reading the env file", output));
     }
@@ -222,7 +243,7 @@ pub fn parse(output: &Output) -> Result<Settings, Unclear> {
     }
     let (owner, names) = head.split_once('\t').unwrap_or((head, ""));
     let names = (!names.trim().is_empty()).then(|| client_urls::names(names));
-    Ok(Settings { text: text.to_owned(), owner: owner.to_owned(), names, answers_at: None })
+    Ok(Settings { file: SettingsFile::env_file(path, text), owner: owner.to_owned(), names, answers_at: None })
 }
 
 #[cfg(test)]
@@ -230,7 +251,7 @@ mod tests {
     use super::*;
 
     fn settings(text: &str) -> Settings {
-        Settings { text: text.into(), owner: "root root 640".into(), names: None, answers_at: None }
+        Settings::of(SettingsFile::env_file("/etc/etcd.env", text))
     }
 
     #[test]
@@ -261,7 +282,9 @@ mod tests {
 
     #[test]
     fn a_file_without_measure_is_not_taken() {
-        let said = |text: &str| parse(&Output { stdout: format!("root root 640\n{text}"), ..Output::default() });
+        let said = |text: &str| {
+            parse("/etc/etcd.env", &Output { stdout: format!("root root 640\n{text}"), ..Output::default() })
+        };
         assert!(said(&"A=1\n".repeat(60_000)).is_ok());
         assert!(said(&"x".repeat(LARGEST + 1)).is_err_and(|unclear| unclear.why.contains("256 KiB")));
     }

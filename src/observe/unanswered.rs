@@ -58,6 +58,7 @@ pub(super) fn find_unanswered(seen: &Seen, find: &mut Find<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::SettingsFile;
     use crate::observe::{Tools, Unclear, Unit, certificates};
 
     fn codes(names: &[&str], why: &str) -> Vec<(Code, String)> {
@@ -67,7 +68,7 @@ mod tests {
         let unclear = |what: &str| Unclear::text(what, why);
         let seen = Seen {
             unit: Ok(Unit { active_state: "active".into(), main_pid: 7, ..Unit::default() }),
-            settings: Ok(Settings { text: text.into(), owner: String::new(), names, answers_at: None }),
+            settings: Ok(Settings { names, ..Settings::of(SettingsFile::env_file("/etc/etcd.env", text)) }),
             tools: Ok(Tools::default()),
             disk: Err(unclear("disk")),
             traces: Err(unclear("marks")),

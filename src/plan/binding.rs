@@ -1,7 +1,7 @@
 //! Settings of one member that affect the whole cluster, as each would be after its template is rendered: a quota that
 //! is too small for the data, limits and timers far from the others'. Reads what was seen and planned; asks nothing.
 
-use crate::model::env_file::EnvFile;
+use crate::config::{Form, Values, env_key};
 use crate::model::{MasterName, Size};
 use crate::observe::{Code, Severity};
 use crate::observe::{Finding, Seen, Settings};
@@ -11,40 +11,47 @@ use super::NoPlan;
 use super::checks::Refusals;
 use super::draft::{Participant, PlanDraft};
 
-const QUOTA: &str = "ETCD_QUOTA_BACKEND_BYTES";
+const QUOTA: &str = "quota-backend-bytes";
 /// Limits that a request must keep at the member it comes to, with etcd's defaults (`embed/config.go`).
-const LIMITS: [(&str, u64); 2] = [("ETCD_MAX_REQUEST_BYTES", 1_572_864), ("ETCD_MAX_TXN_OPS", 128)];
+const LIMITS: [(&str, u64); 2] = [("max-request-bytes", 1_572_864), ("max-txn-ops", 128)];
 /// Timers that should be the same everywhere, with etcd's defaults in milliseconds.
-const TIMERS: [(&str, u64); 2] = [("ETCD_ELECTION_TIMEOUT", 1000), ("ETCD_HEARTBEAT_INTERVAL", 100)];
+const TIMERS: [(&str, u64); 2] = [("election-timeout", 1000), ("heartbeat-interval", 100)];
 /// Who leads compacts by its own.
-const COMPACTION: [(&str, &str); 2] =
-    [("ETCD_AUTO_COMPACTION_MODE", "periodic"), ("ETCD_AUTO_COMPACTION_RETENTION", "0")];
+const COMPACTION: [(&str, &str); 2] = [("auto-compaction-mode", "periodic"), ("auto-compaction-retention", "0")];
 /// From this factor on a timer is far from another: a follower would stand for election before a heartbeat comes, or a
 /// leader's loss would be noticed late.
 const FAR: u64 = 2;
 
-/// What one member's etcd would run with: a flag, else the env file, else the unit's own environment.
+/// What one member's etcd would run with: a flag, else its file, else the unit's own environment. A config file is alone.
 struct Effective<'a> {
     name: &'a MasterName,
     seen: &'a Seen,
-    file: EnvFile,
+    file: Values,
 }
 
 impl<'a> Effective<'a> {
-    /// With the env file as it is now.
+    /// With the file as it is now.
     fn now(name: &'a MasterName, seen: &'a Seen) -> Option<Self> {
-        Some(Self { name, seen, file: seen.settings.as_ref().ok()?.file() })
+        Some(Self { name, seen, file: seen.settings.as_ref().ok()?.values() })
     }
 
-    /// With the env file as the plan writes it.
+    /// With the file as the plan writes it.
     fn planned(draft: &PlanDraft<'a>, participant: &Participant<'a>) -> Option<Self> {
         let now = Self::now(participant.name(), participant.seen)?;
-        let written = draft.texts.get(participant.name()).map(|text| EnvFile::parse(text));
+        let file = &participant.seen.settings.as_ref().ok()?.file;
+        let written = draft.texts.get(participant.name()).and_then(|text| file.with(text).values().ok());
         Some(Self { file: written.unwrap_or(now.file), ..now })
     }
 
-    fn flag(&self, key: &str) -> Option<String> {
-        let flag = key.trim_start_matches("ETCD_").to_ascii_lowercase().replace('_', "-");
+    fn form(&self) -> Form {
+        self.seen.settings.as_ref().map(|settings| settings.file.form).unwrap_or_default()
+    }
+
+    /// A flag beside an env file.
+    fn flag(&self, flag: &str) -> Option<String> {
+        if self.form() != Form::EnvFile {
+            return None;
+        }
         let words = &self.seen.unit.as_ref().ok()?.argv;
         words.iter().enumerate().skip(1).find_map(|(at, word)| {
             let word = word.strip_prefix('-').map(|word| word.trim_start_matches('-'))?;
@@ -55,33 +62,42 @@ impl<'a> Effective<'a> {
         })
     }
 
-    fn get(&self, key: &str) -> Option<String> {
+    fn get(&self, flag: &str) -> Option<String> {
         let in_unit = || {
+            if self.form() == Form::ConfigFile {
+                return None;
+            }
             let pairs = &self.seen.unit.as_ref().ok()?.environment;
-            pairs.iter().find_map(|pair| pair.strip_prefix(key)?.strip_prefix('=').map(str::to_owned))
+            pairs.iter().find_map(|pair| pair.strip_prefix(&env_key(flag))?.strip_prefix('=').map(str::to_owned))
         };
-        let value = self.flag(key).or_else(|| self.file.get(key).map(|value| value.to_string())).or_else(in_unit);
+        let value = self.flag(flag).or_else(|| self.file.get(flag).cloned()).or_else(in_unit);
         value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
     }
 
     /// A number; what is none is left to etcd, which does not start with it.
-    fn number(&self, key: &str, default: u64) -> u64 {
-        self.get(key).and_then(|value| value.parse().ok()).unwrap_or(default)
+    fn number(&self, flag: &str, default: u64) -> u64 {
+        self.get(flag).and_then(|value| value.parse().ok()).unwrap_or(default)
     }
 
     fn quota(&self) -> Option<u64> {
         Settings::quota_of(self.get(QUOTA).as_deref())
     }
 
+    /// A setting as the member's own file names it.
+    fn key(&self, flag: &str) -> String {
+        self.form().key(flag)
+    }
+
     /// Where a setting is to be changed so that the next plan finds it changed.
-    fn place(&self, key: &str, env_file: &str, template: &str) -> String {
+    fn place(&self, flag: &str, template: &str) -> String {
         let name = self.name;
-        if self.flag(key).is_some() {
+        if self.flag(flag).is_some() {
             return format!("the flag in the unit on {name}");
         }
-        let now = self.seen.settings.as_ref().ok().and_then(|settings| settings.get(key));
-        if now.as_deref() == self.file.get(key).map(|value| value.to_string()).as_deref() {
-            format!("{env_file} on {name}")
+        let settings = self.seen.settings.as_ref().ok();
+        let now = settings.and_then(|settings| settings.get(flag));
+        if now.as_ref() == self.file.get(flag) {
+            format!("{} on {name}", settings.map_or("its settings", |settings| settings.file.path.as_str()))
         } else {
             format!("the template {template}, which sets it for {name}")
         }
@@ -145,7 +161,7 @@ fn below_data(
 ) -> bool {
     let Some(quota) = own.quota().filter(|quota| *quota <= data) else { return false };
     let etcd = &participant.master.etcd;
-    let place = own.place(QUOTA, etcd.env_file.as_str(), &etcd.template);
+    let place = own.place(QUOTA, &etcd.template);
     refusals.add(
         Rule::QuotaBelowData,
         format!(
@@ -154,7 +170,7 @@ fn below_data(
             Size(data),
             Size(quota)
         ),
-        format!("set {QUOTA} to {wanted} or more ({place}), then try again"),
+        format!("set {} to {wanted} or more ({place}), then try again", own.key(QUOTA)),
     );
     true
 }
@@ -186,18 +202,16 @@ fn quota(
             own.name,
             Size(quota)
         ),
-        format!(
-            "set {QUOTA} to {value} ({}), then try again",
-            own.place(QUOTA, etcd.env_file.as_str(), &etcd.template)
-        ),
+        format!("set {} to {value} ({}), then try again", own.key(QUOTA), own.place(QUOTA, &etcd.template)),
     );
 }
 
 fn limits(own: &Effective<'_>, participant: &Participant<'_>, serving: &[Effective<'_>], refusals: &mut Refusals<'_>) {
     let etcd = &participant.master.etcd;
-    for (key, default) in LIMITS {
-        let value = own.number(key, default);
-        let largest = serving.iter().map(|other| (other.number(key, default), other.name)).max();
+    for (flag, default) in LIMITS {
+        let key = own.key(flag);
+        let value = own.number(flag, default);
+        let largest = serving.iter().map(|other| (other.number(flag, default), other.name)).max();
         if let Some((theirs, other)) = largest.filter(|(theirs, _)| value < *theirs) {
             refusals.add(
                 Rule::LimitSmaller,
@@ -205,7 +219,7 @@ fn limits(own: &Effective<'_>, participant: &Participant<'_>, serving: &[Effecti
                     "{}: its {key} is {value} and {theirs} on {other}: requests that the cluster accepts today would fail through this member",
                     own.name
                 ),
-                format!("set {key} to {theirs} ({}), then try again", own.place(key, etcd.env_file.as_str(), &etcd.template)),
+                format!("set {key} to {theirs} ({}), then try again", own.place(flag, &etcd.template)),
             );
         }
     }
@@ -213,11 +227,12 @@ fn limits(own: &Effective<'_>, participant: &Participant<'_>, serving: &[Effecti
 
 fn timers(own: &Effective<'_>, participant: &Participant<'_>, serving: &[Effective<'_>], refusals: &mut Refusals<'_>) {
     let etcd = &participant.master.etcd;
-    for (key, default) in TIMERS {
-        let value = own.number(key, default);
+    for (flag, default) in TIMERS {
+        let key = own.key(flag);
+        let value = own.number(flag, default);
         let far = |theirs: u64| value.saturating_mul(FAR) <= theirs || theirs.saturating_mul(FAR) <= value;
         let other =
-            serving.iter().map(|other| (other.number(key, default), other.name)).find(|(theirs, _)| far(*theirs));
+            serving.iter().map(|other| (other.number(flag, default), other.name)).find(|(theirs, _)| far(*theirs));
         if let Some((theirs, other)) = other {
             refusals.add(
                 Rule::TimersFar,
@@ -225,14 +240,15 @@ fn timers(own: &Effective<'_>, participant: &Participant<'_>, serving: &[Effecti
                     "{}: its {key} is {value} ms and {theirs} ms on {other}: it would start unnecessary elections, or detect the loss of a leader too late",
                     own.name
                 ),
-                format!("set {key} to {theirs} ({}), then try again", own.place(key, etcd.env_file.as_str(), &etcd.template)),
+                format!("set {key} to {theirs} ({}), then try again", own.place(flag, &etcd.template)),
             );
         }
     }
 }
 
 fn compaction(own: &Effective<'_>, serving: &[Effective<'_>]) -> Option<Finding> {
-    let all = |one: &Effective<'_>| COMPACTION.map(|(key, default)| one.get(key).unwrap_or_else(|| default.to_owned()));
+    let all =
+        |one: &Effective<'_>| COMPACTION.map(|(flag, default)| one.get(flag).unwrap_or_else(|| default.to_owned()));
     let mine = all(own);
     let other = serving.iter().find(|other| all(other) != mine)?;
     Some(Finding {

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use crate::model::MasterName;
-use crate::model::env_file::EnvFile;
 use crate::observe::members::known_urls;
 use crate::observe::traces::{fence_text, survivor_fence_text};
 use crate::observe::{ClusterRecord, status};
@@ -254,9 +253,10 @@ impl<'a> Builder<'a> {
         };
         let input = self.draft.input;
         let text = input.templates.get(template).ok_or_else(|| refuse(format!("there is no template {template}")))?;
+        let file = &participant.settings()?.file;
         let before = match self.draft.texts.get(participant.name()) {
-            Some(text) => text.clone(),
-            None => participant.settings()?.text.clone(),
+            Some(text) => file.with(text),
+            None => file.clone(),
         };
         let member = participant.member()?;
         let is_new = !self.draft.members.iter().any(|known| known.master == member.master);
@@ -267,17 +267,17 @@ impl<'a> Builder<'a> {
             address: participant.master.address.to_string(),
         };
         let peers = self.draft.peers(is_new.then_some(&member));
-        let context = Context::new(node, &EnvFile::parse(&before), &self.draft.token.0, peers);
+        let context = Context::new(node, &before, &self.draft.token.0, peers).map_err(refuse)?;
         let after = render(template, text, &context).map_err(|mistakes| {
             let said: Vec<String> =
                 mistakes.iter().map(|m| format!("{}:{}: {}", m.place.file, m.place.line, m.message)).collect();
             refuse(said.join("; "))
         })?;
-        check_rendered(&after, &context)
+        check_rendered(&after, &before, &context)
             .map_err(|why| refuse(format!("{template} for {}: {why}", participant.name())))?;
         self.draft.texts.insert(participant.name().clone(), after.clone());
         let path = participant.master.etcd.env_file.clone();
-        Ok(write::Write { path, before, after, run: input.request.run.clone() })
+        Ok(write::Write { path, before: before.text, after, run: input.request.run.clone() })
     }
 
     fn clear_nospace(&self, participant: Participant<'a>) -> Result<Option<Step>, NoPlan> {

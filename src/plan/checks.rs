@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use crate::config::flag_of;
 use crate::model::{Cluster, Master, MasterName, Url};
 use crate::observe::proof::count::says_off;
 use crate::observe::{Contact, Observation, Seen};
@@ -78,7 +79,7 @@ fn settings_agree(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) {
             }
         }
         Ok(settings) => {
-            let data_dir = settings.get("ETCD_DATA_DIR").unwrap_or_default();
+            let data_dir = settings.get("data-dir").unwrap_or_default();
             if data_dir.trim_end_matches('/') != master.etcd.data_dir.as_str() {
                 let why = format!(
                     "etcd on {name} keeps its data in {data_dir:?}, the inventory says {}",
@@ -86,15 +87,16 @@ fn settings_agree(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) {
                 );
                 refusals.add(Rule::InventoryContradicts, why, format!("correct `etcd.data_dir` of {name}"));
             }
-            if settings.get("ETCD_WAL_DIR").is_some_and(|dir| !dir.is_empty()) {
-                let why = format!("{name} has its write-ahead log in another directory (ETCD_WAL_DIR)");
+            if settings.get("wal-dir").is_some_and(|dir| !dir.is_empty()) {
+                let why =
+                    format!("{name} has its write-ahead log in another directory ({})", settings.file.key("wal-dir"));
                 refusals.add(Rule::WalDir, why, "this is not supported yet; see docs/limits.md");
             }
             for key in set_and_not_handled(settings) {
                 let why = format!("{env_file} on {name} sets {key}");
                 refusals.add(Rule::ConfigStyle, why, format!("remove {key} from {env_file}; see docs/limits.md"));
             }
-            if settings.text.contains('\u{fffd}') {
+            if settings.file.text.contains('\u{fffd}') {
                 refusals.add(
                     Rule::ConfigStyle,
                     format!("{env_file} on {name} is not UTF-8 text"),
@@ -116,18 +118,17 @@ fn config_style(master: &Master, unit: &crate::observe::Unit, refusals: &mut Ref
     let name = &master.name;
     let next = "settings outside the env file are not supported yet; see docs/limits.md";
     let flag = unit.argv.iter().skip(1).find(|word| {
-        let word = word.trim_start_matches('-').split('=').next().unwrap_or_default();
-        is_owned(&word.to_ascii_uppercase().replace('-', "_"))
+        let flag =
+            word.strip_prefix('-').map(|word| word.trim_start_matches('-').split('=').next().unwrap_or_default());
+        flag.is_some_and(is_owned)
     });
     if let Some(flag) = flag {
         let why =
             format!("the unit on {name} passes {flag}: etcd would ignore {} or refuse to start", master.etcd.env_file);
         refusals.add(Rule::ConfigStyle, why, next);
     }
-    let owned = |pair: &&String| {
-        let key = pair.split('=').next().unwrap_or_default();
-        key.strip_prefix("ETCD_").is_some_and(is_owned)
-    };
+    let owned =
+        |pair: &&String| flag_of(pair.split('=').next().unwrap_or_default()).is_some_and(|flag| is_owned(&flag));
     if let Some(pair) = unit.environment.iter().find(owned) {
         let key = pair.split('=').next().unwrap_or_default();
         refusals.add(Rule::ConfigStyle, format!("the unit on {name} sets {key} itself"), next);
@@ -138,43 +139,43 @@ fn config_style(master: &Master, unit: &crate::observe::Unit, refusals: &mut Ref
     }
 }
 
-/// Settings that decide which cluster a member belongs to and where its data lies, without `ETCD_`.
+/// Settings that decide which cluster a member belongs to and where its data lies.
 const OWNED: [&str; 10] = [
-    "NAME",
-    "DATA_DIR",
-    "WAL_DIR",
-    "CONFIG_FILE",
-    "FORCE_NEW_CLUSTER",
-    "INITIAL_CLUSTER",
-    "INITIAL_CLUSTER_STATE",
-    "INITIAL_CLUSTER_TOKEN",
-    "INITIAL_ADVERTISE_PEER_URLS",
-    "LISTEN_PEER_URLS",
+    "name",
+    "data-dir",
+    "wal-dir",
+    "config-file",
+    "force-new-cluster",
+    "initial-cluster",
+    "initial-cluster-state",
+    "initial-cluster-token",
+    "initial-advertise-peer-urls",
+    "listen-peer-urls",
 ];
 
-/// Those, and the whole family of discovery: beside any of it etcd refuses `INITIAL_CLUSTER` (`embed.Config.Validate`).
-fn is_owned(key: &str) -> bool {
-    OWNED.contains(&key) || is_discovery(key)
+/// Those, and the whole family of discovery: beside any of it etcd refuses `initial-cluster` (`embed.Config.Validate`).
+fn is_owned(flag: &str) -> bool {
+    OWNED.contains(&flag) || is_discovery(flag)
 }
 
-fn is_discovery(key: &str) -> bool {
-    key == "DISCOVERY" || key.starts_with("DISCOVERY_")
+fn is_discovery(flag: &str) -> bool {
+    flag == "discovery" || flag.starts_with("discovery-")
 }
 
 /// The file's settings that would make etcd start otherwise than the file says, or not at all.
 fn set_and_not_handled(settings: &crate::observe::Settings) -> Vec<String> {
-    let file = settings.file();
-    let not_handled = |(key, value): &(&str, &str)| {
-        let key = key.strip_prefix("ETCD_").unwrap_or_default();
-        let switch = key == "CONFIG_FILE" || key == "FORCE_NEW_CLUSTER";
+    let not_handled = |flag: &str, value: &str| {
+        let switch = flag == "config-file" || flag == "force-new-cluster";
         // These have a value where they are not used at all (`embed.NewConfig`).
-        let idle = ["DISCOVERY_FALLBACK", "DISCOVERY_FAILURE_FALLBACK"].contains(&key)
-            || key.ends_with("_TIMEOUT")
-            || key.ends_with("_TIME");
-        let off = value.is_empty() || switch && matches!(*value, "false" | "0");
-        (switch || is_discovery(key) && !idle) && !off
+        let idle = ["discovery-fallback", "discovery-failure-fallback"].contains(&flag)
+            || flag.ends_with("-timeout")
+            || flag.ends_with("-time");
+        let off = value.is_empty() || switch && matches!(value, "false" | "0");
+        (switch || is_discovery(flag) && !idle) && !off
     };
-    file.settings().filter(not_handled).map(|(key, _)| key.to_owned()).collect()
+    let values = settings.values();
+    let those = values.iter().filter(|(flag, value)| not_handled(flag, value));
+    those.map(|(flag, _)| settings.file.key(flag)).collect()
 }
 
 fn address_agrees(master: &Master, urls: &[String], refusals: &mut Refusals<'_>) {
@@ -203,11 +204,17 @@ fn member_name_agrees(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>)
     let (Ok(settings), Ok(members)) = (&seen.settings, &seen.members) else { return };
     let Some(entry) = members.by_peer_url(&settings.peer_urls()) else { return };
     if !entry.name.is_empty() && entry.name != settings.member_name() {
-        let why = format!("{} says ETCD_NAME={}, the member list {}", master.name, settings.member_name(), entry.name);
+        let why = format!(
+            "{} says {}={}, the member list {}",
+            master.name,
+            settings.file.key("name"),
+            settings.member_name(),
+            entry.name
+        );
         refusals.add(
             Rule::InventoryContradicts,
             why,
-            format!("set ETCD_NAME in {} to the member's name", master.etcd.env_file),
+            format!("set {} in {} to the member's name", settings.file.key("name"), settings.file.path),
         );
     }
 }

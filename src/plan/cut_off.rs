@@ -27,9 +27,9 @@ pub fn of(observation: &Observation) -> BTreeSet<u16> {
             peers.extend(member.peer_urls.iter().cloned());
         }
         if let Ok(settings) = &seen.settings {
-            clients.extend(settings.list("ETCD_LISTEN_CLIENT_URLS"));
-            clients.extend(settings.list("ETCD_ADVERTISE_CLIENT_URLS"));
-            peers.extend(settings.list("ETCD_LISTEN_PEER_URLS"));
+            clients.extend(settings.list("listen-client-urls"));
+            clients.extend(settings.list("advertise-client-urls"));
+            peers.extend(settings.list("listen-peer-urls"));
             peers.extend(settings.peer_urls());
         }
     }

@@ -2,15 +2,15 @@
 //! is written as [`UNKNOWN`].
 //!
 //! Only the three settings that disaster recovery owns are derived. A run refuses a rendered file in which they have
-//! any other value ([`template::check_rendered`]), so no template is needed to know them.
+//! any other value (`template::check_rendered`), so no template is needed to know them.
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::model::env_file::EnvFile;
+use crate::config::env_key;
 use crate::model::{MasterName, ZoneName};
-use crate::playbook::template::{self, Context, Node, Peer};
+use crate::playbook::template::{Peer, Target};
 use crate::review::{Changes, Side};
 
 /// Stands for what only a node knows: its member's peer URLs.
@@ -84,10 +84,7 @@ fn by_nodes(
 /// The three settings of a cluster of these masters, as lines.
 fn settings(members: &[MasterName]) -> Vec<String> {
     let peers = members.iter().map(|name| Peer { name: name.to_string(), peer_url: UNKNOWN.to_owned() }).collect();
-    // Whose file it is makes no difference to these settings.
-    let nobody = Node { name: String::new(), member: String::new(), zone: String::new(), address: String::new() };
-    let context = Context::new(nobody, &EnvFile::parse(""), TOKEN, peers);
-    template::owned(&context.cluster).map(|(key, value)| format!("{key}={value}")).to_vec()
+    Target::new(TOKEN, peers).identity().settings().map(|(flag, value)| format!("{}={value}", env_key(flag))).to_vec()
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::env_file::EnvFile;
 use crate::model::{ClusterId, Master, MasterName, RETIRED, Token, quorum};
 use crate::observe::assess::assess;
 use crate::observe::cluster_findings::advice_on_stranger;
@@ -300,7 +299,7 @@ fn token(target: &TargetCluster, seed: Participant<'_>) -> Result<Token, NoPlan>
         return Ok(record.token.clone());
     }
     // etcd's own default (`embed/config.go`).
-    let said = seed.settings()?.get("ETCD_INITIAL_CLUSTER_TOKEN");
+    let said = seed.settings()?.get("initial-cluster-token");
     Ok(Token(said.unwrap_or_else(|| "etcd-cluster".to_owned())))
 }
 
@@ -323,8 +322,7 @@ fn record(input: Input<'_>, target: &TargetCluster, token: &Token) -> ClusterRec
 fn is_final(draft: &PlanDraft<'_>, recorded: bool) -> Result<bool, NoPlan> {
     let list = initial_cluster(&draft.peers(None));
     for participant in &draft.survivors {
-        let file: EnvFile = participant.settings()?.file();
-        if file.get("ETCD_INITIAL_CLUSTER") != Some(list.as_str()) {
+        if participant.settings()?.get("initial-cluster").as_deref() != Some(list.as_str()) {
             return Ok(false);
         }
     }

@@ -1,14 +1,13 @@
 //! Whether a template, rendered with a node's current settings, changes only what disaster recovery owns. Knows nothing
 //! about runs: the members are those that the file lists now.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::model::command::clean;
-use crate::model::env_file::EnvFile;
 use crate::model::{Master, unified};
 use crate::observe::{Seen, Settings};
 use crate::plan::Rule;
-use crate::playbook::template::{Context, Node, Peer, check_rendered, owned, render};
+use crate::playbook::template::{Context, Node, Peer, check_rendered, render};
 use crate::playbook::{Action, PlaybookLine};
 
 use super::conditions::Condition;
@@ -30,7 +29,7 @@ pub(super) fn conditions(given: RehearsalInput<'_>, master: &Master, seen: &Seen
                 Rule::TemplateChangesMore.into(),
                 format!(
                     "{name} would change more of {} than the three settings it owns: {}",
-                    master.etcd.env_file,
+                    settings.file.path,
                     keys.join(", ")
                 ),
                 "make the node's file and the template agree: the difference would be applied in an incident (`requorum doctor` shows \
@@ -74,44 +73,34 @@ fn difference(
     master: &Master,
     settings: &Settings,
 ) -> Result<Option<OtherChanges>, String> {
-    let before = settings.file();
+    let before = &settings.file;
     let node = Node {
         name: master.name.to_string(),
         member: settings.member_name(),
         zone: master.zone.to_string(),
         address: master.address.to_string(),
     };
-    let token = settings.get("ETCD_INITIAL_CLUSTER_TOKEN").unwrap_or_default();
-    let context = Context::new(node, &before, &token, peers(settings));
+    let token = settings.get("initial-cluster-token").unwrap_or_default();
+    let context = Context::new(node, before, &token, peers(settings))?;
     let after = render(name, template, &context).map_err(|mistakes| {
         let said = mistakes.iter().map(|one| format!("{}:{}: {}", one.place.file, one.place.line, one.message));
         said.collect::<Vec<_>>().join("; ")
     })?;
-    check_rendered(&after, &context).map_err(|why| format!("{name}: {why}"))?;
-    let mut expected = before;
-    for (key, value) in owned(&context.cluster) {
-        expected.set(key, value).map_err(|why| format!("{}: {why}", master.etcd.env_file))?;
-    }
-    let rendered = EnvFile::parse(&after);
-    let (stays, comes) = (values(&expected), values(&rendered));
+    check_rendered(&after, before, &context).map_err(|why| format!("{name}: {why}"))?;
+    let (stays, comes) = (before.with(&context.rewritten).named(), before.with(&after).named());
     if stays == comes {
         return Ok(None);
     }
-    let all: BTreeSet<&str> = stays.keys().chain(comes.keys()).copied().collect();
-    let keys = all.into_iter().filter(|key| stays.get(key) != comes.get(key)).map(clean).collect();
-    let path = master.etcd.env_file.as_str();
-    let diff = unified::diff(&expected.to_string(), &after, Some((path, &format!("{path} by {name}"))));
+    let all: BTreeSet<&String> = stays.keys().chain(comes.keys()).collect();
+    let keys = all.into_iter().filter(|key| stays.get(*key) != comes.get(*key)).map(|key| clean(key)).collect();
+    let path = before.path.as_str();
+    let diff = unified::diff(&context.rewritten, &after, Some((path, &format!("{path} by {name}"))));
     Ok(Some(OtherChanges { keys, diff }))
 }
 
 /// The members as the node's own file lists them.
 fn peers(settings: &Settings) -> Vec<Peer> {
-    let list = settings.get("ETCD_INITIAL_CLUSTER").unwrap_or_default();
+    let list = settings.get("initial-cluster").unwrap_or_default();
     let pairs = list.split(',').filter_map(|pair| pair.split_once('='));
     pairs.map(|(name, url)| Peer { name: name.trim().to_owned(), peer_url: url.trim().to_owned() }).collect()
-}
-
-/// Each setting's value that counts.
-fn values(file: &EnvFile) -> BTreeMap<&str, &str> {
-    file.settings().collect()
 }

@@ -1,13 +1,14 @@
-//! Templates: make an env file's text from the node's own file and the cluster that it will belong to. Knows nothing
-//! about hosts.
+//! Templates: make the text of a file of settings from the node's own file and the cluster that it will belong to. Knows
+//! nothing about hosts.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, syntax::SyntaxConfig};
 use serde::Serialize;
 
+use crate::config::env_file::{self, EnvFile};
+use crate::config::{Form, Identity, SettingsFile};
 use crate::model::diagnostic::{Diagnostic, Place, Source, nearest, one_of, word};
-use crate::model::env_file::{self, EnvFile};
 
 /// What a template may ask for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -18,6 +19,8 @@ pub struct Context {
     pub current: BTreeMap<String, String>,
     /// The lines of the node's file.
     pub lines: Vec<Line>,
+    /// The node's file with the cluster's settings, and every other byte as it is.
+    pub rewritten: String,
     /// The cluster that the node shall belong to.
     pub cluster: Target,
 }
@@ -37,7 +40,7 @@ pub struct Node {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Line {
     pub text: String,
-    /// The setting's name; empty for a comment or a blank line.
+    /// The setting's name in an env file; empty for a comment or a blank line, and in files of other forms.
     pub key: String,
 }
 
@@ -62,18 +65,19 @@ pub struct Peer {
     pub peer_url: String,
 }
 
-/// What every env file says of the cluster's state. With `new`, an empty data directory would become an empty
+/// What every file says of the cluster's state. With `new`, an empty data directory would become an empty
 /// cluster that takes writes.
 pub const STATE: &str = "existing";
 
 /// Everything that [`Context`] holds, for hints.
-const KNOWN: [&str; 10] = [
+const KNOWN: [&str; 11] = [
     "node.name",
     "node.member",
     "node.zone",
     "node.address",
     "current",
     "lines",
+    "rewritten",
     "cluster.token",
     "cluster.state",
     "cluster.initial_cluster",
@@ -94,24 +98,43 @@ const STACK: usize = 512 << 20;
 
 impl Context {
     /// What a template is given for `node`, whose file is `current`.
-    #[must_use]
-    pub fn new(node: Node, current: &EnvFile, token: &str, members: Vec<Peer>) -> Self {
-        let line = |line: &env_file::Line| Line {
-            text: line.text.trim_end_matches(['\r', '\n']).to_owned(),
-            key: line.setting.as_ref().map(|(key, _)| key.clone()).unwrap_or_default(),
+    ///
+    /// # Errors
+    /// Why the cluster's settings cannot be written into that file.
+    pub fn new(node: Node, current: &SettingsFile, token: &str, members: Vec<Peer>) -> Result<Self, String> {
+        let cluster = Target::new(token, members);
+        let rewritten = current.with_identity(&cluster.identity())?;
+        let lines = match current.form {
+            Form::EnvFile => EnvFile::parse(&current.text).lines().iter().map(Line::of_env_file).collect(),
+            Form::UnitFlags | Form::ConfigFile => current.text.lines().map(Line::plain).collect(),
         };
+        Ok(Self { node, current: current.named(), lines, rewritten, cluster })
+    }
+}
+
+impl Line {
+    fn of_env_file(line: &env_file::Line) -> Self {
+        let key = line.setting.as_ref().map(|(key, _)| key.clone()).unwrap_or_default();
+        Self { text: line.text.trim_end_matches(['\r', '\n']).to_owned(), key }
+    }
+
+    fn plain(text: &str) -> Self {
+        Self { text: text.to_owned(), key: String::new() }
+    }
+}
+
+impl Target {
+    /// A cluster of these members.
+    #[must_use]
+    pub fn new(token: &str, members: Vec<Peer>) -> Self {
         let text = members.iter().map(|peer| format!("{}={}", peer.name, peer.peer_url)).collect::<Vec<_>>().join(",");
-        Self {
-            node,
-            current: current.settings().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
-            lines: current.lines().iter().map(line).collect(),
-            cluster: Target {
-                token: token.to_owned(),
-                state: STATE,
-                initial_cluster: members,
-                initial_cluster_text: text,
-            },
-        }
+        Self { token: token.to_owned(), state: STATE, initial_cluster: members, initial_cluster_text: text }
+    }
+
+    /// What every rendered file must say of it.
+    #[must_use]
+    pub fn identity(&self) -> Identity<'_> {
+        Identity { initial_cluster: &self.initial_cluster_text, state: self.state, token: &self.token }
     }
 }
 
@@ -175,47 +198,39 @@ fn known_template<'e, 's: 'e>(
 }
 
 /// The settings that say who a member is and where its data lies: rendering may not change them.
-const KEPT: [&str; 5] =
-    ["ETCD_NAME", "ETCD_INITIAL_ADVERTISE_PEER_URLS", "ETCD_LISTEN_PEER_URLS", "ETCD_DATA_DIR", "ETCD_WAL_DIR"];
+const KEPT: [&str; 5] = ["name", "initial-advertise-peer-urls", "listen-peer-urls", "data-dir", "wal-dir"];
 
-/// The settings that disaster recovery owns, and what every rendered file must say in them.
-#[must_use]
-pub fn owned(cluster: &Target) -> [(&'static str, &str); 3] {
-    [
-        ("ETCD_INITIAL_CLUSTER", &cluster.initial_cluster_text),
-        ("ETCD_INITIAL_CLUSTER_STATE", cluster.state),
-        ("ETCD_INITIAL_CLUSTER_TOKEN", &cluster.token),
-    ]
-}
-
-/// Reads a rendered file back and compares it with what was meant, whatever the template was.
+/// Reads a rendered file back and compares it with what was meant, whatever the template was: `before` is the node's file.
 ///
 /// # Errors
 /// The first setting that is not as it must be.
-pub fn check_rendered(text: &str, expected: &Context) -> Result<(), String> {
+pub fn check_rendered(text: &str, before: &SettingsFile, expected: &Context) -> Result<(), String> {
     if text.contains('\0') {
         return Err("the rendered file holds a NUL character".to_owned());
     }
-    let file = EnvFile::parse(text);
-    let kept = KEPT.map(|key| (key, expected.current.get(key).map(String::as_str)));
-    for (key, wanted) in owned(&expected.cluster).map(|(key, value)| (key, Some(value))).into_iter().chain(kept) {
-        if file.get(key) != wanted {
+    let (was, is) = (before.values()?, before.with(text).values()?);
+    let kept = KEPT.map(|flag| (flag, was.get(flag).map(String::as_str)));
+    let owned = expected.cluster.identity().settings().map(|(flag, value)| (flag, Some(value)));
+    for (flag, wanted) in owned.into_iter().chain(kept) {
+        let found = is.get(flag).map(String::as_str);
+        if found != wanted {
             let shown =
                 |value: Option<&str>| value.map_or_else(|| "is not set".to_owned(), |text| format!("is {text:?}"));
             return Err(format!(
-                "{key} {} in the rendered file, where it {} as meant",
-                shown(file.get(key)),
+                "{} {} in the rendered file, where it {} as meant",
+                before.key(flag),
+                shown(found),
                 shown(wanted)
             ));
         }
     }
-    if file.get("ETCD_NAME").is_some_and(|name| name != expected.node.member) {
-        return Err(format!("ETCD_NAME is not {:?}, the member's name", expected.node.member));
+    if is.get("name").is_some_and(|name| *name != expected.node.member) {
+        return Err(format!("{} is not {:?}, the member's name", before.key("name"), expected.node.member));
     }
     // It would throw every other member out of the list at each start.
-    match file.get("ETCD_FORCE_NEW_CLUSTER") {
+    match is.get("force-new-cluster").map(String::as_str) {
         None | Some("" | "false" | "0") => Ok(()),
-        Some(_) => Err("ETCD_FORCE_NEW_CLUSTER is set in the rendered file".to_owned()),
+        Some(_) => Err(format!("{} is set in the rendered file", before.key("force-new-cluster"))),
     }
 }
 

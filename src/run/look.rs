@@ -271,7 +271,7 @@ async fn at_first(master: &Master, asking: &mut dyn Questions) -> Result<Seen, C
     let pending = || Unclear::not_put("it has not answered yet");
     Ok(Seen {
         unit,
-        settings: settings.and_then(|output| settings::parse(&output)),
+        settings: settings.and_then(|output| settings::parse(etcd.env_file.as_str(), &output)),
         tools: tools.and_then(|output| tools::parse(&output)),
         disk: disk.and_then(|output| disk::parse(&output)),
         traces: traces.and_then(|output| traces::parse(&output)),

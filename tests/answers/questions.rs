@@ -89,7 +89,9 @@ impl Site {
     pub fn of(version: &str) -> Self {
         let recorded =
             |name: &str| Recording::read(&root().join(name.replace('/', &format!("/{version}-")) + ".json")).output();
-        let env = |node: &str| (node.to_owned(), settings::parse(&recorded(&format!("env-file/{node}"))).unwrap());
+        let env = |node: &str| {
+            (node.to_owned(), settings::parse("/etc/etcd.env", &recorded(&format!("env-file/{node}"))).unwrap())
+        };
         Self {
             tools: tools::parse(&recorded("tools/found")).unwrap(),
             settings: ["m1", "m3"].map(env).into_iter().collect(),
@@ -200,7 +202,7 @@ pub fn question(site: &Site, place: &Place, recording: &Recording) -> Question {
         "unit" => parsed(unit::command(&etcd()), unit::parse),
         "env-file" => {
             let path = if state == "missing" { "/etc/etcd.env.none" } else { "/etc/etcd.env" };
-            parsed(settings::command(&AbsPath::new(path).unwrap()), settings::parse)
+            parsed(settings::command(&AbsPath::new(path).unwrap()), |output| settings::parse("", output))
         }
         "tools" => parsed(tools::command(Some("/usr/local/bin/etcd")), tools::parse),
         // A machine that lacks the files is one that is asked for another's.

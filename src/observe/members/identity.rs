@@ -116,14 +116,14 @@ fn own_urls(master: &Master, observation: &Observation) -> Vec<String> {
 
 /// The member names that are the master's: from its file and from before.
 fn names(master: &Master, observation: &Observation) -> BTreeSet<String> {
-    let own = observation.seen(&master.name).and_then(settings).and_then(|settings| settings.get("ETCD_NAME"));
+    let own = observation.seen(&master.name).and_then(settings).and_then(|settings| settings.get("name"));
     let before = kept(master, observation).map(|known| known.name.clone());
     own.into_iter().chain(before).filter(|name| !name.is_empty()).collect()
 }
 
 /// Name and URL of every member that any master's file lists.
 fn listed(observation: &Observation) -> BTreeSet<(String, String)> {
-    let lists = observation.answering().filter_map(|(_, seen)| settings(seen)?.get("ETCD_INITIAL_CLUSTER"));
+    let lists = observation.answering().filter_map(|(_, seen)| settings(seen)?.get("initial-cluster"));
     let pairs = |list: String| -> Vec<(String, String)> {
         let pair = |text: &str| text.split_once('=').map(|(name, url)| (name.trim().to_owned(), url.trim().to_owned()));
         list.split(',').filter_map(pair).collect()

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::SettingsFile;
 use crate::model::diagnostic::Source;
 use crate::model::{MemberId, Output, inventory, quorum};
 use crate::observe::known_before::{KnownBefore, KnownMember, LastLook};
@@ -59,7 +60,7 @@ fn answers(number: u64, runs: bool, list: &Members) -> Contact {
     let text = format!("ETCD_NAME=etcd{number}\nETCD_INITIAL_ADVERTISE_PEER_URLS=https://10.0.0.{number}:2380\n");
     Contact::Answers(Box::new(Seen {
         unit: unit::parse(&Output { stdout, ..Output::default() }),
-        settings: Ok(Settings { text, owner: "root root 640".into(), names: None, answers_at: None }),
+        settings: Ok(Settings::of(SettingsFile::env_file("/etc/etcd.env", &text))),
         tools: Err(unclear()),
         disk: Err(unclear()),
         traces: Err(unclear()),

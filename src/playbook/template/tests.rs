@@ -18,11 +18,15 @@ ETCDCTL_CACERT=\"/etc/ssl/etcd/ssl/ca.pem\"
 ETCD_INITIAL_CLUSTER=etcd1=https://10.77.1.11:2380,etcd2=https://10.77.1.12:2380,etcd3=https://10.77.2.11:2380
 ";
 
+fn file(text: &str) -> SettingsFile {
+    SettingsFile::env_file("/etc/etcd.env", text)
+}
+
 fn context(current: &str) -> Context {
     let word = str::to_owned;
     let node = Node { name: word("m3"), member: word("etcd3"), zone: word("zone2"), address: word("10.77.2.11") };
     let peer = Peer { name: word("etcd3"), peer_url: word("https://10.77.2.11:2380") };
-    Context::new(node, &EnvFile::parse(current), "requorum-7f3a", vec![peer])
+    Context::new(node, &file(current), "requorum-7f3a", vec![peer]).unwrap()
 }
 
 fn shipped(current: &str) -> String {
@@ -48,7 +52,7 @@ fn the_shipped_template_changes_the_three_settings_and_nothing_else() {
         .replace("=k8s_etcd\n", "=requorum-7f3a\n")
         .replace("etcd1=https://10.77.1.11:2380,etcd2=https://10.77.1.12:2380,", "");
     assert_eq!(rendered, expected);
-    assert_eq!(check_rendered(&rendered, &context(CURRENT)), Ok(()));
+    assert_eq!(check_rendered(&rendered, &file(CURRENT), &context(CURRENT)), Ok(()));
     assert_eq!(shipped(&rendered), rendered, "a second rendering finds nothing to do");
 }
 
@@ -61,7 +65,7 @@ fn what_is_missing_is_added_and_a_state_of_new_is_not_kept() {
         "ETCD_NAME=etcd3\nETCD_INITIAL_CLUSTER_STATE=existing\nETCD_INITIAL_CLUSTER=etcd3=https://10.77.2.11:2380\n\
          ETCD_INITIAL_CLUSTER_TOKEN=requorum-7f3a\n"
     );
-    assert_eq!(check_rendered(&rendered, &context(current)), Ok(()));
+    assert_eq!(check_rendered(&rendered, &file(current), &context(current)), Ok(()));
 }
 
 #[test]
@@ -84,7 +88,7 @@ fn a_rendered_file_that_means_something_else_is_refused() {
         ("ETCD_METRICS=basic", "ETCD_METRICS=\"basic", "ETCD_INITIAL_CLUSTER_TOKEN is"),
         ("# CLI settings", "ETCD_INITIAL_CLUSTER_STATE=existing # or new", "ETCD_INITIAL_CLUSTER_STATE is"),
     ] {
-        let refused = check_rendered(&good.replace(from, to), &context).unwrap_err();
+        let refused = check_rendered(&good.replace(from, to), &file(CURRENT), &context).unwrap_err();
         assert!(refused.contains(said), "{to}: {refused}");
     }
 }
@@ -97,7 +101,7 @@ fn every_unknown_name_is_told_with_what_was_meant() {
         [
             "2:14 `node.membr` is unknown in a template (did you mean `node.member`?)",
             "3:7 `host` is unknown in a template (known are `node.name`, `node.member`, `node.zone`, `node.address`, \
-             `current`, `lines`, `cluster.token`, `cluster.state`, `cluster.initial_cluster` or \
+             `current`, `lines`, `rewritten`, `cluster.token`, `cluster.state`, `cluster.initial_cluster` or \
              `cluster.initial_cluster_text`)",
             "4:6 `cluster.tokn` is unknown in a template (did you mean `cluster.token`?)",
         ]

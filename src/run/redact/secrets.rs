@@ -1,6 +1,6 @@
 //! What counts as a secret: the only list. Knows neither the texts that contain secrets nor how they are removed.
 
-use crate::model::env_file::EnvFile;
+use crate::config::env_file::EnvFile;
 use crate::observe::Observation;
 
 /// Parts of a name that make its value a secret wherever they stand in it.
@@ -37,7 +37,7 @@ pub(super) fn of(seen: &Observation) -> Vec<String> {
     let mut found = Vec::new();
     for (_, seen) in seen.answering() {
         if let Ok(settings) = &seen.settings {
-            of_text(&settings.text, &mut found);
+            of_text(&settings.file.text, &mut found);
         }
         let Ok(unit) = &seen.unit else { continue };
         unit.environment.iter().chain(&unit.argv).for_each(|word| of_line(word, &mut found));

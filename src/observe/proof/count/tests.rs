@@ -2,6 +2,7 @@
 //! a living quorum lost.
 
 use super::*;
+use crate::config::SettingsFile;
 use crate::model::diagnostic::Source;
 use crate::model::{ClusterId, Output, inventory};
 use crate::observe::{Member, Settings, Traces, Unclear, certificates, unit};
@@ -90,7 +91,7 @@ pub(crate) fn answers(number: usize, runs: bool, voters: usize) -> Contact {
     let text = format!("ETCD_NAME=etcd{number}\nETCD_INITIAL_ADVERTISE_PEER_URLS={}\n", peer(number));
     Contact::Answers(Box::new(Seen {
         unit: unit::parse(&Output { stdout, ..Output::default() }),
-        settings: Ok(Settings { text, owner: "root root 640".into(), names: None, answers_at: None }),
+        settings: Ok(Settings::of(SettingsFile::env_file("/etc/etcd.env", &text))),
         tools: Err(unclear()),
         disk: Err(unclear()),
         traces: Ok(Traces { fenced: !runs, drop_in: !runs, ..Traces::default() }),

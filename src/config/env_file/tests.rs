@@ -1,4 +1,4 @@
-//! Tests of `model/env_file`.
+//! Tests of `config/env_file`.
 
 use proptest::prelude::*;
 
