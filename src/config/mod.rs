@@ -1,13 +1,21 @@
 //! Where a site writes down etcd's settings, and what they say, by the names of etcd's own flags. Knows no host and no run.
+//!
+//! etcd takes a setting from one place only. A flag beside its environment variable is fatal (`pkg/flags/flag.go`), and
+//! `--config-file` makes it ignore all flags and variables. So a setting is changed where it stands, and only there.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub mod env_file;
-mod settings_file;
+use crate::model::diagnostic::{Diagnostic, Place};
 
-pub use settings_file::SettingsFile;
+pub mod config_file;
+pub mod env_file;
+pub mod flags;
+mod settings_file;
+pub mod unit_file;
+
+pub use settings_file::{SettingsFile, TextFile, UnitTexts};
 
 /// How a file writes settings down.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -34,7 +42,7 @@ impl Form {
     }
 
     #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
-    fn is_env_file(&self) -> bool {
+    pub fn is_env_file(&self) -> bool {
         *self == Self::EnvFile
     }
 
@@ -42,7 +50,7 @@ impl Form {
     #[must_use]
     pub fn key(self, flag: &str) -> String {
         match self {
-            Self::EnvFile => env_key(flag),
+            Self::EnvFile => flags::variable_of(flag),
             Self::UnitFlags => format!("--{flag}"),
             Self::ConfigFile => flag.to_owned(),
         }
@@ -59,39 +67,42 @@ impl Form {
     }
 }
 
-/// The variable that sets a flag (etcd `pkg/flags`, `FlagToEnv`).
-#[must_use]
-pub fn env_key(flag: &str) -> String {
-    format!("ETCD_{}", flag.to_ascii_uppercase().replace('-', "_"))
-}
-
-/// The flag that a variable sets; none where it sets none.
-#[must_use]
-pub fn flag_of(variable: &str) -> Option<String> {
-    Some(variable.strip_prefix("ETCD_")?.to_ascii_lowercase().replace('_', "-"))
-}
-
 /// Every setting by its flag.
 pub type Values = BTreeMap<String, String>;
 
-/// Which cluster a member belongs to: the settings that disaster recovery owns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Identity<'a> {
-    /// `name=url,…`
-    pub initial_cluster: &'a str,
-    /// `existing`, always.
-    pub state: &'a str,
-    pub token: &'a str,
+/// Which cluster a member belongs to: the settings that disaster recovery owns. These alone are rewritten.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// `NAME=URL` of every member, with commas between.
+    pub initial_cluster: String,
+    /// `existing`, in everything that is written.
+    pub state: String,
+    /// The word that tells this cluster from others with the same members.
+    pub token: String,
 }
 
-impl<'a> Identity<'a> {
-    /// Each by its flag.
+impl Identity {
+    /// Each by its flag, as [`OWNED`] orders them.
     #[must_use]
-    pub const fn settings(&self) -> [(&'static str, &'a str); 3] {
-        [
-            ("initial-cluster", self.initial_cluster),
-            ("initial-cluster-state", self.state),
-            ("initial-cluster-token", self.token),
-        ]
+    pub fn settings(&self) -> [(&'static str, &str); 3] {
+        let [cluster, state, token] = OWNED;
+        [(cluster, &self.initial_cluster), (state, &self.state), (token, &self.token)]
     }
+
+    /// The first value with a line break or another control character, which would end or garble what is written.
+    fn unwritable(&self) -> Option<&'static str> {
+        let bad = |value: &str| value.is_empty() || value.chars().any(char::is_control);
+        self.settings().into_iter().find(|(_, value)| bad(value)).map(|(name, _)| name)
+    }
+}
+
+/// The flags of what is rewritten.
+pub const OWNED: [&str; 3] = ["initial-cluster", "initial-cluster-state", "initial-cluster-token"];
+
+/// What was read or written, or the line that stands in the way, why, and what to do.
+pub type Outcome<T> = Result<T, Box<Diagnostic>>;
+
+/// Why a file cannot be read or rewritten, and what to do.
+fn refused(code: &'static str, place: Place, why: impl AsRef<str>, next: impl AsRef<str>) -> Box<Diagnostic> {
+    Box::new(Diagnostic::error(code, place, why).hint(next))
 }

@@ -4,8 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::diagnostic::{Diagnostic, Source};
+
+use super::config_file::ConfigFile;
 use super::env_file::EnvFile;
-use super::{Form, Identity, Values, flag_of};
+use super::unit_file::{Files, UnitFiles};
+use super::{Form, Identity, Values, flags};
 
 /// Such a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,13 +21,63 @@ pub struct SettingsFile {
     pub path: String,
     /// The whole text.
     pub text: String,
+    /// What else systemd reads for the unit, where the settings are its flags.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<UnitTexts>,
+}
+
+/// Everything that systemd reads for a unit, the settings file among it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitTexts {
+    pub name: String,
+    /// The unit's own file, then its drop-ins, as systemd reads them.
+    pub files: Vec<TextFile>,
+    /// The files of its environment.
+    pub env_files: Vec<TextFile>,
+}
+
+/// A file's text and its path on the node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextFile {
+    pub path: String,
+    pub text: String,
+}
+
+/// Another identity than any: the file that changes with it is the one that says it.
+fn another() -> Identity {
+    let [initial_cluster, state, token] = ["requorum=http://127.0.0.1:1", "existing", "requorum"].map(str::to_owned);
+    Identity { initial_cluster, state, token }
 }
 
 impl SettingsFile {
     /// An env file.
     #[must_use]
     pub fn env_file(path: &str, text: &str) -> Self {
-        Self { form: Form::EnvFile, path: path.to_owned(), text: text.to_owned() }
+        Self { path: path.to_owned(), text: text.to_owned(), ..Self::default() }
+    }
+
+    /// The YAML of `--config-file`.
+    #[must_use]
+    pub fn config_file(path: &str, text: &str) -> Self {
+        Self { form: Form::ConfigFile, ..Self::env_file(path, text) }
+    }
+
+    /// That one of a unit's files which says the cluster.
+    ///
+    /// # Errors
+    /// Where and why it cannot be read, or that it is more than one.
+    pub fn unit(name: &str, files: Vec<TextFile>, env_files: Vec<TextFile>) -> Result<Self, String> {
+        let texts = UnitTexts { name: name.to_owned(), files, env_files };
+        let changed = texts.parsed(None).and_then(|unit| unit.with_identity(&another())).map_err(|why| told(&why))?;
+        let mut paths = changed.into_keys();
+        let (Some(path), None) = (paths.next(), paths.next()) else {
+            return Err("the cluster's settings stand in several files: put them into one".to_owned());
+        };
+        let Some(file) = texts.files.iter().find(|file| file.path == path) else {
+            return Err(format!("the cluster's settings come from variables of {path}: write them into the unit"));
+        };
+        let text = file.text.clone();
+        Ok(Self { form: Form::UnitFlags, path, text, unit: Some(texts) })
     }
 
     /// The same file with another text.
@@ -40,10 +94,12 @@ impl SettingsFile {
         match self.form {
             Form::EnvFile => {
                 let file = EnvFile::parse(&self.text);
-                let settings = file.settings().filter_map(|(key, value)| Some((flag_of(key)?, value.to_owned())));
+                let settings =
+                    file.settings().filter_map(|(key, value)| Some((flags::of_variable(key)?, value.to_owned())));
                 Ok(settings.collect())
             }
-            Form::UnitFlags | Form::ConfigFile => Err(self.not_yet()),
+            Form::UnitFlags => self.parsed_unit().map(|unit| unit.values().clone()).map_err(|why| told(&why)),
+            Form::ConfigFile => self.parsed_config().map(|file| file.values().clone()).map_err(|why| told(&why)),
         }
     }
 
@@ -63,7 +119,7 @@ impl SettingsFile {
     ///
     /// # Errors
     /// Where and why it cannot be written.
-    pub fn with_identity(&self, identity: &Identity<'_>) -> Result<String, String> {
+    pub fn with_identity(&self, identity: &Identity) -> Result<String, String> {
         match self.form {
             Form::EnvFile => {
                 let mut file = EnvFile::parse(&self.text);
@@ -72,12 +128,25 @@ impl SettingsFile {
                 }
                 Ok(file.to_string())
             }
-            Form::UnitFlags | Form::ConfigFile => Err(self.not_yet()),
+            Form::UnitFlags => {
+                let changed = self.parsed_unit().and_then(|unit| unit.with_identity(identity));
+                let mut changed = changed.map_err(|why| told(&why))?;
+                let own = changed.remove(&self.path).unwrap_or_else(|| self.text.clone());
+                match changed.keys().next() {
+                    None => Ok(own),
+                    Some(other) => Err(format!("{other} would have to be changed beside {}", self.path)),
+                }
+            }
+            Form::ConfigFile => {
+                self.parsed_config().and_then(|file| file.with_identity(identity)).map_err(|why| told(&why))
+            }
         }
     }
 
-    fn not_yet(&self) -> String {
-        format!("{}: not yet", self.path)
+    /// Its text and those that are read with it.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        let beside = self.unit.iter().flat_map(|unit| unit.files.iter().chain(&unit.env_files));
+        std::iter::once(self.text.as_str()).chain(beside.map(|file| file.text.as_str()))
     }
 
     /// A setting as the file names it.
@@ -85,4 +154,35 @@ impl SettingsFile {
     pub fn key(&self, flag: &str) -> String {
         self.form.key(flag)
     }
+
+    fn parsed_unit(&self) -> Result<UnitFiles, Box<Diagnostic>> {
+        let none = || UnitTexts { name: String::new(), files: Vec::new(), env_files: Vec::new() };
+        self.unit.clone().unwrap_or_else(none).parsed(Some((&self.path, &self.text)))
+    }
+
+    fn parsed_config(&self) -> Result<ConfigFile, Box<Diagnostic>> {
+        ConfigFile::parse(Source::new(&self.path, &self.text))
+    }
+}
+
+impl UnitTexts {
+    /// Parsed, with another text in the place of one of the files.
+    fn parsed(&self, other: Option<(&str, &str)>) -> Result<UnitFiles, Box<Diagnostic>> {
+        let source = |file: &TextFile| match other {
+            Some((path, text)) if path == file.path => Source::new(path, text),
+            _ => Source::new(&file.path, &file.text),
+        };
+        UnitFiles::parse(Files {
+            unit: self.name.clone(),
+            unit_files: self.files.iter().map(source).collect(),
+            env_files: self.env_files.iter().map(source).collect(),
+            specifiers: BTreeMap::new(),
+        })
+    }
+}
+
+/// A mistake in one line: where, what, and what to do.
+fn told(why: &Diagnostic) -> String {
+    let hint = why.hint.as_deref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+    format!("{}:{}: {}{hint}", why.place.file, why.place.line, why.message)
 }

@@ -87,10 +87,49 @@ pub struct EtcdSettings {
     pub unit: UnitName,
     /// The data directory.
     pub data_dir: AbsPath,
-    /// The file with the `ETCD_…` settings.
-    pub env_file: AbsPath,
-    /// The template that rewrites it.
-    pub template: String,
+    /// Where its settings are written down.
+    #[serde(default)]
+    pub config: ConfigAt,
+    /// The template that rewrites them; without one the shipped one for such a file.
+    #[serde(default)]
+    pub template: Option<String>,
+}
+
+/// Where etcd's settings are written down, as the inventory has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConfigAt {
+    /// Nobody said: the unit on the master says it.
+    #[default]
+    AsUnitSays,
+    /// A file with `ETCD_…` settings.
+    EnvFile(AbsPath),
+    /// The flags in the unit itself.
+    UnitFlags,
+    /// The file of `--config-file`.
+    ConfigFile(AbsPath),
+}
+
+impl ConfigAt {
+    /// As an inventory writes it; nothing where nobody said any.
+    #[must_use]
+    pub fn shown(&self) -> Option<String> {
+        match self {
+            Self::AsUnitSays => None,
+            Self::EnvFile(path) => Some(format!("{{ env_file: {path} }}")),
+            Self::UnitFlags => Some("{ unit_flags: true }".to_owned()),
+            Self::ConfigFile(path) => Some(format!("{{ config_file: {path} }}")),
+        }
+    }
+
+    /// The file that is read before the unit is known; kubespray's, where none is named.
+    #[must_use]
+    pub fn first_read(&self) -> &str {
+        match self {
+            Self::EnvFile(path) | Self::ConfigFile(path) => path.as_str(),
+            Self::AsUnitSays | Self::UnitFlags => "/etc/etcd.env",
+        }
+    }
 }
 
 /// A machine that carries an etcd member.
@@ -127,8 +166,8 @@ impl Master {
             ("ssh.jump", ssh.jump.as_ref().map(Jump::to_string)),
             ("etcd.unit", Some(etcd.unit.to_string())),
             ("etcd.data_dir", Some(etcd.data_dir.to_string())),
-            ("etcd.config.env_file", Some(etcd.env_file.to_string())),
-            ("etcd.template", Some(etcd.template.clone())),
+            ("etcd.config", etcd.config.shown()),
+            ("etcd.template", etcd.template.clone()),
         ]
     }
 }

@@ -35,6 +35,7 @@ pub mod proof;
 pub mod read;
 pub mod records;
 pub mod settings;
+pub mod settings_place;
 pub mod since_proof;
 pub mod speed;
 pub mod status;

@@ -33,7 +33,7 @@ const SCRIPT: Script = Script { name: "node", text: include_str!("scripts/node.s
 #[must_use]
 pub fn command(master: &Master) -> Command {
     let etcd = &master.etcd;
-    Command::script(SCRIPT).args([etcd.data_dir.as_str(), etcd.unit.as_str(), etcd.env_file.as_str()]).args([
+    Command::script(SCRIPT).args([etcd.data_dir.as_str(), etcd.unit.as_str(), etcd.config.first_read()]).args([
         fence_drop_in(&etcd.unit).as_str(),
         STATE,
         PROPERTIES,

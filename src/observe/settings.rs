@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{SettingsFile, Values};
 use crate::model::command::Script;
-use crate::model::{AbsPath, Command, Output};
+use crate::model::{Command, Master, Output};
 
 use super::{Unclear, client_urls};
 
@@ -77,6 +77,12 @@ impl Settings {
     #[must_use]
     pub fn get(&self, flag: &str) -> Option<String> {
         self.values().remove(flag)
+    }
+
+    /// The template that rewrites the file: the inventory's, else the shipped one for such a file.
+    #[must_use]
+    pub fn template_of<'a>(&self, master: &'a Master) -> &'a str {
+        master.etcd.template.as_deref().unwrap_or(self.file.form.template())
     }
 
     /// The member's name. etcd's own default is `default`.
@@ -218,12 +224,12 @@ const SCRIPT: Script = Script { name: "env file", text: include_str!("scripts/en
 
 /// Asks for the env file.
 #[must_use]
-pub fn command(env_file: &AbsPath) -> Command {
-    Command::script(SCRIPT).arg(env_file.as_str())
+pub fn command(path: &str) -> Command {
+    Command::script(SCRIPT).arg(path)
 }
 
 /// Real ones have some kilobytes. It is compared, searched and shown, and a master must not fill the bastion with it.
-const LARGEST: usize = 256 << 10;
+pub(super) const LARGEST: usize = 256 << 10;
 
 /// Reads owner line and text.
 ///

@@ -38,6 +38,24 @@ impl Unit {
         self.main_pid == 0 && matches!(self.active_state.as_str(), "inactive" | "failed")
     }
 
+    /// A flag that it passes to the program.
+    #[must_use]
+    pub fn flag(&self, flag: &str) -> Option<String> {
+        self.argv.iter().enumerate().skip(1).find_map(|(at, word)| {
+            let word = word.strip_prefix('-').map(|word| word.strip_prefix('-').unwrap_or(word))?;
+            match word.split_once('=') {
+                Some((name, value)) => (name == flag).then(|| value.to_owned()),
+                None => (word == flag).then(|| self.argv.get(at + 1).cloned()).flatten(),
+            }
+        })
+    }
+
+    /// A variable that the unit itself sets.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<String> {
+        self.environment.iter().rev().find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=').map(str::to_owned))
+    }
+
     /// The program that the unit starts.
     #[must_use]
     pub fn program(&self) -> Option<&str> {

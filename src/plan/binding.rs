@@ -1,7 +1,7 @@
 //! Settings of one member that affect the whole cluster, as each would be after its template is rendered: a quota that
 //! is too small for the data, limits and timers far from the others'. Reads what was seen and planned; asks nothing.
 
-use crate::config::{Form, Values, env_key};
+use crate::config::{Form, Values, flags};
 use crate::model::{MasterName, Size};
 use crate::observe::{Code, Severity};
 use crate::observe::{Finding, Seen, Settings};
@@ -52,14 +52,7 @@ impl<'a> Effective<'a> {
         if self.form() != Form::EnvFile {
             return None;
         }
-        let words = &self.seen.unit.as_ref().ok()?.argv;
-        words.iter().enumerate().skip(1).find_map(|(at, word)| {
-            let word = word.strip_prefix('-').map(|word| word.trim_start_matches('-'))?;
-            match word.split_once('=') {
-                Some((name, value)) => (name == flag).then(|| value.to_owned()),
-                None => (word == flag).then(|| words.get(at + 1).cloned()).flatten(),
-            }
-        })
+        self.seen.unit.as_ref().ok()?.flag(flag)
     }
 
     fn get(&self, flag: &str) -> Option<String> {
@@ -67,8 +60,7 @@ impl<'a> Effective<'a> {
             if self.form() == Form::ConfigFile {
                 return None;
             }
-            let pairs = &self.seen.unit.as_ref().ok()?.environment;
-            pairs.iter().find_map(|pair| pair.strip_prefix(&env_key(flag))?.strip_prefix('=').map(str::to_owned))
+            self.seen.unit.as_ref().ok()?.variable(&flags::variable_of(flag))
         };
         let value = self.flag(flag).or_else(|| self.file.get(flag).cloned()).or_else(in_unit);
         value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
@@ -160,8 +152,8 @@ fn below_data(
     refusals: &mut Refusals<'_>,
 ) -> bool {
     let Some(quota) = own.quota().filter(|quota| *quota <= data) else { return false };
-    let etcd = &participant.master.etcd;
-    let place = own.place(QUOTA, &etcd.template);
+    let template = participant.template().unwrap_or_default();
+    let place = own.place(QUOTA, template);
     refusals.add(
         Rule::QuotaBelowData,
         format!(
@@ -194,7 +186,7 @@ fn quota(
         None if !serving.is_empty() => ("-1".to_owned(), "without limit on the others".to_owned()),
         _ => return,
     };
-    let etcd = &participant.master.etcd;
+    let template = participant.template().unwrap_or_default();
     refusals.add(
         Rule::QuotaSmaller,
         format!(
@@ -202,12 +194,12 @@ fn quota(
             own.name,
             Size(quota)
         ),
-        format!("set {} to {value} ({}), then try again", own.key(QUOTA), own.place(QUOTA, &etcd.template)),
+        format!("set {} to {value} ({}), then try again", own.key(QUOTA), own.place(QUOTA, template)),
     );
 }
 
 fn limits(own: &Effective<'_>, participant: &Participant<'_>, serving: &[Effective<'_>], refusals: &mut Refusals<'_>) {
-    let etcd = &participant.master.etcd;
+    let template = participant.template().unwrap_or_default();
     for (flag, default) in LIMITS {
         let key = own.key(flag);
         let value = own.number(flag, default);
@@ -219,14 +211,14 @@ fn limits(own: &Effective<'_>, participant: &Participant<'_>, serving: &[Effecti
                     "{}: its {key} is {value} and {theirs} on {other}: requests that the cluster accepts today would fail through this member",
                     own.name
                 ),
-                format!("set {key} to {theirs} ({}), then try again", own.place(flag, &etcd.template)),
+                format!("set {key} to {theirs} ({}), then try again", own.place(flag, template)),
             );
         }
     }
 }
 
 fn timers(own: &Effective<'_>, participant: &Participant<'_>, serving: &[Effective<'_>], refusals: &mut Refusals<'_>) {
-    let etcd = &participant.master.etcd;
+    let template = participant.template().unwrap_or_default();
     for (flag, default) in TIMERS {
         let key = own.key(flag);
         let value = own.number(flag, default);
@@ -240,7 +232,7 @@ fn timers(own: &Effective<'_>, participant: &Participant<'_>, serving: &[Effecti
                     "{}: its {key} is {value} ms and {theirs} ms on {other}: it would start unnecessary elections, or detect the loss of a leader too late",
                     own.name
                 ),
-                format!("set {key} to {theirs} ({}), then try again", own.place(flag, &etcd.template)),
+                format!("set {key} to {theirs} ({}), then try again", own.place(flag, template)),
             );
         }
     }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::model::MasterName;
+use crate::model::{AbsPath, MasterName};
 use crate::observe::members::known_urls;
 use crate::observe::traces::{fence_text, survivor_fence_text};
 use crate::observe::{ClusterRecord, status};
@@ -183,7 +183,7 @@ impl<'a> Builder<'a> {
             }
             Action::Restore(_) => self.restore(participant)?.into(),
             Action::Write { template, .. } => {
-                let template = template.as_deref().unwrap_or(&participant.master.etcd.template);
+                let template = template.as_deref().map_or_else(|| participant.template(), Ok)?;
                 return self.write(template, participant).map(|step| Some(step.into()));
             }
             Action::RestartLearner(_) => self.restart_learner(participant)?.into(),
@@ -276,8 +276,8 @@ impl<'a> Builder<'a> {
         check_rendered(&after, &before, &context)
             .map_err(|why| refuse(format!("{template} for {}: {why}", participant.name())))?;
         self.draft.texts.insert(participant.name().clone(), after.clone());
-        let path = participant.master.etcd.env_file.clone();
-        Ok(write::Write { path, before: before.text, after, run: input.request.run.clone() })
+        let path = AbsPath::new(&before.path).map_err(|_| refuse(format!("{} is not a path", before.path)))?;
+        Ok(write::Write { path, form: before.form, before: before.text, after, run: input.request.run.clone() })
     }
 
     fn clear_nospace(&self, participant: Participant<'a>) -> Result<Option<Step>, NoPlan> {

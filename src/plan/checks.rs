@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::config::flag_of;
 use crate::model::{Cluster, Master, MasterName, Url};
 use crate::observe::proof::count::says_off;
-use crate::observe::{Contact, Observation, Seen};
+use crate::observe::{Contact, Observation, Seen, settings_place};
 
-use super::{Refusal, Rule};
+use super::{Refusal, Rule, config_style};
 
 /// Space left beside what is planned: logs, journals, other writers.
 const SLACK_BYTES: u64 = 64 << 20;
@@ -40,26 +39,16 @@ impl<'a> Refusals<'a> {
     }
 }
 
-/// Whether the node and the inventory speak of the same etcd, and whether etcd listens to its env file at all.
+/// Whether the node and the inventory speak of the same etcd, and whether etcd listens to its settings at all.
 pub(super) fn agrees(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) {
     let name = &master.name;
-    let env_file = &master.etcd.env_file;
     match &seen.unit {
         Err(why) => refusals.add(Rule::Unclear, format!("{name}: {why}"), why.next()),
         Ok(unit) if !unit.loaded => {
             let next = format!("correct `etcd.unit` of {name} in the inventory");
             refusals.add(Rule::InventoryContradicts, format!("{name} has no unit {}", master.etcd.unit), next);
         }
-        Ok(unit) => {
-            config_style(master, unit, refusals);
-            if !unit.environment_files.iter().any(|file| file == env_file.as_str()) {
-                let why = format!(
-                    "the unit on {name} does not read {env_file} (EnvironmentFile: {})",
-                    listed(&unit.environment_files)
-                );
-                refusals.add(Rule::InventoryContradicts, why, format!("correct `etcd.config.env_file` of {name}"));
-            }
-        }
+        Ok(unit) => config_style::check(master, unit, seen.settings.as_ref().ok(), refusals),
     }
     settings_agree(master, seen, refusals);
     member_name_agrees(master, seen, refusals);
@@ -67,18 +56,19 @@ pub(super) fn agrees(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) 
 
 fn settings_agree(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) {
     let name = &master.name;
-    let env_file = &master.etcd.env_file;
     match &seen.settings {
-        Err(why) => {
+        Err(why) if why.is_missing() => {
             let next =
-                format!("put {env_file} back on {name} (for a rebuilt master: as kubespray made it), then try again");
-            if why.is_missing() {
-                refusals.add(Rule::EnvFileMissing, format!("{name}: {why}"), next);
-            } else {
-                refusals.add(Rule::Unclear, format!("{name}: {why}"), why.next());
-            }
+                format!("put that file back on {name} (for a rebuilt master: as it was made at first), then try again");
+            refusals.add(Rule::EnvFileMissing, format!("{name}: {why}"), next);
         }
+        Err(why) if why.what == settings_place::READING => {
+            let next = "correct that line: what is not understood there cannot be rewritten; see docs/limits.md";
+            refusals.add(Rule::ConfigStyle, format!("{name}: {}", why.why), next);
+        }
+        Err(why) => refusals.add(Rule::Unclear, format!("{name}: {why}"), why.next()),
         Ok(settings) => {
+            let file = &settings.file.path;
             let data_dir = settings.get("data-dir").unwrap_or_default();
             if data_dir.trim_end_matches('/') != master.etcd.data_dir.as_str() {
                 let why = format!(
@@ -92,90 +82,16 @@ fn settings_agree(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) {
                     format!("{name} has its write-ahead log in another directory ({})", settings.file.key("wal-dir"));
                 refusals.add(Rule::WalDir, why, "this is not supported yet; see docs/limits.md");
             }
-            for key in set_and_not_handled(settings) {
-                let why = format!("{env_file} on {name} sets {key}");
-                refusals.add(Rule::ConfigStyle, why, format!("remove {key} from {env_file}; see docs/limits.md"));
-            }
             if settings.file.text.contains('\u{fffd}') {
-                refusals.add(
-                    Rule::ConfigStyle,
-                    format!("{env_file} on {name} is not UTF-8 text"),
-                    "make it plain text",
-                );
+                refusals.add(Rule::ConfigStyle, format!("{file} on {name} is not UTF-8 text"), "make it plain text");
             }
             if settings.peer_urls().is_empty() || settings.client_access().is_none() {
-                let why =
-                    format!("{env_file} on {name} lacks peer URLs, client URLs or the TLS files that go with them");
-                refusals.add(Rule::InventoryContradicts, why, format!("compare {env_file} with the running etcd"));
+                let why = format!("{file} on {name} lacks peer URLs, client URLs or the TLS files that go with them");
+                refusals.add(Rule::InventoryContradicts, why, format!("compare {file} with the running etcd"));
             }
             address_agrees(master, &settings.peer_urls(), refusals);
         }
     }
-}
-
-/// etcd ignores its environment where a config file is named, and dies where a flag says the same.
-fn config_style(master: &Master, unit: &crate::observe::Unit, refusals: &mut Refusals<'_>) {
-    let name = &master.name;
-    let next = "settings outside the env file are not supported yet; see docs/limits.md";
-    let flag = unit.argv.iter().skip(1).find(|word| {
-        let flag =
-            word.strip_prefix('-').map(|word| word.trim_start_matches('-').split('=').next().unwrap_or_default());
-        flag.is_some_and(is_owned)
-    });
-    if let Some(flag) = flag {
-        let why =
-            format!("the unit on {name} passes {flag}: etcd would ignore {} or refuse to start", master.etcd.env_file);
-        refusals.add(Rule::ConfigStyle, why, next);
-    }
-    let owned =
-        |pair: &&String| flag_of(pair.split('=').next().unwrap_or_default()).is_some_and(|flag| is_owned(&flag));
-    if let Some(pair) = unit.environment.iter().find(owned) {
-        let key = pair.split('=').next().unwrap_or_default();
-        refusals.add(Rule::ConfigStyle, format!("the unit on {name} sets {key} itself"), next);
-    }
-    if unit.environment_files.len() > 1 {
-        let files = listed(&unit.environment_files);
-        refusals.add(Rule::ConfigStyle, format!("the unit on {name} reads several env files: {files}"), next);
-    }
-}
-
-/// Settings that decide which cluster a member belongs to and where its data lies.
-const OWNED: [&str; 10] = [
-    "name",
-    "data-dir",
-    "wal-dir",
-    "config-file",
-    "force-new-cluster",
-    "initial-cluster",
-    "initial-cluster-state",
-    "initial-cluster-token",
-    "initial-advertise-peer-urls",
-    "listen-peer-urls",
-];
-
-/// Those, and the whole family of discovery: beside any of it etcd refuses `initial-cluster` (`embed.Config.Validate`).
-fn is_owned(flag: &str) -> bool {
-    OWNED.contains(&flag) || is_discovery(flag)
-}
-
-fn is_discovery(flag: &str) -> bool {
-    flag == "discovery" || flag.starts_with("discovery-")
-}
-
-/// The file's settings that would make etcd start otherwise than the file says, or not at all.
-fn set_and_not_handled(settings: &crate::observe::Settings) -> Vec<String> {
-    let not_handled = |flag: &str, value: &str| {
-        let switch = flag == "config-file" || flag == "force-new-cluster";
-        // These have a value where they are not used at all (`embed.NewConfig`).
-        let idle = ["discovery-fallback", "discovery-failure-fallback"].contains(&flag)
-            || flag.ends_with("-timeout")
-            || flag.ends_with("-time");
-        let off = value.is_empty() || switch && matches!(value, "false" | "0");
-        (switch || is_discovery(flag) && !idle) && !off
-    };
-    let values = settings.values();
-    let those = values.iter().filter(|(flag, value)| not_handled(flag, value));
-    those.map(|(flag, _)| settings.file.key(flag)).collect()
 }
 
 fn address_agrees(master: &Master, urls: &[String], refusals: &mut Refusals<'_>) {

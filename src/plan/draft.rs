@@ -39,6 +39,11 @@ impl<'a> Participant<'a> {
         &self.master.name
     }
 
+    /// The template that rewrites its settings.
+    pub(super) fn template(&self) -> Result<&'a str, NoPlan> {
+        Ok(self.settings()?.template_of(self.master))
+    }
+
     pub(super) fn settings(&self) -> Result<&'a Settings, NoPlan> {
         self.seen.settings.as_ref().map_err(|why| self.unclear(&why.to_string()))
     }
@@ -54,11 +59,11 @@ impl<'a> Participant<'a> {
     }
 
     pub(super) fn client(&self) -> Result<Access, NoPlan> {
-        self.settings()?.client_access().ok_or_else(|| self.unclear("no client port in its env file"))
+        self.settings()?.client_access().ok_or_else(|| self.unclear("no client port in its settings"))
     }
 
     pub(super) fn peer(&self) -> Result<Access, NoPlan> {
-        self.settings()?.peer_access().ok_or_else(|| self.unclear("no peer port in its env file"))
+        self.settings()?.peer_access().ok_or_else(|| self.unclear("no peer port in its settings"))
     }
 
     pub(super) fn data_dir(&self) -> &'a AbsPath {

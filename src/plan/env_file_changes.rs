@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::config::env_key;
+use crate::config::flags;
 use crate::model::{MasterName, ZoneName};
 use crate::playbook::template::{Peer, Target};
 use crate::review::{Changes, Side};
@@ -84,7 +84,11 @@ fn by_nodes(
 /// The three settings of a cluster of these masters, as lines.
 fn settings(members: &[MasterName]) -> Vec<String> {
     let peers = members.iter().map(|name| Peer { name: name.to_string(), peer_url: UNKNOWN.to_owned() }).collect();
-    Target::new(TOKEN, peers).identity().settings().map(|(flag, value)| format!("{}={value}", env_key(flag))).to_vec()
+    Target::new(TOKEN, peers)
+        .identity()
+        .settings()
+        .map(|(flag, value)| format!("{}={value}", flags::variable_of(flag)))
+        .to_vec()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod build;
 pub(crate) mod checks;
 pub mod comparison;
 mod conditions;
+mod config_style;
 mod corrupt;
 pub mod cut_off;
 pub mod doctor;
@@ -36,6 +37,7 @@ mod snapshot_file;
 pub mod split_brain;
 mod stage;
 pub mod undo;
+mod written;
 
 pub use after::{After, PlannedMember};
 pub use goal::Goal;

@@ -89,7 +89,8 @@ fn build<'a>(
         texts: BTreeMap::new(),
     };
     if names.is_empty() && is_final(&draft, target.record.is_some())? {
-        let why = format!("every master votes in cluster {}, and every env file has the final list", target.cluster);
+        let why =
+            format!("every master votes in cluster {}, and the settings of each name the final list", target.cluster);
         return Err(NoPlan::NothingToDo(why));
     }
     let (stages, draft) = Builder::unroll(draft, &input.playbook.lines)?;
@@ -318,7 +319,7 @@ fn record(input: Input<'_>, target: &TargetCluster, token: &Token) -> ClusterRec
     })
 }
 
-/// Whether every env file has the final list already and the record is there.
+/// Whether every master's settings have the final list already and the record is there.
 fn is_final(draft: &PlanDraft<'_>, recorded: bool) -> Result<bool, NoPlan> {
     let list = initial_cluster(&draft.peers(None));
     for participant in &draft.survivors {

@@ -18,7 +18,7 @@ use super::rehearse::RehearsalInput;
 pub(super) fn conditions(given: RehearsalInput<'_>, master: &Master, seen: &Seen) -> Vec<Condition> {
     let Ok(settings) = &seen.settings else { return Vec::new() };
     let mut names = BTreeSet::new();
-    collect(&given.playbook.lines, master, &mut names);
+    collect(&given.playbook.lines, settings.template_of(master), &mut names);
     let condition =
         |said, text, next: &str, diff| Condition { said, check: Check::Template, text, next: next.to_owned(), diff };
     let rendering = |name: &str| {
@@ -54,13 +54,13 @@ struct OtherChanges {
 }
 
 /// Every template that the playbook writes to this master.
-fn collect<'a>(lines: &'a [PlaybookLine], master: &'a Master, names: &mut BTreeSet<&'a str>) {
+fn collect<'a>(lines: &'a [PlaybookLine], own: &'a str, names: &mut BTreeSet<&'a str>) {
     for line in lines {
         match &line.action {
             Action::Write { template, .. } => {
-                names.insert(template.as_deref().unwrap_or(&master.etcd.template));
+                names.insert(template.as_deref().unwrap_or(own));
             }
-            Action::Each { steps, .. } => collect(steps, master, names),
+            Action::Each { steps, .. } => collect(steps, own, names),
             _ => {}
         }
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::MasterName;
 use crate::step::{Effect, snapshot::Source, start::Onto};
 
-use super::{Goal, Plan, Planned, Refusal, Rule, allowed};
+use super::{Goal, Plan, Planned, Refusal, Rule, allowed, written};
 
 /// Every rule that the plan breaks.
 #[must_use]
@@ -158,16 +158,13 @@ fn files_say_existing(plan: &Plan, broken: &mut Vec<Refusal>) {
     let token = plan.after.as_ref().map(|after| after.token.0.as_str());
     for (planned, effect) in effects(plan) {
         let Effect::WritesFile(write) = effect else { continue };
-        let line = |key: &str| {
-            let start = format!("{key}=");
-            write.after.lines().rev().find_map(|line| line.trim_start().strip_prefix(&start).map(str::to_owned))
-        };
+        let line = |flag: &str| written::says(write.form, &write.after, flag);
         let (number, host) = (plan.number_of(planned.id), &planned.host);
-        if line("ETCD_INITIAL_CLUSTER_STATE").as_deref() != Some("existing") {
+        if line("initial-cluster-state").as_deref() != Some("existing") {
             let why = format!("step {number} writes a file on {host} whose cluster state is not `existing`");
             say(broken, Rule::StateExisting, why);
         }
-        if line("ETCD_INITIAL_CLUSTER_TOKEN").as_deref() != token {
+        if line("initial-cluster-token").as_deref() != token {
             say(broken, Rule::OneToken, format!("step {number} writes another token on {host}"));
         }
     }

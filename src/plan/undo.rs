@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{MasterName, RunId};
+use crate::model::{AbsPath, MasterName, RunId};
 use crate::observe::Traces;
 use crate::observe::log::Log;
 use crate::observe::traces::Replaced;
@@ -66,6 +66,10 @@ fn never_served(input: Input<'_>, run: &RunId, traced: &[Participant<'_>], refus
         }
     }
     for participant in traced {
+        if let Err(why) = &participant.seen.settings {
+            let why_not = format!("{}: which file run {run} wrote there is not known: {why}", participant.name());
+            refusals.add(Rule::Unclear, why_not, why.next());
+        }
         if may_have_served(participant, run) {
             let known = match &participant.seen.log {
                 Ok(log) if log.has_had_a_leader() => "its log says that it had a leader",
@@ -165,8 +169,9 @@ fn of(input: Input<'_>, run: &RunId, participants: &[Participant<'_>]) -> Plan {
     };
     let record = |_: &Participant<'_>| Some(return_record::ReturnRecord { run: run.clone() }.into());
     let file = |participant: &Participant<'_>| {
-        let path = participant.master.etcd.env_file.clone();
-        Some(return_file::ReturnFile { path, run: run.clone() }.into())
+        let file = &participant.seen.settings.as_ref().ok()?.file;
+        let path = AbsPath::new(&file.path).ok()?;
+        Some(return_file::ReturnFile { path, form: file.form, run: run.clone() }.into())
     };
     let data = |participant: &Participant<'_>| {
         let (data_dir, mount_point) = (participant.data_dir().clone(), participant.mount_point());

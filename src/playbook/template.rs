@@ -133,8 +133,9 @@ impl Target {
 
     /// What every rendered file must say of it.
     #[must_use]
-    pub fn identity(&self) -> Identity<'_> {
-        Identity { initial_cluster: &self.initial_cluster_text, state: self.state, token: &self.token }
+    pub fn identity(&self) -> Identity {
+        let (initial_cluster, token) = (self.initial_cluster_text.clone(), self.token.clone());
+        Identity { initial_cluster, state: self.state.to_owned(), token }
     }
 }
 
@@ -210,7 +211,8 @@ pub fn check_rendered(text: &str, before: &SettingsFile, expected: &Context) -> 
     }
     let (was, is) = (before.values()?, before.with(text).values()?);
     let kept = KEPT.map(|flag| (flag, was.get(flag).map(String::as_str)));
-    let owned = expected.cluster.identity().settings().map(|(flag, value)| (flag, Some(value)));
+    let identity = expected.cluster.identity();
+    let owned = identity.settings().map(|(flag, value)| (flag, Some(value)));
     for (flag, wanted) in owned.into_iter().chain(kept) {
         let found = is.get(flag).map(String::as_str);
         if found != wanted {

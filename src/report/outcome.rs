@@ -160,7 +160,7 @@ fn done(story: Story<'_>) -> String {
         Goal::Recover => {
             let voters = plan.after.as_ref().map_or(0, |after| after.members.len());
             let whose = if plan.left_out.is_empty() {
-                "every env file has the final list"
+                "the settings of each name the final list"
             } else {
                 "their env files list them"
             };

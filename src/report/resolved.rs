@@ -134,8 +134,8 @@ zones:
           ssh.jump              ops@[fd00::1]:23             cluster, i.yaml:3
           etcd.unit             etcd                         default
           etcd.data_dir         /var/lib/etcd                default
-          etcd.config.env_file  /etc/e.env                   master, i.yaml:8
-          etcd.template         etcd.env.j2                  default
+          etcd.config           { env_file: /etc/e.env }     master, i.yaml:8
+          etcd.template         null                         default
 
         m2 in z2
           address               10.0.2.11                    master, i.yaml:9
@@ -147,8 +147,8 @@ zones:
           ssh.jump              null                         master, i.yaml:9
           etcd.unit             etcd                         default
           etcd.data_dir         /var/lib/etcd                default
-          etcd.config.env_file  /etc/etcd.env                default
-          etcd.template         etcd.env.j2                  default
+          etcd.config           null                         default
+          etcd.template         null                         default
         ");
     }
 }

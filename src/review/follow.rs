@@ -90,7 +90,7 @@ fn elsewhere(name: &MasterName, change: &Change) -> Option<String> {
         Change::Set(Setting { setting, to, .. }) => {
             let to = to.as_deref().unwrap_or("null");
             match *setting {
-                "etcd.data_dir" | "etcd.unit" | "etcd.config.env_file" => Some(format!(
+                "etcd.data_dir" | "etcd.unit" | "etcd.config" => Some(format!(
                     "{name}: `{setting}` must be what the node has: {to}; a run refuses where it is not, and changes \
                      nothing there by itself"
                 )),

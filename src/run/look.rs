@@ -17,6 +17,7 @@ use crate::observe::{
 
 use super::joined;
 use super::ports::{Pipes, Questions, Remote, RemoteError};
+use super::settings::settings_of;
 use super::still_tried::StillTried;
 
 /// Asks every master of the cluster, side by side; a dark one costs no more than its connect time-out.
@@ -49,11 +50,8 @@ impl Looking {
         let mut tasks = JoinSet::new();
         for master in cluster.masters().cloned() {
             let (remote, tell) = (Arc::clone(remote), tell.clone());
-            let usual: Vec<String> = cluster
-                .masters()
-                .filter(|other| other.name != master.name)
-                .filter_map(|other| usual_peer_urls(other).into_iter().next())
-                .collect();
+            let others = cluster.masters().filter(|other| other.name != master.name);
+            let usual: Vec<String> = others.filter_map(|other| usual_peer_urls(other).into_iter().next()).collect();
             tasks.spawn(async move {
                 let contact = look_at(&master, (&usual, read), &remote, &tell).await;
                 (master.name, contact)
@@ -242,7 +240,7 @@ async fn at_first(master: &Master, asking: &mut dyn Questions) -> Result<Seen, C
     let etcd = &master.etcd;
     let first = [
         unit::command(&etcd.unit),
-        settings::command(&etcd.env_file),
+        settings::command(etcd.config.first_read()),
         disk::command(&etcd.data_dir),
         traces::command(&etcd.unit, &etcd.data_dir),
         tools::command(None),
@@ -259,6 +257,8 @@ async fn at_first(master: &Master, asking: &mut dyn Questions) -> Result<Seen, C
         Err(NoAnswer::NotPut(why)) => Err(why),
     };
     let [settings, disk, traces, tools, node] = [settings, disk, traces, tools, node].map(known);
+    let first = settings.and_then(|output| settings::parse(etcd.config.first_read(), &output));
+    let settings = settings_of(master, unit.as_ref().ok(), first, asking).await;
     let program = unit.as_ref().ok().and_then(|unit| unit.program().map(str::to_owned));
     // Where etcd lies elsewhere than usual, its tools are looked for beside it.
     let tools = match program.filter(|program| program != tools::USUAL) {
@@ -271,7 +271,7 @@ async fn at_first(master: &Master, asking: &mut dyn Questions) -> Result<Seen, C
     let pending = || Unclear::not_put("it has not answered yet");
     Ok(Seen {
         unit,
-        settings: settings.and_then(|output| settings::parse(etcd.env_file.as_str(), &output)),
+        settings,
         tools: tools.and_then(|output| tools::parse(&output)),
         disk: disk.and_then(|output| disk::parse(&output)),
         traces: traces.and_then(|output| traces::parse(&output)),

@@ -19,6 +19,7 @@ pub mod redact;
 pub mod runner;
 mod said;
 pub mod session;
+mod settings;
 pub mod still_tried;
 mod streams;
 pub mod unlock;

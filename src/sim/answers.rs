@@ -21,6 +21,7 @@ impl State {
                 Some(text) => Reply::said(format!("root root 640\n{text}")),
                 None => Reply::failed(1, format!("stat: cannot statx '{path}': No such file or directory")),
             },
+            ("unit files", [unit]) => unit_files(machine, unit),
             ("disk", [dir, _state]) => disk(machine, dir),
             ("marks", [marker, drop_in, lock, record, _data]) => traces(machine, [marker, drop_in, lock, record]),
             ("tools", [program]) => tools(machine, program),
@@ -307,4 +308,20 @@ fn tools(machine: &Machine, program: &str) -> Reply {
         said += &format!("missing={tool}\n");
     }
     Reply { output: Output { stdout: said, ..Output::default() }, ..Reply::default() }
+}
+
+/// Everything that systemd reads for the unit.
+fn unit_files(machine: &Machine, unit: &str) -> Reply {
+    let settings = &machine.unit;
+    let mut text = "[Service]\n".to_owned();
+    text.extend(settings.environment_files.iter().map(|path| format!("EnvironmentFile={path}\n")));
+    text.extend(settings.environment.iter().map(|pair| format!("Environment={pair}\n")));
+    text += &format!("ExecStart={}\n", settings.argv.join(" "));
+    let path = format!("/etc/systemd/system/{unit}.service");
+    let env_files = settings.environment_files.iter().filter_map(|path| Some(("env", path, machine.file(path)?)));
+    let all = [("unit", &path, text)].into_iter().chain(env_files);
+    let told = |(kind, path, text): (&str, &String, String)| {
+        format!("{kind}\t{path}\troot root 644\t{}\n{text}\n", text.len())
+    };
+    Reply::said(all.map(told).collect::<String>())
 }

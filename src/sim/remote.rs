@@ -22,13 +22,15 @@ const SNAIL: Duration = Duration::from_secs(1200);
 pub(super) const CONNECT: Duration = Duration::from_secs(5);
 
 /// Scripts that only ask.
-const QUESTIONS: [&str; 21] = [
+const QUESTIONS: [&str; 23] = [
     "last revision",
     "client urls",
     "growth",
     "last log",
     "lock-held",
     "env file",
+    "unit files",
+    "certificate names",
     "disk",
     "marks",
     "tools",

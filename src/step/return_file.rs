@@ -2,16 +2,20 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::Form;
 use crate::model::command::Script;
 use crate::model::{AbsPath, Command, Output, RunId};
 
-use super::{Act, Effect, Facts, Judgement, Kind, Undo, undo};
+use super::{Act, Effect, Facts, Judgement, Kind, Undo, undo, write};
 
 /// Takes a [`super::write::Write`] back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReturnFile {
     /// The file.
     pub path: AbsPath,
+    /// How it writes settings down.
+    #[serde(default, skip_serializing_if = "Form::is_env_file")]
+    pub form: Form,
     /// The run that wrote it.
     pub run: RunId,
 }
@@ -27,11 +31,11 @@ impl Kind for ReturnFile {
         let command = Command::script(SCRIPT)
             .arg(self.path.as_str())
             .args([self.path.retired(&self.run), self.path.unused(&self.run)]);
-        vec![Act::once(command)]
+        [Act::once(command)].into_iter().chain(write::reload(self.form)).collect()
     }
 
-    fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {
-        Judgement::spoken(output)
+    fn judge(&self, act: usize, output: &Output, _facts: &Facts) -> Judgement {
+        write::judge(self.form, act, output)
     }
 
     fn effects(&self) -> Vec<Effect<'_>> {

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::Form;
 use crate::model::command::Script;
 use crate::model::digest::sha256;
 use crate::model::{AbsPath, Command, Output, RunId};
@@ -14,6 +15,9 @@ use super::{Act, Effect, Facts, Judgement, Kind, Undo, return_file};
 pub struct Write {
     /// The file.
     pub path: AbsPath,
+    /// How it writes settings down.
+    #[serde(default, skip_serializing_if = "Form::is_env_file")]
+    pub form: Form,
     /// Its text when the plan was made; anything else at run time stops the run.
     pub before: String,
     /// Its text afterwards.
@@ -35,11 +39,11 @@ impl Kind for Write {
             .arg(sha256(self.after.as_bytes()))
             .arg(self.path.retired(&self.run))
             .stdin(self.after.clone().into_bytes());
-        vec![Act::once(command)]
+        [Act::once(command)].into_iter().chain(reload(self.form)).collect()
     }
 
-    fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {
-        Judgement::spoken(output)
+    fn judge(&self, act: usize, output: &Output, _facts: &Facts) -> Judgement {
+        judge(self.form, act, output)
     }
 
     fn effects(&self) -> Vec<Effect<'_>> {
@@ -47,7 +51,23 @@ impl Kind for Write {
     }
 
     fn undo(&self) -> Undo {
-        let back = return_file::ReturnFile { path: self.path.clone(), run: self.run.clone() };
+        let back = return_file::ReturnFile { path: self.path.clone(), form: self.form, run: self.run.clone() };
         Undo::Steps(vec![back.into()])
+    }
+}
+
+/// systemd reads a unit's file when it is told to; a start before that would be one with the old flags.
+pub(super) fn reload(form: Form) -> Option<Act> {
+    (form == Form::UnitFlags).then(|| Act::once(Command::new("systemctl").arg("daemon-reload")))
+}
+
+/// What the answers of a file's change and of the reload after it mean. Killed between the two, the change is found and
+/// systemd is told again.
+pub(super) fn judge(form: Form, act: usize, output: &Output) -> Judgement {
+    match (act, Judgement::spoken(output)) {
+        (0, Judgement::FoundDone(note, facts)) if form == Form::UnitFlags => Judgement::Done(note, facts),
+        (0, judged) => judged,
+        _ if output.ok() => Judgement::done("systemd has read it"),
+        _ => Judgement::Stop(output.complaint()),
     }
 }

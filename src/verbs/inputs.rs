@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::files::Files;
 use super::{Failure, InputPaths, Site};
+use crate::config::Form;
 use crate::model::command::harmless;
 use crate::model::diagnostic::Source;
 use crate::model::{Cluster, inventory};
@@ -74,7 +75,9 @@ pub fn templates(
     cluster: &Cluster,
 ) -> Result<BTreeMap<String, String>, Failure> {
     let mut templates = BTreeMap::new();
-    let of_masters = cluster.masters().map(|master| master.etcd.template.clone());
+    // Which form a master's settings have shows only there.
+    let shipped = [Form::EnvFile, Form::UnitFlags, Form::ConfigFile].map(|form| form.template().to_owned());
+    let of_masters = cluster.masters().filter_map(|master| master.etcd.template.clone()).chain(shipped);
     for name in template_names(playbook).into_iter().map(|(name, _)| name).chain(of_masters).collect::<BTreeSet<_>>() {
         let Some(source) = template(inputs, site, &name)? else {
             let what = format!("the template {name} is neither a shipped one nor in the --templates directory");

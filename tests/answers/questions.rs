@@ -202,7 +202,7 @@ pub fn question(site: &Site, place: &Place, recording: &Recording) -> Question {
         "unit" => parsed(unit::command(&etcd()), unit::parse),
         "env-file" => {
             let path = if state == "missing" { "/etc/etcd.env.none" } else { "/etc/etcd.env" };
-            parsed(settings::command(&AbsPath::new(path).unwrap()), |output| settings::parse("", output))
+            parsed(settings::command(path), |output| settings::parse("", output))
         }
         "tools" => parsed(tools::command(Some("/usr/local/bin/etcd")), tools::parse),
         // A machine that lacks the files is one that is asked for another's.

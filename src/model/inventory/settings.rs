@@ -1,8 +1,8 @@
 //! The `ssh` and `etcd` blocks: they may stand at the cluster, a zone and a master, and for each key the nearest one
 //! wins. Knows neither zones nor masters.
 
-use crate::model::cluster::{Become, EtcdSettings, Jump, SshSettings};
-use crate::model::diagnostic::word;
+use crate::model::cluster::{Become, ConfigAt, EtcdSettings, Jump, SshSettings};
+use crate::model::diagnostic::{one_of, word};
 use crate::model::fields::{Fields, Reader, port_of};
 use crate::model::name::{AbsPath, Address, UnitName, UserName};
 use crate::model::yaml::{Entry, Kind};
@@ -22,7 +22,7 @@ pub struct Layer {
     jump: Option<Jump>,
     unit: Option<UnitName>,
     data_dir: Option<AbsPath>,
-    env_file: Option<AbsPath>,
+    config: Option<ConfigAt>,
     template: Option<String>,
 }
 
@@ -58,8 +58,8 @@ impl Layer {
         Some(EtcdSettings {
             unit: self.unit.clone().or_else(|| UnitName::new("etcd").ok())?,
             data_dir: self.data_dir.clone().or_else(|| AbsPath::new("/var/lib/etcd").ok())?,
-            env_file: self.env_file.clone().or_else(|| AbsPath::new("/etc/etcd.env").ok())?,
-            template: self.template.clone().unwrap_or_else(|| "etcd.env.j2".to_owned()),
+            config: self.config.clone().unwrap_or_default(),
+            template: self.template.clone(),
         })
     }
 
@@ -105,17 +105,36 @@ impl Layer {
 
     fn read_config(&mut self, reader: &mut Reader<'_>, entry: &Entry) {
         // Known to the design and not handled yet: said so, rather than called unknown.
-        const LATER: [&str; 3] = ["unit_flags", "config_file", "static_pod"];
+        const LATER: &str = "static_pod";
+        const KEYS: [&str; 3] = ["env_file", "unit_flags", "config_file"];
         const FORM: &str = "config: { env_file: /etc/etcd.env }";
         if let Kind::Map(entries) = &entry.value.kind
-            && let Some(later) = entries.iter().find(|entry| LATER.contains(&entry.key.as_str()))
+            && let Some(later) = entries.iter().find(|entry| entry.key == LATER)
         {
             let said = format!("an etcd configured by {} is not handled yet", word(&later.key));
-            return reader.hinted("not-yet", &later.span, said, format!("only env_file is: `{FORM}`"));
+            return reader.hinted("not-yet", &later.span, said, format!("known are {}", one_of(&KEYS)));
         }
-        let Some(fields) = reader.fields(&entry.value, &entry.span, "`config`", &["env_file"], FORM) else { return };
-        if let Some(entry) = reader.required(&fields, "env_file", "`config`", "env_file: /etc/etcd.env") {
-            self.env_file = reader.name(entry, "env_file: /etc/etcd.env", AbsPath::new);
+        let Some(fields) = reader.fields(&entry.value, &entry.span, "`config`", &KEYS, FORM) else { return };
+        let said: Vec<&Entry> = KEYS.iter().filter_map(|key| fields.get(key)).collect();
+        match said[..] {
+            [] => {
+                let hint = format!("leave it out where the unit on the master says it, or write `{FORM}`");
+                reader.hinted("missing-key", &entry.span, "`config` says nothing", hint);
+            }
+            [one] if one.key == "unit_flags" => {
+                self.config = reader.choice(one, &[("true", ())]).map(|()| ConfigAt::UnitFlags);
+            }
+            [one] if one.key == "config_file" => {
+                let path = reader.name(one, "config_file: /etc/etcd/etcd.config.yml", AbsPath::new);
+                self.config = path.map(ConfigAt::ConfigFile);
+            }
+            [one] => {
+                self.config = reader.name(one, "env_file: /etc/etcd.env", AbsPath::new).map(ConfigAt::EnvFile);
+            }
+            [_, second, ..] => {
+                let said = "etcd reads its settings from one place, and `config` names two".to_owned();
+                reader.hinted("two-places", &second.span, said, format!("keep one of {}", one_of(&KEYS)));
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::cluster::Become;
+use crate::model::cluster::ConfigAt;
 use crate::playbook::shipped;
 
 /// An inventory without a mistake; a test spoils one line of it.
@@ -73,7 +74,7 @@ fn what_nobody_said_is_as_kubespray_has_it() {
     assert_eq!((m1.ssh.user.as_str(), m1.ssh.port, m1.ssh.elevate), ("root", 22, Become::None));
     assert_eq!((&m1.ssh.identity, &m1.ssh.known_hosts, &m1.ssh.jump), (&None, &None, &None));
     assert_eq!((m1.etcd.unit.as_str(), m1.etcd.data_dir.as_str()), ("etcd", "/var/lib/etcd"));
-    assert_eq!((m1.etcd.env_file.as_str(), m1.etcd.template.as_str()), ("/etc/etcd.env", "etcd.env.j2"));
+    assert_eq!((&m1.etcd.config, &m1.etcd.template), (&ConfigAt::AsUnitSays, &None));
     assert_eq!(cluster.objectives, None);
     assert_eq!(master(&good(GOOD), "m1").ssh.elevate, Become::Sudo);
 }
@@ -142,7 +143,7 @@ fn what_each_zones_loss_means_is_remarked() {
 }
 
 /// One line of the good inventory, what it is spoilt to, and what is said of it.
-const SPOILT: [(&str, &str, &str); 53] = [
+const SPOILT: [(&str, &str, &str); 55] = [
     ("cluster: lab", "", "2:1 the inventory lacks `cluster` (write `cluster: NAME`)"),
     ("cluster: lab", "cluster:", "1:1 `cluster` is nothing, not a single value (write `cluster: NAME`)"),
     ("cluster: lab", "cluster: ''", "1:10 `` is empty"),
@@ -198,9 +199,15 @@ const SPOILT: [(&str, &str, &str); 53] = [
     (
         "env_file: /etc/etcd.env",
         "static_pod: /etc/x",
-        "7:13 an etcd configured by `static_pod` is not handled yet (only env_file",
+        "7:13 an etcd configured by `static_pod` is not handled yet (known are",
     ),
-    ("env_file: /etc/etcd.env", "", "7:3 `config` lacks `env_file`"),
+    ("env_file: /etc/etcd.env", "", "7:3 `config` says nothing"),
+    ("env_file: /etc/etcd.env", "unit_flags: yes", "7:25 `unit_flags` cannot be `yes`"),
+    (
+        "env_file: /etc/etcd.env",
+        "env_file: /etc/etcd.env, unit_flags: true",
+        "7:38 etcd reads its settings from one place, and `config` names two (keep one of",
+    ),
     (
         "kubernetes: null",
         "kubernetes: { manifest: /x }",

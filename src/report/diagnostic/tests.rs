@@ -188,7 +188,7 @@ zones:
     4 | etcd: { config: { static_pod: /etc/kubernetes/manifests/etcd.yaml } }
       |                   ^^^^^^^^^^
       |
-      = help: only env_file is: `config: { env_file: /etc/etcd.env }`
+      = help: known are `env_file`, `unit_flags` or `config_file`
 
     2 mistakes
 ");

@@ -37,7 +37,7 @@ pub(super) fn of(seen: &Observation) -> Vec<String> {
     let mut found = Vec::new();
     for (_, seen) in seen.answering() {
         if let Ok(settings) = &seen.settings {
-            of_text(&settings.file.text, &mut found);
+            settings.file.texts().for_each(|text| of_text(text, &mut found));
         }
         let Ok(unit) = &seen.unit else { continue };
         unit.environment.iter().chain(&unit.argv).for_each(|word| of_line(word, &mut found));

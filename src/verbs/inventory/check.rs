@@ -49,11 +49,12 @@ fn templates_of(
     let places = Places::of(source);
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
-    for master in cluster.masters().filter(|master| seen.insert(master.etcd.template.clone())) {
+    let named = cluster.masters().filter_map(|master| Some((master, master.etcd.template.as_ref()?)));
+    for (master, name) in named.filter(|(_, name)| seen.insert(*name)) {
         let named = |places: &Places<'_>, master: &Master| places.setting(master, &["etcd", "template"]);
         let place = places.as_ref().and_then(|places| Some(named(places, master)?.1));
         let place = place.unwrap_or_else(|| Place::of(source, 0..0));
-        found.extend(template(inputs, site, &master.etcd.template, place)?);
+        found.extend(template(inputs, site, name, place)?);
     }
     Ok(found)
 }

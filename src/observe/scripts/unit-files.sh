@@ -1,0 +1,21 @@
+# shellcheck shell=sh
+# Everything that systemd reads for the unit, in its order. Each text follows a line with its length, so that nothing in it
+# can be taken for such a line.
+set -eu
+show() { systemctl show --property="$1" --value "$unit.service"; }
+tell() { # tell KIND PATH
+  [ -f "$2" ] || { echo "$2 is not a file" >&2; exit 1; }
+  owner=$(stat -L -c '%U %G %a' "$2")
+  text=$(cat "$2"; echo .); text=${text%.}
+  printf '%s\t%s\t%s\t%s\n%s\n' "$1" "$2" "$owner" "$(printf %s "$text" | wc -c)" "$text"
+}
+unit=$1
+fragment=$(show FragmentPath)
+[ -n "$fragment" ] || { echo "systemd knows no file of $unit.service" >&2; exit 1; }
+tell unit "$fragment"
+for path in $(show DropInPaths); do tell unit "$path"; done
+show EnvironmentFiles | while read -r path flags; do
+  case $path in '') continue ;; esac
+  [ -e "$path" ] || { case $flags in *ignore_errors=yes*) continue ;; esac; }
+  tell env "$path"
+done

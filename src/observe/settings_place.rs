@@ -1,0 +1,205 @@
+//! Where a master's etcd finds its settings, by what its unit says, and the questions that read them there. Asks nothing
+//! itself.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{OWNED, SettingsFile, TextFile, flags};
+use crate::model::cluster::ConfigAt;
+use crate::model::command::Script;
+use crate::model::{Command, Output, UnitName};
+
+use super::settings::{self, LARGEST};
+use super::{Answer, Settings, Unclear, Unit, client_urls};
+
+/// Where the settings are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Place {
+    /// A file that the unit's environment is read from.
+    EnvFile(String),
+    /// The unit's own files.
+    UnitFlags,
+    /// The file that `--config-file` names.
+    ConfigFile(String),
+}
+
+/// Where the unit has them. `first` is what was read of the file that was the likeliest one.
+#[must_use]
+pub fn place(unit: &Unit, at: &ConfigAt, first: &Answer<Settings>) -> Place {
+    let in_first = || first.as_ref().ok().filter(|_| reads(unit, at.first_read()))?.get("config-file");
+    let config_file =
+        unit.flag("config-file").or_else(|| unit.variable(&flags::variable_of("config-file"))).or_else(in_first);
+    if let Some(path) = config_file.filter(|path| !path.is_empty()) {
+        return Place::ConfigFile(path);
+    }
+    let is_flag = |flag: &&str| unit.flag(flag).is_some();
+    let in_unit = OWNED.iter().any(|flag| is_flag(flag) || unit.variable(&flags::variable_of(flag)).is_some());
+    if in_unit || unit.environment_files.is_empty() && ["name", "data-dir"].iter().any(is_flag) {
+        return Place::UnitFlags;
+    }
+    if reads(unit, at.first_read()) {
+        return Place::EnvFile(at.first_read().to_owned());
+    }
+    match &unit.environment_files[..] {
+        [] => Place::EnvFile(at.first_read().to_owned()),
+        [path, ..] => Place::EnvFile(path.clone()),
+    }
+}
+
+fn reads(unit: &Unit, path: &str) -> bool {
+    unit.environment_files.iter().any(|file| file == path)
+}
+
+const UNIT_FILES: Script = Script { name: "unit files", text: include_str!("scripts/unit-files.sh") };
+const NAMES: Script = Script { name: "certificate names", text: include_str!("scripts/certificate-names.sh") };
+
+/// Asks for what is there.
+#[must_use]
+pub fn command(place: &Place, unit: &UnitName) -> Command {
+    match place {
+        Place::EnvFile(path) | Place::ConfigFile(path) => settings::command(path),
+        Place::UnitFlags => Command::script(UNIT_FILES).arg(unit.as_str()),
+    }
+}
+
+/// Reads the answer.
+///
+/// # Errors
+/// When the file is not there or says nothing that can be read: with its line, and what to do.
+pub fn parse(place: &Place, unit: &UnitName, output: &Output) -> Answer<Settings> {
+    let settings = match place {
+        Place::EnvFile(path) => settings::parse(path, output)?,
+        Place::ConfigFile(path) => {
+            let Settings { file, owner, .. } = settings::parse(path, output)?;
+            let file = SettingsFile::config_file(path, &file.text);
+            Settings { owner, ..Settings::of(file) }
+        }
+        Place::UnitFlags => unit_files(unit, output)?,
+    };
+    settings.file.values().map_err(|why| Unclear { what: READING.to_owned(), why })?;
+    Ok(settings)
+}
+
+/// What is told of a file that cannot be read as etcd's settings.
+pub const READING: &str = "reading etcd's settings";
+
+fn unit_files(unit: &UnitName, output: &Output) -> Answer<Settings> {
+    const WHAT: &str = "reading the unit's files";
+    if !output.ok() {
+        return Err(Unclear::failed(WHAT, output));
+    }
+    if output.stdout.len() > LARGEST {
+        return Err(Unclear::text(WHAT, "they are larger than 256 KiB, which is too large for a unit"));
+    }
+    let broken = || Unclear::text(WHAT, "the answer is not whole");
+    let (mut units, mut env_files, mut owners) = (Vec::new(), Vec::new(), Vec::new());
+    let mut rest = output.stdout.as_str();
+    while !rest.is_empty() {
+        let (head, after) = rest.split_once('\n').ok_or_else(broken)?;
+        let [kind, path, owner, length] = head.split('\t').collect::<Vec<_>>()[..] else { return Err(broken()) };
+        let length: usize = length.parse().map_err(|_| broken())?;
+        let text = after.get(..length).ok_or_else(broken)?;
+        rest = after[length..].strip_prefix('\n').ok_or_else(broken)?;
+        owners.push((path.to_owned(), owner.to_owned()));
+        let file = TextFile { path: path.to_owned(), text: text.to_owned() };
+        match kind {
+            "unit" => units.push(file),
+            "env" => env_files.push(file),
+            _ => return Err(broken()),
+        }
+    }
+    let file =
+        SettingsFile::unit(unit.as_str(), units, env_files).map_err(|why| Unclear { what: READING.to_owned(), why })?;
+    let owner = owners.into_iter().find(|(path, _)| *path == file.path).map(|(_, owner)| owner).unwrap_or_default();
+    Ok(Settings { owner, ..Settings::of(file) })
+}
+
+/// Asks which names the server's certificate is made out to, where an env file's question did not ask it yet.
+#[must_use]
+pub fn names_command(settings: &Settings) -> Option<Command> {
+    let asked = settings.file.form == crate::config::Form::EnvFile;
+    let certificate = settings.get("cert-file").filter(|path| !asked && !path.is_empty())?;
+    Some(Command::script(NAMES).arg(certificate))
+}
+
+/// Reads the names; none where they cannot be read.
+#[must_use]
+pub fn names(output: &Output) -> Option<Vec<String>> {
+    (output.ok() && !output.stdout.trim().is_empty()).then(|| client_urls::names(&output.stdout))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Form;
+
+    fn unit(argv: &[&str], environment: &[&str], files: &[&str]) -> Unit {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let (argv, environment, environment_files) = (words(argv), words(environment), words(files));
+        Unit { loaded: true, argv, environment, environment_files, ..Unit::default() }
+    }
+
+    fn first(text: &str) -> Answer<Settings> {
+        Ok(Settings::of(SettingsFile::env_file("/etc/etcd.env", text)))
+    }
+
+    #[test]
+    fn the_unit_says_where_the_settings_are() {
+        let (usual, none) = (["/etc/etcd.env"], first("ETCD_NAME=m1\n"));
+        let at = ConfigAt::AsUnitSays;
+        let env = |path: &str| Place::EnvFile(path.to_owned());
+        let file = Place::ConfigFile("/etc/etcd/c.yml".to_owned());
+        for (unit, expected) in [
+            (unit(&["etcd", "--max-wals=5"], &[], &usual), env("/etc/etcd.env")),
+            (unit(&["etcd"], &[], &["/etc/default/etcd"]), env("/etc/default/etcd")),
+            (unit(&["etcd", "--initial-cluster", "m1=http://h:2380"], &[], &[]), Place::UnitFlags),
+            (unit(&["etcd", "--name=m1", "--data-dir=/d"], &[], &[]), Place::UnitFlags),
+            (unit(&["etcd"], &["ETCD_INITIAL_CLUSTER=m1=http://h:2380"], &[]), Place::UnitFlags),
+            (unit(&["etcd", "--config-file=/etc/etcd/c.yml"], &[], &usual), file.clone()),
+            (unit(&["etcd", "-config-file", "/etc/etcd/c.yml"], &[], &[]), file.clone()),
+            (unit(&["etcd"], &["ETCD_CONFIG_FILE=/etc/etcd/c.yml"], &[]), file.clone()),
+        ] {
+            assert_eq!(place(&unit, &at, &none), expected, "{unit:?}");
+        }
+        let named = first("ETCD_CONFIG_FILE=/etc/etcd/c.yml\n");
+        assert_eq!(place(&unit(&["etcd"], &[], &usual), &at, &named), file);
+        // A file that the unit does not read says nothing.
+        assert_eq!(place(&unit(&["etcd"], &[], &["/etc/other"]), &at, &named), env("/etc/other"));
+    }
+
+    fn answered(stdout: &str) -> Answer<Settings> {
+        let unit = UnitName::new("etcd").unwrap();
+        parse(&Place::UnitFlags, &unit, &Output { stdout: stdout.to_owned(), ..Output::default() })
+    }
+
+    fn told(kind: &str, path: &str, text: &str) -> String {
+        format!("{kind}\t{path}\troot root 644\t{}\n{text}\n", text.len())
+    }
+
+    const UNIT: &str = "[Service]\nExecStart=/usr/bin/etcd --name m1 --initial-cluster m1=http://10.0.0.1:2380\n";
+
+    #[test]
+    fn the_file_in_which_the_flags_stand_is_found_among_all() {
+        let drop_in =
+            "[Service]\nExecStart=\nExecStart=/usr/bin/etcd --name m1 --initial-cluster m1=http://10.0.0.1:2380\n";
+        let one = answered(&told("unit", "/etc/systemd/system/etcd.service", UNIT)).unwrap();
+        assert_eq!((one.file.form, one.file.path.as_str()), (Form::UnitFlags, "/etc/systemd/system/etcd.service"));
+        assert_eq!(one.get("name").as_deref(), Some("m1"));
+        let all = told("unit", "/usr/lib/systemd/system/etcd.service", UNIT)
+            + &told("unit", "/etc/systemd/system/etcd.service.d/a.conf", drop_in)
+            + &told("env", "/etc/default/etcd", "ETCD_METRICS=basic\n");
+        let two = answered(&all).unwrap();
+        assert_eq!(two.file.path, "/etc/systemd/system/etcd.service.d/a.conf");
+        assert_eq!(two.get("metrics").as_deref(), Some("basic"));
+    }
+
+    #[test]
+    fn half_an_answer_and_a_line_that_is_not_understood_are_no_settings() {
+        let whole = told("unit", "/etc/systemd/system/etcd.service", UNIT);
+        for cut in [1, 20, whole.len() - 10] {
+            assert!(answered(&whole[..cut]).is_err_and(|why| why.why.contains("not whole")), "{cut}");
+        }
+        let twice = UNIT.replace("--name", "--initial-cluster x=http://h:1 --name");
+        let why = answered(&told("unit", "/etc/systemd/system/etcd.service", &twice)).unwrap_err();
+        assert!(why.what == READING && why.why.contains("etcd.service:2"), "{why}");
+    }
+}

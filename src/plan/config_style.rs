@@ -1,0 +1,135 @@
+//! Whether etcd on a master takes its settings from one place, and from the one that is known here. Reads one master at a
+//! time; changes nothing.
+
+use crate::config::{Form, flags};
+use crate::model::Master;
+use crate::model::cluster::ConfigAt;
+use crate::model::command::clean;
+use crate::observe::{Settings, Unit};
+
+use super::Rule;
+use super::checks::Refusals;
+
+/// Settings that decide which cluster a member belongs to and where its data lies.
+const OWNED: [&str; 10] = [
+    "name",
+    "data-dir",
+    "wal-dir",
+    "config-file",
+    "force-new-cluster",
+    "initial-cluster",
+    "initial-cluster-state",
+    "initial-cluster-token",
+    "initial-advertise-peer-urls",
+    "listen-peer-urls",
+];
+
+/// Those, and the whole family of discovery: beside any of it etcd refuses `initial-cluster` (`embed.Config.Validate`).
+fn is_owned(flag: &str) -> bool {
+    OWNED.contains(&flag) || is_discovery(flag)
+}
+
+fn is_discovery(flag: &str) -> bool {
+    flag == "discovery" || flag.starts_with("discovery-")
+}
+
+/// Refuses where the unit and the settings do not agree on where etcd is told its cluster.
+pub(super) fn check(master: &Master, unit: &Unit, settings: Option<&Settings>, refusals: &mut Refusals<'_>) {
+    let name = &master.name;
+    let file =
+        settings.map_or_else(|| master.etcd.config.first_read().to_owned(), |settings| settings.file.path.clone());
+    let form = settings.map(|settings| settings.file.form).unwrap_or_default();
+    as_inventory_says(master, form, &file, refusals);
+    match form {
+        Form::UnitFlags => unit_of_package(master, &file, refusals),
+        Form::EnvFile | Form::ConfigFile => set_beside(master, unit, form, &file, refusals),
+    }
+    if form == Form::EnvFile {
+        if !unit.environment_files.contains(&file) {
+            let why = format!(
+                "the unit on {name} does not read {file} (EnvironmentFile: {})",
+                listed(&unit.environment_files)
+            );
+            refusals.add(Rule::InventoryContradicts, why, format!("correct `etcd.config` of {name}"));
+        }
+        if unit.environment_files.len() > 1 {
+            let files = listed(&unit.environment_files);
+            let next = "keep one: several env files are not supported yet; see docs/limits.md";
+            refusals.add(Rule::ConfigStyle, format!("the unit on {name} reads several env files: {files}"), next);
+        }
+    }
+    for key in settings.map(set_and_not_handled).unwrap_or_default() {
+        let why = format!("{file} on {name} sets {key}");
+        refusals.add(Rule::ConfigStyle, why, format!("remove {key} from {file}; see docs/limits.md"));
+    }
+}
+
+/// A package's file is written anew by its next update, with the old cluster.
+fn unit_of_package(master: &Master, file: &str, refusals: &mut Refusals<'_>) {
+    if ["/usr/", "/lib/"].iter().any(|place| file.starts_with(place)) {
+        let (name, unit) = (&master.name, &master.etcd.unit);
+        let why =
+            format!("{file} on {name} belongs to a package: its next update would write the old cluster into it again");
+        refusals.add(Rule::ConfigStyle, why, format!("on {name}: systemctl edit --full {unit}"));
+    }
+}
+
+/// The inventory may name the place, and must name the right one then.
+fn as_inventory_says(master: &Master, form: Form, file: &str, refusals: &mut Refusals<'_>) {
+    let holds = match &master.etcd.config {
+        ConfigAt::AsUnitSays => true,
+        ConfigAt::EnvFile(path) => form == Form::EnvFile && path.as_str() == file,
+        ConfigAt::UnitFlags => form == Form::UnitFlags,
+        ConfigAt::ConfigFile(path) => form == Form::ConfigFile && path.as_str() == file,
+    };
+    if !holds {
+        let said = master.etcd.config.shown().unwrap_or_default();
+        let (name, form) = (&master.name, form.named());
+        let why = format!("etcd on {name} has its settings in the {form} {file}, the inventory says {said}");
+        refusals.add(Rule::InventoryContradicts, why, format!("correct `etcd.config` of {name}, or leave it out"));
+    }
+}
+
+/// etcd ignores its environment and its flags where a config file is named, and dies where a flag and a variable say the
+/// same.
+fn set_beside(master: &Master, unit: &Unit, form: Form, file: &str, refusals: &mut Refusals<'_>) {
+    let name = &master.name;
+    let next = format!("keep each setting in one place, {file}; see docs/limits.md");
+    let owned = |flag: &str| is_owned(flag) && !(form == Form::ConfigFile && flag == "config-file");
+    let flag = unit.argv.iter().skip(1).find(|word| {
+        let flag =
+            word.strip_prefix('-').map(|word| word.trim_start_matches('-').split('=').next().unwrap_or_default());
+        flag.is_some_and(owned)
+    });
+    if let Some(flag) = flag {
+        let why = format!("the unit on {name} passes {}: etcd would ignore {file} or refuse to start", clean(flag));
+        refusals.add(Rule::ConfigStyle, why, next.clone());
+    }
+    let variable = |pair: &&String| {
+        flags::of_variable(pair.split('=').next().unwrap_or_default()).is_some_and(|flag| owned(&flag))
+    };
+    if let Some(pair) = unit.environment.iter().find(variable) {
+        let key = pair.split('=').next().unwrap_or_default();
+        refusals.add(Rule::ConfigStyle, format!("the unit on {name} sets {} itself", clean(key)), next);
+    }
+}
+
+/// The file's settings that would make etcd start otherwise than the file says, or not at all.
+fn set_and_not_handled(settings: &Settings) -> Vec<String> {
+    let not_handled = |flag: &str, value: &str| {
+        let switch = flag == "config-file" || flag == "force-new-cluster";
+        // These have a value where they are not used at all (`embed.NewConfig`).
+        let idle = ["discovery-fallback", "discovery-failure-fallback"].contains(&flag)
+            || flag.ends_with("-timeout")
+            || flag.ends_with("-time");
+        let off = value.is_empty() || switch && matches!(value, "false" | "0");
+        (switch || is_discovery(flag) && !idle) && !off
+    };
+    let values = settings.values();
+    let those = values.iter().filter(|(flag, value)| not_handled(flag, value));
+    those.map(|(flag, _)| settings.file.key(flag)).collect()
+}
+
+fn listed(words: &[String]) -> String {
+    if words.is_empty() { "none".to_owned() } else { clean(&words.join(", ")) }
+}

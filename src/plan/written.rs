@@ -1,0 +1,65 @@
+//! What a file that a plan writes says of the cluster, read line by line without the parsers that wrote it: the safety rules
+//! share nothing with the planner.
+
+use crate::config::Form;
+
+/// What the text says of a flag; nothing where it says it twice.
+pub(super) fn says(form: Form, text: &str, flag: &str) -> Option<String> {
+    let bare = |word: &str| word.trim().trim_matches(['"', '\'']).to_owned();
+    let after = |line: &str, start: &str| line.trim_start().strip_prefix(start).map(str::to_owned);
+    match form {
+        Form::EnvFile => {
+            let start = format!("ETCD_{}=", flag.to_uppercase().replace('-', "_"));
+            text.lines().rev().find_map(|line| after(line, &start))
+        }
+        Form::ConfigFile => {
+            let (start, lines) = (format!("{flag}:"), text.lines().filter(|line| !line.starts_with('#')));
+            let mut found = lines.filter_map(|line| after(line, &start));
+            let value = found.next().filter(|_| found.next().is_none())?;
+            Some(bare(value.split(" #").next().unwrap_or_default()))
+        }
+        Form::UnitFlags => {
+            let lines = text.lines().filter(|line| !line.trim_start().starts_with(['#', ';']));
+            let words: Vec<&str> = lines.flat_map(str::split_whitespace).filter(|word| *word != "\\").collect();
+            let is = |word: &str| word.trim_matches(['"', '\'']).trim_start_matches('-') == flag;
+            let pairs = words.windows(2).filter(|pair| pair[0].contains("--") && is(pair[0])).map(|pair| bare(pair[1]));
+            let start = format!("--{flag}=");
+            let joined = words.iter().filter_map(|word| word.trim_matches(['"', '\'']).strip_prefix(&start).map(bare));
+            let mut found = pairs.chain(joined);
+            found.next().filter(|_| found.next().is_none())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_form_is_read_and_what_stands_twice_is_not_believed() {
+        let state = |form, text: &str| says(form, text, "initial-cluster-state");
+        let existing = Some("existing".to_owned());
+        assert_eq!(
+            state(Form::EnvFile, "ETCD_INITIAL_CLUSTER_STATE=new\nETCD_INITIAL_CLUSTER_STATE=existing\n"),
+            existing
+        );
+        for text in [
+            "ExecStart=/usr/bin/etcd --initial-cluster-state=existing --name m1\n",
+            "ExecStart=/usr/bin/etcd \\\n  --initial-cluster-state existing \\\n  --name m1\n",
+            "ExecStart=/usr/bin/etcd \\\n# --initial-cluster-state=new\n  \"--initial-cluster-state=existing\"\n",
+        ] {
+            assert_eq!(state(Form::UnitFlags, text), existing, "{text}");
+        }
+        let twice = "ExecStart=/usr/bin/etcd --initial-cluster-state=existing --initial-cluster-state new\n";
+        assert_eq!(state(Form::UnitFlags, twice), None);
+        for text in [
+            "initial-cluster-state: existing\n",
+            "initial-cluster-state: 'existing'  # or new\n",
+            "# initial-cluster-state: new\nname: m1\ninitial-cluster-state: \"existing\"\n",
+        ] {
+            assert_eq!(state(Form::ConfigFile, text), existing, "{text}");
+        }
+        assert_eq!(state(Form::ConfigFile, "initial-cluster-state: existing\ninitial-cluster-state: new\n"), None);
+        assert_eq!(state(Form::ConfigFile, "name: m1\n"), None);
+    }
+}

@@ -1,0 +1,29 @@
+//! Reads a master's settings from where its unit has them. Does not know what they say.
+
+use crate::model::Master;
+use crate::observe::{Answer, Settings, Unit, settings_place};
+
+use super::look::answers;
+use super::ports::Questions;
+
+/// The settings from where the unit has them: `first` is the file that was read before that was known.
+pub(super) async fn settings_of(
+    master: &Master,
+    unit: Option<&Unit>,
+    first: Answer<Settings>,
+    asking: &mut dyn Questions,
+) -> Answer<Settings> {
+    let Some(unit) = unit.filter(|unit| unit.loaded) else { return first };
+    let etcd = &master.etcd;
+    let place = settings_place::place(unit, &etcd.config, &first);
+    if place == settings_place::Place::EnvFile(etcd.config.first_read().to_owned()) {
+        return first;
+    }
+    let [answer] = answers(asking, [Ok(settings_place::command(&place, &etcd.unit))]).await;
+    let mut settings = settings_place::parse(&place, &etcd.unit, &answer?)?;
+    if let Some(question) = settings_place::names_command(&settings) {
+        let [answer] = answers(asking, [Ok(question)]).await;
+        settings.names = answer.ok().and_then(|output| settings_place::names(&output));
+    }
+    Ok(settings)
+}
