@@ -2,16 +2,18 @@
 # shellcheck shell=bash
 
 up() {
-    local zones=2+1 began
+    local zones=2+1 shape=env began
     ETCD=3.5
     while (($#)); do
         case $1 in
         --zones) zones=${2-} && shift 2 ;;
         --etcd) ETCD=${2-} && shift 2 ;;
+        --shape) shape=${2-} && shift 2 ;;
         *) die "lab up knows no '$1'; see lab --help" ;;
         esac
     done
     plan_zones "$zones"
+    plan_shapes "$shape"
     plan_etcd "$ETCD"
     began=$(now_ms)
     refuse_existing
@@ -38,7 +40,7 @@ refuse_existing() {
 make_lab() {
     STEP='writing keys and certificates'
     install -d -m 0700 "$STATE"
-    write_plan "$1" "$ETCD"
+    write_plan "$1"
     mkdir -p "$STATE/nodes"
     make_ssh_keys
     make_authority
@@ -62,22 +64,26 @@ report_failure() {
 }
 
 # The wait runs on the machine (one SSH connection); `endpoint health` is a linearizable read, so it proves quorum.
+# Then the cluster is no longer new, and the settings say so, as the site's next change of them would.
 await_etcd() {
+    local script
     # shellcheck disable=SC2016 # expanded on the machine
-    console "$1" 'sudo bash -c '\''
-        set -a; . /etc/etcd.env
-        while ((SECONDS < 180)); do
+    script='while ((SECONDS < 180)); do
             if seen=$(etcdctl endpoint health --dial-timeout=1s --command-timeout=2s 2>&1); then
-                exec sed -i "s/^ETCD_INITIAL_CLUSTER_STATE=new$/ETCD_INITIAL_CLUSTER_STATE=existing/" /etc/etcd.env
+                sed -Ei "s/(initial.cluster.state\W+)new\b/\1existing/I" "$1"
+                [[ $1 != *.service ]] || systemctl daemon-reload
+                exit
             fi
             sleep 0.3
         done
         echo "etcd on $HOSTNAME is not healthy after 180 s; last seen: $seen"
-        systemctl status --no-pager --lines=5 etcd; exit 1'\' </dev/null >&2
+        systemctl status --no-pager --lines=5 etcd; exit 1'
+    script="$(etcdctl_settings "$1"); $script"
+    console "$1" "sudo bash -c ${script@Q} lab $(settings_file "$1")" </dev/null >&2
 }
 
 # shellcheck disable=SC2153 # not up's own "zones"
-describe() { printf '%s masters in %s zones, etcd %s' "${#NODES[@]}" "${#ZONES[@]}" "$ETCD"; }
+describe() { printf '%s masters in %s zones, etcd %s, shape %s' "${#NODES[@]}" "${#ZONES[@]}" "$ETCD" "$SHAPE"; }
 
 next_commands() {
     cat <<END
@@ -106,11 +112,12 @@ status() {
 
 node_status() {
     is_on "$1" || { printf 'off' && return; }
-    local seen
+    local seen script
     # shellcheck disable=SC2016 # expanded on the machine
-    seen=$(console "$1" 'printf "etcd.service %s, " "$(systemctl is-active etcd)"; sudo sh -c "set -a; . /etc/etcd.env
-        etcdctl endpoint health --command-timeout=2s >/dev/null 2>&1 && echo healthy || echo not healthy"' \
-        </dev/null 2>&1) || true
+    script='printf "etcd.service %s, " "$(systemctl is-active etcd)"
+        etcdctl endpoint health --command-timeout=2s >/dev/null 2>&1 && echo healthy || echo not healthy'
+    script="$(etcdctl_settings "$1"); $script"
+    seen=$(console "$1" "sudo bash -c ${script@Q}" </dev/null 2>&1) || true
     printf 'on, %s' "${seen:-no answer over SSH}"
 }
 

@@ -34,8 +34,7 @@ make_node() {
     # Made here and not in the shared root, so that it can be renamed.
     install -d -m 0700 "$root/var/lib/etcd"
     write_certificates "$root" "$node"
-    write_etcd_env "$root" "$node"
-    write_etcd_unit "$root"
+    write_etcd "$root" "$node"
 }
 
 write_hosts() {

@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC2034 # the other parts read what this one sets
 
 declare -a ZONES=() NODES=()
-declare -A NODE_ZONE=() NODE_ADDRESS=() NODE_MEMBER=()
+declare -A NODE_ZONE=() NODE_ADDRESS=() NODE_MEMBER=() NODE_SHAPE=()
 
 # plan_zones 2+1: masters are numbered through the zones, addresses within a zone. Members carry other names than
 # their hosts (kubespray's etcd1…), so that nothing can pass here by confusing the two.
@@ -40,8 +40,22 @@ plan_etcd() {
     MINOR=$(cut -d. -f2 <<<"$1")
 }
 
+# plan_shapes flags,config: the masters take the shapes in turn; one alone is everybody's.
+plan_shapes() {
+    local shapes shape number=0 node
+    SHAPE=$1
+    IFS=, read -ra shapes <<<"$1"
+    for shape in "${shapes[@]}"; do
+        [[ $shape =~ ^(env|flags|config)$ ]] || die "--shape wants env, flags or config, or several of them" \
+            "that the masters take in turn, like flags,config; not '$1'"
+    done
+    for node in "${NODES[@]}"; do
+        NODE_SHAPE[$node]=${shapes[number++ % ${#shapes[@]}]}
+    done
+}
+
 write_plan() {
-    printf '%s\n' "name=$LAB_NAME" "zones=$1" "etcd=$2" >"$STATE/lab.conf"
+    printf '%s\n' "name=$LAB_NAME" "zones=$1" "shape=$SHAPE" "etcd=$ETCD" >"$STATE/lab.conf"
 }
 
 # Reads the plan of a lab that `lab up` made.
@@ -52,6 +66,7 @@ load_plan() {
         case $key in
         name) [[ $value == "$LAB_NAME" ]] || die "$STATE belongs to the lab '$value', not to '$LAB_NAME'" ;;
         zones) plan_zones "$value" ;;
+        shape) plan_shapes "$value" ;;
         etcd) ETCD=$value && plan_etcd "$value" ;;
         esac
     done <"$STATE/lab.conf"
@@ -75,7 +90,7 @@ need_zone() {
 need_node() { [[ -n ${1-} && -n ${NODE_ZONE[$1]-} ]] || die "no node '${1-}' in this lab; it has ${NODES[*]}"; }
 
 write_inventory() {
-    local zone node
+    local zone node own first=${NODE_SHAPE[${NODES[0]}]}
     {
         cat <<END
 # inventory of the lab "$LAB_NAME", written by lab/lab up
@@ -89,15 +104,17 @@ ssh:
 etcd:
   unit: etcd
   data_dir: /var/lib/etcd
-  config: { env_file: /etc/etcd.env }
+  config: { $(inventory_config "${NODES[0]}") }
   template: etcd.env.j2
 zones:
 END
         for zone in "${ZONES[@]}"; do
             printf '  %s:\n    masters:\n' "$zone"
             for node in "${NODES[@]}"; do
-                [[ ${NODE_ZONE[$node]} == "$zone" ]] &&
-                    printf '      %s: { address: %s }\n' "$node" "${NODE_ADDRESS[$node]}"
+                [[ ${NODE_ZONE[$node]} == "$zone" ]] || continue
+                own=''
+                [[ ${NODE_SHAPE[$node]} == "$first" ]] || own=", etcd: { config: { $(inventory_config "$node") } }"
+                printf '      %s: { address: %s%s }\n' "$node" "${NODE_ADDRESS[$node]}" "$own"
             done
         done
     } >"$STATE/inventory.yaml"
