@@ -3,6 +3,8 @@
 
 # Raised when the recipe below changes: machines of older labs keep the root they stand on.
 ROOT_RECIPE=2
+# Debian packages that the machines have besides, such as python3,vim: they stand on a root of their own then.
+PACKAGES=${REQUORUM_LAB_PACKAGES-}
 
 install_packages() {
     local missing=() pair
@@ -30,10 +32,12 @@ debian_mirror() {
         awk '$1 == "Debian" && $2 == "main" && $3 !~ /security/ { print $3; exit }'
 }
 
+root_name() { printf 'root-%s-r%s%s' "$1" "$ROOT_RECIPE" "${PACKAGES:+-${PACKAGES//,/-}}"; }
+
 # ensure_root trixie: sets ROOT_DIR to the read-only lower layer of all machines of that release.
 # shellcheck disable=SC2034 # read where the disks are made
 ensure_root() {
-    ROOT_DIR=$CACHE/root-$1-r$ROOT_RECIPE
+    ROOT_DIR=$CACHE/$(root_name "$1")
     [[ -d $ROOT_DIR ]] && return
     (
         lock_cache
@@ -63,14 +67,14 @@ build_root() {
     dir=$(building_dir)
     mmdebstrap --quiet --variant=minbase --aptopt='Acquire::Languages "none"' \
         --include=systemd,systemd-sysv,dbus,openssh-server,etcd-server,etcd-client,iproute2,nftables,sudo,procps \
-        --include=ca-certificates,curl,openssl \
+        --include="ca-certificates,curl,openssl${PACKAGES:+,$PACKAGES}" \
         --customize-hook="$LAB_DIR/parts/customize-root \"\$1\"" \
         "$release" "$dir" \
         "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $release main" \
         >"$CACHE/root-$release.log" 2>&1 </dev/null 8>&- ||
         die "could not make the root file system; the log is $CACHE/root-$release.log"
     chmod 0755 "$dir"
-    mv "$dir" "$CACHE/root-$release-r$ROOT_RECIPE"
+    mv "$dir" "$CACHE/$(root_name "$release")"
 }
 
 find_go() {
@@ -78,8 +82,8 @@ find_go() {
     for go in "$(command -v go || true)" /usr/local/go/bin/go /usr/lib/go/bin/go; do
         [[ -x $go ]] && printf '%s\n' "$go" && return
     done
-    die "etcd $1 is built from source and needs a Go toolchain (go on PATH or in /usr/local/go/bin);" \
-        "only 3.6, 3.7 and full version numbers do: --etcd 3.4 and --etcd 3.5 come with Debian"
+    die "$1 is built from source and needs a Go toolchain (go on PATH or in /usr/local/go/bin);" \
+        "--etcd 3.4 and --etcd 3.5 come with Debian, and need none without --shape pod"
 }
 
 # ensure_etcd 3.6.16: sets ETCD_LAYER to a layer with that version's static binaries, to lie over a root.
@@ -95,7 +99,7 @@ ensure_etcd() {
 build_etcd() {
     local version=$1 go dir
     [[ $version == 3.4.* ]] && die "3.4 comes with Debian only: use --etcd 3.4"
-    go=$(find_go "$version")
+    go=$(find_go "etcd $version")
     say "building etcd $version from source (once, about a minute)"
     dir=$(building_dir)
     "$LAB_DIR/parts/build-etcd" "$go" "$version" "$dir" >"$CACHE/etcd-$version.log" 2>&1 </dev/null 8>&- ||

@@ -2,24 +2,29 @@
 # shellcheck shell=bash
 
 up() {
-    local zones=2+1 shape=env began
+    local zones=2+1 form=env began
     ETCD=3.5
     while (($#)); do
         case $1 in
         --zones) zones=${2-} && shift 2 ;;
         --etcd) ETCD=${2-} && shift 2 ;;
-        --shape) shape=${2-} && shift 2 ;;
+        --shape) form=${2-} && shift 2 ;;
         *) die "lab up knows no '$1'; see lab --help" ;;
         esac
     done
     plan_zones "$zones"
-    plan_shapes "$shape"
+    plan_shapes "$form"
     plan_etcd "$ETCD"
     began=$(now_ms)
     refuse_existing
     install_packages
+    if [[ $SHAPE == pod ]]; then PACKAGES+=${PACKAGES:+,}containerd,runc; fi
     ensure_root "$ROOT"
     if [[ -n $BUILD ]]; then ensure_etcd "$BUILD"; fi
+    if [[ $SHAPE == pod ]]; then
+        ensure_kubelet
+        ensure_images
+    fi
     trap 'report_failure' EXIT
     make_lab "$zones"
     trap - EXIT
@@ -54,6 +59,7 @@ make_lab() {
     for node in "${NODES[@]}"; do boot_node "$node"; done
     each_node await_node "${NODES[@]}"
     STEP='waiting for etcd to be healthy on every machine'
+    if [[ $SHAPE == pod ]]; then join_pods; fi
     each_node await_etcd "${NODES[@]}"
     write_inventory
 }
@@ -64,22 +70,23 @@ report_failure() {
 }
 
 # The wait runs on the machine (one SSH connection); `endpoint health` is a linearizable read, so it proves quorum.
-# Then the cluster is no longer new, and the settings say so, as the site's next change of them would.
+# Then the cluster is no longer new, and the settings say so, as the site's next change of them would; kubeadm never
+# writes that it is new.
 await_etcd() {
     local script
     # shellcheck disable=SC2016 # expanded on the machine
     script='while ((SECONDS < 180)); do
-            if seen=$(etcdctl endpoint health --dial-timeout=1s --command-timeout=2s 2>&1); then
-                sed -Ei "s/(initial.cluster.state\W+)new\b/\1existing/I" "$1"
+            if seen=$({ SETTINGS; etcdctl endpoint health --dial-timeout=1s --command-timeout=2s; } 2>&1); then
+                [[ $1 == *.yaml ]] || sed -Ei "s/(initial.cluster.state\W+)new\b/\1existing/I" "$1"
                 [[ $1 != *.service ]] || systemctl daemon-reload
                 exit
             fi
             sleep 0.3
         done
         echo "etcd on $HOSTNAME is not healthy after 180 s; last seen: $seen"
-        systemctl status --no-pager --lines=5 etcd; exit 1'
-    script="$(etcdctl_settings "$1"); $script"
-    console "$1" "sudo bash -c ${script@Q} lab $(settings_file "$1")" </dev/null >&2
+        systemctl status --no-pager --lines=5 "$2"; exit 1'
+    script=${script/SETTINGS/"$(etcdctl_settings "$1")"}
+    console "$1" "sudo bash -c ${script@Q} lab $(settings_file "$1") $(started_by "$1")" </dev/null >&2
 }
 
 # shellcheck disable=SC2153 # not up's own "zones"
@@ -114,10 +121,10 @@ node_status() {
     is_on "$1" || { printf 'off' && return; }
     local seen script
     # shellcheck disable=SC2016 # expanded on the machine
-    script='printf "etcd.service %s, " "$(systemctl is-active etcd)"
+    script='printf "$1.service %s, " "$(systemctl is-active "$1")"
         etcdctl endpoint health --command-timeout=2s >/dev/null 2>&1 && echo healthy || echo not healthy'
     script="$(etcdctl_settings "$1"); $script"
-    seen=$(console "$1" "sudo bash -c ${script@Q}" </dev/null 2>&1) || true
+    seen=$(console "$1" "sudo bash -c ${script@Q} lab $(started_by "$1")" </dev/null 2>&1) || true
     printf 'on, %s' "${seen:-no answer over SSH}"
 }
 

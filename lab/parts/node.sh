@@ -24,7 +24,7 @@ make_ssh_keys() {
 make_node() {
     local node=$1 dir=$STATE/nodes/$1 lower=$ROOT_DIR
     local root=$dir/root
-    [[ -n $BUILD ]] && lower=$ETCD_LAYER:$ROOT_DIR
+    if [[ $SHAPE == pod ]]; then lower=$KUBELET_LAYER:$lower; elif [[ -n $BUILD ]]; then lower=$ETCD_LAYER:$lower; fi
     mkdir -p "$dir/upper" "$dir/work" "$root"
     mount -t overlay "requorum-lab-$node" -o "lowerdir=$lower,upperdir=$dir/upper,workdir=$dir/work" "$root"
     tr -d - </proc/sys/kernel/random/uuid >"$root/etc/machine-id"
@@ -75,7 +75,8 @@ is_on() { grep -qs '^populated 1' "$(node_cgroup2 "$1")/cgroup.events"; }
 # The cgroups of an earlier boot go first. They were killed, and the kernel remembers that: what systemd starts right
 # into a fresh cgroup from a once killed one, it kills at once.
 boot_node() {
-    local node=$1 cgroup cgroups=() dir=$STATE/nodes/$1
+    local node=$1 cgroup cgroups=() dir=$STATE/nodes/$1 more=()
+    if [[ $SHAPE == pod ]]; then mapfile -t more < <(nspawn_for_pods "$node"); fi
     mountpoint -q "$dir/root" || die "$node has no disk ($dir/root is not mounted): $(self_named down), then up"
     detach_node "$node"
     attach_node "$node"
@@ -86,7 +87,7 @@ boot_node() {
     done
     setsid "$LAB_DIR/parts/run-machine" "${cgroups[*]}" -q -D "$dir/root" -M "$LAB_NAME-$node" --hostname="$node" \
         --register=no --keep-unit --boot --network-namespace-path="/run/netns/$NS.$node" --capability=CAP_NET_ADMIN \
-        --resolv-conf=off --link-journal=no 9>&- >>"$dir/console.log" 2>&1 </dev/null &
+        --resolv-conf=off --link-journal=no "${more[@]}" 9>&- >>"$dir/console.log" 2>&1 </dev/null &
     disown "$!"
 }
 

@@ -46,11 +46,13 @@ plan_shapes() {
     SHAPE=$1
     IFS=, read -ra shapes <<<"$1"
     for shape in "${shapes[@]}"; do
-        [[ $shape =~ ^(env|flags|config)$ ]] || die "--shape wants env, flags or config, or several of them" \
-            "that the masters take in turn, like flags,config; not '$1'"
+        [[ $shape =~ ^(env|flags|config)$ || $1 == pod ]] || die "--shape wants pod, env, flags or config, or several" \
+            "of the last three that the masters take in turn, like flags,config; not '$1'"
     done
     for node in "${NODES[@]}"; do
         NODE_SHAPE[$node]=${shapes[number++ % ${#shapes[@]}]}
+        # kubeadm's members have the names of their machines.
+        [[ $1 != pod ]] || NODE_MEMBER[$node]=$node
     done
 }
 

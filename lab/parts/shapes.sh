@@ -7,8 +7,12 @@ settings_file() {
     env) printf '/etc/etcd.env\n' ;;
     flags) printf '/etc/systemd/system/etcd.service\n' ;;
     config) printf '/etc/etcd/etcd.config.yml\n' ;;
+    pod) printf '%s\n' "$MANIFEST" ;;
     esac
 }
+
+# The unit that starts it.
+started_by() { [[ ${NODE_SHAPE[$1]} == pod ]] && printf 'kubelet\n' || printf 'etcd\n'; }
 
 # How the inventory names that file.
 inventory_config() {
@@ -17,12 +21,13 @@ inventory_config() {
     env) key=env_file ;;
     flags) key=unit_flags ;;
     config) key=config_file ;;
+    pod) key=static_pod ;;
     esac
     printf '%s: %s\n' "$key" "$(settings_file "$1")"
 }
 
 # tls_paths NODE: sets where the certificates are: CA is a file; SERVER, PEER and CLIENT (whom etcdctl is) want $CERT or
-# $KEY after them. Only kubespray makes a certificate for the administrator; elsewhere etcdctl shows etcd's own.
+# $KEY after them. Where no certificate is made for clients, etcdctl shows etcd's own.
 tls_paths() {
     CERT=.pem KEY=-key.pem
     case ${NODE_SHAPE[$1]} in
@@ -38,6 +43,11 @@ tls_paths() {
         CA=/etc/etcd/pki/ca.pem SERVER=/etc/etcd/pki/server PEER=/etc/etcd/pki/peer
         CLIENT=$SERVER
         ;;
+    pod)
+        CERT=.crt KEY=.key
+        CA=/etc/kubernetes/pki/etcd/ca.crt SERVER=/etc/kubernetes/pki/etcd/server PEER=/etc/kubernetes/pki/etcd/peer
+        CLIENT=/etc/kubernetes/pki/etcd/healthcheck-client
+        ;;
     esac
 }
 
@@ -49,6 +59,9 @@ write_certificates() {
     for path in "$SERVER" "$PEER" "$CLIENT"; do
         [[ -e $root$path$CERT ]] || make_certificate "$root" "$node" "$path"
     done
+    if [[ ${NODE_SHAPE[$node]} == pod ]]; then
+        make_certificate "$root" "$node" /etc/kubernetes/pki/apiserver-etcd-client
+    fi
 }
 
 # What a shell on the machine runs before etcdctl, so that it asks the machine's own member.
@@ -57,9 +70,17 @@ etcdctl_settings() {
         printf 'set -a; . /etc/etcd.env'
     else
         tls_paths "$1"
+        [[ ${NODE_SHAPE[$1]} != pod ]] || tools_in_pod
         printf 'export ETCDCTL_ENDPOINTS=https://127.0.0.1:2379 ETCDCTL_CACERT=%s ETCDCTL_CERT=%s ETCDCTL_KEY=%s' \
             "$CA" "$CLIENT$CERT" "$CLIENT$KEY"
     fi
+}
+
+# The tools are in etcd's image, and run on the machine as they are.
+tools_in_pod() {
+    # shellcheck disable=SC2016 # expanded on the machine
+    printf '%s; ' 'pid=$(pgrep -xo etcd) || { echo "etcd does not run here, and its tools are in its pod" >&2; exit 1; }' \
+        'PATH=$PATH:/proc/$pid/root/usr/local/bin'
 }
 
 # kubespray's settings, one NAME=VALUE a line, under the names that flags and the config file have for them.
@@ -73,6 +94,10 @@ etcd_settings() {
 
 write_etcd() {
     local root=$1 node=$2 units=$1/etc/systemd/system
+    if [[ ${NODE_SHAPE[$node]} == pod ]]; then
+        write_kubelet "$root" "$node"
+        return
+    fi
     case ${NODE_SHAPE[$node]} in
     env)
         etcd_env "$node" >"$root/etc/etcd.env"
