@@ -107,9 +107,10 @@ etcd:
   unit: etcd
   data_dir: /var/lib/etcd
   config: { $(inventory_config "${NODES[0]}") }
-  template: etcd.env.j2
-zones:
 END
+        # Each shape has a template of its own, which goes without saying.
+        [[ $SHAPE != env ]] || printf '  template: etcd.env.j2\n'
+        printf 'zones:\n'
         for zone in "${ZONES[@]}"; do
             printf '  %s:\n    masters:\n' "$zone"
             for node in "${NODES[@]}"; do

@@ -14,16 +14,15 @@ settings_file() {
 # The unit that starts it.
 started_by() { [[ ${NODE_SHAPE[$1]} == pod ]] && printf 'kubelet\n' || printf 'etcd\n'; }
 
-# How the inventory names that file.
+# How the inventory says it.
 inventory_config() {
-    local key
     case ${NODE_SHAPE[$1]} in
-    env) key=env_file ;;
-    flags) key=unit_flags ;;
-    config) key=config_file ;;
-    pod) key=static_pod ;;
+    env) printf 'env_file: ' ;;
+    flags) printf 'unit_flags: true' && return ;;
+    config) printf 'config_file: ' ;;
+    pod) printf 'static_pod: ' ;;
     esac
-    printf '%s: %s\n' "$key" "$(settings_file "$1")"
+    settings_file "$1"
 }
 
 # tls_paths NODE: sets where the certificates are: CA is a file; SERVER, PEER and CLIENT (whom etcdctl is) want $CERT or
