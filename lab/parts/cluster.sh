@@ -18,13 +18,11 @@ up() {
     began=$(now_ms)
     refuse_existing
     install_packages
-    if [[ $SHAPE == pod ]]; then PACKAGES+=${PACKAGES:+,}containerd,runc; fi
+    if in_containers; then PACKAGES+=${PACKAGES:+,}$(container_packages); fi
     ensure_root "$ROOT"
     if [[ -n $BUILD ]]; then ensure_etcd "$BUILD"; fi
-    if [[ $SHAPE == pod ]]; then
-        ensure_kubelet
-        ensure_images
-    fi
+    if [[ $SHAPE == pod ]]; then ensure_kubelet; fi
+    if in_containers; then ensure_images; fi
     trap 'report_failure' EXIT
     make_lab "$zones"
     trap - EXIT

@@ -76,7 +76,7 @@ is_on() { grep -qs '^populated 1' "$(node_cgroup2 "$1")/cgroup.events"; }
 # into a fresh cgroup from a once killed one, it kills at once.
 boot_node() {
     local node=$1 cgroup cgroups=() dir=$STATE/nodes/$1 more=()
-    if [[ $SHAPE == pod ]]; then mapfile -t more < <(nspawn_for_pods "$node"); fi
+    if in_containers; then mapfile -t more < <(nspawn_for_containers "$node"); fi
     mountpoint -q "$dir/root" || die "$node has no disk ($dir/root is not mounted): $(self_named down), then up"
     detach_node "$node"
     attach_node "$node"

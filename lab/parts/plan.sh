@@ -42,13 +42,11 @@ plan_etcd() {
 
 # plan_shapes flags,config: the masters take the shapes in turn; one alone is everybody's.
 plan_shapes() {
-    local shapes shape number=0 node
+    local shapes number=0 node some='(env|flags|config)'
+    [[ $1 =~ ^($some(,$some)*|pod|docker)$ ]] || die "--shape wants pod, docker, env, flags or config, or several of" \
+        "the last three that the masters take in turn, like flags,config; not '$1'"
     SHAPE=$1
     IFS=, read -ra shapes <<<"$1"
-    for shape in "${shapes[@]}"; do
-        [[ $shape =~ ^(env|flags|config)$ || $1 == pod ]] || die "--shape wants pod, env, flags or config, or several" \
-            "of the last three that the masters take in turn, like flags,config; not '$1'"
-    done
     for node in "${NODES[@]}"; do
         NODE_SHAPE[$node]=${shapes[number++ % ${#shapes[@]}]}
         # kubeadm's members have the names of their machines.

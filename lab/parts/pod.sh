@@ -27,39 +27,14 @@ build_kubelet() {
     mv "$dir" "$CACHE/kubelet-$KUBELET"
 }
 
-# Sets ETCD_IMAGE to the name of etcd's image, and IMAGES to a /var/lib/containerd that has it.
-ensure_images() {
-    local version=$BUILD
-    [[ -n $BUILD ]] || version=$(chroot "$ROOT_DIR" /usr/local/bin/etcd --version | sed -n 's/^etcd Version: //p')
-    ETCD_IMAGE=registry.k8s.io/etcd:$version-0
-    IMAGES=$CACHE/images-etcd-$version
-    [[ -d $IMAGES ]] && return
-    (
-        lock_cache
-        [[ -d $IMAGES ]] || build_images
-    )
-}
-
-build_images() {
-    local dir bin=$ROOT_DIR
-    [[ -z $BUILD ]] || bin=$ETCD_LAYER
-    dir=$(building_dir)
-    "$LAB_DIR/parts/build-image" "$dir/etcd.tar" "$ETCD_IMAGE" "$ROOT_DIR" etcd "$bin"/usr/local/bin/etcd*
-    "$LAB_DIR/parts/build-image" "$dir/pause.tar" "$PAUSE" "$ROOT_DIR" pause "$CACHE/kubelet-$KUBELET/pause"
-    "$LAB_DIR/parts/load-images" "$ROOT_DIR" "$dir/containerd" "$dir/etcd.tar" "$dir/pause.tar" \
-        >"$CACHE/images.log" 2>&1 </dev/null 8>&- || die "could not load the images; the log is $CACHE/images.log"
-    mv "$dir/containerd" "$IMAGES"
-    rm -rf "$dir"
-}
-
 # The disk of a machine that has etcd in a pod and none of its own, with the settings that containerd and the kubelet
 # want inside a container: there are no controllers in its cgroups, and its kernel's settings cannot be changed.
 write_kubelet() {
     local root=$1 node=$2 dir=$STATE/nodes/$2
     rm -f "$root"/usr/local/bin/etcd*
     mkdir -p "$root/etc/kubernetes/manifests" "$root/etc/containerd" "$root/var/lib/containerd" \
-        "$root/var/lib/kubelet" "$dir/kubelet"
-    cp -a --reflink=auto "$IMAGES" "$dir/containerd"
+        "$root/var/lib/kubelet" "$dir/lib/kubelet"
+    cp -a --reflink=auto "$IMAGES" "$dir/lib/containerd"
     if [[ $node == "${NODES[0]}" ]]; then
         etcd_manifest "$node" "$node=https://${NODE_ADDRESS[$node]}:2380" >"$root$MANIFEST"
         chmod 0600 "$root$MANIFEST"
@@ -71,7 +46,7 @@ version = 2
   disable_cgroup = true
   restrict_oom_score_adj = true
 END
-    cat >"$dir/kubelet/config.yaml" <<'END'
+    cat >"$dir/lib/kubelet/config.yaml" <<'END'
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 staticPodPath: /etc/kubernetes/manifests
@@ -121,24 +96,18 @@ END
     ln -sf ../kubelet.service "$root/etc/systemd/system/multi-user.target.wants/kubelet.service"
 }
 
-# What systemd-nspawn must allow for containers in a container. Their files lie on the host's own file system, because
-# an overlay cannot be laid over another.
-nspawn_for_pods() {
-    printf '%s\n' --capability=all --bind=/dev/kmsg \
-        '--system-call-filter=@raw-io @privileged add_key keyctl bpf perf_event_open' \
-        "--bind=$STATE/nodes/$1/containerd:/var/lib/containerd" "--bind=$STATE/nodes/$1/kubelet:/var/lib/kubelet"
-}
-
 # The members join one after the other, as with `kubeadm init` and `kubeadm join`, so that each manifest has the list of
 # its day: the first its own member alone, the last all.
 join_pods() {
-    local node first=${NODES[0]} answer
+    local node first=${NODES[0]} answer id list
     await_etcd "$first"
     for node in "${NODES[@]:1}"; do
         answer=$(etcdctl_until_done "$first" member add "$node" --learner \
             --peer-urls="https://${NODE_ADDRESS[$node]}:2380")
-        place_manifest "$node" "$(sed -n 's/^ETCD_INITIAL_CLUSTER="\(.*\)"/\1/p' <<<"$answer")"
-        etcdctl_until_done "$first" member promote "$(sed -n 's/^Member *\([0-9a-f]*\) added.*/\1/p' <<<"$answer")" >/dev/null
+        list=$(sed -n 's/^ETCD_INITIAL_CLUSTER="\(.*\)"/\1/p' <<<"$answer")
+        id=$(sed -n 's/^Member *\([0-9a-f]*\) added.*/\1/p' <<<"$answer")
+        place_manifest "$node" "$list"
+        etcdctl_until_done "$first" member promote "$id" >/dev/null
     done
 }
 

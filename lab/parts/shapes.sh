@@ -4,7 +4,7 @@
 # The file that holds etcd's settings, and with them what disaster recovery changes.
 settings_file() {
     case ${NODE_SHAPE[$1]} in
-    env) printf '/etc/etcd.env\n' ;;
+    env | docker) printf '/etc/etcd.env\n' ;;
     flags) printf '/etc/systemd/system/etcd.service\n' ;;
     config) printf '/etc/etcd/etcd.config.yml\n' ;;
     pod) printf '%s\n' "$MANIFEST" ;;
@@ -17,7 +17,7 @@ started_by() { [[ ${NODE_SHAPE[$1]} == pod ]] && printf 'kubelet\n' || printf 'e
 # How the inventory says it.
 inventory_config() {
     case ${NODE_SHAPE[$1]} in
-    env) printf 'env_file: ' ;;
+    env | docker) printf 'env_file: ' ;;
     flags) printf 'unit_flags: true' && return ;;
     config) printf 'config_file: ' ;;
     pod) printf 'static_pod: ' ;;
@@ -30,7 +30,7 @@ inventory_config() {
 tls_paths() {
     CERT=.pem KEY=-key.pem
     case ${NODE_SHAPE[$1]} in
-    env)
+    env | docker)
         CA=/etc/ssl/etcd/ssl/ca.pem SERVER=/etc/ssl/etcd/ssl/member-$1 CLIENT=/etc/ssl/etcd/ssl/admin-$1
         PEER=$SERVER
         ;;
@@ -65,7 +65,7 @@ write_certificates() {
 
 # What a shell on the machine runs before etcdctl, so that it asks the machine's own member.
 etcdctl_settings() {
-    if [[ ${NODE_SHAPE[$1]} == env ]]; then
+    if [[ ${NODE_SHAPE[$1]} =~ ^(env|docker)$ ]]; then
         printf 'set -a; . /etc/etcd.env'
     else
         tls_paths "$1"
@@ -78,8 +78,8 @@ etcdctl_settings() {
 # The tools are in etcd's image, and run on the machine as they are.
 tools_in_pod() {
     # shellcheck disable=SC2016 # expanded on the machine
-    printf '%s; ' 'pid=$(pgrep -xo etcd) || { echo "etcd does not run here, and its tools are in its pod" >&2; exit 1; }' \
-        'PATH=$PATH:/proc/$pid/root/usr/local/bin'
+    printf '%s; ' 'pid=$(pgrep -xo etcd) ||
+        { echo "etcd does not run here, and its tools are in its pod" >&2; exit 1; }' 'PATH=$PATH:/proc/$pid/root/usr/local/bin'
 }
 
 # kubespray's settings, one NAME=VALUE a line, under the names that flags and the config file have for them.
@@ -93,15 +93,16 @@ etcd_settings() {
 
 write_etcd() {
     local root=$1 node=$2 units=$1/etc/systemd/system
+    [[ $SHAPE != docker ]] || write_docker "$root" "$node"
     if [[ ${NODE_SHAPE[$node]} == pod ]]; then
         write_kubelet "$root" "$node"
         return
     fi
     case ${NODE_SHAPE[$node]} in
-    env)
+    env | docker)
         etcd_env "$node" >"$root/etc/etcd.env"
         chmod 0640 "$root/etc/etcd.env"
-        unit_with_env >"$units/etcd.service"
+        "unit_with_${NODE_SHAPE[$node]}" "$node" >"$units/etcd.service"
         ;;
     flags) unit_with_flags "$node" >"$units/etcd.service" ;;
     config)
