@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use operator::{attest, finish_initiate_dr, finish_recover, lost, survivor};
+use requorum::config::Form;
 use requorum::sim::{Cut, End, Event, Flags, Site};
 
 /// How a run is stopped.
@@ -116,7 +117,16 @@ impl Findings {
 
 /// Stops `initiate-dr` wherever `which` says and takes it up again.
 async fn initiate_dr_stopped(zones: &[usize], spoil: Option<Event>, meanwhile: Meanwhile, which: fn(&Stop) -> bool) {
-    let base = lost(zones).await;
+    initiate_dr_stopped_in(lost(zones).await, zones, spoil, meanwhile, which).await;
+}
+
+async fn initiate_dr_stopped_in(
+    base: Site,
+    zones: &[usize],
+    spoil: Option<Event>,
+    meanwhile: Meanwhile,
+    which: fn(&Stop) -> bool,
+) {
     let (seed, all) = (survivor(zones), masters(zones[0] + 1, zones.iter().sum()));
     spoil.iter().for_each(|event| base.happens(event));
     let whole = base.fork();
@@ -144,7 +154,10 @@ async fn initiate_dr_stopped(zones: &[usize], spoil: Option<Event>, meanwhile: M
 }
 
 async fn recover_stopped(zones: &[usize], which: fn(&Stop) -> bool) {
-    let base = lost(zones).await;
+    recover_stopped_in(lost(zones).await, zones, which).await;
+}
+
+async fn recover_stopped_in(base: Site, zones: &[usize], which: fn(&Stop) -> bool) {
     base.initiate_dr(&attest(&["zone1"])).await;
     assert!(base.write(&survivor(zones), "during"), "the new cluster takes writes");
     base.happens(&Event::On("zone1".into()));
@@ -183,6 +196,15 @@ fn killed(stop: &Stop) -> bool {
     matches!(stop, Stop::KilledAfter(_))
 }
 
+/// Each sixth: what is told apart by every one of them is told above.
+fn sixth(stop: &Stop) -> bool {
+    match stop {
+        Stop::KilledAfter(record) => record % 6 == 0,
+        Stop::CutAt(act, _) => act % 6 == 0,
+        Stop::FullBefore(_) => false,
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn initiate_dr_of_2_and_1_comes_to_its_end_wherever_it_is_stopped() {
     initiate_dr_stopped(&[2, 1], None, Meanwhile::Nothing, everywhere).await;
@@ -217,6 +239,17 @@ async fn recover_of_2_and_1_comes_to_its_end_wherever_it_is_stopped() {
 #[tokio::test(start_paused = true)]
 async fn recover_of_3_and_2_comes_to_its_end_wherever_it_is_stopped() {
     recover_stopped(&[3, 2], killed).await;
+}
+
+/// Where the settings are flags of the unit, systemd must have read them before any start, also one by itself.
+#[tokio::test(start_paused = true)]
+async fn both_come_to_their_end_whatever_file_has_the_settings() {
+    for form in [Form::UnitFlags, Form::ConfigFile] {
+        let base = || async { lost(&[2, 1]).await.written_as(form) };
+        initiate_dr_stopped_in(base().await, &[2, 1], None, Meanwhile::Nothing, sixth).await;
+        initiate_dr_stopped_in(base().await, &[2, 1], None, Meanwhile::Reboot, sixth).await;
+        recover_stopped_in(base().await, &[2, 1], sixth).await;
+    }
 }
 
 /// The control: a run that is not taken up again is seen not to be well.

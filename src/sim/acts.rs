@@ -8,7 +8,6 @@ use crate::model::MasterName;
 use crate::model::digest::sha256;
 
 use super::etcdctl::Reply;
-use super::machine::ENV_FILE;
 use super::state::State;
 use super::systemd::By;
 
@@ -244,7 +243,7 @@ impl State {
     }
 
     fn written(&mut self, host: &MasterName, path: &str) {
-        if path == ENV_FILE {
+        if path == self.seen(host).settings_path() {
             self.watch.written.insert(host.clone());
         }
     }

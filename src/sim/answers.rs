@@ -22,6 +22,7 @@ impl State {
                 None => Reply::failed(1, format!("stat: cannot statx '{path}': No such file or directory")),
             },
             ("unit files", [unit]) => unit_files(machine, unit),
+            ("certificate names", [_]) => Reply::default(),
             ("disk", [dir, _state]) => disk(machine, dir),
             ("marks", [marker, drop_in, lock, record, _data]) => traces(machine, [marker, drop_in, lock, record]),
             ("tools", [program]) => tools(machine, program),
@@ -318,6 +319,9 @@ fn unit_files(machine: &Machine, unit: &str) -> Reply {
     text.extend(settings.environment.iter().map(|pair| format!("Environment={pair}\n")));
     text += &format!("ExecStart={}\n", settings.argv.join(" "));
     let path = format!("/etc/systemd/system/{unit}.service");
+    if let Some(text) = machine.file(&path) {
+        return Reply::said(format!("unit\t{path}\troot root 644\t{}\n{text}\n", text.len()));
+    }
     let env_files = settings.environment_files.iter().filter_map(|path| Some(("env", path, machine.file(path)?)));
     let all = [("unit", &path, text)].into_iter().chain(env_files);
     let told = |(kind, path, text): (&str, &String, String)| {

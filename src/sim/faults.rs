@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::data::Data;
-use super::machine::{BIN, DATA_DIR, Door, ENV_FILE, HOLDER};
+use super::machine::{BIN, DATA_DIR, Door, HOLDER};
 use super::state::{BastionState, Cut, Due, State};
 use super::systemd::By;
 use super::{Site, name, zone};
@@ -346,7 +346,7 @@ impl State {
             Event::Lacks(_, tool) => machine.lose(tool),
             Event::Clock(_, ms) => machine.clock_ms = *ms,
             Event::Full(_) => machine.free_bytes = 1 << 20,
-            Event::NoEnv(_) => drop(machine.files.remove(ENV_FILE)),
+            Event::NoEnv(_) => drop(machine.files.remove(machine.settings_path())),
             Event::Gone(_, path) => drop(machine.files.remove(path)),
             Event::Setting(_, key, value) => machine.set(key, value),
             Event::Seize(_) => {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::config::Form;
 use crate::model::{ClusterId, MasterName, MemberId, UnitName, ZoneName};
 use crate::observe::traces::{fence_drop_in, fence_marker};
 
@@ -13,6 +14,8 @@ use super::data::Data;
 
 /// The env file of every master.
 pub(super) const ENV_FILE: &str = "/etc/etcd.env";
+/// The unit's file.
+pub(super) const UNIT_FILE: &str = "/etc/systemd/system/etcd.service";
 /// The data directory of every master.
 pub(super) const DATA_DIR: &str = "/var/lib/etcd";
 /// Where the unit's program and its tools lie.
@@ -31,6 +34,8 @@ pub(super) struct Unit {
     pub(super) enabled: bool,
     /// Whether the last start's conditions were met.
     pub(super) condition_met: bool,
+    /// Its file as systemd has read it, where its flags are the settings.
+    pub(super) read: String,
     /// The words of `ExecStart`.
     pub(super) argv: Vec<String>,
     /// Settings in the unit itself.
@@ -113,6 +118,8 @@ pub(super) struct Machine {
     pub(super) powered: bool,
     pub(super) door: Door,
     pub(super) unit: Unit,
+    /// How its settings are written down.
+    pub(super) form: Form,
     pub(super) installed: Installed,
     pub(super) free_bytes: u64,
     /// What a story says of its layout and unit: lines of the question that asks for them.
@@ -237,6 +244,9 @@ impl Machine {
 
     /// A setting as systemd would give it to etcd; nothing in the model's files is quoted.
     pub(super) fn setting(&self, key: &str) -> String {
+        if self.form != Form::EnvFile {
+            return self.setting_at_start(key);
+        }
         let text = self.files.get(ENV_FILE).map(|bytes| String::from_utf8_lossy(bytes)).unwrap_or_default();
         let value = text.lines().rev().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
         value.unwrap_or_default().to_owned()

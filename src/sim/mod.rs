@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+use crate::config::Form;
 use crate::model::diagnostic::Source;
 use crate::model::{Cluster, MasterName, Token, UnitName, ZoneName, inventory};
 
@@ -22,6 +23,7 @@ mod drills;
 mod drive;
 mod etcdctl;
 mod faults;
+mod forms;
 mod identity;
 mod locks;
 mod machine;
@@ -204,12 +206,14 @@ fn machine(master: &crate::model::Master, members: &[(String, String)], election
         unit_name: unit_name(),
         powered: true,
         door: Door::Open,
+        form: Form::EnvFile,
         unit: Unit {
             failed: false,
             result: "success",
             ended: false,
             enabled: true,
             condition_met: false,
+            read: String::new(),
             argv: vec![format!("{BIN}/etcd"), "--max-wals=5".to_owned()],
             environment: Vec::new(),
             environment_files: vec![ENV_FILE.to_owned()],

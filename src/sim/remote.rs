@@ -189,6 +189,10 @@ impl State {
         if program == format!("{BIN}/etcdctl") {
             return self.etcdctl(host, words);
         }
+        if program == "systemctl" && words.get(1).is_some_and(|word| word == "daemon-reload") {
+            self.machine(host).reload();
+            return Reply::default();
+        }
         match words {
             [cat, path] if cat == "cat" => match self.seen(host).files.get(path) {
                 Some(bytes) => {

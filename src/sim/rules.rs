@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{ClusterId, MasterName};
 
-use super::machine::ENV_FILE;
 use super::state::State;
 use super::systemd::By;
 
@@ -58,8 +57,10 @@ impl State {
         self.acknowledged_keys_serve(&mut said);
         self.nothing_is_deleted(&mut said);
         for name in &self.watch.written {
-            if self.machines[name].setting("ETCD_INITIAL_CLUSTER_STATE") != "existing" {
-                said.push(format!("{ENV_FILE} on {name}, written by requorum, does not say state=existing"));
+            let machine = &self.machines[name];
+            if machine.setting_written("ETCD_INITIAL_CLUSTER_STATE") != "existing" {
+                let path = machine.settings_path();
+                said.push(format!("{path} on {name}, written by requorum, does not say state=existing"));
             }
         }
         for machine in self.machines.values() {

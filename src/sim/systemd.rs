@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::model::{MasterName, Token};
 
 use super::data::{Data, Image, pairs};
-use super::machine::{DATA_DIR, ENV_FILE, Process};
+use super::machine::{DATA_DIR, Process};
 use super::state::State;
 
 /// Who asks for a start.
@@ -31,7 +31,7 @@ impl State {
         if !machine.unit.condition_met {
             return;
         }
-        if !machine.files.contains_key(ENV_FILE) {
+        if !machine.files.contains_key(machine.settings_path()) {
             machine.unit.failed = true;
             return;
         }
@@ -160,6 +160,7 @@ impl State {
         machine.unit.result = "success";
         machine.unit.ended = false;
         machine.unit.condition_met = false;
+        machine.reload();
         if machine.unit.enabled {
             self.start(name, By::Boot);
         }

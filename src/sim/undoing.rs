@@ -3,7 +3,7 @@
 
 use super::acts::Call;
 use super::etcdctl::Reply;
-use super::machine::{DATA_DIR, ENV_FILE};
+use super::machine::DATA_DIR;
 use super::state::State;
 use super::systemd::By;
 
@@ -56,7 +56,7 @@ impl State {
         }
         let own = machine.files.remove(aside).unwrap_or_default();
         machine.put(path, own);
-        if path == ENV_FILE {
+        if path == machine.settings_path() {
             self.watch.written.remove(call.host);
         }
         Reply::said(format!("done: the previous file is in its place; what the run wrote is {unused}\n"))

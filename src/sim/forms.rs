@@ -1,0 +1,107 @@
+//! The forms in which a machine's settings may be written down beside an env file: the flags of its unit, and a config
+//! file. A unit counts as systemd has read it.
+
+use crate::config::{Form, SettingsFile, TextFile, flags};
+
+use super::Site;
+use super::machine::{BIN, ENV_FILE, Machine, UNIT_FILE};
+
+const CONFIG_FILE: &str = "/etc/etcd/etcd.config.yml";
+
+impl Site {
+    /// The same site with every master's settings written down in this form.
+    #[must_use]
+    pub fn written_as(self, form: Form) -> Self {
+        self.with(|state| state.machines.values_mut().for_each(|machine| machine.write_as(form)));
+        self
+    }
+}
+
+impl Machine {
+    /// The file that says which cluster its member belongs to.
+    pub(super) const fn settings_path(&self) -> &'static str {
+        match self.form {
+            Form::EnvFile => ENV_FILE,
+            Form::UnitFlags => UNIT_FILE,
+            Form::ConfigFile => CONFIG_FILE,
+        }
+    }
+
+    fn write_as(&mut self, form: Form) {
+        let text = self.file(ENV_FILE).unwrap_or_default();
+        let values = SettingsFile::env_file(ENV_FILE, &text).values().unwrap_or_default();
+        // The node's own etcdctl has no file of its own then: etcd's certificate opens its client port.
+        let tls = [("trusted-ca-file", "ca"), ("cert-file", "member"), ("key-file", "member-key")];
+        let tls = tls.map(|(flag, file)| (flag.to_owned(), format!("/etc/ssl/etcd/ssl/{file}.pem")));
+        let peer = |flag: &str| flag.starts_with("peer-");
+        let own = values.into_iter().chain(tls);
+        let text = match form {
+            Form::EnvFile => return,
+            Form::UnitFlags => {
+                self.unit.environment_files.clear();
+                let flags: String = own.map(|(flag, value)| format!(" \\\n  --{flag}={value}")).collect();
+                format!(
+                    "[Unit]\nDescription=etcd\n\n[Service]\nType=notify\nExecStart={BIN}/etcd{flags}\nRestart=always\n"
+                )
+            }
+            Form::ConfigFile => {
+                self.unit.environment_files.clear();
+                self.unit.argv = vec![format!("{BIN}/etcd"), format!("--config-file={CONFIG_FILE}")];
+                let (tls, plain): (Vec<_>, Vec<_>) = own.partition(|(flag, _)| flag.ends_with("-file"));
+                let line = |(flag, value): &(String, String)| format!("{flag}: {value}\n");
+                let within = |is_peer: bool| -> String {
+                    let those = tls.iter().filter(|(flag, _)| peer(flag) == is_peer);
+                    those.map(|(flag, value)| format!("  {}: {value}\n", flag.trim_start_matches("peer-"))).collect()
+                };
+                let plain: String = plain.iter().map(line).collect();
+                let (client, peers) = (within(false), within(true));
+                format!("# etcd\n{plain}client-transport-security:\n{client}peer-transport-security:\n{peers}")
+            }
+        };
+        self.form = form;
+        self.files.remove(ENV_FILE);
+        let path = self.settings_path();
+        self.put(path, text);
+        self.reload();
+    }
+
+    /// `systemctl daemon-reload`, and what a boot does.
+    pub(super) fn reload(&mut self) {
+        if self.form == Form::UnitFlags {
+            self.unit.read = self.file(UNIT_FILE).unwrap_or_default();
+            let words = self.unit.read.lines().map(|line| line.trim().trim_end_matches(" \\"));
+            let words = words.filter_map(|line| {
+                line.strip_prefix("ExecStart=").or_else(|| Some(line).filter(|line| line.starts_with("--")))
+            });
+            self.unit.argv = words.map(str::to_owned).collect();
+        }
+    }
+
+    /// A setting by its variable, as etcd would get it at a start.
+    pub(super) fn setting_at_start(&self, key: &str) -> String {
+        let text = match self.form {
+            Form::UnitFlags => self.unit.read.clone(),
+            Form::EnvFile | Form::ConfigFile => self.file(self.settings_path()).unwrap_or_default(),
+        };
+        self.setting_in(&text, key)
+    }
+
+    /// The same, as the file has it now.
+    pub(super) fn setting_written(&self, key: &str) -> String {
+        self.setting_in(&self.file(self.settings_path()).unwrap_or_default(), key)
+    }
+
+    fn setting_in(&self, text: &str, key: &str) -> String {
+        let file = match self.form {
+            Form::EnvFile => Ok(SettingsFile::env_file(ENV_FILE, text)),
+            Form::ConfigFile => Ok(SettingsFile::config_file(CONFIG_FILE, text)),
+            Form::UnitFlags => {
+                let unit = TextFile { path: UNIT_FILE.to_owned(), text: text.to_owned() };
+                SettingsFile::unit(self.unit_name.as_str(), vec![unit], Vec::new())
+            }
+        };
+        let values = file.and_then(|file| file.values()).unwrap_or_default();
+        let flag = flags::of_variable(key).unwrap_or_default();
+        values.get(&flag).cloned().unwrap_or_default()
+    }
+}
