@@ -260,10 +260,16 @@ const PARTS: [&str; 36] = [
 
 fn texts() -> impl Strategy<Value = String> {
     let part = || prop::sample::select(PARTS.to_vec());
-    // Lines that are nearly right, and anything.
-    let line = (part(), part(), part(), part()).prop_map(|(a, b, c, d)| format!("{a}: {b}{c}{d}\n"));
-    let anything = proptest::collection::vec(part(), 0..6).prop_map(|parts| parts.concat());
-    proptest::collection::vec(prop_oneof![3 => line, 1 => anything], 0..6).prop_map(|parts| parts.concat())
+    // Lines that are right, lines that are nearly right, and anything.
+    let key =
+        prop::sample::select(vec!["initial-cluster", "initial-cluster-state", "initial-cluster-token", "name", "x"]);
+    let value =
+        prop::sample::select(vec!["", "a=b", "'a'", "\"b\" # note", "~", "\n  a\n  b", "|\n  a", "[a, b]", "\n  b: c"]);
+    let right = (key, value).prop_map(|(key, value)| format!("{key}: {value}\n"));
+    let nearly = (part(), part(), part()).prop_map(|(a, b, c)| format!("{a}: {b}{c}\n"));
+    let anything = proptest::collection::vec(part(), 0..4).prop_map(|parts| parts.concat());
+    proptest::collection::vec(prop_oneof![12 => right, 2 => nearly, 1 => anything], 0..6)
+        .prop_map(|parts| parts.concat())
 }
 
 fn identities() -> impl Strategy<Value = Identity> {

@@ -50,7 +50,7 @@ pub fn assignments(source: &Source) -> Outcome<Vec<Assignment>> {
             continue;
         }
         let mut whole = going_on.take().unwrap_or_default();
-        whole.extend(line[from..].char_indices().map(|(at, c)| (c, start + from + at)));
+        whole.extend(line[line_start..].char_indices().map(|(at, c)| (c, start + line_start + at)));
         let backslashes = line[from..].chars().rev().take_while(|c| *c == '\\').count();
         if backslashes % 2 == 1 {
             if let Some(last) = whole.last_mut() {

@@ -202,15 +202,20 @@ fn words_are_what_systemd_and_go_make_of_them() {
         ("--name=a\\x20b\\tc\\\\d\\qe", "name", Some("a b\tc\\d\\qe")),
         ("--name=\\u00e9\\303\\251", "name", Some("\u{e9}\u{e9}")),
         ("--name=50%%", "name", Some("50%")),
-        ("--name=%p-%i-%n-%2", "name", Some("etcd--etcd.service-%2")),
+        ("--name=%p-%i-%n-%", "name", Some("etcd--etcd.service-%")),
         ("--name=a$b$$c", "name", Some("a$b$c")),
         ("--name=${N}", "name", Some("from env")),
+        ("--name=a\\\\\nUser=etcd", "name", Some("a\\")),
+        ("--name=a${b$$c", "name", Some("a${b$$c")),
+        ("--name='a\\\n  b'", "name", Some("a   b")),
+        ("--name=a\\\n # note\n --pre-vote", "name", Some("a")),
         ("--name=x${N}y", "name", Some("xfrom envy")),
         ("$OPTS --pre-vote", "name", Some("in opts")),
         ("$GONE --name x", "name", Some("x")),
         ("--name=\\;", "name", Some("\\;")),
         ("--name \\;", "name", Some(";")),
         ("--name=%H", "name", None),
+        ("--name=%2", "name", None),
         ("--name=${GONE}", "name", None),
         ("--name=a ;", "name", Some("a")),
     ] {
@@ -236,6 +241,10 @@ fn the_environment_is_put_together_as_systemd_does() {
         ("Environment=A=1\nUnsetEnvironment=A=2", "", Some("1")),
         ("Environment=A=%n", "", Some("etcd.service")),
         ("Environment=A=$B", "B=x\n", Some("$B")),
+        ("Environment=A=1 B=\\$", "", Some("1")),
+        ("Environment=B=\\$ A=1", "", None),
+        ("Environment=A=\\$", "", None),
+        ("Environment=A=\\$", "A=2\n", Some("2")),
     ] {
         let read = read(&service(&format!("{unit}\nExecStart=/usr/bin/etcd --name=${{A}}")), env);
         assert_eq!(value(&read, "name"), expected, "{unit}");

@@ -57,8 +57,12 @@ impl Variables {
                 let place = Place::of(&files[*file], mistake.at..assignment.end());
                 refused("unit-quote", place, mistake.why, format!("correct this `{key}=`: systemd passes it over"))
             })?;
+            // What is no escape makes systemd 257 pass over its word and those after it; older ones keep it.
+            let mut odd = false;
             for word in words {
                 let (text, unknown) = specifiers.expanded(&word.text);
+                odd |= word.odd;
+                let unknown = unknown.or_else(|| odd.then(|| "a backslash that escapes nothing".to_owned()));
                 match text.split_once('=').filter(|(name, _)| is_name(name)) {
                     _ if key == "UnsetEnvironment" => unset.push(text),
                     Some((name, value)) => {
@@ -149,6 +153,10 @@ pub fn arguments(text: &str, unknown: Option<String>, word: Range<usize>, variab
         let named = rest.strip_prefix('{').and_then(|inner| inner.split_once('}'));
         let Some((name, after)) = named else {
             argument.text.push('$');
+            // What follows a brace that is not closed is left alone.
+            if rest.starts_with('{') {
+                break;
+            }
             continue;
         };
         let start = argument.text.len();

@@ -11,6 +11,8 @@ pub struct Word {
     pub span: Range<usize>,
     /// A `;` of its own, which begins another command.
     pub separator: bool,
+    /// Whether a backslash in it escapes nothing. In a command it is kept.
+    pub odd: bool,
 }
 
 /// Why a line cannot be split, and its byte.
@@ -40,28 +42,28 @@ pub fn split(value: &[(char, usize)], command: bool) -> Result<Vec<Word>, Unspli
         }
         let from = at;
         let separator = command && char_at(at) == Some(';') && ends(at + 1);
-        let text = if separator {
+        let (text, odd) = if separator {
             at += 1;
-            ";".to_owned()
+            (";".to_owned(), false)
         } else if command && char_at(at) == Some('\\') && char_at(at + 1) == Some(';') && ends(at + 2) {
             at += 2;
-            ";".to_owned()
+            (";".to_owned(), false)
         } else {
-            let (text, after) = one(value, at)?;
+            let (text, odd, after) = one(value, at)?;
             at = after;
-            text
+            (text, odd)
         };
         let (last, start) = (value[at - 1], value[from].1);
-        words.push(Word { text, span: start..last.1 + last.0.len_utf8(), separator });
+        words.push(Word { text, span: start..last.1 + last.0.len_utf8(), separator, odd });
     }
     Ok(words)
 }
 
-/// One word from its first character; where the next begins.
-fn one(value: &[(char, usize)], from: usize) -> Result<(String, usize), Unsplit> {
+/// One word from its first character, whether it is odd, and where the next begins.
+fn one(value: &[(char, usize)], from: usize) -> Result<(String, bool, usize), Unsplit> {
     let mut bytes = Vec::new();
     let mut quote: Option<char> = None;
-    let mut at = from;
+    let (mut at, mut odd) = (from, false);
     let push = |bytes: &mut Vec<u8>, c: char| bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
     while let Some((c, _)) = value.get(at).copied() {
         at += 1;
@@ -79,6 +81,7 @@ fn one(value: &[(char, usize)], from: usize) -> Result<(String, usize), Unsplit>
                     }
                     // What is no escape is kept, with its backslash.
                     None => {
+                        odd = true;
                         bytes.push(b'\\');
                         if let Some(c) = rest.first() {
                             push(&mut bytes, *c);
@@ -102,7 +105,7 @@ fn one(value: &[(char, usize)], from: usize) -> Result<(String, usize), Unsplit>
     }
     let text =
         String::from_utf8(bytes).map_err(|_| Unsplit { at: begin, why: "what this escapes is no UTF-8 text" })?;
-    Ok((text, at))
+    Ok((text, odd, at))
 }
 
 enum Escaped {
@@ -171,7 +174,8 @@ impl Specifiers {
                     rest.next();
                     expanded.push('%');
                 }
-                ('%', Some(letter)) if letter.is_ascii_alphabetic() => {
+                // One that systemd does not know: 257 does not start the unit, older ones keep it.
+                ('%', Some(letter)) if letter.is_ascii_alphanumeric() => {
                     rest.next();
                     match self.0.get(&letter) {
                         Some(value) => expanded.push_str(value),
