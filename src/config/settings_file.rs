@@ -8,7 +8,7 @@ use crate::model::diagnostic::{Diagnostic, Source};
 
 use super::config_file::ConfigFile;
 use super::env_file::EnvFile;
-use super::unit_file::{Files, UnitFiles};
+use super::unit_file::{Files, Setting, UnitFiles};
 use super::{Form, Identity, Values, flags};
 
 /// Such a file.
@@ -98,7 +98,19 @@ impl SettingsFile {
                     file.settings().filter_map(|(key, value)| Some((flags::of_variable(key)?, value.to_owned())));
                 Ok(settings.collect())
             }
-            Form::UnitFlags => self.parsed_unit().map(|unit| unit.values().clone()).map_err(|why| told(&why)),
+            Form::UnitFlags => {
+                let unit = self.parsed_unit().map_err(|why| told(&why))?;
+                match unit.unknown().find(|(flag, _)| !is_idle(flag)) {
+                    None => Ok(unit.values().clone()),
+                    Some((flag, Setting { place, unknown, .. })) => Err(format!(
+                        "{}:{}: the value of {} contains {}, which only the node can know (write the value itself)",
+                        place.file,
+                        place.line,
+                        self.key(flag),
+                        unknown.as_deref().unwrap_or("a part")
+                    )),
+                }
+            }
             Form::ConfigFile => self.parsed_config().map(|file| file.values().clone()).map_err(|why| told(&why)),
         }
     }
@@ -179,6 +191,11 @@ impl UnitTexts {
             specifiers: BTreeMap::new(),
         })
     }
+}
+
+/// Settings that nothing here depends on.
+fn is_idle(flag: &str) -> bool {
+    flag.starts_with("log-") || flag.starts_with("experimental-") || ["logger", "metrics", "debug", "v"].contains(&flag)
 }
 
 /// A mistake in one line: where, what, and what to do.

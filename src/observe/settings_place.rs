@@ -202,4 +202,14 @@ mod tests {
         let why = answered(&told("unit", "/etc/systemd/system/etcd.service", &twice)).unwrap_err();
         assert!(why.what == READING && why.why.contains("etcd.service:2"), "{why}");
     }
+
+    #[test]
+    fn a_value_that_only_the_node_can_know_is_no_value() {
+        let at = |text: &str| answered(&told("unit", "/etc/systemd/system/etcd.service", text));
+        let named = UNIT.replace("--name m1", "--name %H");
+        let why = at(&named).unwrap_err();
+        assert!(why.what == READING && why.why.contains("etcd.service:2: the value of --name contains %H"), "{why}");
+        let logged = UNIT.replace("--name m1", "--name m1 --log-outputs=/var/log/%H.log");
+        assert_eq!(at(&logged).unwrap().get("name").as_deref(), Some("m1"));
+    }
 }
