@@ -38,7 +38,7 @@ pub(super) async fn counted(count: &Count, witnesses: &[Witness], remote: &Arc<d
         let (samples, said) = sample(count, witnesses, remote).await;
         match count.judge(&samples, begun.elapsed()) {
             Judged::Over(outcome) => return Ok((outcome, said)),
-            Judged::Moved(outcome) if tries == TRIES => return Err(outcome.words()),
+            Judged::Moved(what) if tries == TRIES => return Err(what),
             Judged::Moved(_) => {}
             Judged::Unclear(why) => return Err(why),
         }

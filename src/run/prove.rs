@@ -230,18 +230,20 @@ fn basis(cluster: &Cluster, seen: &Observation, attested: Attested<'_>) -> Optio
 /// By counting where that can tell, else by time.
 async fn shown(basis: &Basis, remote: &Arc<dyn Remote>, console: &Arc<dyn Console>, awaited: &AtomicBool) -> Watched {
     let begun = Instant::now();
-    if let Some(Ok(count)) = &basis.count {
-        match counted(count, &basis.witnesses, remote).await {
-            Ok((outcome, samples)) => {
-                return Watched { outcome, samples, took: begun.elapsed(), over: Instant::now() };
-            }
-            Err(why) => {
+    let by_counting = match &basis.count {
+        Some(Ok(count)) => counted(count, &basis.witnesses, remote).await.map_err(Some),
+        Some(Err(_)) | None => Err(None),
+    };
+    let (outcome, samples) = match by_counting {
+        Ok(counted) => counted,
+        Err(why) => {
+            if let Some(why) = why {
                 let text = format!("counting cannot tell: {why}; {}", takes_time(&basis.limits));
                 console.tell(Event::Said { text: harmless(&text) });
             }
+            watch(&basis.witnesses, basis.limits, remote, console, awaited).await
         }
-    }
-    let (outcome, samples) = watch(&basis.witnesses, basis.limits, remote, console, awaited).await;
+    };
     Watched { outcome, samples, took: begun.elapsed(), over: Instant::now() }
 }
 

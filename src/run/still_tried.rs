@@ -33,7 +33,7 @@ impl StillTried {
         self.0.borrow().is_none()
     }
 
-    /// Waits until the last attempt has ended; who has answered after all. Where that is not known, it is as if all had.
+    /// Waits until the last attempt has ended; who has answered after all.
     ///
     /// # Errors
     /// When the attempts ended without a word.

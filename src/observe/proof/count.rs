@@ -109,15 +109,15 @@ impl Count {
             let Some(sample) = samples.get(name) else { return Judged::Unclear(format!("{name} was not asked")) };
             match self.one(name, sample) {
                 Ok(stand) => stands.insert(name.clone(), stand),
-                Err(Judged::Moved(outcome)) => {
-                    moved = Some(outcome);
+                Err(Judged::Moved(what)) => {
+                    moved = Some(what);
                     continue;
                 }
                 Err(judged) => return judged,
             };
         }
-        if let Some(outcome) = moved {
-            return Judged::Moved(outcome);
+        if let Some(what) = moved {
+            return Judged::Moved(what);
         }
         let (voters, absent) = (self.voters, self.absent.clone());
         Judged::Over(Outcome::Counted { voters, absent, heard_nothing_for: self.window, took, stands })
@@ -139,16 +139,15 @@ impl Count {
         }
         let (before, after) = (sample.before.as_ref(), sample.after.as_ref());
         let (before, after) = (before.map_err(|why| unclear(why))?, after.map_err(|why| unclear(why))?);
-        let alive = |evidence| Err(Judged::Moved(Outcome::Alive { evidence }));
         if let Some((sender, bytes)) = heard::moved(&before.heard, &after.heard, &self.may_be_heard).first() {
-            return alive(format!("{name} has just heard {bytes} bytes from {sender}, a member that should be down"));
+            let what = format!("{name} has just heard {bytes} bytes from {sender}, a member that should be down");
+            return Err(Judged::Moved(what));
         }
         if (before.term, before.applied) != (after.term, after.applied) {
-            let last_seen = format!(
+            return Err(Judged::Moved(format!(
                 "{name} went from term {}, entry {} to term {}, entry {}",
                 before.term, before.applied, after.term, after.applied
-            );
-            return Err(Judged::Moved(Outcome::Unknown { last_seen }));
+            )));
         }
         Ok(after.clone())
     }
@@ -189,8 +188,8 @@ impl Stand {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Judged {
     Over(Outcome),
-    /// Something has moved. Right after a loss that may be its last; the outcome is what it means if it does not end.
-    Moved(Outcome),
+    /// Something has moved, and what. Right after a loss that may be its last; where it does not end, counting cannot tell.
+    Moved(String),
     /// Counting cannot tell, and why.
     Unclear(String),
 }
