@@ -137,6 +137,7 @@ stories! {
     etcd_that_discovers_its_cluster_is_refused,
     every_etcd_that_was_asked_had_ended,
     it_is_not_guessed_which_zone_failed,
+    metrics_of_another_member_are_not_its_own,
     no_master_is_lost_where_all_answer_and_all_have_ended,
     nothing_is_built_on_corrupt_data,
     of_restarted_survivors_the_freshest_is_the_seed,

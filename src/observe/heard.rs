@@ -24,26 +24,45 @@ pub fn command(metrics: &Access) -> Command {
     Command::script(SCRIPT).arg(metrics.url.clone()).args(metrics.files())
 }
 
-/// Reads the counters.
+/// Reads the counters of this member.
 ///
 /// # Errors
-/// Where these are no metrics of etcd's, or a line cannot be read: a sender that is overlooked would count as silent.
-pub fn parse(output: &Output) -> Result<Heard, Unclear> {
+/// Where these are no metrics of etcd's, or another member's (a load balancer may answer, or a wrong URL), or a line cannot
+/// be read: a sender that is overlooked would count as silent.
+pub fn parse(output: &Output, own: MemberId) -> Result<Heard, Unclear> {
     const WHAT: &str = "reading what it has heard from its peers";
     if !output.ok() {
         return Err(Unclear::failed(WHAT, output));
     }
     let mut heard = Heard::new();
-    let mut is_etcd = false;
+    let (mut is_etcd, mut whose) = (false, None);
     for line in output.stdout.lines() {
+        let unread = || Unclear::text(WHAT, &format!("no counter: {line}"));
         if line.starts_with("etcd_server_has_leader ") {
             is_etcd = true;
+        } else if let Some(id) = line.strip_prefix(SERVER_ID) {
+            whose = Some(server(id).ok_or_else(unread)?);
         } else {
-            let (sender, bytes) = sender(line).ok_or_else(|| Unclear::text(WHAT, &format!("no counter: {line}")))?;
+            let (sender, bytes) = sender(line).ok_or_else(unread)?;
             *heard.entry(sender).or_default() += bytes;
         }
     }
-    if is_etcd { Ok(heard) } else { Err(Unclear::text(WHAT, "these are no metrics of etcd")) }
+    match whose {
+        _ if !is_etcd => Err(Unclear::text(WHAT, "these are no metrics of etcd")),
+        None => Err(Unclear::text(WHAT, "its metrics do not say which member they are of")),
+        Some(other) if other != own => {
+            Err(Unclear::text(WHAT, &format!("these are the metrics of {other}, not of {own}")))
+        }
+        Some(_) => Ok(heard),
+    }
+}
+
+const SERVER_ID: &str = "etcd_server_id{server_id=\"";
+
+/// `etcd_server_id{server_id="dd95…"} 1`, without its beginning.
+fn server(rest: &str) -> Option<MemberId> {
+    let (id, one) = rest.split_once("\"}")?;
+    id.parse().ok().filter(|_| one.trim() == "1")
 }
 
 /// Who has sent something in between and may not, and how much. A counter that has gone back began anew: that counts too.
@@ -71,17 +90,20 @@ fn sender(line: &str) -> Option<(MemberId, u64)> {
 mod tests {
     use super::*;
 
+    const OWN: MemberId = MemberId(0xdd95_5900_6451_bede);
+    const REST: &str = "etcd_server_has_leader 1\netcd_server_id{server_id=\"dd9559006451bede\"} 1\n";
+
     fn said(text: &str) -> Result<Heard, Unclear> {
-        parse(&Output { stdout: text.to_owned(), ..Output::default() })
+        parse(&Output { stdout: text.to_owned(), ..Output::default() }, OWN)
     }
 
     #[test]
     fn bytes_are_counted_by_sender() {
-        let heard = said(
-            "etcd_network_peer_received_bytes_total{From=\"0\"} 1.2048e+04\n\
-             etcd_network_peer_received_bytes_total{From=\"fd422379fda50e48\"} 7911\n\
-             etcd_network_peer_received_bytes_total{From=\"a0b1\"} 1.21458e+06\netcd_server_has_leader 1\n",
-        );
+        let heard = said(&format!(
+            "etcd_network_peer_received_bytes_total{{From=\"0\"}} 1.2048e+04\n\
+             etcd_network_peer_received_bytes_total{{From=\"fd422379fda50e48\"}} 7911\n\
+             etcd_network_peer_received_bytes_total{{From=\"a0b1\"}} 1.21458e+06\n{REST}"
+        ));
         let id = MemberId;
         let expected = [(id(0), 12048), (id(0xa0b1), 1_214_580), (id(0xfd42_2379_fda5_0e48), 7911)];
         assert_eq!(heard.unwrap(), expected.into());
@@ -89,15 +111,26 @@ mod tests {
 
     #[test]
     fn who_has_heard_nobody_says_so_and_another_page_says_nothing() {
-        assert_eq!(said("etcd_server_has_leader 0\n").unwrap(), Heard::new());
+        assert_eq!(said(REST).unwrap(), Heard::new());
         for unclear in [
-            "",
-            "etcd_network_peer_received_bytes_total{From=\"a\"} 1\n",
-            "etcd_network_peer_received_bytes_total{From=\"a\"} x\netcd_server_has_leader 1\n",
-            "etcd_network_peer_received_bytes_total{From=\"z\"} 1\netcd_server_has_leader 1\n",
-            "etcd_network_peer_received_bytes_total{From=\"a\"} NaN\netcd_server_has_leader 1\n",
+            "".to_owned(),
+            "etcd_network_peer_received_bytes_total{From=\"a\"} 1\n".to_owned(),
+            format!("etcd_network_peer_received_bytes_total{{From=\"a\"}} x\n{REST}"),
+            format!("etcd_network_peer_received_bytes_total{{From=\"z\"}} 1\n{REST}"),
+            format!("etcd_network_peer_received_bytes_total{{From=\"a\"}} NaN\n{REST}"),
         ] {
-            assert!(said(unclear).is_err(), "{unclear:?}");
+            assert!(said(&unclear).is_err(), "{unclear:?}");
         }
+    }
+
+    #[test]
+    fn what_another_member_heard_is_not_what_this_one_heard() {
+        let of = |id: &str| said(&format!("etcd_server_has_leader 1\netcd_server_id{{server_id=\"{id}\"}} 1\n"));
+        assert!(of("dd9559006451bede").is_ok());
+        let other = of("68d66ee761884a17").unwrap_err();
+        assert_eq!(other.why, "these are the metrics of 68d66ee761884a17, not of dd9559006451bede");
+        // One that has ended its server shows 0.
+        assert!(said("etcd_server_has_leader 1\netcd_server_id{server_id=\"dd9559006451bede\"} 0\n").is_err());
+        assert!(said("etcd_server_has_leader 1\n").unwrap_err().why.contains("do not say which member"));
     }
 }

@@ -57,11 +57,12 @@ pub(super) fn silent(draft: &PlanDraft<'_>, started: bool) -> Vec<(MasterName, S
 /// Nothing was heard on this survivor since quorum was counted lost.
 fn silence_since(draft: &PlanDraft<'_>, participant: Participant<'_>, stand: &Stand) -> Option<expect::Silence> {
     let metrics = participant.settings().ok()?.metrics_access()?;
+    let member = participant.member_id()?;
     let may_be_heard = draft.survivors.iter().filter_map(Participant::member_id).chain([heard::LINK]).collect();
     let stale = stand.leader.map(|leader| (leader, stand.term));
     let mut since = stand.heard.clone();
     since.retain(|sender, _| !BTreeSet::contains(&may_be_heard, sender));
-    Some(expect::Silence { ask: heard::command(&metrics), since, may_be_heard, stale })
+    Some(expect::Silence { ask: heard::command(&metrics), member, since, may_be_heard, stale })
 }
 
 /// No leader is seen on this survivor; `unmoved`: nor was anything applied since the plan was made.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use crate::model::MasterName;
+use crate::model::{MasterName, MemberId};
 use crate::observe::heard::{self, Heard};
 use crate::observe::proof::count::{Count, Judged, Sample, Stand};
 use crate::observe::proof::{self, Outcome};
@@ -52,11 +52,13 @@ pub(super) async fn still_silent(before: &Observation, now: &Observation, remote
     let may_be_heard = now.answering().filter_map(member).chain([heard::LINK]).collect();
     let mut tasks = JoinSet::new();
     for (name, stand) in stands.clone() {
+        let member = before.seen(&name).and_then(|seen| seen.status.as_ref().ok()).map(|status| status.member);
         let metrics = now.seen(&name).and_then(|seen| seen.settings.as_ref().ok()?.metrics_access());
         let remote = Arc::clone(remote);
         tasks.spawn(async move {
             let said = ask(&remote, &name, heard::command(&metrics?)).await;
-            Some((stand.heard, said.and_then(|output| heard::parse(&output)).ok()?))
+            let heard = said.ok().and_then(|output| heard::parse(&output, member?).ok());
+            Some((stand.heard, heard?))
         });
     }
     let mut silent = true;
@@ -74,10 +76,11 @@ async fn sample(
     remote: &Arc<dyn Remote>,
 ) -> (BTreeMap<MasterName, Sample>, BTreeMap<MasterName, proof::Sample>) {
     let mut tasks = JoinSet::new();
-    for witness in witnesses.iter().filter(|witness| count.survivors.contains(&witness.master.name)).cloned() {
+    for witness in witnesses.iter().cloned() {
+        let Some(member) = count.survivors.get(&witness.master.name).copied() else { continue };
         let (remote, urls, window) = (Arc::clone(remote), count.urls.clone(), count.window);
         tasks.spawn(async move {
-            let (sample, status) = sample_one(&witness, &urls, window, &*remote).await;
+            let (sample, status) = sample_one((&witness, member), &urls, window, &*remote).await;
             (witness.master.name, sample, status)
         });
     }
@@ -90,7 +93,7 @@ async fn sample(
 }
 
 async fn sample_one(
-    witness: &Witness,
+    (witness, member): (&Witness, MemberId),
     urls: &[String],
     window: Duration,
     remote: &dyn Remote,
@@ -98,9 +101,9 @@ async fn sample_one(
     let host = &witness.master.name;
     let stands = async {
         let mut asking = remote.questions(host);
-        let (before, _) = stand(witness, &mut *asking).await;
+        let (before, _) = stand(witness, member, &mut *asking).await;
         sleep_until(Instant::now() + window).await;
-        let (after, status) = stand(witness, &mut *asking).await;
+        let (after, status) = stand(witness, member, &mut *asking).await;
         (before, after, status)
     };
     let reach = async {
@@ -115,13 +118,13 @@ async fn sample_one(
 }
 
 /// How a survivor stands now, and its own words for it.
-async fn stand(witness: &Witness, asking: &mut dyn Questions) -> (Answer<Stand>, Answer<Status>) {
+async fn stand(witness: &Witness, member: MemberId, asking: &mut dyn Questions) -> (Answer<Stand>, Answer<Status>) {
     let unknown = || Unclear::not_put("it is not known where its metrics are");
     let metrics = witness.metrics.as_ref().map(heard::command).ok_or_else(unknown);
     let status = Ok(status::command(&witness.etcdctl, &witness.access));
     let [status, heard] = answers(asking, [status, metrics]).await;
     let status = status.and_then(|output| status::parse(&output));
-    let heard: Answer<Heard> = heard.and_then(|output| heard::parse(&output));
+    let heard: Answer<Heard> = heard.and_then(|output| heard::parse(&output, member));
     let stand = status.clone().and_then(|status| heard.map(|heard| Stand::of(&status, heard)));
     (stand, status)
 }

@@ -114,7 +114,12 @@ impl State {
             format!("etcd_network_peer_received_bytes_total{{From=\"{sender}\"}} {bytes}\n")
         };
         let lines: String = process.heard.iter().map(line).collect();
-        Reply::said(format!("{lines}etcd_server_has_leader {}\n", u8::from(process.leader.is_some())))
+        let own = machine.data().map(|data| data.image.member).unwrap_or(MemberId(0));
+        // Behind a load balancer another member answers.
+        let other = machine.odd.iter().find_map(|line| line.strip_prefix("metrics-of="));
+        let whose = other.map_or_else(|| own.to_string(), str::to_owned);
+        let leads = u8::from(process.leader.is_some());
+        Reply::said(format!("{lines}etcd_server_has_leader {leads}\netcd_server_id{{server_id=\"{whose}\"}} 1\n"))
     }
 
     fn peer_ports(&self, host: &MasterName, urls: &[&str]) -> Reply {

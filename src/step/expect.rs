@@ -36,6 +36,8 @@ pub struct Leaderless {
 pub struct Silence {
     /// Asks its metrics.
     pub ask: Command,
+    /// Which member it is.
+    pub member: MemberId,
     /// What it had heard of others than the survivors when quorum was counted lost.
     pub since: Heard,
     /// The survivors, and the link itself.
@@ -60,7 +62,7 @@ impl Leaderless {
 
 impl Silence {
     fn holds(&self, output: &Output) -> Judgement {
-        let now = match heard::parse(output) {
+        let now = match heard::parse(output, self.member) {
             Ok(now) => now,
             Err(why) => return Judgement::Stop(why.to_string()),
         };

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Cluster, Master, MasterName, MemberId, quorum};
 use crate::observe::heard::{self, Heard};
 use crate::observe::members::masters_of;
-use crate::observe::{Answer, Contact, Members, Observation, Read, Seen, Status, client_urls};
+use crate::observe::{Answer, Contact, Members, Observation, Read, Seen, Settings, Status, client_urls};
 
 use super::Outcome;
 
@@ -32,8 +32,8 @@ pub struct Count {
     pub absent: BTreeSet<MasterName>,
     /// Where their members would answer.
     pub urls: Vec<String>,
-    /// The survivors, whose etcd runs.
-    pub survivors: BTreeSet<MasterName>,
+    /// The survivors, whose etcd runs, and which member each is.
+    pub survivors: BTreeMap<MasterName, MemberId>,
     /// Whom survivors may hear: each other, and the link's own heartbeats, which have no sender.
     pub may_be_heard: BTreeSet<MemberId>,
     /// How long to look.
@@ -58,14 +58,16 @@ pub fn count(cluster: &Cluster, seen: &Observation, attested: &BTreeMap<String, 
         voters: 0,
         absent,
         urls: Vec::new(),
-        survivors: survivors.iter().map(|(name, _)| (*name).clone()).collect(),
+        survivors: BTreeMap::new(),
         may_be_heard: [heard::LINK].into(),
         window: window(seen),
     };
     for (name, own) in survivors {
         let status = own.status.as_ref().map_err(|why| format!("{name} does not say how it stands ({why})"))?;
-        count.may_be_heard.insert(status.member);
         let list = own.members.as_ref().map_err(|why| format!("{name} does not say who has a vote ({why})"))?;
+        is_its_own(name, own, status, list)?;
+        count.may_be_heard.insert(status.member);
+        count.survivors.insert(name.clone(), status.member);
         let may_vote = count.take(cluster, seen, list);
         if quorum::is_quorum(may_vote, list.voters()) {
             return Err(format!("{may_vote} of {} voters may be up, as {name} lists them", list.voters()));
@@ -74,6 +76,19 @@ pub fn count(cluster: &Cluster, seen: &Observation, attested: &BTreeMap<String, 
     count.urls.sort();
     count.urls.dedup();
     Ok(count)
+}
+
+/// Behind a load balancer, or at a wrong URL, another member answers: then it is that one's account, and its metrics.
+fn is_its_own(name: &MasterName, own: &Seen, status: &Status, list: &Members) -> Result<(), String> {
+    let urls = own.settings.as_ref().map(Settings::peer_urls).unwrap_or_default();
+    match list.by_peer_url(&urls) {
+        Some(listed) if listed.id != status.member => Err(format!(
+            "{name} is member {} by its peer URL, and {} answers at its client port",
+            listed.id, status.member
+        )),
+        // A file may name other peer URLs than those that the member was added with.
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// How long to look: several heartbeats of the slowest leader among those that answer.
@@ -105,7 +120,7 @@ impl Count {
     pub fn judge(&self, samples: &BTreeMap<MasterName, Sample>, took: Duration) -> Judged {
         let mut stands = BTreeMap::new();
         let mut moved = None;
-        for name in &self.survivors {
+        for name in self.survivors.keys() {
             let Some(sample) = samples.get(name) else { return Judged::Unclear(format!("{name} was not asked")) };
             match self.one(name, sample) {
                 Ok(stand) => stands.insert(name.clone(), stand),

@@ -244,3 +244,15 @@ fn how_many_cases_each_proof_decides() {
     let table: Vec<_> = (1..=5).map(decided).collect();
     assert_eq!(table, [(0, 0, 1, 0), (6, 2, 5, 2), (27, 21, 79, 15), (378, 106, 621, 130), (1_755, 1_105, 6_171, 875)]);
 }
+
+/// A client port behind a load balancer, or at a wrong URL, gives another member's account, and its metrics.
+#[test]
+fn another_members_account_is_not_counted() {
+    let voters = [Off, Off, Up];
+    let mut seen = seen(&voters);
+    assert!(count(&site(3), &seen, &attested(&voters)).is_ok());
+    let Some(Contact::Answers(own)) = seen.masters.get_mut(&name(2)) else { panic!("it answers") };
+    own.status.as_mut().unwrap().member = id(0);
+    let why = count(&site(3), &seen, &attested(&voters)).unwrap_err();
+    assert_eq!(why, "m2 is member 3 by its peer URL, and 1 answers at its client port");
+}
