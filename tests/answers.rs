@@ -11,8 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use questions::{Place, Recording, Site, TOKEN, cluster, judgement, places, question, restarting};
-use requorum::observe::status;
+use requorum::model::Token;
+use requorum::model::identity::bootstrap_member_id;
 use requorum::observe::tools::Version;
+use requorum::observe::{heard, status};
 use requorum::step::{Facts, Kind, expect};
 use serde_json::{Value, json};
 
@@ -145,6 +147,18 @@ fn a_stale_leader_stops_the_snapshot_and_none_lets_it_pass() {
         assert!(judged("stale-leader").0.get("stop").is_some(), "{version}");
         assert!(judged("no-leader").0.get("done").is_some(), "{version}");
         assert!(!judged("not-ready").1 && !judged("stopped").1, "{version}");
+    }
+}
+
+/// A follower hears its leader by the leader's own ID, and another member's metrics are not its own.
+#[test]
+fn what_was_heard_is_said_by_sender_and_by_member() {
+    let id = |master| bootstrap_member_id(&[questions::peer_url(master)], &Token("k8s_etcd".into()));
+    for version in VERSIONS {
+        let recording = recorded("heard", version, "follower");
+        let said = heard::parse(&recording.output(), id("m3")).unwrap();
+        assert!(said[&id("m1")] > 0, "{version}: {said:?}");
+        assert!(heard::parse(&recording.output(), id("m1")).unwrap_err().why.contains("not of"), "{version}");
     }
 }
 

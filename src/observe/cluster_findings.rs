@@ -136,11 +136,15 @@ fn members(membership: &Membership, observation: &Observation) -> Vec<Finding> {
 /// nobody is told to while it may be a master that is only silent, or while its peer port answers.
 #[must_use]
 pub fn advice_on_stranger(entry: &Entry, silent: &[String], observation: &Observation) -> String {
-    let answers = observation
-        .answering()
-        .filter_map(|(_, seen)| seen.open_peers.as_ref().ok())
-        .any(|open| entry.member.peer_urls.iter().any(|url| open.contains(url)));
-    let alive = if answers { "its peer port answers; " } else { "" };
+    let ports = || observation.answering().filter_map(|(_, seen)| seen.peer_ports.as_ref().ok());
+    let urls = &entry.member.peer_urls;
+    let answers = ports().any(|ports| urls.iter().any(|url| ports.open.contains(url)));
+    let untried = ports().any(|ports| urls.iter().any(|url| ports.unknown.contains_key(url)));
+    let alive = match (answers, untried) {
+        (true, _) => "its peer port answers; ",
+        (false, true) => "it is not known whether its peer port answers; ",
+        (false, false) => "",
+    };
     if !silent.is_empty() {
         let who = silent.join(", ");
         return format!(

@@ -51,7 +51,7 @@ pub use known_before::KnownBefore;
 pub use log::Log;
 pub use node::Node;
 pub use observation::Observation;
-pub use peers::{Member, Members};
+pub use peers::{Member, Members, Ports};
 pub use read::Read;
 pub use seen::{Contact, Seen};
 pub use settings::{Access, Settings};

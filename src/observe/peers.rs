@@ -1,11 +1,12 @@
 //! The question "who belongs to your cluster?", asked at a member's peer port. It answers without quorum, after a
 //! restart and on a learner, and needs no etcdctl (etcd `server/etcdserver/api/rafthttp`, `GET /members`).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::command::Script;
+use crate::model::command::{Script, clean};
 use crate::model::{ClusterId, Command, MemberId, Output};
 
 use super::{Unclear, settings::Access};
@@ -131,27 +132,95 @@ pub fn await_command(access: &Access, limit: Duration) -> Command {
 
 const REACH: Script = Script { name: "peer ports", text: include_str!("scripts/peer-ports.sh") };
 
+/// What came of trying a connection to each of some URLs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ports {
+    /// Something takes the connection there.
+    pub open: Vec<String>,
+    /// It was tried, and nothing took it.
+    pub closed: Vec<String>,
+    /// It could not be tried, and why: a name was not resolved, say. Nobody knows whether anything is up there.
+    pub unknown: BTreeMap<String, String>,
+}
+
+impl Ports {
+    /// Which are open, where that is known of all.
+    ///
+    /// # Errors
+    /// Which one could not be tried, and why.
+    pub fn of_all(self) -> Result<Vec<String>, Unclear> {
+        match self.unknown.first_key_value() {
+            Some((url, why)) => Err(Unclear::text(&format!("trying {url}"), why)),
+            None => Ok(self.open),
+        }
+    }
+}
+
 /// Asks a survivor which of these peer URLs take a connection: the second view of a zone that the bastion cannot see.
 #[must_use]
 pub fn reach_command(urls: &[String]) -> Command {
     Command::script(REACH).args(urls.iter().cloned())
 }
 
-/// Reads which peer URLs are open.
+/// Reads which peer URLs are open, which are closed, and which could not be tried.
 ///
 /// # Errors
-/// When the script did not run, or says of a port neither that it is open nor that it is closed.
-pub fn parse_reach(output: &Output) -> Result<Vec<String>, Unclear> {
+/// When the script did not run to its end, or a URL is missing.
+pub fn parse_reach(output: &Output) -> Result<Ports, Unclear> {
     const WHAT: &str = "trying the other masters' peer ports";
     if !output.ok() {
         return Err(Unclear::failed(WHAT, output));
     }
-    let known = |line: &&str| line.starts_with("open ") || line.starts_with("closed ");
-    if let Some(line) = output.stdout.lines().find(|line| !known(line)) {
-        return Err(Unclear::text(WHAT, &format!("neither open nor closed: {line}")));
+    let (mut ports, mut asked) = (Ports::default(), None);
+    for line in output.stdout.lines() {
+        let (kind, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match kind {
+            "open" => ports.open.push(rest.to_owned()),
+            "closed" => ports.closed.push(rest.to_owned()),
+            "unknown" => {
+                let (url, why) = rest.split_once(' ').unwrap_or((rest, ""));
+                ports.unknown.insert(clean(url), clean(why));
+            }
+            "asked" => asked = rest.parse::<usize>().ok(),
+            _ => return Err(Unclear::text(WHAT, &format!("neither open nor closed: {line}"))),
+        }
     }
-    let mut open: Vec<String> =
-        output.stdout.lines().filter_map(|line| line.strip_prefix("open ")).map(str::to_owned).collect();
-    open.sort();
-    Ok(open)
+    let told = ports.open.len() + ports.closed.len() + ports.unknown.len();
+    if asked != Some(told) {
+        return Err(Unclear::text(WHAT, "not every port was tried"));
+    }
+    ports.open.sort();
+    ports.closed.sort();
+    Ok(ports)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(text: &str) -> Result<Ports, Unclear> {
+        parse_reach(&Output { stdout: text.to_owned(), ..Output::default() })
+    }
+
+    #[test]
+    fn a_port_that_could_not_be_tried_is_not_closed() {
+        let ports = said(
+            "closed https://10.0.0.2:2380\nunknown https://m1.example:2380 m1.example was not resolved within 2 s\n\
+             open https://10.0.0.1:2380\nasked 3\n",
+        )
+        .unwrap();
+        assert_eq!(ports.open, ["https://10.0.0.1:2380"]);
+        assert_eq!(ports.closed, ["https://10.0.0.2:2380"]);
+        let why = ports.of_all().unwrap_err().to_string();
+        assert_eq!(why, "trying https://m1.example:2380: m1.example was not resolved within 2 s");
+        assert_eq!(said("open https://10.0.0.1:2380\nasked 1\n").unwrap().of_all().unwrap().len(), 1);
+        assert_eq!(said("asked 0\n").unwrap(), Ports::default());
+    }
+
+    #[test]
+    fn an_answer_without_its_end_or_without_a_port_says_nothing() {
+        for text in ["", "closed a\n", "closed a\nasked 2\n", "closed a\nasked x\n", "shut a\nasked 1\n"] {
+            assert!(said(text).is_err(), "{text:?}");
+        }
+    }
 }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Answer, Certificates, Disk, Log, Members, Node, Read, Settings, Status, Tools, Traces, Unit, certificates, log,
-    node,
+    Answer, Certificates, Disk, Log, Members, Node, Ports, Read, Settings, Status, Tools, Traces, Unit, certificates,
+    log, node,
 };
 use crate::model::ClusterId;
 
@@ -25,8 +25,8 @@ pub struct Seen {
     pub members: Answer<Members>,
     /// A linearizable read through it.
     pub read: Answer<Read>,
-    /// Peer URLs of masters outside its zone that take a connection from it.
-    pub open_peers: Answer<Vec<String>>,
+    /// Which of the other masters' peer URLs take a connection from it.
+    pub peer_ports: Answer<Ports>,
     /// When its certificates end.
     #[serde(default = "certificates::not_asked")]
     pub certificates: Answer<Certificates>,

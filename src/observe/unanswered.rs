@@ -11,7 +11,7 @@ use super::{Seen, Settings, Severity, client_urls};
 pub(super) fn find_unasked(seen: &Seen, find: &mut Find<'_>) {
     // A log is asked for where nothing serves, and where there is no data there is none.
     let log = seen.log.as_ref().err().filter(|_| seen.disk.as_ref().is_ok_and(|disk| disk.has_member));
-    for unclear in [seen.node.as_ref().err(), seen.open_peers.as_ref().err(), log].into_iter().flatten() {
+    for unclear in [seen.node.as_ref().err(), seen.peer_ports.as_ref().err(), log].into_iter().flatten() {
         if unclear.was_asked() {
             find(Code::Unclear, Severity::Warning, format!("{unclear}; {}", unclear.next()));
         }
@@ -59,7 +59,7 @@ pub(super) fn find_unanswered(seen: &Seen, find: &mut Find<'_>) {
 mod tests {
     use super::*;
     use crate::config::SettingsFile;
-    use crate::observe::{Tools, Unclear, Unit, certificates};
+    use crate::observe::{Ports, Tools, Unclear, Unit, certificates};
 
     fn codes(names: &[&str], why: &str) -> Vec<(Code, String)> {
         let text =
@@ -75,7 +75,7 @@ mod tests {
             status: Err(unclear("etcdctl endpoint status")),
             members: Err(unclear("asking the peer port for its members")),
             read: Err(unclear("read")),
-            open_peers: Ok(Vec::new()),
+            peer_ports: Ok(Ports::default()),
             certificates: certificates::not_asked(),
             log: crate::observe::log::not_asked(),
             node: crate::observe::node::not_asked(),

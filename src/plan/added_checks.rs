@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::model::{Command, MasterName};
+use crate::model::{Command, MasterName, Url};
 use crate::observe::members::known_urls;
 use crate::observe::proof::count::Stand;
 use crate::observe::{heard, status, unit};
@@ -48,8 +48,15 @@ pub(super) fn silent(draft: &PlanDraft<'_>, started: bool) -> Vec<(MasterName, S
     if urls.is_empty() {
         return Vec::new();
     }
+    // What could not be tried when the plan was made says nothing then either: it was nobody's, or the rule is overridden.
+    let host = |url: &String| Url::parse(url).map(|url| url.host().to_owned());
+    let untried = |participant: &Participant<'_>| -> BTreeSet<Option<String>> {
+        participant.seen.peer_ports.iter().flat_map(|ports| ports.unknown.keys()).map(host).collect()
+    };
     let step = |participant: &Participant<'_>| {
-        (participant.name().clone(), silent::Silent { urls: urls.clone(), started }.into())
+        let untried = untried(participant);
+        let urls = urls.iter().filter(|url| !untried.contains(&host(url))).cloned().collect();
+        (participant.name().clone(), silent::Silent { urls, started }.into())
     };
     draft.survivors.iter().map(step).collect()
 }

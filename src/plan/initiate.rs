@@ -268,8 +268,8 @@ fn nobody_else_listens(
     seen: &Seen,
     refusals: &mut Refusals<'_>,
 ) {
-    let open = match &seen.open_peers {
-        Ok(open) => open,
+    let ports = match &seen.peer_ports {
+        Ok(ports) => ports,
         Err(why) => {
             refusals.add(
                 Rule::UnclearPeers,
@@ -285,7 +285,14 @@ fn nobody_else_listens(
         .filter(|other| input.seen.seen(&other.name).is_some())
         .flat_map(|other| known_urls(other, input.cluster, input.seen))
         .collect();
-    for url in open.iter().filter(|url| !own.contains(url)) {
+    for (url, why) in peer_reachability::untried(input, ports, &own) {
+        refusals.add(
+            Rule::UnclearPeers,
+            format!("{} could not try the peer port {url}: {why}", master.name),
+            format!("make {0} resolve and try it (in its /etc/hosts, for example); otherwise it is not known whether an etcd is alive there", master.name),
+        );
+    }
+    for url in ports.open.iter().filter(|url| !own.contains(url)) {
         refusals.add(
             Rule::FailedZoneAnswers,
             format!("{} reaches the peer port {url}: an etcd that was considered dead is alive", master.name),

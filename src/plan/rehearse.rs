@@ -127,8 +127,8 @@ fn is_alive(master: &Master, cluster: &Cluster, seen: &Observation) -> bool {
         Some(own) => own.etcd_runs() == Some(true),
         None => {
             let urls = known_urls(master, cluster, seen);
-            let mut open = seen.answering().filter_map(|(_, other)| other.open_peers.as_ref().ok()).flatten();
-            open.any(|url| urls.contains(url))
+            let ports = seen.answering().filter_map(|(_, other)| other.peer_ports.as_ref().ok());
+            ports.flat_map(|ports| &ports.open).any(|url| urls.contains(url))
         }
     }
 }
@@ -160,8 +160,10 @@ fn without_quorum(seen: &Seen, gone: &BTreeSet<String>) -> Seen {
     if seen.read.is_ok() {
         seen.read = Ok(Read::Failed("imagined without quorum".to_owned()));
     }
-    if let Ok(open) = &mut seen.open_peers {
-        open.retain(|url| !gone.contains(url));
+    if let Ok(ports) = &mut seen.peer_ports {
+        let (closed, open) = std::mem::take(&mut ports.open).into_iter().partition(|url| gone.contains(url));
+        ports.open = open;
+        ports.closed.extend::<Vec<String>>(closed);
     }
     seen
 }

@@ -112,7 +112,7 @@ async fn sample_one(
         answers(&mut *asking, [Ok(peers::reach_command(urls)), Ok(read)]).await
     };
     let ((before, after, status), [open, read]) = tokio::join!(stands, reach);
-    let open = open.and_then(|output| peers::parse_reach(&output));
+    let open = open.and_then(|output| peers::parse_reach(&output)?.of_all());
     let read = read.ok().map(|output| read::parse(&output));
     (Sample { before, after, open, read }, status)
 }

@@ -189,7 +189,7 @@ async fn look_at(
         (of_etcd.certificates, |seen, answer| {
             seen.certificates = answer.and_then(|output| certificates::parse(&output));
         }),
-        (Ok(of_etcd.reach), |seen, answer| seen.open_peers = answer.and_then(|output| peers::parse_reach(&output))),
+        (Ok(of_etcd.reach), |seen, answer| seen.peer_ports = answer.and_then(|output| peers::parse_reach(&output))),
         (of_etcd.read, |seen, answer| seen.read = answer.map(|output| read::parse(&output))),
     ];
     let mut quick = BTreeSet::from([0, 1, 2]);
@@ -278,7 +278,7 @@ async fn at_first(master: &Master, asking: &mut dyn Questions) -> Result<Seen, C
         status: Err(pending()),
         members: Err(pending()),
         read: Err(pending()),
-        open_peers: Err(pending()),
+        peer_ports: Err(pending()),
         certificates: Err(pending()),
         log: log::not_asked(),
         node: node.and_then(|output| node::parse(&output)),

@@ -131,10 +131,17 @@ impl State {
             let other = self.machines.values().find(is);
             let heard = other.is_some_and(|other| self.hear(from, other));
             let open = heard && other.is_some_and(|other| other.process.is_some());
+            // A name that this machine does not know: no connection is tried.
+            let is_lost = |line: &String| line.strip_prefix("no-name=").is_some_and(|name| url.contains(name));
+            if from.odd.iter().any(is_lost) {
+                all += &format!("unknown {url} its name cannot be resolved\n");
+                continue;
+            }
             // A cut-off machine does not even refuse.
             slow |= !heard;
             all += &format!("{} {url}\n", if open { "open" } else { "closed" });
         }
+        all += &format!("asked {}\n", urls.len());
         Reply::said(all).after(if slow { Duration::from_millis(750) } else { Duration::ZERO })
     }
 

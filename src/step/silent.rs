@@ -13,7 +13,8 @@ use super::{Act, Effect, Facts, Judgement, Kind, Undo};
 /// Asked at a survivor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Silent {
-    /// The peer URLs of every member that the new cluster leaves out.
+    /// The peer URLs of every member that the new cluster leaves out, but for those that could not be tried when the plan
+    /// was made.
     pub urls: Vec<String>,
     /// Whether the new cluster's etcd runs by now.
     pub started: bool,
@@ -29,7 +30,7 @@ impl Kind for Silent {
     }
 
     fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {
-        let open = match peers::parse_reach(output) {
+        let open = match peers::parse_reach(output).and_then(peers::Ports::of_all) {
             Ok(open) => open,
             Err(why) => return Judgement::Again(why.to_string()),
         };
@@ -39,6 +40,7 @@ impl Kind for Silent {
             "a new cluster started now would be a second one"
         };
         match &open[..] {
+            [] if self.urls.is_empty() => Judgement::done("none could be tried when the plan was made"),
             [] => Judgement::done("none answers"),
             urls => Judgement::Stop(format!(
                 "{} takes a connection: a member that was considered dead is back, and {then}",

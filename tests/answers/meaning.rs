@@ -96,8 +96,14 @@ fn machine() -> Vec<Row> {
         ("log", "not-ready", "/replays", is(true)),
         ("start", "held", "/stop", says("a condition is not met")),
         ("start", "started", "/done", says("started as process")),
-        ("peer-ports", "open", "", is(json!(["https://10.77.1.11:2380", "https://10.77.1.12:2380"]))),
-        ("peer-ports", "closed", "", is(json!([]))),
+        ("peer-ports", "open", "/open", is(json!(["https://10.77.1.11:2380", "https://10.77.1.12:2380"]))),
+        ("peer-ports", "open", "/unknown", is(json!({}))),
+        ("peer-ports", "closed", "/open", is(json!([]))),
+        ("peer-ports", "closed", "/closed", is(json!(["https://10.77.1.11:2380", "https://10.77.1.12:2380"]))),
+        ("peer-ports", "unresolved", "/open", is(json!(["https://10.77.1.11:2380"]))),
+        ("peer-ports", "unresolved", "/unknown/https:~1~1m1.example:2380", says("was not resolved within 2 s")),
+        ("heard", "follower", "/0", AtLeast(1)),
+        ("heard", "no-leader", "/0", AtLeast(1)),
     ]
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use requorum::model::identity::{bootstrap_cluster_id, bootstrap_member_id};
 use requorum::model::{AbsPath, ClusterId, Command, MasterName, MemberId, Output, RunId, Token, UnitName};
 use requorum::observe::{
-    Settings, Tools, Unclear, certificates, disk, log, peers, read, settings, status, tools, traces, unit,
+    Settings, Tools, Unclear, certificates, disk, heard, log, peers, read, settings, status, tools, traces, unit,
 };
 use requorum::step::{
     Fact, Facts, Judgement, Kind, clear_nospace, compare, drop_learner, join, promote, restart_learner, restore, serve,
@@ -215,7 +215,20 @@ pub fn question(site: &Site, place: &Place, recording: &Recording) -> Question {
         "marks" => parsed(traces::command(&etcd(), &data_dir()), traces::parse),
         "status" => parsed(status::command(&etcdctl, &site.client(node)), status::parse),
         "peer-members" => parsed(peers::command(&site.peer(node)), peers::parse),
+        "peer-ports" if state == "unresolved" => {
+            let urls = [peer_url("m1"), "https://m1.example:2380".to_owned()];
+            parsed(peers::reach_command(&urls), peers::parse_reach)
+        }
         "peer-ports" => parsed(peers::reach_command(&["m1", "m2"].map(peer_url)), peers::parse_reach),
+        "heard" => {
+            let metrics = site.settings[node].metrics_access().unwrap();
+            let own = recording.known().member_ids.into_values().next().unwrap();
+            let answer = move |output: &Output, _: &Facts| match heard::parse(output, own) {
+                Ok(value) => json!(value),
+                Err(why) => json!({ "unclear": why.to_string() }),
+            };
+            Question { command: heard::command(&metrics), answer: Box::new(answer) }
+        }
         "read" => parsed(read::command(&etcdctl, &site.client(node), read::TIMEOUT), |output| Ok(read::parse(output))),
         _ => judged_question(site, place, recording),
     }

@@ -7,7 +7,7 @@ use crate::config::SettingsFile;
 use crate::model::diagnostic::Source;
 use crate::model::{MemberId, Output, inventory, quorum};
 use crate::observe::known_before::{KnownBefore, KnownMember, LastLook};
-use crate::observe::{Contact, Members, Read, Settings, Status, certificates, unit};
+use crate::observe::{Contact, Members, Ports, Read, Settings, Status, certificates, unit};
 
 const CLUSTER: ClusterId = ClusterId(0xc1);
 
@@ -67,7 +67,7 @@ fn answers(number: u64, runs: bool, list: &Members) -> Contact {
         status: if runs { Ok(status) } else { Err(unclear()) },
         members: if runs { Ok(list.clone()) } else { Err(unclear()) },
         read: if runs { Ok(Read::Answered) } else { Err(unclear()) },
-        open_peers: Ok(Vec::new()),
+        peer_ports: Ok(Ports::default()),
         certificates: certificates::not_asked(),
         log: crate::observe::log::not_asked(),
         node: crate::observe::node::not_asked(),

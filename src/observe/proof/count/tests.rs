@@ -5,7 +5,7 @@ use super::*;
 use crate::config::SettingsFile;
 use crate::model::diagnostic::Source;
 use crate::model::{ClusterId, Output, inventory};
-use crate::observe::{Member, Settings, Traces, Unclear, certificates, unit};
+use crate::observe::{Member, Ports, Settings, Traces, Unclear, certificates, unit};
 
 /// What became of a voter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,7 +98,7 @@ pub(crate) fn answers(number: usize, runs: bool, voters: usize) -> Contact {
         status: if runs { Ok(status(number)) } else { Err(unclear()) },
         members: if runs { Ok(list(voters)) } else { Err(unclear()) },
         read: Ok(Read::Failed("no leader".into())),
-        open_peers: Ok(Vec::new()),
+        peer_ports: Ok(Ports::default()),
         certificates: certificates::not_asked(),
         log: crate::observe::log::not_asked(),
         node: crate::observe::node::not_asked(),
