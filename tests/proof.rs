@@ -207,6 +207,25 @@ async fn the_log_is_read_when_it_stands_still() {
     assert_eq!(site.broken(), Vec::<String>::new());
 }
 
+/// A log that cannot be read once, in the middle of a record say, is read again: otherwise the look under the lock would find
+/// another plan.
+#[tokio::test(start_paused = true)]
+async fn a_log_that_cannot_be_read_once_is_read_again() {
+    let site = Site::new(&[2, 1]);
+    site.wait(Duration::from_secs(15)).await;
+    site.happens(&Event::Deaf("m3".into()));
+    assert!(site.write("m1", "last"));
+    site.happens(&Event::Off("zone1".into()));
+    site.wait(Duration::from_secs(15)).await;
+    // Read by the look, after the proof, and under the lock.
+    site.at(true, "log", Some("m3"), 2, Event::Odd("m3".into(), "fails=log".into()));
+    site.at(false, "log", Some("m3"), 2, Event::Odd("m3".into(), "nothing".into()));
+    let flags = Flags { attested: vec!["zone1".into()], ..Flags::default() };
+    let end = site.initiate_dr(&flags).await;
+    assert_eq!(end.code, Some(0), "{}", end.text);
+    assert!(site.keys("m3").contains("last"));
+}
+
 /// The site behind a network on which one master takes its connections late.
 struct Late {
     site: Site,

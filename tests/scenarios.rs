@@ -70,6 +70,7 @@ stories! {
     a_learner_that_systemd_kills_is_named,
     a_living_majority_is_left_alone,
     a_log_that_cannot_be_replayed_is_said_to_be_left_out,
+    a_log_that_could_not_be_read_before_the_proof_is_read_after_it,
     a_loss_that_nobody_can_prove_is_not_believed,
     a_master_left_for_later_must_not_run,
     a_master_on_its_way_home_is_not_undone,

@@ -2,15 +2,31 @@
 //! say so, and a running one may hold entries that it never learned were committed. Judges nothing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
-use crate::model::Cluster;
-use crate::observe::{Contact, Observation, log};
+use crate::model::{Cluster, Command, MasterName};
+use crate::observe::{Answer, Contact, Log, Observation, Unclear, log};
 
 use super::joined;
 use super::look::ask;
 use super::ports::Remote;
+
+/// A log that is being written may be read in the middle of a record, or while a segment gets its name: such a failure passes.
+const TRIES: usize = 3;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Whether anybody's log was asked for, read or not.
+#[must_use]
+pub fn were_asked(seen: &Observation) -> bool {
+    seen.answering().any(|(_, seen)| seen.log.as_ref().map_or_else(Unclear::was_asked, |_| true))
+}
+
+async fn one(remote: &Arc<dyn Remote>, name: &MasterName, command: &Command) -> Answer<Log> {
+    ask(remote, name, command.clone()).await.and_then(|output| log::parse(&output))
+}
 
 /// Asks every master that has data, side by side; where somebody serves, only those that are down and whose new cluster was
 /// to be started: their log says whether it ever had a leader.
@@ -26,7 +42,14 @@ pub async fn read(cluster: &Cluster, seen: &mut Observation, remote: &Arc<dyn Re
         }
         let (remote, name, command) = (Arc::clone(remote), master.name.clone(), log::command(&master.etcd.data_dir));
         tasks.spawn(async move {
-            let answer = ask(&remote, &name, command).await.and_then(|output| log::parse(&output));
+            let mut answer = one(&remote, &name, &command).await;
+            for _ in 1..TRIES {
+                if answer.as_ref().map_or_else(Unclear::is_missing, |_| true) {
+                    break;
+                }
+                sleep(PAUSE).await;
+                answer = one(&remote, &name, &command).await;
+            }
             (name, answer)
         });
     }

@@ -179,7 +179,7 @@ pub async fn prove(
     };
     seen.take_proof(outcome, samples);
     // A leader that has not yet noticed its loss goes on writing to its log what clients send: only now it stands still.
-    if seen.answering().any(|(_, seen)| seen.log.is_ok()) {
+    if logs::were_asked(seen) {
         logs::read(cluster, seen, remote).await;
     }
     Some(took)
