@@ -34,8 +34,11 @@ pub struct Count {
     pub urls: Vec<String>,
     /// The survivors, whose etcd runs, and which member each is.
     pub survivors: BTreeMap<MasterName, MemberId>,
-    /// Whom survivors may hear: each other, and the link's own heartbeats, which have no sender.
+    /// Whom survivors may hear: each other, and the link's own heartbeats, which have no sender. Nobody else: a leader is
+    /// heard by its followers and hears them, so that whoever may be heard must itself be asked what it hears.
     pub may_be_heard: BTreeSet<MemberId>,
+    /// Every member that a survivor lists, and the master that it is where that is known.
+    pub listed: BTreeMap<MemberId, Option<MasterName>>,
     /// How long to look.
     pub window: Duration,
 }
@@ -60,6 +63,7 @@ pub fn count(cluster: &Cluster, seen: &Observation, attested: &BTreeMap<String, 
         urls: Vec::new(),
         survivors: BTreeMap::new(),
         may_be_heard: [heard::LINK].into(),
+        listed: BTreeMap::new(),
         window: window(seen),
     };
     for (name, own) in survivors {
@@ -103,6 +107,7 @@ impl Count {
     /// Takes one member list; gives how many of its voters may be up.
     fn take(&mut self, cluster: &Cluster, seen: &Observation, list: &Members) -> usize {
         let masters = masters_of(cluster, seen, list);
+        self.listed.extend(list.list.iter().map(|member| (member.id, masters.get(&member.id).cloned())));
         let is_absent = |id| masters.get(id).is_some_and(|master| self.absent.contains(master));
         let (absent, present): (Vec<_>, Vec<_>) = list.list.iter().partition(|member| is_absent(&member.id));
         let shared: BTreeSet<&String> = present.iter().flat_map(|member| &member.client_urls).collect();
@@ -138,6 +143,16 @@ impl Count {
         Judged::Over(Outcome::Counted { voters, absent, heard_nothing_for: self.window, took, stands })
     }
 
+    /// Who is heard and may not be: one whose etcd had ended, and may have started since, is not one that should be down.
+    fn sender(&self, id: MemberId) -> String {
+        match self.listed.get(&id) {
+            Some(Some(master)) if self.absent.contains(master) => format!("{master} ({id}), which should be down"),
+            Some(Some(master)) => format!("{master} ({id}), which did not run or did not answer when it was asked"),
+            Some(None) => format!("{id}, a member of which it is not known which master it is"),
+            None => format!("{id}, which no survivor lists as a member"),
+        }
+    }
+
     fn one(&self, name: &MasterName, sample: &Sample) -> Result<Stand, Judged> {
         let unclear = |what: &dyn std::fmt::Display| Judged::Unclear(format!("{name}: {what}"));
         match &sample.read {
@@ -155,8 +170,8 @@ impl Count {
         let (before, after) = (sample.before.as_ref(), sample.after.as_ref());
         let (before, after) = (before.map_err(|why| unclear(why))?, after.map_err(|why| unclear(why))?);
         if let Some((sender, bytes)) = heard::moved(&before.heard, &after.heard, &self.may_be_heard).first() {
-            let what = format!("{name} has just heard {bytes} bytes from {sender}, a member that should be down");
-            return Err(Judged::Moved(what));
+            let sender = self.sender(*sender);
+            return Err(Judged::Moved(format!("{name} has just heard {bytes} bytes from {sender}")));
         }
         if (before.term, before.applied) != (after.term, after.applied) {
             return Err(Judged::Moved(format!(

@@ -256,3 +256,31 @@ fn another_members_account_is_not_counted() {
     let why = count(&site(3), &seen, &attested(&voters)).unwrap_err();
     assert_eq!(why, "m2 is member 3 by its peer URL, and 1 answers at its client port");
 }
+
+/// A survivor whose etcd had ended may start while the others are looked at; a member that was removed may not know it.
+#[test]
+fn who_is_heard_is_called_what_it_is() {
+    let voters = [Off, Off, Off, Up, Up];
+    let mut seen = seen(&voters);
+    let ended = answers(4, false, voters.len());
+    let Contact::Answers(mut ended) = ended else { panic!("it answers") };
+    ended.traces = Ok(Traces::default());
+    seen.masters.insert(name(4), Contact::Answers(ended));
+    let count = count(&site(5), &seen, &attested(&voters)).unwrap();
+    assert!(!count.may_be_heard.contains(&id(4)), "it is not asked what it hears itself");
+    let heard = |sender: MemberId| {
+        let stand = |bytes| Ok(Stand::of(&status(3), [(sender, bytes)].into()));
+        let read = Some(Read::Failed("no leader".into()));
+        let sample = Sample { before: stand(100), after: stand(340), open: Ok(Vec::new()), read };
+        match count.judge(&[(name(3), sample)].into(), Duration::from_secs(1)) {
+            Judged::Moved(what) => what,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(heard(id(0)), "m3 has just heard 240 bytes from m0 (1), which should be down");
+    assert_eq!(
+        heard(id(4)),
+        "m3 has just heard 240 bytes from m4 (5), which did not run or did not answer when it was asked"
+    );
+    assert_eq!(heard(MemberId(0xa0b1)), "m3 has just heard 240 bytes from a0b1, which no survivor lists as a member");
+}
