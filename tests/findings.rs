@@ -113,6 +113,35 @@ async fn what_the_bastion_and_the_objectives_make_the_doctor_say() {
     assert!(says(&site.cluster(), &full, Code::BastionSpace));
 }
 
+/// Whether quorum would be counted lost is asked in peace time, of the survivors, as that night asks it.
+#[tokio::test(start_paused = true)]
+async fn a_survivor_whose_metrics_cannot_be_read_makes_the_expected_proof_longer() {
+    let unread = async |events: &[Event]| {
+        let site = healthy().await;
+        events.iter().for_each(|event| site.happens(event));
+        let (_, diagnosis) = site.doctor(None).await;
+        let expected = diagnosis.zones.values().find_map(|outlook| outlook.expected).unwrap();
+        let said = diagnosis.remarks.into_iter().find(|remark| remark.code == Subject::Code(Code::TimedProof));
+        (expected.proof > Duration::from_secs(2), said.map(|remark| format!("{:?}: {}", remark.master, remark.text)))
+    };
+    assert_eq!(unread(&[]).await, (false, None));
+    // It would be lost, and asked nothing.
+    assert_eq!(unread(&[Event::NoMetrics("m1".into())]).await, (false, None));
+    for (event, why) in [
+        (Event::NoMetrics("m3".into()), "Connection refused"),
+        (Event::Odd("m3".into(), "metrics-of=a0b1".into()), "these are the metrics of a0b1"),
+    ] {
+        let (long, said) = unread(&[event]).await;
+        let said = said.unwrap();
+        assert!(long && said.contains("m3") && said.contains(why), "{said}");
+    }
+    // The member list has two that are no master: with m3 they might be a majority.
+    let stranger = |url: &str| Event::Voter("m1".into(), url.to_owned());
+    let strangers = ["https://10.77.9.8:2380", "https://10.77.9.9:2380"].map(stranger);
+    let (long, said) = unread(&strangers).await;
+    assert!(long && said.as_ref().is_some_and(|said| said.contains("may be up")), "{said:?}");
+}
+
 /// Nobody knows who votes: no loss can be rehearsed.
 #[tokio::test(start_paused = true)]
 async fn without_a_member_list_no_loss_is_rehearsed() {

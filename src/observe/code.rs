@@ -64,6 +64,7 @@ pub enum Code {
     ClockOffset,
     NotMeasured,
     SnapshotEmpty,
+    TimedProof,
     RtoAboveObjective,
     BastionState,
     BastionSpace,

@@ -7,13 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::MasterName;
 
-use super::{Answer, Observation, clock::Offset, speed::Speed};
+use super::{Answer, Observation, clock::Offset, heard::Heard, speed::Speed};
 
 /// What only the doctor asks one master.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Examined {
     /// Its clock against the bastion's.
     pub clock: Answer<Offset>,
+    /// What its member has heard, asked as a proof by counting would.
+    pub heard: Answer<Heard>,
 }
 
 /// Where this bastion keeps its runs.

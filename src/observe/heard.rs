@@ -24,13 +24,20 @@ pub fn command(metrics: &Access) -> Command {
     Command::script(SCRIPT).arg(metrics.url.clone()).args(metrics.files())
 }
 
+/// It cannot be asked: its settings do not say where its metrics are.
+#[must_use]
+pub fn nowhere() -> Unclear {
+    Unclear::text(WHAT, "its settings name no URL where its metrics can be asked")
+}
+
+const WHAT: &str = "reading what it has heard from its peers";
+
 /// Reads the counters of this member.
 ///
 /// # Errors
 /// Where these are no metrics of etcd's, or another member's (a load balancer may answer, or a wrong URL), or a line cannot
 /// be read: a sender that is overlooked would count as silent.
 pub fn parse(output: &Output, own: MemberId) -> Result<Heard, Unclear> {
-    const WHAT: &str = "reading what it has heard from its peers";
     if !output.ok() {
         return Err(Unclear::failed(WHAT, output));
     }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::{Cluster, Master, MasterName, RunId, Token, ZoneName, quorum};
 use crate::observe::assess::assess;
 use crate::observe::members::{Vote, known_urls, membership};
+use crate::observe::proof::count::count;
 use crate::observe::{Contact, Observation, Read, Seen, proof};
 use crate::plan::Rule;
 use crate::playbook::Playbook;
@@ -31,6 +32,8 @@ pub struct Rehearsal {
     pub survivors: Vec<MasterName>,
     /// What would come of it.
     pub ending: LossOutcome,
+    /// Why counting could not tell that quorum is lost, where it is known before that only time will.
+    pub only_time: Option<String>,
 }
 
 /// What would come of a zone's loss.
@@ -71,12 +74,11 @@ pub fn rehearse(given: RehearsalInput<'_>, seen: &Observation, zones: &BTreeSet<
 fn loss_of(zone: &ZoneName, given: RehearsalInput<'_>, seen: &Observation) -> Rehearsal {
     let lost = BTreeSet::from([zone.clone()]);
     let survivors = given.cluster.outside(&lost).map(|master| master.name.clone()).collect();
+    let ends = |ending, only_time| Rehearsal { zone: zone.clone(), survivors, ending, only_time };
     match quorum_kept(given.cluster, seen, &lost) {
-        Ok(true) => return Rehearsal { zone: zone.clone(), survivors, ending: LossOutcome::QuorumKept },
+        Ok(true) => return ends(LossOutcome::QuorumKept, None),
         Ok(false) => {}
-        Err(refusal) => {
-            return Rehearsal { zone: zone.clone(), survivors, ending: LossOutcome::Refused(vec![refusal]) };
-        }
+        Err(refusal) => return ends(LossOutcome::Refused(vec![refusal]), None),
     }
     let imagined = imagine(given.cluster, seen, &lost);
     let request = request(given.cluster, &imagined, &lost);
@@ -91,7 +93,7 @@ fn loss_of(zone: &ZoneName, given: RehearsalInput<'_>, seen: &Observation) -> Re
             "run `requorum doctor` again once one cluster serves",
         )]),
     };
-    Rehearsal { zone: zone.clone(), survivors, ending }
+    ends(ending, count(cluster, &imagined, &request.attested).err())
 }
 
 /// Whether a majority of those that vote today would go on: by the cluster's own list where it serves, whose

@@ -12,7 +12,7 @@ use crate::model::{MasterName, MemberId};
 use crate::observe::heard::{self, Heard};
 use crate::observe::proof::count::{Count, Judged, Sample, Stand};
 use crate::observe::proof::{self, Outcome};
-use crate::observe::{Answer, Observation, Seen, Status, Unclear, peers, read, status};
+use crate::observe::{Answer, Observation, Seen, Status, peers, read, status};
 
 use super::joined;
 use super::look::{answers, ask};
@@ -119,8 +119,7 @@ async fn sample_one(
 
 /// How a survivor stands now, and its own words for it.
 async fn stand(witness: &Witness, member: MemberId, asking: &mut dyn Questions) -> (Answer<Stand>, Answer<Status>) {
-    let unknown = || Unclear::not_put("it is not known where its metrics are");
-    let metrics = witness.metrics.as_ref().map(heard::command).ok_or_else(unknown);
+    let metrics = witness.metrics.as_ref().map(heard::command).ok_or_else(heard::nowhere);
     let status = Ok(status::command(&witness.etcdctl, &witness.access));
     let [status, heard] = answers(asking, [status, metrics]).await;
     let status = status.and_then(|output| status::parse(&output));

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::model::{Master, MasterName, ZoneName};
+use crate::observe::heard::{self, Heard};
 use crate::observe::{Answer, Examination, Examined, Observation, Seen, Unclear, clock, speed};
 use crate::plan::rehearse::{Rehearsal, RehearsalInput, rehearse};
 
@@ -58,11 +59,12 @@ async fn everyone(
     through: Through<'_>,
 ) -> BTreeMap<MasterName, Examined> {
     let mut tasks = JoinSet::new();
-    for master in given.cluster.masters().filter(|master| seen.seen(&master.name).is_some()).cloned() {
-        let (remote, clock) = (Arc::clone(through.remote), Arc::clone(through.clock));
+    for master in given.cluster.masters() {
+        let Some(own) = seen.seen(&master.name).cloned() else { continue };
+        let (remote, clock, name) = (Arc::clone(through.remote), Arc::clone(through.clock), master.name.clone());
         tasks.spawn(async move {
-            let examined = one(&master, &remote, &clock).await;
-            (master.name, examined)
+            let examined = one(&name, &own, &remote, &clock).await;
+            (name, examined)
         });
     }
     let mut masters = BTreeMap::new();
@@ -72,8 +74,17 @@ async fn everyone(
     masters
 }
 
-async fn one(master: &Master, remote: &Arc<dyn Remote>, clock: &Arc<dyn Clock>) -> Examined {
-    Examined { clock: offset(&master.name, remote, clock).await }
+async fn one(host: &MasterName, seen: &Seen, remote: &Arc<dyn Remote>, clock: &Arc<dyn Clock>) -> Examined {
+    let (clock, heard) = tokio::join!(offset(host, remote, clock), heard(host, seen, remote));
+    Examined { clock, heard }
+}
+
+/// Asks its metrics as that night would, and holds them against the member that it is.
+async fn heard(host: &MasterName, seen: &Seen, remote: &Arc<dyn Remote>) -> Answer<Heard> {
+    let status = seen.status.as_ref().map_err(|_| Unclear::not_put("its etcd does not say which member it is"))?;
+    let metrics = seen.settings.as_ref().map_err(Clone::clone)?.metrics_access();
+    let metrics = metrics.ok_or_else(heard::nowhere)?;
+    heard::parse(&ask(remote, host, heard::command(&metrics)).await?, status.member)
 }
 
 async fn offset(host: &MasterName, remote: &Arc<dyn Remote>, clock: &Arc<dyn Clock>) -> Answer<clock::Offset> {

@@ -268,12 +268,15 @@ pub fn diagnose(given: RehearsalInput<'_>, found: &Examination, rehearsals: &[Re
         remarks.extend(node::conditions(given, master, seen, survives));
         if let Some(examined) = found.masters.get(&master.name) {
             remarks.extend(node::remarks(master, seen, examined));
+            let unread = time::metrics_unread(examined).filter(|_| survives);
+            remarks.extend(unread.map(|remark| remark.at(&master.name)));
         }
     }
     remarks.extend(found.speeds.iter().filter_map(|(name, speed)| node::not_measured(name, speed)));
     let mut zones = BTreeMap::new();
     for rehearsal in rehearsals {
         let outlook = outlook(found, rehearsal);
+        remarks.extend(time::only_time(rehearsal));
         remarks.extend(time::remarks(given.cluster, &rehearsal.zone, outlook.expected.as_ref()));
         zones.insert(rehearsal.zone.clone(), outlook);
     }
@@ -305,7 +308,7 @@ fn outlook(found: &Examination, rehearsal: &Rehearsal) -> Outlook {
         survivors: rehearsal.survivors.clone(),
         seed: plan.and_then(|plan| plan.seed.clone()),
         steps: plan.map_or(0, |plan| plan.stages.len()),
-        expected: plan.map(|plan| time::expected(plan, found)),
+        expected: plan.map(|plan| time::expected(plan, rehearsal, found)),
     }
 }
 

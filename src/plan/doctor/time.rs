@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Cluster, MasterName, ZoneName};
 use crate::observe::Code;
-use crate::observe::Examination;
 use crate::observe::proof::{BESIDE, Limits, count};
 use crate::observe::read;
+use crate::observe::{Examination, Examined};
 use crate::plan::Plan;
+use crate::plan::rehearse::Rehearsal;
 
 use super::{Check, Remark};
 
@@ -30,7 +31,7 @@ const ASKED_TWICE: Duration = Duration::from_millis(200);
 pub struct Expected {
     /// Until the proof begins, beside a look that waits for the lost zone's masters.
     pub look: Duration,
-    /// A second of listening where quorum is counted lost. Where the survivors' metrics cannot be asked: for so long no leader
+    /// A second of listening where quorum is counted lost. Where that cannot tell, as of today: for so long no leader
     /// may be seen, and then a linearizable read must fail. Begun within four election timeouts of the loss that takes
     /// longer, since a stale leader is named until then.
     pub proof: Duration,
@@ -62,7 +63,7 @@ impl Expected {
 }
 
 /// What a rehearsed plan would take.
-pub(super) fn expected(plan: &Plan, found: &Examination) -> Expected {
+pub(super) fn expected(plan: &Plan, rehearsal: &Rehearsal, found: &Examination) -> Expected {
     let survivors = || plan.survivors.iter().filter_map(|name| found.seen.seen(name));
     let timeout =
         |seen: &crate::observe::Seen| seen.settings.as_ref().ok().map(crate::observe::Settings::election_timeout);
@@ -70,7 +71,7 @@ pub(super) fn expected(plan: &Plan, found: &Examination) -> Expected {
     let alone = plan.survivors.len() == 1;
     let speed = plan.seed.as_ref().and_then(|seed| found.speeds.get(seed)?.as_ref().ok());
     // The lost zone is attested by then: its connections are tried beside all that comes before the stop.
-    let counted = plan.survivors.iter().all(|name| metrics_are_known(found, name));
+    let counted = rehearsal.only_time.is_none() && plan.survivors.iter().all(|name| metrics_are_read(found, name));
     let look = if counted { found.connect_limit.min(LOOK) } else { found.connect_limit.min(BESIDE) };
     let proof = if counted { count::window(&only(plan, found)) + ASKED_TWICE } else { timed(plan, found, look) };
     let data = speed.map(|speed| speed.whole() + speed.once_more()).unwrap_or_default();
@@ -92,10 +93,9 @@ fn timed(plan: &Plan, found: &Examination, look: Duration) -> Duration {
     (Limits::of(&only(plan, found)).window + read::TIMEOUT).max(found.connect_limit.saturating_sub(look))
 }
 
-/// Whether it can be asked what a survivor hears, so that quorum is counted lost.
-fn metrics_are_known(found: &Examination, name: &MasterName) -> bool {
-    let settings = found.seen.seen(name).and_then(|seen| seen.settings.as_ref().ok());
-    settings.is_some_and(|settings| settings.metrics_access().is_some())
+/// Whether it says what it hears, so that quorum is counted lost.
+fn metrics_are_read(found: &Examination, name: &MasterName) -> bool {
+    found.masters.get(name).is_some_and(|examined| examined.heard.is_ok())
 }
 
 /// What that night's observation would hold: the survivors.
@@ -106,6 +106,23 @@ fn only(plan: &Plan, found: &Examination) -> crate::observe::Observation {
         ..Default::default()
     }
 }
+
+/// Why it would be proved lost by time, where a zone's loss is rehearsed and not the fault of one survivor's metrics.
+pub(super) fn only_time(rehearsal: &Rehearsal) -> Option<Remark> {
+    let why = rehearsal.only_time.as_ref().filter(|_| rehearsal.plan().is_some())?;
+    let text = format!("{ONLY_TIME}: {why}");
+    let next = "fix what the text names; until then expect the longer time";
+    Some(Remark::warning(Code::TimedProof, Check::Time, text, next).of(&rehearsal.zone))
+}
+
+/// A survivor that does not say what it hears.
+pub(super) fn metrics_unread(examined: &Examined) -> Option<Remark> {
+    let why = examined.heard.as_ref().err().filter(|why| why.was_asked())?;
+    let next = format!("{}; until then expect the longer time", why.next());
+    Some(Remark::warning(Code::TimedProof, Check::Time, format!("{ONLY_TIME}: {why}"), next))
+}
+
+const ONLY_TIME: &str = "the loss of quorum would be proved by time and not counted, which takes longer";
 
 /// Whether it is longer than the inventory allows.
 pub(super) fn remarks(cluster: &Cluster, zone: &ZoneName, expected: Option<&Expected>) -> Option<Remark> {
