@@ -84,6 +84,7 @@ stories! {
     a_node_that_cannot_be_fenced_or_written_is_refused,
     a_node_that_does_not_say_how_it_is_made_up_is_refused,
     a_peer_url_whose_name_is_not_resolved_is_not_closed,
+    a_removed_member_that_sends_now_and_then_is_left_to_time,
     a_restarted_survivor_is_compared_with_a_running_one,
     a_restarted_survivor_is_replayed_after_its_stop,
     a_returned_master_that_stopped_at_the_fork_had_nothing_beyond,

@@ -113,7 +113,10 @@ impl State {
         let line = |(sender, bytes): (&MemberId, &u64)| {
             format!("etcd_network_peer_received_bytes_total{{From=\"{sender}\"}} {bytes}\n")
         };
-        let lines: String = process.heard.iter().map(line).collect();
+        let mut lines: String = process.heard.iter().map(line).collect();
+        // A member that was removed and does not know it sends too.
+        let strangers = machine.odd.iter().filter_map(|line| line.strip_prefix("hears="));
+        lines.extend(strangers.map(|id| format!("etcd_network_peer_received_bytes_total{{From=\"{id}\"}} 240\n")));
         let own = machine.data().map(|data| data.image.member).unwrap_or(MemberId(0));
         // Behind a load balancer another member answers.
         let other = machine.odd.iter().find_map(|line| line.strip_prefix("metrics-of="));

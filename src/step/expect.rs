@@ -69,7 +69,9 @@ impl Silence {
         match heard::moved(&self.since, &now, &self.may_be_heard).first() {
             None => Judgement::done("nothing was heard from the members that are down"),
             Some((sender, bytes)) => Judgement::Stop(format!(
-                "it heard {bytes} bytes from {sender} since quorum was counted lost: that member is back"
+                "it heard {bytes} bytes from {sender}, a member that was not counted as running, since quorum was counted lost. \
+                 If this goes on, and it has no vote any more (it was removed, for example), time tells: \
+                 `requorum initiate-dr --proof=timed`"
             )),
         }
     }
