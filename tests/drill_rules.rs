@@ -11,8 +11,10 @@ use requorum::observe::traces::Holder;
 use requorum::plan::drill::{Words, refusals};
 use requorum::run::lock::{self, Taken};
 use requorum::run::look;
-use requorum::run::ports::Remote;
+use requorum::run::ports::{Event as Told, Remote};
 use requorum::sim::{Event, Site};
+use requorum::verbs::drill::DrillRequest;
+use requorum::verbs::forms::OutageKind;
 
 const ZONE: &str = "zone1";
 
@@ -54,6 +56,29 @@ async fn take(site: &Site, run: &RunId) -> Taken {
 async fn a_healthy_lab_that_says_so_itself_may_be_drilled() {
     let site = healthy().await;
     assert_eq!(forbidden(&site, &words(&site, "lab"), None).await, [""; 0]);
+}
+
+/// However the zone is lost, its etcd is known to be down when quorum is to be proved lost: stopped and fenced, or switched off
+/// and attested. So a drill counts, unless it is asked to wait.
+#[tokio::test(start_paused = true)]
+async fn a_drill_counts_unless_it_is_asked_to_wait() {
+    for outage in [OutageKind::Stop, OutageKind::Isolate, OutageKind::Command] {
+        for (timed_proof, words) in [(false, "counting who may vote"), (true, "proving that quorum is lost takes")] {
+            let site = healthy().await;
+            assert!(site.write("m1", "before"));
+            let (zone, max_outage) = (ZONE.to_owned(), Duration::from_secs(300));
+            let request = DrillRequest { zone, outage, timed_proof, max_outage, textfile: None };
+            let end = site.drill_as(&request).await;
+            assert_eq!(end.code, Some(0), "{outage:?}: {}", end.text);
+            let said = |event: &Told| matches!(event, Told::Said { text } if text.contains("no member serves"));
+            let told: Vec<String> =
+                site.told().iter().filter(|event| said(event)).map(|it| format!("{it:?}")).collect();
+            assert!(told.len() == 1 && told[0].contains(words), "{outage:?}, {timed_proof}: {told:?}");
+            let journal = site.kept(&format!("{}/journal.jsonl", site.first_run())).unwrap();
+            let journal = String::from_utf8(journal).unwrap();
+            assert!(journal.contains(&format!("\"timed_proof\":{timed_proof}")), "{journal}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -95,7 +95,7 @@ async fn what_the_bastion_and_the_objectives_make_the_doctor_say() {
     let template = shipped::template("etcd.env.j2").unwrap().text.to_owned();
     let templates = BTreeMap::from([("etcd.env.j2".to_owned(), template)]);
     let says = |cluster: &Cluster, found: &Examination, code: Code| {
-        let given = RehearsalInput { cluster, playbook: &playbook, templates: &templates };
+        let given = RehearsalInput { cluster, playbook: &playbook, templates: &templates, timed_proof: false };
         let rehearsals = rehearse(given, &found.seen, &BTreeSet::new());
         doctor::diagnose(given, found, &rehearsals).remarks.iter().any(|remark| remark.code == Subject::Code(code))
     };

@@ -269,6 +269,9 @@ pub struct DrillArgs {
     /// How it is lost
     #[arg(long, value_enum, default_value_t = OutageKind::Stop)]
     pub outage: OutageKind,
+    /// How to prove that quorum is lost
+    #[arg(long, value_enum, default_value_t = ProofBy::Counted)]
+    pub proof: ProofBy,
     /// The longest outage: after it the drill gives up and brings the cluster back (a number with its unit, as 5m or 90s)
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = time)]
     pub max_outage: Duration,

@@ -172,7 +172,7 @@ impl From<args::PlanArgs> for UncheckedRequest {
 
 impl From<args::DrillArgs> for drill::DrillRequest {
     fn from(args: args::DrillArgs) -> Self {
-        let args::DrillArgs { zone, outage, max_outage, textfile } = args;
-        Self { zone, outage, max_outage, textfile }
+        let args::DrillArgs { zone, outage, proof, max_outage, textfile } = args;
+        Self { zone, outage, timed_proof: proof == args::ProofBy::Timed, max_outage, textfile }
     }
 }

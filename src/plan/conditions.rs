@@ -110,7 +110,8 @@ pub(super) fn of(given: RehearsalInput<'_>, master: &Master, seen: &Seen) -> Vec
 }
 
 fn given(input: Input<'_>) -> RehearsalInput<'_> {
-    RehearsalInput { cluster: input.cluster, playbook: input.playbook, templates: input.templates }
+    let timed_proof = input.request.timed_proof;
+    RehearsalInput { cluster: input.cluster, playbook: input.playbook, templates: input.templates, timed_proof }
 }
 
 /// Refuses what is an error on this master. What cannot be rendered is refused where it is rendered.

@@ -22,6 +22,8 @@ pub struct RehearsalInput<'a> {
     pub playbook: &'a Playbook,
     /// Templates by name.
     pub templates: &'a BTreeMap<String, String>,
+    /// Whether the timed proof is demanded.
+    pub timed_proof: bool,
 }
 
 /// One zone's loss, rehearsed.
@@ -32,8 +34,16 @@ pub struct Rehearsal {
     pub survivors: Vec<MasterName>,
     /// What would come of it.
     pub ending: LossOutcome,
-    /// Why counting could not tell that quorum is lost, where it is known before that only time will.
-    pub only_time: Option<String>,
+    /// Why time would prove that quorum is lost, where that is known before.
+    pub only_time: Option<OnlyTime>,
+}
+
+/// Why quorum would not be counted lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OnlyTime {
+    Demanded,
+    /// Counting cannot tell, and why.
+    CannotCount(String),
 }
 
 /// What would come of a zone's loss.
@@ -81,8 +91,8 @@ fn loss_of(zone: &ZoneName, given: RehearsalInput<'_>, seen: &Observation) -> Re
         Err(refusal) => return ends(LossOutcome::Refused(vec![refusal]), None),
     }
     let imagined = imagine(given.cluster, seen, &lost);
-    let request = request(given.cluster, &imagined, &lost);
-    let RehearsalInput { cluster, playbook, templates } = given;
+    let request = request(given, &imagined, &lost);
+    let RehearsalInput { cluster, playbook, templates, timed_proof } = given;
     let ending = match plan(Input { cluster, playbook, templates, seen: &imagined, request: &request }) {
         Ok(plan) => LossOutcome::Planned(Box::new(plan)),
         Err(NoPlan::Refused(refusals)) => LossOutcome::Refused(refusals),
@@ -93,7 +103,9 @@ fn loss_of(zone: &ZoneName, given: RehearsalInput<'_>, seen: &Observation) -> Re
             "run `requorum doctor` again once one cluster serves",
         )]),
     };
-    ends(ending, count(cluster, &imagined, &request.attested).err())
+    let demanded = timed_proof.then_some(OnlyTime::Demanded);
+    let unclear = || count(cluster, &imagined, &request.attested).err().map(OnlyTime::CannotCount);
+    ends(ending, demanded.or_else(unclear))
 }
 
 /// Whether a majority of those that vote today would go on: by the cluster's own list where it serves, whose
@@ -172,8 +184,8 @@ fn without_quorum(seen: &Seen, gone: &BTreeSet<String>) -> Seen {
 
 /// The run and the token stand for those of that night. Survivors that are dark today are attested here, so that the
 /// rest of the rehearsal is not lost on them; that they are dark is a finding of its own.
-fn request(cluster: &Cluster, imagined: &Observation, lost: &BTreeSet<ZoneName>) -> Request {
-    let dark = cluster.outside(lost).filter(|master| imagined.seen(&master.name).is_none());
+fn request(given: RehearsalInput<'_>, imagined: &Observation, lost: &BTreeSet<ZoneName>) -> Request {
+    let dark = given.cluster.outside(lost).filter(|master| imagined.seen(&master.name).is_none());
     let attested = lost.iter().map(ToString::to_string).chain(dark.map(|master| master.name.to_string()));
     Request {
         goal: Goal::InitiateDr,
@@ -187,7 +199,7 @@ fn request(cluster: &Cluster, imagined: &Observation, lost: &BTreeSet<ZoneName>)
         overrides: BTreeMap::new(),
         snapshot: None,
         person: "doctor".to_owned(),
-        timed_proof: false,
+        timed_proof: given.timed_proof,
     }
 }
 

@@ -68,7 +68,8 @@ fn head(report: &Report, out: &mut String) {
     }
     if let Some(drill) = &report.drill {
         let (zone, outage, limit) = (&drill.zone, &drill.outage, drill.max_outage_s);
-        let _ = writeln!(out, "zone to take down: {zone}, by `{outage}`, for at most {limit} s");
+        let proof = if drill.timed_proof { "; proof: timed" } else { "" };
+        let _ = writeln!(out, "zone to take down: {zone}, by `{outage}`, for at most {limit} s{proof}");
     }
 }
 

@@ -164,11 +164,16 @@ impl Site {
 
     /// `requorum drill`, unless requorum is killed on its way.
     pub async fn drill(&self, zone: &str, outage: OutageKind) -> End {
-        let request =
-            drill::DrillRequest { zone: zone.to_owned(), outage, max_outage: Duration::from_secs(300), textfile: None };
+        let max_outage = Duration::from_secs(300);
+        let (zone, textfile) = (zone.to_owned(), None);
+        self.drill_as(&drill::DrillRequest { zone, outage, timed_proof: false, max_outage, textfile }).await
+    }
+
+    /// The same, as it is asked for.
+    pub async fn drill_as(&self, request: &drill::DrillRequest) -> End {
         self.unless_killed(async {
             let from = self.said();
-            let ended = drill::drill(&self.inputs(), &self.given_to_verbs(), &request, Some("story")).await;
+            let ended = drill::drill(&self.inputs(), &self.given_to_verbs(), request, Some("story")).await;
             End::of(self.said_since(from), ended)
         })
         .await

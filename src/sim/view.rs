@@ -123,6 +123,12 @@ impl Site {
         holders.filter_map(run).collect()
     }
 
+    /// Where the first run keeps its files on the bastion: of a drill that is the drill itself.
+    #[must_use]
+    pub fn first_run(&self) -> String {
+        super::bastion::place(1, self.lock().bastion.behind)
+    }
+
     /// Where the latest run keeps its files on the bastion.
     #[must_use]
     pub fn last_run(&self) -> String {

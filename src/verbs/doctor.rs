@@ -35,7 +35,8 @@ pub async fn doctor(
         let failure = Failure::failed("no master answers, so nothing could be checked");
         return Err(why.fold(failure, Failure::note));
     }
-    let (_, diagnosis) = diagnosis(inputs, site, (&cluster, &remote), seen, &zones, measure).await?;
+    let what = Rehearsed { zones: &zones, measure, timed_proof: false };
+    let (_, diagnosis) = diagnosis(inputs, site, (&cluster, &remote), seen, what).await?;
     let result = report::Report::new(diagnosis, site.clock.now());
     let json = json::text(&result.json());
     // What was only looked at in part must not pass for a whole look.
@@ -50,19 +51,30 @@ pub async fn doctor(
     Ok(if result.diagnosis.good { exit::DONE } else { exit::REFUSED })
 }
 
-/// What the doctor says of a cluster that was looked at: of the loss of these zones, of all where none is named.
+/// What the doctor rehearses.
+#[derive(Debug, Clone, Copy)]
+pub struct Rehearsed<'a> {
+    /// The loss of these zones, of all where none is named.
+    pub zones: &'a BTreeSet<ZoneName>,
+    /// Whether the snapshot is measured.
+    pub measure: bool,
+    /// Whether quorum is to be proved lost by waiting.
+    pub timed_proof: bool,
+}
+
+/// What the doctor says of a cluster that was looked at.
 pub async fn diagnosis(
     inputs: &InputPaths,
     site: &Site,
     (cluster, remote): (&Cluster, &Arc<dyn Remote>),
     seen: Observation,
-    zones: &BTreeSet<ZoneName>,
-    measure: bool,
+    what: Rehearsed<'_>,
 ) -> Result<(Examination, Diagnosis), Failure> {
     let playbook = inputs::playbook(inputs, site, Goal::InitiateDr.playbook())?;
     let templates = inputs::templates(inputs, site, &playbook, cluster)?;
     let redactor = planning::redactor(&seen, site);
-    let rehearsed = rehearse::RehearsalInput { cluster, playbook: &playbook, templates: &templates };
+    let Rehearsed { zones, measure, timed_proof } = what;
+    let rehearsed = rehearse::RehearsalInput { cluster, playbook: &playbook, templates: &templates, timed_proof };
     let connect_limit = site.bastion.connect_limit();
     let through = Through { remote, clock: &site.clock, connect_limit };
     let (mut found, rehearsals) = examine(rehearsed, seen, zones, measure, through).await;

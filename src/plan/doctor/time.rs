@@ -11,7 +11,7 @@ use crate::observe::proof::{BESIDE, Limits, count};
 use crate::observe::read;
 use crate::observe::{Examination, Examined};
 use crate::plan::Plan;
-use crate::plan::rehearse::Rehearsal;
+use crate::plan::rehearse::{OnlyTime, Rehearsal};
 
 use super::{Check, Remark};
 
@@ -109,7 +109,9 @@ fn only(plan: &Plan, found: &Examination) -> crate::observe::Observation {
 
 /// Why it would be proved lost by time, where a zone's loss is rehearsed and not the fault of one survivor's metrics.
 pub(super) fn only_time(rehearsal: &Rehearsal) -> Option<Remark> {
-    let why = rehearsal.only_time.as_ref().filter(|_| rehearsal.plan().is_some())?;
+    let Some(OnlyTime::CannotCount(why)) = rehearsal.only_time.as_ref().filter(|_| rehearsal.plan().is_some()) else {
+        return None;
+    };
     let text = format!("{ONLY_TIME}: {why}");
     let next = "fix what the text names; until then expect the longer time";
     Some(Remark::warning(Code::TimedProof, Check::Time, text, next).of(&rehearsal.zone))

@@ -20,7 +20,8 @@ fn files() -> Files {
 async fn rehearsed(site: &Site) -> Vec<Rehearsal> {
     let files = files();
     let cluster = site.cluster();
-    let given = RehearsalInput { cluster: &cluster, playbook: &files.playbook, templates: &files.templates };
+    let (playbook, templates) = (&files.playbook, &files.templates);
+    let given = RehearsalInput { cluster: &cluster, playbook, templates, timed_proof: false };
     let (seen, _) = site.status().await;
     rehearse(given, &seen, &BTreeSet::new())
 }

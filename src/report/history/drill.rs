@@ -23,6 +23,8 @@ pub struct Drill {
     pub zone: String,
     /// How: `stop`, `isolate` or `command`.
     pub outage: String,
+    /// Whether quorum had to be proved lost by waiting.
+    pub timed_proof: bool,
     /// When it gives up its purpose, in seconds.
     pub max_outage_s: u64,
     /// Its numbers, possibly incomplete.
@@ -122,6 +124,7 @@ fn alone(replay: &DrillReplay<'_>, file: &JournalFile) -> Report {
         drill: Some(Drill {
             zone: replay.zone.to_string(),
             outage: plain(replay.outage),
+            timed_proof: replay.timed_proof,
             max_outage_s: replay.max_outage_s,
             measures: replay.measures.cloned(),
             phases: replay.phases.iter().map(phase).collect(),

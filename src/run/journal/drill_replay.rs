@@ -54,6 +54,7 @@ pub(crate) struct DrillReplay<'a> {
     pub environment: Environment,
     pub zone: &'a ZoneName,
     pub outage: &'a str,
+    pub timed_proof: bool,
     pub max_outage_s: u64,
     pub began: Timestamp,
     pub last: Timestamp,
@@ -73,8 +74,19 @@ pub(crate) struct DrillReplay<'a> {
 /// Nothing where the first record is not a drill's.
 pub(crate) fn replay_drill(records: &[Record<DrillEvent>]) -> Option<DrillReplay<'_>> {
     let first = records.first()?;
-    let DrillEvent::Drill { tool, person, host, run, cluster, environment, zone, outage, max_outage_s, .. } =
-        &first.what
+    let DrillEvent::Drill {
+        tool,
+        person,
+        host,
+        run,
+        cluster,
+        environment,
+        zone,
+        outage,
+        timed_proof,
+        max_outage_s,
+        ..
+    } = &first.what
     else {
         return None;
     };
@@ -87,6 +99,7 @@ pub(crate) fn replay_drill(records: &[Record<DrillEvent>]) -> Option<DrillReplay
         environment: *environment,
         zone,
         outage,
+        timed_proof: *timed_proof,
         max_outage_s: *max_outage_s,
         began: first.at,
         last: first.at,

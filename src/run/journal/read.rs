@@ -140,6 +140,7 @@ mod tests {
             environment: crate::model::Environment::Lab,
             zone: crate::model::ZoneName::new("a").unwrap(),
             outage: "stop".into(),
+            timed_proof: false,
             max_outage_s: 600,
         };
         line(seq, first)

@@ -140,6 +140,9 @@ pub enum DrillEvent {
         /// The zone to be lost.
         zone: ZoneName,
         outage: String,
+        /// Whether quorum must be proved lost by waiting.
+        #[serde(default)]
+        timed_proof: bool,
         /// When the drill gives up its purpose, in seconds.
         max_outage_s: u64,
     },

@@ -179,6 +179,7 @@ fn of_drill(secret: &str) -> Vec<DrillEvent> {
             environment: Environment::Staging,
             zone: ZoneName::new("a").unwrap(),
             outage: "stop".to_owned(),
+            timed_proof: false,
             max_outage_s: 600,
         },
         DrillEvent::FoundBefore(vec![finding(&said)]),

@@ -40,6 +40,8 @@ pub struct DrillRequest {
     pub zone: String,
     /// How it is lost.
     pub outage: OutageKind,
+    /// Whether quorum must be proved lost by waiting.
+    pub timed_proof: bool,
     /// Beyond this the drill gives up and brings the cluster back.
     pub max_outage: Duration,
     /// A file that takes the metrics.
@@ -54,6 +56,7 @@ struct Drill<'a> {
     cluster: Cluster,
     zone: ZoneName,
     outage: OutageKind,
+    timed_proof: bool,
     limit: Duration,
     run: RunId,
     seen: Observation,
@@ -141,6 +144,7 @@ pub async fn drill(
         cluster,
         zone,
         outage: request.outage,
+        timed_proof: request.timed_proof,
         limit: request.max_outage,
         run,
         seen,
@@ -188,6 +192,7 @@ impl Drill<'_> {
             environment: self.cluster.environment,
             zone: self.zone.clone(),
             outage: self.outage.word().to_owned(),
+            timed_proof: self.timed_proof,
             max_outage_s: self.limit.as_secs(),
         })?;
         let before = assess(&self.cluster, &self.seen).findings;

@@ -50,7 +50,8 @@ impl Drill<'_> {
     async fn doctor(&mut self) -> Result<String, String> {
         let zones = std::collections::BTreeSet::from([self.zone.clone()]);
         let at = (&self.cluster, &self.remote);
-        let told = doctor::diagnosis(self.inputs, &self.site, at, self.seen.clone(), &zones, true).await;
+        let what = doctor::Rehearsed { zones: &zones, measure: true, timed_proof: self.timed_proof };
+        let told = doctor::diagnosis(self.inputs, &self.site, at, self.seen.clone(), what).await;
         let (_, told) = told.map_err(|failure| failure.to_string())?;
         let outlook = told.zones.get(&self.zone).ok_or("the doctor did not check the loss of this zone")?;
         if !outlook.ready {
@@ -206,8 +207,8 @@ impl Drill<'_> {
             OutageKind::Command => vec![format!("{}=switched off by drill {}", self.zone, self.run)],
             OutageKind::Stop | OutageKind::Isolate => Vec::new(),
         };
-        let request =
-            UncheckedRequest { failed_zones: vec![self.zone.to_string()], attested, ..UncheckedRequest::default() };
+        let (failed_zones, timed_proof) = (vec![self.zone.to_string()], self.timed_proof);
+        let request = UncheckedRequest { failed_zones, attested, timed_proof, ..UncheckedRequest::default() };
         let ended = self.part(Goal::InitiateDr, &request).await;
         self.progress.dr_ended = Some(Instant::now());
         ended?;
