@@ -64,6 +64,7 @@ stories! {
     a_kept_snapshot_that_nobody_passed_is_taken,
     a_killed_run_is_unlocked_from_another_bastion,
     a_late_consent_to_an_unchanged_world_is_acted_on,
+    a_leader_that_had_not_committed_in_its_term_does_not_cap_its_log,
     a_learner_outlasts_the_start_limit_of_its_unit,
     a_learner_that_died_for_good_keeps_nobody_out,
     a_learner_that_stands_still_ends_the_step,

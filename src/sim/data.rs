@@ -166,6 +166,12 @@ impl Data {
         self.ahead = Some(logged);
     }
 
+    /// The first entry of a leader's term, in its log and nowhere else: it has applied nothing of that term.
+    pub(super) fn begin_term(&mut self) {
+        self.propose();
+        self.ahead.iter_mut().for_each(|logged| logged.term += 1);
+    }
+
     /// What its log comes to.
     pub(super) fn logged(&self) -> &Image {
         self.ahead.as_ref().unwrap_or(&self.image)

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::data::Data;
 use super::machine::{BIN, DATA_DIR, Door, HOLDER};
@@ -40,6 +41,8 @@ pub enum Event {
     TornLog(String),
     /// A leader that has not noticed its loss writes what a client sends to its own log.
     Proposes(String),
+    /// A master is elected, and its followers die before they have its first entry: it names itself until it notices.
+    Elected(String),
     /// A master does not start etcd at boot.
     Disable(String),
     /// A client holds a watch open: a graceful end of a master's etcd takes 15 s.
@@ -270,18 +273,10 @@ impl State {
             Event::Told(master) => self.start(&name(master), By::Requorum),
             Event::Death => self.bastion.dead = true,
             Event::Proposes(master) => self.machine(&name(master)).data_mut().into_iter().for_each(Data::propose),
+            Event::Elected(master) => self.elected(master),
             Event::Kill(master) => self.stop(&name(master), false),
             Event::Emptied(master) => self.empty(master),
-            Event::Promote(master) => {
-                let url = self.seen(&name(master)).peer_url();
-                self.change(&name(master), |image| {
-                    image
-                        .members
-                        .values_mut()
-                        .filter(|entry| entry.peer_url == url)
-                        .for_each(|entry| entry.learner = false);
-                });
-            }
+            Event::Promote(master) => self.promoted(master),
             Event::Voter(..)
             | Event::Fork(_)
             | Event::Named(_)
@@ -299,6 +294,23 @@ impl State {
             other => self.spoil(other),
         }
         self.tick();
+    }
+
+    fn promoted(&mut self, master: &str) {
+        let url = self.seen(&name(master)).peer_url();
+        self.change(&name(master), |image| {
+            let own = image.members.values_mut().filter(|entry| entry.peer_url == url);
+            own.for_each(|entry| entry.learner = false);
+        });
+    }
+
+    fn elected(&mut self, master: &str) {
+        let machine = self.machine(&name(master));
+        machine.data_mut().into_iter().for_each(Data::begin_term);
+        let own = machine.data().map(|data| data.image.member);
+        if let Some(process) = &mut machine.process {
+            (process.leader, process.leader_lost) = (own, Some(Instant::now()));
+        }
     }
 
     fn empty(&mut self, master: &str) {

@@ -292,6 +292,7 @@ fn event(said: &[&str]) -> Result<Event, String> {
         ["kill", master] => Event::Kill(own(master)),
         ["lag", master] => Event::Lag(own(master)),
         ["deaf", master] => Event::Deaf(own(master)),
+        ["elected", master] => Event::Elected(own(master)),
         ["torn-log", master] => Event::TornLog(own(master)),
         ["disable", master] => Event::Disable(own(master)),
         ["watch", master] => Event::Watch(own(master)),
