@@ -141,7 +141,7 @@ pub enum DrillEvent {
         zone: ZoneName,
         outage: String,
         /// Whether quorum must be proved lost by waiting.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         timed_proof: bool,
         /// When the drill gives up its purpose, in seconds.
         max_outage_s: u64,
