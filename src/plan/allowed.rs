@@ -78,7 +78,7 @@ fn makes_the_new_cluster(effect: &Effect<'_>) -> bool {
                 | Effect::LiftsFence(_)
                 | Effect::StopsEtcd { .. }
                 | Effect::StartsEtcd(Onto::Restored)
-                | Effect::MovesData
+                | Effect::MovesData(_)
                 | Effect::BuildsData(_)
                 | Effect::WritesFile(_)
                 | Effect::SavesSnapshot(_)
@@ -113,7 +113,7 @@ fn rejoins(effect: &Effect<'_>) -> bool {
                 | Effect::StopsEtcd { .. }
                 | Effect::StartsEtcd(Onto::Emptied)
                 | Effect::RestartsLearner
-                | Effect::MovesData
+                | Effect::MovesData(_)
                 | Effect::WritesFile(_)
                 | Effect::Records(_)
         )

@@ -11,8 +11,8 @@ use crate::plan::Rule;
 use crate::playbook::template::{Context, Node, check_rendered, render};
 use crate::playbook::{Action, Expectation, PlaybookLine, Role, Service};
 use crate::step::{
-    Step, clear_nospace, compare, distribute_snapshot, drop_learner, fence, fetch_snapshot, join, promote, record,
-    restart_learner, restore, retire, serve, snapshot, start, stop, write,
+    Effect, Step, clear_nospace, compare, distribute_snapshot, drop_learner, fence, fetch_snapshot, join, promote,
+    record, restart_learner, restore, retire, serve, snapshot, start, stop, write,
 };
 
 use super::added_checks;
@@ -131,11 +131,9 @@ impl<'a> Builder<'a> {
         let mut steps = Steps::new();
         for participant in self.draft.masters_of(role, joiner) {
             if let Some(step) = self.step(action, participant)? {
-                let host = match step {
-                    // Asked at a member that serves, about the joiner.
-                    Step::Promote(_) => self.draft.seed.name(),
-                    _ => participant.name(),
-                };
+                // A promotion is asked at a member that serves, about the joiner.
+                let elsewhere = step.does(|effect| matches!(effect, Effect::Promotes(_)));
+                let host = if elsewhere { self.draft.seed.name() } else { participant.name() };
                 steps.push((host.clone(), step));
             }
         }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{ClusterId, RunId};
 use crate::observe::log::End;
 use crate::plan::Rule;
-use crate::step::Step;
+use crate::step::Effect;
 use crate::step::snapshot::Source;
 
 use super::checks::Refusals;
@@ -56,14 +56,18 @@ impl SnapshotOrigin {
 
 /// The last entry that the snapshot of this plan holds: what its seed's log ended with, or what its seed had applied.
 fn last_entry(plan: &Plan) -> Option<LastEntry> {
-    let (host, source) = plan.steps().find_map(|planned| match &planned.step {
-        Step::Snapshot(snapshot) => Some((&planned.host, &snapshot.source)),
+    let effects = || {
+        plan.steps()
+            .flat_map(|planned| planned.step.kind().effects().into_iter().map(move |effect| (&planned.host, effect)))
+    };
+    let (host, source) = effects().find_map(|(host, effect)| match effect {
+        Effect::SavesSnapshot(source) => Some((host, source)),
         _ => None,
     })?;
     let of_end = |end: End| LastEntry { index: end.index, term: Some(end.term) };
     let looked = || {
-        plan.steps().filter(|planned| planned.host == *host).find_map(|planned| match &planned.step {
-            Step::Leaderless(look) => {
+        effects().filter(|(at, _)| *at == host).find_map(|(_, effect)| match effect {
+            Effect::ChecksNoLeader(look) => {
                 let log = look.log.as_ref().map(|(_, end)| of_end(*end));
                 log.or(look.applied.map(|index| LastEntry { index, term: None }))
             }

@@ -11,7 +11,7 @@ use crate::observe::traces::{RECORD_VERSION, Replaced, fence_marker};
 use crate::observe::{ClusterRecord, Contact, Finding, Seen, Traces, fork};
 use crate::observe::{Code, Severity};
 use crate::plan::Rule;
-use crate::step::Step;
+use crate::step::Effect;
 use crate::step::retire::Retire;
 
 use super::build::Builder;
@@ -333,8 +333,9 @@ fn is_final(draft: &PlanDraft<'_>, recorded: bool) -> Result<bool, NoPlan> {
 /// Of each master whose data is moved aside and whose etcd does not say its revision: where that can be read.
 fn untold(input: Input<'_>, target: &TargetCluster, stages: &[Stage]) -> Vec<Finding> {
     let Some(record) = &target.record else { return Vec::new() };
-    let retires = stages.iter().flat_map(|stage| &stage.steps).filter_map(|planned| match &planned.step {
-        Step::Retire(retire) => Some(retire),
+    let effects = stages.iter().flat_map(|stage| &stage.steps).flat_map(|planned| planned.step.kind().effects());
+    let retires = effects.filter_map(|effect| match effect {
+        Effect::MovesData(retire) => Some(retire),
         _ => None,
     });
     let told = |retire: &Retire| {

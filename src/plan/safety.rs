@@ -64,7 +64,7 @@ fn data_moves_only_under_a_fence(plan: &Plan, broken: &mut Vec<Refusal>) {
             Effect::StartsEtcd(_) | Effect::StartsOwnData | Effect::RestartsLearner => {
                 stopped.remove(host);
             }
-            Effect::MovesData | Effect::ReturnsData(_) if !stopped.contains(host) || !fenced.contains(host) => {
+            Effect::MovesData(_) | Effect::ReturnsData(_) if !stopped.contains(host) || !fenced.contains(host) => {
                 let number = plan.number_of(planned.id);
                 let why = format!("step {number} moves data on {host} while etcd could start there");
                 say(broken, Rule::MoveUnderFence, why);
@@ -123,7 +123,7 @@ fn starts_are_prepared(plan: &Plan, broken: &mut Vec<Refusal>) {
                 done.entry(host).or_default().push("restore");
                 continue;
             }
-            Effect::MovesData => {
+            Effect::MovesData(_) => {
                 done.entry(host).or_default().push("retire");
                 continue;
             }
@@ -213,7 +213,7 @@ fn votes_are_looked_for(plan: &Plan, broken: &mut Vec<Refusal>) {
             Effect::AddsLearner(_) | Effect::Promotes(_) | Effect::StartsEtcd(_) | Effect::StartsOwnData => {
                 without_vote.clear();
             }
-            Effect::StopsEtcd { .. } | Effect::MovesData if !without_vote.contains(&planned.host) => {
+            Effect::StopsEtcd { .. } | Effect::MovesData(_) if !without_vote.contains(&planned.host) => {
                 let number = plan.number_of(planned.id);
                 let why = format!("step {number} stops or moves {} without checking who votes", planned.host);
                 say(broken, Rule::VotersLeftAlone, why);
@@ -232,7 +232,7 @@ fn the_dead_are_listened_for(plan: &Plan, broken: &mut Vec<Refusal>) {
                 silent.insert(&planned.host);
                 continue;
             }
-            Effect::MovesData => {
+            Effect::MovesData(_) => {
                 silent.clear();
                 continue;
             }

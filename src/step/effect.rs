@@ -7,7 +7,8 @@ use crate::model::{MasterName, RunId, UnitName};
 use crate::observe::ClusterRecord;
 
 use super::{
-    expect::Leaderless, last_revision::AskRevision, restore::Restore, snapshot::Source, start::Onto, write::Write,
+    expect::Leaderless, last_revision::AskRevision, restore::Restore, retire::Retire, snapshot::Source, start::Onto,
+    write::Write,
 };
 
 /// One of the things that a step does. What a command may do to a master is named in `plan/allowed.rs`; all else is denied,
@@ -47,7 +48,7 @@ pub enum Effect<'a> {
     /// A learner's etcd is started once more.
     RestartsLearner,
     /// A directory with data takes another place.
-    MovesData,
+    MovesData(&'a Retire),
     /// The data from before that run takes its place again.
     ReturnsData(&'a RunId),
     /// A file from before a run takes its place again.
@@ -94,7 +95,7 @@ impl Effect<'_> {
             | Self::StartsEtcd(_)
             | Self::StartsOwnData
             | Self::RestartsLearner
-            | Self::MovesData
+            | Self::MovesData(_)
             | Self::ReturnsData(_)
             | Self::ReturnsFile
             | Self::ReturnsRecord
@@ -116,7 +117,7 @@ impl Effect<'_> {
     pub const fn is_destructive(&self) -> bool {
         match self {
             Self::StopsEtcd { .. }
-            | Self::MovesData
+            | Self::MovesData(_)
             | Self::ReturnsData(_)
             | Self::ReturnsFile
             | Self::WritesFile(_)
@@ -155,7 +156,7 @@ impl Effect<'_> {
             | Self::StopsEtcd { .. }
             | Self::StartsEtcd(_)
             | Self::StartsOwnData
-            | Self::MovesData
+            | Self::MovesData(_)
             | Self::ReturnsData(_)
             | Self::ReturnsFile
             | Self::ReturnsRecord

@@ -79,7 +79,7 @@ impl Kind for Retire {
     }
 
     fn effects(&self) -> Vec<Effect<'_>> {
-        vec![Effect::MovesData]
+        vec![Effect::MovesData(self)]
     }
 
     fn undo(&self) -> Undo {

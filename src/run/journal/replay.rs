@@ -12,7 +12,7 @@ use crate::observe::Finding;
 use crate::plan::{Plan, Planned};
 use crate::run::exit;
 use crate::run::runner::{Ending, Outcome, Trouble, changes};
-use crate::step::{Fact, Facts, HowStopped, Step};
+use crate::step::{Effect, Fact, Facts, HowStopped};
 
 /// One step as the journal tells it.
 #[derive(Debug, Clone, Default)]
@@ -210,7 +210,8 @@ impl<'a> Replay<'a> {
 
 /// Journals from before 2026-11-28 say how etcd ended only in the note that the stop's script gave.
 fn stopped_by_old_journal(plan: &Plan, id: u32, event: &StepEvent) -> Option<HowStopped> {
-    let stops = plan.steps().any(|planned| planned.id == id && matches!(planned.step, Step::Stop(_)));
+    let ends_etcd = |effect: &Effect<'_>| matches!(effect, Effect::StopsEtcd { .. });
+    let stops = plan.steps().any(|planned| planned.id == id && planned.step.does(ends_etcd));
     match event {
         StepEvent::Done(note) if stops => Some(HowStopped::told(note)),
         _ => None,
