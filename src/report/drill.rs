@@ -10,9 +10,9 @@ use crate::model::{ClusterName, RunId, ZoneName};
 
 use super::metrics::Metric;
 
-/// What there is to tell.
+/// A drill as it is reported.
 #[derive(Debug, Clone, Copy)]
-pub struct Story<'a> {
+pub struct ReportedDrill<'a> {
     /// The drill.
     pub run: &'a RunId,
     /// Its numbers, possibly incomplete.
@@ -29,9 +29,9 @@ pub struct Story<'a> {
 
 /// The end in a few lines: how it ended, what was measured, what is left, what comes next.
 #[must_use]
-pub fn text(story: &Story<'_>) -> String {
+pub fn text(drill: &ReportedDrill<'_>) -> String {
     let mut out = String::new();
-    match story.trouble {
+    match drill.trouble {
         Some((why, done)) => {
             let _ = writeln!(out, "the drill was given up: {why}");
             done.iter().for_each(|line| {
@@ -39,24 +39,24 @@ pub fn text(story: &Story<'_>) -> String {
             });
         }
         None => {
-            let good = story.measures.is_some_and(Measures::is_good) && story.left.is_empty();
-            let _ = writeln!(out, "{}", verdict(good, story.measures));
+            let good = drill.measures.is_some_and(Measures::is_good) && drill.left.is_empty();
+            let _ = writeln!(out, "{}", verdict(good, drill.measures));
         }
     }
-    if let Some(measures) = story.measures {
+    if let Some(measures) = drill.measures {
         out.push('\n');
         out.push_str(&numbers(measures));
     }
-    if !story.left.is_empty() {
+    if !drill.left.is_empty() {
         out.push_str("\nleft behind:\n");
-        story.left.iter().for_each(|line| {
+        drill.left.iter().for_each(|line| {
             let _ = writeln!(out, "  {line}");
         });
-        let _ = writeln!(out, "next: {} status", story.again);
+        let _ = writeln!(out, "next: {} status", drill.again);
     }
-    let _ = writeln!(out, "\nreport: {} report {} -o html --out drill.html", story.again, story.run);
-    if story.measures.is_some() {
-        let _ = writeln!(out, "{}", keys_stay(story.prefix));
+    let _ = writeln!(out, "\nreport: {} report {} -o html --out drill.html", drill.again, drill.run);
+    if drill.measures.is_some() {
+        let _ = writeln!(out, "{}", keys_stay(drill.prefix));
     }
     super::harmless(&out)
 }

@@ -8,15 +8,15 @@ use crate::run::journal::StepState;
 use crate::step::{Effect, fetch_snapshot, run_dir, snapshot_path};
 
 use super::names;
-use super::outcome::{About, Open, Story};
+use super::outcome::{About, Open, ReportedRun};
 
 /// What lies there, from steps that were begun: of one that failed, what it may have made. Nothing for a run that made
 /// nothing.
-pub(super) fn beside(story: Story<'_>) -> Option<String> {
-    let (run, begun) = (&story.plan.run, |id: u32| story.states.get(&id).copied().unwrap_or(StepState::Planned));
+pub(super) fn beside(run: ReportedRun<'_>) -> Option<String> {
+    let (name, begun) = (&run.plan.run, |id: u32| run.states.get(&id).copied().unwrap_or(StepState::Planned));
     let mut there: BTreeMap<String, BTreeSet<&MasterName>> = BTreeMap::new();
     let mut at_bastion = None;
-    for planned in story.plan.steps() {
+    for planned in run.plan.steps() {
         let state = begun(planned.id);
         if state == StepState::Planned {
             continue;
@@ -28,11 +28,11 @@ pub(super) fn beside(story: Story<'_>) -> Option<String> {
                     format!("{}, a drop-in that has no effect without its marker file", fence_drop_in(unit))
                 }
                 Effect::SavesSnapshot(_) | Effect::SharesSnapshot => {
-                    format!("{}, a copy of the whole database with every Secret", snapshot_path(run))
+                    format!("{}, a copy of the whole database with every Secret", snapshot_path(name))
                 }
                 Effect::BuildsData(restore) => format!("{}, restored and not used, with every Secret", restore.fresh()),
                 Effect::FetchesSnapshot => {
-                    let path = story.place.join(fetch_snapshot::NAME);
+                    let path = run.place.join(fetch_snapshot::NAME);
                     let path = path.display();
                     at_bastion = Some(format!("{path}, a copy of the whole database with every Secret{may}"));
                     continue;
@@ -42,10 +42,10 @@ pub(super) fn beside(story: Story<'_>) -> Option<String> {
             there.entry(format!("{what}{may}")).or_default().insert(&planned.host);
         }
     }
-    if story.drill.is_none() && !story.states.is_empty() {
-        let hosts = story.plan.steps().map(|planned| &planned.host);
-        let hosts = story.plan.survivors.iter().chain(&story.plan.returned).chain(hosts).collect();
-        there.insert(lock_note(run), hosts);
+    if run.drill.is_none() && !run.states.is_empty() {
+        let hosts = run.plan.steps().map(|planned| &planned.host);
+        let hosts = run.plan.survivors.iter().chain(&run.plan.returned).chain(hosts).collect();
+        there.insert(lock_note(name), hosts);
     }
     let mut lines: Vec<String> =
         there.iter().map(|(what, hosts)| format!("  {}: {what}\n", names(hosts.iter()))).collect();
@@ -62,10 +62,10 @@ pub fn lock_note(run: &crate::model::RunId) -> String {
 }
 
 /// Where the masters' old data lies: what this run moved aside, and what earlier ones did.
-pub(super) fn old_data(story: Story<'_>) -> impl Iterator<Item = Open> {
-    let retired = &story.outcome.facts.retired;
+pub(super) fn old_data(run: ReportedRun<'_>) -> impl Iterator<Item = Open> {
+    let retired = &run.outcome.facts.retired;
     let own = retired.iter().map(|(host, path)| format!("old data of {host}: {path}\n"));
-    let earlier = story.plan.old_data.iter().filter(move |_| story.outcome.changed);
+    let earlier = run.plan.old_data.iter().filter(move |_| run.outcome.changed);
     let earlier = earlier.flat_map(|(host, paths)| paths.iter().map(move |path| (host, path)));
     let earlier = earlier.filter(|(host, path)| retired.get(*host) != Some(*path));
     let earlier = earlier.map(|(host, path)| format!("old data of {host}, from an earlier run: {path}\n"));

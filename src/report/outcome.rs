@@ -26,9 +26,9 @@ pub use go_on::way_on;
 const NOT_CHANGED: &str = "etcd was not changed: data, settings and members are as before.\n\
                            next: run the same command again; it checks everything anew\n";
 
-/// Everything the last words are made from.
+/// A run as it is reported: everything the last words are made from.
 #[derive(Debug, Clone, Copy)]
-pub struct Story<'a> {
+pub struct ReportedRun<'a> {
     pub plan: &'a Plan,
     /// How it went.
     pub outcome: &'a Outcome,
@@ -77,15 +77,15 @@ impl Open {
 
 /// The last words.
 #[must_use]
-pub fn text(story: Story<'_>) -> String {
+pub fn text(run: ReportedRun<'_>) -> String {
     let mut out = String::new();
-    timings(story, &mut out);
-    out.push_str(&result(story));
-    open(story).iter().for_each(|open| out.push_str(&open.text));
-    for warning in &story.outcome.warnings {
+    timings(run, &mut out);
+    out.push_str(&result(run));
+    open(run).iter().for_each(|open| out.push_str(&open.text));
+    for warning in &run.outcome.warnings {
         let _ = writeln!(out, "warning: {warning}");
     }
-    let _ = writeln!(out, "journal: {}", story.place.join("journal.jsonl").display());
+    let _ = writeln!(out, "journal: {}", run.place.join("journal.jsonl").display());
     harmless(&out)
 }
 
@@ -108,32 +108,32 @@ pub fn now(verdict: Verdict, plan: &Plan, again: &str) -> String {
 
 /// What came of the run.
 #[must_use]
-pub fn result(story: Story<'_>) -> String {
-    match &story.outcome.ending {
-        Ending::Done => done(story),
-        Ending::Stopped(trouble) => stopped(story, trouble, "failed"),
-        Ending::Unknown(trouble) => stopped(story, trouble, "has an unknown outcome"),
-        Ending::Interrupted(trouble) => stopped(story, trouble, "was not begun"),
+pub fn result(run: ReportedRun<'_>) -> String {
+    match &run.outcome.ending {
+        Ending::Done => done(run),
+        Ending::Stopped(trouble) => stopped(run, trouble, "failed"),
+        Ending::Unknown(trouble) => stopped(run, trouble, "has an unknown outcome"),
+        Ending::Interrupted(trouble) => stopped(run, trouble, "was not begun"),
     }
 }
 
 /// What is left to do or to know.
 #[must_use]
-pub fn open(story: Story<'_>) -> Vec<Open> {
-    let mut left: Vec<Open> = match (&story.outcome.ending, story.outcome.changed) {
-        (Ending::Done, _) => after_done(story).into_iter().map(Open::next).collect(),
-        (_, false) => left::beside(story).into_iter().chain(fences(story)).map(Open::next).collect(),
-        (_, true) => fences(story).map(Open::next).into_iter().chain([by_hand(story)]).collect(),
+pub fn open(run: ReportedRun<'_>) -> Vec<Open> {
+    let mut left: Vec<Open> = match (&run.outcome.ending, run.outcome.changed) {
+        (Ending::Done, _) => after_done(run).into_iter().map(Open::next).collect(),
+        (_, false) => left::beside(run).into_iter().chain(fences(run)).map(Open::next).collect(),
+        (_, true) => fences(run).map(Open::next).into_iter().chain([by_hand(run)]).collect(),
     };
-    left.extend(left::old_data(story));
+    left.extend(left::old_data(run));
     left
 }
 
-fn timings(story: Story<'_>, out: &mut String) {
-    if let Some(proof) = story.proof {
+fn timings(run: ReportedRun<'_>, out: &mut String) {
+    if let Some(proof) = run.proof {
         let _ = writeln!(out, "proof that quorum is lost: {} (before the run)", seconds(proof));
     }
-    let phases = &story.outcome.phases;
+    let phases = &run.outcome.phases;
     let total: Duration = phases.iter().map(|phase| phase.took).sum();
     let waited: Duration = phases.iter().map(|phase| phase.waited).sum();
     let _ = writeln!(out, "run: {}, of which {} waiting for etcd", seconds(total), seconds(waited));
@@ -144,17 +144,17 @@ fn timings(story: Story<'_>, out: &mut String) {
     }
 }
 
-fn done(story: Story<'_>) -> String {
-    let plan = story.plan;
+fn done(run: ReportedRun<'_>) -> String {
+    let plan = run.plan;
     match plan.goal {
         Goal::InitiateDr => {
-            let fork = story.outcome.facts.snapshot.as_ref().map_or(0, |snapshot| snapshot.revision);
+            let fork = run.outcome.facts.snapshot.as_ref().map_or(0, |snapshot| snapshot.revision);
             let serve = if plan.survivors.len() == 1 { "serves" } else { "serve" };
             let cluster = plan.after.as_ref().map(|after| after.cluster.to_string()).unwrap_or_default();
             format!(
                 "done: {} {serve} as cluster {cluster}; it holds the old cluster's data up to revision {fork}, its first write is revision {}\n",
                 names(&plan.survivors),
-                story.outcome.facts.first_write.unwrap_or(0)
+                run.outcome.facts.first_write.unwrap_or(0)
             )
         }
         Goal::Recover => {
@@ -177,8 +177,8 @@ fn done(story: Story<'_>) -> String {
     }
 }
 
-fn after_done(story: Story<'_>) -> Vec<String> {
-    let plan = story.plan;
+fn after_done(run: ReportedRun<'_>) -> Vec<String> {
+    let plan = run.plan;
     let mut left = Vec::new();
     match plan.goal {
         Goal::InitiateDr => {
@@ -186,7 +186,7 @@ fn after_done(story: Story<'_>) -> Vec<String> {
             left.push(format!(
                 "{zones} must not serve again: its old members would elect a leader and take writes.\n\
                  Keep {2} cut off there until one of these has reached all of its masters:\n  {0} fence {1}\n  {0} recover\n",
-                story.again,
+                run.again,
                 fence_target(plan),
                 cut_off::words(&plan.ports)
             ));
@@ -204,13 +204,13 @@ fn after_done(story: Story<'_>) -> Vec<String> {
             left.extend(told(plan, &[Code::BeyondTheFork, Code::BeyondUntold]));
             if !plan.left_out.is_empty() {
                 let out = names(&plan.left_out);
-                left.push(format!("still out: {out}; once they answer: {} recover\n", story.again));
+                left.push(format!("still out: {out}; once they answer: {} recover\n", run.again));
             }
-            left.push(format!("next: {} status\n", story.again));
+            left.push(format!("next: {} status\n", run.again));
         }
-        Goal::Undo => left.push(format!("next: {} status\n", story.again)),
+        Goal::Undo => left.push(format!("next: {} status\n", run.again)),
         Goal::Fence => {
-            left.extend(last_revisions(story));
+            left.extend(last_revisions(run));
             if !plan.left_out.is_empty() {
                 left.push(format!(
                     "not reached, and so not fenced: {}; keep {} cut off there, and fence again once they answer\n",
@@ -242,10 +242,10 @@ fn told(plan: &Plan, codes: &[Code]) -> impl Iterator<Item = String> {
 }
 
 /// What the masters that were fenced have that the newest cluster lacks.
-fn last_revisions(story: Story<'_>) -> impl Iterator<Item = String> {
-    story.plan.steps().flat_map(|planned| planned.step.kind().effects()).filter_map(move |effect| {
+fn last_revisions(run: ReportedRun<'_>) -> impl Iterator<Item = String> {
+    run.plan.steps().flat_map(|planned| planned.step.kind().effects()).filter_map(move |effect| {
         let Effect::AsksRevision(ask) = effect else { return None };
-        let said = story.outcome.facts.last_revisions.get(&ask.master)?;
+        let said = run.outcome.facts.last_revisions.get(&ask.master)?;
         Some(format!("{}: {}.\n", ask.master, ask.forks.lacking(said, When::Then)?))
     })
 }
@@ -265,21 +265,21 @@ fn restarts_needed(plan: &Plan) -> bool {
         .any(|planned| planned.step.does(|effect| matches!(effect, Effect::BuildsData(restore) if !restore.tool.bumps)))
 }
 
-fn stopped(story: Story<'_>, trouble: &Trouble, how: &str) -> String {
+fn stopped(run: ReportedRun<'_>, trouble: &Trouble, how: &str) -> String {
     let Trouble { number, host, title, why, .. } = trouble;
     let mut out = format!("STOPPED: step {number} on {host} ({title}) {how}:\n  {why}\n");
-    if !story.outcome.changed {
+    if !run.outcome.changed {
         out.push_str(NOT_CHANGED);
         return out;
     }
-    let state = |id: u32| story.states.get(&id).copied().unwrap_or(StepState::Planned);
+    let state = |id: u32| run.states.get(&id).copied().unwrap_or(StepState::Planned);
     let list = |heading: &str, wanted: fn(StepState) -> bool, out: &mut String| {
-        let mut steps = story.plan.steps().filter(|planned| wanted(state(planned.id))).peekable();
+        let mut steps = run.plan.steps().filter(|planned| wanted(state(planned.id))).peekable();
         if steps.peek().is_some() {
             let _ = writeln!(out, "{heading}:");
         }
         for planned in steps {
-            let number = story.plan.number_of(planned.id);
+            let number = run.plan.number_of(planned.id);
             let _ = writeln!(out, "  {number:>2}. {}: {}", planned.host, planned.step.kind().title());
         }
     };
@@ -290,10 +290,10 @@ fn stopped(story: Story<'_>, trouble: &Trouble, how: &str) -> String {
     out
 }
 
-fn fences(story: Story<'_>) -> Option<String> {
-    let state = |id: u32| story.states.get(&id).copied().unwrap_or(StepState::Planned);
+fn fences(run: ReportedRun<'_>) -> Option<String> {
+    let state = |id: u32| run.states.get(&id).copied().unwrap_or(StepState::Planned);
     let mut fenced = std::collections::BTreeSet::new();
-    for planned in story.plan.steps() {
+    for planned in run.plan.steps() {
         let state = state(planned.id);
         for effect in planned.step.kind().effects() {
             match effect {
@@ -304,6 +304,6 @@ fn fences(story: Story<'_>) -> Option<String> {
             };
         }
     }
-    let when = if story.later { "Fenced when the journal ended" } else { "Fenced now" };
+    let when = if run.later { "Fenced when the journal ended" } else { "Fenced now" };
     (!fenced.is_empty()).then(|| format!("{when} (etcd cannot start there): {}\n", names(fenced)))
 }

@@ -214,7 +214,7 @@ pub async fn execute(
     let ended = session::execute(agreed, world, &site.operator, redactor.clone(), interrupted).await;
     let ended = ended.map_err(|error| not_begun(&error, &inputs.again()).cleaned(&redactor))?;
     let again = inputs.again();
-    let story = report::outcome::Story {
+    let reported = report::outcome::ReportedRun {
         plan,
         outcome: &ended.outcome,
         states: &ended.states,
@@ -224,7 +224,7 @@ pub async fn execute(
         drill,
         later: false,
     };
-    let text = redactor.clean(&report::outcome::text(story));
+    let text = redactor.clean(&report::outcome::text(reported));
     site.console.tell(Event::Said { text: String::new() });
     let starts = plan
         .steps()

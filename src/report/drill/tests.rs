@@ -39,7 +39,7 @@ fn measures() -> Measures {
 fn a_missed_objective_stands_beside_its_number() {
     let (run, measures) = (RunId::new("20260101-000000-0001").unwrap(), measures());
     let left = ["m2 does not answer: it is not known what was left there".to_owned()];
-    let story = Story {
+    let drill = ReportedDrill {
         run: &run,
         measures: Some(&measures),
         trouble: None,
@@ -47,7 +47,7 @@ fn a_missed_objective_stands_beside_its_number() {
         again: "requorum",
         prefix: "requorum/drill/20260101-000000-0001/",
     };
-    insta::assert_snapshot!(text(&story), @r"
+    insta::assert_snapshot!(text(&drill), @r"
     the drill completed, but missed an objective, lost a write of the surviving zone, or left something behind
 
     time without writes (RTO)               35.15 s
@@ -79,8 +79,9 @@ fn a_drill_that_gave_up_says_why_and_what_was_done() {
     let run = RunId::new("20260101-000000-0001").unwrap();
     let done = ["the zone's ports are open again".to_owned(), "undone: the old cluster serves".to_owned()];
     let trouble = Some(("detection: the outage lasted longer than 6 s", &done[..]));
-    let story = Story { run: &run, measures: None, trouble, left: &[], again: "requorum -i i.yaml", prefix: "p/" };
-    insta::assert_snapshot!(text(&story), @r"
+    let drill =
+        ReportedDrill { run: &run, measures: None, trouble, left: &[], again: "requorum -i i.yaml", prefix: "p/" };
+    insta::assert_snapshot!(text(&drill), @r"
     the drill was given up: detection: the outage lasted longer than 6 s
       the zone's ports are open again
       undone: the old cluster serves

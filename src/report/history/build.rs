@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::observe::Finding;
 use crate::plan::{Goal, Planned, Stage};
-use crate::report::outcome::{self, About, Open, Story};
+use crate::report::outcome::{self, About, Open, ReportedRun};
 use crate::report::plan::{diff, recorded, way_back};
 use crate::run::journal::{StepEvent, StepState};
 use crate::run::runner::Outcome;
@@ -29,7 +29,7 @@ pub(super) fn report(replay: &Replay<'_>, file: &JournalFile) -> Report {
     let outcome = replay.outcome();
     let place = Path::new(&file.path).parent().unwrap_or(Path::new(""));
     let states = &replay.states;
-    let story = Story {
+    let run = ReportedRun {
         plan,
         outcome: &outcome,
         states,
@@ -58,7 +58,7 @@ pub(super) fn report(replay: &Replay<'_>, file: &JournalFile) -> Report {
         finished: replay.end.is_some(),
         outcome: plain(&ended(replay.end, file)),
         exit: replay.end.map(|(_, exit)| exit),
-        result: plain(&outcome::result(story)),
+        result: plain(&outcome::result(run)),
         plan: recorded(plan, replay.digest).trim_end().to_owned(),
         failed_zones: plan.failed_zones.iter().map(ToString::to_string).collect(),
         masters: masters(replay),
@@ -74,7 +74,7 @@ pub(super) fn report(replay: &Replay<'_>, file: &JournalFile) -> Report {
         attestations: reasons(&plan.attested),
         overrides: reasons(&plan.overrides),
         deviations: deviations::all(replay, &steps, file),
-        open_actions: open_actions(replay, story, &outcome),
+        open_actions: open_actions(replay, run, &outcome),
         steps,
     }
 }
@@ -274,14 +274,14 @@ fn evidence(replay: &Replay<'_>, file: &JournalFile) -> Vec<Evidence> {
 }
 
 /// What the last words left open, and what only a reader of the journal can know: that nobody let go of the lock.
-fn open_actions(replay: &Replay<'_>, story: Story<'_>, outcome: &Outcome) -> Vec<Open> {
-    let mut open = outcome::open(story);
+fn open_actions(replay: &Replay<'_>, run: ReportedRun<'_>, outcome: &Outcome) -> Vec<Open> {
+    let mut open = outcome::open(run);
     open.iter_mut().for_each(|action| action.text = plain(&action.text));
     let told = open.iter().any(|action| action.about == About::Lock);
     if replay.locked && !replay.unlocked && replay.end.is_none() && !told {
-        let run = &replay.plan.run;
+        let name = &replay.plan.run;
         let text =
-            format!("The masters are locked for run {run}. If it is not running any more:\n  requorum unlock {run}");
+            format!("The masters are locked for run {name}. If it is not running any more:\n  requorum unlock {name}");
         open.push(Open { text, about: About::Lock });
     }
     let warning = |text: &String| Open { text: format!("warning: {}", plain(text)), about: About::Warning };

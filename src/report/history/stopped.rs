@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::observe::Observation;
 use crate::plan::Plan;
-use crate::report::outcome::{self, Story};
+use crate::report::outcome::{self, ReportedRun};
 use crate::run::journal::{Record, RunEvent};
 
 use crate::run::journal::replay::replay;
@@ -17,7 +17,7 @@ pub fn way_on(records: &[Record<RunEvent>], place: &Path, again: &str, seen: &Ob
     let replay = replay(records)?;
     let outcome = replay.outcome();
     let states = &replay.states;
-    let story = Story {
+    let run = ReportedRun {
         plan: replay.plan,
         outcome: &outcome,
         states,
@@ -27,7 +27,7 @@ pub fn way_on(records: &[Record<RunEvent>], place: &Path, again: &str, seen: &Ob
         drill: replay.drill,
         later: true,
     };
-    outcome::way_on(story).filter(|_| is_as_left(replay.plan, seen))
+    outcome::way_on(run).filter(|_| is_as_left(replay.plan, seen))
 }
 
 fn is_as_left(plan: &Plan, seen: &Observation) -> bool {

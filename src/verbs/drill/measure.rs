@@ -78,7 +78,7 @@ impl Drill<'_> {
         records.push(DrillEvent::End { outcome, exit: code });
         // Whatever becomes of the journal, the person is told below.
         let written: Result<(), Failure> = records.into_iter().try_for_each(|record| self.write(record));
-        let story = report::drill::Story {
+        let drill = report::drill::ReportedDrill {
             run: &self.run,
             measures: measures.as_ref(),
             trouble: trouble.as_ref().map(|(why, done)| (why.as_str(), done.as_slice())),
@@ -86,7 +86,7 @@ impl Drill<'_> {
             again: &self.inputs.again(),
             prefix: &report::drill::prefix(&self.run),
         };
-        let mut text = report::drill::text(&story);
+        let mut text = report::drill::text(&drill);
         let mut told = code;
         if let Some(path) = textfile
             && let Err(error) = self.keep_metrics(path, measures.as_ref(), good)
