@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use requorum::model::{Environment, MasterName, RunId, ZoneName};
+use requorum::model::{Environment, MasterName, Output, RunId, ZoneName};
+use requorum::observe::environment;
 use requorum::observe::traces::Holder;
 use requorum::plan::drill::{Words, refusals};
 use requorum::run::lock::{self, Taken};
@@ -92,6 +93,11 @@ async fn a_copied_inventory_drills_nobody() {
     one_is_mute.insert(MasterName::new("m2").unwrap(), Ok(None));
     let said = forbidden(&site, &one_is_mute, None).await;
     assert!(said.len() == 1 && said[0].contains("m2 does not say what it is"), "{said:?}");
+    let why = Output { status: 1, stderr: "Permission denied".into(), ..Output::default() };
+    one_is_mute.insert(MasterName::new("m2").unwrap(), environment::parse(&why));
+    let said = forbidden(&site, &one_is_mute, None).await;
+    let file = said[0].matches(environment::FILE).count();
+    assert!(said.len() == 1 && said[0].contains("Permission denied") && file == 1, "{said:?}");
     one_is_mute.remove(&MasterName::new("m2").unwrap());
     assert_eq!(forbidden(&site, &one_is_mute, None).await.len(), 1);
 

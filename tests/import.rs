@@ -171,4 +171,7 @@ fn what_cannot_be_imported_is_said() {
     write("hosts.yml", "all:\n");
     refused("it holds several inventories: name one of hosts.yml, hosts.ini");
     assert_eq!(import(&[path, "--zone-var", "z", "--zone-group", "g"]).code, Some(64));
+    let unknown = import(&["tests/kubespray/built", "--zone-var", "topology_zon"]);
+    let said = "no master has a variable `topology_zon`: --zone-var names the variable that holds the zone";
+    assert!(unknown.code == Some(65) && unknown.err.contains(said), "{}", unknown.err);
 }

@@ -310,8 +310,10 @@ fn zones_of(
         Zones::Unsaid => {}
         Zones::Var(var) => {
             if hosts.iter().all(|(_, vars)| text(vars, var).is_none()) {
+                let has = |(_, vars): &(&str, Vars)| vars.contains_key(var.as_str());
+                let what = if hosts.iter().any(has) { "a text as" } else { "a variable" };
                 let said =
-                    format!("no master has a text as {}: --zone-var names the variable that holds the zone", word(var));
+                    format!("no master has {what} {}: --zone-var names the variable that holds the zone", word(var));
                 return Err(refused(said));
             }
             for (host, vars) in hosts {

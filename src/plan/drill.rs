@@ -71,7 +71,7 @@ fn of_words(cluster: &Cluster, words: &Words) -> Vec<Refusal> {
             Some(Ok(Some(word))) if *word == wanted => return None,
             Some(Ok(Some(word))) => format!("{name} says in {FILE} that it is {word:?}; the inventory says {wanted}"),
             Some(Ok(None)) => format!("{name} does not say what it is: {FILE} is missing or empty"),
-            Some(Err(unclear)) => format!("{name} could not be asked for {FILE}: {unclear}"),
+            Some(Err(unclear)) => format!("{name} could not be asked for {FILE}: {}", unclear.why),
             None => format!("{name} was not asked for {FILE}"),
         };
         let next = match words.get(name) {
