@@ -3,11 +3,11 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::SettingsFile;
 use crate::model::diagnostic::Source;
-use crate::model::{MemberId, Output, inventory, quorum};
+use crate::model::{MemberId, inventory, quorum};
 use crate::observe::known_before::{KnownBefore, KnownMember, LastLook};
-use crate::observe::{Contact, Members, Ports, Read, Settings, Status, certificates, unit};
+use crate::observe::proof::count;
+use crate::observe::{Contact, Members, Read};
 
 const CLUSTER: ClusterId = ClusterId(0xc1);
 
@@ -42,36 +42,14 @@ fn unclear() -> Unclear {
 
 /// A master that answers: with its etcd down, or running as this member and serving.
 fn answers(number: u64, runs: bool, list: &Members) -> Contact {
-    let state = if runs { "ActiveState=active\nMainPID=7\n" } else { "ActiveState=inactive\nMainPID=0\n" };
-    let stdout = format!("LoadState=loaded\n{state}ConditionResult=yes\nResult=success\n");
-    let status = Status {
-        cluster: CLUSTER,
-        member: MemberId(number),
-        revision: 7,
-        term: 2,
-        applied: 7,
-        index: 7,
-        leader: Some(MemberId(1)),
-        learner: false,
-        version: "3.6.16".into(),
-        db_bytes: 1,
-        errors: Vec::new(),
-    };
-    let text = format!("ETCD_NAME=etcd{number}\nETCD_INITIAL_ADVERTISE_PEER_URLS=https://10.0.0.{number}:2380\n");
-    Contact::Answers(Box::new(Seen {
-        unit: unit::parse(&Output { stdout, ..Output::default() }),
-        settings: Ok(Settings::of(SettingsFile::env_file("/etc/etcd.env", &text))),
-        tools: Err(unclear()),
-        disk: Err(unclear()),
-        traces: Err(unclear()),
-        status: if runs { Ok(status) } else { Err(unclear()) },
-        members: if runs { Ok(list.clone()) } else { Err(unclear()) },
-        read: if runs { Ok(Read::Answered) } else { Err(unclear()) },
-        peer_ports: Ok(Ports::default()),
-        certificates: certificates::not_asked(),
-        log: crate::observe::log::not_asked(),
-        node: crate::observe::node::not_asked(),
-    }))
+    let Contact::Answers(mut seen) = count::tests::answers(number as usize, runs, 0) else { panic!("it answers") };
+    if let Ok(status) = &mut seen.status {
+        (status.cluster, status.member) = (CLUSTER, MemberId(number));
+    }
+    seen.traces = Err(unclear());
+    seen.members = if runs { Ok(list.clone()) } else { Err(unclear()) };
+    seen.read = if runs { Ok(Read::Answered) } else { Err(unclear()) };
+    Contact::Answers(seen)
 }
 
 /// What a member of the list is.
