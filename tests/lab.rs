@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
+#[path = "support/lines.rs"]
+mod lines;
 #[path = "support/promtool.rs"]
 mod promtool;
 #[path = "support/stand_in.rs"]
@@ -17,16 +19,12 @@ mod broken;
 mod broken_drills;
 #[path = "lab/certificates.rs"]
 mod certificates;
-#[path = "lab/circle.rs"]
-mod circle;
 #[path = "lab/confines.rs"]
 mod confines;
 #[path = "lab/doctor.rs"]
 mod doctor;
 #[path = "lab/drill.rs"]
 mod drill;
-#[path = "lab/freshest.rs"]
-mod freshest;
 #[path = "lab/midway.rs"]
 mod midway;
 #[path = "lab/refusals.rs"]

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "support/lines.rs"]
+mod lines;
 #[path = "support/story.rs"]
 mod story;
 
@@ -60,6 +62,7 @@ stories! {
     a_half_made_cluster_is_not_woken_beside_the_old_one,
     a_held_master_is_told_before_anything_else,
     a_joiner_with_a_smaller_quota_is_refused,
+    a_kept_snapshot_brings_back_what_was_moved_aside,
     a_kept_snapshot_is_not_taken_for_ever,
     a_kept_snapshot_that_nobody_passed_is_taken,
     a_killed_run_is_unlocked_from_another_bastion,
@@ -123,6 +126,7 @@ stories! {
     a_zone_comes_home_master_by_master,
     a_zone_is_not_unfenced_while_others_are_silent,
     a_zone_that_carries_the_cluster_is_not_fenced,
+    a_zone_that_is_only_cut_off_is_fenced_first,
     a_zone_that_is_seen_down_and_fenced_needs_no_attestation_to_be_counted,
     a_zone_that_returned_behind_a_cut_link_before_the_consent_is_seen,
     a_zone_that_returns_after_the_start_is_named,

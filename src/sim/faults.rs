@@ -12,6 +12,9 @@ use super::state::{BastionState, Cut, Due, State};
 use super::systemd::By;
 use super::{Site, name, zone};
 
+/// Where a person has put an env file that is gone.
+const ENV_AWAY: &str = "/root/etcd.env";
+
 /// Something that happens to a site, as a story says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
@@ -33,6 +36,8 @@ pub enum Event {
     Told(String),
     /// A master's etcd is killed and stays down.
     Kill(String),
+    /// A master's etcd is killed, and systemd starts it again.
+    Crash(String),
     /// A master no longer hears what its leader says, so that it falls behind.
     Lag(String),
     /// The next writes reach a master's log, and it never hears that they are committed.
@@ -63,8 +68,10 @@ pub enum Event {
     Clock(String, i64),
     /// A master's disk is full.
     Full(String),
-    /// A master's env file is gone.
+    /// A master's env file is gone, put aside.
     NoEnv(String),
+    /// It is back.
+    EnvBack(String),
     /// A file on a master is gone.
     Gone(String, String),
     /// A setting in a master's env file is another.
@@ -78,7 +85,7 @@ pub enum Event {
     Trickles(String, Duration),
     /// etcd has raised a CORRUPT alarm for a master's member.
     Corrupt(String),
-    /// A master's etcd is killed and its data directory is empty: a new disk, say.
+    /// A master's etcd is killed and its data directory is gone: a machine that was rebuilt, say.
     Emptied(String),
     /// A flag in a master's unit file.
     Flag(String, String),
@@ -275,6 +282,10 @@ impl State {
             Event::Proposes(master) => self.machine(&name(master)).data_mut().into_iter().for_each(Data::propose),
             Event::Elected(master) => self.elected(master),
             Event::Kill(master) => self.stop(&name(master), false),
+            Event::Crash(master) => {
+                self.stop(&name(master), false);
+                self.start(&name(master), By::Boot);
+            }
             Event::Emptied(master) => self.empty(master),
             Event::Promote(master) => self.promoted(master),
             Event::Voter(..)
@@ -315,7 +326,7 @@ impl State {
 
     fn empty(&mut self, master: &str) {
         self.stop(&name(master), false);
-        self.machine(&name(master)).dirs.insert(DATA_DIR.to_owned(), None);
+        self.machine(&name(master)).dirs.remove(DATA_DIR);
         // It was not our act: what lay there is not missed.
         self.watch.ever.retain(|(host, _), _| host.as_str() != master);
     }
@@ -333,6 +344,7 @@ impl State {
         | Event::Clock(master, _)
         | Event::Full(master)
         | Event::NoEnv(master)
+        | Event::EnvBack(master)
         | Event::Gone(master, _)
         | Event::Setting(master, ..)
         | Event::Flag(master, _)
@@ -358,7 +370,8 @@ impl State {
             Event::Lacks(_, tool) => machine.lose(tool),
             Event::Clock(_, ms) => machine.clock_ms = *ms,
             Event::Full(_) => machine.free_bytes = 1 << 20,
-            Event::NoEnv(_) => drop(machine.files.remove(machine.settings_path())),
+            Event::NoEnv(_) => machine.rename(machine.settings_path(), ENV_AWAY),
+            Event::EnvBack(_) => machine.rename(ENV_AWAY, machine.settings_path()),
             Event::Gone(_, path) => drop(machine.files.remove(path)),
             Event::Setting(_, key, value) => machine.set(key, value),
             Event::Seize(_) => {

@@ -232,6 +232,13 @@ impl Machine {
         self.files.insert(path.into(), text.into());
     }
 
+    /// Moves a file that is there.
+    pub(super) fn rename(&mut self, from: &str, to: &str) {
+        if let Some(bytes) = self.files.remove(from) {
+            self.files.insert(to.to_owned(), bytes);
+        }
+    }
+
     /// Gives a setting in its env file another value.
     pub(super) fn set(&mut self, key: &str, value: &str) {
         let text = self.file(ENV_FILE).unwrap_or_default();

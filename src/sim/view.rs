@@ -41,6 +41,16 @@ impl Site {
         state.seen(&name(master)).data().map(|data| data.image.keys.keys().cloned().collect()).unwrap_or_default()
     }
 
+    /// The keys in a master's data directory and in its write-ahead log, whether or not they are applied.
+    #[must_use]
+    pub fn logged_keys(&self, master: &str) -> BTreeSet<String> {
+        let state = self.lock();
+        let ahead = state.seen(&name(master)).data().and_then(|data| data.ahead.as_ref());
+        let ahead = ahead.into_iter().flat_map(|image| image.keys.keys().cloned()).collect::<Vec<_>>();
+        drop(state);
+        self.keys(master).into_iter().chain(ahead).collect()
+    }
+
     /// The keys in a master's retired data directories.
     #[must_use]
     pub fn retired_keys(&self, master: &str) -> BTreeSet<String> {
@@ -61,6 +71,14 @@ impl Site {
     pub fn listed(&self, master: &str) -> BTreeSet<String> {
         let state = self.lock();
         members_text(&state.seen(&name(master)).setting("ETCD_INITIAL_CLUSTER")).into_keys().collect()
+    }
+
+    /// The members that vote, as a master's data has them.
+    #[must_use]
+    pub fn voters(&self, master: &str) -> BTreeSet<String> {
+        let state = self.lock();
+        let members = state.seen(&name(master)).data().into_iter().flat_map(|data| data.image.members.values());
+        members.filter(|member| !member.learner).map(|member| member.name.clone()).collect()
     }
 
     /// What `snapshot save` would give at a master now.

@@ -1,4 +1,4 @@
-//! A drill broken in six ways on real machines; `tests/faults.rs` has them all.
+//! A drill broken in six ways on real machines; `tests/faults.rs` has them all. No scenario, as `drill.rs` says.
 
 use crate::broken::{full, killed, lab, phase, said, spoiled, unplugged};
 

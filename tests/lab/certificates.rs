@@ -1,5 +1,5 @@
 //! Certificates of real masters: one that has no loopback address among its names, behind a port for every interface; a
-//! client certificate that cannot be read; and one for a name that no URL has.
+//! client certificate that cannot be read; and one for a name that no URL has. No scenario: the model has no X.509.
 
 use std::process::Command;
 

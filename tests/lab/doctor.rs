@@ -1,4 +1,5 @@
-//! The doctor on real machines: a healthy cluster is told to be ready, whatever is broken is named, nothing is left.
+//! The doctor on real machines: a healthy cluster is told to be ready, whatever is broken is named, nothing is left. No
+//! scenario: what it measures is a disk, and what it could leave is any file there.
 
 use crate::support::Lab;
 

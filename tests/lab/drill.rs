@@ -1,5 +1,6 @@
 //! Drills on real machines: what they measure is what an independent client saw, and whatever breaks them, nothing is
-//! left that they do not name.
+//! left that they do not name. No scenario: the model has one clock for requorum and its clients, no firewall and no
+//! processes; `tests/drill_crashes.rs` breaks drills there.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
 //! Masters that come home to a cluster that has grown meanwhile: more data than their start may take, or than their quota
-//! holds.
+//! holds. No scenario: the model has neither megabytes nor a slow link.
 
 use crate::support::{Lab, name};
 

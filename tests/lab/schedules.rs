@@ -1,5 +1,5 @@
 //! The ready schedules run for real: a whole drill under the unit's own sandbox, one that is refused, one that is stopped
-//! midway, and one in a container's confines. Knows of a schedule's files only where a site puts each.
+//! midway, and one in a container's confines. No scenario: the model has no units and no containers. Knows of a schedule's files only where a site puts each.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -5,6 +5,10 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
+use requorum::plan::Plan;
+use requorum::run::journal::{self, Record, RunEvent, StepEvent};
+use requorum::step::Act;
+
 /// The lab's name, which is its cluster's too. Tests run one after the other, so one name will do; a second suite beside
 /// them takes another with REQUORUM_TEST_LAB.
 static NAME: LazyLock<String> =
@@ -58,6 +62,29 @@ impl Said {
 pub fn signal(name: &str, process: u32) {
     let sent = Command::new("kill").args([&format!("-{name}"), &process.to_string()]).status().expect("kill runs");
     assert!(sent.success(), "{name} was not sent to {process}");
+}
+
+fn plan_of(records: &[Record<RunEvent>]) -> Option<&Plan> {
+    records.iter().find_map(|record| match &record.what {
+        RunEvent::Run { plan, .. } => Some(plan.as_ref()),
+        _ => None,
+    })
+}
+
+/// Whether a journal says that a step with this command is done on a master.
+fn is_done(journal: &str, command: &str, node: &str) -> bool {
+    let records = journal::readable(journal).0.of_run();
+    let runs = |act: &Act| act.doing.command().script.as_deref() == Some(command);
+    let step = plan_of(&records).and_then(|plan| {
+        plan.steps().find(|planned| planned.host.as_str() == node && planned.step.kind().acts().iter().any(runs))
+    });
+    let done = |record: &Record<RunEvent>| match &record.what {
+        RunEvent::Step { id, event, .. } => {
+            step.is_some_and(|step| step.id == *id) && matches!(event, StepEvent::Done(_) | StepEvent::FoundDone(_))
+        }
+        _ => false,
+    };
+    records.iter().any(done)
 }
 
 fn script() -> String {
@@ -118,6 +145,36 @@ impl Lab {
         let mut command = self.program(arguments);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().expect("requorum starts")
+    }
+
+    /// Runs that until its journal says that a command on a master is done, and kills it there. etcd is not started on
+    /// the master meanwhile: the kill may come too late to keep the next step from being sent.
+    pub fn killed_after(&self, arguments: &[&str], command: &str, node: &str) -> Said {
+        let held = "/etc/systemd/system/etcd.service.d/held.conf";
+        let hold = format!("printf '[Unit]\\nConditionPathExists=/run/go\\n' >{held} && systemctl daemon-reload");
+        self.on(node, &format!("mkdir -p $(dirname {held}) && {hold}")).exits(0);
+        let before = self.journals().len();
+        let mut child = self.spawn(arguments);
+        let begun = Instant::now();
+        while !self.journals().get(before).is_some_and(|journal| is_done(journal, command, node)) {
+            if child.try_wait().expect("asked").is_some() || begun.elapsed() > Duration::from_secs(150) {
+                let said = Said::of(child.wait_with_output().expect("an end"));
+                panic!("the run never came to {command} on {node}:\n{}", said.all());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // The process is `lab bastion`, which becomes requorum by exec.
+        child.kill().expect("killed");
+        let said = Said::of(child.wait_with_output().expect("an end"));
+        self.on(node, "systemctl is-active etcd").exits(3);
+        self.on(node, &format!("rm {held} && systemctl daemon-reload")).exits(0);
+        said
+    }
+
+    /// The plan of the last run.
+    pub fn last_plan(&self) -> Plan {
+        let journal = self.journals().pop().expect("a run");
+        plan_of(&journal::readable(&journal).0.of_run()).cloned().expect("its plan")
     }
 
     /// A shell line as root on a master.

@@ -1,5 +1,6 @@
 //! What surrounds commands and etcd on real masters, all of it at once: shells that print, a proxy for every session, one
-//! session at a time, few algorithms, a client port for gRPC only, and one for every interface.
+//! session at a time, few algorithms, a client port for gRPC only, and one for every interface. No scenario: in the model a
+//! command needs no shell.
 
 use crate::support::{Lab, name};
 

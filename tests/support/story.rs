@@ -1,14 +1,15 @@
-//! Stories: what happens to a site, what we do, what must be true, line by line. `docs` of the words: see the files.
+//! Tells a story on the model, line by line as `lines.rs` reads them.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use requorum::observe::Observation;
 use requorum::observe::assess::Assessment;
-use requorum::plan::{Goal, Rule};
+use requorum::plan::Goal;
 use requorum::report::history::{self, JournalFile};
 use requorum::run::journal;
 use requorum::sim::{Cut, End, Event, Flags, Site, Waiting};
+
+use crate::lines::{self, Expected, Line, Lines, as_expected, seconds, yes};
 
 /// What a story has come to.
 pub struct Telling {
@@ -24,12 +25,8 @@ pub struct Telling {
 
 /// Tells a story to its end; an error names its line.
 pub async fn tell(text: &str) -> Result<(), String> {
-    let mut lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
-    let mut lines = lines.by_ref().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
-    let mut telling = match lines.next() {
-        Some((_, line)) if line.starts_with("masters ") => Telling::begin(&line[8..]),
-        other => return Err(format!("a story begins with `masters`, not with {other:?}")),
-    };
+    let Lines { zones, ports, lines } = lines::lines(text)?;
+    let mut telling = Telling::begin(&zones, ports);
     for (at, line) in lines {
         telling.line(line).await.map_err(|why| format!("line {at}: {line}\n  {why}"))?;
     }
@@ -37,32 +34,49 @@ pub async fn tell(text: &str) -> Result<(), String> {
     if broken.is_empty() { Ok(()) } else { Err(format!("what must never happen did: {broken:#?}")) }
 }
 
-fn words(line: &str) -> Vec<&str> {
-    line.split_whitespace().collect()
-}
-
-fn seconds(word: &str) -> Duration {
-    Duration::from_secs(word.trim_end_matches('s').parse().unwrap_or(0))
-}
-
 impl Telling {
-    fn begin(zones: &str) -> Self {
-        let (zones, ports) = zones.split_once(" ports ").unwrap_or((zones, ""));
-        let zones: Vec<usize> = words(zones).iter().filter_map(|word| word.parse().ok()).collect();
-        let site = match words(ports)[..] {
-            [client, peer] => Site::with_ports(&zones, client.parse().unwrap_or(0), peer.parse().unwrap_or(0)),
-            _ => Site::new(&zones),
+    fn begin(zones: &[usize], ports: Option<(u16, u16)>) -> Self {
+        let site = match ports {
+            Some((client, peer)) => Site::with_ports(zones, client, peer),
+            None => Site::new(zones),
         };
         Self { site, end: End::default(), before: String::new(), status: None, waiting: None }
     }
 
     async fn line(&mut self, line: &str) -> Result<(), String> {
-        let said = words(line);
-        match &said[..] {
-            ["wait", time] => self.site.wait(seconds(time)).await,
-            ["write", key, "through", master] => return yes(self.site.write(master, key), "not acknowledged"),
-            ["no", "write", key, "through", master] => return yes(!self.site.write(master, key), "acknowledged"),
-            ["before" | "after", ..] => return self.later(&said),
+        match lines::line(line)? {
+            Line::Wait(time) => self.site.wait(time).await,
+            Line::Write { key, through, acknowledged } => {
+                return as_expected(acknowledged, yes(self.site.write(through, key), "not acknowledged"));
+            }
+            Line::At { before, command, master, what } => {
+                self.site.at(before, command, Some(master), 0, event(&what)?);
+            }
+            Line::Verb { verb, zone, mut flags } => {
+                flags.extend(zone.map(|zone| ("failed-zone", zone)));
+                self.verb(goal(verb)?, &flags).await?;
+            }
+            Line::UndoLast => {
+                let run = self.site.last_run();
+                let run = run.rsplit('/').next().unwrap_or_default().to_owned();
+                self.verb(Goal::Undo, &[("undoes", &run)]).await?;
+            }
+            Line::Unlock => {
+                for run in self.site.locked_by() {
+                    self.site.unlock(&run).await;
+                }
+            }
+            Line::Status => self.status = Some(self.site.status().await),
+            Line::MendBastion => self.site.mend_bastion(),
+            Line::Expect { so, what } => return as_expected(so, self.check(what)?),
+            Line::Happens(said) => self.happens(&said).await?,
+        }
+        Ok(())
+    }
+
+    /// What only the model can be told, and what happens by itself.
+    async fn happens(&mut self, said: &[&str]) -> Result<(), String> {
+        match said {
             ["kill", "requorum", "after", "record", number] => {
                 self.site.kill_after_record(self.site.records() + count(number)?);
             }
@@ -70,79 +84,43 @@ impl Telling {
             ["cut", "the", "connection", "at", "act", number, how] => {
                 self.site.cut_at(self.site.acts() + count(number)?, cut(how)?);
             }
-            ["mend", "the", "bastion"] => self.site.mend_bastion(),
-            ["snapshot", "of", master, "as", path] => self.site.bring(path, self.site.snapshot(master)),
             ["snapshot", "of", "another", "cluster", "as", path] => {
                 self.site.bring(path, Site::with_ports(&[1, 1], 4379, 4380).snapshot("m1"));
             }
+            ["snapshot", "of", master, "as", path] => self.site.bring(path, self.site.snapshot(master)),
             ["bare", "copy", "of", master, "as", path] => self.site.bring(path, self.site.database(master)),
             ["damage", path] => self.site.bring(path, b"{half".to_vec()),
             ["template", "adds", line] => self.site.template_adds(line),
             ["lose", path] => self.site.bring(path, Vec::new()),
-            ["initiate-dr", rest @ ..] => self.verb(Goal::InitiateDr, rest).await?,
-            ["recover", rest @ ..] => self.verb(Goal::Recover, rest).await?,
-            ["fence", zone, rest @ ..] => {
-                self.verb(Goal::Fence, &[&["failed-zone", zone], rest].concat()).await?;
-            }
-            ["undo", "last"] => {
-                let run = self.site.last_run();
-                let run = run.rsplit('/').next().unwrap_or_default().to_owned();
-                self.verb(Goal::Undo, &["undoes", &run]).await?;
-            }
-            ["unfence", zone] => self.verb(Goal::Unfence, &["failed-zone", zone]).await?,
-            ["unlock"] => {
-                for run in self.site.locked_by() {
-                    self.site.unlock(&run).await;
-                }
-            }
             ["unlock", "elsewhere"] => {
                 for run in self.site.locked_by() {
                     self.site.unlock_elsewhere(&run).await;
                 }
             }
-            ["ask", "for", "consent:", verb, rest @ ..] => self.ask_for_consent(verb, rest).await?,
+            ["ask", "for", "consent:", verb, rest @ ..] => {
+                let waiting = self.site.ask_for_consent(goal(verb)?, &self.ask(&lines::flags(rest)?)?).await;
+                self.waiting = Some(waiting.map_err(|end| end.text)?);
+            }
             ["consent"] => {
                 let waiting = self.waiting.take().ok_or("nobody waits for consent")?;
                 self.before = self.site.picture();
                 self.end = self.site.consent(waiting).await;
             }
-            ["status"] => self.status = Some(self.site.status().await),
-            ["expect", "not", rest @ ..] => {
-                return yes(self.check(rest)?.is_err(), "it is so");
-            }
-            ["expect", rest @ ..] => return self.check(rest)?,
-            _ => self.site.happens(&event(&said)?),
+            _ => self.site.happens(&event(said)?),
         }
         Ok(())
     }
 
-    fn later(&self, said: &[&str]) -> Result<(), String> {
-        let line = said[1..].join(" ");
-        let (when, what) = line.split_once(": ").ok_or("`before COMMAND on MASTER: WHAT`")?;
-        let (command, master) = when.rsplit_once(" on ").ok_or("`COMMAND on MASTER`")?;
-        self.site.at(said[0] == "before", command, Some(master), 0, event(&words(what))?);
-        Ok(())
-    }
-
-    async fn ask_for_consent(&mut self, verb: &str, said: &[&str]) -> Result<(), String> {
-        let goals = [Goal::InitiateDr, Goal::Recover, Goal::Fence, Goal::Unfence];
-        let goal = goals.into_iter().find(|goal| goal.command() == verb).ok_or(format!("no verb {verb}"))?;
-        let waiting = self.site.ask_for_consent(goal, &self.ask(said)?).await;
-        self.waiting = Some(waiting.map_err(|end| end.text)?);
-        Ok(())
-    }
-
-    async fn verb(&mut self, goal: Goal, said: &[&str]) -> Result<(), String> {
-        let ask = self.ask(said)?;
+    async fn verb(&mut self, goal: Goal, flags: &[(&str, &str)]) -> Result<(), String> {
+        let ask = self.ask(flags)?;
         self.before = self.site.picture();
         self.end = self.site.go(goal, &ask).await;
         Ok(())
     }
 
-    fn ask(&self, said: &[&str]) -> Result<Flags, String> {
+    fn ask(&self, flags: &[(&str, &str)]) -> Result<Flags, String> {
         let mut ask = Flags::default();
-        for pair in said.chunks(2) {
-            let [flag, word] = pair else { return Err(format!("{flag:?} has no value", flag = pair)) };
+        for (flag, word) in flags {
             let word = (*word).to_owned();
             match *flag {
                 "attest" => ask.attested.push(word),
@@ -160,64 +138,69 @@ impl Telling {
         Ok(ask)
     }
 
-    /// What must be so: the outer error is a line that means nothing.
-    fn check(&self, said: &[&str]) -> Result<Result<(), String>, String> {
+    /// What must be so: the outer error is a line that means nothing here.
+    fn check(&self, what: Expected<'_>) -> Result<Result<(), String>, String> {
         let site = &self.site;
-        let all = |keys: &[&str], have: &BTreeSet<String>| keys.iter().all(|key| have.contains(*key));
-        let on = said.iter().position(|word| *word == "on").unwrap_or(said.len());
-        let masters = said.get(on + 1..).unwrap_or_default();
-        Ok(match said {
-            ["killed"] => yes(self.end.code.is_none(), &self.end.text),
-            ["exit", code] => yes(self.end.code.map(|code| code.to_string()) == Some((*code).into()), &self.shown()),
-            ["refused", rule] => yes(self.end.code == Some(3) && self.end.refused_by(known(rule)?), &self.shown()),
-            ["untouched"] => yes(self.before == site.picture(), &different(&self.before, &site.picture())),
-            ["says", ..] => yes(self.end.text.contains(&said[1..].join(" ")), &self.shown()),
-            ["report", "says", ..] => {
+        let everywhere = |masters: &[&str], holds: &dyn Fn(&str) -> bool| {
+            let not = masters.iter().find(|master| !holds(master));
+            yes(not.is_none(), &format!("not on {not:?}"))
+        };
+        let all = |keys: &[&str], have: BTreeSet<String>| keys.iter().all(|key| have.contains(*key));
+        Ok(match what {
+            Expected::Killed => yes(self.end.code.is_none(), &self.end.text),
+            Expected::Exit(code) => yes(self.end.code.map(i32::from) == Some(code), &self.shown()),
+            Expected::Refused(rule) => yes(self.end.code == Some(3) && self.end.refused_by(rule), &self.shown()),
+            Expected::Untouched => yes(self.before == site.picture(), &different(&self.before, &site.picture())),
+            Expected::Says(words) => yes(self.end.text.contains(&words), &self.shown()),
+            Expected::ReportSays(words) => {
                 let text = self.report()?;
-                yes(text.contains(&said[2..].join(" ")), &text)
+                yes(text.contains(&words), &text)
             }
-            ["status", "says", ..] => {
-                let (seen, assessment) = self.status.as_ref().ok_or("`status` first")?;
-                let (wanted, words) = (said[2..].join(" "), site.words(seen, assessment));
-                yes(words.contains(&wanted), &words)
+            Expected::StatusSays(words) => {
+                let (seen, assessment) = self.seen()?;
+                let text = site.words(seen, assessment);
+                yes(text.contains(&words), &text)
             }
-            ["writable", wanted @ ..] => self.writable(wanted),
-            ["clusters", number] => yes(site.writable().len() == count(number)?, &format!("{:?}", site.writable())),
-            ["keys", keys @ .., _] if on < said.len() => {
-                let keys = &keys[..on - 1];
-                let lacking = masters.iter().find(|master| !all(keys, &site.keys(master)));
-                yes(lacking.is_none(), &format!("{lacking:?} lacks one"))
+            Expected::Next(command) => {
+                let (seen, assessment) = self.seen()?;
+                let text = requorum::report::status::verdict(&site.cluster(), seen, assessment, "requorum", None);
+                yes(text.contains(&format!("next: {command}")), &text)
             }
-            ["retired", key, "on", master] => yes(site.retired_keys(master).contains(*key), "not there"),
-            ["fenced", masters @ ..] => yes(masters.iter().all(|master| site.fenced(master)), "not all"),
-            ["running", masters @ ..] => yes(masters.iter().all(|master| site.runs(master)), "not all"),
-            ["locked"] => yes(!site.locked_by().is_empty(), "no lock"),
-            ["listed", members @ .., _] if on < said.len() => {
-                let members: BTreeSet<String> = members[..on - 1].iter().map(|word| (*word).to_owned()).collect();
-                yes(masters.iter().all(|master| site.listed(master) == members), &format!("{:?}", site.listed("m1")))
+            Expected::Verdict(wanted) => {
+                let verdict = self.seen()?.1.verdict;
+                yes(verdict == wanted, &format!("{verdict:?}"))
             }
-            ["seed", master] => {
-                let seed = self.end.plan.as_ref().and_then(|plan| plan.seed.clone()).map(|name| name.to_string());
-                yes(seed.as_deref() == Some(*master), &format!("{seed:?}"))
-            }
-            ["verdict", wanted] => {
-                let verdict = self.status.as_ref().map(|(_, assessment)| assessment.verdict);
-                let word = serde_json::to_value(verdict).unwrap_or_default();
-                yes(word.as_str() == Some(*wanted), &format!("{word}"))
-            }
-            ["next", ..] => {
-                let wanted = said[1..].join(" ");
-                let cluster = site.cluster();
-                let (seen, assessment) = self.status.as_ref().ok_or("`status` first")?;
-                let text = requorum::report::status::verdict(&cluster, seen, assessment, "requorum", None);
-                yes(text.contains(&format!("next: {wanted}")), &text)
-            }
-            ["proof", how] => yes(self.proof().contains(&format!("({how} in ")), &self.proof()),
-            ["finding", code] => {
+            Expected::Finding(code) => {
                 yes(self.findings().iter().any(|known| known == code), &format!("{:?}", self.findings()))
             }
-            _ => return Err(format!("nobody knows how to expect {said:?}")),
+            Expected::Writable(masters) => {
+                let writable = site.writable();
+                let names: Vec<String> = writable.values().flatten().map(ToString::to_string).collect();
+                yes(writable.len() < 2 && names == masters, &format!("{writable:?}"))
+            }
+            Expected::Clusters(number) => yes(site.writable().len() == number, &format!("{:?}", site.writable())),
+            Expected::Keys { keys, masters } => everywhere(&masters, &|master| all(&keys, site.keys(master))),
+            Expected::Logged { keys, masters } => everywhere(&masters, &|master| all(&keys, site.logged_keys(master))),
+            Expected::Retired { keys, masters } => {
+                everywhere(&masters, &|master| all(&keys, site.retired_keys(master)))
+            }
+            Expected::Listed { members, masters } => {
+                let members: BTreeSet<String> = members.iter().map(|word| (*word).to_owned()).collect();
+                everywhere(&masters, &|master| site.listed(master) == members && site.voters(master) == members)
+            }
+            Expected::Fenced(masters) => everywhere(&masters, &|master| site.fenced(master)),
+            Expected::Running(masters) => everywhere(&masters, &|master| site.runs(master)),
+            Expected::Locked => yes(!site.locked_by().is_empty(), "no lock"),
+            Expected::Seed(master) => {
+                let seed = self.end.plan.as_ref().and_then(|plan| plan.seed.clone()).map(|name| name.to_string());
+                yes(seed.as_deref() == Some(master), &format!("{seed:?}"))
+            }
+            Expected::Proof(how) => yes(self.proof().contains(&format!("({how} in ")), &self.proof()),
         })
+    }
+
+    fn seen(&self) -> Result<&(Observation, Assessment), String> {
+        self.status.as_ref().ok_or_else(|| "`status` first".to_owned())
     }
 
     /// What showed that quorum was lost.
@@ -234,13 +217,6 @@ impl Telling {
         Ok(requorum::report::text::text(&report))
     }
 
-    fn writable(&self, wanted: &[&str]) -> Result<(), String> {
-        let writable = self.site.writable();
-        let names: Vec<String> = writable.values().flatten().map(ToString::to_string).collect();
-        let nobody = wanted == ["nobody"] && names.is_empty();
-        yes(nobody || (writable.len() == 1 && names == wanted), &format!("{writable:?}"))
-    }
-
     fn findings(&self) -> Vec<String> {
         let planned = self.end.plan.iter().flat_map(|plan| &plan.findings);
         let seen = self.status.iter().flat_map(|(_, assessment)| &assessment.findings);
@@ -252,8 +228,9 @@ impl Telling {
     }
 }
 
-fn yes(holds: bool, otherwise: &str) -> Result<(), String> {
-    if holds { Ok(()) } else { Err(otherwise.to_owned()) }
+fn goal(verb: &str) -> Result<Goal, String> {
+    let goals = [Goal::InitiateDr, Goal::Recover, Goal::Fence, Goal::Unfence];
+    goals.into_iter().find(|goal| goal.command() == verb).ok_or_else(|| format!("no verb {verb}"))
 }
 
 fn cut(how: &str) -> Result<Cut, String> {
@@ -267,10 +244,6 @@ fn cut(how: &str) -> Result<Cut, String> {
 
 fn count(word: &str) -> Result<usize, String> {
     word.parse().map_err(|_| format!("{word} is no number"))
-}
-
-fn known(rule: &str) -> Result<Rule, String> {
-    rule.parse().map_err(|_| format!("there is no rule {rule}"))
 }
 
 fn different(before: &str, after: &str) -> String {
@@ -290,6 +263,7 @@ fn event(said: &[&str]) -> Result<Event, String> {
         ["heal", zone] => Event::Heal(own(zone)),
         ["restart", master] => Event::Restart(own(master)),
         ["kill", master] => Event::Kill(own(master)),
+        ["crash", master] => Event::Crash(own(master)),
         ["lag", master] => Event::Lag(own(master)),
         ["deaf", master] => Event::Deaf(own(master)),
         ["elected", master] => Event::Elected(own(master)),
@@ -297,17 +271,18 @@ fn event(said: &[&str]) -> Result<Event, String> {
         ["disable", master] => Event::Disable(own(master)),
         ["watch", master] => Event::Watch(own(master)),
         ["stalls", master] => Event::Stalls(own(master)),
-        ["start-limit", master, time] => Event::StartLimit(own(master), seconds(time)),
+        ["start-limit", master, time] => Event::StartLimit(own(master), seconds(time)?),
         ["impatient", master] => Event::Impatient(own(master)),
         ["slow", master] => Event::Slow(own(master)),
         ["other-key", master] => Event::OtherKey(own(master)),
         ["lacks", master, tool] => Event::Lacks(own(master), own(tool)),
         ["full", master] => Event::Full(own(master)),
         ["no-env", master] => Event::NoEnv(own(master)),
+        ["env", "of", master, "is", "back"] => Event::EnvBack(own(master)),
         ["set", master, key, value] => Event::Setting(own(master), own(key), own(value)),
         ["unset", master, key] => Event::Setting(own(master), own(key), String::new()),
         ["certificates", "of", master, "have", "ended"] => Event::Ended(own(master)),
-        ["snapshot", "to", master, "takes", time] => Event::Trickles(own(master), seconds(time)),
+        ["snapshot", "to", master, "takes", time] => Event::Trickles(own(master), seconds(time)?),
         ["corrupt", master] => Event::Corrupt(own(master)),
         ["odd", master, line] => Event::Odd(own(master), own(line)),
         ["flag", master, flag] => Event::Flag(own(master), own(flag)),
