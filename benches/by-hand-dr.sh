@@ -1,5 +1,5 @@
 #!/bin/bash
-# initiate_dr by hand: what an operator would run as root on the survivor itself, straight through, for comparison.
+# initiate-dr by hand: what an operator would run as root on the survivor itself, straight through, for comparison.
 set -eu
 url=$1 name=$2 peer=$3
 set -a
@@ -23,6 +23,7 @@ systemctl start --no-block etcd
 until curl -sf -o /dev/null -m 1 --cacert "$ETCDCTL_CACERT" --cert "$ETCDCTL_CERT" --key "$ETCDCTL_KEY" "$url/version"; do sleep 0.03; done
 etcdctl put by-hand done >/dev/null
 end=$(now)
-# The election's own wait is the time from the process's start to the acknowledged write.
+# The election is from the process's start to the acknowledged write.
 started=$(date -d "$(systemctl show -p ExecMainStartTimestamp --value --timestamp=us+utc etcd)" +%s.%N)
-echo "all=$(echo "$end $begun" | awk '{printf "%.3f", $1-$2}') wait=$(echo "$end $started" | awk '{printf "%.3f", $1-$2}')"
+awk -v begun="$begun" -v started="$started" -v end="$end" 'BEGIN {
+    printf "command=%.3f consent=%.3f own=%.3f\n", end - begun, end - begun, started - begun }'
