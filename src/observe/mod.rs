@@ -41,6 +41,7 @@ mod unclear;
 pub mod unit;
 mod upcoming;
 mod verdict;
+pub mod witnesses;
 
 pub use certificates::Certificates;
 pub use code::Code;

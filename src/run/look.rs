@@ -12,7 +12,7 @@ use crate::model::{Cluster, Command, Master, MasterName, Output};
 use crate::observe::members::usual_peer_urls;
 use crate::observe::{
     Answer, Contact, KnownBefore, Observation, Seen, Settings, Unclear, certificates, client_urls, disk, log, node,
-    peers, read, settings, status, tools, traces, unit,
+    peers, read, settings, status, tools, traces, unit, witnesses,
 };
 
 use super::joined;
@@ -50,7 +50,7 @@ impl Looking {
         let mut tasks = JoinSet::new();
         for master in cluster.masters().cloned() {
             let (remote, tell) = (Arc::clone(remote), tell.clone());
-            let others = cluster.masters().filter(|other| other.name != master.name);
+            let others = witnesses::tried_by(&master, cluster);
             let usual: Vec<String> = others.filter_map(|other| usual_peer_urls(other).into_iter().next()).collect();
             tasks.spawn(async move {
                 let contact = look_at(&master, (&usual, read), &remote, &tell).await;
@@ -167,7 +167,7 @@ impl Looking {
 /// Puts an answer where it belongs.
 type TakeAnswer = fn(&mut Seen, Answer<Output>);
 
-/// Asks one master; `usual` are the others' peer URLs as the inventory has them, `limit` is for the linearizable read. What is
+/// Asks one master; `usual` are others' peer URLs as the inventory has them, `limit` is for the linearizable read. What is
 /// known before the slow answers are there is told on the way.
 async fn look_at(
     master: &Master,
