@@ -2,12 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::collections::BTreeSet;
 use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Output as Ended, Stdio};
 use std::time::{Duration, Instant};
 
 use requorum::model::Output;
-use requorum::observe::peers;
+use requorum::observe::{Ports, peers};
 use tokio::net::TcpSocket;
 
 /// The question as a master's shell is asked it.
@@ -19,7 +20,7 @@ fn question(urls: &[String]) -> Command {
     command
 }
 
-fn open(ended: Ended) -> Vec<String> {
+fn ports(ended: Ended) -> Ports {
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     let status = ended.status.code().unwrap().try_into().unwrap();
     peers::parse_reach(&Output { status, stdout: text(ended.stdout), stderr: text(ended.stderr) }).unwrap()
@@ -62,9 +63,12 @@ async fn a_port_is_open_if_it_takes_a_connection_whatever_the_others_do() {
     urls.extend(listening.clone());
     urls.extend((0..40).map(|_| url(nobody())));
     let asked = Instant::now();
-    let mut open = open(question(&urls).output().unwrap());
+    let Ports { mut open, closed, unknown } = ports(question(&urls).output().unwrap());
     open.sort_by_key(|url| url.contains('['));
     assert_eq!(open, listening);
+    // A name that nobody resolves was not tried.
+    assert_eq!(unknown.keys().collect::<Vec<_>>(), [&urls[2]]);
+    assert_eq!(open.len() + closed.len() + unknown.len(), urls.iter().collect::<BTreeSet<_>>().len());
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
 }
 
@@ -80,7 +84,7 @@ async fn whoever_says_nothing_is_tried_a_second_time() {
     for _ in &queue {
         silent.accept().await.unwrap();
     }
-    assert_eq!(open(asked.wait_with_output().unwrap()), [url(address)]);
+    assert_eq!(ports(asked.wait_with_output().unwrap()).open, [url(address)]);
 }
 
 #[test]

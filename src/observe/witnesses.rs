@@ -14,8 +14,8 @@ pub fn tried_by<'a>(from: &'a Master, cluster: &'a Cluster) -> impl Iterator<Ite
 }
 
 /// Whether `from` tries the usual peer port of `to`.
-#[must_use]
-pub fn tries(from: &Master, to: &Master, cluster: &Cluster) -> bool {
+#[cfg(test)]
+fn tries(from: &Master, to: &Master, cluster: &Cluster) -> bool {
     let ((own, size), (other, _)) = (place(from, cluster), place(to, cluster));
     to.name != from.name && is_near(own, other, size)
 }

@@ -314,7 +314,7 @@ fn survivors_are_fit(input: Input<'_>, survivors: &[Participant<'_>], refusals: 
             clusters.insert(id, participant.name());
         }
     }
-    peer_reachability::peers_reach_each_other(survivors, input.cluster, refusals);
+    peer_reachability::peers_reach_each_other(survivors, refusals);
     corrupt::refuse(input, survivors, refusals);
     if clusters.len() > 1 {
         let sides = join(clusters.iter().map(|(id, name)| format!("{name} in {id}")));
