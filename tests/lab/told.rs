@@ -16,7 +16,8 @@ macro_rules! told {
             $(#[test]
             fn $etcd() {
                 super::tell(stringify!($story), &stringify!($etcd).replace("etcd_", "").replace('_', "."));
-            })+
+            }
+            )+
         }
     )+};
 }
@@ -240,19 +241,9 @@ impl Telling {
         self.masters.iter().map(|master| self.lab.fingerprint(master)).collect()
     }
 
-    /// What must be so.
+    /// What must be so: of what was said here, and else on the machines.
     fn check(&self, what: &Expected<'_>) -> Result<(), String> {
         let shown = || format!("{} {}", self.end.code, self.end.all());
-        let everywhere = |masters: &[&str], holds: &dyn Fn(&str) -> Result<(), String>| {
-            masters.iter().try_for_each(|master| holds(master).map_err(|why| format!("{master}: {why}")))
-        };
-        let shell = |master: &str, line: &str| yes(self.lab.on(master, line).code == 0, line);
-        // Of each key whether these files have it.
-        let in_files = |keys: &[&str], masters: &[&str], files: &str| {
-            everywhere(masters, &|master| {
-                keys.iter().try_for_each(|key| shell(master, &format!("grep -rqaF {key} {files}")))
-            })
-        };
         match what {
             Expected::Killed => yes(self.end.code == -1, &shown()),
             Expected::Exit(code) => yes(self.end.code == *code, &shown()),
@@ -274,6 +265,27 @@ impl Telling {
             Expected::Verdict(wanted) => {
                 yes(self.status.code == i32::from(exit::of_verdict(*wanted)), &self.status.all())
             }
+            Expected::Seed(master) => {
+                let seed = self.lab.last_plan().seed;
+                yes(seed.as_ref().is_some_and(|seed| seed.as_str() == *master), &format!("{seed:?}"))
+            }
+            Expected::Proof(how) => contains(&self.lab.last_plan().proof.unwrap_or_default(), &format!("({how} in ")),
+            _ => self.check_machines(what),
+        }
+    }
+
+    fn check_machines(&self, what: &Expected<'_>) -> Result<(), String> {
+        let everywhere = |masters: &[&str], holds: &dyn Fn(&str) -> Result<(), String>| {
+            masters.iter().try_for_each(|master| holds(master).map_err(|why| format!("{master}: {why}")))
+        };
+        let shell = |master: &str, line: &str| yes(self.lab.on(master, line).code == 0, line);
+        // Of each key whether these files have it.
+        let in_files = |keys: &[&str], masters: &[&str], files: &str| {
+            everywhere(masters, &|master| {
+                keys.iter().try_for_each(|key| shell(master, &format!("grep -rqaF {key} {files}")))
+            })
+        };
+        match what {
             Expected::Untouched => {
                 let now = self.pictures();
                 yes(self.before == now, &format!("{:?}\n{now:?}", self.before))
@@ -301,11 +313,7 @@ impl Telling {
                 everywhere(masters, &|master| shell(master, "systemctl show -p MainPID etcd | grep -vx MainPID=0"))
             }
             Expected::Locked => yes(!self.locked_by().is_empty(), "no lock"),
-            Expected::Seed(master) => {
-                let seed = self.lab.last_plan().seed;
-                yes(seed.as_ref().is_some_and(|seed| seed.as_str() == *master), &format!("{seed:?}"))
-            }
-            Expected::Proof(how) => contains(&self.lab.last_plan().proof.unwrap_or_default(), &format!("({how} in ")),
+            _ => panic!("{what:?} is not known on machines"),
         }
     }
 
