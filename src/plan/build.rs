@@ -20,11 +20,6 @@ use super::draft::{Participant, PlanDraft, initial_cluster};
 use super::parallel_steps::may_run_in_parallel;
 use super::{NoPlan, Planned, Refusal, Stage};
 
-/// How long a graceful stop is worth once the snapshot is verified: a client with an open watch makes it 15 s.
-const GRACE: Duration = Duration::from_secs(2);
-/// A returned master's data is stale: what its write-ahead log has not flushed is still in the retired directory.
-const STALE_GRACE: Duration = Duration::from_millis(500);
-
 mod taken;
 
 /// Builds stages and numbers their steps.
@@ -164,10 +159,7 @@ impl<'a> Builder<'a> {
             Action::FetchSnapshot(_) => {
                 fetch_snapshot::FetchSnapshot { run, limit: self.draft.limit(Duration::from_secs(60)) }.into()
             }
-            Action::Stop { what: Service::Etcd, .. } => {
-                let grace = if self.draft.is_new() { GRACE } else { STALE_GRACE };
-                stop::Stop { unit, grace, by_force: true }.into()
-            }
+            Action::Stop { what: Service::Etcd, .. } => stop::Stop { unit, grace: stop::GRACE, by_force: true }.into(),
             Action::Start { what: Service::Etcd, .. } => {
                 self.started = true;
                 let (data_dir, onto, after) =

@@ -16,9 +16,6 @@ use super::draft::Participant;
 use super::initiate::join;
 use super::{Goal, Input, NoPlan, Plan, Planned, Refusal, Stage, cut_off};
 
-/// A graceful end is worth this much; afterwards the data is stale anyway.
-const GRACE: std::time::Duration = std::time::Duration::from_secs(2);
-
 /// Plans to stop and fence whatever of the named zones answers.
 ///
 /// # Errors
@@ -41,7 +38,7 @@ pub fn fence(input: Input<'_>) -> Result<Plan, NoPlan> {
     let unit = |participant: &Participant<'_>| participant.master.etcd.unit.clone();
     let ask = |participant: &Participant<'_>| ask_revision(participant, forks.as_ref());
     let stop = |participant: &Participant<'_>| {
-        Some(Step::from(stop::Stop { unit: unit(participant), grace: GRACE, by_force: true }))
+        Some(Step::from(stop::Stop { unit: unit(participant), grace: stop::GRACE, by_force: true }))
     };
     let fence = |participant: &Participant<'_>| {
         let asked = ask(participant).map(|_| participant.name().clone());

@@ -21,6 +21,11 @@ pub struct Stop {
     pub by_force: bool,
 }
 
+/// How long a graceful end is worth where an end by force is acceptable. It takes some hundredths of a second, or it waits
+/// for something that takes seconds to minutes: a client's open stream, or a dead peer's answer. An end by force loses
+/// nothing that was acknowledged: that is in the write-ahead log, which is on disk by then.
+pub const GRACE: Duration = Duration::from_millis(500);
+
 /// How etcd ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

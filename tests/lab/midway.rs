@@ -123,6 +123,6 @@ fn a_client_with_an_open_watch_costs_two_seconds_and_not_fifteen() {
     lab.lab(&["power-off", "zone1"]).exits(0);
     lab.requorum(&dr()).exits(0);
     let journal = lab.journals().pop().expect("a journal");
-    assert!(journal.contains("ended by force after 2.0 s"), "{journal}");
+    assert!(journal.contains("ended by force after 0.5 s"), "{journal}");
     assert_eq!(lab.count("m3", "before"), 10);
 }

@@ -7,7 +7,7 @@ use crate::plan::NoPlan;
 use crate::playbook::Role;
 use crate::step::{fence, snapshot, stop};
 
-use super::{Builder, GRACE};
+use super::Builder;
 
 /// Where the database is copied afterwards only a clean end will do; systemd itself gives up after 90 s.
 const CLEAN_GRACE: Duration = Duration::from_secs(80);
@@ -22,7 +22,7 @@ impl Builder<'_> {
             self.down_for_the_snapshot(stop::Stop { unit, grace: CLEAN_GRACE, by_force: false }, why);
         } else if matches!(source, snapshot::Source::Replay { .. }) {
             // Whatever the end leaves undone in the database, the log has it.
-            self.down_for_the_snapshot(stop::Stop { unit, grace: GRACE, by_force: true }, why);
+            self.down_for_the_snapshot(stop::Stop { unit, grace: stop::GRACE, by_force: true }, why);
         }
         let snapshot = snapshot::Snapshot {
             source,
