@@ -199,17 +199,17 @@ impl Drill<'_> {
         if self.outage == OutageKind::Isolate {
             self.fence().await?;
         }
-        // The zone is lost now: what is written through it later is another story.
-        if let Some(canary) = self.progress.lost.take() {
-            self.progress.told_in_zone = Some(canary.end(SOON / 5).await.0);
-        }
         let attested = match self.outage {
             OutageKind::Command => vec![format!("{}=switched off by drill {}", self.zone, self.run)],
             OutageKind::Stop | OutageKind::Isolate => Vec::new(),
         };
         let (failed_zones, timed_proof) = (vec![self.zone.to_string()], self.timed_proof);
         let request = UncheckedRequest { failed_zones, attested, timed_proof, ..UncheckedRequest::default() };
-        let ended = self.part(Goal::InitiateDr, &request).await;
+        // The zone is lost now: what is written through it later is another story. Nothing waits for its canary's end.
+        let canary = self.progress.lost.take();
+        let ending = async { Some(canary?.end(SOON / 5).await.0) };
+        let (ended, told) = tokio::join!(self.part(Goal::InitiateDr, &request), ending);
+        self.progress.told_in_zone = told.or(self.progress.told_in_zone.take());
         self.progress.dr_ended = Some(Instant::now());
         ended?;
         if let Some(deadline) = self.progress.deadline.take() {
