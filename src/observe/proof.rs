@@ -37,6 +37,10 @@ pub struct Sample {
 /// A look that waits longer than this has a proof begun beside it: who answers has said so by then.
 pub const BESIDE: Duration = Duration::from_millis(1500);
 
+/// How long the kernel of a host that is said to be off is tried. One that lives answers the first packet within a round
+/// trip, or the one that is sent again after a second.
+pub const OFF_LIMIT: Duration = Duration::from_millis(1500);
+
 /// How long a proof takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {

@@ -92,6 +92,10 @@ impl Remote for UnderLock {
     fn questions<'a>(&'a self, host: &'a MasterName) -> Box<dyn Questions + 'a> {
         OneByOne::new(self, host)
     }
+
+    fn said_to_be_off(&self, hosts: &BTreeSet<MasterName>) {
+        self.remote.said_to_be_off(hosts);
+    }
 }
 
 /// Renews the lock until it is dropped. A renewal that fails is no event: the next command looks for itself.

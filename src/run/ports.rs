@@ -1,6 +1,7 @@
 //! The ports through which a run reaches the world: remote commands, the bastion's disk, the clock, the person. Knows
 //! what is asked of the world, not how it is done; `world` does it for real, `sim` in memory.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -70,6 +71,10 @@ pub trait Remote: Send + Sync {
     /// What rounds of independent questions are put to `host` through. A port that can asks all of them over one session: a
     /// host may allow no more at once, and each begins with a login shell. Nothing is asked yet.
     fn questions<'a>(&'a self, host: &'a MasterName) -> Box<dyn Questions + 'a>;
+
+    /// A person says that these hosts are off. A kernel that lives answers the first packet at once, or the one that is sent
+    /// again after a second: longer than that nobody waits for it. Whoever does answer is then given as long as any other.
+    fn said_to_be_off(&self, _hosts: &BTreeSet<MasterName>) {}
 }
 
 /// Takes each answer of a round as it comes, with its question's place in the round.

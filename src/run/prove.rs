@@ -144,7 +144,9 @@ pub async fn look(
     Looked { seen, proving, tried }
 }
 
-fn said_off(cluster: &Cluster, attested: Attested<'_>) -> BTreeSet<MasterName> {
+/// The masters that a person says are off.
+#[must_use]
+pub fn said_off(cluster: &Cluster, attested: Attested<'_>) -> BTreeSet<MasterName> {
     let is_off = |master: &&Master| attested.is_some_and(|attested| says_off(attested, master));
     cluster.masters().filter(is_off).map(|master| master.name.clone()).collect()
 }

@@ -85,6 +85,7 @@ pub async fn planning(
     let templates = inputs::templates(inputs, site, &playbook, &cluster)?;
     let request = request::request(goal, unchecked, &cluster, site)?;
     let remote = site.bastion.remote(&cluster);
+    remote.said_to_be_off(&prove::said_off(&cluster, request.counts_with()));
     let looking = looking::begin(&cluster, limit_of_reads(goal), &remote, site);
     let Looked { seen, proving, tried } = finished(looking, &request, &cluster, &remote, site).await;
     looking::remember(&cluster, &seen, site);

@@ -19,7 +19,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -161,6 +161,10 @@ impl Remote for Ssh {
 
     fn questions<'a>(&'a self, host: &'a MasterName) -> Box<dyn Questions + 'a> {
         Box::new(Asking::new(self, host))
+    }
+
+    fn said_to_be_off(&self, hosts: &BTreeSet<MasterName>) {
+        self.hosts.iter().filter(|(name, _)| hosts.contains(*name)).for_each(|(_, host)| host.target.said_to_be_off());
     }
 }
 

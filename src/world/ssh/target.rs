@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use russh::client::{self, Config};
 use russh::{AlgorithmKind, ChannelOpenFailure, Preferred, cipher, compression, kex};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::{Instant, timeout};
 
 use super::super::regular;
 use super::Bastion;
@@ -21,6 +22,7 @@ use super::login::Login;
 use super::still::Still;
 use crate::model::command::clean;
 use crate::model::{Jump, SshSettings};
+use crate::observe::proof::OFF_LIMIT;
 use crate::run::ports::{Later, RemoteError};
 
 /// Fast with AES in the processor; CHACHA20 beats AES-CTR without.
@@ -73,6 +75,8 @@ pub(super) struct Target {
     identity: Option<String>,
     known_hosts: Option<String>,
     through: Option<Arc<Target>>,
+    /// Whether a person says that it is off.
+    off: AtomicBool,
     control: Cached<Arc<Connection>>,
 }
 
@@ -85,6 +89,7 @@ impl Target {
             identity: ssh.identity.clone(),
             known_hosts: ssh.known_hosts.clone(),
             through,
+            off: AtomicBool::new(false),
             control: Cached::default(),
         }
     }
@@ -98,8 +103,19 @@ impl Target {
             identity: ssh.identity.clone(),
             known_hosts: ssh.known_hosts.clone(),
             through: None,
+            off: AtomicBool::new(false),
             control: Cached::default(),
         }
+    }
+
+    /// From now on no answer of its kernel is waited for longer than [`OFF_LIMIT`].
+    pub(super) fn said_to_be_off(&self) {
+        self.off.store(true, Ordering::Relaxed);
+    }
+
+    /// How long its kernel may take to answer.
+    fn kernel_limit(&self, limit: Duration) -> Duration {
+        if self.off.load(Ordering::Relaxed) { limit.min(OFF_LIMIT) } else { limit }
     }
 
     /// Whether both are one login on one host, so that one connection serves both.
@@ -158,10 +174,11 @@ impl Target {
             let watch = Watch { known, ended: ended.clone() };
             let mut handle = match &through {
                 None => {
-                    let stream = timeout(limit, self.tcp()).await.map_err(|_| self.silent(limit))??;
+                    let stream = self.tcp(limit).await?;
                     self.shake(bastion, stream, config, watch).await?
                 }
                 Some(jump) => {
+                    let limit = self.kernel_limit(limit);
                     let stream = timeout(limit, self.tunnel(jump)).await.map_err(|_| self.silent(limit))??;
                     self.shake(bastion, stream, config, watch).await?
                 }
@@ -172,9 +189,15 @@ impl Target {
         })
     }
 
-    async fn tcp(&self) -> Result<TcpStream, RemoteError> {
-        let stream = TcpStream::connect((self.address.as_str(), self.port)).await;
-        let stream = stream.map_err(|error| self.unreachable(error))?;
+    /// The name is looked up first: a slow name server says nothing of the host.
+    async fn tcp(&self, limit: Duration) -> Result<TcpStream, RemoteError> {
+        let begun = Instant::now();
+        let addresses = timeout(limit, lookup_host((self.address.as_str(), self.port))).await;
+        let addresses = addresses.map_err(|_| self.silent(limit))?.map_err(|error| self.unreachable(error))?;
+        let left = self.kernel_limit(limit.saturating_sub(begun.elapsed()));
+        let stream = timeout(left, TcpStream::connect(&addresses.collect::<Vec<_>>()[..])).await;
+        let stream =
+            stream.map_err(|_| self.silent(self.kernel_limit(limit)))?.map_err(|error| self.unreachable(error))?;
         // Without this every command waits some 40 ms for a delayed acknowledgement.
         stream.set_nodelay(true).map_err(|error| self.unreachable(error))?;
         Ok(stream)

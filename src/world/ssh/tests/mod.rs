@@ -302,6 +302,45 @@ async fn a_taker_that_leaves_makes_the_outcome_unknown() {
     assert!(unknown(site.ssh.run(&site.host, &play("flood", 100), pipes).await).contains("no longer wanted"));
 }
 
+/// A port whose kernel drops what comes, since nobody takes the connections that wait.
+async fn full() -> (tokio::net::TcpListener, Vec<tokio::net::TcpStream>) {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let mut waiting = Vec::new();
+    let at = listener.local_addr().unwrap();
+    while let Ok(stream) = tokio::time::timeout(Duration::from_millis(300), tokio::net::TcpStream::connect(at)).await {
+        waiting.push(stream.unwrap());
+        assert!(waiting.len() < 100, "the kernel takes every connection");
+    }
+    (listener, waiting)
+}
+
+#[tokio::test]
+async fn a_kernel_that_is_said_to_be_off_is_tried_for_less_long_and_a_slow_sshd_is_not() {
+    let (listener, _waiting) = full().await;
+    let off = |site: &Site| site.ssh.said_to_be_off(&[site.host.clone()].into());
+    let port = listener.local_addr().unwrap().port();
+    for (is_off, limit) in [(false, "2s"), (true, "1.5s")] {
+        let site = Site::new(port, "root", "");
+        if is_off {
+            off(&site);
+        }
+        let answer = site.run(&play("exit", 0)).await;
+        let within = format!("no answer within {limit}");
+        assert!(matches!(&answer, Err(RemoteError::Unreachable { why }) if why.contains(&within)), "{answer:?}");
+    }
+    // It takes the connection and says nothing: it is given all the time that any other is given.
+    let slow = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let site = Site::new(slow.local_addr().unwrap().port(), "root", "");
+    off(&site);
+    let answer = site.run(&play("exit", 0)).await;
+    assert!(
+        matches!(&answer, Err(RemoteError::Unreachable { why }) if why.contains("no answer within 2s")),
+        "{answer:?}"
+    );
+}
+
 #[tokio::test]
 async fn a_silent_host_is_given_up_in_time_and_asked_once_for_all() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
