@@ -25,6 +25,17 @@ macro_rules! stories {
             }
         })+
 
+        mod confirmed {
+            $(#[tokio::test(start_paused = true)]
+            async fn $name() {
+                let path = super::folder().join(concat!(stringify!($name), ".txt"));
+                let text = std::fs::read_to_string(path).unwrap();
+                if let Err(why) = super::story::tell_confirmed(&text).await {
+                    panic!("{}.txt, with --confirm, {why}", stringify!($name));
+                }
+            })+
+        }
+
         #[test]
         fn every_story_is_told() {
             let told: BTreeSet<String> = [$(stringify!($name)),+].map(|name| format!("{name}.txt")).into();

@@ -98,3 +98,26 @@ async fn a_promotion_that_lands_late_is_seen_before_the_stop() {
     assert!(site.runs("m1"), "its etcd was stopped");
     assert_eq!(site.broken(), Vec::<String>::new());
 }
+
+/// What is locked before there is a plan is given back where no run begins.
+#[tokio::test(start_paused = true)]
+async fn a_lock_that_came_before_the_plan_is_given_back() {
+    let site = lost(&[2, 1]).await;
+    let unfit = site.fork();
+    unfit.happens(&Event::Full("m3".into()));
+    let end = unfit.go_confirmed(Goal::InitiateDr, &attest(&["zone1"])).await;
+    assert_eq!(end.code, Some(exit::REFUSED), "{}", end.text);
+    assert!(end.text.contains("a note of who held it"), "{}", end.text);
+    assert!(unfit.locked_by().is_empty());
+
+    let ask = attest(&["zone1"]);
+    let interrupt = async {
+        while site.locked_by().is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        site.interrupt();
+    };
+    let (end, ()) = tokio::join!(site.go_confirmed(Goal::InitiateDr, &ask), interrupt);
+    assert_eq!(end.code, Some(exit::INTERRUPTED), "{}", end.text);
+    assert!(site.locked_by().is_empty() && site.runs("m3"));
+}

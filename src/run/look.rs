@@ -11,14 +11,18 @@ use tokio::time::{Instant, sleep_until};
 use crate::model::{Cluster, Command, Master, MasterName, Output};
 use crate::observe::members::usual_peer_urls;
 use crate::observe::{
-    Answer, Contact, KnownBefore, Observation, Seen, Settings, Unclear, certificates, client_urls, disk, log, node,
-    peers, read, settings, status, tools, traces, unit, witnesses,
+    Answer, Contact, KnownBefore, Observation, Seen, Unclear, certificates, client_urls, disk, log, node, peers, read,
+    settings, status, tools, traces, unit, witnesses,
 };
 
 use super::joined;
 use super::ports::{Pipes, Questions, Remote, RemoteError};
 use super::settings::settings_of;
 use super::still_tried::StillTried;
+
+mod of_etcd;
+
+use of_etcd::OfEtcd;
 
 /// Asks every master of the cluster, side by side; a dark one costs no more than its connect time-out.
 pub async fn look(cluster: &Cluster, remote: &Arc<dyn Remote>) -> Observation {
@@ -91,17 +95,25 @@ impl Looking {
         true
     }
 
-    /// The same, but no longer than until everybody has said who it is but those that are attested to be off.
+    /// Waits until everybody has said who it is but those that are attested to be off, or until `end`. Whether everybody has.
     pub async fn until_known(&mut self, off: &BTreeSet<MasterName>, end: Instant) -> bool {
         let says = |looking: &Self, name: &MasterName| off.contains(name) || looking.seen.masters.contains_key(name);
-        let known = |looking: &Self| !off.is_empty() && looking.asked.iter().all(|name| says(looking, name));
-        while !off.is_empty() && !self.tasks.is_empty() && !known(self) {
+        loop {
+            let known = self.asked.iter().all(|name| says(self, name));
+            if known || self.tasks.is_empty() {
+                return known;
+            }
             tokio::select! {
                 () = self.step() => {}
-                () = sleep_until(end) => break,
+                () = sleep_until(end) => return false,
             }
         }
-        if known(self) { self.tasks.is_empty() } else { self.until(end).await }
+    }
+
+    /// Whether all has been said.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.tasks.is_empty()
     }
 
     /// Waits for the rest.
@@ -127,15 +139,20 @@ impl Looking {
     pub async fn finish_but_for(mut self, off: &BTreeSet<MasterName>) -> (Observation, Option<StillTried>) {
         self.wait_for_others(|name| off.contains(name)).await;
         let mut seen = self.seen.clone();
-        let silent = self.asked.iter().filter(|name| !seen.masters.contains_key(*name));
-        let names: BTreeSet<MasterName> = silent.cloned().collect();
-        if names.is_empty() {
-            return (seen, None);
-        }
         let waited = self.begun.elapsed().as_secs_f64();
         let why = format!("no connection within {waited:.1} s, and it is still being tried");
-        seen.masters.extend(names.iter().map(|name| (name.clone(), Contact::Silent(why.clone()))));
-        (seen, Some(StillTried::begin(self, names)))
+        seen.masters.extend(self.without_a_word().into_iter().map(|name| (name, Contact::Silent(why.clone()))));
+        (seen, self.tried_on())
+    }
+
+    /// Goes on with trying those that have not taken a connection yet.
+    pub(super) fn tried_on(self) -> Option<StillTried> {
+        let names = self.without_a_word();
+        (!names.is_empty()).then(|| StillTried::begin(self, names))
+    }
+
+    fn without_a_word(&self) -> BTreeSet<MasterName> {
+        self.asked.iter().filter(|name| !self.seen.masters.contains_key(*name)).cloned().collect()
     }
 
     /// Waits until all others have said everything; whoever takes a connection meanwhile is one of them.
@@ -285,47 +302,6 @@ async fn at_first(master: &Master, asking: &mut dyn Questions) -> Result<Seen, C
     })
 }
 
-/// What is asked once the settings and the tools are known; where they are not, or etcd does not run, why it is not.
-struct OfEtcd {
-    status: Answer<Command>,
-    members: Answer<Command>,
-    read: Answer<Command>,
-    reach: Command,
-    certificates: Answer<Command>,
-}
-
-impl OfEtcd {
-    fn of(
-        settings: Option<&Settings>,
-        tools: Option<&tools::Tools>,
-        runs: bool,
-        (usual, read): (&[String], Duration),
-    ) -> Self {
-        let etcdctl = tools.and_then(|tools| tools.etcdctl.clone());
-        let client = settings.and_then(Settings::client_access);
-        let peer = settings.and_then(Settings::peer_access).filter(|_| runs);
-        let by_client = runs.then_some(etcdctl.zip(client)).flatten();
-        let mut others = settings.map(Settings::other_peers).unwrap_or_default();
-        others.extend(usual.iter().cloned());
-        others.sort();
-        others.dedup();
-        Self {
-            status: by_client
-                .as_ref()
-                .map(|(path, access)| status::command(path, access))
-                .ok_or_else(|| not_asked(runs)),
-            members: peer.map(|access| peers::command(&access)).ok_or_else(|| not_asked(runs)),
-            read: by_client
-                .as_ref()
-                .map(|(path, access)| read::command(path, access, read))
-                .ok_or_else(|| not_asked(runs)),
-            reach: peers::reach_command(&others),
-            // They are files: etcd need not run.
-            certificates: settings.map(certificates::command).ok_or_else(|| not_asked(true)),
-        }
-    }
-}
-
 /// Runs a question; a lost connection is an unknown answer.
 pub async fn ask(remote: &Arc<dyn Remote>, host: &MasterName, command: Command) -> Answer<Output> {
     remote
@@ -393,8 +369,4 @@ async fn ask_all<const N: usize>(asking: &mut dyn Questions, round: [Answer<Comm
 
 fn no_answer() -> RemoteError {
     RemoteError::OutcomeUnknown { why: "it got no answer (a bug in requorum)".to_owned() }
-}
-
-fn not_asked(runs: bool) -> Unclear {
-    Unclear::not_put(if runs { "its settings or tools are not known" } else { "it does not run" })
 }

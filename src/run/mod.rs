@@ -3,6 +3,7 @@
 pub mod again;
 pub mod canary;
 mod count;
+pub mod early_lock;
 mod ending;
 pub mod examine;
 pub mod exit;

@@ -107,8 +107,8 @@ impl Proving {
     }
 }
 
-/// Looks until all have said who they are but those that are attested to be off, or until most have; where somebody is
-/// still being tried, a proof is begun beside it.
+/// Looks until all have said who they are but those that are attested to be off, or until most have; where an answer is
+/// still to come, a proof is begun beside it.
 pub async fn beside(
     looking: &mut Looking,
     cluster: &Cluster,
@@ -116,7 +116,11 @@ pub async fn beside(
     remote: &Arc<dyn Remote>,
     console: &Arc<dyn Console>,
 ) -> Option<Proving> {
-    let whole = looking.until_known(&said_off(cluster, attested), Instant::now() + BESIDE).await;
+    let (off, end) = (said_off(cluster, attested), Instant::now() + BESIDE);
+    let known = looking.until_known(&off, end).await;
+    // A cluster that serves says so in a moment: only what cannot serve is not waited for.
+    let at_once = known && (!off.is_empty() || may_be_counted(cluster, looking.so_far(), attested));
+    let whole = looking.is_over() || (!at_once && looking.until(end).await);
     if whole { None } else { Proving::begin(cluster, looking.so_far(), attested, remote, console) }
 }
 
@@ -139,9 +143,25 @@ pub async fn look(
     console: &Arc<dyn Console>,
 ) -> Looked {
     let proving = beside(&mut looking, cluster, attested, remote, console).await;
+    rest(looking, proving, cluster, attested, remote).await
+}
+
+/// The rest of a look beside which a proof was begun.
+pub(super) async fn rest(
+    looking: Looking,
+    proving: Option<Proving>,
+    cluster: &Cluster,
+    attested: Attested<'_>,
+    remote: &Arc<dyn Remote>,
+) -> Looked {
     let (mut seen, tried) = looking.finish_but_for(&said_off(cluster, attested)).await;
     logs::read(cluster, &mut seen, remote).await;
     Looked { seen, proving, tried }
+}
+
+/// Whether counting may tell, as far as is known: it is to be shown that nobody is heard.
+pub(super) fn may_be_counted(cluster: &Cluster, seen: &Observation, attested: Attested<'_>) -> bool {
+    basis(cluster, seen, attested).is_some_and(|basis| matches!(basis.count, Some(Ok(_))))
 }
 
 /// The masters that a person says are off.

@@ -62,6 +62,8 @@ pub struct Agreed<'a> {
     pub drill: Option<&'a RunId>,
     /// Who is attested to be off and must not have answered before anything is stopped.
     pub tried: Option<StillTried>,
+    /// The masters that are locked for it already.
+    pub held: &'a BTreeSet<MasterName>,
 }
 
 /// How a run ended that was begun.
@@ -145,7 +147,7 @@ pub async fn execute(
     let console = Arc::new(Discreet::new(Arc::clone(&world.console), redactor.clone()));
     let world = World { console, ..world };
     journal.write(first_records(plan, operator, &redactor, agreed.proof)).map_err(NotBegun::Unwritten)?;
-    let hosts = to_lock(plan);
+    let hosts: BTreeSet<MasterName> = to_lock(plan).union(agreed.held).cloned().collect();
     take_lock(&world, &hosts, &agreed, operator, &journal).await?;
     let holder = agreed.drill.unwrap_or(&plan.run).clone();
     let holding = Holding::begin(&world.remote, &hosts, &holder);
@@ -268,8 +270,10 @@ async fn take_lock(
     let plan = agreed.plan;
     let token = plan.after.as_ref().map(|after| after.token.to_string()).unwrap_or_default();
     let holder = Holder { plan: plan.digest(), token, ..operator.holder(&plan.run, world.clock.now()) };
+    let missing = hosts - agreed.held;
     let (taken, record) = match agreed.drill {
-        None => (lock::take(&world.remote, hosts, &holder, &plan.run).await, RunEvent::Locked),
+        None if missing.is_empty() => (Taken::All, RunEvent::Locked),
+        None => (lock::take(&world.remote, &missing, &holder, &plan.run).await, RunEvent::Locked),
         Some(drill) => (lock::held_by(&world.remote, hosts, drill).await, RunEvent::Lent(drill.clone())),
     };
     let Some(failure) = NotBegun::of(taken) else {

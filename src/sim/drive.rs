@@ -1,5 +1,6 @@
 //! The verbs on a site: requorum itself, given the bastion in memory. Holds no step of a verb.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,14 +10,16 @@ use crate::observe::Observation;
 use crate::observe::assess::{Assessment, assess};
 use crate::plan::{Goal, NoPlan, Plan, Refusal, Rule};
 use crate::playbook::shipped;
+use crate::run::journal::{Record, RunEvent};
 use crate::run::look::Looking;
-use crate::run::ports::{Console, Remote};
+use crate::run::ports::{Clock, Console, Remote};
 use crate::run::session::{Agreed, Operator};
 use crate::run::still_tried::StillTried;
 use crate::run::unlock::{Unlocking, unlock};
 use crate::run::{exit, prove, redact::Redactor};
+use crate::verbs::Bastion;
 use crate::verbs::forms::OutageKind;
-use crate::verbs::planning::{Planning, planning};
+use crate::verbs::planning::{Consent, Planning, planning};
 use crate::verbs::{self, Acting, Failure, InputPaths, drill, looking, recovery};
 
 use super::Site;
@@ -154,12 +157,45 @@ impl Site {
         .await
     }
 
+    /// The same with `--confirm`: the person consents before there is a plan.
+    pub async fn go_confirmed(&self, goal: Goal, flags: &Flags) -> End {
+        self.unless_killed(async {
+            if matches!(goal, Goal::InitiateDr | Goal::Recover)
+                && let Ok(run) = self.run_id(self.now())
+            {
+                self.with(|state| state.bastion.keeps_quorum.insert(run.to_string()));
+            }
+            let from = self.said();
+            let (inputs, site) = (self.inputs(), self.given_to_verbs());
+            let before = self.last_run();
+            let ended = recovery::go(&inputs, &site, goal, &flags.request(), Some("story")).await;
+            let begun = Some(self.last_run()).filter(|last| *last != before);
+            End { plan: begun.and_then(|run| self.plan_of(&run)), ..End::of(self.said_since(from), ended) }
+        })
+        .await
+    }
+
+    /// The plan that a run's journal begins with.
+    fn plan_of(&self, run: &str) -> Option<Box<Plan>> {
+        let journal = self.kept(&format!("{run}/journal.jsonl"))?;
+        let first: Record<RunEvent> = serde_json::from_slice(journal.split(|byte| *byte == b'\n').next()?).ok()?;
+        match first.what {
+            RunEvent::Run { plan, .. } => Some(plan),
+            _ => None,
+        }
+    }
+
     async fn unless_killed(&self, verb: impl Future<Output = End>) -> End {
         tokio::select! {
             biased;
             () = self.death() => End::killed(),
             end = verb => end,
         }
+    }
+
+    /// The person interrupts.
+    pub fn interrupt(&self) {
+        self.interrupted.send_replace(true);
     }
 
     /// `requorum drill`, unless requorum is killed on its way.
@@ -216,7 +252,7 @@ impl Site {
     /// # Panics
     /// Where the story asks for what the inventory does not have.
     pub async fn plan(&self, goal: Goal, flags: &Flags) -> Result<Plan, NoPlan> {
-        let planning = planning(&self.inputs(), &self.given_to_verbs(), goal, &flags.request()).await;
+        let planning = planning(&self.inputs(), &self.given_to_verbs(), goal, &flags.request(), Consent::Later).await;
         planning.unwrap_or_else(|failure| panic!("{failure}")).plan
     }
 
@@ -228,7 +264,8 @@ impl Site {
     /// The same while some masters are still being tried.
     pub async fn run_while_tried(&self, plan: &Plan, tried: Option<StillTried>) -> End {
         let (inputs, site, remote) = (self.inputs(), self.given_to_verbs(), self.remote());
-        let agreed = Agreed { plan, basis: None, proof: None, drill: None, tried };
+        let held = BTreeSet::new();
+        let agreed = Agreed { plan, basis: None, proof: None, drill: None, tried, held: &held };
         self.keeps_quorum(plan);
         let from = self.said();
         let ran = match recovery::execute(&inputs, &site, &remote, agreed, Redactor::default()).await {
@@ -255,7 +292,7 @@ impl Site {
 
     async fn propose(&self, goal: Goal, flags: &Flags) -> Result<Waiting, End> {
         let site = self.given_to_verbs();
-        let planning = planning(&self.inputs(), &site, goal, &flags.request())
+        let planning = planning(&self.inputs(), &site, goal, &flags.request(), Consent::Later)
             .await
             .map_err(|failure| End::of(String::new(), Err(failure)))?;
         let from = self.said();

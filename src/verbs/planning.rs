@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Cluster, Master, MasterName};
+use crate::model::{Cluster, Master, MasterName, RunId};
+use crate::observe::proof::Outcome;
+use crate::observe::traces::Holder;
 use crate::observe::{Observation, read};
 use crate::plan::Rule;
 use crate::plan::checks::to_attest;
 use crate::plan::{Goal, Input, NoPlan, Plan, Refusal, Request, plan};
 use crate::playbook::Playbook;
+use crate::run::early_lock::{self, EarlyLock};
 use crate::run::look::Looking;
 use crate::run::ports::Remote;
 use crate::run::prove::Looked;
@@ -36,6 +39,8 @@ pub struct Planning {
     pub tried: Option<StillTried>,
     /// The plan, or why there is none.
     pub plan: Result<Plan, NoPlan>,
+    /// Whether all of it was seen while the masters were held, moments ago: looking again would show the same.
+    pub current: bool,
 }
 
 impl Planning {
@@ -60,9 +65,45 @@ impl Planning {
         }
     }
 
+    /// What the plan was made from, where it must be asked again before anything is done.
+    #[must_use]
+    pub fn basis(&self) -> Option<Input<'_>> {
+        (!self.current).then(|| self.input())
+    }
+
+    /// A proof by waiting takes so long that what was asked before it is old.
+    fn is_current(&self, consent: Consent<'_>) -> bool {
+        let held = match consent {
+            Consent::Later => false,
+            Consent::Given(early) => {
+                let hosts = early.hosts();
+                !hosts.is_empty() && self.would_lock().is_subset(&hosts)
+            }
+            Consent::ToDrill => true,
+        };
+        held && !matches!(self.seen.proof, Some(Outcome::Lost { .. }))
+    }
+
+    /// The run that it would be.
+    #[must_use]
+    pub fn run(&self) -> &RunId {
+        &self.request.run
+    }
+
     fn plan_anew(&mut self) {
         self.plan = plan(self.input());
     }
+}
+
+/// When the person consents to what is planned.
+#[derive(Clone, Copy)]
+pub enum Consent<'a> {
+    /// Once the plan is there, however much later that is.
+    Later,
+    /// On the command line: the masters may be locked before there is a plan. Whoever gave this gives them back.
+    Given(&'a EarlyLock),
+    /// To a drill, which holds the masters.
+    ToDrill,
 }
 
 /// Looks, proves and plans. At a terminal the attestation of a dark zone is asked for.
@@ -74,6 +115,7 @@ pub async fn planning(
     site: &Site,
     goal: Goal,
     unchecked: &UncheckedRequest,
+    consent: Consent<'_>,
 ) -> Result<Planning, Failure> {
     let cluster = inputs::cluster(inputs, site)?;
     let playbook = match goal {
@@ -87,14 +129,20 @@ pub async fn planning(
     let remote = site.bastion.remote(&cluster);
     remote.said_to_be_off(&prove::said_off(&cluster, request.counts_with()));
     let looking = looking::begin(&cluster, limit_of_reads(goal), &remote, site);
-    let Looked { seen, proving, tried } = finished(looking, &request, &cluster, &remote, site).await;
+    let Looked { seen, proving, tried } = finished(looking, &request, &cluster, &remote, site, consent).await;
     looking::remember(&cluster, &seen, site);
     let request = request::with_snapshot(request, unchecked, &seen, &cluster, site)?;
     let plan =
         plan(Input { cluster: &cluster, playbook: &playbook, templates: &templates, seen: &seen, request: &request });
-    let mut planning = Planning { cluster, playbook, templates, request, seen, remote, proof: None, tried, plan };
+    let (proof, current) = (None, false);
+    let mut planning = Planning { cluster, playbook, templates, request, seen, remote, proof, tried, plan, current };
     // Counting needs to know who is off.
     if let Some(zones) = silent_ones(&planning, site) {
+        // Nothing is held while a person thinks.
+        if let Consent::Given(early) = consent {
+            early.release().await;
+            site.acting.begin_looking();
+        }
         ask_about(&mut planning, zones, site);
         planning.plan_anew();
     }
@@ -105,6 +153,7 @@ pub async fn planning(
         planning.proof = prove::prove_and_tell(cluster, seen, proving, attested, remote, &site.console).await;
         planning.plan_anew();
     }
+    planning.current = planning.is_current(consent);
     if planning.seen.proof.is_none() {
         planning.plan = planning.plan.map_err(without_the_proof);
     }
@@ -126,10 +175,22 @@ async fn finished(
     cluster: &Cluster,
     remote: &Arc<dyn Remote>,
     site: &Site,
+    consent: Consent<'_>,
 ) -> Looked {
     let all = |seen| Looked { seen, proving: None, tried: None };
     match request.goal {
-        Goal::InitiateDr => prove::look(looking, cluster, request.counts_with(), remote, &site.console).await,
+        Goal::InitiateDr => match consent {
+            Consent::Given(early) => {
+                let holder = site.operator.holder(&request.run, site.clock.now());
+                let holder = Holder { token: request.token.to_string(), ..holder };
+                let begins = || site.acting.begin();
+                let about = (cluster, request.counts_with());
+                early_lock::look(looking, early, (&holder, &begins), about, remote, &site.console).await
+            }
+            Consent::Later | Consent::ToDrill => {
+                prove::look(looking, cluster, request.counts_with(), remote, &site.console).await
+            }
+        },
         Goal::Recover | Goal::Fence | Goal::Unfence => all(looking.finish().await),
         Goal::Undo => {
             let mut seen = looking.finish().await;

@@ -1,16 +1,18 @@
 //! `plan`, `initiate-dr`, `recover`, `fence`, `unfence`, `undo`: plan, show, ask, lock, run, report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Cluster, RunId, json};
+use crate::model::{Cluster, MasterName, RunId, json};
 use crate::observe::assess::Assessment;
 use crate::plan::{Goal, NoPlan, Plan};
 use crate::report;
 use crate::report::left::lock_note;
 use crate::report::plan::changed;
+use crate::run::early_lock::EarlyLock;
+use crate::run::exit::Kind;
 use crate::run::journal::{Journal, RunEvent, StepState};
 use crate::run::ports::{Event, Remote};
 use crate::run::redact::Redactor;
@@ -19,7 +21,7 @@ use crate::run::session::{self, Agreed, NotBegun};
 use crate::run::{World, exit};
 use crate::step::Effect;
 
-use super::planning::{Planning, planning, redactor};
+use super::planning::{Consent, Planning, planning, redactor};
 use super::{Failure, InputPaths, Site, UncheckedRequest, consent, inputs, looking, request};
 
 /// `requorum plan`.
@@ -33,7 +35,7 @@ pub async fn show(
     request: &UncheckedRequest,
     save: Option<&Path>,
 ) -> Result<u8, Failure> {
-    let planning = planning(inputs, site, goal, request).await?;
+    let planning = planning(inputs, site, goal, request, Consent::Later).await?;
     let redactor = redactor(&planning.seen, site);
     let plan = match &planning.plan {
         Ok(plan) => redactor.plan(plan),
@@ -77,12 +79,49 @@ pub async fn go(
     let cluster = inputs::cluster(inputs, site)?;
     request::request(goal, request, &cluster, site)?;
     consent::somebody_to_ask(&cluster.name, confirm, site, goal.command())?;
-    let planning = planning(inputs, site, goal, request).await?;
-    if let Some(plan) = proposed(inputs, site, &planning)? {
-        consent::agree(&plan.cluster, confirm, site)?;
-        return run(inputs, site, &planning, plan).await;
+    let early = EarlyLock::default();
+    let ended = consented(inputs, site, (goal, request), confirm, &early).await;
+    // What was held for a run that was not begun.
+    let Some(kept) = early.release().await else { return ended };
+    for (host, why) in &kept {
+        let text = format!("{host} stays locked: {why}; `requorum status` says what comes next");
+        site.console.tell(Event::Warning { text });
     }
-    Ok(exit::DONE)
+    ended
+}
+
+/// The same; where the person has consented on the command line, the masters may be held `early`.
+async fn consented(
+    inputs: &InputPaths,
+    site: &Site,
+    (goal, request): (Goal, &UncheckedRequest),
+    confirm: Option<&str>,
+    early: &EarlyLock,
+) -> Result<u8, Failure> {
+    let consent = if confirm.is_some() { Consent::Given(early) } else { Consent::Later };
+    let planning = unless_interrupted(planning(inputs, site, goal, request, consent), site).await?;
+    let note = || format!("  Where this run held the lock there is left: {}", lock_note(planning.run()));
+    let noted = |failure: Failure| if early.hosts().is_empty() { failure } else { failure.note(note()) };
+    let Some(plan) = proposed(inputs, site, &planning).map_err(noted)? else { return Ok(exit::DONE) };
+    consent::agree(&plan.cluster, confirm, site)?;
+    let ran = begin(inputs, site, &planning, plan, &early.hosts()).await;
+    // Whoever was begun gives back what they hold, or keeps it where something is half done.
+    if ran.as_ref().map_or_else(|failure| failure.kind == Kind::Unrecorded, |_| true) {
+        early.hand_over();
+    }
+    told(inputs, site, (&planning.cluster, &planning.remote), plan, ran?).await
+}
+
+/// Ends what only looks and plans when the person interrupts.
+async fn unless_interrupted(
+    planning: impl Future<Output = Result<Planning, Failure>>,
+    site: &Site,
+) -> Result<Planning, Failure> {
+    let mut interrupted = site.interrupted.clone();
+    tokio::select! {
+        planning = planning => planning,
+        _ = interrupted.wait_for(|yes| *yes) => Err(Failure::interrupted(UNCHANGED)),
+    }
 }
 
 /// What is said instead of a plan, or of why there is none, while another run holds masters that it is about.
@@ -123,16 +162,21 @@ pub fn proposed<'a>(inputs: &InputPaths, site: &Site, planning: &'a Planning) ->
 /// # Errors
 /// Refusals and failures; with the exit code and what to do next.
 pub async fn run(inputs: &InputPaths, site: &Site, planning: &Planning, plan: &Plan) -> Result<u8, Failure> {
-    let agreed = Agreed {
-        plan,
-        basis: Some(planning.input()),
-        proof: planning.proof,
-        drill: None,
-        tried: planning.tried.clone(),
-    };
-    let redactor = redactor(&planning.seen, site);
-    let ran = execute(inputs, site, &planning.remote, agreed, redactor).await?;
+    let ran = begin(inputs, site, planning, plan, &BTreeSet::new()).await?;
     told(inputs, site, (&planning.cluster, &planning.remote), plan, ran).await
+}
+
+/// Runs what was consented to; `held` are the masters that are locked for it already.
+async fn begin(
+    inputs: &InputPaths,
+    site: &Site,
+    planning: &Planning,
+    plan: &Plan,
+    held: &BTreeSet<MasterName>,
+) -> Result<EndedRun, Failure> {
+    let (basis, proof, tried) = (planning.basis(), planning.proof, planning.tried.clone());
+    let agreed = Agreed { plan, basis, proof, drill: None, tried, held };
+    execute(inputs, site, &planning.remote, agreed, redactor(&planning.seen, site)).await
 }
 
 /// Says how a run ended, and what state the cluster is in now.
@@ -264,20 +308,13 @@ pub async fn part(
     request: &UncheckedRequest,
     within: Within<'_>,
 ) -> Result<Option<EndedRun>, Failure> {
-    let mut interrupted = site.interrupted.clone();
-    let planning = tokio::select! {
-        planning = planning(inputs, site, goal, request) => planning?,
-        _ = interrupted.wait_for(|yes| *yes) => {
-            return Err(Failure::interrupted(UNCHANGED));
-        }
-    };
+    let planning = unless_interrupted(planning(inputs, site, goal, request, Consent::ToDrill), site).await?;
     let redactor = redactor(&planning.seen, site);
     match &planning.plan {
         Ok(plan) => {
             (within.begins)(&plan.run)?;
-            let basis = Some(planning.input());
-            let (proof, tried) = (planning.proof, planning.tried.clone());
-            let agreed = Agreed { plan, basis, proof, drill: Some(within.drill), tried };
+            let (basis, proof, tried) = (planning.basis(), planning.proof, planning.tried.clone());
+            let agreed = Agreed { plan, basis, proof, drill: Some(within.drill), tried, held: &BTreeSet::new() };
             execute(inputs, site, &planning.remote, agreed, redactor).await.map(Some)
         }
         Err(NoPlan::NothingToDo(_)) => Ok(None),

@@ -21,12 +21,24 @@ pub struct Telling {
     status: Option<(Observation, Assessment)>,
     /// A verb that waits for consent.
     waiting: Option<Waiting>,
+    /// Whether each verb is given consent on the command line.
+    confirmed: bool,
 }
 
 /// Tells a story to its end; an error names its line.
 pub async fn tell(text: &str) -> Result<(), String> {
+    told(text, false).await
+}
+
+/// The same where consent is given on the command line, before there is a plan.
+#[allow(dead_code, reason = "each test file uses its part")]
+pub async fn tell_confirmed(text: &str) -> Result<(), String> {
+    told(text, true).await
+}
+
+async fn told(text: &str, confirmed: bool) -> Result<(), String> {
     let Lines { zones, ports, lines } = lines::lines(text)?;
-    let mut telling = Telling::begin(&zones, ports);
+    let mut telling = Telling { confirmed, ..Telling::begin(&zones, ports) };
     for (at, line) in lines {
         telling.line(line).await.map_err(|why| format!("line {at}: {line}\n  {why}"))?;
     }
@@ -40,7 +52,7 @@ impl Telling {
             Some((client, peer)) => Site::with_ports(zones, client, peer),
             None => Site::new(zones),
         };
-        Self { site, end: End::default(), before: String::new(), status: None, waiting: None }
+        Self { site, end: End::default(), before: String::new(), status: None, waiting: None, confirmed: false }
     }
 
     async fn line(&mut self, line: &str) -> Result<(), String> {
@@ -114,7 +126,10 @@ impl Telling {
     async fn verb(&mut self, goal: Goal, flags: &[(&str, &str)]) -> Result<(), String> {
         let ask = self.ask(flags)?;
         self.before = self.site.picture();
-        self.end = self.site.go(goal, &ask).await;
+        self.end = match self.confirmed {
+            true => self.site.go_confirmed(goal, &ask).await,
+            false => self.site.go(goal, &ask).await,
+        };
         Ok(())
     }
 

@@ -1,0 +1,102 @@
+//! A look under a lock that is taken before there is a plan: where the person has consented already, and counting may tell
+//! that quorum is lost, the masters are locked first. What is seen after that needs no second look. Judges nothing.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::model::{Cluster, MasterName, RunId};
+use crate::observe::traces::Holder;
+use crate::observe::{Observation, read};
+
+use super::hold::Holding;
+use super::lock::{self, Taken};
+use super::logs;
+use super::look::Looking;
+use super::ports::{Console, Event, Remote};
+use super::prove::{self, Attested, Looked};
+use super::still_tried::StillTried;
+
+/// What is held for a run that has no plan yet. Nothing at first.
+#[derive(Default)]
+pub struct EarlyLock(Mutex<Option<Locked>>);
+
+struct Locked {
+    remote: Arc<dyn Remote>,
+    hosts: BTreeSet<MasterName>,
+    run: RunId,
+    _holding: Holding,
+}
+
+impl EarlyLock {
+    /// The masters that are held.
+    #[must_use]
+    pub fn hosts(&self) -> BTreeSet<MasterName> {
+        self.get().as_ref().map(|locked| locked.hosts.clone()).unwrap_or_default()
+    }
+
+    /// From here on somebody else renews and releases it.
+    pub fn hand_over(&self) {
+        self.get().take();
+    }
+
+    /// Gives back what is held; whether that was anything, and where it failed.
+    pub async fn release(&self) -> Option<Vec<(MasterName, String)>> {
+        let Locked { remote, hosts, run, .. } = self.get().take()?;
+        Some(lock::release(&remote, &hosts, &run).await)
+    }
+
+    fn get(&self) -> std::sync::MutexGuard<'_, Option<Locked>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All of them, or none. While they are being taken they count as held: whoever is interrupted gives them back.
+    async fn take(&self, hosts: BTreeSet<MasterName>, holder: &Holder, remote: &Arc<dyn Remote>) -> bool {
+        let Ok(run) = RunId::new(&holder.run) else { return false };
+        let holding = Holding::begin(remote, &hosts, &run);
+        let locked = Locked { remote: Arc::clone(remote), hosts: hosts.clone(), run: run.clone(), _holding: holding };
+        *self.get() = Some(locked);
+        let taken = lock::take(remote, &hosts, holder, &run).await == Taken::All;
+        if !taken {
+            self.hand_over();
+        }
+        taken
+    }
+}
+
+/// Goes on with the look of an `initiate-dr` to which the person has consented. `begins` is told before anything is locked.
+pub async fn look(
+    mut looking: Looking,
+    early: &EarlyLock,
+    (holder, begins): (&Holder, &(dyn Fn() + Sync)),
+    (cluster, attested): (&Cluster, Attested<'_>),
+    remote: &Arc<dyn Remote>,
+    console: &Arc<dyn Console>,
+) -> Looked {
+    let proving = prove::beside(&mut looking, cluster, attested, remote, console).await;
+    let hosts = may_lock(cluster, looking.so_far(), attested);
+    if hosts.is_empty() {
+        return prove::rest(looking, proving, cluster, attested, remote).await;
+    }
+    begins();
+    if !early.take(hosts, holder, remote).await {
+        return prove::rest(looking, proving, cluster, attested, remote).await;
+    }
+    console.tell(Event::Said { text: "the masters are locked; what the plan is made from is asked now".to_owned() });
+    let known = looking.so_far().known_before.clone();
+    let again = Looking::reading_for(read::SHORT_TIMEOUT, cluster, remote).knowing(known);
+    let tried_before = looking.tried_on();
+    let (seen, tried_now) = again.finish_but_for(&prove::said_off(cluster, attested)).await;
+    let mut seen = seen.without_locks(|lock| lock.run == holder.run);
+    logs::read(cluster, &mut seen, remote).await;
+    let tried = tried_before.filter(StillTried::under_way).or(tried_now);
+    Looked { seen, proving, tried }
+}
+
+/// Who answers, where counting may tell and nobody is held.
+fn may_lock(cluster: &Cluster, seen: &Observation, attested: Attested<'_>) -> BTreeSet<MasterName> {
+    let held = seen.locks().next().is_some();
+    if held || !prove::may_be_counted(cluster, seen, attested) {
+        return BTreeSet::new();
+    }
+    seen.answering().map(|(name, _)| name.clone()).collect()
+}
