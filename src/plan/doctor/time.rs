@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Cluster, MasterName, ZoneName};
 use crate::observe::Code;
-use crate::observe::proof::{BESIDE, Limits, count};
+use crate::observe::proof::{BESIDE, Limits, OFF_LIMIT, count};
 use crate::observe::read;
 use crate::observe::{Examination, Examined};
 use crate::plan::Plan;
@@ -15,11 +15,11 @@ use crate::plan::rehearse::{OnlyTime, Rehearsal};
 
 use super::{Check, Remark};
 
-/// What a run takes beside the other parts: SSH, sudo, two looks, the fence's daemon-reload, and 2 s of grace for a
-/// stop, which is used up more often than not (`docs/performance.md`: 0.5 to 2.5 s).
-const REST: Duration = Duration::from_millis(2500);
-/// The peer ports of a zone without power do not answer for so long, before the start (`observe::peers`).
-const LISTENED: Duration = Duration::from_millis(750);
+/// What a run takes beside the other parts: SSH, sudo, the lock, files, the fence's daemon-reload, and the grace of a stop,
+/// which is used up more often than not (`docs/performance.md`).
+const REST: Duration = Duration::from_millis(1000);
+/// The peer ports of a zone without power do not answer for so long, before the start.
+const LISTENED: Duration = Duration::from_millis(760);
 
 /// Until every master that answers has said who it is (`docs/performance.md`).
 const LOOK: Duration = Duration::from_millis(500);
@@ -41,8 +41,12 @@ pub struct Expected {
     pub restore: Option<Duration>,
     /// Estimated: the snapshot's way to the other survivors, zero where there are none.
     pub share: Option<Duration>,
-    /// The election's worst case: etcd draws between one and two election timeouts, and a member alone at most one.
+    /// The election, as it is on the average: each member draws a time between one and two election timeouts, and the
+    /// shortest counts; a member alone draws between nothing and one.
     pub election: Duration,
+    /// Its worst case.
+    #[serde(default)]
+    pub election_at_most: Duration,
     /// All the rest.
     pub rest: Duration,
 }
@@ -53,6 +57,12 @@ impl Expected {
     pub fn total(&self) -> Duration {
         let measured = [self.snapshot, self.restore, self.share].into_iter().flatten().sum::<Duration>();
         self.look + self.proof + measured + self.election + self.rest
+    }
+
+    /// The same with the worst draw.
+    #[must_use]
+    pub fn at_most(&self) -> Duration {
+        (self.total() + self.election_at_most).saturating_sub(self.election)
     }
 
     /// Whether every part is known.
@@ -69,22 +79,25 @@ pub(super) fn expected(plan: &Plan, rehearsal: &Rehearsal, found: &Examination) 
         |seen: &crate::observe::Seen| seen.settings.as_ref().ok().map(crate::observe::Settings::election_timeout);
     let election = survivors().filter_map(timeout).max().unwrap_or_default();
     let alone = plan.survivors.len() == 1;
+    let shortest_of = u32::try_from(plan.survivors.len()).unwrap_or(u32::MAX).saturating_add(1);
     let speed = plan.seed.as_ref().and_then(|seed| found.speeds.get(seed)?.as_ref().ok());
     // The lost zone is attested by then: its connections are tried beside all that comes before the stop.
     let counted = rehearsal.only_time.is_none() && plan.survivors.iter().all(|name| metrics_are_read(found, name));
     let look = if counted { found.connect_limit.min(LOOK) } else { found.connect_limit.min(BESIDE) };
     let proof = if counted { count::window(&only(plan, found)) + ASKED_TWICE } else { timed(plan, found, look) };
     let data = speed.map(|speed| speed.whole() + speed.once_more()).unwrap_or_default();
-    let tried = found.connect_limit.saturating_sub(look + proof + read::SHORT_TIMEOUT + data);
+    let tried = found.connect_limit.min(OFF_LIMIT).saturating_sub(look + proof + data);
+    // What was asked before a proof by waiting is asked again under the lock.
+    let again = if counted { Duration::ZERO } else { LOOK + read::SHORT_TIMEOUT };
     Expected {
         look,
         proof,
         snapshot: speed.map(|speed| speed.whole()),
         restore: speed.map(|speed| speed.once_more()),
         share: speed.map(|speed| if alone { Duration::ZERO } else { speed.once_more() }),
-        election: if alone { election } else { election * 2 },
-        // Under the lock a read is tried once more, and takes all of its time where no quorum answers.
-        rest: REST + read::SHORT_TIMEOUT + tried + LISTENED,
+        election: if alone { election / 2 } else { election + election / shortest_of },
+        election_at_most: if alone { election } else { election * 2 },
+        rest: REST + again + tried + LISTENED,
     }
 }
 
@@ -129,10 +142,10 @@ const ONLY_TIME: &str = "the loss of quorum would be proved by time and not coun
 /// Whether it is longer than the inventory allows.
 pub(super) fn remarks(cluster: &Cluster, zone: &ZoneName, expected: Option<&Expected>) -> Option<Remark> {
     let objective = cluster.objectives?.rto?;
-    let total = expected?.total();
+    let total = expected?.at_most();
     (total > objective).then(|| {
         let text = format!(
-            "about {:.1} s are expected, `objectives.rto` says {:.1} s",
+            "up to {:.1} s are expected, `objectives.rto` says {:.1} s",
             total.as_secs_f64(),
             objective.as_secs_f64()
         );

@@ -134,7 +134,7 @@ fn expected_words(expected: &Expected) -> String {
     if let Some(share) = expected.share.filter(|share| !share.is_zero()) {
         parts.push(format!("share {} estimated", s(share)));
     }
-    parts.push(format!("election at most {}", s(expected.election)));
+    parts.push(format!("election {}, at most {}", s(expected.election), s(expected.election_at_most)));
     parts.push(format!("rest {}", s(expected.rest)));
     let about = if expected.whole() { "about" } else { "at least" };
     format!("{about} {} s ({})", s(expected.total()), parts.join(", "))
