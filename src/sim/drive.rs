@@ -160,16 +160,18 @@ impl Site {
     /// The same with `--confirm`: the person consents before there is a plan.
     pub async fn go_confirmed(&self, goal: Goal, flags: &Flags) -> End {
         self.unless_killed(async {
-            if matches!(goal, Goal::InitiateDr | Goal::Recover)
-                && let Ok(run) = self.run_id(self.now())
-            {
-                self.with(|state| state.bastion.keeps_quorum.insert(run.to_string()));
-            }
+            let keeps = matches!(goal, Goal::InitiateDr | Goal::Recover);
+            let run = keeps.then(|| self.run_id(self.now()).ok()).flatten().map(|run| run.to_string());
+            self.with(|state| state.bastion.keeps_quorum.extend(run.clone()));
             let from = self.said();
             let (inputs, site) = (self.inputs(), self.given_to_verbs());
             let before = self.last_run();
             let ended = recovery::go(&inputs, &site, goal, &flags.request(), Some("story")).await;
             let begun = Some(self.last_run()).filter(|last| *last != before);
+            // The next run of this second has the same name, and may be one that fences on purpose.
+            if let (None, Some(run)) = (&begun, run) {
+                self.with(|state| state.bastion.keeps_quorum.remove(&run));
+            }
             End { plan: begun.and_then(|run| self.plan_of(&run)), ..End::of(self.said_since(from), ended) }
         })
         .await

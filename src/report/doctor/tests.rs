@@ -28,7 +28,7 @@ async fn a_healthy_site_is_told_in_a_few_lines() {
     let (diagnosis, shown) = told(&[2, 1], &[]).await;
     assert!(diagnosis.good);
     insta::assert_snapshot!(shown, @"
-    zone1 lost: initiate-dr would work from m3 in 12 steps, about 5.7 s (look at most 0.5, proof 1.2, snapshot 0.1, restore 0.0 estimated, election 2.5, at most 5.0, rest 1.4)
+    zone1 lost: initiate-dr would work from m3 in 12 steps, about 6.0 s (look at most 0.5, proof 1.2, snapshot 0.1, restore 0.0 estimated, election 2.5, at most 5.0, rest 1.8)
     zone2 lost: the quorum stays with m1, m2; initiate-dr is not needed
     measured on m3: a snapshot of 575 B saved in 0.03 s (18 kB/s), verified in 0.02 s, removed again
     verdict: good
