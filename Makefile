@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: crashes check test demo drill faults bench fuzz deny deps lab-ready
+.PHONY: matrix crashes check test demo drill faults bench fuzz deny deps lab-ready
 
 # Format, lints, unit and simulated tests: a few minutes from nothing, no root, no lab.
 check: scripts
@@ -37,6 +37,13 @@ drill: lab-ready
 # killed at each step. Three hours; REQUORUM_TEST_STAGES=7,8 takes some steps only.
 faults: lab-ready
 	$(CARGO) test --locked --release --features lab --test faults -- --test-threads=1 --nocapture
+
+# The circle of each shape on each version of etcd: about a minute each.
+matrix: lab-ready
+	for shape in env flags config; do for etcd in 3.4 3.5 3.6 3.7; do \
+	    echo "$$shape, etcd $$etcd"; \
+	    SHAPE=$$shape ETCD=$$etcd $(CARGO) test --locked --profile ci --features lab --test lab -- --exact shapes::by_name || exit; \
+	done; done
 
 # Every drill in the model, killed after each record and cut at each act.
 crashes:

@@ -33,6 +33,8 @@ mod refusals;
 mod returns;
 #[path = "lab/schedules.rs"]
 mod schedules;
+#[path = "lab/shapes.rs"]
+mod shapes;
 #[path = "lab/surroundings.rs"]
 mod surroundings;
 #[path = "lab/told.rs"]

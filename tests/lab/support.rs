@@ -94,9 +94,14 @@ fn script() -> String {
 impl Lab {
     /// Brings a lab up, taking away what an earlier, killed test left.
     pub fn up(zones: &str, etcd: &str) -> Self {
+        Self::up_as(zones, etcd, "env")
+    }
+
+    /// The same with etcd's settings written down in this way: `lab/lab --help` has the shapes.
+    pub fn up_as(zones: &str, etcd: &str, shape: &str) -> Self {
         let lab = Self { state: PathBuf::from(format!("/var/lib/requorum-lab/{}", name())) };
         lab.lab(&["down"]);
-        lab.lab(&["up", "--zones", zones, "--etcd", etcd]).exits(0);
+        lab.lab(&["up", "--zones", zones, "--etcd", etcd, "--shape", shape]).exits(0);
         lab
     }
 

@@ -1,0 +1,49 @@
+//! Settings in an env file, in the flags of the unit and in a config file, as others write them: a zone is lost, and comes
+//! home after a split brain. No scenario: the model writes its files itself, and its units are one line a flag.
+
+use crate::support::{Lab, name};
+
+/// Keys that every master must have at the end, each with its own name as value.
+const KEPT: [&str; 3] = ["before-1", "before-5", "during-1"];
+
+fn a_zone_is_lost_and_comes_home(shape: &str, etcd: &str) {
+    let lab = Lab::up_as("2+1", etcd, shape);
+    lab.put("m1", "before", 5);
+    lab.requorum(&["doctor"]).exits(0).says("verdict: good");
+    lab.lab(&["power-off", "zone1"]).exits(0);
+    lab.requorum(&["initiate-dr", "--attest", "zone1=story: the plug was pulled", "--confirm", name()]).exits(0);
+    lab.put("m3", "during", 1);
+    // Its old members elect a leader and take a write: it must not come back.
+    lab.lab(&["power-on", "zone1"]).exits(0);
+    lab.wait_for_write("m1", "stale");
+    lab.requorum(&["recover", "--confirm", name()]).exits(0);
+    lab.requorum(&["status"]).exits(0).says("verdict: healthy");
+    let members = ["etcd1", "etcd2", "etcd3"];
+    for node in ["m1", "m2", "m3"] {
+        let keys = lab.etcdctl(node, &["get", "", "--prefix", "--keys-only", "--consistency=s"]).exits(0).stdout;
+        let has = |key: &str| keys.lines().any(|line| line == key);
+        assert!(KEPT.iter().all(|key| has(key)) && !keys.contains("stale"), "{shape} {etcd}, {node}:\n{keys}");
+        // Whatever file it is, it names every member, and no empty directory could become a cluster of its own.
+        let files = "/etc/etcd.env /etc/etcd/etcd.config.yml /etc/systemd/system/etcd.service";
+        let said = lab.on(node, &format!("grep -hi 'initial.cluster' {files} 2>/dev/null; true")).exits(0).stdout;
+        assert!(members.iter().all(|member| said.contains(&format!("{member}=https://"))), "{node}:\n{said}");
+        assert!(said.contains("existing") && said.contains("requorum-"), "{node}:\n{said}");
+    }
+}
+
+#[test]
+fn each_master_has_its_settings_elsewhere() {
+    a_zone_is_lost_and_comes_home("env,flags,config", "3.6");
+}
+
+#[test]
+fn a_survivor_with_flags_and_a_joiner_with_a_config_file() {
+    a_zone_is_lost_and_comes_home("flags,config", "3.5");
+}
+
+/// The shape and version that SHAPE and ETCD name: `make matrix` goes through all.
+#[test]
+fn by_name() {
+    let given = |name: &str, otherwise: &str| std::env::var(name).unwrap_or_else(|_| otherwise.to_owned());
+    a_zone_is_lost_and_comes_home(&given("SHAPE", "config"), &given("ETCD", "3.7"));
+}
