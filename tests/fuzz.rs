@@ -78,7 +78,9 @@ const PARTS: [&str; 58] = [
 ];
 
 fn seeds() -> Vec<String> {
-    let shipped = shipped::FILES.iter().filter(|file| !file.path.starts_with("schemas/"));
+    // A template that is one expression gives nothing to break.
+    let gives = |text: &str| !text.ends_with("{{ rewritten -}}\n");
+    let shipped = shipped::FILES.iter().filter(|file| !file.path.starts_with("schemas/") && gives(file.text));
     let mut seeds: Vec<String> = shipped.map(|file| file.text.to_owned()).collect();
     seeds.push(
         "cluster: c\nenvironment: lab\nzones: {a: {masters: {m: {address: h}}}, b: {masters: {n: {address: i}}}}\n"

@@ -11,7 +11,7 @@ use crate::report::outcome::{self, About, Open, ReportedRun};
 use crate::report::plan::{diff, recorded, way_back};
 use crate::run::journal::{StepEvent, StepState};
 use crate::run::runner::Outcome;
-use crate::step::{Step as Doing, Undo};
+use crate::step::{Effect, Undo};
 
 use super::{
     Command, Evidence, FileDiff, JournalFile, Master, NoReturn, Part, Proved, Quorum, Reason, Report, ReportedStage,
@@ -189,7 +189,7 @@ fn command(ran: &CommandRun) -> Command {
 }
 
 /// The kind's name in the journal.
-fn kind(step: &Doing) -> String {
+fn kind(step: &impl Serialize) -> String {
     word(step).replace('_', "-")
 }
 
@@ -204,7 +204,12 @@ fn word(value: &impl Serialize) -> String {
 
 /// Checks after the last step that changed something: what holds at the end.
 fn proved(replay: &Replay<'_>, steps: &[Step]) -> Vec<Proved> {
-    let checks = |step: &Doing| matches!(step, Doing::Serve(_) | Doing::Compare(_) | Doing::Record(_));
+    let checks = |planned: &Planned| {
+        let shows = |effect: &Effect<'_>| {
+            matches!(effect, Effect::ChecksWrite { .. } | Effect::ComparesData | Effect::Records(_))
+        };
+        planned.step.does(shows)
+    };
     let last_change = replay
         .plan
         .steps()
@@ -215,7 +220,7 @@ fn proved(replay: &Replay<'_>, steps: &[Step]) -> Vec<Proved> {
         .max()
         .unwrap_or(0);
     let checks: Vec<u32> =
-        replay.plan.steps().filter(|planned| planned.id > last_change && checks(&planned.step)).map(|p| p.id).collect();
+        replay.plan.steps().filter(|planned| planned.id > last_change && checks(planned)).map(|p| p.id).collect();
     steps
         .iter()
         .filter(|step| checks.contains(&step.id) && step.state != State::NotBegun)
@@ -230,15 +235,17 @@ fn proved(replay: &Replay<'_>, steps: &[Step]) -> Vec<Proved> {
 }
 
 fn file_diffs(replay: &Replay<'_>) -> Vec<FileDiff> {
-    let write = |planned: &Planned| match &planned.step {
-        Doing::Write(write) => Some(FileDiff {
-            host: planned.host.to_string(),
-            path: write.path.to_string(),
-            step: planned.id,
-            written: replay.state(planned) == StepState::Done,
-            diff: plain(&diff(write.path.as_str(), &write.before, &write.after)),
-        }),
-        _ => None,
+    let write = |planned: &Planned| {
+        planned.step.kind().effects().into_iter().find_map(|effect| match effect {
+            Effect::WritesFile(write) => Some(FileDiff {
+                host: planned.host.to_string(),
+                path: write.path.to_string(),
+                step: planned.id,
+                written: replay.state(planned) == StepState::Done,
+                diff: plain(&diff(write.path.as_str(), &write.before, &write.after)),
+            }),
+            _ => None,
+        })
     };
     replay.plan.steps().filter_map(write).collect()
 }
