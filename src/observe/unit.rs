@@ -94,7 +94,11 @@ pub fn parse(output: &Output) -> Result<Unit, Unclear> {
             }
             "ConditionResult" => unit.condition_met = value == "yes",
             "ExecStart" => unit.argv = argv_of(value),
-            "Environment" => unit.environment = shlex::split(value).unwrap_or_default(),
+            "Environment" => {
+                let words = shlex::split(value);
+                unit.environment =
+                    words.ok_or_else(|| Unclear::text("systemctl show", "its Environment cannot be read"))?;
+            }
             // `/etc/etcd.env (ignore_errors=no)`, one line a file.
             "EnvironmentFiles" => {
                 let file = value.split(" (").next().unwrap_or(value);

@@ -66,8 +66,12 @@ pub(super) fn check(master: &Master, unit: &Unit, settings: Option<&Settings>, r
 
 /// A package's file is written anew by its next update, with the old cluster.
 fn unit_of_package(master: &Master, file: &str, refusals: &mut Refusals<'_>) {
+    let (name, unit) = (&master.name, &master.etcd.unit);
+    if file.starts_with("/run/") {
+        let why = format!("{file} on {name} is made anew, or gone, at the next reload or boot: with the old cluster");
+        refusals.add(Rule::ConfigStyle, why, format!("on {name}: systemctl edit --full {unit}"));
+    }
     if ["/usr/", "/lib/"].iter().any(|place| file.starts_with(place)) {
-        let (name, unit) = (&master.name, &master.etcd.unit);
         let why =
             format!("{file} on {name} belongs to a package: its next update would write the old cluster into it again");
         refusals.add(Rule::ConfigStyle, why, format!("on {name}: systemctl edit --full {unit}"));

@@ -8,6 +8,8 @@ use crate::model::{Cluster, MasterName, RunId};
 use crate::observe::traces::Holder;
 use crate::observe::{Observation, read};
 
+use tokio::sync::watch;
+
 use super::hold::Holding;
 use super::lock::{self, Taken};
 use super::logs;
@@ -24,6 +26,8 @@ struct Locked {
     remote: Arc<dyn Remote>,
     hosts: BTreeSet<MasterName>,
     run: RunId,
+    /// Whether all are taken; nothing while they are being taken.
+    taken: watch::Receiver<Option<bool>>,
     _holding: Holding,
 }
 
@@ -41,7 +45,9 @@ impl EarlyLock {
 
     /// Gives back what is held; whether that was anything, and where it failed.
     pub async fn release(&self) -> Option<Vec<(MasterName, String)>> {
-        let Locked { remote, hosts, run, .. } = self.get().take()?;
+        let Locked { remote, hosts, run, mut taken, .. } = self.get().take()?;
+        // A lock that is being taken is there a moment later: then nobody would give it back.
+        let _ = taken.wait_for(Option::is_some).await;
         Some(lock::release(&remote, &hosts, &run).await)
     }
 
@@ -53,13 +59,20 @@ impl EarlyLock {
     async fn take(&self, hosts: BTreeSet<MasterName>, holder: &Holder, remote: &Arc<dyn Remote>) -> bool {
         let Ok(run) = RunId::new(&holder.run) else { return false };
         let holding = Holding::begin(remote, &hosts, &run);
-        let locked = Locked { remote: Arc::clone(remote), hosts: hosts.clone(), run: run.clone(), _holding: holding };
+        let (tell, mut taken) = watch::channel(None);
+        let (on, all, by, of) = (Arc::clone(remote), hosts.clone(), holder.clone(), run.clone());
+        // It goes on where nobody waits for it any more.
+        tokio::spawn(async move {
+            let all_taken = lock::take(&on, &all, &by, &of).await == Taken::All;
+            let _ = tell.send(Some(all_taken));
+        });
+        let locked = Locked { remote: Arc::clone(remote), hosts, run, taken: taken.clone(), _holding: holding };
         *self.get() = Some(locked);
-        let taken = lock::take(remote, &hosts, holder, &run).await == Taken::All;
-        if !taken {
+        let all_taken = taken.wait_for(Option::is_some).await.is_ok_and(|taken| *taken == Some(true));
+        if !all_taken {
             self.hand_over();
         }
-        taken
+        all_taken
     }
 }
 
@@ -88,7 +101,8 @@ pub async fn look(
     let (seen, tried_now) = again.finish_but_for(&prove::said_off(cluster, attested)).await;
     let mut seen = seen.without_locks(|lock| lock.run == holder.run);
     logs::read(cluster, &mut seen, remote).await;
-    let tried = tried_before.filter(StillTried::under_way).or(tried_now);
+    // Who has answered neither look is tried in both; who has in the first may not have now.
+    let tried = tried_now.or(tried_before.filter(StillTried::under_way));
     Looked { seen, proving, tried }
 }
 

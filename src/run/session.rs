@@ -230,7 +230,8 @@ async fn look_again(
         Ok(tried) => {
             let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
             journal.write(vec![RunEvent::LookedAgain { took_ms }])?;
-            return Ok(under_way.or(tried));
+            // Who was silent in this look is among them, whoever was before.
+            return Ok(tried.or(under_way));
         }
         Err(now) => now,
     };

@@ -15,8 +15,11 @@ fn refused(status: u32, stdout: String) -> Reply {
 impl State {
     pub(super) fn lock(&mut self, call: &Call<'_>) -> Reply {
         let machine = self.machine(call.host);
-        if let Some(holder) = machine.file(HOLDER) {
-            return refused(75, holder);
+        let own = format!("\"run\":\"{}\"", call.word(2));
+        match machine.file(HOLDER) {
+            Some(holder) if holder.contains(&own) => return Reply::said("taken\n"),
+            Some(holder) => return refused(75, holder),
+            None => {}
         }
         machine.put(HOLDER, call.stdin.clone());
         machine.renewed = Some(tokio::time::Instant::now());

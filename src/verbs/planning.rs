@@ -14,7 +14,7 @@ use crate::plan::{Goal, Input, NoPlan, Plan, Refusal, Request, plan};
 use crate::playbook::Playbook;
 use crate::run::early_lock::{self, EarlyLock};
 use crate::run::look::Looking;
-use crate::run::ports::Remote;
+use crate::run::ports::{Event, Remote};
 use crate::run::prove::Looked;
 use crate::run::redact::Redactor;
 use crate::run::still_tried::StillTried;
@@ -140,7 +140,10 @@ pub async fn planning(
     if let Some(zones) = silent_ones(&planning, site) {
         // Nothing is held while a person thinks.
         if let Consent::Given(early) = consent {
-            early.release().await;
+            for (host, why) in early.release().await.unwrap_or_default() {
+                let text = format!("{host} stays locked by this run: {why}");
+                site.console.tell(Event::Warning { text });
+            }
             site.acting.begin_looking();
         }
         ask_about(&mut planning, zones, site);

@@ -13,9 +13,18 @@ unit=$1
 fragment=$(show FragmentPath)
 [ -n "$fragment" ] || { echo "systemd knows no file of $unit.service" >&2; exit 1; }
 tell unit "$fragment"
-for path in $(show DropInPaths); do tell unit "$path"; done
-show EnvironmentFiles | while read -r path flags; do
-  case $path in '') continue ;; esac
+# A question that fails ends the script: no answer is not none.
+drop_ins=$(show DropInPaths)
+env_files=$(show EnvironmentFiles)
+set -f
+for path in $drop_ins; do tell unit "$path"; done
+while read -r path flags; do
+  case $path in
+    '') continue ;;
+    *[*?[]*) echo "EnvironmentFile=$path is a pattern: name the files one by one" >&2; exit 1 ;;
+  esac
   [ -e "$path" ] || { case $flags in *ignore_errors=yes*) continue ;; esac; }
   tell env "$path"
-done
+done <<END
+$env_files
+END

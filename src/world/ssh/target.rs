@@ -178,7 +178,9 @@ impl Target {
                     self.shake(bastion, stream, config, watch).await?
                 }
                 Some(jump) => {
-                    let limit = self.kernel_limit(limit);
+                    // A name is looked up by the jump host within the limit, and its name server may be slow.
+                    let is_name = self.address.as_str().parse::<std::net::IpAddr>().is_err();
+                    let limit = if is_name { limit } else { self.kernel_limit(limit) };
                     let stream = timeout(limit, self.tunnel(jump)).await.map_err(|_| self.silent(limit))??;
                     self.shake(bastion, stream, config, watch).await?
                 }
