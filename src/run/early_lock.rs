@@ -101,8 +101,7 @@ pub async fn look(
     let (seen, tried_now) = again.finish_but_for(&prove::said_off(cluster, attested)).await;
     let mut seen = seen.without_locks(|lock| lock.run == holder.run);
     logs::read(cluster, &mut seen, remote).await;
-    // Who has answered neither look is tried in both; who has in the first may not have now.
-    let tried = tried_now.or(tried_before.filter(StillTried::under_way));
+    let tried = StillTried::of_both(tried_before, tried_now);
     Looked { seen, proving, tried }
 }
 

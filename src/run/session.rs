@@ -219,8 +219,6 @@ async fn look_again(
 ) -> Result<Option<StillTried>, NotBegun> {
     let begun_before = agreed.tried.clone();
     let Some(basis) = agreed.basis else { return Ok(begun_before) };
-    // Attempts that ended before say nothing of now.
-    let under_way = begun_before.filter(StillTried::under_way);
     let begun = tokio::time::Instant::now();
     let looked = tokio::select! {
         looked = again::still(agreed.plan, basis, holder, &world.remote, &world.console) => looked,
@@ -230,8 +228,7 @@ async fn look_again(
         Ok(tried) => {
             let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
             journal.write(vec![RunEvent::LookedAgain { took_ms }])?;
-            // Who was silent in this look is among them, whoever was before.
-            return Ok(tried.or(under_way));
+            return Ok(StillTried::of_both(begun_before, tried));
         }
         Err(now) => now,
     };
