@@ -282,9 +282,10 @@ impl Lab {
         (inventory.display().to_string(), password.trim().to_owned())
     }
 
-    /// Everything on a master that requorum could change, as one text.
+    /// Everything on a master that requorum could change, as one text: but for locks that were given back, which a refusal
+    /// names.
     pub fn fingerprint(&self, node: &str) -> String {
-        let look = "sha256sum /etc/etcd.env; find /etc/systemd/system /var/lib/requorum -not -type d 2>/dev/null | sort; \
+        let look = "sha256sum /etc/etcd.env; find /etc/systemd/system /var/lib/requorum -not -type d -not -path '*/lock/*' 2>/dev/null | sort; \
                     ls -d /var/lib/etcd*; systemctl show -p MainPID,ActiveState etcd";
         self.on(node, look).stdout
     }
