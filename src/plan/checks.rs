@@ -248,6 +248,7 @@ pub(crate) fn to_attest(master: &Master, cluster: &Cluster, seen: &Observation) 
     if zone_answers { master.name.to_string() } else { master.zone.to_string() }
 }
 
-fn listed(words: &[String]) -> String {
+/// Words for a message; `none` where there are none.
+pub(super) fn listed(words: &[String]) -> String {
     if words.is_empty() { "none".to_owned() } else { crate::model::command::clean(&words.join(", ")) }
 }

@@ -8,7 +8,7 @@ use crate::model::command::clean;
 use crate::observe::{Settings, Unit};
 
 use super::Rule;
-use super::checks::Refusals;
+use super::checks::{Refusals, listed};
 
 /// Settings that decide which cluster a member belongs to and where its data lies.
 const OWNED: [&str; 10] = [
@@ -132,8 +132,4 @@ fn set_and_not_handled(settings: &Settings) -> Vec<String> {
     let values = settings.values();
     let those = values.iter().filter(|(flag, value)| not_handled(flag, value));
     those.map(|(flag, _)| settings.file.key(flag)).collect()
-}
-
-fn listed(words: &[String]) -> String {
-    if words.is_empty() { "none".to_owned() } else { clean(&words.join(", ")) }
 }
