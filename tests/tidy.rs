@@ -143,6 +143,12 @@ fn script_texts(text: &str) -> Vec<&str> {
     scripts.filter_map(|script| script.split("text:").nth(1)).map(str::trim).collect()
 }
 
+/// The files of every `supervised!(…)`.
+fn supervised(text: &str) -> impl Iterator<Item = &str> {
+    let calls = text.split("supervised!(").skip(1).filter_map(|rest| rest.split(')').next());
+    calls.flat_map(|call| call.split('"').filter(|word| word.ends_with(".sh")))
+}
+
 #[test]
 fn every_script_on_a_master_is_a_file_that_shellcheck_reads() {
     let mut named = BTreeSet::new();
@@ -154,6 +160,13 @@ fn every_script_on_a_master_is_a_file_that_shellcheck_reads() {
             named.extend(included.map(|file| path.with_file_name(file)));
         }
     }
+    for (path, text) in files("src", "rs") {
+        for file in supervised(&text) {
+            named.insert(path.with_file_name(file));
+        }
+        let preludes = text.split("\"/src/").skip(1).filter_map(|rest| rest.split('"').next());
+        named.extend(preludes.filter(|file| file.ends_with(".sh")).map(|file| Path::new("src").join(file)));
+    }
     let there = files("src", "sh");
     for (path, text) in &there {
         assert!(text.starts_with("# shellcheck shell=sh"), "{} does not say which shell it is", path.display());
@@ -161,6 +174,7 @@ fn every_script_on_a_master_is_a_file_that_shellcheck_reads() {
     }
     assert!(named.len() > 40, "only {} scripts are named", named.len());
     assert_eq!(named, there.into_iter().map(|(path, _)| path).collect(), "a script that nobody sends, or none there");
+    assert_eq!(supervised("supervised!(\"x\", \"scripts/x.sh\")").collect::<Vec<_>>(), ["scripts/x.sh"]);
     // The control: a text that stands in Rust is seen.
     let held = script_texts("const X: Script = Script { name: \"x\", text: r#\"set -u\"# };");
     assert_eq!(held, ["r#\"set -u\"#"]);

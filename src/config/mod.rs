@@ -12,6 +12,7 @@ use crate::model::diagnostic::{Diagnostic, Place};
 pub mod config_file;
 pub mod env_file;
 pub mod flags;
+pub mod manifest;
 mod settings_file;
 pub mod unit_file;
 
@@ -28,6 +29,8 @@ pub enum Form {
     UnitFlags,
     /// `name: …`, the YAML of `--config-file`.
     ConfigFile,
+    /// `- --name=…`, in the command of a static pod's manifest.
+    Manifest,
 }
 
 impl Form {
@@ -38,6 +41,7 @@ impl Form {
             Self::EnvFile => "env file",
             Self::UnitFlags => "unit file",
             Self::ConfigFile => "config file",
+            Self::Manifest => "manifest",
         }
     }
 
@@ -51,7 +55,7 @@ impl Form {
     pub fn key(self, flag: &str) -> String {
         match self {
             Self::EnvFile => flags::variable_of(flag),
-            Self::UnitFlags => format!("--{flag}"),
+            Self::UnitFlags | Self::Manifest => format!("--{flag}"),
             Self::ConfigFile => flag.to_owned(),
         }
     }
@@ -63,6 +67,7 @@ impl Form {
             Self::EnvFile => "etcd.env.j2",
             Self::UnitFlags => "etcd.service.j2",
             Self::ConfigFile => "etcd.conf.yml.j2",
+            Self::Manifest => "etcd.yaml.j2",
         }
     }
 }

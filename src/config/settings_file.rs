@@ -8,6 +8,7 @@ use crate::model::diagnostic::{Diagnostic, Source};
 
 use super::config_file::ConfigFile;
 use super::env_file::EnvFile;
+use super::manifest::Manifest;
 use super::unit_file::{Files, Setting, UnitFiles};
 use super::{Form, Identity, Values, flags};
 
@@ -62,6 +63,12 @@ impl SettingsFile {
         Self { form: Form::ConfigFile, ..Self::env_file(path, text) }
     }
 
+    /// The manifest of a static pod.
+    #[must_use]
+    pub fn manifest(path: &str, text: &str) -> Self {
+        Self { form: Form::Manifest, ..Self::env_file(path, text) }
+    }
+
     /// That one of a unit's files which says the cluster.
     ///
     /// # Errors
@@ -112,6 +119,7 @@ impl SettingsFile {
                 }
             }
             Form::ConfigFile => self.parsed_config().map(|file| file.values().clone()).map_err(|why| told(&why)),
+            Form::Manifest => self.parsed_manifest().map(|file| file.values().clone()).map_err(|why| told(&why)),
         }
     }
 
@@ -123,7 +131,7 @@ impl SettingsFile {
                 let file = EnvFile::parse(&self.text);
                 file.settings().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
             }
-            Form::UnitFlags | Form::ConfigFile => self.values().unwrap_or_default(),
+            Form::UnitFlags | Form::ConfigFile | Form::Manifest => self.values().unwrap_or_default(),
         }
     }
 
@@ -152,6 +160,9 @@ impl SettingsFile {
             Form::ConfigFile => {
                 self.parsed_config().and_then(|file| file.with_identity(identity)).map_err(|why| told(&why))
             }
+            Form::Manifest => {
+                self.parsed_manifest().and_then(|file| file.with_identity(identity)).map_err(|why| told(&why))
+            }
         }
     }
 
@@ -170,6 +181,10 @@ impl SettingsFile {
     fn parsed_unit(&self) -> Result<UnitFiles, Box<Diagnostic>> {
         let none = || UnitTexts { name: String::new(), files: Vec::new(), env_files: Vec::new() };
         self.unit.clone().unwrap_or_else(none).parsed(Some((&self.path, &self.text)))
+    }
+
+    fn parsed_manifest(&self) -> Result<Manifest, Box<Diagnostic>> {
+        Manifest::parse(Source::new(&self.path, &self.text))
     }
 
     fn parsed_config(&self) -> Result<ConfigFile, Box<Diagnostic>> {

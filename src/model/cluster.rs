@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::name::{AbsPath, Address, ClusterName, MasterName, UnitName, UserName, ZoneName};
+use super::supervisor::{StaticPod, Supervisor};
 
 /// What kind of cluster this is; a drill refuses production.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +109,23 @@ pub enum ConfigAt {
     UnitFlags,
     /// The file of `--config-file`.
     ConfigFile(AbsPath),
+    /// The manifest of a static pod, which a kubelet starts.
+    StaticPod(AbsPath),
+}
+
+impl EtcdSettings {
+    /// What starts etcd there.
+    #[must_use]
+    pub fn supervisor(&self) -> Supervisor {
+        match &self.config {
+            ConfigAt::StaticPod(manifest) => {
+                Supervisor::Kubelet(StaticPod { manifest: manifest.clone(), data_dir: self.data_dir.clone() })
+            }
+            ConfigAt::AsUnitSays | ConfigAt::EnvFile(_) | ConfigAt::UnitFlags | ConfigAt::ConfigFile(_) => {
+                Supervisor::Systemd(self.unit.clone())
+            }
+        }
+    }
 }
 
 impl ConfigAt {
@@ -119,6 +137,7 @@ impl ConfigAt {
             Self::EnvFile(path) => Some(format!("{{ env_file: {path} }}")),
             Self::UnitFlags => Some("{ unit_flags: true }".to_owned()),
             Self::ConfigFile(path) => Some(format!("{{ config_file: {path} }}")),
+            Self::StaticPod(path) => Some(format!("{{ static_pod: {path} }}")),
         }
     }
 
@@ -126,7 +145,7 @@ impl ConfigAt {
     #[must_use]
     pub fn first_read(&self) -> &str {
         match self {
-            Self::EnvFile(path) | Self::ConfigFile(path) => path.as_str(),
+            Self::EnvFile(path) | Self::ConfigFile(path) | Self::StaticPod(path) => path.as_str(),
             Self::AsUnitSays | Self::UnitFlags => "/etc/etcd.env",
         }
     }

@@ -1,17 +1,19 @@
 //! The question "what did etcd log last?": the end of the unit's log, for when a start has failed. Judges nothing.
 
-use crate::model::command::{Script, clean};
-use crate::model::{Command, Output, UnitName};
+use crate::model::command::clean;
+use crate::model::{Command, Output, Supervisor};
+
+use super::supervised::{Supervised, supervised};
 
 /// How many lines are shown, the last ones that say something.
 const LINES: usize = 5;
 
-const SCRIPT: Script = Script { name: "last log", text: include_str!("scripts/last-log.sh") };
+const SCRIPT: Supervised = supervised!("last log", "scripts/last-log.sh");
 
 /// Asks for the end of the log.
 #[must_use]
-pub fn command(unit: &UnitName) -> Command {
-    Command::script(SCRIPT).arg(unit.as_str())
+pub fn command(supervisor: &Supervisor) -> Command {
+    SCRIPT.command(supervisor)
 }
 
 /// The last lines, each short and harmless: of etcd's JSON what is said and why, of other lines all. What etcd says of

@@ -34,6 +34,7 @@ pub mod settings_place;
 pub mod since_proof;
 pub mod speed;
 pub mod status;
+pub(crate) mod supervised;
 pub mod tools;
 pub mod traces;
 mod unanswered;

@@ -3,12 +3,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::command::Script;
 use crate::model::{Command, Master, Output};
 
 use super::layout::{self, Layout};
 use super::policy::{self, PROPERTIES, Policy};
-use super::traces::{STATE, fence_drop_in};
+use super::supervised::{Supervised, supervised};
+use super::traces::STATE;
 use super::{Answer, Unclear};
 
 /// What a run would meet.
@@ -27,17 +27,15 @@ pub(super) fn not_asked() -> Answer<Node> {
 
 const WHAT: &str = "looking at the node's layout and unit";
 
-const SCRIPT: Script = Script { name: "node", text: include_str!("scripts/node.sh") };
+const SCRIPT: Supervised = supervised!("node", "scripts/node.sh");
 
 /// Asks about the node.
 #[must_use]
 pub fn command(master: &Master) -> Command {
     let etcd = &master.etcd;
-    Command::script(SCRIPT).args([etcd.data_dir.as_str(), etcd.unit.as_str(), etcd.config.first_read()]).args([
-        fence_drop_in(&etcd.unit).as_str(),
-        STATE,
-        PROPERTIES,
-    ])
+    let supervisor = etcd.supervisor();
+    let script = Command::script(SCRIPT.of(&supervisor)).args([etcd.data_dir.to_string(), supervisor.word()]);
+    script.args([etcd.config.first_read(), supervisor.held_by().as_str(), STATE, PROPERTIES])
 }
 
 /// Reads `name=value` lines.

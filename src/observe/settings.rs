@@ -67,6 +67,18 @@ impl Settings {
         Self { file, owner: "root root 640".to_owned(), names: None, answers_at: None }
     }
 
+    /// The answer with such a file: what stands before its text, and the text, where it is not too large.
+    pub(super) fn answered<'a>(what: &str, output: &'a Output) -> Result<(&'a str, &'a str), Unclear> {
+        if !output.ok() {
+            return Err(Unclear::failed(what, output));
+        }
+        let (head, text) = output.stdout.split_once('\n').ok_or_else(|| Unclear::text(what, "no answer"))?;
+        if text.len() > LARGEST {
+            return Err(Unclear::text(what, "it is larger than 256 KiB, which is too large for an etcd settings file"));
+        }
+        Ok((head, text))
+    }
+
     /// Every setting by etcd's flag. A file that cannot be read is no `Settings`.
     #[must_use]
     pub fn values(&self) -> Values {
@@ -236,17 +248,7 @@ pub(super) const LARGEST: usize = 256 << 10;
 /// # Errors
 /// When the file is not there or not readable.
 pub fn parse(path: &str, output: &Output) -> Result<Settings, Unclear> {
-    if !output.ok() {
-        return Err(Unclear::failed("reading the env file", output));
-    }
-    let (head, text) =
-        output.stdout.split_once('\n').ok_or_else(|| Unclear::text("reading the env file", "no answer"))?;
-    if text.len() > LARGEST {
-        return Err(Unclear::text(
-            "reading the env file",
-            "it is larger than 256 KiB, which is too large for an etcd settings file",
-        ));
-    }
+    let (head, text) = Settings::answered("reading the env file", output)?;
     let (owner, names) = head.split_once('\t').unwrap_or((head, ""));
     let names = (!names.trim().is_empty()).then(|| client_urls::names(names));
     Ok(Settings { file: SettingsFile::env_file(path, text), owner: owner.to_owned(), names, answers_at: None })

@@ -4,11 +4,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::{OWNED, SettingsFile, TextFile, flags};
-use crate::model::cluster::ConfigAt;
+use crate::model::cluster::{ConfigAt, EtcdSettings};
 use crate::model::command::Script;
 use crate::model::{Command, Output, UnitName};
 
 use super::settings::{self, LARGEST};
+use super::supervised::{Supervised, supervised};
 use super::{Answer, Settings, Unclear, Unit, client_urls};
 
 /// Where the settings are.
@@ -20,11 +21,16 @@ pub enum Place {
     UnitFlags,
     /// The file that `--config-file` names.
     ConfigFile(String),
+    /// The manifest of its static pod.
+    Manifest,
 }
 
 /// Where the unit has them. `first` is what was read of the file that was the likeliest one.
 #[must_use]
 pub fn place(unit: &Unit, at: &ConfigAt, first: &Answer<Settings>) -> Place {
+    if matches!(at, ConfigAt::StaticPod(_)) {
+        return Place::Manifest;
+    }
     let in_first = || first.as_ref().ok().filter(|_| reads(unit, at.first_read()))?.get("config-file");
     let config_file =
         unit.flag("config-file").or_else(|| unit.variable(&flags::variable_of("config-file"))).or_else(in_first);
@@ -50,14 +56,16 @@ fn reads(unit: &Unit, path: &str) -> bool {
 }
 
 const UNIT_FILES: Script = Script { name: "unit files", text: include_str!("scripts/unit-files.sh") };
+const MANIFEST: Supervised = supervised!("manifest", "scripts/manifest.sh");
 const NAMES: Script = Script { name: "certificate names", text: include_str!("scripts/certificate-names.sh") };
 
 /// Asks for what is there.
 #[must_use]
-pub fn command(place: &Place, unit: &UnitName) -> Command {
+pub fn command(place: &Place, etcd: &EtcdSettings) -> Command {
     match place {
+        Place::Manifest => MANIFEST.command(&etcd.supervisor()),
         Place::EnvFile(path) | Place::ConfigFile(path) => settings::command(path),
-        Place::UnitFlags => Command::script(UNIT_FILES).arg(unit.as_str()),
+        Place::UnitFlags => Command::script(UNIT_FILES).arg(etcd.unit.as_str()),
     }
 }
 
@@ -74,6 +82,7 @@ pub fn parse(place: &Place, unit: &UnitName, output: &Output) -> Answer<Settings
             Settings { owner, ..Settings::of(file) }
         }
         Place::UnitFlags => unit_files(unit, output)?,
+        Place::Manifest => manifest(output)?,
     };
     settings.file.values().map_err(|why| Unclear { what: READING.to_owned(), why })?;
     Ok(settings)
@@ -81,6 +90,14 @@ pub fn parse(place: &Place, unit: &UnitName, output: &Output) -> Answer<Settings
 
 /// What is told of a file that cannot be read as etcd's settings.
 pub const READING: &str = "reading etcd's settings";
+
+/// Owner and path stand before the text.
+fn manifest(output: &Output) -> Answer<Settings> {
+    const WHAT: &str = "reading the pod's manifest";
+    let (head, text) = Settings::answered(WHAT, output)?;
+    let (owner, path) = head.split_once('\t').ok_or_else(|| Unclear::text(WHAT, "the answer is not whole"))?;
+    Ok(Settings { owner: owner.to_owned(), ..Settings::of(SettingsFile::manifest(path, text)) })
+}
 
 fn unit_files(unit: &UnitName, output: &Output) -> Answer<Settings> {
     const WHAT: &str = "reading the unit's files";

@@ -58,6 +58,9 @@ pub struct Tools {
 
 const SCRIPT: Script = Script { name: "tools", text: include_str!("scripts/tools.sh") };
 
+/// Where the programs of a pod's image are kept once a run has taken them out of it.
+pub const KEPT: &str = "/var/lib/requorum/tools";
+
 /// Where kubespray puts etcd.
 pub const USUAL: &str = "/usr/local/bin/etcd";
 

@@ -5,30 +5,17 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::model::command::{Script, clean};
-use crate::model::{AbsPath, ClusterId, Command, Output, RunId, Token, UnitName};
+use crate::model::{AbsPath, ClusterId, Command, Output, RunId, Supervisor, Token};
 
 use super::Unclear;
 
-/// Where requorum keeps its things on a master: root's, mode 0700.
-pub const STATE: &str = "/var/lib/requorum";
+pub use crate::model::supervisor::STATE;
 
 /// The lock: a directory, since `mkdir` is atomic.
 pub const LOCK: &str = "/var/lib/requorum/lock";
 
 /// The record of the last finished run.
 pub const RECORD: &str = "/var/lib/requorum/cluster.json";
-
-/// The marker whose presence keeps `unit` from starting.
-#[must_use]
-pub fn fence_marker(unit: &UnitName) -> String {
-    format!("{STATE}/fence-{unit}")
-}
-
-/// The drop-in that makes the marker effective.
-#[must_use]
-pub fn fence_drop_in(unit: &UnitName) -> String {
-    format!("/etc/systemd/system/{unit}.service.d/50-requorum-fence.conf")
-}
 
 /// What a finished run leaves on every master it served, so that another bastion can go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -201,9 +188,9 @@ const SCRIPT: Script = Script { name: "marks", text: include_str!("scripts/trace
 
 /// Asks for the traces.
 #[must_use]
-pub fn command(unit: &UnitName, data_dir: &AbsPath) -> Command {
-    let command = Command::script(SCRIPT).args([fence_marker(unit), fence_drop_in(unit)]);
-    command.args([LOCK, RECORD, data_dir.as_str()])
+pub fn command(supervisor: &Supervisor, data_dir: &AbsPath) -> Command {
+    let command = Command::script(SCRIPT).args([supervisor.fence_marker(), supervisor.held_by()]);
+    command.args([LOCK, RECORD, data_dir.as_str()]).args(supervisor.pod().map(|pod| pod.manifest.as_str()))
 }
 
 /// Reads `name=value` lines.

@@ -1,10 +1,11 @@
-//! The question "what does systemd say about the etcd unit?". Knows nothing about etcd.
+//! The question "what do systemd or the kubelet say about etcd?". Knows nothing about etcd itself.
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Command, Output, UnitName};
+use crate::model::{Command, Output, Supervisor};
 
-use super::Unclear;
+use super::supervised::{Supervised, supervised};
+use super::{Unclear, tools};
 
 /// A unit as `systemctl show` describes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,10 +66,19 @@ impl Unit {
 
 const PROPERTIES: &str = "LoadState,ActiveState,MainPID,ConditionResult,ExecStart,Environment,EnvironmentFiles";
 
-/// Asks systemd about the unit.
+/// What a kubelet's pod is like, in the words of `systemctl show`.
+const POD: Supervised = supervised!("pod", "scripts/pod.sh");
+
+/// Asks what is known of etcd there.
 #[must_use]
-pub fn command(unit: &UnitName) -> Command {
-    Command::new("systemctl").arg("show").arg(format!("--property={PROPERTIES}")).arg(format!("{unit}.service"))
+pub fn command(supervisor: &Supervisor) -> Command {
+    match supervisor {
+        Supervisor::Systemd(unit) => {
+            let asked = Command::new("systemctl").arg("show").arg(format!("--property={PROPERTIES}"));
+            asked.arg(format!("{unit}.service"))
+        }
+        Supervisor::Kubelet(_) => POD.command(supervisor).arg(tools::KEPT),
+    }
 }
 
 /// Reads `NAME=value` lines.

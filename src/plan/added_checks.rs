@@ -82,7 +82,7 @@ pub(super) fn leaderless(
     let ask: Command = if by_status {
         status::command(&participant.etcdctl()?, &participant.client()?)
     } else {
-        unit::command(&participant.master.etcd.unit)
+        unit::command(&participant.master.etcd.supervisor())
     };
     let silence = draft.input.seen.stand(participant.name()).filter(|_| by_status);
     let silence = silence.and_then(|stand| silence_since(draft, participant, stand));

@@ -58,7 +58,7 @@ fn allows(goal: Goal, part: Part, effect: &Effect<'_>) -> bool {
         (Goal::Recover, Part::Survivor) => leaves_etcd_alone(effect),
         (Goal::Recover, Part::Returned) => rejoins(effect),
         (Goal::Fence, Part::Returned) => {
-            matches!(effect, Effect::AsksRevision(_) | Effect::StopsEtcd { .. } | Effect::Fences)
+            matches!(effect, Effect::KeepsTools | Effect::AsksRevision(_) | Effect::StopsEtcd { .. } | Effect::Fences)
         }
         (Goal::Unfence, Part::Returned) => matches!(effect, Effect::LiftsFence(_)),
         (Goal::Undo, Part::Returned) => gives_back(effect),
@@ -73,7 +73,8 @@ fn makes_the_new_cluster(effect: &Effect<'_>) -> bool {
     effect.only_checks()
         || matches!(
             effect,
-            Effect::PreparesFence(_)
+            Effect::KeepsTools
+                | Effect::PreparesFence(_)
                 | Effect::Fences
                 | Effect::LiftsFence(_)
                 | Effect::StopsEtcd { .. }
@@ -94,7 +95,8 @@ fn leaves_etcd_alone(effect: &Effect<'_>) -> bool {
     effect.only_checks()
         || matches!(
             effect,
-            Effect::WritesFile(_)
+            Effect::KeepsTools
+                | Effect::WritesFile(_)
                 | Effect::AddsLearner(_)
                 | Effect::Promotes(_)
                 | Effect::RemovesLearner
@@ -107,7 +109,8 @@ fn rejoins(effect: &Effect<'_>) -> bool {
     effect.only_checks()
         || matches!(
             effect,
-            Effect::PreparesFence(_)
+            Effect::KeepsTools
+                | Effect::PreparesFence(_)
                 | Effect::Fences
                 | Effect::LiftsFence(_)
                 | Effect::StopsEtcd { .. }

@@ -57,7 +57,7 @@ impl<'a> Effective<'a> {
 
     fn get(&self, flag: &str) -> Option<String> {
         let in_unit = || {
-            if self.form() == Form::ConfigFile {
+            if matches!(self.form(), Form::ConfigFile | Form::Manifest) {
                 return None;
             }
             self.seen.unit.as_ref().ok()?.variable(&flags::variable_of(flag))

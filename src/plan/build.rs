@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::model::{AbsPath, MasterName};
+use crate::model::MasterName;
 use crate::observe::members::known_urls;
 use crate::observe::traces::{fence_text, survivor_fence_text};
 use crate::observe::{ClusterRecord, status};
@@ -36,6 +36,10 @@ type Steps = Vec<(MasterName, Step)>;
 impl<'a> Builder<'a> {
     pub(super) fn unroll(draft: PlanDraft<'a>, lines: &[PlaybookLine]) -> Result<(Vec<Stage>, PlanDraft<'a>), NoPlan> {
         let mut builder = Self { draft, stages: Vec::new(), next_id: 1, started: false };
+        let participants = builder.draft.survivors.iter().chain(&builder.draft.returned);
+        let keep = participants.filter_map(|participant| Some((participant.name().clone(), participant.keep_tools()?)));
+        let keep = keep.collect();
+        builder.stage(keep, Some("They are gone once its etcd is stopped."), false);
         builder.lines(lines, None)?;
         Ok((builder.stages, builder.draft))
     }
@@ -136,7 +140,7 @@ impl<'a> Builder<'a> {
     }
 
     fn step(&mut self, action: &Action, participant: Participant<'a>) -> Result<Option<Step>, NoPlan> {
-        let unit = participant.master.etcd.unit.clone();
+        let supervisor = participant.master.etcd.supervisor();
         let run = self.draft.input.request.run.clone();
         let step: Step = match action {
             Action::Expect(Expectation::QuorumLost) => {
@@ -148,8 +152,8 @@ impl<'a> Builder<'a> {
             Action::Expect(Expectation::OneWritableCluster | Expectation::EveryoneServes) => {
                 self.serve(participant)?.into()
             }
-            Action::PrepareFence(_) => fence::PrepareFence { unit }.into(),
-            Action::Fence(role) => fence::Fence { unit, reason: self.fence_reason(*role), asked: None }.into(),
+            Action::PrepareFence(_) => fence::PrepareFence { supervisor }.into(),
+            Action::Fence(role) => fence::Fence { supervisor, reason: self.fence_reason(*role), asked: None }.into(),
             Action::DistributeSnapshot(_) if participant.name() == self.draft.seed.name() => return Ok(None),
             Action::DistributeSnapshot(_) => {
                 let from = self.draft.seed.name().clone();
@@ -159,19 +163,26 @@ impl<'a> Builder<'a> {
             Action::FetchSnapshot(_) => {
                 fetch_snapshot::FetchSnapshot { run, limit: self.draft.limit(Duration::from_secs(60)) }.into()
             }
-            Action::Stop { what: Service::Etcd, .. } => stop::Stop { unit, grace: stop::GRACE, by_force: true }.into(),
+            Action::Stop { what: Service::Etcd, .. } => {
+                stop::Stop { supervisor, grace: stop::GRACE, by_force: true }.into()
+            }
             Action::Start { what: Service::Etcd, .. } => {
                 self.started = true;
                 let (data_dir, onto, after) =
                     (participant.data_dir().clone(), self.onto(), self.draft.starts_after(participant)?);
-                start::Start { unit, data_dir, run, onto, after }.into()
+                start::Start { supervisor, data_dir, run, onto, after }.into()
             }
             Action::Retire(_) => {
                 let (master, data_dir, onto) =
                     (participant.name().clone(), participant.data_dir().clone(), self.onto());
-                retire::Retire { master, unit, data_dir, mount_point: participant.mount_point(), onto, run }.into()
+                retire::Retire { master, supervisor, data_dir, mount_point: participant.mount_point(), onto, run }
+                    .into()
             }
             Action::Restore(_) => self.restore(participant)?.into(),
+            // A changed manifest is another pod: its etcd would be restarted, and it does not read the list again.
+            Action::Write { on: role, .. } if supervisor.pod().is_some() && self.serves_by_then(*role) => {
+                return Ok(None);
+            }
             Action::Write { template, .. } => {
                 let template = template.as_deref().map_or_else(|| participant.template(), Ok)?;
                 return self.write(template, participant).map(|step| Some(step.into()));
@@ -187,6 +198,11 @@ impl<'a> Builder<'a> {
         Ok(Some(step))
     }
 
+    /// Whether those of this role serve when it is their turn.
+    fn serves_by_then(&self, role: Role) -> bool {
+        !self.draft.is_new() && !matches!(role, Role::Joiner | Role::Returned)
+    }
+
     fn onto(&self) -> start::Onto {
         if self.draft.is_new() { start::Onto::Restored } else { start::Onto::Emptied }
     }
@@ -199,7 +215,7 @@ impl<'a> Builder<'a> {
 
     fn serve(&self, participant: Participant<'a>) -> Result<serve::Serve, NoPlan> {
         Ok(serve::Serve {
-            unit: participant.master.etcd.unit.clone(),
+            supervisor: participant.master.etcd.supervisor(),
             etcdctl: participant.etcdctl()?,
             access: participant.client()?,
             cluster: self.draft.cluster,
@@ -220,7 +236,7 @@ impl<'a> Builder<'a> {
         };
         Ok(restore::Restore {
             tool: participant.restore_tool()?,
-            unit: participant.master.etcd.unit.clone(),
+            supervisor: participant.master.etcd.supervisor(),
             data_dir: participant.data_dir().clone(),
             mount_point: participant.mount_point(),
             name: member.name,
@@ -266,7 +282,7 @@ impl<'a> Builder<'a> {
         check_rendered(&after, &before, &context)
             .map_err(|why| refuse(format!("{template} for {}: {why}", participant.name())))?;
         self.draft.texts.insert(participant.name().clone(), after.clone());
-        let path = AbsPath::new(&before.path).map_err(|_| refuse(format!("{} is not a path", before.path)))?;
+        let path = participant.written_at().ok_or_else(|| refuse(format!("{} is not a path", before.path)))?;
         Ok(write::Write { path, form: before.form, before: before.text, after, run: input.request.run.clone() })
     }
 
@@ -329,7 +345,7 @@ impl<'a> Builder<'a> {
 
     fn restart_learner(&self, participant: Participant<'a>) -> Result<restart_learner::RestartLearner, NoPlan> {
         Ok(restart_learner::RestartLearner {
-            unit: participant.master.etcd.unit.clone(),
+            supervisor: participant.master.etcd.supervisor(),
             peer_urls: participant.settings()?.peer_urls(),
             peer: participant.peer()?,
             etcdctl: participant.etcdctl()?,

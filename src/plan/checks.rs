@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use crate::model::Supervisor;
 use crate::model::{Cluster, Master, MasterName, Url};
 use crate::observe::proof::count::says_off;
 use crate::observe::{Contact, Observation, Seen, settings_place};
@@ -45,8 +46,19 @@ pub(super) fn agrees(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) 
     match &seen.unit {
         Err(why) => refusals.add(Rule::Unclear, format!("{name}: {why}"), why.next()),
         Ok(unit) if !unit.loaded => {
-            let next = format!("correct `etcd.unit` of {name} in the inventory");
-            refusals.add(Rule::InventoryContradicts, format!("{name} has no unit {}", master.etcd.unit), next);
+            let (why, next) = match master.etcd.supervisor() {
+                Supervisor::Systemd(unit) => (
+                    format!("{name} has no unit {unit}"),
+                    format!(
+                        "correct `etcd.unit` of {name} in the inventory; where etcd is a static pod, write `config: {{ static_pod: MANIFEST }}`"
+                    ),
+                ),
+                Supervisor::Kubelet(pod) => (
+                    format!("{name} has no manifest {}, nor is one held in {}", pod.manifest, pod.held()),
+                    format!("correct `etcd.config` of {name} in the inventory"),
+                ),
+            };
+            refusals.add(Rule::InventoryContradicts, why, next);
         }
         Ok(unit) => config_style::check(master, unit, seen.settings.as_ref().ok(), refusals),
     }

@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use crate::model::Master;
-use crate::observe::traces::fence_drop_in;
 use crate::observe::{Code, Severity};
 use crate::observe::{Finding, Seen, layout::Layout, policy::Policy};
 use crate::plan::Rule;
@@ -193,7 +192,7 @@ fn data(master: &Master, layout: &Layout, find: &mut Find<'_>) {
 
 /// A unit that could not be started, or not be kept from starting.
 fn unit(master: &Master, policy: &Policy, find: &mut Find<'_>) {
-    let unit = &master.etcd.unit;
+    let unit = &master.etcd.supervisor();
     if policy.load_state == "masked" {
         let text = format!("{unit} is masked: systemd does not start it");
         find(Rule::UnitMasked.into(), Check::Unit, text, format!("systemctl unmask {unit}"));
@@ -205,7 +204,7 @@ fn unit(master: &Master, policy: &Policy, find: &mut Find<'_>) {
         );
         find(Rule::UnitTransient.into(), Check::Unit, text, "give it a unit file in /etc/systemd/system".into());
     }
-    let ours = fence_drop_in(unit);
+    let ours = master.etcd.supervisor().held_by();
     let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
     // systemd reads drop-ins in the order of their names, wherever they lie.
     for file in policy.resets.iter().filter(|file| **file != ours && name(file) > name(&ours)) {
@@ -240,21 +239,23 @@ fn odd(master: &Master, seen: &Seen, layout: &Layout, policy: &Policy, find: &mu
 
 /// What systemd does by itself and a run can live with.
 fn habits(master: &Master, seen: &Seen, policy: &Policy, find: &mut Find<'_>) {
-    let unit = &master.etcd.unit;
+    let unit = &master.etcd.supervisor();
     if !["enabled", "enabled-runtime", "static", "generated", "alias", "indirect"]
         .contains(&policy.unit_file_state.as_str())
     {
         let state = &policy.unit_file_state;
         let text = format!(
-            "{unit} is {state:?}: etcd does not start after a reboot, and a survivor that reboots would cost the quorum"
+            "{} is {state:?}: etcd does not start after a reboot, and a survivor that reboots would cost the quorum",
+            unit.unit().map_or_else(|| "the kubelet".to_owned(), ToString::to_string)
         );
-        find(Code::UnitDisabled.into(), Check::Unit, text, format!("systemctl enable {unit}"));
+        let started = unit.unit().map_or("kubelet", |unit| unit.as_str());
+        find(Code::UnitDisabled.into(), Check::Unit, text, format!("systemctl enable {started}"));
     }
     if policy.restart == "no" {
         let text = format!("{unit} has Restart=no: an etcd that dies stays down");
         find(Code::UnitNoRestart.into(), Check::Unit, text, "Restart=always, as kubespray writes it".into());
     }
-    if policy.kind != "notify" {
+    if !matches!(policy.kind.as_str(), "notify" | "pod") {
         let kind = &policy.kind;
         let text = format!(
             "{unit} has Type={kind}: systemd cannot distinguish an etcd without quorum from one that serves; after a restart without quorum the loss could not be proved"

@@ -43,6 +43,8 @@ pub(super) fn check(master: &Master, unit: &Unit, settings: Option<&Settings>, r
     match form {
         Form::UnitFlags => unit_of_package(master, &file, refusals),
         Form::EnvFile | Form::ConfigFile => set_beside(master, unit, form, &file, refusals),
+        // What the pod's environment says beside its flags is refused where the manifest is read.
+        Form::Manifest => {}
     }
     if form == Form::EnvFile {
         if !unit.environment_files.contains(&file) {
@@ -85,6 +87,8 @@ fn as_inventory_says(master: &Master, form: Form, file: &str, refusals: &mut Ref
         ConfigAt::EnvFile(path) => form == Form::EnvFile && path.as_str() == file,
         ConfigAt::UnitFlags => form == Form::UnitFlags,
         ConfigAt::ConfigFile(path) => form == Form::ConfigFile && path.as_str() == file,
+        // It may be held elsewhere now.
+        ConfigAt::StaticPod(_) => form == Form::Manifest,
     };
     if !holds {
         let said = master.etcd.config.shown().unwrap_or_default();

@@ -35,24 +35,25 @@ pub fn fence(input: Input<'_>) -> Result<Plan, NoPlan> {
     }
     let reason = fence_text("fence", &input.request.run, &input.request.person);
     let forks = Forks::of(input.seen, &assess(input.cluster, input.seen).serving);
-    let unit = |participant: &Participant<'_>| participant.master.etcd.unit.clone();
+    let supervisor = |participant: &Participant<'_>| participant.master.etcd.supervisor();
+    let keep = |participant: &Participant<'_>| participant.keep_tools();
     let ask = |participant: &Participant<'_>| ask_revision(participant, forks.as_ref());
     let stop = |participant: &Participant<'_>| {
-        Some(Step::from(stop::Stop { unit: unit(participant), grace: stop::GRACE, by_force: true }))
+        Some(Step::from(stop::Stop { supervisor: supervisor(participant), grace: stop::GRACE, by_force: true }))
     };
     let fence = |participant: &Participant<'_>| {
         let asked = ask(participant).map(|_| participant.name().clone());
-        Some(Step::from(fence::Fence { unit: unit(participant), reason: reason.clone(), asked }))
+        Some(Step::from(fence::Fence { supervisor: supervisor(participant), reason: reason.clone(), asked }))
     };
-    Ok(of_kinds(input, &participants, &[&ask, &stop, &fence]))
+    Ok(of_kinds(input, &participants, &[&keep, &ask, &stop, &fence]))
 }
 
 /// Where another cluster has taken over: whether this one's etcd has more is known only while it runs. Not whether it runs
 /// now, which may have changed by the time the plan is made again.
 fn ask_revision(participant: &Participant<'_>, forks: Option<&Forks>) -> Option<Step> {
     let (etcdctl, access) = (participant.etcdctl().ok()?, participant.client().ok()?);
-    let (master, unit) = (participant.name().clone(), participant.master.etcd.unit.clone());
-    Some(last_revision::AskRevision { master, unit, etcdctl, access, forks: forks?.clone() }.into())
+    let (master, supervisor) = (participant.name().clone(), participant.master.etcd.supervisor());
+    Some(last_revision::AskRevision { master, supervisor, etcdctl, access, forks: forks?.clone() }.into())
 }
 
 /// Plans to take the fences of the named zones away.
@@ -69,8 +70,9 @@ pub fn unfence(input: Input<'_>) -> Result<Plan, NoPlan> {
     if participants.iter().all(|participant| participant.seen.traces.as_ref().is_ok_and(|traces| !traces.fenced)) {
         return Err(nothing_more(input, &participants, "not fenced"));
     }
-    let lift =
-        |participant: &Participant<'_>| Step::from(unfence::Unfence { unit: participant.master.etcd.unit.clone() });
+    let lift = |participant: &Participant<'_>| {
+        Step::from(unfence::Unfence { supervisor: participant.master.etcd.supervisor() })
+    };
     Ok(plan(input, &participants, &lift))
 }
 

@@ -7,7 +7,7 @@ use crate::observe::assess::assess;
 use crate::observe::cluster_findings::advice_on_stranger;
 use crate::observe::members::{Membership, Vote, membership};
 use crate::observe::records::{Newest, newest};
-use crate::observe::traces::{RECORD_VERSION, Replaced, fence_marker};
+use crate::observe::traces::{RECORD_VERSION, Replaced};
 use crate::observe::{ClusterRecord, Contact, Finding, Seen, Traces, fork};
 use crate::observe::{Code, Severity};
 use crate::plan::Rule;
@@ -89,9 +89,7 @@ fn build<'a>(
         texts: BTreeMap::new(),
     };
     if names.is_empty() && is_final(&draft, target.record.is_some())? {
-        let why =
-            format!("every master votes in cluster {}, and the settings of each name the final list", target.cluster);
-        return Err(NoPlan::NothingToDo(why));
+        return Err(NoPlan::NothingToDo(all_is_done(&draft)));
     }
     let (stages, draft) = Builder::unroll(draft, &input.playbook.lines)?;
     let bound = binding::joiners_fit(&draft)?;
@@ -270,20 +268,21 @@ fn list_is_ours(input: Input<'_>, target: &TargetCluster, refusals: &mut Refusal
 /// How a voter's etcd is started again. Finished runs leave retired directories too: only the run that left it half-made
 /// is named.
 fn started(master: &Master, seen: &Seen) -> String {
-    let (data, unit) = (&master.etcd.data_dir, &master.etcd.unit);
+    let (data, supervisor) = (&master.etcd.data_dir, master.etcd.supervisor());
+    let start = supervisor.start_by_hand();
     let traces = seen.traces.as_ref().ok();
     if let Some(Replaced::Restored(run) | Replaced::Emptied(run)) = traces.and_then(Traces::half_made) {
         return format!(
             "give it back the data that run {run} moved aside, on {0}: mv -T {data} {data}.not-used; mv -T \
-             {data}.{RETIRED}{run} {data}; rm {1}; systemctl start --no-block {unit} (where {data} is a mount point: the \
+             {data}.{RETIRED}{run} {data}; rm {1}; {start} (where {data} is a mount point: the \
              same with {data}/member and {data}/{RETIRED}{run}/member)",
             master.name,
-            fence_marker(unit)
+            supervisor.fence_marker()
         );
     }
     match traces.is_some_and(|traces| traces.fenced) {
-        true => format!("requorum unfence {}, then on {}: systemctl start --no-block {unit}", master.zone, master.name),
-        false => format!("on {}: systemctl start --no-block {unit}", master.name),
+        true => format!("requorum unfence {}, then on {}: {start}", master.zone, master.name),
+        false => format!("on {}: {start}", master.name),
     }
 }
 
@@ -319,10 +318,21 @@ fn record(input: Input<'_>, target: &TargetCluster, token: &Token) -> ClusterRec
     })
 }
 
+fn all_is_done(draft: &PlanDraft<'_>) -> String {
+    let listed = draft.survivors.iter().all(has_final_list);
+    let lists = if listed { ", and the settings of each name the final list" } else { "" };
+    format!("every master votes in cluster {}{lists}", draft.cluster)
+}
+
+/// Whether its settings are to have the final list: a manifest is not changed while its pod runs.
+fn has_final_list(participant: &Participant<'_>) -> bool {
+    participant.master.etcd.supervisor().pod().is_none()
+}
+
 /// Whether every master's settings have the final list already and the record is there.
 fn is_final(draft: &PlanDraft<'_>, recorded: bool) -> Result<bool, NoPlan> {
     let list = initial_cluster(&draft.peers(None));
-    for participant in &draft.survivors {
+    for participant in draft.survivors.iter().filter(|participant| has_final_list(participant)) {
         if participant.settings()?.get("initial-cluster").as_deref() != Some(list.as_str()) {
             return Ok(false);
         }

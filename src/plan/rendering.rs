@@ -80,7 +80,8 @@ fn difference(
         zone: master.zone.to_string(),
         address: master.address.to_string(),
     };
-    let token = settings.get("initial-cluster-token").unwrap_or_default();
+    // etcd takes this where nobody says one (`embed.NewConfig`).
+    let token = settings.get("initial-cluster-token").unwrap_or_else(|| "etcd-cluster".to_owned());
     let context = Context::new(node, before, &token, peers(settings))?;
     let after = render(name, template, &context).map_err(|mistakes| {
         let said = mistakes.iter().map(|one| format!("{}:{}: {}", one.place.file, one.place.line, one.message));

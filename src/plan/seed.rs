@@ -262,18 +262,18 @@ pub(super) fn source(input: Input<'_>, seed: Participant<'_>, refusals: &mut Ref
             "if its data is what you want: --override survivor-down=REASON; else give a snapshot: --snapshot FILE",
         );
     }
-    let (data_dir, unit) = (seed.data_dir().clone(), seed.master.etcd.unit.clone());
-    replay.unwrap_or(Source::StoppedCopy { data_dir, unit })
+    let (data_dir, supervisor) = (seed.data_dir().clone(), seed.master.etcd.supervisor());
+    replay.unwrap_or(Source::StoppedCopy { data_dir, supervisor })
 }
 
 /// A copy of the stopped database with what only the log has, where the log could be read and can be replayed.
 fn replay(seed: Participant<'_>) -> Option<Source> {
     let log = seed.seen.log.as_ref().ok().filter(|log| log.replays)?;
-    let etcd = seed.seen.unit.as_ref().ok()?.program().filter(|path| path.ends_with("/etcd"))?;
+    let etcd = seed.etcd()?;
     Some(Source::Replay {
         data_dir: seed.data_dir().clone(),
-        unit: seed.master.etcd.unit.clone(),
-        etcd: etcd.to_owned(),
+        supervisor: seed.master.etcd.supervisor(),
+        etcd,
         etcdctl: seed.etcdctl().ok()?,
         end: log.end,
     })

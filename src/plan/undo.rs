@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{AbsPath, MasterName, RunId};
+use crate::model::{MasterName, RunId};
 use crate::observe::Traces;
 use crate::observe::log::Log;
 use crate::observe::traces::Replaced;
@@ -160,25 +160,29 @@ fn everybody_is_seen(input: Input<'_>, run: &RunId, refusals: &mut Refusals<'_>)
 fn of(input: Input<'_>, run: &RunId, participants: &[Participant<'_>]) -> Plan {
     let names: BTreeSet<&MasterName> = participants.iter().map(Participant::name).collect();
     let summary = format!("the data and the cluster of {} are as before run {run} again.", join(&names));
-    let unit = |participant: &Participant<'_>| participant.master.etcd.unit.clone();
+    let supervisor = |participant: &Participant<'_>| participant.master.etcd.supervisor();
     // A start lifted the fence and came to nothing: nothing is half returned while etcd could start by itself.
     let fence = |participant: &Participant<'_>| {
         let fenced = traces(participant).is_some_and(|traces| traces.fenced && traces.drop_in);
         let reason = survivor_fence_text("undo", run, &input.request.person);
-        (!fenced).then(|| fence::Fence { unit: unit(participant), reason, asked: None }.into())
+        (!fenced).then(|| fence::Fence { supervisor: supervisor(participant), reason, asked: None }.into())
     };
     let record = |_: &Participant<'_>| Some(return_record::ReturnRecord { run: run.clone() }.into());
     let file = |participant: &Participant<'_>| {
-        let file = &participant.seen.settings.as_ref().ok()?.file;
-        let path = AbsPath::new(&file.path).ok()?;
-        Some(return_file::ReturnFile { path, form: file.form, run: run.clone() }.into())
+        let form = participant.seen.settings.as_ref().ok()?.file.form;
+        let path = participant.written_at()?;
+        Some(return_file::ReturnFile { path, form, run: run.clone() }.into())
     };
     let data = |participant: &Participant<'_>| {
         let (data_dir, mount_point) = (participant.data_dir().clone(), participant.mount_point());
-        Some(return_data::ReturnData { unit: unit(participant), data_dir, mount_point, run: run.clone() }.into())
+        Some(
+            return_data::ReturnData { supervisor: supervisor(participant), data_dir, mount_point, run: run.clone() }
+                .into(),
+        )
     };
-    let unfence = |participant: &Participant<'_>| Some(unfence::Unfence { unit: unit(participant) }.into());
-    let start = |participant: &Participant<'_>| Some(Step::from(start_own::StartOwn { unit: unit(participant) }));
+    let unfence = |participant: &Participant<'_>| Some(unfence::Unfence { supervisor: supervisor(participant) }.into());
+    let start =
+        |participant: &Participant<'_>| Some(Step::from(start_own::StartOwn { supervisor: supervisor(participant) }));
     let kinds: [fencing::StepOf<'_>; 6] = [&fence, &record, &file, &data, &unfence, &start];
     Plan { summary, ..fencing::of_kinds(input, participants, &kinds) }
 }

@@ -18,6 +18,14 @@ pub(super) fn says(form: Form, text: &str, flag: &str) -> Option<String> {
             let value = found.next().filter(|_| found.next().is_none())?;
             Some(bare(value.split(" #").next().unwrap_or_default()))
         }
+        Form::Manifest => {
+            let start = format!("--{flag}=");
+            let lines = text.lines().map(|line| line.trim_start().trim_start_matches("- "));
+            let mut found =
+                lines.filter_map(|line| line.trim_matches(['"', '\'']).strip_prefix(&start).map(str::to_owned));
+            let value = found.next().filter(|_| found.next().is_none())?;
+            Some(bare(value.split(" #").next().unwrap_or_default()))
+        }
         Form::UnitFlags => {
             let lines = text.lines().filter(|line| !line.trim_start().starts_with(['#', ';']));
             let words: Vec<&str> = lines.flat_map(str::split_whitespace).filter(|word| *word != "\\").collect();
@@ -52,6 +60,14 @@ mod tests {
         }
         let twice = "ExecStart=/usr/bin/etcd --initial-cluster-state=existing --initial-cluster-state new\n";
         assert_eq!(state(Form::UnitFlags, twice), None);
+        for text in [
+            "    - --initial-cluster-state=existing\n    - --name=m1\n",
+            "    - \"--initial-cluster-state=existing\"  # not new\n",
+        ] {
+            assert_eq!(state(Form::Manifest, text), existing, "{text}");
+        }
+        let twice = "    - --initial-cluster-state=existing\n    - --initial-cluster-state=new\n";
+        assert_eq!(state(Form::Manifest, twice), None);
         for text in [
             "initial-cluster-state: existing\n",
             "initial-cluster-state: 'existing'  # or new\n",

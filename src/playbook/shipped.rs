@@ -12,7 +12,7 @@ pub struct File {
 }
 
 /// Every shipped file.
-pub const FILES: [File; 11] = [
+pub const FILES: [File; 12] = [
     File { path: "inventory/example.yaml", text: include_str!("../../inventory/example.yaml") },
     File { path: "inventory/lab.yaml", text: include_str!("../../inventory/lab.yaml") },
     File { path: "playbooks/initiate_dr.yaml", text: include_str!("../../playbooks/initiate_dr.yaml") },
@@ -21,6 +21,7 @@ pub const FILES: [File; 11] = [
     File { path: "templates/etcd.env.j2", text: include_str!("../../templates/etcd.env.j2") },
     File { path: "templates/etcd.service.j2", text: include_str!("../../templates/etcd.service.j2") },
     File { path: "templates/etcd.conf.yml.j2", text: include_str!("../../templates/etcd.conf.yml.j2") },
+    File { path: "templates/etcd.yaml.j2", text: include_str!("../../templates/etcd.yaml.j2") },
     File { path: "schemas/inventory.schema.json", text: include_str!("../../schemas/inventory.schema.json") },
     File { path: "schemas/playbook.schema.json", text: include_str!("../../schemas/playbook.schema.json") },
     File { path: "schemas/report.schema.json", text: include_str!("../../schemas/report.schema.json") },

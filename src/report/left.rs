@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::MasterName;
-use crate::observe::traces::fence_drop_in;
+use crate::model::{MasterName, Supervisor};
 use crate::run::journal::StepState;
 use crate::step::{Effect, fetch_snapshot, run_dir, snapshot_path};
 
@@ -24,8 +23,9 @@ pub(super) fn beside(run: ReportedRun<'_>) -> Option<String> {
         let may = if state == StepState::Done { "" } else { ", possibly incomplete" };
         for effect in planned.step.kind().effects() {
             let what = match effect {
-                Effect::PreparesFence(unit) => {
-                    format!("{}, a drop-in that has no effect without its marker file", fence_drop_in(unit))
+                Effect::PreparesFence(Supervisor::Kubelet(_)) => continue,
+                Effect::PreparesFence(systemd) => {
+                    format!("{}, a drop-in that has no effect without its marker file", systemd.held_by())
                 }
                 Effect::SavesSnapshot(_) | Effect::SharesSnapshot => {
                     format!("{}, a copy of the whole database with every Secret", snapshot_path(name))

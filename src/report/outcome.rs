@@ -1,5 +1,6 @@
 //! The last words of a run: what was done, how long it took, where the old data is, what comes next.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
@@ -144,6 +145,23 @@ fn timings(run: ReportedRun<'_>, out: &mut String) {
     }
 }
 
+/// The masters whose settings are not written once all have joined: to change a pod's manifest is to restart it.
+fn without_final_list(plan: &Plan) -> BTreeSet<&MasterName> {
+    let mut without: BTreeSet<&MasterName> = plan.survivors.iter().chain(&plan.returned).collect();
+    for planned in plan.steps() {
+        for effect in planned.step.kind().effects() {
+            match effect {
+                Effect::AddsLearner(_) => without.extend(plan.survivors.iter().chain(&plan.returned)),
+                Effect::WritesFile(_) => {
+                    without.remove(&planned.host);
+                }
+                _ => {}
+            }
+        }
+    }
+    without
+}
+
 fn done(run: ReportedRun<'_>) -> String {
     let plan = run.plan;
     match plan.goal {
@@ -159,10 +177,16 @@ fn done(run: ReportedRun<'_>) -> String {
         }
         Goal::Recover => {
             let voters = plan.after.as_ref().map_or(0, |after| after.members.len());
-            let whose = if plan.left_out.is_empty() {
-                "the settings of each name the final list"
-            } else {
-                "their env files list them"
+            let other = without_final_list(plan);
+            let whose = match () {
+                () if !other.is_empty() => {
+                    format!(
+                        "the settings of {} keep the list of an earlier day, which etcd does not read again",
+                        names(&other)
+                    )
+                }
+                () if plan.left_out.is_empty() => "the settings of each name the final list".to_owned(),
+                () => "their env files list them".to_owned(),
             };
             format!("done: {voters} voters, one cluster, equal data; {whose}\n")
         }
@@ -222,8 +246,8 @@ fn after_done(run: ReportedRun<'_>) -> Vec<String> {
         Goal::Unfence => {
             for planned in plan.steps() {
                 for effect in planned.step.kind().effects() {
-                    if let Effect::LiftsFence(unit) = effect {
-                        left.push(format!("next, on {}: systemctl start --no-block {unit}\n", planned.host));
+                    if let Effect::LiftsFence(supervisor) = effect {
+                        left.push(format!("next, on {}: {}\n", planned.host, supervisor.start_by_hand()));
                     }
                 }
             }

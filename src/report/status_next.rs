@@ -149,10 +149,11 @@ fn begun(situation: Situation<'_>) -> Option<String> {
         .map(|name| name.as_str())
         .collect();
     let off = if silent.is_empty() { String::new() } else { format!("{} must be off or cut off; ", silent.join(", ")) };
-    Some(format!(
-        "on {}: systemctl start --no-block {}      # {off}then: {again} status",
-        master.name, master.etcd.unit
-    ))
+    Some(format!("on {}: {}      # {off}then: {again} status", master.name, start_of(master)))
+}
+
+fn start_of(master: &Master) -> String {
+    master.etcd.supervisor().start_by_hand()
 }
 
 /// The run that replaced a survivor's data, or fenced it to do so, and did not finish.
@@ -175,7 +176,7 @@ fn idle(situation: Situation<'_>) -> Option<String> {
         })
     };
     let master = cluster.masters().find(free)?;
-    Some(format!("on {}: systemctl start --no-block {}      # then: {again} status", master.name, master.etcd.unit))
+    Some(format!("on {}: {}      # then: {again} status", master.name, start_of(master)))
 }
 
 /// Voters of the cluster that serves whose etcd a fence keeps from starting.
@@ -215,10 +216,8 @@ fn all_ended(situation: Situation<'_>) -> String {
         };
         let zones: BTreeSet<&ZoneName> =
             cluster.masters().filter(|master| fenced(&master.name)).map(|master| &master.zone).collect();
-        let start: Vec<String> = cluster
-            .masters()
-            .map(|master| format!("on {}: systemctl start --no-block {}", master.name, master.etcd.unit))
-            .collect();
+        let start: Vec<String> =
+            cluster.masters().map(|master| format!("on {}: {}", master.name, start_of(master))).collect();
         let start = start.join("; ");
         return match zones.is_empty() {
             true => format!("{start}      # no master is lost; {midway}"),
@@ -231,9 +230,10 @@ fn all_ended(situation: Situation<'_>) -> String {
     let idle: Vec<_> = cluster.masters().filter(|master| seen.seen(&master.name).is_some()).collect();
     if let Some(master) = idle.iter().find(|master| !fenced(&master.name)) {
         return format!(
-            "on {}: systemctl start --no-block {}      # it does not serve without a majority, and shows how much it has applied; then: \
+            "on {}: {}      # it does not serve without a majority, and shows how much it has applied; then: \
              {again} status",
-            master.name, master.etcd.unit
+            master.name,
+            start_of(master)
         );
     }
     let failed: BTreeSet<&ZoneName> =

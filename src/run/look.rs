@@ -256,10 +256,10 @@ fn blame(seen: &mut Seen, why: &str) {
 async fn at_first(master: &Master, asking: &mut dyn Questions) -> Result<Seen, Contact> {
     let etcd = &master.etcd;
     let first = [
-        unit::command(&etcd.unit),
+        unit::command(&etcd.supervisor()),
         settings::command(etcd.config.first_read()),
         disk::command(&etcd.data_dir),
-        traces::command(&etcd.unit, &etcd.data_dir),
+        traces::command(&etcd.supervisor(), &etcd.data_dir),
         tools::command(None),
         node::command(master),
     ];

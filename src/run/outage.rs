@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::model::command::{Script, clean};
-use crate::model::{Command, Master, MasterName, Output, UnitName};
-use crate::observe::traces::fence_marker;
+use crate::model::{Command, Master, MasterName, Output, Supervisor};
+use crate::observe::supervised::{Supervised, supervised};
 
 use super::joined;
 use super::ports::{Pipes, Remote, RemoteError};
@@ -21,15 +21,15 @@ const CLOSE: Script = Script { name: "close-ports", text: include_str!("scripts/
 
 const OPEN: Script = Script { name: "open-ports", text: include_str!("scripts/open-ports.sh") };
 
-const START: Script = Script { name: "start-again", text: include_str!("scripts/start-again.sh") };
+const START: Supervised = supervised!("start-again", "scripts/start-again.sh");
 
 /// What is closed on one master.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Closing {
     /// The master.
     pub host: MasterName,
-    /// Its etcd unit, whose fence keeps the timer from opening.
-    pub unit: UnitName,
+    /// What starts its etcd, whose fence keeps the timer from opening.
+    pub supervisor: Supervisor,
     /// etcd's ports.
     pub ports: Vec<u16>,
     /// The masters of the other zones, by name or address.
@@ -48,7 +48,7 @@ pub async fn close(
     let command = |closing: &Closing| {
         let ports: Vec<String> = closing.ports.iter().map(u16::to_string).collect();
         let command = Command::script(CLOSE).args([NAME.to_owned(), format!("{}s", limit.as_secs())]);
-        command.arg(fence_marker(&closing.unit)).arg(ports.join(", ")).args(closing.towards.iter().cloned())
+        command.arg(closing.supervisor.fence_marker()).arg(ports.join(", ")).args(closing.towards.iter().cloned())
     };
     on_all(remote, closings.iter().map(|closing| (closing.host.clone(), command(closing)))).await
 }
@@ -66,8 +66,8 @@ pub async fn open(remote: &Arc<dyn Remote>, hosts: &[MasterName]) -> Result<(), 
 /// # Errors
 /// Why not, in words.
 pub async fn start(remote: &Arc<dyn Remote>, master: &Master) -> Result<(), String> {
-    let unit = &master.etcd.unit;
-    one(remote, &master.name, &Command::script(START).arg(unit.as_str()).arg(fence_marker(unit))).await
+    let supervisor = master.etcd.supervisor();
+    one(remote, &master.name, &START.command(&supervisor).arg(supervisor.fence_marker())).await
 }
 
 async fn one(remote: &Arc<dyn Remote>, host: &MasterName, command: &Command) -> Result<(), String> {

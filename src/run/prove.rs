@@ -332,8 +332,9 @@ async fn sample(
 /// the unit had ended, it is asked whether it still has, and its etcd only at the end.
 async fn sample_one(witness: &Witness, ended: bool, with_read: bool, remote: &Arc<dyn Remote>) -> Sample {
     let host = &witness.master.name;
-    let unit =
-        async || ask(remote, host, unit::command(&witness.master.etcd.unit)).await.and_then(|it| unit::parse(&it));
+    let unit = async || {
+        ask(remote, host, unit::command(&witness.master.etcd.supervisor())).await.and_then(|it| unit::parse(&it))
+    };
     if ended && !with_read && unit().await.is_ok_and(|unit| unit.ended()) {
         let status = Err(Unclear::not_put("it does not run"));
         return Sample { status, not_ready: true, ended: true, read: None };

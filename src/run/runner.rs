@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::model::{Command, MasterName, Output, RunId, UnitName};
+use crate::model::{Command, MasterName, Output, RunId, Supervisor};
 use crate::observe::last_log;
 use crate::plan::{Plan, Planned, Stage};
 use crate::step::{Act, Doing, Effect, Fact, Facts, HowStopped, Judgement};
@@ -188,7 +188,7 @@ impl Runner {
 
     async fn step(&self, number: usize, planned: &Planned) -> Result<StepEnd, JournalError> {
         let kind = planned.step.kind();
-        let (title, unit) = (kind.title(), kind.log_of().cloned());
+        let (title, supervisor) = (kind.title(), kind.log_of().cloned());
         let move_to = |event, stopped| RunEvent::Step { id: planned.id, host: planned.host.clone(), event, stopped };
         self.journal.write(vec![move_to(StepEvent::Started, None)])?;
         let limit = kind.acts().iter().map(|act| act.limit).max().unwrap_or_default();
@@ -203,8 +203,8 @@ impl Runner {
                 break;
             }
         }
-        if let (ActEnd::Failed(why), Some(unit)) = (&mut end, &unit) {
-            why.push_str(&self.last_log(&planned.host, unit).await);
+        if let (ActEnd::Failed(why), Some(supervisor)) = (&mut end, &supervisor) {
+            why.push_str(&self.last_log(&planned.host, supervisor).await);
         }
         let (event, ended) = match end {
             ActEnd::Next => (StepEvent::Done(notes.note.clone()), StepEnd::Done { waited: notes.waited }),
@@ -230,14 +230,14 @@ impl Runner {
         Ok(ended)
     }
 
-    /// The last lines of a unit's log, as they are added to what failed; nothing where nobody can ask.
-    async fn last_log(&self, host: &MasterName, unit: &UnitName) -> String {
-        let answer = self.world.remote.run(host, &last_log::command(unit), Pipes::default()).await;
+    /// The last lines of etcd's log, as they are added to what failed; nothing where nobody can ask.
+    async fn last_log(&self, host: &MasterName, supervisor: &Supervisor) -> String {
+        let answer = self.world.remote.run(host, &last_log::command(supervisor), Pipes::default()).await;
         let lines = answer.as_ref().map(last_log::parse).unwrap_or_default();
         if lines.is_empty() {
             String::new()
         } else {
-            format!("; last in the log of {unit} there: {}", lines.join(" | "))
+            format!("; last in the log of {supervisor} there: {}", lines.join(" | "))
         }
     }
 

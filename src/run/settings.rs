@@ -19,7 +19,7 @@ pub(super) async fn settings_of(
     if place == settings_place::Place::EnvFile(etcd.config.first_read().to_owned()) {
         return first;
     }
-    let [answer] = answers(asking, [Ok(settings_place::command(&place, &etcd.unit))]).await;
+    let [answer] = answers(asking, [Ok(settings_place::command(&place, etcd))]).await;
     let mut settings = settings_place::parse(&place, &etcd.unit, &answer?)?;
     if let Some(question) = settings_place::names_command(&settings) {
         let [answer] = answers(asking, [Ok(question)]).await;

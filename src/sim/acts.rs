@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::config::Form;
 use crate::model::MasterName;
+use crate::model::Supervisor;
 use crate::model::digest::sha256;
 
 use super::etcdctl::Reply;
@@ -67,12 +69,16 @@ impl State {
             "close-ports" => self.close_ports(call),
             "open-ports" => self.open_ports(call),
             "start-again" => self.start_again(call),
+            "keep tools" => self.machine(call.host).keep_tools(),
             _ => panic!("the model does not know the script {script} {:?}", call.words),
         }
     }
 
     fn fence(&mut self, call: &Call<'_>) -> Reply {
         let machine = self.machine(call.host);
+        if let Supervisor::Kubelet(_) = machine.supervisor() {
+            return machine.fence_pod(call);
+        }
         let (marker, drop_in) = (call.word(2).to_owned(), call.word(3).to_owned());
         let want = format!("[Unit]\nConditionPathExists=!{marker}\n");
         let pid = machine.pid();
@@ -99,6 +105,9 @@ impl State {
             return Reply::failed(1, "mkdir: cannot create directory: Read-only file system");
         }
         let machine = self.machine(call.host);
+        if machine.form == Form::Manifest {
+            return Reply::said("done: it is ready to be fenced\n");
+        }
         machine.unit.patient = true;
         machine.put(drop_in.clone(), format!("[Unit]\nConditionPathExists=!{marker}\n"));
         Reply::said(format!("done: wrote {drop_in}\n"))
@@ -115,7 +124,9 @@ impl State {
         self.tick();
         let machine = self.machine(call.host);
         if machine.process.is_none() {
-            return Reply::said("found: it was not running\n");
+            let found = machine.fenced() || machine.form != Form::Manifest;
+            machine.hold();
+            return Reply::said(if found { "found: it was not running\n" } else { "done: ended gracefully\n" });
         }
         let grace = Duration::from_secs_f64(call.word(2).parse().unwrap_or(0.0));
         let takes = machine.unit.stop_takes;
@@ -123,6 +134,7 @@ impl State {
         if by_force && call.word(3) == "no" {
             return Reply::failed(1, format!("it did not stop within {} s and must end cleanly here", call.word(2)));
         }
+        self.machine(call.host).hold();
         self.stop(call.host, !by_force);
         let how = if by_force { "by force" } else { "gracefully" };
         Reply::said(format!("done: ended {how}\n")).after(takes.min(grace))
@@ -156,6 +168,7 @@ impl State {
             return Reply::failed(1, why).after(Duration::from_secs(5));
         }
         self.machine(call.host).unit.patient = true;
+        self.machine(call.host).release();
         self.start(call.host, By::Requorum);
         let machine = self.seen(call.host);
         match (machine.pid(), machine.unit.condition_met) {
@@ -174,6 +187,9 @@ impl State {
         if machine.process.as_ref().is_some_and(|process| process.ready) {
             return Reply::said("found: its client port answers\n");
         }
+        if machine.form == Form::Manifest {
+            return Reply::said("done: it is left alone\n");
+        }
         self.watch_restart(call.host);
         self.stop(call.host, true);
         self.start(call.host, By::Requorum);
@@ -182,8 +198,10 @@ impl State {
 
     fn learner_answers(&mut self, call: &Call<'_>) -> Reply {
         self.tick();
-        if self.seen(call.host).process.as_ref().is_some_and(|process| process.ready) {
-            return Reply::said("done: restarted once, its client port answers\n");
+        let machine = self.seen(call.host);
+        if machine.process.as_ref().is_some_and(|process| process.ready) {
+            let again = if machine.form == Form::Manifest { "" } else { "restarted once, " };
+            return Reply::said(format!("done: {again}its client port answers\n"));
         }
         Reply::said("wait: its client port does not answer yet\n").after(Duration::from_secs(1))
     }
@@ -191,7 +209,7 @@ impl State {
     fn serve(&mut self, call: &Call<'_>) -> Reply {
         self.tick();
         let machine = self.seen(call.host);
-        if machine.process.is_none() && !machine.unit.failed {
+        if machine.active_state() == "inactive" {
             return Reply::failed(1, "etcd has ended");
         }
         if machine.process.is_none() {

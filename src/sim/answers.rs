@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
+use crate::config::Form;
 use crate::model::{MasterName, MemberId, Output, RETIRED};
 
 use super::etcdctl::Reply;
-use super::machine::{BIN, DATA_DIR, Machine};
+use super::machine::{DATA_DIR, Machine};
 use super::state::State;
 use super::wal;
 
@@ -24,7 +25,9 @@ impl State {
             ("unit files", [unit]) => unit_files(machine, unit),
             ("certificate names", [_]) => Reply::default(),
             ("disk", [dir, _state]) => disk(machine, dir),
-            ("marks", [marker, drop_in, lock, record, _data]) => traces(machine, [marker, drop_in, lock, record]),
+            ("marks", [marker, held_by, lock, record, _data, ..]) => traces(machine, [marker, held_by, lock, record]),
+            ("pod", [_, _kept]) => machine.pod(),
+            ("manifest", [_]) => machine.manifest(),
             ("tools", [program]) => tools(machine, program),
             ("log", [dir, _most]) => log(machine, dir),
             ("node", [_, unit, _, _, _, properties]) => self.node(host, unit, properties),
@@ -80,7 +83,7 @@ impl State {
     /// The unit as systemd has it, and what a story says of the node.
     fn node(&self, host: &MasterName, unit: &str, properties: &str) -> Reply {
         let machine = self.seen(host);
-        assert_eq!(unit, machine.unit_name.as_str(), "the model has one unit a master");
+        assert_eq!(unit, machine.supervisor().word(), "the model has one etcd a master");
         let lines: String = properties.split(',').map(|property| property_of(machine, property)).collect();
         Reply::said(machine.odd.iter().fold(lines, |all, line| all + line + "\n"))
     }
@@ -185,7 +188,7 @@ fn property_of(machine: &Machine, property: &str) -> String {
         "Restart" => "always".to_owned(),
         "RestartUSec" => "10s".to_owned(),
         "TimeoutStopUSec" => "1min 30s".to_owned(),
-        "Type" => "notify".to_owned(),
+        "Type" => if machine.form == Form::Manifest { "pod" } else { "notify" }.to_owned(),
         "User" => "etcd".to_owned(),
         "FragmentPath" => "/etc/systemd/system/etcd.service".to_owned(),
         "DropInPaths" => String::new(),
@@ -242,14 +245,14 @@ fn log(machine: &Machine, dir: &str) -> Reply {
     Reply::said(format!("replays=yes\npart=0000000000000000-0000000000000000.wal 0 {text}\n"))
 }
 
-fn traces(machine: &Machine, [marker, drop_in, lock, record]: [&str; 4]) -> Reply {
+fn traces(machine: &Machine, [marker, held_by, lock, record]: [&str; 4]) -> Reply {
     let mut said = String::new();
     if let Some(text) = machine.file(marker) {
         said += &format!("fenced=yes\nfenced_by={}\n", text.lines().next().unwrap_or_default());
         let left = text.lines().rfind(|line| line.starts_with("last_revision="));
         said += &left.map(|line| format!("{line}\n")).unwrap_or_default();
     }
-    if machine.files.contains_key(drop_in) {
+    if machine.files.contains_key(held_by) && (machine.form != Form::Manifest || machine.fenced()) {
         said += "drop_in=yes\n";
     }
     if let Some(holder) = machine.file(&format!("{lock}/holder.json")) {
@@ -304,14 +307,17 @@ fn certificates(machine: &Machine, files: &[&str]) -> Reply {
 }
 
 fn tools(machine: &Machine, program: &str) -> Reply {
-    assert_eq!(program, format!("{BIN}/etcd"));
+    let bin = program.trim_end_matches("/etcd");
+    if machine.bin().as_deref() != Some(bin) {
+        return Reply::said("openssl=yes\n");
+    }
     let installed = &machine.installed;
     let mut said = format!("etcd={}\n", installed.version);
     if installed.etcdctl {
-        said += &format!("etcdctl={BIN}/etcdctl\n");
+        said += &format!("etcdctl={bin}/etcdctl\n");
     }
     if installed.etcdutl {
-        said += &format!("restore={BIN}/etcdutl\n");
+        said += &format!("restore={bin}/etcdutl\n");
         if installed.bumps {
             said += "bumps=yes\n";
         }

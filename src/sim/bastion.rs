@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::model::cluster::ConfigAt;
 use crate::model::digest::sha256;
 use crate::model::{Cluster, ClusterName, RunId, Token};
 use crate::observe::StateDirectory;
@@ -56,7 +57,11 @@ fn inventory_text(cluster: &Cluster) -> String {
             "  {name}:\n    power: {{ off: [power, off, {name}], on: [power, on, {name}] }}\n    masters:"
         );
         for master in zone.masters.values() {
-            let _ = writeln!(text, "      {}: {{ address: {} }}", master.name, master.address);
+            let pod = match &master.etcd.config {
+                ConfigAt::StaticPod(path) => format!(", etcd: {{ config: {{ static_pod: {path} }} }}"),
+                _ => String::new(),
+            };
+            let _ = writeln!(text, "      {}: {{ address: {}{pod} }}", master.name, master.address);
         }
     }
     text

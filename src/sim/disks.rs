@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
+use crate::model::Token;
 use crate::model::digest::sha256;
-use crate::model::{Token, UnitName};
-use crate::observe::traces::fence_marker;
 
 use super::acts::Call;
 use super::data::{Data, Image, pairs};
@@ -74,8 +73,7 @@ impl State {
         if machine.process.is_some() {
             return Reply::failed(1, "etcd runs: its data is not moved");
         }
-        let expected = UnitName::new(call.word(1)).map(|unit| fence_marker(&unit));
-        assert!(expected.is_ok_and(|path| path == marker), "another marker than the fence's: {marker}");
+        assert!(machine.supervisor().fence_marker() == marker, "another marker than the fence's: {marker}");
         if !machine.files.contains_key(marker) {
             return Reply::failed(1, format!("etcd is not fenced ({marker} is missing): its data is not moved"));
         }

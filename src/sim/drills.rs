@@ -7,7 +7,6 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::model::{Command, MasterName, Output};
-use crate::observe::traces::fence_marker;
 use crate::run::hold;
 use crate::run::ports::{Pipes, RemoteError};
 
@@ -127,10 +126,11 @@ impl State {
     }
 
     pub(super) fn start_again(&mut self, call: &Call<'_>) -> Reply {
-        let marker = fence_marker(&self.seen(call.host).unit_name);
+        let marker = self.seen(call.host).supervisor().fence_marker();
         if self.seen(call.host).files.contains_key(&marker) {
             return Reply::failed(1, "it is fenced");
         }
+        self.machine(call.host).release();
         self.start(call.host, By::Boot);
         Reply::default()
     }

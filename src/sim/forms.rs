@@ -2,9 +2,12 @@
 //! file. A unit counts as systemd has read it.
 
 use crate::config::{Form, SettingsFile, TextFile, flags};
+use crate::model::cluster::ConfigAt;
+use crate::model::{AbsPath, StaticPod, Supervisor};
 
 use super::Site;
-use super::machine::{BIN, ENV_FILE, Machine, UNIT_FILE};
+use super::machine::{BIN, DATA_DIR, ENV_FILE, MANIFEST, Machine, UNIT_FILE};
+use super::pods::HELD;
 
 const CONFIG_FILE: &str = "/etc/etcd/etcd.config.yml";
 
@@ -12,16 +15,34 @@ impl Site {
     /// The same site with every master's settings written down in this form.
     #[must_use]
     pub fn written_as(self, form: Form) -> Self {
-        self.with(|state| state.machines.values_mut().for_each(|machine| machine.write_as(form)));
+        self.with(|state| {
+            state.machines.values_mut().for_each(|machine| machine.write_as(form));
+            if let (Form::Manifest, Ok(path)) = (form, AbsPath::new(MANIFEST)) {
+                let masters = state.cluster.zones.values_mut().flat_map(|zone| zone.masters.values_mut());
+                masters.for_each(|master| master.etcd.config = ConfigAt::StaticPod(path.clone()));
+            }
+        });
         self
     }
 }
 
+const POD_BEGIN: &str = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - command:\n    - etcd\n";
+const POD_END: &str = "    volumeMounts:\n    - { mountPath: /var/lib/etcd, name: data }\n  volumes:\n  - { hostPath: { path: /var/lib/etcd }, name: data }\n";
+
 impl Machine {
+    pub(super) fn supervisor(&self) -> Supervisor {
+        match (self.form, AbsPath::new(MANIFEST), AbsPath::new(DATA_DIR)) {
+            (Form::Manifest, Ok(manifest), Ok(data_dir)) => Supervisor::Kubelet(StaticPod { manifest, data_dir }),
+            _ => Supervisor::Systemd(self.unit_name.clone()),
+        }
+    }
+
     /// The file that says which cluster its member belongs to.
-    pub(super) const fn settings_path(&self) -> &'static str {
+    pub(super) fn settings_path(&self) -> &'static str {
         match self.form {
             Form::EnvFile => ENV_FILE,
+            Form::Manifest if self.files.contains_key(MANIFEST) => MANIFEST,
+            Form::Manifest => HELD,
             Form::UnitFlags => UNIT_FILE,
             Form::ConfigFile => CONFIG_FILE,
         }
@@ -37,6 +58,11 @@ impl Machine {
         let own = values.into_iter().chain(tls);
         let text = match form {
             Form::EnvFile => return,
+            Form::Manifest => {
+                self.unit.environment_files.clear();
+                let flags: String = own.map(|(flag, value)| format!("    - --{flag}={value}\n")).collect();
+                format!("{POD_BEGIN}{flags}{POD_END}")
+            }
             Form::UnitFlags => {
                 self.unit.environment_files.clear();
                 let flags: String = own.map(|(flag, value)| format!(" \\\n  --{flag}={value}")).collect();
@@ -60,7 +86,7 @@ impl Machine {
         };
         self.form = form;
         self.files.remove(ENV_FILE);
-        let path = self.settings_path();
+        let path = if form == Form::Manifest { MANIFEST } else { self.settings_path() };
         self.put(path, text);
         self.reload();
     }
@@ -81,7 +107,7 @@ impl Machine {
     pub(super) fn setting_at_start(&self, key: &str) -> String {
         let text = match self.form {
             Form::UnitFlags => self.unit.read.clone(),
-            Form::EnvFile | Form::ConfigFile => self.file(self.settings_path()).unwrap_or_default(),
+            Form::EnvFile | Form::ConfigFile | Form::Manifest => self.file(self.settings_path()).unwrap_or_default(),
         };
         self.setting_in(&text, key)
     }
@@ -95,6 +121,7 @@ impl Machine {
         let file = match self.form {
             Form::EnvFile => Ok(SettingsFile::env_file(ENV_FILE, text)),
             Form::ConfigFile => Ok(SettingsFile::config_file(CONFIG_FILE, text)),
+            Form::Manifest => Ok(SettingsFile::manifest(MANIFEST, text)),
             Form::UnitFlags => {
                 let unit = TextFile { path: UNIT_FILE.to_owned(), text: text.to_owned() };
                 SettingsFile::unit(self.unit_name.as_str(), vec![unit], Vec::new())

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::config::Form;
+use crate::model::Supervisor;
 use crate::model::{ClusterId, MasterName, MemberId, UnitName, ZoneName};
-use crate::observe::traces::{fence_drop_in, fence_marker};
 
 use super::data::Data;
 
@@ -16,6 +16,7 @@ use super::data::Data;
 pub(super) const ENV_FILE: &str = "/etc/etcd.env";
 /// The unit's file.
 pub(super) const UNIT_FILE: &str = "/etc/systemd/system/etcd.service";
+pub(super) const MANIFEST: &str = "/etc/kubernetes/manifests/etcd.yaml";
 /// The data directory of every master.
 pub(super) const DATA_DIR: &str = "/var/lib/etcd";
 /// Where the unit's program and its tools lie.
@@ -264,16 +265,28 @@ impl Machine {
         self.process.as_ref().map_or(Duration::ZERO, |process| process.election)
     }
 
-    /// Whether systemd would refuse to start it: a marker does nothing without its drop-in.
+    /// Whether systemd would refuse to start it: a marker does nothing without its drop-in. A kubelet starts what lies in
+    /// its folder.
     pub(super) fn fenced(&self) -> bool {
-        self.files.contains_key(&fence_marker(&self.unit_name))
-            && self.files.contains_key(&fence_drop_in(&self.unit_name))
+        match self.supervisor() {
+            Supervisor::Kubelet(_) => !self.files.contains_key(MANIFEST),
+            systemd @ Supervisor::Systemd(_) => {
+                self.files.contains_key(&systemd.fence_marker()) && self.files.contains_key(&systemd.held_by())
+            }
+        }
     }
 
     pub(super) fn active_state(&self) -> &'static str {
         match &self.process {
             Some(process) if process.ready => "active",
             Some(_) => "activating",
+            None if self.form == Form::Manifest => {
+                if self.fenced() {
+                    "inactive"
+                } else {
+                    "activating"
+                }
+            }
             None if self.unit.failed => "failed",
             None => "inactive",
         }

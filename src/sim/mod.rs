@@ -27,6 +27,7 @@ mod forms;
 mod identity;
 mod locks;
 mod machine;
+mod pods;
 mod remote;
 mod rules;
 mod run_files;

@@ -5,13 +5,14 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::model::{Arg, Command, MasterName, Output};
+use crate::observe::tools::KEPT;
 use crate::run::hold;
 use crate::run::ports::{Later, OneByOne, Pipes, Questions, Remote, RemoteError};
 
 use super::Site;
 use super::acts::Call;
 use super::etcdctl::Reply;
-use super::machine::{BIN, Door};
+use super::machine::Door;
 use super::state::{Cut, State};
 
 /// A command's way there and back.
@@ -22,7 +23,7 @@ const SNAIL: Duration = Duration::from_secs(1200);
 pub(super) const CONNECT: Duration = Duration::from_secs(5);
 
 /// Scripts that only ask.
-const QUESTIONS: [&str; 23] = [
+const QUESTIONS: [&str; 25] = [
     "last revision",
     "client urls",
     "growth",
@@ -30,6 +31,8 @@ const QUESTIONS: [&str; 23] = [
     "lock-held",
     "env file",
     "unit files",
+    "pod",
+    "manifest",
     "certificate names",
     "disk",
     "marks",
@@ -186,7 +189,9 @@ impl State {
         if program == "systemctl" && words.get(1).is_some_and(|word| word == "show") {
             return self.show(host, words);
         }
-        if program == format!("{BIN}/etcdctl") {
+        if self.seen(host).bin().is_some_and(|bin| program == format!("{bin}/etcdctl"))
+            || program == format!("{KEPT}/etcdctl") && self.seen(host).tools_kept()
+        {
             return self.etcdctl(host, words);
         }
         if program == "systemctl" && words.get(1).is_some_and(|word| word == "daemon-reload") {

@@ -87,6 +87,7 @@ impl State {
         if self.seen(call.host).files.contains_key(marker) {
             return Reply::failed(1, format!("etcd is fenced ({marker}): it would not start"));
         }
+        self.machine(call.host).release();
         self.start(call.host, By::Requorum);
         Reply::said("done: its start was begun\n")
     }

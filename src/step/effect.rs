@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{MasterName, RunId, UnitName};
+use crate::model::{MasterName, RunId, Supervisor};
 use crate::observe::ClusterRecord;
 
 use super::{
@@ -30,12 +30,14 @@ pub enum Effect<'a> {
         /// Whether a key of the run's own is written, so that the write is its own proof.
         new: bool,
     },
-    /// Puts a drop-in in place that does nothing without the fence's marker.
-    PreparesFence(&'a UnitName),
+    /// The programs of a running pod's image are copied beside requorum's own files.
+    KeepsTools,
+    /// What a fence needs is made ready, and does nothing without its marker.
+    PreparesFence(&'a Supervisor),
     /// systemd does not start etcd any more.
     Fences,
     /// systemd may start etcd again.
-    LiftsFence(&'a UnitName),
+    LiftsFence(&'a Supervisor),
     /// etcd is down afterwards.
     StopsEtcd {
         /// Whether it may be ended by force, so that its database lacks what its log has.
@@ -88,7 +90,8 @@ impl Effect<'_> {
             | Self::ComparesData
             | Self::AsksRevision(_)
             | Self::ChecksWrite { .. } => true,
-            Self::PreparesFence(_)
+            Self::KeepsTools
+            | Self::PreparesFence(_)
             | Self::Fences
             | Self::LiftsFence(_)
             | Self::StopsEtcd { .. }
@@ -130,6 +133,7 @@ impl Effect<'_> {
             | Self::ComparesData
             | Self::AsksRevision(_)
             | Self::ChecksWrite { .. }
+            | Self::KeepsTools
             | Self::PreparesFence(_)
             | Self::Fences
             | Self::LiftsFence(_)
@@ -170,6 +174,7 @@ impl Effect<'_> {
             | Self::ComparesData
             | Self::AsksRevision(_)
             | Self::ChecksWrite { .. }
+            | Self::KeepsTools
             | Self::PreparesFence(_)
             | Self::RestartsLearner
             | Self::BuildsData(_)

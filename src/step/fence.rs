@@ -3,9 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::command::Script;
-use crate::model::{Command, MasterName, Output, Placeholder, UnitName};
-use crate::observe::traces::{fence_drop_in, fence_marker};
+use crate::model::{MasterName, Output, Placeholder, Supervisor};
+use crate::observe::supervised::{Supervised, supervised};
 
 use super::{Act, Effect, Facts, Judgement, Kind, Undo, unfence};
 
@@ -13,7 +12,8 @@ use super::{Act, Effect, Facts, Judgement, Kind, Undo, unfence};
 /// `/etc/systemd/system`, where kubespray puts it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fence {
-    pub unit: UnitName,
+    #[serde(rename = "unit")]
+    pub supervisor: Supervisor,
     /// Who fences, for the marker's text.
     pub reason: String,
     /// The master, where its etcd was asked for its last revision, which the marker then tells.
@@ -21,19 +21,18 @@ pub struct Fence {
     pub asked: Option<MasterName>,
 }
 
-const SCRIPT: Script =
-    Script { name: "fence", text: concat!(include_str!("scripts/prelude/look.sh"), include_str!("scripts/fence.sh")) };
+const SCRIPT: Supervised = supervised!("fence", "scripts/fence.sh");
 
 impl Kind for Fence {
     fn title(&self) -> String {
-        format!("fence {}", self.unit)
+        format!("fence {}", self.supervisor)
     }
 
     fn acts(&self) -> Vec<Act> {
-        let command = Command::script(SCRIPT)
-            .arg(self.unit.as_str())
-            .arg(fence_marker(&self.unit))
-            .arg(fence_drop_in(&self.unit))
+        let command = SCRIPT
+            .command(&self.supervisor)
+            .arg(self.supervisor.fence_marker())
+            .arg(self.supervisor.held_by())
             .arg(self.reason.clone());
         let command = match &self.asked {
             Some(master) => command.placeholder(Placeholder::LastRevision(master.clone())),
@@ -51,7 +50,7 @@ impl Kind for Fence {
     }
 
     fn undo(&self) -> Undo {
-        Undo::Steps(vec![unfence::Unfence { unit: self.unit.clone() }.into()])
+        Undo::Steps(vec![unfence::Unfence { supervisor: self.supervisor.clone() }.into()])
     }
 }
 
@@ -59,24 +58,20 @@ impl Kind for Fence {
 /// it, and without its marker it does nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PrepareFence {
-    pub unit: UnitName,
+    #[serde(rename = "unit")]
+    pub supervisor: Supervisor,
 }
 
-const PREPARE: Script = Script {
-    name: "guard",
-    text: concat!(include_str!("scripts/prelude/look.sh"), include_str!("scripts/prepare-fence.sh")),
-};
+const PREPARE: Supervised = supervised!("guard", "scripts/prepare-fence.sh");
 
 impl Kind for PrepareFence {
     fn title(&self) -> String {
-        format!("make {} ready to be fenced", self.unit)
+        format!("make {} ready to be fenced", self.supervisor)
     }
 
     fn acts(&self) -> Vec<Act> {
-        let command = Command::script(PREPARE)
-            .arg(self.unit.as_str())
-            .arg(fence_marker(&self.unit))
-            .arg(fence_drop_in(&self.unit));
+        let command =
+            PREPARE.command(&self.supervisor).arg(self.supervisor.fence_marker()).arg(self.supervisor.held_by());
         vec![Act::once(command)]
     }
 
@@ -85,7 +80,7 @@ impl Kind for PrepareFence {
     }
 
     fn effects(&self) -> Vec<Effect<'_>> {
-        vec![Effect::PreparesFence(&self.unit)]
+        vec![Effect::PreparesFence(&self.supervisor)]
     }
 
     fn undo(&self) -> Undo {

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::command::Script;
-use crate::model::{Command, MasterName, Output, UnitName};
+use crate::model::{MasterName, Output, Supervisor};
 use crate::observe::fork::{Forks, When};
 use crate::observe::settings::Access;
 use crate::observe::status;
+use crate::observe::supervised::{Supervised, supervised};
 use crate::observe::traces::LastRevision;
 
 use super::{Act, Effect, Fact, Facts, Judgement, Kind, Undo};
@@ -18,7 +18,8 @@ use super::{Act, Effect, Fact, Facts, Judgement, Kind, Undo};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AskRevision {
     pub master: MasterName,
-    pub unit: UnitName,
+    #[serde(rename = "unit")]
+    pub supervisor: Supervisor,
     /// Where etcdctl lies.
     pub etcdctl: String,
     /// The member's client port.
@@ -32,20 +33,16 @@ const LIMIT_S: u64 = 3;
 /// The script's own limit, and what systemd needs.
 const DEADLINE: Duration = Duration::from_secs(LIMIT_S + 7);
 
-const SCRIPT: Script = Script {
-    name: "last revision",
-    text: concat!(include_str!("scripts/prelude/look.sh"), include_str!("scripts/last-revision.sh")),
-};
+const SCRIPT: Supervised = supervised!("last revision", "scripts/last-revision.sh");
 
 impl Kind for AskRevision {
     fn title(&self) -> String {
-        format!("ask {} for its last revision", self.unit)
+        format!("ask {} for its last revision", self.supervisor)
     }
 
     fn acts(&self) -> Vec<Act> {
         let asked = status::command(&self.etcdctl, &self.access);
-        let limits = [self.unit.as_str().to_owned(), LIMIT_S.to_string()];
-        vec![Act::ask(Command::script(SCRIPT).args(limits).then(asked).deadline(DEADLINE))]
+        vec![Act::ask(SCRIPT.command(&self.supervisor).arg(LIMIT_S.to_string()).then(asked).deadline(DEADLINE))]
     }
 
     fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {
@@ -71,13 +68,14 @@ impl Kind for AskRevision {
 mod tests {
     use super::*;
     use crate::model::ClusterId;
+    use crate::model::UnitName;
 
     #[test]
     fn whatever_is_answered_the_stop_is_not_kept_waiting() {
         let m1 = MasterName::new("m1").unwrap();
         let ask = AskRevision {
             master: m1.clone(),
-            unit: UnitName::new("etcd").unwrap(),
+            supervisor: Supervisor::Systemd(UnitName::new("etcd").unwrap()),
             etcdctl: "etcdctl".into(),
             access: Access { url: "http://127.0.0.1:2379".into(), tls: None },
             forks: Forks { newest: ClusterId(2), left: vec![(ClusterId(1), 63)] },

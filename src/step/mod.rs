@@ -10,7 +10,7 @@ pub use effect::Effect;
 pub use stop::HowStopped;
 pub use undo::Undo;
 
-use crate::model::{AbsPath, Command, MasterName, MemberId, Output, Placeholder, UnitName};
+use crate::model::{AbsPath, Command, MasterName, MemberId, Output, Placeholder, Supervisor};
 use crate::observe::traces::LastRevision;
 
 pub mod clear_nospace;
@@ -23,6 +23,7 @@ pub mod fence;
 pub mod fetch_snapshot;
 pub mod growth;
 pub mod join;
+pub mod keep_tools;
 pub mod last_revision;
 pub mod promote;
 pub mod record;
@@ -301,8 +302,8 @@ pub trait Kind {
     fn effects(&self) -> Vec<Effect<'_>>;
     /// The way back.
     fn undo(&self) -> Undo;
-    /// The unit on the step's master whose log tells why it failed.
-    fn log_of(&self) -> Option<&UnitName> {
+    /// What starts the etcd on the step's master whose log tells why it failed.
+    fn log_of(&self) -> Option<&Supervisor> {
         None
     }
 }
@@ -344,6 +345,7 @@ steps! {
     Leaderless(expect::Leaderless),
     Silent(silent::Silent),
     NoVote(vote::NoVote),
+    KeepTools(keep_tools::KeepTools),
     #[serde(rename = "guard")]
     PrepareFence(fence::PrepareFence),
     Fence(fence::Fence),

@@ -3,28 +3,26 @@
 
 use std::time::Duration;
 
-use crate::model::command::Script;
-use crate::model::{AbsPath, Command, RunId, UnitName};
+use crate::model::{AbsPath, Command, RunId, Supervisor};
+use crate::observe::supervised::{Supervised, supervised};
 
 use super::{run_dir, snapshot_path};
 
-const SCRIPT: Script = Script {
-    name: "replay",
-    text: concat!(include_str!("scripts/prelude/look.sh"), include_str!("scripts/replay.sh")),
-};
+const SCRIPT: Supervised = supervised!("replay", "scripts/replay.sh");
 
-/// Replays the log of the stopped etcd of `unit` into the run's snapshot, with the master's own `etcd` and `etcdctl`.
+/// Replays the log of the stopped etcd into the run's snapshot, with the master's own `etcd` and `etcdctl`.
 #[must_use]
 pub fn command(
-    unit: &UnitName,
+    supervisor: &Supervisor,
     data_dir: &AbsPath,
     run: &RunId,
     etcd: &str,
     etcdctl: &str,
     limit: Duration,
 ) -> Command {
-    Command::script(SCRIPT)
-        .args([unit.as_str(), data_dir.as_str()])
+    SCRIPT
+        .command(supervisor)
+        .arg(data_dir.as_str())
         .args([run_dir(run), snapshot_path(run)])
         .args([etcd, etcdctl])
         .arg(limit.as_secs().to_string())

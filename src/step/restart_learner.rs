@@ -8,18 +8,19 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::command::Script;
-use crate::model::{AbsPath, Command, MasterName, Output, UnitName};
+use crate::model::{AbsPath, Command, MasterName, Output, Supervisor};
 use crate::observe::peers;
 use crate::observe::settings::Access;
 use crate::observe::status::etcdctl;
+use crate::observe::supervised::{Supervised, supervised};
 
 use super::{Act, Effect, Facts, Judgement, Kind, Undo};
 
 /// Restarts a learner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestartLearner {
-    pub unit: UnitName,
+    #[serde(rename = "unit")]
+    pub supervisor: Supervisor,
     /// Its peer URLs: how its own entry is known.
     pub peer_urls: Vec<String>,
     /// Its peer port, which answers before it is ready.
@@ -49,19 +50,13 @@ const AT_ONCE: Duration = Duration::from_millis(300);
 /// How long an answer is waited for by one call.
 const WHILE_IT_STARTS: Duration = Duration::from_secs(2);
 
-const RESTART: Script = Script {
-    name: "settle",
-    text: concat!(include_str!("scripts/prelude/listens.sh"), include_str!("scripts/restart-learner.sh")),
-};
+const RESTART: Supervised = supervised!("settle", "scripts/prelude/listens.sh", "scripts/restart-learner.sh");
 
-const ANSWERS: Script = Script {
-    name: "settled",
-    text: concat!(include_str!("scripts/prelude/listens.sh"), include_str!("scripts/learner-answers.sh")),
-};
+const ANSWERS: Supervised = supervised!("settled", "scripts/prelude/listens.sh", "scripts/learner-answers.sh");
 
 impl RestartLearner {
-    fn on_the_client_port(&self, script: Script, patience: Duration) -> Command {
-        let command = Command::script(script).arg(self.unit.as_str()).arg(self.client.url.clone());
+    fn on_the_client_port(&self, script: Supervised, patience: Duration) -> Command {
+        let command = script.command(&self.supervisor).arg(self.client.url.clone());
         command.then(etcdctl(&self.etcdctl, &self.client, patience)).deadline(Duration::from_secs(30))
     }
 }
@@ -100,8 +95,8 @@ impl Kind for RestartLearner {
         }
     }
 
-    fn log_of(&self) -> Option<&UnitName> {
-        Some(&self.unit)
+    fn log_of(&self) -> Option<&Supervisor> {
+        Some(&self.supervisor)
     }
 
     fn effects(&self) -> Vec<Effect<'_>> {
@@ -116,11 +111,12 @@ impl Kind for RestartLearner {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::UnitName;
 
     fn restarting() -> RestartLearner {
         let access = Access { url: "http://10.0.0.1:2380".into(), tls: None };
         RestartLearner {
-            unit: UnitName::new("etcd").unwrap(),
+            supervisor: Supervisor::Systemd(UnitName::new("etcd").unwrap()),
             peer_urls: vec!["http://10.0.0.1:2380".into()],
             peer: access.clone(),
             etcdctl: usual_etcdctl(),

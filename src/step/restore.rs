@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::command::Script;
-use crate::model::{AbsPath, Command, Output, Placeholder, RunId, Token, UnitName};
+use crate::model::{AbsPath, Output, Placeholder, RunId, Supervisor, Token};
 use crate::observe::fork::BUMP;
+use crate::observe::supervised::{Supervised, supervised};
 use crate::observe::tools::RestoreTool;
 
 use super::{Act, Effect, Facts, Judgement, Kind, Undo, run_dir, snapshot_path};
@@ -17,7 +17,8 @@ use super::{Act, Effect, Facts, Judgement, Kind, Undo, run_dir, snapshot_path};
 pub struct Restore {
     pub tool: RestoreTool,
     /// The unit, for whom it runs as.
-    pub unit: UnitName,
+    #[serde(rename = "unit")]
+    pub supervisor: Supervisor,
     /// The data directory.
     pub data_dir: AbsPath,
     /// Whether it is a mount point.
@@ -36,14 +37,7 @@ pub struct Restore {
     pub limit: Duration,
 }
 
-const SCRIPT: Script = Script {
-    name: "restore",
-    text: concat!(
-        include_str!("scripts/prelude/look.sh"),
-        include_str!("scripts/prelude/moving.sh"),
-        include_str!("scripts/restore.sh")
-    ),
-};
+const SCRIPT: Supervised = supervised!("restore", "scripts/prelude/moving.sh", "scripts/restore.sh");
 
 /// Where a run restores to: beside the data directory, or inside it where it is a mount point.
 #[must_use]
@@ -84,8 +78,9 @@ impl Kind for Restore {
 
     fn acts(&self) -> Vec<Act> {
         // The tool checks etcd's own hash while it reads; only a file without one is hashed here once more.
-        let command = Command::script(SCRIPT)
-            .args([self.unit.as_str(), self.data_dir.as_str()])
+        let command = SCRIPT
+            .command(&self.supervisor)
+            .arg(self.data_dir.as_str())
             .arg(self.fresh())
             .arg(run_dir(&self.run))
             .arg(snapshot_path(&self.run))

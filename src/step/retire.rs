@@ -3,9 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::command::Script;
-use crate::model::{AbsPath, Command, MasterName, Output, RunId, UnitName};
-use crate::observe::traces::fence_marker;
+use crate::model::{AbsPath, MasterName, Output, RunId, Supervisor};
+use crate::observe::supervised::{Supervised, supervised};
 
 use super::restore::fresh_dir;
 use super::start::Onto;
@@ -17,8 +16,9 @@ use super::{Act, Effect, Fact, Facts, Judgement, Kind, Undo, return_data, run_di
 pub struct Retire {
     /// Which master.
     pub master: MasterName,
-    /// Its unit, which must be down and fenced.
-    pub unit: UnitName,
+    /// What starts its etcd, which must be down and fenced.
+    #[serde(rename = "unit")]
+    pub supervisor: Supervisor,
     /// The data directory.
     pub data_dir: AbsPath,
     /// Whether it is a mount point.
@@ -28,10 +28,7 @@ pub struct Retire {
     pub run: RunId,
 }
 
-const SCRIPT: Script = Script {
-    name: "retire",
-    text: concat!(include_str!("scripts/prelude/look.sh"), include_str!("scripts/retire.sh")),
-};
+const SCRIPT: Supervised = supervised!("retire", "scripts/retire.sh");
 
 /// Where a run moves the data in this directory: beside it, or inside it where it is a mount point.
 pub(super) fn aside(data_dir: &AbsPath, mount_point: bool, run: &RunId) -> String {
@@ -56,11 +53,12 @@ impl Kind for Retire {
     }
 
     fn acts(&self) -> Vec<Act> {
-        let command = Command::script(SCRIPT)
-            .args([self.unit.as_str(), self.data_dir.as_str()])
+        let command = SCRIPT
+            .command(&self.supervisor)
+            .arg(self.data_dir.as_str())
             .arg(self.aside())
             .arg(if self.mount_point { "yes" } else { "no" })
-            .arg(fence_marker(&self.unit))
+            .arg(self.supervisor.fence_marker())
             .arg(run_dir(&self.run))
             .arg(match self.onto {
                 Onto::Restored => fresh_dir(&self.data_dir, self.mount_point, &self.run),
@@ -83,8 +81,8 @@ impl Kind for Retire {
     }
 
     fn undo(&self) -> Undo {
-        let (unit, data_dir, run) = (self.unit.clone(), self.data_dir.clone(), self.run.clone());
-        let back = return_data::ReturnData { unit, data_dir, mount_point: self.mount_point, run };
+        let (supervisor, data_dir, run) = (self.supervisor.clone(), self.data_dir.clone(), self.run.clone());
+        let back = return_data::ReturnData { supervisor, data_dir, mount_point: self.mount_point, run };
         Undo::Steps(vec![back.into()])
     }
 }

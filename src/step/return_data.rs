@@ -3,9 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::command::Script;
-use crate::model::{AbsPath, Command, Output, RunId, UnitName};
-use crate::observe::traces::fence_marker;
+use crate::model::{AbsPath, Output, RunId, Supervisor};
+use crate::observe::supervised::{Supervised, supervised};
 
 use super::{Act, Effect, Facts, Judgement, Kind, Undo, retire, run_dir, undo};
 
@@ -13,7 +12,8 @@ use super::{Act, Effect, Facts, Judgement, Kind, Undo, retire, run_dir, undo};
 /// the run is in neither place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReturnData {
-    pub unit: UnitName,
+    #[serde(rename = "unit")]
+    pub supervisor: Supervisor,
     /// The data directory.
     pub data_dir: AbsPath,
     /// Whether it is a mount point: then only `member` is moved.
@@ -22,10 +22,7 @@ pub struct ReturnData {
     pub run: RunId,
 }
 
-const SCRIPT: Script = Script {
-    name: "return data",
-    text: concat!(include_str!("scripts/prelude/look.sh"), include_str!("scripts/return-data.sh")),
-};
+const SCRIPT: Supervised = supervised!("return data", "scripts/return-data.sh");
 
 impl ReturnData {
     fn aside(&self) -> String {
@@ -43,11 +40,12 @@ impl Kind for ReturnData {
             true => self.data_dir.unused_within(&self.run),
             false => self.data_dir.unused(&self.run),
         };
-        let command = Command::script(SCRIPT)
-            .args([self.unit.as_str(), self.data_dir.as_str()])
+        let command = SCRIPT
+            .command(&self.supervisor)
+            .arg(self.data_dir.as_str())
             .args([self.aside(), unused])
             .arg(if self.mount_point { "yes" } else { "no" })
-            .args([fence_marker(&self.unit), run_dir(&self.run)]);
+            .args([self.supervisor.fence_marker(), run_dir(&self.run)]);
         vec![Act::once(command)]
     }
 

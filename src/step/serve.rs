@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::command::{Script, clean};
-use crate::model::{ClusterId, Command, Output, UnitName};
+use crate::model::command::clean;
+use crate::model::{ClusterId, Command, Output, Supervisor};
 use crate::observe::read::PROBE_KEY;
 use crate::observe::settings::Access;
 use crate::observe::status::{Header, etcdctl};
+use crate::observe::supervised::{Supervised, supervised};
 
 use super::{Act, Effect, Fact, Facts, Judgement, Kind, Undo};
 
@@ -17,7 +18,8 @@ use super::{Act, Effect, Fact, Facts, Judgement, Kind, Undo};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Serve {
     /// Its unit, started again where it failed.
-    pub unit: UnitName,
+    #[serde(rename = "unit")]
+    pub supervisor: Supervisor,
     /// Where etcdctl lies.
     pub etcdctl: String,
     /// Its client port.
@@ -33,21 +35,12 @@ pub struct Serve {
 /// How long one acknowledged write may take once the port answers; a stretched link adds tens of milliseconds.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(3);
 
-const SCRIPT: Script = Script {
-    name: "serve",
-    text: concat!(
-        include_str!("scripts/prelude/look.sh"),
-        include_str!("scripts/prelude/listens.sh"),
-        include_str!("scripts/serve.sh")
-    ),
-};
+const SCRIPT: Supervised = supervised!("serve", "scripts/prelude/listens.sh", "scripts/serve.sh");
 
 impl Serve {
     fn command(&self) -> Command {
-        let command = Command::script(SCRIPT)
-            .arg(self.unit.as_str())
-            .arg(self.access.url.clone())
-            .args([PROBE_KEY, self.value.as_str()]);
+        let command =
+            SCRIPT.command(&self.supervisor).arg(self.access.url.clone()).args([PROBE_KEY, self.value.as_str()]);
         command.then(etcdctl(&self.etcdctl, &self.access, WRITE_TIMEOUT)).deadline(Duration::from_secs(30))
     }
 }
@@ -86,8 +79,8 @@ impl Kind for Serve {
         )
     }
 
-    fn log_of(&self) -> Option<&UnitName> {
-        Some(&self.unit)
+    fn log_of(&self) -> Option<&Supervisor> {
+        Some(&self.supervisor)
     }
 
     fn effects(&self) -> Vec<Effect<'_>> {

@@ -5,10 +5,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::command::{LONGEST, Script};
-use crate::model::{AbsPath, Command, Output, RunId, UnitName};
+use crate::model::{AbsPath, Command, Output, RunId, Supervisor};
 use crate::observe::log::End;
 use crate::observe::settings::Access;
 use crate::observe::status::etcdctl;
+use crate::observe::supervised::{Supervised, supervised};
 
 use super::{Act, Doing, Effect, Fact, Facts, Judgement, Kind, SnapshotFact, Undo, replay, run_dir, snapshot_path};
 
@@ -28,16 +29,18 @@ pub enum Source {
     StoppedCopy {
         /// The data directory.
         data_dir: AbsPath,
-        /// The unit, which must be down.
-        unit: UnitName,
+        /// What starts its etcd, which must be down.
+        #[serde(rename = "unit")]
+        supervisor: Supervisor,
     },
     /// The database with what only its write-ahead log has: an etcd is started on a copy of the stopped data, alone in a
     /// network of its own, and its database is taken once it has applied everything. It needs no clean end.
     Replay {
         /// The data directory, which is only read.
         data_dir: AbsPath,
-        /// The unit, which must be down.
-        unit: UnitName,
+        /// What starts its etcd, which must be down.
+        #[serde(rename = "unit")]
+        supervisor: Supervisor,
         /// The etcd that the unit starts.
         etcd: String,
         /// Where etcdctl lies.
@@ -75,6 +78,9 @@ pub const SCRIPT: Script = Script {
     text: concat!(include_str!("scripts/prelude/moving.sh"), include_str!("scripts/snapshot.sh")),
 };
 
+/// The same where it depends on how its etcd has ended.
+const OF_STOPPED: Supervised = supervised!("snapshot", "scripts/prelude/moving.sh", "scripts/snapshot.sh");
+
 const RECEIVE: Script = Script { name: "receive", text: include_str!("scripts/receive.sh") };
 
 /// The command that takes a snapshot file on its standard input.
@@ -91,7 +97,11 @@ impl Snapshot {
             // It lies there already.
             Source::File { .. } | Source::Replay { .. } => ("file", String::new()),
         };
-        let command = Command::script(SCRIPT).arg(run_dir(&self.run)).arg(snapshot_path(&self.run)).args([
+        let script = match &self.source {
+            Source::StoppedCopy { supervisor, .. } => OF_STOPPED.of(supervisor),
+            Source::Live { .. } | Source::File { .. } | Source::Replay { .. } => SCRIPT,
+        };
+        let command = Command::script(script).arg(run_dir(&self.run)).arg(snapshot_path(&self.run)).args([
             self.tool.as_str(),
             how,
             from.as_str(),
@@ -100,7 +110,7 @@ impl Snapshot {
         let command = match &self.source {
             // etcdctl's own limit is no matter of progress.
             Source::Live { etcdctl: path, access } => command.then(etcdctl(path, access, LONGEST)),
-            Source::StoppedCopy { unit, .. } => command.arg(unit.as_str()),
+            Source::StoppedCopy { supervisor, .. } => command.arg(supervisor.word()),
             Source::File { .. } | Source::Replay { .. } => command,
         };
         command.while_it_moves(self.limit + Duration::from_secs(10))
@@ -133,8 +143,8 @@ impl Snapshot {
     fn before(&self) -> Option<Act> {
         match &self.source {
             Source::Live { .. } | Source::StoppedCopy { .. } => None,
-            Source::Replay { data_dir, unit, etcd, etcdctl, .. } => {
-                Some(Act::once(replay::command(unit, data_dir, &self.run, etcd, etcdctl, self.limit)))
+            Source::Replay { data_dir, supervisor, etcd, etcdctl, .. } => {
+                Some(Act::once(replay::command(supervisor, data_dir, &self.run, etcd, etcdctl, self.limit)))
             }
             Source::File { path, bytes, sha256, .. } => {
                 let write = receive(&self.run).arg(bytes.to_string()).arg(sha256.clone()).while_it_moves(self.limit);

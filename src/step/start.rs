@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::command::Script;
-use crate::model::{AbsPath, Command, Output, RunId, UnitName};
-use crate::observe::traces::fence_marker;
+use crate::model::{AbsPath, Output, RunId, Supervisor};
+use crate::observe::supervised::{Supervised, supervised};
 use crate::observe::{Access, peers};
 
 use super::{Act, Effect, Facts, Judgement, Kind, Undo, run_dir};
@@ -25,7 +24,8 @@ pub enum Onto {
 /// Starts a unit. Its fence is lifted at the last moment: an unfenced etcd could start by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
-    pub unit: UnitName,
+    #[serde(rename = "unit")]
+    pub supervisor: Supervisor,
     /// The data directory.
     pub data_dir: AbsPath,
     pub run: RunId,
@@ -41,12 +41,11 @@ pub struct Start {
 /// The first one serves its peers within half a second. Whoever waits longer is started all the same: it costs time only.
 const FIRST_SERVES: Duration = Duration::from_secs(5);
 
-const SCRIPT: Script =
-    Script { name: "start", text: concat!(include_str!("scripts/prelude/look.sh"), include_str!("scripts/start.sh")) };
+const SCRIPT: Supervised = supervised!("start", "scripts/start.sh");
 
 impl Kind for Start {
     fn title(&self) -> String {
-        format!("start {}", self.unit)
+        format!("start {}", self.supervisor)
     }
 
     fn acts(&self) -> Vec<Act> {
@@ -54,11 +53,12 @@ impl Kind for Start {
             Onto::Restored => "restored",
             Onto::Emptied => "emptied",
         };
-        let command = Command::script(SCRIPT)
-            .args([self.unit.as_str(), self.data_dir.as_str()])
+        let command = SCRIPT
+            .command(&self.supervisor)
+            .arg(self.data_dir.as_str())
             .arg(run_dir(&self.run))
             .arg(onto)
-            .arg(fence_marker(&self.unit))
+            .arg(self.supervisor.fence_marker())
             .deadline(Duration::from_secs(20));
         let wait = |peer: &Access| Act::ask(peers::await_command(peer, FIRST_SERVES));
         self.after.iter().map(wait).chain([Act::once(command)]).collect()
@@ -68,12 +68,12 @@ impl Kind for Start {
         Judgement::spoken(output)
     }
 
-    fn log_of(&self) -> Option<&UnitName> {
-        Some(&self.unit)
+    fn log_of(&self) -> Option<&Supervisor> {
+        Some(&self.supervisor)
     }
 
     fn effects(&self) -> Vec<Effect<'_>> {
-        vec![Effect::LiftsFence(&self.unit), Effect::StartsEtcd(self.onto)]
+        vec![Effect::LiftsFence(&self.supervisor), Effect::StartsEtcd(self.onto)]
     }
 
     fn undo(&self) -> Undo {
@@ -83,7 +83,7 @@ impl Kind for Start {
             ),
             Onto::Emptied => Undo::ByHand(format!(
                 "while it is a learner still: stop {} there, and remove the learner from the member list",
-                self.unit
+                self.supervisor
             )),
         }
     }

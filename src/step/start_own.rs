@@ -3,35 +3,35 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::command::Script;
-use crate::model::{Command, Output, UnitName};
-use crate::observe::traces::fence_marker;
+use crate::model::{Output, Supervisor};
+use crate::observe::supervised::{Supervised, supervised};
 
 use super::{Act, Effect, Facts, Judgement, Kind, Undo};
 
 /// Takes a [`super::stop::Stop`] back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StartOwn {
-    pub unit: UnitName,
+    #[serde(rename = "unit")]
+    pub supervisor: Supervisor,
 }
 
-const SCRIPT: Script = Script { name: "start own", text: include_str!("scripts/start-own.sh") };
+const SCRIPT: Supervised = supervised!("start own", "scripts/start-own.sh");
 
 impl Kind for StartOwn {
     fn title(&self) -> String {
-        format!("start {} on its own data", self.unit)
+        format!("start {} on its own data", self.supervisor)
     }
 
     fn acts(&self) -> Vec<Act> {
-        vec![Act::once(Command::script(SCRIPT).arg(self.unit.as_str()).arg(fence_marker(&self.unit)))]
+        vec![Act::once(SCRIPT.command(&self.supervisor).arg(self.supervisor.fence_marker()))]
     }
 
     fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {
         Judgement::spoken(output)
     }
 
-    fn log_of(&self) -> Option<&UnitName> {
-        Some(&self.unit)
+    fn log_of(&self) -> Option<&Supervisor> {
+        Some(&self.supervisor)
     }
 
     fn effects(&self) -> Vec<Effect<'_>> {

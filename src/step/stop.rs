@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::command::Script;
-use crate::model::{Command, Output, UnitName};
+use crate::model::{Output, Supervisor};
+use crate::observe::supervised::{Supervised, supervised};
 
 use super::{Act, Effect, Facts, Judgement, Kind, Undo, start_own};
 
@@ -13,7 +13,8 @@ use super::{Act, Effect, Facts, Judgement, Kind, Undo, start_own};
 /// streams to end), which buys nothing once the snapshot is verified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stop {
-    pub unit: UnitName,
+    #[serde(rename = "unit")]
+    pub supervisor: Supervisor,
     /// How long it may take to end by itself.
     pub grace: Duration,
     /// Whether an end by force is acceptable. Not where the database is copied afterwards: only a clean end
@@ -45,18 +46,17 @@ impl HowStopped {
 /// How long a killed process may take to be gone.
 const KILL_LIMIT_S: u64 = 10;
 
-const SCRIPT: Script =
-    Script { name: "stop", text: concat!(include_str!("scripts/prelude/look.sh"), include_str!("scripts/stop.sh")) };
+const SCRIPT: Supervised = supervised!("stop", "scripts/stop.sh");
 
 impl Kind for Stop {
     fn title(&self) -> String {
-        format!("stop {}", self.unit)
+        format!("stop {}", self.supervisor)
     }
 
     fn acts(&self) -> Vec<Act> {
         let limit = self.grace + Duration::from_secs(KILL_LIMIT_S + 5);
-        let command = Command::script(SCRIPT)
-            .arg(self.unit.as_str())
+        let command = SCRIPT
+            .command(&self.supervisor)
             .arg(format!("{:.1}", self.grace.as_secs_f64()))
             .arg(if self.by_force { "yes" } else { "no" })
             .arg(KILL_LIMIT_S.to_string())
@@ -79,17 +79,22 @@ impl Kind for Stop {
     }
 
     fn undo(&self) -> Undo {
-        Undo::Steps(vec![start_own::StartOwn { unit: self.unit.clone() }.into()])
+        Undo::Steps(vec![start_own::StartOwn { supervisor: self.supervisor.clone() }.into()])
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::UnitName;
 
     #[test]
     fn an_end_by_force_is_told_from_a_graceful_one() {
-        let stop = Stop { unit: UnitName::new("etcd").unwrap(), grace: Duration::from_secs(2), by_force: true };
+        let stop = Stop {
+            supervisor: Supervisor::Systemd(UnitName::new("etcd").unwrap()),
+            grace: Duration::from_secs(2),
+            by_force: true,
+        };
         let told = |text: &str| {
             let output = Output { stdout: format!("{text}\n"), ..Output::default() };
             stop.judge(0, &output, &Facts::default())
@@ -102,7 +107,9 @@ mod tests {
         );
         assert!(matches!(told("found: it was not running"), Judgement::FoundDone(..)));
         // The script's own words.
-        assert!(SCRIPT.text.contains("how=gracefully") && SCRIPT.text.contains("how=\"by force after $grace s\""));
-        assert!(SCRIPT.text.contains("\"done: ended $how\""));
+        assert!(
+            SCRIPT.systemd.contains("how=gracefully") && SCRIPT.systemd.contains("how=\"by force after $grace s\"")
+        );
+        assert!(SCRIPT.systemd.contains("\"done: ended $how\""));
     }
 }

@@ -4,26 +4,26 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::command::Script;
-use crate::model::{Command, Output, UnitName};
-use crate::observe::traces::fence_marker;
+use crate::model::{Command, Output, Supervisor};
 
 use super::{Act, Effect, Facts, Judgement, Kind, Undo, fence};
 
 /// Lifts a fence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unfence {
-    pub unit: UnitName,
+    #[serde(rename = "unit")]
+    pub supervisor: Supervisor,
 }
 
 const SCRIPT: Script = Script { name: "unfence", text: include_str!("scripts/unfence.sh") };
 
 impl Kind for Unfence {
     fn title(&self) -> String {
-        format!("unfence {}", self.unit)
+        format!("unfence {}", self.supervisor)
     }
 
     fn acts(&self) -> Vec<Act> {
-        vec![Act::once(Command::script(SCRIPT).arg(fence_marker(&self.unit)))]
+        vec![Act::once(Command::script(SCRIPT).arg(self.supervisor.fence_marker()))]
     }
 
     fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {
@@ -31,11 +31,11 @@ impl Kind for Unfence {
     }
 
     fn effects(&self) -> Vec<Effect<'_>> {
-        vec![Effect::LiftsFence(&self.unit)]
+        vec![Effect::LiftsFence(&self.supervisor)]
     }
 
     fn undo(&self) -> Undo {
         let reason = "fenced again by requorum".to_owned();
-        Undo::Steps(vec![fence::Fence { unit: self.unit.clone(), reason, asked: None }.into()])
+        Undo::Steps(vec![fence::Fence { supervisor: self.supervisor.clone(), reason, asked: None }.into()])
     }
 }

@@ -76,7 +76,8 @@ pub fn templates(
 ) -> Result<BTreeMap<String, String>, Failure> {
     let mut templates = BTreeMap::new();
     // Which form a master's settings have shows only there.
-    let shipped = [Form::EnvFile, Form::UnitFlags, Form::ConfigFile].map(|form| form.template().to_owned());
+    let shipped =
+        [Form::EnvFile, Form::UnitFlags, Form::ConfigFile, Form::Manifest].map(|form| form.template().to_owned());
     let of_masters = cluster.masters().filter_map(|master| master.etcd.template.clone()).chain(shipped);
     for name in template_names(playbook).into_iter().map(|(name, _)| name).chain(of_masters).collect::<BTreeSet<_>>() {
         let Some(source) = template(inputs, site, &name)? else {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use requorum::model::identity::{bootstrap_cluster_id, bootstrap_member_id};
-use requorum::model::{AbsPath, ClusterId, Command, MasterName, MemberId, Output, RunId, Token, UnitName};
+use requorum::model::{AbsPath, ClusterId, Command, MasterName, MemberId, Output, RunId, Supervisor, Token, UnitName};
 use requorum::observe::{
     Settings, Tools, Unclear, certificates, disk, heard, log, peers, read, settings, status, tools, traces, unit,
 };
@@ -178,8 +178,8 @@ fn limit_at(state: &str) -> Duration {
     if state == "not-ready" { Duration::from_secs(3) } else { LIMIT }
 }
 
-fn etcd() -> UnitName {
-    UnitName::new("etcd").unwrap()
+fn etcd() -> Supervisor {
+    Supervisor::Systemd(UnitName::new("etcd").unwrap())
 }
 
 fn data_dir() -> AbsPath {
@@ -249,7 +249,7 @@ fn judged_question(site: &Site, place: &Place, recording: &Recording) -> Questio
             judged(drop_learner::DropLearner { joiner, id, etcdctl, access, limit })
         }
         "put" => judged(serve::Serve {
-            unit: etcd(),
+            supervisor: etcd(),
             etcdctl,
             access,
             // What the member really belongs to is in its answer; this is what requorum expects of it.
@@ -264,7 +264,7 @@ fn judged_question(site: &Site, place: &Place, recording: &Recording) -> Questio
         "restore" => judged(restored(site)),
         "start" => {
             let onto = start::Onto::Restored;
-            judged(start::Start { unit: etcd(), data_dir: data_dir(), run: run("live"), onto, after: None })
+            judged(start::Start { supervisor: etcd(), data_dir: data_dir(), run: run("live"), onto, after: None })
         }
         "settle" => judged_act(restarting(site, node), 1),
         "settled" => judged_act(restarting(site, node), 2),
@@ -291,7 +291,7 @@ fn join(state: &str, etcdctl: String, access: requorum::observe::Access) -> join
 fn snapshot(site: &Site, state: &str, access: requorum::observe::Access) -> snapshot::Snapshot {
     let etcdctl = site.etcdctl();
     let source = match state {
-        "copy" | "unclean" => snapshot::Source::StoppedCopy { data_dir: data_dir(), unit: etcd() },
+        "copy" | "unclean" => snapshot::Source::StoppedCopy { data_dir: data_dir(), supervisor: etcd() },
         "garbage" => snapshot::Source::File { path: "x".into(), bytes: 8, sha256: "x".into(), at_least: None },
         _ => snapshot::Source::Live { etcdctl, access },
     };
@@ -302,7 +302,7 @@ fn snapshot(site: &Site, state: &str, access: requorum::observe::Access) -> snap
 fn restored(site: &Site) -> restore::Restore {
     restore::Restore {
         tool: site.tools.restore.clone().unwrap(),
-        unit: etcd(),
+        supervisor: etcd(),
         data_dir: data_dir(),
         mount_point: false,
         name: "etcd3".into(),
@@ -318,7 +318,7 @@ fn restored(site: &Site) -> restore::Restore {
 pub fn restarting(site: &Site, node: &str) -> restart_learner::RestartLearner {
     let (peer, client) = (site.peer(node), site.client(node));
     restart_learner::RestartLearner {
-        unit: etcd(),
+        supervisor: etcd(),
         peer_urls: vec![peer_url(node)],
         peer,
         etcdctl: site.etcdctl(),

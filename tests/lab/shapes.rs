@@ -1,5 +1,5 @@
-//! Settings in an env file, in the flags of the unit and in a config file, as others write them: a zone is lost, and comes
-//! home after a split brain. No scenario: the model writes its files itself, and its units are one line a flag.
+//! Settings in an env file, in the flags of the unit, in a config file and in the manifest of a static pod, as others write
+//! them: a zone is lost, and comes home after a split brain. No scenario: the model writes its files itself, and its units are one line a flag.
 
 use crate::support::{Lab, name};
 
@@ -18,15 +18,19 @@ fn a_zone_is_lost_and_comes_home(shape: &str, etcd: &str) {
     lab.wait_for_write("m1", "stale");
     lab.requorum(&["recover", "--confirm", name()]).exits(0);
     lab.requorum(&["status"]).exits(0).says("verdict: healthy");
-    let members = ["etcd1", "etcd2", "etcd3"];
+    // A pod's member is called as its machine is, and its manifest has the list of the day on which it joined.
+    let pod = shape == "pod";
+    let members = if pod { ["m1", "m2", "m3"] } else { ["etcd1", "etcd2", "etcd3"] };
     for node in ["m1", "m2", "m3"] {
         let keys = lab.etcdctl(node, &["get", "", "--prefix", "--keys-only", "--consistency=s"]).exits(0).stdout;
         let has = |key: &str| keys.lines().any(|line| line == key);
         assert!(KEPT.iter().all(|key| has(key)) && !keys.contains("stale"), "{shape} {etcd}, {node}:\n{keys}");
         // Whatever file it is, it names every member, and no empty directory could become a cluster of its own.
-        let files = "/etc/etcd.env /etc/etcd/etcd.config.yml /etc/systemd/system/etcd.service";
+        let files = "/etc/etcd.env /etc/etcd/etcd.config.yml /etc/systemd/system/etcd.service /etc/kubernetes/manifests/etcd.yaml";
         let said = lab.on(node, &format!("grep -hi 'initial.cluster' {files} 2>/dev/null; true")).exits(0).stdout;
-        assert!(members.iter().all(|member| said.contains(&format!("{member}=https://"))), "{node}:\n{said}");
+        let listed = |member: &&str| said.contains(&format!("{member}=https://"));
+        let all = if pod { listed(&node) } else { members.iter().all(|member| listed(&member)) };
+        assert!(all, "{node}:\n{said}");
         assert!(said.contains("existing") && said.contains("requorum-"), "{node}:\n{said}");
     }
 }
@@ -39,6 +43,11 @@ fn each_master_has_its_settings_elsewhere() {
 #[test]
 fn a_survivor_with_flags_and_a_joiner_with_a_config_file() {
     a_zone_is_lost_and_comes_home("flags,config", "3.5");
+}
+
+#[test]
+fn a_kubelet_starts_etcd_as_a_static_pod() {
+    a_zone_is_lost_and_comes_home("pod", "3.6");
 }
 
 /// The shape and version that SHAPE and ETCD name: `make matrix` goes through all.

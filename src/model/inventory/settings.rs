@@ -104,16 +104,8 @@ impl Layer {
     }
 
     fn read_config(&mut self, reader: &mut Reader<'_>, entry: &Entry) {
-        // Known to the design and not handled yet: said so, rather than called unknown.
-        const LATER: &str = "static_pod";
-        const KEYS: [&str; 3] = ["env_file", "unit_flags", "config_file"];
+        const KEYS: [&str; 4] = ["env_file", "unit_flags", "config_file", "static_pod"];
         const FORM: &str = "config: { env_file: /etc/etcd.env }";
-        if let Kind::Map(entries) = &entry.value.kind
-            && let Some(later) = entries.iter().find(|entry| entry.key == LATER)
-        {
-            let said = format!("an etcd configured by {} is not handled yet", word(&later.key));
-            return reader.hinted("not-yet", &later.span, said, format!("known are {}", one_of(&KEYS)));
-        }
         let Some(fields) = reader.fields(&entry.value, &entry.span, "`config`", &KEYS, FORM) else { return };
         let said: Vec<&Entry> = KEYS.iter().filter_map(|key| fields.get(key)).collect();
         match said[..] {
@@ -127,6 +119,10 @@ impl Layer {
             [one] if one.key == "config_file" => {
                 let path = reader.name(one, "config_file: /etc/etcd/etcd.config.yml", AbsPath::new);
                 self.config = path.map(ConfigAt::ConfigFile);
+            }
+            [one] if one.key == "static_pod" => {
+                let path = reader.name(one, "static_pod: /etc/kubernetes/manifests/etcd.yaml", AbsPath::new);
+                self.config = path.map(ConfigAt::StaticPod);
             }
             [one] => {
                 self.config = reader.name(one, "env_file: /etc/etcd.env", AbsPath::new).map(ConfigAt::EnvFile);

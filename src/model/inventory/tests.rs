@@ -196,11 +196,7 @@ const SPOILT: [(&str, &str, &str); 55] = [
     ("data_dir: /var/lib/etcd", "data_dir: var/lib/etcd", "6:13 `var/lib/etcd` is not an absolute path"),
     ("data_dir: /var/lib/etcd", "data_dir: /var/../etc", "6:13 `/var/../etc` is `/` itself, ends with a slash"),
     ("data_dir: /var/lib/etcd", "template: ../etcd.env", "6:13 `../etcd.env` is not a file name"),
-    (
-        "env_file: /etc/etcd.env",
-        "static_pod: /etc/x",
-        "7:13 an etcd configured by `static_pod` is not handled yet (known are",
-    ),
+    ("env_file: /etc/etcd.env", "static_pod: etc/x.yaml", "7:25 `etc/x.yaml` is not an absolute path"),
     ("env_file: /etc/etcd.env", "", "7:3 `config` says nothing"),
     ("env_file: /etc/etcd.env", "unit_flags: yes", "7:25 `unit_flags` cannot be `yes`"),
     (

@@ -1,9 +1,9 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034
 # What fstab or a mount unit names is mounted at the next boot, whatever is mounted now. systemd's list of conditions is
 # emptied by an empty assignment in a later file.
 set -u
-dir=$1 unit=$2.service env=$3 drop_in=$4 state=$5 properties=$6
-said=$(systemctl show "--property=$properties" "$unit") || exit 1
+dir=$1 unit=$2 env=$3 drop_in=$4 state=$5 properties=$6
+said=$(policy "$properties") || exit 1
 printf '%s\n' "$said"
 for file in $(printf '%s\n' "$said" | sed -n 's/^DropInPaths=//p'); do
   grep -qs '^Condition[A-Za-z]*=[[:space:]]*$' "$file" && echo "resets=$file"

@@ -7,7 +7,8 @@ done
 if [ -e "$1" ]; then echo fenced=yes; printf 'fenced_by=%s\n' "$(head -c 300 "$1" | head -n 1)"
   grep '^last_revision=' "$1" | tail -n 1 | head -c 100
 fi
-[ -e "$2" ] && echo drop_in=yes
+# A manifest that lies in its kubelet's folder again is held by nothing.
+[ -e "$2" ] && [ ! -e "${6-}" ] && echo drop_in=yes
 if [ -d "$3" ]; then
   printf 'lock='; cat "$3/holder.json" 2>/dev/null | tr -d '\n'; echo
   set_at=$(stat -c %Y "$3/holder.json" 2>/dev/null) && echo "unrenewed=$(($(date +%s) - set_at))"

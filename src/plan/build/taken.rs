@@ -16,13 +16,13 @@ impl Builder<'_> {
     pub(super) fn snapshot(&mut self, why: Option<&str>) -> Result<(), NoPlan> {
         let seed = self.draft.seed;
         let Some(source) = self.draft.source.clone() else { return Ok(()) };
-        let unit = seed.master.etcd.unit.clone();
+        let supervisor = seed.master.etcd.supervisor();
         if matches!(source, snapshot::Source::StoppedCopy { .. }) {
             // A clean end flushes the database; the fence keeps it as it is while it is copied.
-            self.down_for_the_snapshot(stop::Stop { unit, grace: CLEAN_GRACE, by_force: false }, why);
+            self.down_for_the_snapshot(stop::Stop { supervisor, grace: CLEAN_GRACE, by_force: false }, why);
         } else if matches!(source, snapshot::Source::Replay { .. }) {
             // Whatever the end leaves undone in the database, the log has it.
-            self.down_for_the_snapshot(stop::Stop { unit, grace: stop::GRACE, by_force: true }, why);
+            self.down_for_the_snapshot(stop::Stop { supervisor, grace: stop::GRACE, by_force: true }, why);
         }
         let snapshot = snapshot::Snapshot {
             source,
@@ -36,7 +36,11 @@ impl Builder<'_> {
 
     fn down_for_the_snapshot(&mut self, stop: stop::Stop, why: Option<&str>) {
         let seed = self.draft.seed.name();
-        let fence = fence::Fence { unit: stop.unit.clone(), reason: self.fence_reason(Role::Survivors), asked: None };
+        let fence = fence::Fence {
+            supervisor: stop.supervisor.clone(),
+            reason: self.fence_reason(Role::Survivors),
+            asked: None,
+        };
         self.stage(vec![(seed.clone(), stop.into())], why, false);
         self.stage(vec![(seed.clone(), fence.into())], why, false);
     }

@@ -84,7 +84,7 @@ fn next_of(code: Code) -> &'static str {
         Code::Silent => "make it answer over SSH; it would be missing in an incident",
         Code::Refused => "make SSH work from this bastion, as the text says",
         Code::NotAsked => "run it again",
-        Code::EtcdDown => "systemctl status etcd there; `requorum recover` if it should rejoin",
+        Code::EtcdDown => "look at its log there; `requorum recover` if it should rejoin",
         Code::NotReady | Code::SplitBrain => "requorum status",
         Code::Fenced | Code::FenceBroken => {
             "`requorum recover`, or `requorum unfence ZONE` where no newer cluster exists"

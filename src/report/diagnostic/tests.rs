@@ -168,7 +168,6 @@ fn what_is_not_handled_yet() {
 cluster: lab
 environment: lab
 kubernetes: { manifest: /etc/kubernetes/manifests/kube-apiserver.yaml }
-etcd: { config: { static_pod: /etc/kubernetes/manifests/etcd.yaml } }
 zones:
   z1: { masters: { m1: { address: 10.0.1.11 } } }
   z2: { masters: { m2: { address: 10.0.2.11 } } }
@@ -181,16 +180,6 @@ zones:
       | ^^^^^^^^^^
       |
       = help: write `kubernetes: null`
-
-    error[not-yet]: an etcd configured by `static_pod` is not handled yet
-     --> inventory.yaml:4:19
-      |
-    4 | etcd: { config: { static_pod: /etc/kubernetes/manifests/etcd.yaml } }
-      |                   ^^^^^^^^^^
-      |
-      = help: known are `env_file`, `unit_flags` or `config_file`
-
-    2 mistakes
 ");
 }
 

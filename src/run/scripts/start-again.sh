@@ -1,5 +1,5 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034
 set -eu
+unit=$1
 [ ! -e "$2" ] || { echo "it is fenced" >&2; exit 1; }
-systemctl reset-failed "$1.service" 2>/dev/null || true
-systemctl start --no-block "$1.service"
+begin

@@ -7,4 +7,4 @@ until listens "$url" && "$@" endpoint status >/dev/null 2>&1; do
   [ "$(date +%s)" -lt $end ] || { echo "wait: its client port does not answer yet"; exit 0; }
   sleep 0.03
 done
-echo "done: restarted once, its client port answers"
+echo "done: ${again-}its client port answers"

@@ -1,11 +1,11 @@
-# shellcheck shell=sh disable=SC2154
+# shellcheck shell=sh disable=SC2034,SC2154
 # etcd itself reads the log: `--force-new-cluster` takes all of its entries as committed, for the others may have
 # acknowledged them. It hears nobody (a network of its own, with nothing in it) and is spoken to by sockets in its own
 # directory, so that no old member learns of it. Up to 3.4 a socket's URL must look like host and port. Its settings are
 # given here and the environment is empty: nothing of the master's own etcd is taken along.
 set -eu
-unit=$1.service data=$2 marks=$3 file=$4 etcd=$5 ctl=$6 limit=$7
-look "$unit" MainPID
+unit=$1 data=$2 marks=$3 file=$4 etcd=$5 ctl=$6 limit=$7
+look MainPID
 [ "$MainPID" = 0 ] || { echo "etcd runs: its data is not copied" >&2; exit 1; }
 umask 077
 [ -d "$marks" ] || mkdir -p "$marks"

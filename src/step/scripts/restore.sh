@@ -1,6 +1,6 @@
-# shellcheck shell=sh disable=SC2154
+# shellcheck shell=sh disable=SC2034,SC2154
 set -eu
-unit=$1.service data=$2 fresh=$3 marks=$4 snapshot=$5 bytes=$6 sha=$7 still=$8; shift 8
+unit=$1 data=$2 fresh=$3 marks=$4 snapshot=$5 bytes=$6 sha=$7 still=$8; shift 8
 umask 077
 for made in "$fresh" "$data"; do
   if [ -s "$marks/restored" ] && [ "$(cat "$marks/restored")" = "$(stat -c %d:%i "$made/member" 2>/dev/null)" ]; then
@@ -19,7 +19,7 @@ moving "$still" "$@" --data-dir="$fresh" >"$marks/restore.log" 2>&1 || { tail -n
 if [ -e "$data" ]; then
   chown -R --reference="$data" "$fresh"; chmod --reference="$data" "$fresh"
   if command -v chcon >/dev/null; then chcon -R --reference="$data" "$fresh" 2>/dev/null || true; fi
-else look "$unit" User Group; chown -R "${User:-root}:$Group" "$fresh"; fi
+else look User Group; chown -R "${User:-root}:$Group" "$fresh"; fi
 find "$fresh" -exec sync {} +
 stat -c %d:%i "$fresh/member" >"$marks/restored"
 sync "$marks/restored" "$marks" "${fresh%/*}/"

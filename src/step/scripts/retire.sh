@@ -1,7 +1,7 @@
-# shellcheck shell=sh disable=SC2154,SC2174
+# shellcheck shell=sh disable=SC2034,SC2154,SC2174
 set -eu
-unit=$1.service data=$2 aside=$3 mounted=$4 marker=$5 marks=$6 fresh=$7
-look "$unit" MainPID User Group
+unit=$1 data=$2 aside=$3 mounted=$4 marker=$5 marks=$6 fresh=$7
+look MainPID User Group
 [ "$MainPID" = 0 ] || { echo "etcd runs: its data is not moved" >&2; exit 1; }
 [ -e "$marker" ] || { echo "etcd is not fenced ($marker is missing): its data is not moved" >&2; exit 1; }
 [ ! -L "$data" ] || { echo "$data is a symbolic link: its data is not moved" >&2; exit 1; }

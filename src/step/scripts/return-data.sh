@@ -1,8 +1,8 @@
-# shellcheck shell=sh disable=SC2154,SC2174
+# shellcheck shell=sh disable=SC2034,SC2154,SC2174
 # Nothing is deleted: what the run put there is moved aside first. Killed between the two renames, it goes on with the second.
 set -eu
-unit=$1.service data=$2 aside=$3 unused=$4 mounted=$5 marker=$6 marks=$7
-look "$unit" MainPID
+unit=$1 data=$2 aside=$3 unused=$4 mounted=$5 marker=$6 marks=$7
+look MainPID
 if [ "$mounted" = yes ]; then part=/member; else part=; fi
 now=$data$part kept=$aside$part out=$unused$part
 made() { [ -s "$marks/restored" ] && [ "$(cat "$marks/restored")" = "$(stat -c %d:%i "$data/member" 2>/dev/null)" ]; }

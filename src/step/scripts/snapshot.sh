@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2015
+# shellcheck shell=sh disable=SC2034,SC2015,SC2154
 set -eu
 marks=$1 file=$2 tool=$3 how=$4 from=$5 still=$6; shift 6
 umask 077
@@ -6,9 +6,10 @@ umask 077
 case $how in
 live) moving "$still" "$@" snapshot save "$file" >"$marks/snapshot.log" 2>&1 || { tail -n 1 "$marks/snapshot.log" >&2; exit 1; } ;;
 copy)
-  [ "$(systemctl show -p MainPID --value "$1.service")" = 0 ] || { echo "etcd runs: its database is not copied" >&2; exit 1; }
-  [ "$(systemctl show -p ExecMainExitTimestampMonotonic --value "$1.service")" != 0 ] &&
-    [ "$(systemctl show -p Result --value "$1.service")" = success ] || {
+  unit=$1
+  look MainPID
+  [ "$MainPID" = 0 ] || { echo "etcd runs: its database is not copied" >&2; exit 1; }
+  ended_cleanly || {
     echo "etcd did not end cleanly: its database may lack what only the write-ahead log has" >&2; exit 1; }
   moving "$still" cp "$from" "$file.part"; mv -f "$file.part" "$file" ;;
 file) ;;

@@ -1,18 +1,16 @@
-# shellcheck shell=sh disable=SC2154
-# `timeout` ends systemctl, not the job: the stop stays queued, so that the killed service is not restarted.
+# shellcheck shell=sh disable=SC2034,SC2154
 set -u
-unit=$1.service grace=$2 force=$3 limit=$4
-ask() { look "$unit" MainPID ActiveState || exit 1; }
+unit=$1 grace=$2 force=$3 limit=$4
+ask() { look MainPID ActiveState || exit 1; }
 ask
-if [ "$MainPID" = 0 ]; then case $ActiveState in inactive|failed) echo "found: it was not running"; exit 0;; esac; fi
+if ended; then echo "found: it was not running"; exit 0; fi
 how=gracefully
-if ! timeout "$grace" systemctl stop "$unit"; then
+if ! end_within "$grace"; then
   if [ "$force" = no ]; then echo "it did not end within $grace s and must end cleanly here" >&2; exit 1; fi
   how="by force after $grace s"
-  systemctl kill -s KILL "$unit"
-  timeout "$limit" systemctl stop "$unit"
+  end_at_once "$limit"
 fi
 ask
-case $ActiveState in inactive|failed) [ "$MainPID" = 0 ] && { echo "done: ended $how"; exit 0; };; esac
+ended && { echo "done: ended $how"; exit 0; }
 echo "it is $ActiveState with process $MainPID after the stop" >&2
 exit 1

@@ -100,7 +100,7 @@ pub(super) fn closings(cluster: &Cluster, zone: &ZoneName, seen: &Observation) -
     within
         .map(|master| Closing {
             host: master.name.clone(),
-            unit: master.etcd.unit.clone(),
+            supervisor: master.etcd.supervisor(),
             ports: ports.clone(),
             towards: towards.clone(),
         })

@@ -1,0 +1,121 @@
+# shellcheck shell=sh disable=SC2010,SC2012,SC2034,SC2154,SC2174
+# What a kubelet does for etcd as a static pod. `systemd.sh` has the same functions for a unit. The script that follows has
+# the word for etcd in `unit`, here the manifest's path and the data directory.
+#
+# Whatever lies in the kubelet's folder is run, except for names that begin with a dot (kubelet, `config/file.go`). So a
+# manifest whose pod must not run is held elsewhere, a reboot changes nothing about that, and it comes back by a rename.
+pod() {
+  manifest=${unit%% *} data_dir=${unit##* }
+  held=/var/lib/requorum/held/${manifest##*/}
+}
+# `look` is asked for systemd's properties and knows those that the scripts use.
+look() {
+  pod
+  MainPID=0 KubeletPID=0 ActiveState=inactive SubState='' User=root Group=''
+  ConditionResult=yes ConditionTimestampMonotonic=0
+  for look_at in /proc/[0-9]*; do
+    { read -r look_name <"$look_at/comm"; } 2>/dev/null || continue
+    case $look_name in
+    kubelet) KubeletPID=${look_at#/proc/} ;;
+    etcd)
+      look_words=" $(tr '\0' ' ' <"$look_at/cmdline" 2>/dev/null) "
+      case $look_words in
+      *" --data-dir=$data_dir "* | *" --data-dir $data_dir "*) MainPID=${look_at#/proc/} look_own=$look_words ;;
+      esac ;;
+    esac
+  done
+  if [ "$MainPID" != 0 ]; then
+    if opened; then ActiveState=active; else ActiveState=activating; fi
+  elif [ -e "$manifest" ]; then ActiveState=activating
+  fi
+}
+# Whether its client port is open: etcd opens it once it is ready.
+opened() {
+  case $look_own in *" --listen-client-urls"[=\ ]*) ;; *) return 0 ;; esac
+  look_port=${look_own#*" --listen-client-urls"?}
+  look_port=${look_port%%[ ,]*}; look_port=${look_port##*:}; look_port=${look_port%%/*}
+  look_port=$(printf '%04X' "$look_port" 2>/dev/null) || return 0
+  cat "/proc/$MainPID/net/tcp" "/proc/$MainPID/net/tcp6" 2>/dev/null | grep -q ":$look_port [0-9A-F]*:0000 0A "
+}
+ended() { [ "$MainPID" = 0 ] && [ "$ActiveState" = inactive ]; }
+# Whether its kubelet has given the pod up. As long as it has not, it may start another etcd in the pod's namespaces, which
+# outlive the first. One that is down finds no manifest when it comes back.
+over() {
+  look
+  [ "$MainPID" = 0 ] || return 1
+  [ "$KubeletPID" != 0 ] || return 0
+  if [ -n "$spaces" ]; then ! ls -l /proc/[0-9]*/ns/ipc 2>/dev/null | grep -qF "$spaces"
+  else for at in /var/lib/kubelet/pods/*/containers/etcd; do [ ! -e "$at" ] || return 1; done; fi
+}
+await_over() {
+  # A kubelet takes a second or two to see that a manifest is gone.
+  tries=$((${1%.*} * 10)); [ "$tries" -ge 50 ] || tries=50
+  until over; do
+    tries=$((tries - 1)); [ "$tries" -gt 0 ] || return 1
+    sleep 0.1
+  done
+}
+hold_manifest() (
+  [ -e "$manifest" ] || exit 0
+  umask 077
+  mkdir -p -m 700 "${held%/*}" || exit 1
+  if [ -e "$held" ] && ! cmp -s "$manifest" "$held"; then
+    n=1; while [ -e "$held.earlier-$n" ]; do n=$((n + 1)); done
+    mv "$held" "$held.earlier-$n" || exit 1
+  fi
+  cp -p "$manifest" "$held.part" && sync "$held.part" && mv -f "$held.part" "$held" && sync "${held%/*}" || exit 1
+  rm -f "$manifest" && sync "${manifest%/*}"
+)
+# Ends it by holding its manifest, and fails where it has not ended after so many seconds.
+end_within() {
+  look
+  spaces=
+  if [ "$MainPID" != 0 ]; then
+    spaces=$(readlink "/proc/$MainPID/ns/ipc")
+    [ "$spaces" != "$(readlink /proc/1/ns/ipc)" ] || spaces=
+  fi
+  began=$(date +%s) ran=$MainPID
+  rm -f "$held.ended"
+  hold_manifest || { echo "its manifest could not be moved to $held" >&2; return 1; }
+  await_over "$1" || return 1
+  # The kubelet kills what has not ended after the pod's grace, 30 s.
+  [ "$ran" = 0 ] || [ $(($(date +%s) - began)) -ge 25 ] || : >"$held.ended"
+}
+end_at_once() {
+  look
+  [ "$MainPID" = 0 ] || kill -KILL "$MainPID"
+  await_over "$1"
+}
+ended_cleanly() { look; [ -e "$held.ended" ]; }
+# A kubelet starts the next pod once the one before is gone, which takes it some seconds.
+start_limit=60
+begin() {
+  pod
+  [ ! -e "$manifest" ] || return 0
+  [ -s "$held" ] || { echo "$held is missing: there is no pod to start" >&2; return 1; }
+  rm -f "$held.ended"
+  begin_new=${manifest%/*}/.${manifest##*/}.requorum
+  cp -p "$held" "$begin_new" && sync "$begin_new" && mv -f "$begin_new" "$manifest" && sync "${manifest%/*}"
+}
+# It counts a restart as a crash, and waits longer before each.
+begin_again() { echo "done: a kubelet would wait after a restart as after a crash: it is left alone"; exit 0; }
+refused() { false; }
+be_patient() { :; }
+holds() { pod; [ -s "$2" ] && [ ! -e "$manifest" ]; }
+make_hold() { end_within 5; }
+prepared() { [ -d "${2%/*}" ]; }
+prepare() ( umask 077; mkdir -p -m 700 "${2%/*}" )
+policy() {
+  look
+  if [ -e "$manifest" ] || [ -e "$held" ]; then echo LoadState=loaded; else echo LoadState=not-found; fi
+  echo "UnitFileState=$(systemctl is-enabled kubelet 2>/dev/null)"
+  printf '%s\n' Restart=always RestartUSec=0 TimeoutStopUSec=30s Type=pod User=root "FragmentPath=$manifest" DropInPaths=
+}
+# The runtime puts a time, the stream and a letter before each line.
+last_lines() {
+  pod
+  name=${manifest##*/}
+  newest=$(ls -t /var/log/pods/*_"${name%.y*ml}"-*/*/*.log 2>/dev/null | head -n 1)
+  [ -n "$newest" ] || { echo "its pod has no log in /var/log/pods"; return; }
+  tail -n 40 "$newest" | cut -d ' ' -f 4-
+}

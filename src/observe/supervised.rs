@@ -1,0 +1,49 @@
+//! Scripts that are the same whoever starts etcd: what differs are the functions that stand before them. Asks nothing.
+
+use crate::model::command::Script;
+use crate::model::{Command, Supervisor};
+
+/// A script, with the functions for systemd before it and with those for a kubelet.
+#[derive(Debug, Clone, Copy)]
+pub struct Supervised {
+    /// What the plan and the journal call it.
+    pub name: &'static str,
+    pub systemd: &'static str,
+    pub kubelet: &'static str,
+}
+
+impl Supervised {
+    /// The script for this etcd, which is told of it first.
+    #[must_use]
+    pub fn command(&self, supervisor: &Supervisor) -> Command {
+        Command::script(self.of(supervisor)).arg(supervisor.word())
+    }
+
+    /// The script for this etcd.
+    #[must_use]
+    pub const fn of(&self, supervisor: &Supervisor) -> Script {
+        let text = match supervisor {
+            Supervisor::Systemd(_) => self.systemd,
+            Supervisor::Kubelet(_) => self.kubelet,
+        };
+        Script { name: self.name, text }
+    }
+}
+
+/// A name, and the files whose texts make the script, by their paths from the file that names them.
+macro_rules! supervised {
+    ($name:literal, $($file:literal),+) => {
+        $crate::observe::supervised::Supervised {
+            name: $name,
+            systemd: concat!(
+                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/observe/scripts/prelude/systemd.sh")),
+                $(include_str!($file)),+
+            ),
+            kubelet: concat!(
+                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/observe/scripts/prelude/kubelet.sh")),
+                $(include_str!($file)),+
+            ),
+        }
+    };
+}
+pub(crate) use supervised;

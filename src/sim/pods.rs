@@ -1,0 +1,83 @@
+//! etcd as a static pod on a machine of the model: its manifest in the kubelet's folder or held, and its image's programs.
+
+use crate::config::Form;
+use crate::observe::tools::KEPT;
+
+use super::acts::Call;
+use super::etcdctl::Reply;
+use super::machine::{BIN, MANIFEST, Machine};
+
+/// Where the manifest of a pod that must not run lies.
+pub(super) const HELD: &str = "/var/lib/requorum/held/etcd.yaml";
+
+impl Machine {
+    /// Its manifest is taken out of the kubelet's folder; a unit has none.
+    pub(super) fn hold(&mut self) {
+        self.rename(MANIFEST, HELD);
+    }
+
+    /// A copy of its manifest is put back.
+    pub(super) fn release(&mut self) {
+        if let Some(text) = self.files.get(HELD).filter(|_| !self.files.contains_key(MANIFEST)).cloned() {
+            self.put(MANIFEST, text);
+        }
+    }
+
+    pub(super) fn fence_pod(&mut self, call: &Call<'_>) -> Reply {
+        let marker = call.word(2).to_owned();
+        if self.process.is_some() {
+            return Reply::failed(1, "etcd still runs: stop it first");
+        }
+        if self.files.contains_key(&marker) && self.fenced() {
+            return Reply::said("found: fenced before\n");
+        }
+        self.hold();
+        if call.midway {
+            return Reply::default();
+        }
+        let text = self.files.entry(marker.clone()).or_insert_with(|| format!("{}\n", call.word(4)).into_bytes());
+        if let Some(last_revision) = call.words.get(4).filter(|text| !text.is_empty()) {
+            text.extend(format!("{last_revision}\n").into_bytes());
+        }
+        Reply::said(format!("done: etcd cannot start here until {marker} is gone\n"))
+    }
+
+    /// The programs of the running pod's image are kept on the master.
+    pub(super) fn keep_tools(&mut self) -> Reply {
+        if self.process.is_none() && !self.tools_kept() {
+            return Reply::failed(1, "etcd does not run: its tools cannot be taken from it");
+        }
+        self.put(format!("{KEPT}/etcd"), "");
+        Reply::said("done: kept\n")
+    }
+
+    pub(super) fn tools_kept(&self) -> bool {
+        self.files.contains_key(&format!("{KEPT}/etcd"))
+    }
+
+    /// Where the programs of its etcd are, if anywhere.
+    pub(super) fn bin(&self) -> Option<String> {
+        match (self.form, &self.process) {
+            (Form::Manifest, Some(process)) => Some(format!("/proc/{}/root{BIN}", process.pid)),
+            (Form::Manifest, None) => self.tools_kept().then(|| KEPT.to_owned()),
+            _ => Some(BIN.to_owned()),
+        }
+    }
+
+    /// As a kubelet's pod is described.
+    pub(super) fn pod(&self) -> Reply {
+        let program = self.bin().map(|bin| format!("ExecStart={{ path={bin}/etcd ; argv[]={bin}/etcd ; }}\n"));
+        let loaded = if self.files.contains_key(self.settings_path()) { "loaded" } else { "not-found" };
+        let (state, pid) = (self.active_state(), self.pid());
+        let said = format!("LoadState={loaded}\nActiveState={state}\nMainPID={pid}\nConditionResult=yes\n");
+        Reply::said(said + &program.unwrap_or_default())
+    }
+
+    pub(super) fn manifest(&self) -> Reply {
+        let path = self.settings_path();
+        match self.file(path) {
+            Some(text) => Reply::said(format!("root root 600\t{path}\n{text}")),
+            None => Reply::failed(1, format!("stat: cannot statx '{path}': No such file or directory")),
+        }
+    }
+}
