@@ -31,8 +31,18 @@ impl Said {
 }
 
 /// Settings that a master, its zone or the cluster may have, in the order in which they are written.
-pub const SETTINGS: [(&str, &str); 6] =
-    [("ssh", "user"), ("ssh", "port"), ("ssh", "become"), ("ssh", "identity"), ("ssh", "jump"), ("etcd", "data_dir")];
+pub const SETTINGS: [(&str, &str); 7] = [
+    ("ssh", "user"),
+    ("ssh", "port"),
+    ("ssh", "become"),
+    ("ssh", "identity"),
+    ("ssh", "jump"),
+    ("etcd", "data_dir"),
+    ("etcd", STATIC_POD),
+];
+
+/// Where etcd's settings are, if it is a static pod.
+pub const STATIC_POD: &str = "static_pod";
 
 /// A master's settings; what is not among them is left to the default.
 pub type Settings = BTreeMap<(&'static str, &'static str), Said>;
@@ -161,8 +171,17 @@ fn settings(vars: &Vars) -> Settings {
         said(vars, &identity, "a file on the bastion, from / or ~/, or null", file),
         jump(vars),
         said(vars, &["etcd_data_dir"], "an absolute path", by(AbsPath::new)),
+        by_kubeadm(vars).then(|| Said::known(KUBEADM)),
     ];
     SETTINGS.into_iter().zip(found).filter_map(|(key, said)| Some((key, said?))).collect()
+}
+
+/// Where kubeadm writes the manifest of etcd.
+const KUBEADM: &str = "/etc/kubernetes/manifests/etcd.yaml";
+
+/// Whether kubespray leaves etcd to kubeadm.
+fn by_kubeadm(vars: &Vars) -> bool {
+    truth(vars, "etcd_kubeadm_enabled") == Some(true) || text(vars, "etcd_deployment_type") == Some("kubeadm")
 }
 
 fn elevate(vars: &Vars) -> Option<Said> {
@@ -224,11 +243,12 @@ fn remark(remarks: &mut Remarks, host: &str, vars: &Vars) {
                     in /etc/etcd-events.env) runs beside this one; it needs an inventory of its own, and a recovery of this one does not recover it";
         remarks.add(host, said.to_owned());
     }
-    if truth(vars, "etcd_kubeadm_enabled") == Some(true) {
-        remarks.add(host, "etcd_kubeadm_enabled: etcd as a static pod is not handled yet".to_owned());
-    }
-    if let Some(kind) = text(vars, "etcd_deployment_type").filter(|kind| *kind != "host") {
-        let said = format!("etcd_deployment_type is {}: only etcd on the host itself is handled yet", word(kind));
+    let handled = ["host", "kubeadm"];
+    if let Some(kind) = text(vars, "etcd_deployment_type").filter(|kind| !handled.contains(kind)) {
+        let said = format!(
+            "etcd_deployment_type is {}: only etcd on the host itself or as a static pod is handled yet",
+            word(kind)
+        );
         remarks.add(host, said);
     }
     if let Some(dir) = text(vars, "bin_dir").filter(|dir| !BIN_DIRS.contains(dir)) {

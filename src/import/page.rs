@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::meaning::{Draft, Master, SETTINGS, Said, Settings};
+use super::meaning::{Draft, Master, SETTINGS, STATIC_POD, Said, Settings};
 
 /// The inventory's text, and how many `?` are in it. `name` is the file that it is from.
 pub fn write(name: &str, draft: &Draft, environment: Option<&str>) -> (String, usize) {
@@ -111,7 +111,12 @@ impl Page {
                 block = key.0;
                 self.head(depth, block, &[]);
             }
-            self.entry(depth + 1, key.1, said);
+            if key.1 == STATIC_POD {
+                let line = format!("{}config: {{ {STATIC_POD}: {} }}", "  ".repeat(depth + 1), value(said));
+                self.line(&line, &[]);
+            } else {
+                self.entry(depth + 1, key.1, said);
+            }
         }
     }
 

@@ -80,6 +80,19 @@ fn files_beside_the_inventory_weigh_more_than_it() {
 }
 
 #[test]
+fn an_etcd_that_kubeadm_runs_is_a_static_pod() {
+    for said in ["etcd_deployment_type=kubeadm", "etcd_kubeadm_enabled=true"] {
+        let text = format!("[etcd]\nm1 ansible_user=root zone=a\nm2 ansible_user=root zone=b\n[etcd:vars]\n{said}\n");
+        let page = imported("hosts.ini", &text, &Zones::Var("zone".into())).unwrap();
+        let text = page.text.replace("cluster: \"?\"", "cluster: c");
+        assert!(text.contains("  config: { static_pod: /etc/kubernetes/manifests/etcd.yaml }\n"), "{text}");
+        assert!(!text.contains("not handled"), "{text}");
+        let cluster = crate::model::inventory::read(&Source::new("i.yaml", text.as_str())).unwrap();
+        assert!(cluster.masters().all(|master| master.etcd.supervisor().pod().is_some()));
+    }
+}
+
+#[test]
 fn what_cannot_be_known_is_marked_with_what_belongs_there() {
     let text = "\
 [etcd]
