@@ -8,6 +8,7 @@ use std::time::Duration;
 use requorum::model::cluster::Objectives;
 use requorum::model::{Cluster, MasterName};
 use requorum::observe::assess::assess;
+use requorum::observe::other_etcd::OtherEtcd;
 use requorum::observe::tools::Version;
 use requorum::observe::{Code, Contact, Examination, Observation, Seen};
 use requorum::plan::doctor::Subject;
@@ -85,6 +86,28 @@ async fn what_an_answer_of_one_master_makes_the_doctor_say() {
         site.happens(&Event::Odd("m3".into(), line.into()));
         assert!(says().await, "{line}");
     }
+}
+
+/// Where the unit is not there, another's etcd may be: it is named, with its own way back.
+#[tokio::test(start_paused = true)]
+async fn an_etcd_of_anothers_is_told_with_its_own_command() {
+    let site = healthy().await;
+    let (found, _) = site.doctor(None).await;
+    let playbook = text::read(&shipped::playbook("initiate_dr").unwrap().source()).unwrap();
+    let templates = ["etcd.env.j2"].map(|name| (name.to_owned(), shipped::template(name).unwrap().text.to_owned()));
+    let (cluster, templates) = (site.cluster(), BTreeMap::from(templates));
+    let given = RehearsalInput { cluster: &cluster, playbook: &playbook, templates: &templates, timed_proof: false };
+    let said = |other: Option<OtherEtcd>| {
+        let mut found = found.clone();
+        let Some(Contact::Answers(own)) = found.seen.masters.get_mut(&m3()) else { panic!("m3 is silent") };
+        own.unit.as_mut().unwrap().loaded = false;
+        own.node.as_mut().unwrap().other = other;
+        format!("{:?}", doctor::diagnose(given, &found, &rehearse(given, &found.seen, &BTreeSet::new())).remarks)
+    };
+    assert!(said(None).contains("m3 has no unit etcd"));
+    let k3s = said(Some(OtherEtcd::K3s));
+    assert!(k3s.contains("a part of k3s") && k3s.contains("k3s server --cluster-reset"), "{k3s}");
+    assert!(said(Some(OtherEtcd::StaticPod)).contains("static_pod: /etc/kubernetes/manifests/etcd.yaml"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -30,9 +30,10 @@ fn url(address: SocketAddr) -> String {
     format!("https://{address}")
 }
 
-/// An address where nothing listens.
-fn nobody() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+/// Addresses where nothing listens, each another: a port that was just given back may be given out again.
+fn nobody(count: usize) -> Vec<SocketAddr> {
+    let held: Vec<_> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    held.iter().map(|listener| listener.local_addr().unwrap()).collect()
 }
 
 /// A port that takes no more connections and refuses none: its queue is full. Whoever connects gets no answer.
@@ -58,10 +59,11 @@ async fn a_port_is_open_if_it_takes_a_connection_whatever_the_others_do() {
         (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).unwrap());
     let (silent, _queue) = mute().await;
     let listening = [url(here.local_addr().unwrap()), url(there.local_addr().unwrap())];
+    let nobody = nobody(41);
     let mut urls =
-        vec![url(nobody()), url(silent.local_addr().unwrap()), "http://no.such.name.invalid:2380".to_owned()];
+        vec![url(nobody[40]), url(silent.local_addr().unwrap()), "http://no.such.name.invalid:2380".to_owned()];
     urls.extend(listening.clone());
-    urls.extend((0..40).map(|_| url(nobody())));
+    urls.extend(nobody[..40].iter().map(|address| url(*address)));
     let asked = Instant::now();
     let Ports { mut open, closed, unknown } = ports(question(&urls).output().unwrap());
     open.sort_by_key(|url| url.contains('['));
@@ -89,7 +91,7 @@ async fn whoever_says_nothing_is_tried_a_second_time() {
 
 #[test]
 fn what_could_not_be_tried_is_not_called_closed() {
-    let asked = question(&[url(nobody())]);
+    let asked = question(&[url(nobody(1)[0])]);
     // No bash is found there.
     let mut without = Command::new("/bin/sh");
     without.args(asked.get_args()).env("PATH", "/nowhere");

@@ -23,6 +23,7 @@ mod master_findings;
 pub mod members;
 pub mod node;
 mod observation;
+pub mod other_etcd;
 pub mod peers;
 pub mod policy;
 pub mod proof;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Command, Master, Output};
 
 use super::layout::{self, Layout};
+use super::other_etcd::{self, OtherEtcd};
 use super::policy::{self, PROPERTIES, Policy};
 use super::supervised::{Supervised, supervised};
 use super::traces::STATE;
@@ -18,6 +19,9 @@ pub struct Node {
     pub layout: Layout,
     /// What systemd does with the unit.
     pub policy: Policy,
+    /// Another etcd, where this one was not found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other: Option<OtherEtcd>,
 }
 
 /// Stands in observations from before it was asked.
@@ -46,5 +50,6 @@ pub fn parse(output: &Output) -> Answer<Node> {
     if !output.ok() {
         return Err(Unclear::failed(WHAT, output));
     }
-    Ok(Node { layout: layout::parse(&output.stdout), policy: policy::parse(&output.stdout)? })
+    let (layout, other) = (layout::parse(&output.stdout), other_etcd::parse(&output.stdout));
+    Ok(Node { layout, policy: policy::parse(&output.stdout)?, other })
 }

@@ -47,16 +47,18 @@ pub(super) fn agrees(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) 
         Err(why) => refusals.add(Rule::Unclear, format!("{name}: {why}"), why.next()),
         Ok(unit) if !unit.loaded => {
             let (why, next) = match master.etcd.supervisor() {
-                Supervisor::Systemd(unit) => (
-                    format!("{name} has no unit {unit}"),
-                    format!(
-                        "correct `etcd.unit` of {name} in the inventory; where etcd is a static pod, write `config: {{ static_pod: MANIFEST }}`"
-                    ),
-                ),
+                Supervisor::Systemd(unit) => {
+                    (format!("{name} has no unit {unit}"), format!("correct `etcd.unit` of {name} in the inventory"))
+                }
                 Supervisor::Kubelet(pod) => (
                     format!("{name} has no manifest {}, nor is one held in {}", pod.manifest, pod.held()),
                     format!("correct `etcd.config` of {name} in the inventory"),
                 ),
+            };
+            let other = seen.node.as_ref().ok().and_then(|node| node.other);
+            let (why, next) = match other {
+                None => (why, next),
+                Some(other) => (format!("{why}; {}", other.shown()), other.next()),
             };
             refusals.add(Rule::InventoryContradicts, why, next);
         }
