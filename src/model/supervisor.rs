@@ -1,6 +1,7 @@
 //! What starts etcd on a master, and starts it again: systemd or a kubelet. Knows nothing of the scripts that ask it.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -84,12 +85,22 @@ impl Supervisor {
         }
     }
 
-    /// How a person starts etcd on its master.
+    /// How much longer a step that stops or starts it may take than with systemd: its scripts wait for a kubelet up to
+    /// 20 s twice at a stop, and 75 s at a start (`prelude/kubelet.sh`).
+    #[must_use]
+    pub const fn slack(&self) -> Duration {
+        match self {
+            Self::Systemd(_) => Duration::ZERO,
+            Self::Kubelet(_) => Duration::from_secs(70),
+        }
+    }
+
+    /// How a person starts etcd on its master. A manifest that is there already is not replaced: it may be newer.
     #[must_use]
     pub fn start_by_hand(&self) -> String {
         match self {
             Self::Systemd(unit) => format!("systemctl start --no-block {unit}"),
-            Self::Kubelet(pod) => format!("cp -p {} {}", pod.held(), pod.manifest),
+            Self::Kubelet(pod) => format!("cp -np {} {}", pod.held(), pod.manifest),
         }
     }
 }

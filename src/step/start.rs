@@ -59,7 +59,7 @@ impl Kind for Start {
             .arg(run_dir(&self.run))
             .arg(onto)
             .arg(self.supervisor.fence_marker())
-            .deadline(Duration::from_secs(20));
+            .deadline(Duration::from_secs(20) + self.supervisor.slack());
         let wait = |peer: &Access| Act::ask(peers::await_command(peer, FIRST_SERVES));
         self.after.iter().map(wait).chain([Act::once(command)]).collect()
     }

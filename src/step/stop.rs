@@ -54,7 +54,7 @@ impl Kind for Stop {
     }
 
     fn acts(&self) -> Vec<Act> {
-        let limit = self.grace + Duration::from_secs(KILL_LIMIT_S + 5);
+        let limit = self.grace + Duration::from_secs(KILL_LIMIT_S + 5) + self.supervisor.slack();
         let command = SCRIPT
             .command(&self.supervisor)
             .arg(format!("{:.1}", self.grace.as_secs_f64()))
@@ -108,7 +108,8 @@ mod tests {
         assert!(matches!(told("found: it was not running"), Judgement::FoundDone(..)));
         // The script's own words.
         assert!(
-            SCRIPT.systemd.contains("how=gracefully") && SCRIPT.systemd.contains("how=\"by force after $grace s\"")
+            SCRIPT.systemd.contains("how=gracefully")
+                && SCRIPT.systemd.contains("how=\"by force after ${waited:-$grace} s\"")
         );
         assert!(SCRIPT.systemd.contains("\"done: ended $how\""));
     }

@@ -4,6 +4,7 @@ unit=$1 data=$2 aside=$3 mounted=$4 marker=$5 marks=$6 fresh=$7
 look MainPID User Group
 [ "$MainPID" = 0 ] || { echo "etcd runs: its data is not moved" >&2; exit 1; }
 [ -e "$marker" ] || { echo "etcd is not fenced ($marker is missing): its data is not moved" >&2; exit 1; }
+! loose || { echo "$manifest is there again, and its kubelet starts etcd whatever the fence says: its data is not moved" >&2; exit 1; }
 [ ! -L "$data" ] || { echo "$data is a symbolic link: its data is not moved" >&2; exit 1; }
 umask 077
 [ -d "$marks" ] || mkdir -p "$marks"

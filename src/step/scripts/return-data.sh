@@ -18,6 +18,7 @@ if [ ! -e "$kept" ]; then
 fi
 [ "$MainPID" = 0 ] || { echo "etcd runs: its data is not moved" >&2; exit 1; }
 [ -e "$marker" ] || { echo "etcd is not fenced ($marker is missing): its data is not moved" >&2; exit 1; }
+! loose || { echo "$manifest is there again, and its kubelet starts etcd whatever the fence says: its data is not moved" >&2; exit 1; }
 if [ -e "$now" ]; then
   [ ! -e "$out" ] || { echo "$out is there already, and so is $now" >&2; exit 1; }
   if [ "$mounted" = yes ]; then mkdir -p -m 700 "$unused"; fi

@@ -15,7 +15,10 @@ emptied)
   [ -e "$marks/retired" ] && [ -d "$data" ] && [ ! -e "$data/member" ] || {
     echo "$data is not the empty directory this run left: not started" >&2; exit 1; } ;;
 esac
-be_patient || { echo "systemd could not be told to wait for it ($patient)" >&2; exit 1; }
+if loose && ! cmp -s "$manifest" "$held"; then
+  echo "$manifest is there already, and is not what this run wrote ($held): not started" >&2; exit 1
+fi
+before_begin || exit 1
 lift
 before=$ConditionTimestampMonotonic end=$(($(date +%s) + start_limit))
 begin || exit 1

@@ -7,7 +7,7 @@ if ended; then echo "found: it was not running"; exit 0; fi
 how=gracefully
 if ! end_within "$grace"; then
   if [ "$force" = no ]; then echo "it did not end within $grace s and must end cleanly here" >&2; exit 1; fi
-  how="by force after $grace s"
+  how="by force after ${waited:-$grace} s"
   end_at_once "$limit"
 fi
 ask

@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2010,SC2012,SC2034,SC2154,SC2174
+# shellcheck shell=sh disable=SC2010,SC2012,SC2015,SC2034,SC2154,SC2174
 # What a kubelet does for etcd as a static pod. `systemd.sh` has the same functions for a unit. The script that follows has
 # the word for etcd in `unit`, here the manifest's path and the data directory.
 #
@@ -37,21 +37,36 @@ opened() {
   look_port=$(printf '%04X' "$look_port" 2>/dev/null) || return 0
   cat "/proc/$MainPID/net/tcp" "/proc/$MainPID/net/tcp6" 2>/dev/null | grep -q ":$look_port [0-9A-F]*:0000 0A "
 }
-ended() { [ "$MainPID" = 0 ] && [ "$ActiveState" = inactive ]; }
+# After `look`. What has ended and is not over may be started again.
+ended() { [ "$ActiveState" = inactive ] && over; }
 # Whether its kubelet has given the pod up. As long as it has not, it may start another etcd in the pod's namespaces, which
-# outlive the first. One that is down finds no manifest when it comes back.
+# outlive the first. One that is down finds no manifest when it comes back. A static pod's UID is a hash, without a hyphen;
+# a pod of somebody's with a container `etcd` has another.
+spaces=
 over() {
   look
   [ "$MainPID" = 0 ] || return 1
   [ "$KubeletPID" != 0 ] || return 0
   if [ -n "$spaces" ]; then ! ls -l /proc/[0-9]*/ns/ipc 2>/dev/null | grep -qF "$spaces"
-  else for at in /var/lib/kubelet/pods/*/containers/etcd; do [ ! -e "$at" ] || return 1; done; fi
+  else
+    for at in /var/lib/kubelet/pods/*/containers/etcd; do
+      case $at in /var/lib/kubelet/pods/*-*/*) ;; *) [ ! -e "$at" ] || return 1 ;; esac
+    done
+  fi
 }
+# So many seconds for its process, of which a kubelet needs one or two to see that a manifest is gone, and then as many as a
+# busy kubelet takes to give up a pod. One that is down ends nothing.
 await_over() {
-  # A kubelet takes a second or two to see that a manifest is gone.
-  tries=$((${1%.*} * 10)); [ "$tries" -ge 50 ] || tries=50
+  await_s=${1%.*}; [ "$await_s" -ge 5 ] || await_s=5
+  waited=$await_s await_until=$(($(date +%s) + await_s)) asked=
   until over; do
-    tries=$((tries - 1)); [ "$tries" -gt 0 ] || return 1
+    if [ "$MainPID" = 0 ]; then await_more=20; else await_more=0; fi
+    [ "$(date +%s)" -lt $((await_until + await_more)) ] || {
+      [ "$MainPID" != 0 ] || echo "its kubelet has not given its pod up, and may start another etcd" >&2
+      return 1; }
+    if [ "$MainPID" != 0 ] && [ "$KubeletPID" = 0 ] && [ "$asked" != "$MainPID" ]; then
+      asked=$MainPID; kill -TERM "$MainPID"
+    fi
     sleep 0.1
   done
 }
@@ -69,7 +84,6 @@ hold_manifest() (
 # Ends it by holding its manifest, and fails where it has not ended after so many seconds.
 end_within() {
   look
-  spaces=
   if [ "$MainPID" != 0 ]; then
     spaces=$(readlink "/proc/$MainPID/ns/ipc")
     [ "$spaces" != "$(readlink /proc/1/ns/ipc)" ] || spaces=
@@ -100,11 +114,21 @@ begin() {
 # It counts a restart as a crash, and waits longer before each.
 begin_again() { echo "done: a kubelet would wait after a restart as after a crash: it is left alone"; exit 0; }
 refused() { false; }
-be_patient() { :; }
+# So many seconds are given it: one that has died is back after RestartSec, mostly 10 s.
+a_kubelet_runs() {
+  kubelet_until=$(($(date +%s) + $1))
+  while look; [ "$KubeletPID" = 0 ]; do
+    [ "$(date +%s)" -lt $kubelet_until ] || { echo "no kubelet runs here, and nothing else starts etcd: systemctl start kubelet" >&2; return 1; }
+    sleep 0.2
+  done
+}
+before_begin() { a_kubelet_runs 15; }
+# Whether it is started whatever its marker says.
+loose() { pod; [ -e "$manifest" ]; }
 holds() { pod; [ -s "$2" ] && [ ! -e "$manifest" ]; }
 make_hold() { end_within 5; }
-prepared() { [ -d "${2%/*}" ]; }
-prepare() ( umask 077; mkdir -p -m 700 "${2%/*}" )
+prepared() { look; [ "$KubeletPID" != 0 ] && [ -d "${2%/*}" ]; }
+prepare() ( a_kubelet_runs 5 || exit 1; umask 077; mkdir -p -m 700 "${2%/*}" )
 policy() {
   look
   if [ -e "$manifest" ] || [ -e "$held" ]; then echo LoadState=loaded; else echo LoadState=not-found; fi

@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2034,SC2154,SC2174
+# shellcheck shell=sh disable=SC2015,SC2034,SC2154,SC2174
 # What systemd does for etcd. `kubelet.sh` has the same functions for a static pod. The script that follows has the word for
 # etcd in `unit`, here the unit's name.
 #
@@ -40,12 +40,14 @@ patient() {
 TimeoutStartSec=infinity"
   [ "$(cat "$patient" 2>/dev/null)" = "$wait" ]
 }
-be_patient() {
+before_begin() {
   look TimeoutStartUSec || return 1
   [ "$TimeoutStartUSec" != infinity ] || return 0
-  patient || put "$patient" "$wait"
-  systemctl daemon-reload
+  { patient || put "$patient" "$wait"; } && systemctl daemon-reload || {
+    echo "systemd could not be told to wait for it ($patient)" >&2; return 1; }
 }
+# Whether it is started whatever its marker says: `holds` has looked that it is not.
+loose() { false; }
 put() (
   umask 022
   mkdir -p -m 755 "${1%/*}" && printf '%s\n' "$2" >"$1.$$" && mv -f "$1.$$" "$1"
