@@ -175,8 +175,19 @@ fn idle(situation: Situation<'_>) -> Option<String> {
             seen.etcd_runs() == Some(false) && own
         })
     };
+    // A kubelet that has the manifest starts it by itself: at once, or later after each crash.
+    let coming = |master: &&Master| {
+        let unit = seen.seen(&master.name).and_then(|seen| seen.unit.as_ref().ok());
+        master.etcd.supervisor().pod().is_some() && unit.is_some_and(|unit| !unit.ended())
+    };
+    if let Some(master) = cluster.masters().filter(free).find(|master| !coming(master)) {
+        return Some(format!("on {}: {}      # then: {again} status", master.name, start_of(master)));
+    }
     let master = cluster.masters().find(free)?;
-    Some(format!("on {}: {}      # then: {again} status", master.name, start_of(master)))
+    Some(format!(
+        "{again} status      # {}'s kubelet has etcd's manifest and starts it, after crashes within 5 minutes; its log is in /var/log/pods",
+        master.name
+    ))
 }
 
 /// Voters of the cluster that serves whose etcd a fence keeps from starting.
