@@ -61,6 +61,15 @@ const SCRIPT: Script = Script { name: "tools", text: include_str!("scripts/tools
 /// Where the programs of a pod's image are kept once a run has taken them out of it.
 pub const KEPT: &str = "/var/lib/requorum/tools";
 
+/// A program by the path at which it stays: in the root of a running pod it is there as long as that runs.
+#[must_use]
+pub fn kept(path: &str) -> String {
+    match path.rsplit_once('/') {
+        Some((place, name)) if place.starts_with("/proc/") => format!("{KEPT}/{name}"),
+        _ => path.to_owned(),
+    }
+}
+
 /// Where kubespray puts etcd.
 pub const USUAL: &str = "/usr/local/bin/etcd";
 
@@ -101,6 +110,12 @@ pub fn parse(output: &Output) -> Result<Tools, Unclear> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pods_program_is_found_where_it_is_kept() {
+        assert_eq!(kept("/proc/77/root/usr/local/bin/etcdctl"), "/var/lib/requorum/tools/etcdctl");
+        assert_eq!(kept("/usr/local/bin/etcdctl"), "/usr/local/bin/etcdctl");
+    }
 
     #[test]
     fn versions_compare_by_number() {

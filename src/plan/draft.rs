@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::model::{AbsPath, ClusterId, Master, MasterName, MemberId, StaticPod, Token};
 use crate::observe::log::End;
-use crate::observe::tools::{KEPT, RestoreTool};
+use crate::observe::tools::{KEPT, RestoreTool, kept};
 use crate::observe::{Access, ClusterRecord, Observation, Seen, Settings};
 use crate::plan::Rule;
 use crate::playbook::Role;
@@ -59,26 +59,26 @@ impl<'a> Participant<'a> {
     pub(super) fn etcdctl(&self) -> Result<String, NoPlan> {
         let tools = self.seen.tools.as_ref().map_err(|why| self.unclear(&why.to_string()))?;
         let path = tools.etcdctl.as_deref().ok_or_else(|| self.unclear("no etcdctl"))?;
-        Ok(program(path))
+        Ok(kept(path))
     }
 
     pub(super) fn restore_tool(&self) -> Result<RestoreTool, NoPlan> {
         let tools = self.seen.tools.as_ref().map_err(|why| self.unclear(&why.to_string()))?;
         let tool = tools.restore.clone().ok_or_else(|| self.unclear("no tool to restore with"))?;
-        Ok(RestoreTool { path: program(&tool.path), ..tool })
+        Ok(RestoreTool { path: kept(&tool.path), ..tool })
     }
 
     /// The etcd that is started there.
     pub(super) fn etcd(&self) -> Option<String> {
         let path = self.seen.unit.as_ref().ok()?.program().filter(|path| path.ends_with("/etcd"))?;
-        Some(program(path))
+        Some(kept(path))
     }
 
     /// The step that keeps the programs of its pod's image, where they are taken from there.
     pub(super) fn keep_tools(&self) -> Option<Step> {
         let path = self.seen.tools.as_ref().ok()?.etcdctl.as_deref()?;
         let supervisor = self.master.etcd.supervisor();
-        let of_image = supervisor.pod().is_some() && program(path).starts_with(KEPT);
+        let of_image = supervisor.pod().is_some() && kept(path).starts_with(KEPT);
         of_image.then(|| keep_tools::KeepTools { supervisor }.into())
     }
 
@@ -147,14 +147,6 @@ impl<'a> Participant<'a> {
             format!("{}: {why}", self.name()),
             format!("fix what the text names on {}, then give the same command again", self.name()),
         )])
-    }
-}
-
-/// A program by the path at which steps find it: in the root of a running pod it is there as long as that runs.
-fn program(path: &str) -> String {
-    match path.rsplit_once('/') {
-        Some((place, name)) if place.starts_with("/proc/") => format!("{KEPT}/{name}"),
-        _ => path.to_owned(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Output, Supervisor};
+use crate::model::{Command, Output, Supervisor};
 use crate::observe::supervised::{Supervised, supervised};
 use crate::observe::tools::KEPT;
 
@@ -16,13 +16,19 @@ pub struct KeepTools {
 
 const SCRIPT: Supervised = supervised!("keep tools", "scripts/keep-tools.sh");
 
+/// Keeps them.
+#[must_use]
+pub fn command(supervisor: &Supervisor) -> Command {
+    SCRIPT.command(supervisor).arg(KEPT)
+}
+
 impl Kind for KeepTools {
     fn title(&self) -> String {
         format!("keep the programs of the image in {KEPT}")
     }
 
     fn acts(&self) -> Vec<Act> {
-        vec![Act::once(SCRIPT.command(&self.supervisor).arg(KEPT))]
+        vec![Act::once(command(&self.supervisor))]
     }
 
     fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use crate::model::{Cluster, Master, Url, ZoneName};
-use crate::observe::environment;
-use crate::observe::{Observation, Unclear};
+use crate::observe::{Observation, Unclear, environment, tools};
 use crate::plan::cut_off;
 use crate::plan::drill::Words;
 use crate::run::canary::Way;
 use crate::run::look::ask;
 use crate::run::outage::Closing;
 use crate::run::ports::{Prompt, Remote};
+use crate::step::keep_tools;
 
 use super::{Failure, OutageKind};
 
@@ -65,8 +65,25 @@ fn way(master: &Master, seen: &Observation) -> Result<Way, Unclear> {
     let missing = |what: &str| Unclear::text("a canary", &format!("the {what} of {} is not known", master.name));
     let seen = seen.seen(&master.name).ok_or_else(|| missing("the answer"))?;
     let etcdctl = seen.tools.as_ref().ok().and_then(|tools| tools.etcdctl.clone()).ok_or_else(|| missing("etcdctl"))?;
+    let etcdctl = tools::kept(&etcdctl);
     let access = seen.settings.as_ref().ok().and_then(|settings| settings.client_access());
     Ok(Way { host: master.name.clone(), etcdctl, access: access.ok_or_else(|| missing("the client port"))? })
+}
+
+/// A canary of a pod's master uses the programs of its image long after that pod is gone: they are kept first.
+///
+/// # Errors
+/// Where they cannot be kept, and why.
+pub(super) async fn keep_tools(cluster: &Cluster, ways: [&Way; 2], remote: &Arc<dyn Remote>) -> Result<(), Failure> {
+    for way in ways.into_iter().filter(|way| way.etcdctl.starts_with(tools::KEPT)) {
+        let Some(master) = cluster.master(&way.host) else { continue };
+        let kept = ask(remote, &way.host, keep_tools::command(&master.etcd.supervisor())).await;
+        let kept = kept.map_err(|unclear| Failure::failed(unclear.to_string()))?;
+        if !kept.ok() {
+            return Err(Failure::failed(format!("{}: {}", way.host, kept.complaint())));
+        }
+    }
+    Ok(())
 }
 
 /// An outage by the site's own commands needs them in the inventory.
