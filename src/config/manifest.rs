@@ -263,13 +263,7 @@ impl Manifest {
     /// The new text, read again: it says the identity, and all else as before.
     fn compared(&self, text: String, identity: &Identity) -> Outcome<String> {
         let after = Self::parse(Source::new(self.source.name.clone(), text))?;
-        let said =
-            identity.settings().iter().all(|(name, value)| after.values.get(*name).is_some_and(|now| now == value));
-        let others = |manifest: &Self| -> Vec<_> {
-            let all = manifest.values.iter().filter(|(name, _)| !OWNED.contains(&name.as_str()));
-            all.map(|(name, value)| (name.clone(), value.clone())).collect()
-        };
-        if said && others(self) == others(&after) {
+        if identity.is_all_that_differs(&self.values, &after.values) {
             return Ok(after.source.text);
         }
         Err(refused(

@@ -94,6 +94,15 @@ impl Identity {
         [(cluster, &self.initial_cluster), (state, &self.state), (token, &self.token)]
     }
 
+    /// Whether a file that said `before` says this identity `after`, and all else as before.
+    fn is_all_that_differs(&self, before: &Values, after: &Values) -> bool {
+        let others = |values: &Values| {
+            values.clone().into_iter().filter(|(flag, _)| !OWNED.contains(&flag.as_str())).collect::<Values>()
+        };
+        let said = self.settings().iter().all(|(flag, value)| after.get(*flag).is_some_and(|now| now == value));
+        said && others(before) == others(after)
+    }
+
     /// The first value with a line break or another control character, which would end or garble what is written.
     fn unwritable(&self) -> Option<&'static str> {
         let bad = |value: &str| value.is_empty() || value.chars().any(char::is_control);

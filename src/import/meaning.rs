@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::diagnostic::word;
 use crate::model::fields::port_of;
 use crate::model::name::{AbsPath, Address, BadName, ClusterName, MasterName, UserName, ZoneName};
+use crate::model::supervisor::KUBEADM;
 
 use super::groups::{Groups, Value, Vars};
 use super::{Beside, CONTROL_PLANE, Refusal, Zones, masters};
@@ -175,9 +176,6 @@ fn settings(vars: &Vars) -> Settings {
     ];
     SETTINGS.into_iter().zip(found).filter_map(|(key, said)| Some((key, said?))).collect()
 }
-
-/// Where kubeadm writes the manifest of etcd.
-const KUBEADM: &str = "/etc/kubernetes/manifests/etcd.yaml";
 
 /// Whether kubespray leaves etcd to kubeadm.
 fn by_kubeadm(vars: &Vars) -> bool {

@@ -10,6 +10,9 @@ use super::name::{AbsPath, UnitName};
 /// Where requorum keeps its things on a master: root's, mode 0700.
 pub const STATE: &str = "/var/lib/requorum";
 
+/// Where kubeadm puts the manifest of etcd.
+pub const KUBEADM: &str = "/etc/kubernetes/manifests/etcd.yaml";
+
 /// What starts etcd. In a journal a unit is a text, as it was when systemd was all there was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::supervisor::KUBEADM;
+
 /// What was found instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -14,9 +16,6 @@ pub enum OtherEtcd {
     /// Its store is dqlite, not etcd.
     MicroK8s,
 }
-
-/// Where kubeadm puts etcd's manifest.
-pub const KUBEADM: &str = "/etc/kubernetes/manifests/etcd.yaml";
 
 impl OtherEtcd {
     /// What it is, as the end of a sentence.

@@ -92,11 +92,7 @@ impl State {
         if call.midway {
             return Reply::default();
         }
-        let text = machine.files.entry(marker.clone()).or_insert_with(|| format!("{}\n", call.word(4)).into_bytes());
-        if let Some(last_revision) = call.words.get(4).filter(|text| !text.is_empty()) {
-            text.extend(format!("{last_revision}\n").into_bytes());
-        }
-        Reply::said(format!("done: etcd cannot start here until {marker} is gone\n"))
+        machine.mark_fenced(call)
     }
 
     fn prepare_fence(&mut self, call: &Call<'_>) -> Reply {

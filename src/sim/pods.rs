@@ -35,6 +35,12 @@ impl Machine {
         if call.midway {
             return Reply::default();
         }
+        self.mark_fenced(call)
+    }
+
+    /// The fence's marker, with who placed it and what etcd said last.
+    pub(super) fn mark_fenced(&mut self, call: &Call<'_>) -> Reply {
+        let marker = call.word(2).to_owned();
         let text = self.files.entry(marker.clone()).or_insert_with(|| format!("{}\n", call.word(4)).into_bytes());
         if let Some(last_revision) = call.words.get(4).filter(|text| !text.is_empty()) {
             text.extend(format!("{last_revision}\n").into_bytes());

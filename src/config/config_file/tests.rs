@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::OWNED;
 
 fn file(text: &str) -> ConfigFile {
     ConfigFile::parse(Source::new("/etc/etcd/etcd.yml", text)).unwrap()
