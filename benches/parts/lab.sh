@@ -45,10 +45,11 @@ address() {
     if ((number <= FIRST)); then echo "10.77.1.1$number"; else echo "10.77.2.1$((number - FIRST))"; fi
 }
 
-# bereft ZONES ETCD [watched]: zone1 of a fresh cluster is off, and no survivor names a leader any more.
+# bereft ZONES ETCD [watched|large]: zone1 of a fresh cluster is off, and no survivor names a leader any more.
 bereft() {
     local node
     fresh "$1" "$2"
+    if [[ ${3-} == large ]]; then fill; fi
     if [[ ${3-} == watched ]]; then for node in $(survivors); do watch_on "$node"; done; fi
     lab power-off zone1 >/dev/null 2>&1
     for node in $(survivors); do

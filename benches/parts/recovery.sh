@@ -1,7 +1,7 @@
 # initiate-dr and recover, each beside the same by hand on a cluster of its own.
 # shellcheck shell=bash disable=SC2154 # the variables are benches/run's and lab.sh's
 
-# round_of ROW ZONES ETCD [watched] [recover] [WHO…]: one round of each opponent.
+# round_of ROW ZONES ETCD [watched|large] [recover] [WHO…]: one round of each opponent.
 round_of() {
     local row=$1 zones=$2 version=$3 watched=$4 recover=$5 who
     shift 5
