@@ -25,6 +25,8 @@ mod confines;
 mod doctor;
 #[path = "lab/drill.rs"]
 mod drill;
+#[path = "lab/large.rs"]
+mod large;
 #[path = "lab/midway.rs"]
 mod midway;
 #[path = "lab/refusals.rs"]

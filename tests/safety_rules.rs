@@ -14,7 +14,7 @@ use std::time::Duration;
 use operator::survivor;
 use plans::{ask, initiate_dr, recover, rules};
 use requorum::plan::{Goal, Plan, Planned};
-use requorum::sim::{Flags, Site};
+use requorum::sim::{Event, Flags, Site};
 use requorum::step::Step;
 
 const TOPOLOGIES: [&[usize]; 6] = [&[2, 1], &[3, 2], &[2, 2], &[1, 1], &[3, 3], &[2, 1, 2]];
@@ -187,6 +187,37 @@ async fn nothing_stops_before_the_snapshot_and_a_last_look() {
         planned.host.as_str() == "m5" && matches!(&planned.step, Step::Leaderless(check) if check.unmoved)
     });
     assert_eq!(rules(&one_blind), ["snapshot-first".to_owned()].into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_grows_from_a_copied_database_is_checked_before_a_stop() {
+    for zones in [&[2, 1][..], &[3, 2]] {
+        let (site, _) = initiate_dr(zones).await;
+        for number in zones[0] + 1..=zones.iter().sum() {
+            site.happens(&Event::Odd(format!("m{number}"), "disk:db_bytes=1000000000".into()));
+        }
+        let plan = site.plan(Goal::InitiateDr, &ask(zones)).await.unwrap();
+        assert!(rules(&plan).is_empty(), "{:?}", rules(&plan));
+        let seed = plan.seed.clone();
+        for who in [true, false] {
+            let unchecked = plan.stages.iter().flat_map(|stage| &stage.steps).filter(|planned| {
+                matches!(planned.step, Step::Restore(_)) && (Some(&planned.host) == seed.as_ref()) == who
+            });
+            let ids: Vec<u32> = unchecked.map(|planned| planned.id).collect();
+            if ids.is_empty() {
+                continue;
+            }
+            let mut plan = plan.clone();
+            for planned in plan.stages.iter_mut().flat_map(|stage| &mut stage.steps) {
+                if let Step::Restore(restore) = &mut planned.step
+                    && ids.contains(&planned.id)
+                {
+                    restore.checks = false;
+                }
+            }
+            assert_eq!(rules(&plan), ["snapshot-first".to_owned()].into(), "{zones:?}, the seed: {who}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -228,12 +228,14 @@ impl<'a> Builder<'a> {
         let member = participant.member()?;
         let hashed = match &self.draft.source {
             Some(snapshot::Source::StoppedCopy { .. } | snapshot::Source::Replay { .. }) => false,
+            Some(snapshot::Source::Live { copied, .. }) => copied.is_none(),
             Some(snapshot::Source::File { .. }) => {
                 let file = self.draft.input.request.snapshot.as_ref();
                 file.is_some_and(|file| file.hash == super::TrailingHash::Right)
             }
-            _ => true,
+            None => true,
         };
+        let checks = matches!(self.draft.source, Some(snapshot::Source::Live { copied: Some(_), .. }));
         Ok(restore::Restore {
             tool: participant.restore_tool()?,
             supervisor: participant.master.etcd.supervisor(),
@@ -244,6 +246,7 @@ impl<'a> Builder<'a> {
             initial_cluster: initial_cluster(&self.draft.peers(None)),
             token: self.draft.token.clone(),
             hashed,
+            checks,
             run: self.draft.input.request.run.clone(),
             limit: self.draft.limit(Duration::from_secs(60)),
         })

@@ -6,7 +6,7 @@ use super::Plan;
 
 /// Whether two plans of one request do the same to the same masters. What was found and said on the way may differ, and so
 /// may the proof's time, the ports to be cut off, the old data that somebody may have removed by now, and limits, which
-/// grow with a database that takes writes.
+/// grow with a database that takes writes, as its size does.
 #[must_use]
 pub fn do_the_same(one: &Plan, other: &Plan) -> bool {
     acts(one) == acts(other)
@@ -28,6 +28,7 @@ fn without_limits(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             fields.remove("limit");
+            fields.remove("expected_bytes");
             // What survivors had heard when a proof ended: another proof, made a moment later, may say another.
             fields.remove("silence");
             fields.values_mut().for_each(without_limits);

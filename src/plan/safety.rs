@@ -257,9 +257,18 @@ fn nothing_stops_before_the_snapshot(plan: &Plan, broken: &mut Vec<Refusal>) {
     let mut unmoved = BTreeSet::new();
     for (planned, effect) in effects(plan) {
         match effect {
-            Effect::SavesSnapshot(_) => verified = true,
+            // A copy of a database in use is verified in what is restored from it.
+            Effect::SavesSnapshot(source) => verified = !copied(source),
             // What takes time makes the last look an old one.
-            Effect::SharesSnapshot | Effect::BuildsData(_) => unmoved.clear(),
+            Effect::BuildsData(restore) => {
+                if plan_source(plan).is_some_and(copied) && !restore.checks {
+                    let why = format!("{} is restored from a copied database that nobody checks", planned.host);
+                    say(broken, Rule::SnapshotFirst, why);
+                }
+                verified |= restore.checks;
+                unmoved.clear();
+            }
+            Effect::SharesSnapshot => unmoved.clear(),
             Effect::ChecksNoLeader(check)
                 if check.unmoved && check.applied.is_some() == check.by_status && verified =>
             {
@@ -281,6 +290,10 @@ fn nothing_stops_before_the_snapshot(plan: &Plan, broken: &mut Vec<Refusal>) {
             _ => {}
         }
     }
+}
+
+fn copied(source: &Source) -> bool {
+    matches!(source, Source::Live { copied: Some(_), .. })
 }
 
 fn seed_of(plan: &Plan, host: &MasterName) -> bool {

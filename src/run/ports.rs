@@ -199,6 +199,13 @@ pub enum Event {
         /// When it gives up.
         limit: Duration,
     },
+    /// A step moves data: how much has come, how fast, how long the rest takes.
+    Moving {
+        host: MasterName,
+        what: String,
+        /// Since its beginning.
+        took: Duration,
+    },
     /// A step ended well.
     Done {
         host: MasterName,

@@ -362,6 +362,7 @@ fn words(event: &mut Event) -> &mut String {
         Event::Stage { title: words, .. }
         | Event::Begun { title: words, .. }
         | Event::Waiting { what: words, .. }
+        | Event::Moving { what: words, .. }
         | Event::Done { note: words, .. }
         | Event::Failed { why: words, .. }
         | Event::Warning { text: words }

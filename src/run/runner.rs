@@ -1,6 +1,6 @@
 //! Does what a plan says, in order, and stops at the first thing that is not as expected. Chooses nothing.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,9 +14,11 @@ use crate::plan::{Plan, Planned, Stage};
 use crate::step::{Act, Doing, Effect, Fact, Facts, HowStopped, Judgement};
 
 pub use super::ending::{Ending, Outcome, StageTime, Trouble};
+use super::filled::filled;
 use super::growth::Growth;
 use super::journal::{Journal, JournalError, RunEvent, StepEvent};
 use super::ports::{Event, Pipes, RemoteError};
+use super::progress::{self, Moved, Seen};
 use super::said::{record, untold};
 use super::still_tried::{StillTried, answered};
 use super::streams;
@@ -249,7 +251,7 @@ impl Runner {
         act: &Act,
         notes: &mut Notes,
     ) -> Result<ActEnd, JournalError> {
-        let doing = match self.filled(&act.doing) {
+        let doing = match filled(&act.doing, &self.facts()) {
             Ok(doing) => doing,
             Err(why) => return Ok(ActEnd::Failed(why)),
         };
@@ -257,7 +259,7 @@ impl Runner {
         let mut growth = Growth::begin(act.growth.as_ref());
         loop {
             let asked = Instant::now();
-            let answer = self.answer(&planned.host, &doing).await;
+            let answer = self.answer(planned, act, &doing).await;
             let kept = record(planned, &doing, &answer, asked.elapsed(), self.journal.redactor());
             notes.records.push(if act.hidden { untold(kept) } else { kept });
             let judgement = match answer {
@@ -313,38 +315,31 @@ impl Runner {
     }
 
     /// Each command that reaches a master carries the lock it was planned under.
-    async fn answer(&self, host: &MasterName, doing: &Doing) -> Result<Output, RemoteError> {
+    async fn answer(&self, planned: &Planned, act: &Act, doing: &Doing) -> Result<Output, RemoteError> {
         let held = |command: &Command| hold::under(&self.holder, command);
-        match doing {
-            Doing::Run(command) => self.world.remote.run(host, &held(command), Pipes::default()).await,
-            Doing::Relay { from, read, write } => {
-                streams::relay(&self.world, from, &held(read), host, &held(write)).await
-            }
-            Doing::Send { path, write } => streams::send(&self.world, path, host, &held(write)).await,
-            Doing::Fetch { read, name } => {
-                let expected = self.facts().snapshot.clone();
-                streams::fetch(&self.world, host, &held(read), name, expected.as_ref()).await
-            }
-        }
-    }
-
-    fn filled(&self, doing: &Doing) -> Result<Doing, String> {
-        let facts = self.facts();
-        let fill = |command: &Command| {
-            let filled = command.filled(|placeholder| facts.word(placeholder));
-            if let Some(placeholder) = filled.missing().next() {
-                return Err(format!("{placeholder} is not known yet: the plan's order is wrong"));
-            }
-            Ok(filled)
+        let (host, title) = (&planned.host, planned.step.kind().title());
+        let expected = self.facts().snapshot.clone();
+        let came = AtomicU64::new(0);
+        let seen = match (doing, &act.moves) {
+            (Doing::Fetch { .. }, _) => Seen::Counted(&came),
+            (_, Some((ask, _))) => Seen::Asked(ask),
+            _ => Seen::Nowhere,
         };
-        Ok(match doing {
-            Doing::Run(command) => Doing::Run(fill(command)?),
-            Doing::Relay { from, read, write } => {
-                Doing::Relay { from: from.clone(), read: fill(read)?, write: fill(write)? }
+        let known = act.moves.as_ref().and_then(|(_, bytes)| *bytes);
+        let total = expected.as_ref().map(|snapshot| snapshot.bytes).or(known);
+        let work = async {
+            match doing {
+                Doing::Run(command) => self.world.remote.run(host, &held(command), Pipes::default()).await,
+                Doing::Relay { from, read, write } => {
+                    streams::relay(&self.world, from, &held(read), host, &held(write)).await
+                }
+                Doing::Send { path, write } => streams::send(&self.world, path, host, &held(write)).await,
+                Doing::Fetch { read, name } => {
+                    streams::fetch(&self.world, host, &held(read), name, expected.as_ref(), &came).await
+                }
             }
-            Doing::Fetch { read, name } => Doing::Fetch { read: fill(read)?, name: name.clone() },
-            Doing::Send { path, write } => Doing::Send { path: path.clone(), write: fill(write)? },
-        })
+        };
+        progress::told(&self.world, Moved { host, title: &title, seen, total }, work).await
     }
 
     fn facts(&self) -> std::sync::MutexGuard<'_, Facts> {

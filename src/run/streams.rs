@@ -1,6 +1,8 @@
 //! Moves a file between masters and the bastion as a stream, and counts and hashes the bytes. Knows nothing about
 //! steps.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
@@ -64,6 +66,7 @@ pub(super) async fn fetch(
     read: &Command,
     name: &str,
     expected: Option<&SnapshotFact>,
+    came: &AtomicU64,
 ) -> Result<Output, RemoteError> {
     let (sender, mut receiver) = mpsc::channel::<Bytes>(DEPTH);
     let (to_disk, from_stream) = mpsc::channel::<Bytes>(DEPTH);
@@ -73,6 +76,7 @@ pub(super) async fn fetch(
         while let Some(chunk) = receiver.recv().await {
             hash.update(&chunk);
             bytes += chunk.len() as u64;
+            came.store(bytes, Ordering::Relaxed);
             if to_disk.send(chunk).await.is_err() {
                 break;
             }

@@ -329,6 +329,9 @@ impl State {
         }
         match how {
             "live" => {
+                if let Some(copied) = self.copied_in_use(call, file, from) {
+                    return copied;
+                }
                 let words = [call.rest(6), &["snapshot", "save", file].map(str::to_owned)].concat();
                 let saved = self.etcdctl(call.host, &words);
                 if !saved.ok() {

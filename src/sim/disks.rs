@@ -10,6 +10,9 @@ use super::data::{Data, Image, pairs};
 use super::etcdctl::Reply;
 use super::state::State;
 
+/// What a story says of a machine whose etcd commits something whenever its database is copied.
+const WRITTEN_MEANWHILE: &str = "written-while-copied";
+
 impl State {
     /// The database as it lies there after a clean stop.
     pub(super) fn copy_database(&mut self, call: &Call<'_>, file: &str, from: &str) -> Result<(), Reply> {
@@ -28,6 +31,25 @@ impl State {
         let bytes = data.database().to_bytes();
         machine.put(file, bytes);
         Ok(())
+    }
+
+    /// The file of a database in use: once etcd has committed what it has applied, and unless something is committed while
+    /// it is copied.
+    pub(super) fn copied_in_use(&mut self, call: &Call<'_>, file: &str, from: &str) -> Option<Reply> {
+        let dir = from.strip_suffix("/member/snap/db")?;
+        let words = [call.rest(6), &["endpoint", "status", "--write-out=json"].map(str::to_owned)].concat();
+        let said = self.etcdctl(call.host, &words);
+        let machine = self.machine(call.host);
+        if !said.ok() || machine.odd.iter().any(|line| line == WRITTEN_MEANWHILE) {
+            return None;
+        }
+        let data = machine.dirs.get_mut(dir).and_then(Option::as_mut)?;
+        data.flush();
+        let bytes = data.database().to_bytes();
+        let (length, sum) = (bytes.len(), sha256(&bytes));
+        machine.put(file, bytes);
+        let member = said.output.stdout.trim_end().to_owned();
+        Some(Reply::said(format!("{{\"bytes\":{length},\"sha256\":\"{sum}\",\"member\":{member}}}\n")))
     }
 
     /// The database as it would be had everything in the log been applied.
@@ -134,6 +156,14 @@ impl State {
             Ok(image) => image,
             Err(refused) => return refused,
         };
+        let bump: u64 = call.word(9).parse().unwrap_or(0);
+        if call.word(8) != "-" && (image.revision - bump).to_string() != call.word(8) {
+            let ends = image.revision - bump;
+            return Reply::failed(
+                1,
+                format!("what was restored ends at revision {ends}, and etcd had {}", call.word(8)),
+            );
+        }
         if !self.watch.restored.contains(&image.cluster) {
             self.watch.restored.push(image.cluster);
         }
@@ -150,7 +180,7 @@ impl State {
 
 /// `etcdutl snapshot restore FILE --flag=…`, without its data directory.
 fn restored(call: &Call<'_>, bytes: &[u8], snapshot: &str) -> Result<Image, Reply> {
-    let words = call.rest(8);
+    let words = call.rest(10);
     assert!(
         words.len() > 4 && words[0].ends_with("/etcdutl") && words[1..4] == ["snapshot", "restore", snapshot],
         "the model does not know: {words:?}"

@@ -35,7 +35,8 @@ impl Kind for DistributeSnapshot {
             .placeholder(Placeholder::SnapshotSize)
             .placeholder(Placeholder::SnapshotHash)
             .while_it_moves(self.limit);
-        vec![Act::doing(Doing::Relay { from: self.from.clone(), read: send(&self.run, self.limit), write })]
+        let relay = Doing::Relay { from: self.from.clone(), read: send(&self.run, self.limit), write };
+        vec![Act::doing(relay).moves(&snapshot::coming(&self.run), None)]
     }
 
     fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {

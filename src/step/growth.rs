@@ -9,7 +9,13 @@ const SCRIPT: Script = Script { name: "growth", text: include_str!("scripts/grow
 /// Asks for the size.
 #[must_use]
 pub fn command(data_dir: &AbsPath) -> Command {
-    Command::script(SCRIPT).arg(data_dir.as_str())
+    of(data_dir.as_str())
+}
+
+/// The same of a file, or of a directory that is being made.
+#[must_use]
+pub fn of(path: &str) -> Command {
+    Command::script(SCRIPT).arg(path)
 }
 
 /// The size in KiB; nothing where the answer is none.

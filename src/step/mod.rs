@@ -1,5 +1,4 @@
-//! Steps as data: one kind per file, each describing itself completely. Uses no host, clock or journal; the runner
-//! carries them out.
+//! Steps as data: one kind per file, each describing itself completely. Uses no host, clock or journal.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -54,7 +53,6 @@ pub enum Doing {
     Run(Command),
     /// Stream a file from another master into a command on the step's master.
     Relay {
-        /// Where it comes from.
         from: MasterName,
         /// Writes the file to its standard output.
         read: Command,
@@ -106,24 +104,15 @@ pub struct Act {
     pub hidden: bool,
     /// What tells, as a number and where, whether what is waited for comes nearer: while it grows, the limit begins anew.
     pub growth: Option<(MasterName, Command)>,
+    /// What tells how many KiB of its data have come, and how many bytes there will be, where that is known.
+    pub moves: Option<(Command, Option<u64>)>,
 }
-
-/// Between two tries: short against an election, long against a command.
-const EVERY: Duration = Duration::from_millis(100);
 
 impl Act {
     /// A command that changes something, run once.
     #[must_use]
     pub fn once(command: Command) -> Self {
-        Self {
-            doing: Doing::Run(command),
-            only_asks: false,
-            limit: Duration::ZERO,
-            every: EVERY,
-            waits: false,
-            hidden: false,
-            growth: None,
-        }
+        Self::doing(Doing::Run(command))
     }
 
     /// A question.
@@ -141,13 +130,29 @@ impl Act {
     /// Something else than one command, run once.
     #[must_use]
     pub fn doing(doing: Doing) -> Self {
-        Self { doing, only_asks: false, limit: Duration::ZERO, every: EVERY, waits: false, hidden: false, growth: None }
+        Self {
+            doing,
+            only_asks: false,
+            limit: Duration::ZERO,
+            every: Duration::from_millis(100), // Short against an election, long against a command.
+            waits: false,
+            hidden: false,
+            growth: None,
+            moves: None,
+        }
     }
 
     /// Tries again for as long as this data directory grows: a slow link or a large database is no failure.
     #[must_use]
     pub fn while_grows(mut self, master: Option<&MasterName>, data_dir: Option<&AbsPath>) -> Self {
         self.growth = master.zip(data_dir).map(|(master, dir)| (master.clone(), growth::command(dir)));
+        self
+    }
+
+    /// Says where its data can be seen to come, and how much it will be.
+    #[must_use]
+    pub fn moves(mut self, path: &str, bytes: Option<u64>) -> Self {
+        self.moves = Some((growth::of(path), bytes));
         self
     }
 
@@ -188,10 +193,10 @@ pub struct SnapshotFact {
     pub sha256: String,
     /// The store's revision in it: where the new cluster leaves the old.
     pub revision: u64,
-    /// etcd's own hash of its contents.
-    pub hash: u64,
+    /// The tool's hash of its contents; not of a copied database, which is checked once it is restored.
+    pub hash: Option<u64>,
     /// How many keys it holds, as the tool counts them.
-    pub keys: u64,
+    pub keys: Option<u64>,
 }
 
 /// All facts of a run so far.

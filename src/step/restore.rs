@@ -32,6 +32,9 @@ pub struct Restore {
     pub token: Token,
     /// Whether the file has etcd's own hash at its end; a copied database has none.
     pub hashed: bool,
+    /// Whether what was restored is checked, page by page, and its revision: where the file itself was not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub checks: bool,
     pub run: RunId,
     /// How long it may stand still; grows with the database, which is read once without a word.
     pub limit: Duration,
@@ -73,11 +76,13 @@ impl Restore {
 impl Kind for Restore {
     fn title(&self) -> String {
         let bump = if self.tool.bumps { ", revision raised, old ones compacted" } else { "" };
-        format!("restore the snapshot as a new cluster{bump}")
+        let check = if self.checks { ", and check every page of it" } else { "" };
+        format!("restore the snapshot as a new cluster{bump}{check}")
     }
 
     fn acts(&self) -> Vec<Act> {
-        // The tool checks etcd's own hash while it reads; only a file without one is hashed here once more.
+        // The tool checks etcd's own hash while it reads; only a file without one is hashed here once more, or checked
+        // in what becomes of it.
         let command = SCRIPT
             .command(&self.supervisor)
             .arg(self.data_dir.as_str())
@@ -85,9 +90,13 @@ impl Kind for Restore {
             .arg(run_dir(&self.run))
             .arg(snapshot_path(&self.run))
             .placeholder(Placeholder::SnapshotSize);
-        let command = if self.hashed { command.arg("-") } else { command.placeholder(Placeholder::SnapshotHash) };
+        let trusted = self.hashed || self.checks;
+        let command = if trusted { command.arg("-") } else { command.placeholder(Placeholder::SnapshotHash) };
+        let command = if self.checks { command.placeholder(Placeholder::ForkRevision) } else { command.arg("-") };
+        let command = command.arg(if self.tool.bumps { BUMP.to_string() } else { "0".to_owned() });
         let command = command.arg(self.limit.as_secs().to_string()).args(self.argv());
-        vec![Act::once(command.while_it_moves(self.limit + Duration::from_secs(10)))]
+        let command = command.while_it_moves(self.limit + Duration::from_secs(10));
+        vec![Act::once(command).moves(&self.fresh(), None)]
     }
 
     fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {

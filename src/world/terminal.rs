@@ -120,7 +120,7 @@ const WAIT_LINE_EVERY: Duration = Duration::from_secs(3);
 
 impl Console for Plain {
     fn tell(&self, event: Event) {
-        if let Event::Waiting { host, waited, .. } = &event {
+        if let Event::Waiting { host, waited, .. } | Event::Moving { host, took: waited, .. } = &event {
             let mut last = self.last_wait.lock().unwrap_or_else(PoisonError::into_inner);
             let before = last.get(host).copied();
             if before.is_some_and(|before| *waited >= before && *waited - before < WAIT_LINE_EVERY) {
@@ -169,6 +169,7 @@ fn line(event: &Event) -> Option<String> {
         Event::Waiting { host, what, waited, limit } => {
             format!("  {host}: waiting ({:.0} s of at most {:.0} s): {what}", waited.as_secs_f64(), limit.as_secs_f64())
         }
+        Event::Moving { host, what, .. } => format!("  {host}: {what}"),
         Event::Done { host, note, took } => format!("  {host}: {note} ({:.2} s)", took.as_secs_f64()),
         Event::Failed { host, why } => format!("  {host}: FAILED: {why}"),
         Event::Warning { text } => format!("warning: {text}"),
@@ -217,6 +218,7 @@ impl Console for Live {
                 let clock = format!("{:.0}/{:.0} s", waited.as_secs_f64(), limit.as_secs_f64());
                 self.bar(host).set_message(format!("waiting {clock}: {what}"));
             }
+            Event::Moving { host, what, .. } => self.bar(host).set_message(what.clone()),
             other => {
                 if let Event::Done { host, .. } | Event::Failed { host, .. } = other
                     && let Some(bar) = self.lines.lock().unwrap_or_else(PoisonError::into_inner).remove(host)

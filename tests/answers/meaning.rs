@@ -230,9 +230,14 @@ fn snapshots() -> Vec<Row> {
         ("snapshot", "live", "/facts/0/snapshot/hash", Some),
         ("snapshot", "live", "/facts/0/snapshot/keys", Some),
         ("snapshot", "copy", "/facts/0/snapshot/revision", is(7)),
+        ("snapshot", "copied", "/facts/0/snapshot/revision", is(7)),
+        ("snapshot", "copied", "/facts/0/snapshot/bytes", AtLeast(16384)),
+        ("snapshot", "copied", "/facts/0/snapshot/hash", None),
+        ("snapshot", "copied", "/done", says("copied while nothing was committed")),
         ("snapshot", "unclean", "/stop", says("did not end cleanly")),
         ("snapshot", "not-ready", "/stop", says("neither read nor wrote")),
         ("snapshot", "garbage", "/stop", Some),
         ("restore", "restored", "/done", is("restored to /var/lib/etcd.restore-recorded-live")),
+        ("restore", "copied", "/done", is("restored to /var/lib/etcd.restore-recorded-copied")),
     ]
 }

@@ -261,7 +261,7 @@ fn judged_question(site: &Site, place: &Place, recording: &Recording) -> Questio
             limit,
         }),
         "snapshot" => judged(snapshot(site, state, access)),
-        "restore" => judged(restored(site)),
+        "restore" => judged(restored(site, state)),
         "start" => {
             let onto = start::Onto::Restored;
             judged(start::Start { supervisor: etcd(), data_dir: data_dir(), run: run("live"), onto, after: None })
@@ -293,13 +293,15 @@ fn snapshot(site: &Site, state: &str, access: requorum::observe::Access) -> snap
     let source = match state {
         "copy" | "unclean" => snapshot::Source::StoppedCopy { data_dir: data_dir(), supervisor: etcd() },
         "garbage" => snapshot::Source::File { path: "x".into(), bytes: 8, sha256: "x".into(), at_least: None },
-        _ => snapshot::Source::Live { etcdctl, access },
+        "copied" => snapshot::Source::Live { etcdctl, access, copied: Some(data_dir()) },
+        _ => snapshot::Source::Live { etcdctl, access, copied: None },
     };
     let tool = site.tools.restore.clone().unwrap().path;
-    snapshot::Snapshot { source, tool, run: run(state), limit: limit_at(state) }
+    snapshot::Snapshot { source, tool, run: run(state), limit: limit_at(state), expected_bytes: None }
 }
 
-fn restored(site: &Site) -> restore::Restore {
+fn restored(site: &Site, state: &str) -> restore::Restore {
+    let copied = state == "copied";
     restore::Restore {
         tool: site.tools.restore.clone().unwrap(),
         supervisor: etcd(),
@@ -309,8 +311,9 @@ fn restored(site: &Site) -> restore::Restore {
         peer_urls: vec![peer_url("m3")],
         initial_cluster: format!("etcd3={}", peer_url("m3")),
         token: Token(TOKEN.into()),
-        hashed: true,
-        run: run("live"),
+        hashed: !copied,
+        checks: copied,
+        run: run(if copied { state } else { "live" }),
         limit: LIMIT,
     }
 }

@@ -201,6 +201,13 @@ impl Lab {
         }
     }
 
+    /// Makes the database larger by so many megabytes, a key `grown-N` for each.
+    pub fn grow(&self, node: &str, megabytes: u32) {
+        let one = "head -c 740000 /dev/urandom | base64 -w0 | etcdctl put grown-$i >/dev/null || exit 1";
+        let all = format!("set -a; . /etc/etcd.env; i=1; while [ $i -le {megabytes} ]; do {one}; i=$((i + 1)); done");
+        self.on(node, &all).exits(0);
+    }
+
     /// How many keys of that prefix a master itself has.
     pub fn count(&self, node: &str, prefix: &str) -> usize {
         let keys = ["get", &format!("{prefix}-"), "--prefix", "--keys-only", "--consistency=s"];

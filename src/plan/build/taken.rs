@@ -29,6 +29,7 @@ impl Builder<'_> {
             tool: seed.restore_tool()?.path,
             run: self.draft.input.request.run.clone(),
             limit: self.draft.limit(Duration::from_secs(60)),
+            expected_bytes: Some(self.draft.db_bytes()),
         };
         self.stage(vec![(seed.name().clone(), snapshot.into())], why, false);
         Ok(())

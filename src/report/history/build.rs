@@ -264,8 +264,9 @@ fn evidence(replay: &Replay<'_>, file: &JournalFile) -> Vec<Evidence> {
     let mut evidence = vec![journal(replay.host, file)];
     if let Some(snapshot) = &replay.facts.snapshot {
         let seed = replay.plan.seed.as_ref().map(ToString::to_string).unwrap_or_default();
+        let keys = snapshot.keys.map(|keys| format!(", {keys} keys")).unwrap_or_default();
         evidence.push(Evidence {
-            what: format!("snapshot, revision {}, {} keys", snapshot.revision, snapshot.keys),
+            what: format!("snapshot, revision {}{keys}", snapshot.revision),
             sha256: plain(&snapshot.sha256),
             bytes: Some(snapshot.bytes),
             place: format!("{seed}:{}", crate::step::snapshot_path(run)),

@@ -1,6 +1,6 @@
-# shellcheck shell=sh disable=SC2034,SC2154
+# shellcheck shell=sh disable=SC2015,SC2034,SC2154
 set -eu
-unit=$1 data=$2 fresh=$3 marks=$4 snapshot=$5 bytes=$6 sha=$7 still=$8; shift 8
+unit=$1 data=$2 fresh=$3 marks=$4 snapshot=$5 bytes=$6 sha=$7 check=$8 bump=$9; shift 9; still=$1; shift
 umask 077
 for made in "$fresh" "$data"; do
   if [ -s "$marks/restored" ] && [ "$(cat "$marks/restored")" = "$(stat -c %d:%i "$made/member" 2>/dev/null)" ]; then
@@ -14,8 +14,25 @@ fi
 if [ -e "$fresh" ]; then # A killed restore's leftovers; never started, never reused.
   n=1; while [ -e "$fresh.partial-$n" ]; do n=$((n + 1)); done; mv -T "$fresh" "$fresh.partial-$n"
 fi
-moving "$still" "$@" --data-dir="$fresh" >"$marks/restore.log" 2>&1 || { tail -n 1 "$marks/restore.log" >&2; exit 1; }
+# A tool that meets a damaged page ends with a trace of itself; what it met stands before that.
+complaint() { grep -m 1 -E '^(panic: |fatal error: |unexpected fault|Error: )' "$marks/restore.log" || tail -n 1 "$marks/restore.log"; }
+moving "$still" "$@" --data-dir="$fresh" >"$marks/restore.log" 2>&1 || { complaint >&2; exit 1; }
 [ -f "$fresh/member/snap/db" ] || { echo "the restore left no database" >&2; exit 1; }
+# A copied database has no hash of etcd's own: each page of what was made of it is checked instead, and its revision.
+revision_of() {
+  "$tool" snapshot status "$1" -w json >"$marks/status.json" 2>"$marks/restore.log" || {
+    echo "what was restored is damaged: $(complaint)" >&2; exit 1; }
+  sed -n 's/.*"revision":\([0-9]*\).*/\1/p' "$marks/status.json"
+}
+if [ "$check" != - ]; then
+  tool=$1
+  ends=$(revision_of "$fresh/member/snap/db")
+  if [ "$ends" != $((check + bump)) ]; then # A deletion that was the last write leaves nothing once it is compacted.
+    copied=$(revision_of "$snapshot")
+    [ "$ends" = $((copied + bump)) ] && [ "$copied" -le "$check" ] || {
+      echo "what was restored ends at revision $((ends - bump)), and etcd had $check" >&2; exit 1; }
+  fi
+fi
 if [ -e "$data" ]; then
   chown -R --reference="$data" "$fresh"; chmod --reference="$data" "$fresh"
   if command -v chcon >/dev/null; then chcon -R --reference="$data" "$fresh" 2>/dev/null || true; fi
