@@ -158,6 +158,7 @@ fn an_etcd_that_died_during_the_copy_leaves_no_snapshot() {
     let place = Place::new("touch \"$here/dead\"");
     let output = place.take();
     assert!(!output.status.success() && output.stdout.iter().all(u8::is_ascii_whitespace), "{}", said(&output));
+    assert!(said(&output).contains("etcd does not answer any more"), "{}", said(&output));
     assert!(!place.at("run/snapshot.db").exists());
 }
 

@@ -50,7 +50,7 @@ async fn a_run_that_went_well() {
     initiate-dr 20260101-000000-0001 · cluster story (lab)
     done (exit 0)
     began 2026-01-01T00:00:09Z, took 7.69 s; by keeper on bastion
-    requorum 0.1.0, plan 6b7b5e8fd6630c4d
+    requorum 0.1.0, plan 78491a96ad651c3f
     proof that quorum is lost: 1.02 s (before the run)
     quorum: lost before the run began; regained after 7.67 s
     point of no return: step 10, at 4.79 s
@@ -75,7 +75,7 @@ async fn a_run_that_went_well() {
     | Quorum | lost before the run began; regained after 7.67 s |
     | Point of no return | step 10, after 4.79 s: once the new cluster acknowledges a write, going back to the old data would lose it |
     | Failed zones | zone1 |
-    | requorum | 0.1.0, plan 6b7b5e8fd6630c4d |
+    | requorum | 0.1.0, plan 78491a96ad651c3f |
     ");
     insta::assert_snapshot!(beginning(&junit::xml(&report), 16), @r#"
     <?xml version="1.0" encoding="UTF-8"?>
@@ -83,7 +83,7 @@ async fn a_run_that_went_well() {
         <testsuite name="requorum initiate-dr story" tests="31" skipped="0" errors="0" failures="0" time="7.685" hostname="bastion" timestamp="2026-01-01T00:00:09Z">
             <properties>
                 <property name="run" value="20260101-000000-0001"/>
-                <property name="digest" value="6b7b5e8fd6630c4d"/>
+                <property name="digest" value="78491a96ad651c3f"/>
                 <property name="person" value="keeper"/>
                 <property name="outcome" value="done"/>
                 <property name="exit" value="0"/>

@@ -21,15 +21,22 @@ pub struct Speed {
     pub save: Duration,
     /// Until it was verified as well, as a run does it.
     pub verify: Duration,
+    /// Copying and hashing the same bytes, where the database is so large that a run does that instead of a save.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy: Option<Duration>,
     /// The revision in it; 0 where nothing was ever written, and a run takes no such snapshot.
     pub revision: u64,
 }
 
+/// In bytes: from here on a run copies the database and does not have etcd send it (`decisions/0011`). Both take a tenth of a
+/// second below.
+pub const LARGE: u64 = 64 << 20;
+
 impl Speed {
-    /// Until it was saved, on disk and verified.
+    /// Until a run has its snapshot: saved, on disk and verified, or copied.
     #[must_use]
     pub fn whole(&self) -> Duration {
-        self.save + self.verify
+        self.copy.unwrap_or(self.save + self.verify)
     }
 
     /// Bytes a second while it was saved.
@@ -40,9 +47,16 @@ impl Speed {
         bytes / self.save.as_secs_f64().max(0.001)
     }
 
-    /// How long the same bytes take once more at that speed: an estimate.
+    /// How long the restore takes, which writes the same bytes once more and, where they were copied, checks them: an
+    /// estimate.
     #[must_use]
-    pub fn once_more(&self) -> Duration {
+    pub fn restore(&self) -> Duration {
+        self.copy.map_or(self.save, |copy| copy + self.verify)
+    }
+
+    /// How long the way to another survivor takes: an estimate.
+    #[must_use]
+    pub fn share(&self) -> Duration {
         self.save
     }
 }
@@ -55,6 +69,7 @@ pub fn command(etcdctl_path: &str, access: &Access, tool: &str, data_dir: &AbsPa
     // Without --command-timeout the stream has no limit at all.
     Command::script(SCRIPT)
         .args([traces::STATE, data_dir.as_str(), tool])
+        .arg(LARGE.to_string())
         .then(etcdctl(etcdctl_path, access, limit))
         .deadline(limit * 2)
 }
@@ -83,7 +98,8 @@ pub fn parse(output: &Output) -> Result<Speed, Unclear> {
     let verdict = output.stdout.lines().find_map(|line| line.strip_prefix("status=")).unwrap_or_default();
     let verdict: SnapshotStatus = serde_json::from_str(verdict).map_err(|e| Unclear::text(WHAT, &e.to_string()))?;
     let (save, verify) = (time("save_ns")?, time("verify_ns")?);
-    Ok(Speed { bytes: number("bytes")?, save, verify, revision: verdict.revision })
+    let copy = time("copy_ns").ok();
+    Ok(Speed { bytes: number("bytes")?, save, verify, copy, revision: verdict.revision })
 }
 
 #[cfg(test)]
@@ -96,7 +112,11 @@ mod tests {
         let status = r#"status={"hash":1,"revision":7,"totalKey":9,"totalSize":5}"#;
         let speed = say(&format!("{status}\nbytes=50000000\nsave_ns=500000000\nverify_ns=250000000\n")).unwrap();
         assert_eq!((speed.bytes, speed.revision), (50_000_000, 7));
-        assert_eq!((speed.whole(), speed.once_more()), (Duration::from_millis(750), Duration::from_millis(500)));
+        let ms = Duration::from_millis;
+        assert_eq!((speed.whole(), speed.restore(), speed.share()), (ms(750), ms(500), ms(500)));
+        let large =
+            say(&format!("{status}\nbytes=5\nsave_ns=500000000\nverify_ns=250000000\ncopy_ns=40000000\n")).unwrap();
+        assert_eq!((large.whole(), large.restore(), large.share()), (ms(40), ms(290), ms(500)));
         assert!((speed.bytes_a_second() - 1e8).abs() < 1.0);
         // A clock that was set back meanwhile measured nothing.
         assert!(say(&format!("{status}\nbytes=5\nsave_ns=-1\nverify_ns=2\n")).is_err());

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::model::{MasterName, ZoneName};
-use crate::observe::{Code, Finding, Severity};
+use crate::observe::{Code, Finding, Severity, speed};
 use crate::plan::Rule;
-use crate::step::snapshot::{LARGE, Source};
+use crate::step::snapshot::Source;
 
 use super::checks::Refusals;
 use super::draft::Participant;
@@ -244,7 +244,7 @@ pub(super) fn source(input: Input<'_>, seed: Participant<'_>, refusals: &mut Ref
     if let (Ok(status), Ok(etcdctl), Ok(access)) = (&seed.seen.status, seed.etcdctl(), seed.client()) {
         // What it has not applied may be acknowledged all the same: a follower learns it only from the next message.
         let unapplied = seed.log_end().is_some_and(|end| end.index > status.applied);
-        let copied = (seed.db_bytes() >= LARGE).then(|| seed.data_dir().clone());
+        let copied = (seed.db_bytes() >= speed::LARGE).then(|| seed.data_dir().clone());
         return replay.filter(|_| unapplied).unwrap_or(Source::Live { etcdctl, access, copied });
     }
     if !seed.seen.disk.as_ref().is_ok_and(|disk| disk.has_member) {

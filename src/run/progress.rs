@@ -42,6 +42,7 @@ pub(super) async fn told<T>(world: &World, moved: Moved<'_>, work: impl Future<O
         return work.await;
     }
     let begun = Instant::now();
+    let (mut came, mut since) = (0, begun);
     loop {
         let look = async {
             tokio::time::sleep(EVERY).await;
@@ -51,7 +52,10 @@ pub(super) async fn told<T>(world: &World, moved: Moved<'_>, work: impl Future<O
             biased;
             done = &mut work => return done,
             bytes = look => if let Some(bytes) = bytes.filter(|bytes| *bytes > 0) {
-                let what = format!("{}: {}", moved.title, words(bytes, moved.total, begun.elapsed()));
+                if bytes != came {
+                    (came, since) = (bytes, Instant::now());
+                }
+                let what = format!("{}: {}", moved.title, words(bytes, moved.total, begun.elapsed(), since.elapsed()));
                 world.console.tell(Event::Moving { host: moved.host.clone(), what, took: begun.elapsed() });
             }
         }
@@ -69,17 +73,18 @@ async fn look(world: &World, moved: &Moved<'_>) -> Option<u64> {
     }
 }
 
-/// `310 MiB of 1 GiB, 155 MiB/s, 5 s left`.
-fn words(bytes: u64, total: Option<u64>, took: Duration) -> String {
+/// `310 MiB of 1 GiB, 155 MiB/s, 5 s left`, and where no more came for a while that instead of a rate: what is done after
+/// the last byte, such as a hash or a sync, has no measure.
+fn words(bytes: u64, total: Option<u64>, took: Duration, idle: Duration) -> String {
+    let came = total.filter(|total| *total > bytes);
+    let size = came.map_or_else(|| Size(bytes).to_string(), |total| format!("{} of {}", Size(bytes), Size(total)));
+    if idle >= EVERY {
+        return format!("{size}, no more for {} s", idle.as_secs());
+    }
     let rate = (bytes as f64 / took.as_secs_f64().max(0.001)) as u64;
-    let pace = format!("{}/s", Size(rate));
-    match total.filter(|total| *total > bytes) {
-        Some(total) if rate > 0 => {
-            let left = (total - bytes).div_ceil(rate);
-            format!("{} of {}, {pace}, {left} s left", Size(bytes), Size(total))
-        }
-        // What is still done after the last byte, such as a sync, has no measure.
-        _ => format!("{}, {pace}", Size(bytes)),
+    match came {
+        Some(total) if rate > 0 => format!("{size}, {}/s, {} s left", Size(rate), (total - bytes).div_ceil(rate)),
+        _ => format!("{size}, {}/s", Size(rate)),
     }
 }
 
@@ -89,10 +94,13 @@ mod tests {
 
     #[test]
     fn rate_and_time_left_are_those_since_the_beginning() {
-        let said = |bytes: u64, total, seconds| words(bytes << 20, total, Duration::from_secs(seconds));
-        assert_eq!(said(310, Some(1 << 30), 2), "310 MiB of 1 GiB, 155 MiB/s, 5 s left");
-        assert_eq!(said(310, None, 2), "310 MiB, 155 MiB/s");
-        assert_eq!(said(1100, Some(1 << 30), 4), "1.1 GiB, 275 MiB/s");
-        assert_eq!(words(1, Some(1 << 30), Duration::from_secs(4)), "1 B, 0 B/s");
+        let said = |bytes: u64, total, seconds, idle| {
+            words(bytes << 20, total, Duration::from_secs(seconds), Duration::from_secs(idle))
+        };
+        assert_eq!(said(310, Some(1 << 30), 2, 0), "310 MiB of 1 GiB, 155 MiB/s, 5 s left");
+        assert_eq!(said(310, None, 2, 0), "310 MiB, 155 MiB/s");
+        assert_eq!(said(1100, Some(1 << 30), 4, 0), "1.1 GiB, 275 MiB/s");
+        assert_eq!(said(310, Some(1 << 30), 8, 6), "310 MiB of 1 GiB, no more for 6 s");
+        assert_eq!(words(1, Some(1 << 30), Duration::from_secs(4), Duration::ZERO), "1 B of 1 GiB, 0 B/s");
     }
 }

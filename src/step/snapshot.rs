@@ -80,9 +80,6 @@ pub struct Snapshot {
     pub expected_bytes: Option<u64>,
 }
 
-/// From here on it is faster to copy the file than to have etcd send it: both take a tenth of a second below.
-pub const LARGE: u64 = 64 << 20;
-
 /// The last line is one JSON object: what the tool says, or for a copy what etcd says, and the file's size and hash.
 pub const SCRIPT: Script = Script {
     name: "snapshot",

@@ -35,9 +35,9 @@ pub struct Expected {
     /// may be seen, and then a linearizable read must fail. Begun within four election timeouts of the loss that takes
     /// longer, since a stale leader is named until then.
     pub proof: Duration,
-    /// Saving and verifying, as measured; absent where it was not.
+    /// Saving and verifying, or copying, as measured; absent where it was not.
     pub snapshot: Option<Duration>,
-    /// Estimated: the same bytes once more at the measured speed.
+    /// Estimated from the same speeds.
     pub restore: Option<Duration>,
     /// Estimated: the snapshot's way to the other survivors, zero where there are none.
     pub share: Option<Duration>,
@@ -85,7 +85,7 @@ pub(super) fn expected(plan: &Plan, rehearsal: &Rehearsal, found: &Examination) 
     let counted = rehearsal.only_time.is_none() && plan.survivors.iter().all(|name| metrics_are_read(found, name));
     let look = if counted { found.connect_limit.min(LOOK) } else { found.connect_limit.min(BESIDE) };
     let proof = if counted { count::window(&only(plan, found)) + ASKED_TWICE } else { timed(plan, found, look) };
-    let data = speed.map(|speed| speed.whole() + speed.once_more()).unwrap_or_default();
+    let data = speed.map(|speed| speed.whole() + speed.restore()).unwrap_or_default();
     let tried = found.connect_limit.min(OFF_LIMIT).saturating_sub(look + proof + data);
     // What was asked before a proof by waiting is asked again under the lock.
     let again = if counted { Duration::ZERO } else { LOOK + read::SHORT_TIMEOUT };
@@ -93,8 +93,8 @@ pub(super) fn expected(plan: &Plan, rehearsal: &Rehearsal, found: &Examination) 
         look,
         proof,
         snapshot: speed.map(|speed| speed.whole()),
-        restore: speed.map(|speed| speed.once_more()),
-        share: speed.map(|speed| if alone { Duration::ZERO } else { speed.once_more() }),
+        restore: speed.map(|speed| speed.restore()),
+        share: speed.map(|speed| if alone { Duration::ZERO } else { speed.share() }),
         election: if alone { election / 2 } else { election + election / shortest_of },
         election_at_most: if alone { election } else { election * 2 },
         rest: REST + again + tried + LISTENED,

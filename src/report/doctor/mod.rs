@@ -71,9 +71,12 @@ pub fn text(diagnosis: &Diagnosis) -> String {
     for (master, speed) in &diagnosis.speeds {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate for people")]
         let rate = speed.bytes_a_second() as u64;
+        let copied =
+            speed.copy.map(|copy| format!(", copied as a run copies one so large in {}", super::seconds(copy)));
+        let copied = copied.unwrap_or_default();
         let _ = writeln!(
             out,
-            "measured on {master}: a snapshot of {} saved in {} ({}/s), verified in {}, removed again",
+            "measured on {master}: a snapshot of {} saved in {} ({}/s), verified in {}{copied}, removed again",
             size(speed.bytes),
             super::seconds(speed.save),
             size(rate),

@@ -55,6 +55,8 @@ live)
     exit 0
   fi
   rm -f "$file.part"
+  # A client would wait for an etcd that died until it is given up.
+  [ -z "$from" ] || { echo >&2; far "$@" >/dev/null; } || { echo "etcd does not answer any more" >&2; exit 1; }
   moving "$still" "$@" snapshot save "$file" >"$marks/snapshot.log" 2>&1 || { tail -n 1 "$marks/snapshot.log" >&2; exit 1; } ;;
 copy)
   unit=$1
