@@ -131,9 +131,16 @@ fn what_the_builder_wrote_is_right_once_it_is_filled_in() {
           data_dir: /var/lib/etcd
         masters:
           m3: { address: 10.20.2.11 }
+
+    clusters:
+      events:
+        etcd:
+          unit: etcd-events
+          data_dir: /var/lib/etcd-events
+          config: { env_file: /etc/etcd-events.env }
     "##);
     insta::assert_snapshot!(told.err, @r#"
-    remark: all masters: etcd_events_cluster_enabled: a second etcd (unit etcd-events, data in /var/lib/etcd-events, settings in /etc/etcd-events.env) runs beside this one; it needs an inventory of its own, and a recovery of this one does not recover it
+    remark: all masters: etcd_events_cluster_enabled: a second etcd (unit etcd-events, data in /var/lib/etcd-events, settings in /etc/etcd-events.env) runs beside this one; it stands under `clusters`, where all masters have it alike
     remark: tests/kubespray/built/group_vars/all/vault.yml is encrypted: what it sets is not known
     remark: there is a group `bastion`: run requorum there, or name it as ssh.jump
     3 values left to fill in, each a "?": `requorum inventory check` names its line

@@ -12,6 +12,8 @@ mod stand_in;
 #[allow(dead_code, reason = "tests/faults.rs uses all of it")]
 mod support;
 
+#[path = "lab/beside.rs"]
+mod beside;
 #[path = "lab/broken.rs"]
 #[allow(dead_code, reason = "tests/faults.rs uses all of it")]
 mod broken;

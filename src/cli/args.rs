@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod files;
 
+use crate::model::ClusterName;
 pub use crate::verbs::forms::{DoctorForm, Form, OutageKind, ReportForm, StatusForm};
 pub use files::{InventoryVerb, Origin, PlaybookVerb};
 
@@ -27,11 +28,14 @@ pub struct Cli {
 }
 
 /// Flags of every verb.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Common {
     /// The inventory
     #[arg(short, long, global = true, env = "REQUORUM_INVENTORY", default_value = "inventory.yaml")]
     pub inventory: PathBuf,
+    /// Which cluster of the inventory, where it has several (`clusters:`); otherwise all, the main one first
+    #[arg(long, global = true, value_name = "NAME", value_parser = |name: &str| ClusterName::new(name))]
+    pub cluster: Option<ClusterName>,
     /// A directory with your own playbooks; for those missing there the shipped ones are used
     #[arg(long, global = true, value_name = "DIR", env = "REQUORUM_PLAYBOOKS")]
     pub playbooks: Option<PathBuf>,

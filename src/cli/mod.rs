@@ -1,6 +1,7 @@
 //! The command line: reads the flags, calls the verb, tells of its failure, returns its exit code. Does not know what a
 //! verb does.
 
+use std::path::Path;
 use std::time::Duration;
 
 use crate::import::Zones;
@@ -10,8 +11,8 @@ use crate::run::redact::Redactor;
 use crate::verbs::files::Files;
 use crate::verbs::forms::{CheckForm, DiffForm, DoctorForm, Form, ReportForm, StatusForm};
 use crate::verbs::{
-    Failure, InputPaths, Site, UncheckedRequest, doctor, drill, inventory, playbook, recovery, runs, shipped, status,
-    unlock, watch,
+    Failure, InputPaths, Site, UncheckedRequest, clusters, doctor, drill, inventory, playbook, recovery, runs, shipped,
+    status, unlock, watch,
 };
 
 pub mod args;
@@ -61,48 +62,27 @@ async fn call(cli: Cli, site: &Site, files: &dyn Files) -> Result<u8, Failure> {
     let inputs = InputPaths::of(&cli.common);
     match cli.verb {
         Verb::Status(args) => see(&inputs, site, args).await,
-        Verb::Doctor { zone, no_measure, output } => doctor::doctor(&inputs, site, &zone, !no_measure, output).await,
-        Verb::Plan { playbook, args, save } => {
-            let goal = match playbook {
-                PlanGoal::InitiateDr => Goal::InitiateDr,
-                PlanGoal::Recover => Goal::Recover,
-            };
-            recovery::show(&inputs, site, goal, &args.into(), save.as_deref()).await
-        }
+        Verb::Doctor { zone, no_measure, output } => diagnose(&inputs, site, &zone, !no_measure, output).await,
+        Verb::Plan { playbook, args, save } => show(inputs, site, playbook, args.into(), save.as_deref()).await,
         Verb::InitiateDr { args, consent } => go(&inputs, site, Goal::InitiateDr, args.into(), consent).await,
         Verb::Recover { args, consent } => go(&inputs, site, Goal::Recover, args.into(), consent).await,
         Verb::Fence { zones, consent, overrides } => {
-            go(
-                &inputs,
-                site,
-                Goal::Fence,
-                UncheckedRequest { failed_zones: zones, overrides, ..UncheckedRequest::default() },
-                consent,
-            )
-            .await
+            let request = UncheckedRequest { failed_zones: zones, overrides, ..UncheckedRequest::default() };
+            go(&inputs, site, Goal::Fence, request, consent).await
         }
         Verb::Unfence { zones, consent, overrides } => {
-            go(
-                &inputs,
-                site,
-                Goal::Unfence,
-                UncheckedRequest { failed_zones: zones, overrides, ..UncheckedRequest::default() },
-                consent,
-            )
-            .await
+            let request = UncheckedRequest { failed_zones: zones, overrides, ..UncheckedRequest::default() };
+            go(&inputs, site, Goal::Unfence, request, consent).await
         }
         Verb::Undo { run, consent, overrides } => {
             let undoes = Some(runs::named(site, &run)?);
-            go(
-                &inputs,
-                site,
-                Goal::Undo,
-                UncheckedRequest { undoes, overrides, ..UncheckedRequest::default() },
-                consent,
-            )
-            .await
+            let request = UncheckedRequest { undoes, overrides, ..UncheckedRequest::default() };
+            go(&inputs, site, Goal::Undo, request, consent).await
         }
-        Verb::Drill { args, consent } => drill::drill(&inputs, site, &args.into(), consent.confirm.as_deref()).await,
+        Verb::Drill { args, consent } => {
+            let one = clusters::the_one(&inputs, site, "a drill")?;
+            drill::drill(&one, site, &args.into(), consent.confirm.as_deref()).await
+        }
         Verb::Runs { what: RunsVerb::List { output } } => runs::list(site, output),
         Verb::Runs { what: RunsVerb::Show { run } } => runs::report(site, &run, ReportForm::Text, None),
         Verb::Report { run: Some(run), output, out, .. } => runs::report(site, &run, output, out.as_deref()),
@@ -117,6 +97,36 @@ async fn call(cli: Cli, site: &Site, files: &dyn Files) -> Result<u8, Failure> {
     }
 }
 
+async fn diagnose(
+    inputs: &InputPaths,
+    site: &Site,
+    zones: &[String],
+    measure: bool,
+    output: DoctorForm,
+) -> Result<u8, Failure> {
+    if output != DoctorForm::Text {
+        let one = clusters::the_one(inputs, site, "this form of the doctor's answer")?;
+        return doctor::doctor(&one, site, zones, measure, output).await;
+    }
+    clusters::all(inputs, site, async |one: &InputPaths| doctor::doctor(one, site, zones, measure, output).await).await
+}
+
+async fn show(
+    inputs: InputPaths,
+    site: &Site,
+    playbook: PlanGoal,
+    request: UncheckedRequest,
+    save: Option<&Path>,
+) -> Result<u8, Failure> {
+    let goal = match playbook {
+        PlanGoal::InitiateDr => Goal::InitiateDr,
+        PlanGoal::Recover => Goal::Recover,
+    };
+    let inputs = if save.is_some() { clusters::the_one(&inputs, site, "--save")? } else { inputs };
+    let inputs = of_one_only(inputs, site, &request)?;
+    clusters::all(&inputs, site, async |one: &InputPaths| recovery::show(one, site, goal, &request, save).await).await
+}
+
 async fn go(
     inputs: &InputPaths,
     site: &Site,
@@ -124,16 +134,40 @@ async fn go(
     request: UncheckedRequest,
     consent: Consent,
 ) -> Result<u8, Failure> {
-    recovery::go(inputs, site, goal, &request, consent.confirm.as_deref()).await
+    let inputs = of_one_only(inputs.clone(), site, &request)?;
+    clusters::in_turn(&inputs, site, consent.confirm.as_deref(), async |one: &InputPaths, confirm: Option<&str>| {
+        recovery::go(one, site, goal, &request, confirm).await
+    })
+    .await
+}
+
+/// What a request names that only one cluster can have.
+fn of_one_only(inputs: InputPaths, site: &Site, request: &UncheckedRequest) -> Result<InputPaths, Failure> {
+    let UncheckedRequest { snapshot, seed, only, undoes, .. } = request;
+    let named = [
+        ("--snapshot", snapshot.is_some()),
+        ("--seed", seed.is_some()),
+        ("--only", !only.is_empty()),
+        ("undo", undoes.is_some()),
+    ];
+    match named.into_iter().find(|(_, given)| *given) {
+        Some((what, _)) => clusters::the_one(&inputs, site, what),
+        None => Ok(inputs),
+    }
 }
 
 async fn see(inputs: &InputPaths, site: &Site, args: args::StatusArgs) -> Result<u8, Failure> {
     let args::StatusArgs { quick, output, watch: every, textfile } = args;
     let request = status::StatusRequest { quick, output, textfile };
-    match every {
-        Some(seconds) => watch::watch(inputs, site, &request, Duration::from_secs(seconds)).await,
-        None => status::status(inputs, site, &request).await,
+    if let Some(seconds) = every {
+        let one = clusters::the_one(inputs, site, "--watch")?;
+        return watch::watch(&one, site, &request, Duration::from_secs(seconds)).await;
     }
+    if request.output != StatusForm::Text || request.textfile.is_some() {
+        let one = clusters::the_one(inputs, site, "this form of the status")?;
+        return status::status(&one, site, &request).await;
+    }
+    clusters::all(inputs, site, async |one: &InputPaths| status::status(one, site, &request).await).await
 }
 
 fn on_inventories(what: InventoryVerb, inputs: &InputPaths, site: &Site, files: &dyn Files) -> Result<u8, Failure> {
@@ -157,8 +191,8 @@ fn on_inventories(what: InventoryVerb, inputs: &InputPaths, site: &Site, files: 
 
 impl InputPaths {
     fn of(common: &Common) -> Self {
-        let Common { inventory, playbooks, templates, .. } = common;
-        Self { inventory: inventory.clone(), playbooks: playbooks.clone(), templates: templates.clone() }
+        let Common { inventory, cluster, playbooks, templates, .. } = common.clone();
+        Self { inventory, cluster, playbooks, templates }
     }
 }
 

@@ -69,9 +69,14 @@ pub struct Draft {
     pub cluster: Said,
     /// The masters, in kubespray's order.
     pub masters: Vec<Master>,
+    /// The data directory of etcd-events, which runs beside this one on all masters.
+    pub events: Option<String>,
     /// What a person should know.
     pub remarks: Vec<String>,
 }
+
+/// Where kubespray puts the data of etcd-events.
+const EVENTS: &str = "/var/lib/etcd-events";
 
 /// What the variables mean.
 pub fn draft(name: &str, groups: &Groups, beside: &Beside, zones: &Zones) -> Result<Draft, Refusal> {
@@ -93,7 +98,9 @@ pub fn draft(name: &str, groups: &Groups, beside: &Beside, zones: &Zones) -> Res
     let cluster = cluster(&hosts);
     let mut remarks = remarks.told(hosts.len());
     remarks.extend(of_the_whole(groups, beside, &hosts, &cluster));
-    Ok(Draft { cluster, masters, remarks })
+    let events: Vec<Option<&str>> = hosts.iter().map(|(_, vars)| events(vars)).collect();
+    let alike = events.first().copied().flatten().filter(|_| events.windows(2).all(|two| two[0] == two[1]));
+    Ok(Draft { cluster, masters, events: alike.map(str::to_owned), remarks })
 }
 
 fn text<'v>(vars: &'v Vars, name: &str) -> Option<&'v str> {
@@ -235,11 +242,19 @@ impl Remarks {
 /// Places beside PATH in which a program may lie without being missed.
 const BIN_DIRS: [&str; 4] = ["/usr/local/bin", "/usr/bin", "/usr/local/sbin", "/usr/sbin"];
 
+/// The data directory of a second etcd, where there is one.
+fn events(vars: &Vars) -> Option<&str> {
+    let there = truth(vars, "etcd_events_cluster_enabled") == Some(true);
+    there.then(|| text(vars, "etcd_events_data_dir").filter(|path| AbsPath::new(*path).is_ok()).unwrap_or(EVENTS))
+}
+
 fn remark(remarks: &mut Remarks, host: &str, vars: &Vars) {
-    if truth(vars, "etcd_events_cluster_enabled") == Some(true) {
-        let said = "etcd_events_cluster_enabled: a second etcd (unit etcd-events, data in /var/lib/etcd-events, settings \
-                    in /etc/etcd-events.env) runs beside this one; it needs an inventory of its own, and a recovery of this one does not recover it";
-        remarks.add(host, said.to_owned());
+    if let Some(data_dir) = events(vars) {
+        let said = format!(
+            "etcd_events_cluster_enabled: a second etcd (unit etcd-events, data in {data_dir}, settings in \
+             /etc/etcd-events.env) runs beside this one; it stands under `clusters`, where all masters have it alike"
+        );
+        remarks.add(host, said);
     }
     let handled = ["host", "kubeadm"];
     if let Some(kind) = text(vars, "etcd_deployment_type").filter(|kind| !handled.contains(kind)) {

@@ -21,7 +21,7 @@ use groups::Vars;
 const CONTROL_PLANE: [&str; 4] = ["kube_control_plane", "kube-controlplane", "kube-master", "kube_master"];
 
 /// What is read of all the variables there are: the others, passwords among them, never enter memory as values.
-const WANTED: [&str; 24] = [
+const WANTED: [&str; 25] = [
     "access_ip",
     "ansible_become",
     "ansible_become_method",
@@ -43,6 +43,7 @@ const WANTED: [&str; 24] = [
     "etcd_data_dir",
     "etcd_deployment_type",
     "etcd_events_cluster_enabled",
+    "etcd_events_data_dir",
     "etcd_kubeadm_enabled",
     "etcd_member_name",
     "ip",

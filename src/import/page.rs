@@ -27,6 +27,11 @@ pub fn write(name: &str, draft: &Draft, environment: Option<&str>) -> (String, u
     for (zone, masters) in by_zone(&draft.masters) {
         page.zone(zone, &masters, &shared);
     }
+    if let Some(data_dir) = &draft.events {
+        page.text += "\nclusters:\n  events:\n    etcd:\n      unit: etcd-events\n";
+        let _ = writeln!(page.text, "      data_dir: {}", scalar(data_dir));
+        page.text += "      config: { env_file: /etc/etcd-events.env }\n";
+    }
     (page.text, page.open)
 }
 

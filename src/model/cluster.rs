@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::name::{AbsPath, Address, ClusterName, MasterName, UnitName, UserName, ZoneName};
-use super::supervisor::{StaticPod, Supervisor};
+use super::supervisor::{STATE, StaticPod, Supervisor};
 
 /// What kind of cluster this is; a drill refuses production.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +94,43 @@ pub struct EtcdSettings {
     /// The template that rewrites them; without one the shipped one for such a file.
     #[serde(default)]
     pub template: Option<String>,
+    /// Where the master keeps which cluster its etcd is of; another etcd on the same master has another place.
+    #[serde(default, skip_serializing_if = "RecordAt::is_main")]
+    pub record: RecordAt,
+}
+
+/// A file under requorum's own directory on a master.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RecordAt(Option<ClusterName>);
+
+impl RecordAt {
+    /// That of a cluster beside the main one.
+    #[must_use]
+    pub const fn beside(cluster: ClusterName) -> Self {
+        Self(Some(cluster))
+    }
+
+    /// Whether it is the main cluster's.
+    #[must_use]
+    pub const fn is_main(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// The cluster beside the main one, where it is one.
+    #[must_use]
+    pub const fn cluster(&self) -> Option<&ClusterName> {
+        self.0.as_ref()
+    }
+}
+
+impl fmt::Display for RecordAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            None => write!(f, "{STATE}/cluster.json"),
+            Some(cluster) => write!(f, "{STATE}/cluster-{cluster}.json"),
+        }
+    }
 }
 
 /// Where etcd's settings are written down, as the inventory has it.
@@ -138,6 +175,15 @@ impl ConfigAt {
             Self::UnitFlags => Some("{ unit_flags: true }".to_owned()),
             Self::ConfigFile(path) => Some(format!("{{ config_file: {path} }}")),
             Self::StaticPod(path) => Some(format!("{{ static_pod: {path} }}")),
+        }
+    }
+
+    /// Whether it is a file that only one etcd can have.
+    #[must_use]
+    pub const fn names_a_file(&self) -> bool {
+        match self {
+            Self::AsUnitSays | Self::UnitFlags => false,
+            Self::EnvFile(_) | Self::ConfigFile(_) | Self::StaticPod(_) => true,
         }
     }
 
@@ -243,6 +289,12 @@ impl Cluster {
     #[must_use]
     pub fn zone_of_masters(&self) -> BTreeMap<MasterName, ZoneName> {
         self.masters().map(|master| (master.name.clone(), master.zone.clone())).collect()
+    }
+
+    /// Where its masters keep which cluster is the newest.
+    #[must_use]
+    pub fn record(&self) -> RecordAt {
+        self.masters().next().map(|master| master.etcd.record.clone()).unwrap_or_default()
     }
 
     #[must_use]

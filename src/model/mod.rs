@@ -18,7 +18,9 @@ pub mod unified;
 pub mod url;
 pub mod yaml;
 
-pub use cluster::{Become, Cluster, Environment, EtcdSettings, Jump, Master, Objectives, Power, SshSettings, Zone};
+pub use cluster::{
+    Become, Cluster, Environment, EtcdSettings, Jump, Master, Objectives, Power, RecordAt, SshSettings, Zone,
+};
 pub use command::{Arg, Command, Output, Placeholder};
 pub use identity::{ClusterId, MemberId, Token};
 pub use name::{AbsPath, Address, ClusterName, MasterName, RETIRED, RunId, UnitName, UserName, ZoneName};

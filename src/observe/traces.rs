@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::model::command::{Script, clean};
-use crate::model::{AbsPath, ClusterId, Command, Output, RunId, Supervisor, Token};
+use crate::model::{AbsPath, ClusterId, Command, Output, RecordAt, RunId, Supervisor, Token};
 
 use super::Unclear;
 
@@ -15,7 +15,7 @@ pub use crate::model::supervisor::STATE;
 pub const LOCK: &str = "/var/lib/requorum/lock";
 
 /// The record of the last finished run.
-pub const RECORD: &str = "/var/lib/requorum/cluster.json";
+const RECORDED: &str = "the record of the newest cluster";
 
 /// What a finished run leaves on every master it served, so that another bastion can go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -188,9 +188,9 @@ const SCRIPT: Script = Script { name: "marks", text: include_str!("scripts/trace
 
 /// Asks for the traces.
 #[must_use]
-pub fn command(supervisor: &Supervisor, data_dir: &AbsPath) -> Command {
+pub fn command(supervisor: &Supervisor, data_dir: &AbsPath, record: &RecordAt) -> Command {
     let command = Command::script(SCRIPT).args([supervisor.fence_marker(), supervisor.held_by()]);
-    command.args([LOCK, RECORD, data_dir.as_str()]).args(supervisor.pod().map(|pod| pod.manifest.as_str()))
+    command.args([LOCK, &record.to_string(), data_dir.as_str()]).args(supervisor.pod().map(|pod| pod.manifest.as_str()))
 }
 
 /// Reads `name=value` lines.
@@ -233,10 +233,10 @@ pub fn parse(output: &Output) -> Result<Traces, Unclear> {
             "unrenewed" => traces.unrenewed_s = value.parse::<i64>().ok().map(|age| age.max(0).unsigned_abs()),
             "record" => {
                 let record: ClusterRecord = serde_json::from_str(value)
-                    .map_err(|e| Unclear::text(RECORD, &format!("not a record this version can read: {e}")))?;
+                    .map_err(|e| Unclear::text(RECORDED, &format!("not a record this version can read: {e}")))?;
                 if record.version > RECORD_VERSION {
                     let why = format!("a record of version {}; this requorum reads {RECORD_VERSION}", record.version);
-                    return Err(Unclear::text(RECORD, &why));
+                    return Err(Unclear::text(RECORDED, &why));
                 }
                 traces.record = Some(record);
             }

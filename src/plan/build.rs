@@ -1,5 +1,4 @@
-//! Unrolls a playbook's lines into stages of steps, one step per master. Takes the roles from the draft and does not
-//! know the reasons for them.
+//! Unrolls a playbook's lines into stages of steps, one step per master. Does not know the reasons for the draft's roles.
 
 use std::time::Duration;
 
@@ -189,7 +188,7 @@ impl<'a> Builder<'a> {
             }
             Action::RestartLearner(_) => self.restart_learner(participant)?.into(),
             Action::Promote(_) => self.promote(participant)?.into(),
-            Action::Record(_) => self.record().into(),
+            Action::Record(_) => self.record(&participant).into(),
             Action::ClearNospace(_) => return self.clear_nospace(participant),
             Action::Snapshot(_) | Action::Join(_) | Action::Compare(_) | Action::Each { .. } | Action::Phase(_) => {
                 return Ok(None);
@@ -387,7 +386,7 @@ impl<'a> Builder<'a> {
         Ok((vec![(seed.name().clone(), fix.into())], steps))
     }
 
-    fn record(&self) -> record::Record {
+    fn record(&self, participant: &Participant<'_>) -> record::Record {
         record::Record {
             record: ClusterRecord {
                 written_by: self.draft.input.request.run.clone(),
@@ -395,6 +394,7 @@ impl<'a> Builder<'a> {
                 ..self.draft.record.clone()
             },
             fork_is_late: self.draft.is_new(),
+            at: participant.master.etcd.record.clone(),
         }
     }
 }

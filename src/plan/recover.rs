@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{ClusterId, Master, MasterName, RETIRED, Token, quorum};
+use crate::model::{Cluster, ClusterId, Master, MasterName, RETIRED, Token, quorum};
 use crate::observe::assess::assess;
 use crate::observe::cluster_findings::advice_on_stranger;
 use crate::observe::members::{Membership, Vote, membership};
@@ -157,9 +157,9 @@ fn target_cluster(input: Input<'_>) -> Result<TargetCluster, NoPlan> {
                 "cluster {cluster} serves, and the recorded one is {}, which run {} made",
                 other.cluster, other.run
             );
-            Err(refuse(Rule::NotTheRecordedCluster, why, NOT_RECORDED))
+            Err(refuse(Rule::NotTheRecordedCluster, why, &not_recorded(input.cluster)))
         }
-        Newest::Unclear(why) => Err(refuse(Rule::NotTheRecordedCluster, why, NOT_RECORDED)),
+        Newest::Unclear(why) => Err(refuse(Rule::NotTheRecordedCluster, why, &not_recorded(input.cluster))),
         newest => {
             let record = newest.known().cloned();
             Ok(TargetCluster { cluster: *cluster, voters: membership.voters(), membership, record })
@@ -168,9 +168,14 @@ fn target_cluster(input: Input<'_>) -> Result<TargetCluster, NoPlan> {
 }
 
 /// What a person does about a cluster that serves and is not the recorded one.
-pub(crate) const NOT_RECORDED: &str = "make the masters of the recorded cluster answer and serve, and fence the zone that \
-    serves now (requorum fence ZONE --override fence-takes-quorum=REASON); or, if the cluster that serves now is the right one, move the other cluster's record aside: /var/lib/requorum/cluster.json on the masters that have it, the run's directory \
-    (`requorum runs list`) on this bastion";
+pub(crate) fn not_recorded(cluster: &Cluster) -> String {
+    format!(
+        "make the masters of the recorded cluster answer and serve, and fence the zone that serves now (requorum fence ZONE \
+         --override fence-takes-quorum=REASON); or, if the cluster that serves now is the right one, move the other cluster's \
+         record aside: {} on the masters that have it, the run's directory (`requorum runs list`) on this bastion",
+        cluster.record()
+    )
+}
 
 /// Who comes back: every master without a vote, or those named by `--only`.
 fn returned(input: Input<'_>, target: &TargetCluster, refusals: &mut Refusals<'_>) -> BTreeSet<MasterName> {

@@ -167,7 +167,10 @@ fn of(input: Input<'_>, run: &RunId, participants: &[Participant<'_>]) -> Plan {
         let reason = survivor_fence_text("undo", run, &input.request.person);
         (!fenced).then(|| fence::Fence { supervisor: supervisor(participant), reason, asked: None }.into())
     };
-    let record = |_: &Participant<'_>| Some(return_record::ReturnRecord { run: run.clone() }.into());
+    let record = |participant: &Participant<'_>| {
+        let at = participant.master.etcd.record.clone();
+        Some(return_record::ReturnRecord { run: run.clone(), at }.into())
+    };
     let file = |participant: &Participant<'_>| {
         let form = participant.seen.settings.as_ref().ok()?.file.form;
         let path = participant.written_at()?;

@@ -64,7 +64,8 @@ pub(super) fn next(situation: Situation<'_>, way_on: Option<&str>) -> Option<Str
         (Verdict::SplitBrain, _) => Some(split_brain::ways_out(cluster, seen, assessment, again)),
         (Verdict::OneZone | Verdict::Degraded, Newest::Unclear(_)) => Some(format!(
             "find out which of these clusters has the acknowledged writes; then, on the masters that recorded the other one: mv \
-             /var/lib/requorum/cluster.json /var/lib/requorum/cluster.json.not-kept      # then: {again} recover"
+             {record} {record}.not-kept      # then: {again} recover",
+            record = cluster.record()
         )),
         (Verdict::OneZone | Verdict::Degraded, Newest::Known(record))
             if !assessment.serving.contains_key(&record.cluster) =>

@@ -259,7 +259,7 @@ async fn at_first(master: &Master, asking: &mut dyn Questions) -> Result<Seen, C
         unit::command(&etcd.supervisor()),
         settings::command(etcd.config.first_read()),
         disk::command(&etcd.data_dir),
-        traces::command(&etcd.supervisor(), &etcd.data_dir),
+        traces::command(&etcd.supervisor(), &etcd.data_dir, &etcd.record),
         tools::command(None),
         node::command(master),
     ];

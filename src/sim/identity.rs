@@ -3,7 +3,7 @@
 
 use crate::model::identity::bootstrap_member_id;
 use crate::model::{Address, Token};
-use crate::observe::traces::{RECORD, RECORD_VERSION};
+use crate::observe::traces::RECORD_VERSION;
 use crate::observe::{Observation, assess::Assessment};
 use crate::report;
 
@@ -30,7 +30,7 @@ impl State {
                     "cluster": "f0f0f0f0", "token": "another", "fork_revision": 1, "ancestors": [left],
                     "generation": 1, "finished": true,
                 });
-                self.machine(&name(master)).put(RECORD, record.to_string());
+                self.machine(&name(master)).put("/var/lib/requorum/cluster.json", record.to_string());
             }
             Event::NoMetrics(master) => self.machine(&name(master)).shows_metrics = false,
             Event::NoList(master) => self.machine(&name(master)).tells_members = false,

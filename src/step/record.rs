@@ -3,18 +3,21 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::command::Script;
-use crate::model::{Command, Output, Placeholder};
-use crate::observe::traces::{ClusterRecord, RECORD};
+use crate::model::{Command, Output, Placeholder, RecordAt};
+use crate::observe::traces::ClusterRecord;
 
 use super::{Act, Effect, Facts, Judgement, Kind, Undo, return_record, run_dir};
 
-/// Writes `/var/lib/requorum/cluster.json`.
+/// Writes the record, such as `/var/lib/requorum/cluster.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// The record. Its fork revision is filled in while running when `fork_is_late`.
     pub record: ClusterRecord,
     /// Whether the fork revision is this run's snapshot's.
     pub fork_is_late: bool,
+    /// The file.
+    #[serde(default, skip_serializing_if = "RecordAt::is_main")]
+    pub at: RecordAt,
 }
 
 /// Stands for the fork revision until the snapshot is taken; no revision that etcd gives.
@@ -33,7 +36,7 @@ impl Kind for Record {
             record.fork_revision = LATE;
         }
         let text = serde_json::to_vec(&record).unwrap_or_default();
-        let command = Command::script(SCRIPT).arg(RECORD);
+        let command = Command::script(SCRIPT).arg(self.at.to_string());
         let command = if self.fork_is_late {
             command.placeholder(Placeholder::ForkRevision)
         } else {
@@ -52,6 +55,8 @@ impl Kind for Record {
     }
 
     fn undo(&self) -> Undo {
-        Undo::Steps(vec![return_record::ReturnRecord { run: self.record.written_by.clone() }.into()])
+        Undo::Steps(vec![
+            return_record::ReturnRecord { run: self.record.written_by.clone(), at: self.at.clone() }.into(),
+        ])
     }
 }

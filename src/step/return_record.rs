@@ -4,8 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::command::Script;
 use crate::model::name::unused;
-use crate::model::{Command, Output, RunId};
-use crate::observe::traces::RECORD;
+use crate::model::{Command, Output, RecordAt, RunId};
 
 use super::{Act, Effect, Facts, Judgement, Kind, Undo, run_dir, undo};
 
@@ -14,6 +13,9 @@ use super::{Act, Effect, Facts, Judgement, Kind, Undo, run_dir, undo};
 pub struct ReturnRecord {
     /// The run that wrote the record.
     pub run: RunId,
+    /// The file.
+    #[serde(default, skip_serializing_if = "RecordAt::is_main")]
+    pub at: RecordAt,
 }
 
 const SCRIPT: Script = Script { name: "return record", text: include_str!("scripts/return-record.sh") };
@@ -24,9 +26,9 @@ impl Kind for ReturnRecord {
     }
 
     fn acts(&self) -> Vec<Act> {
-        let command = Command::script(SCRIPT)
-            .args([RECORD, self.run.as_str()])
-            .args([run_dir(&self.run), unused(RECORD, &self.run)]);
+        let at = self.at.to_string();
+        let unused = unused(&at, &self.run);
+        let command = Command::script(SCRIPT).args([&at, self.run.as_str()]).args([run_dir(&self.run), unused]);
         vec![Act::once(command)]
     }
 

@@ -33,15 +33,26 @@ fn named(path: &Path, text: io::Result<String>) -> Result<Source, Failure> {
     Ok(Source::new(harmless(&path.display().to_string()), text))
 }
 
-/// The inventory.
+/// The cluster that is meant: the main one of the inventory, where none is named.
 pub fn cluster(inputs: &InputPaths, site: &Site) -> Result<Cluster, Failure> {
+    let (main, others) = inventory::all(&self::inventory(inputs, site)?).map_err(Failure::mistakes)?;
+    let Some(name) = &inputs.cluster else { return Ok(main) };
+    let known = std::iter::once(&main).chain(&others).map(|cluster| cluster.name.to_string()).collect::<Vec<_>>();
+    std::iter::once(main).chain(others).find(|cluster| cluster.name == *name).ok_or_else(|| {
+        let what = format!("{} has no cluster {name} (--cluster)", inputs.inventory.display());
+        Failure::usage(what).hint(format!("it has {}", known.join(", ")))
+    })
+}
+
+/// The inventory's text.
+pub(super) fn inventory(inputs: &InputPaths, site: &Site) -> Result<Source, Failure> {
     let path = &inputs.inventory;
     if !site.bastion.is_there(path) {
         let what = format!("there is no inventory at {}", path.display());
         let next = "name one with -i FILE, or create an example to edit: requorum init .";
         return Err(Failure::input(what).hint(next));
     }
-    inventory::read(&source(path, site)?).map_err(Failure::mistakes)
+    source(path, site)
 }
 
 /// The playbook of a goal.

@@ -3,7 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::model::ClusterName;
+
 mod checked;
+pub mod clusters;
 pub mod consent;
 pub mod doctor;
 pub mod drill;
@@ -31,6 +34,8 @@ pub use site::{Acting, Bastion, Site};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InputPaths {
     pub inventory: PathBuf,
+    /// The cluster of it that is meant, where it has several.
+    pub cluster: Option<ClusterName>,
     /// A folder of playbooks that take the place of the shipped ones.
     pub playbooks: Option<PathBuf>,
     /// A folder of templates that take the place of the shipped ones.
@@ -41,7 +46,10 @@ impl InputPaths {
     /// The command line's beginning, for next commands.
     #[must_use]
     pub fn again(&self) -> String {
-        again(&self.inventory)
+        match &self.cluster {
+            Some(cluster) => format!("{} --cluster {cluster}", again(&self.inventory)),
+            None => again(&self.inventory),
+        }
     }
 }
 

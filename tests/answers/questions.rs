@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use requorum::model::identity::{bootstrap_cluster_id, bootstrap_member_id};
-use requorum::model::{AbsPath, ClusterId, Command, MasterName, MemberId, Output, RunId, Supervisor, Token, UnitName};
+use requorum::model::{
+    AbsPath, ClusterId, Command, MasterName, MemberId, Output, RecordAt, RunId, Supervisor, Token, UnitName,
+};
 use requorum::observe::{
     Settings, Tools, Unclear, certificates, disk, heard, log, peers, read, settings, status, tools, traces, unit,
 };
@@ -212,7 +214,7 @@ pub fn question(site: &Site, place: &Place, recording: &Recording) -> Question {
         }
         "log" => parsed(log::command(&data_dir()), log::parse),
         "disk" => parsed(disk::command(&data_dir()), disk::parse),
-        "marks" => parsed(traces::command(&etcd(), &data_dir()), traces::parse),
+        "marks" => parsed(traces::command(&etcd(), &data_dir(), &RecordAt::default()), traces::parse),
         "status" => parsed(status::command(&etcdctl, &site.client(node)), status::parse),
         "peer-members" => parsed(peers::command(&site.peer(node)), peers::parse),
         "peer-ports" if state == "unresolved" => {

@@ -9,6 +9,7 @@ use super::fields::{Fields, Reader};
 use super::name::{Address, ClusterName, MasterName, ZoneName};
 use super::yaml::{self, Entry, Kind};
 
+mod beside;
 pub mod places;
 mod remarks;
 mod settings;
@@ -18,7 +19,7 @@ mod tests;
 pub use remarks::remarks;
 use settings::Layer;
 
-const KEYS: [&str; 7] = ["cluster", "environment", "ssh", "etcd", "kubernetes", "objectives", "zones"];
+const KEYS: [&str; 8] = ["cluster", "environment", "ssh", "etcd", "kubernetes", "objectives", "zones", "clusters"];
 const ZONE_KEYS: [&str; 4] = ["ssh", "etcd", "power", "masters"];
 const POWER_FORM: &str = "power: { off: [ipmi-power, off, zone1], on: [ipmi-power, on, zone1] }";
 const MASTER_KEYS: [&str; 3] = ["address", "ssh", "etcd"];
@@ -26,15 +27,23 @@ const MASTER_KEYS: [&str; 3] = ["address", "ssh", "etcd"];
 /// How a master is written, for hints.
 const MASTER_FORM: &str = "m1: { address: 10.0.1.11 }";
 
-/// Reads an inventory.
+/// The main cluster of an inventory.
+///
+/// # Errors
+/// As [`all`].
+pub fn read(source: &Source) -> Result<Cluster, Vec<Diagnostic>> {
+    all(source).map(|(main, _)| main)
+}
+
+/// Reads an inventory: its main cluster, and those whose etcd runs beside that one's on the same masters.
 ///
 /// # Errors
 /// Every mistake in it, in the file's order.
-pub fn read(source: &Source) -> Result<Cluster, Vec<Diagnostic>> {
+pub fn all(source: &Source) -> Result<(Cluster, Vec<Cluster>), Vec<Diagnostic>> {
     let root = yaml::parse(source).map_err(|refusal| vec![*refusal])?;
     let mut reader = Reader::new(source);
-    let cluster = cluster(&mut reader, &root);
-    reader.finish(cluster)
+    let clusters = cluster(&mut reader, &root);
+    reader.finish(clusters)
 }
 
 /// Whether a text among others is meant to be an inventory, right or wrong: it has the two keys that none goes without.
@@ -44,7 +53,7 @@ pub fn is_likely(text: &str) -> bool {
     has("cluster") && has("zones")
 }
 
-fn cluster(reader: &mut Reader<'_>, root: &yaml::Node) -> Option<Cluster> {
+fn cluster(reader: &mut Reader<'_>, root: &yaml::Node) -> Option<(Cluster, Vec<Cluster>)> {
     let top = root.span.start..root.span.start;
     let fields = reader.fields(root, &top, "an inventory", &KEYS, "cluster: NAME")?;
     let name = reader.required(&fields, "cluster", "the inventory", "cluster: NAME");
@@ -63,7 +72,9 @@ fn cluster(reader: &mut Reader<'_>, root: &yaml::Node) -> Option<Cluster> {
     let layer = Layer::default().over(reader, &fields);
     let zones = reader.required(&fields, "zones", "the inventory", "zones: { zone1: …, zone2: … }");
     let zones = zones.and_then(|entry| zones_of(reader, entry, &layer));
-    Some(Cluster { name: name?, environment: environment?, objectives, zones: zones? })
+    let main = Cluster { name: name?, environment: environment?, objectives, zones: zones? };
+    let others = fields.get("clusters").map(|entry| beside::all(reader, entry, &main)).unwrap_or_default();
+    Some((main, others))
 }
 
 fn objectives(reader: &mut Reader<'_>, entry: &Entry) -> Option<Objectives> {

@@ -52,6 +52,10 @@ impl<'s> Places<'s> {
     /// Who said a setting of a master, and where: the nearest that has the key. Nobody, where a default holds.
     #[must_use]
     pub fn setting(&self, master: &Master, path: &[&str]) -> Option<(Level, Place)> {
+        if let Some(cluster) = master.etcd.record.cluster().filter(|_| path.first() == Some(&"etcd")) {
+            let own = below(&self.root, &["clusters", cluster.as_str()])?;
+            return Some((Level::Cluster, self.place(below(&own.value, path)?)?));
+        }
         let zone = below(&self.root, &["zones", master.zone.as_str()]);
         let levels = [
             (Level::Master, self.entry_of(master).map(|entry| &entry.value)),

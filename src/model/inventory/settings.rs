@@ -1,7 +1,7 @@
 //! The `ssh` and `etcd` blocks: they may stand at the cluster, a zone and a master, and for each key the nearest one
 //! wins. Knows neither zones nor masters.
 
-use crate::model::cluster::{Become, ConfigAt, EtcdSettings, Jump, SshSettings};
+use crate::model::cluster::{Become, ConfigAt, EtcdSettings, Jump, RecordAt, SshSettings};
 use crate::model::diagnostic::{one_of, word};
 use crate::model::fields::{Fields, Reader, port_of};
 use crate::model::name::{AbsPath, Address, UnitName, UserName};
@@ -60,7 +60,14 @@ impl Layer {
             data_dir: self.data_dir.clone().or_else(|| AbsPath::new("/var/lib/etcd").ok())?,
             config: self.config.clone().unwrap_or_default(),
             template: self.template.clone(),
+            record: RecordAt::default(),
         })
+    }
+
+    /// What nobody said of an etcd beside the main one: there is no usual place for it.
+    pub fn missing_of_its_own(&self) -> Option<&'static str> {
+        let unit = self.unit.is_some() || matches!(self.config, Some(ConfigAt::StaticPod(_)));
+        if !unit { Some("unit") } else { self.data_dir.is_none().then_some("data_dir") }
     }
 
     fn read_ssh(&mut self, reader: &mut Reader<'_>, entry: &Entry) {

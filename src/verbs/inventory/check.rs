@@ -25,12 +25,16 @@ pub fn check(
     let mut checked = Checked::default();
     for path in paths {
         let source = inputs::reviewed(path, files)?;
-        match inventory::read(&source) {
-            Ok(cluster) => {
+        match inventory::all(&source) {
+            Ok((cluster, others)) => {
                 let remarks = inventory::remarks(&source, &cluster);
                 checked.summary += &format!("{}: cluster {}\n", source.name, cluster.name);
                 checked.summary += &remarks.iter().map(|remark| format!("  {}\n", remark.message)).collect::<String>();
                 checked.told.extend(templates_of(inputs, site, &source, &cluster)?);
+                for other in &others {
+                    checked.summary += &format!("  beside it: cluster {}\n", other.name);
+                    checked.told.extend(templates_of(inputs, site, &source, other)?);
+                }
                 checked.told.extend(remarks);
             }
             Err(found) => checked.told.extend(found),

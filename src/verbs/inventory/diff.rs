@@ -1,7 +1,9 @@
 //! `inventory diff`: what a change of inventories means. Reads the disk and git, and never connects to a master.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::model::diagnostic::Source;
-use crate::model::{Cluster, inventory, json};
+use crate::model::{Cluster, ClusterName, inventory, json};
 use crate::report::review::{self, Comparison, Review};
 use crate::review::Changes;
 use crate::run::exit;
@@ -16,7 +18,7 @@ use crate::verbs::{Failure, Site};
 /// When a side cannot be read, or is no inventory.
 pub fn diff(site: &Site, files: &dyn Files, old: &str, new: Option<&str>, output: DiffForm) -> Result<u8, Failure> {
     let (old, new) = files.sides(old, new).map_err(Failure::input)?;
-    let names: std::collections::BTreeSet<&String> = old.texts.keys().chain(new.texts.keys()).collect();
+    let names: BTreeSet<&String> = old.texts.keys().chain(new.texts.keys()).collect();
     let (mut reviews, mut compared) = (Vec::new(), 0);
     for name in names {
         if old.texts.get(name) == new.texts.get(name) && !matches!(old.texts.get(name), Some(Text::File(_))) {
@@ -60,21 +62,35 @@ fn source(side: &Side, name: &str, files: &dyn Files) -> Result<Option<Source>, 
     Ok(text.map(|text| Source::new(called, text)))
 }
 
-/// Nothing where nothing differs.
-fn compare(name: &str, before: Option<&Source>, after: Option<&Source>) -> Option<Review> {
+/// What each cluster's change means: the main one's, and that of each beside it, by its name.
+fn compare(name: &str, before: Option<&Source>, after: Option<&Source>) -> Vec<Review> {
     let called = || after.or(before).map_or_else(|| name.to_owned(), |source| source.name.clone());
     let file = if name.is_empty() { called() } else { name.to_owned() };
     if before.map(|source| &source.text) == after.map(|source| &source.text) {
-        return None;
+        return Vec::new();
     }
-    let new = match after.map(inventory::read).transpose() {
-        Ok(new) => new,
-        Err(mistakes) => return Some(Review { file, verdict: Comparison::Unreadable { mistakes } }),
+    let (new, beside) = match after.map(inventory::all).transpose() {
+        Ok(new) => new.unzip(),
+        Err(mistakes) => return vec![Review { file, verdict: Comparison::Unreadable { mistakes } }],
     };
-    let (old, old_mistakes): (Option<Cluster>, usize) = match before.map(inventory::read).transpose() {
-        Ok(old) => (old, 0),
-        Err(mistakes) => (None, mistakes.len()),
+    let ((old, was_beside), old_mistakes) = match before.map(inventory::all).transpose() {
+        Ok(old) => (old.unzip(), 0),
+        Err(mistakes) => ((None, None), mistakes.len()),
     };
-    let changes = Changes::between(old.as_ref(), new.as_ref())?;
-    (!changes.is_empty()).then(|| Review::changed(file, changes, old_mistakes))
+    let (beside, was_beside) = (by_name(beside), by_name(was_beside));
+    let names: BTreeSet<&ClusterName> = beside.keys().chain(was_beside.keys()).collect();
+    let others = names
+        .into_iter()
+        .map(|name| (format!("{file}, cluster {name}"), Changes::between(was_beside.get(name), beside.get(name)), 0));
+    std::iter::once((file.clone(), Changes::between(old.as_ref(), new.as_ref()), old_mistakes))
+        .chain(others)
+        .filter_map(|(file, changes, mistakes)| {
+            let changes = changes.filter(|changes| !changes.is_empty())?;
+            Some(Review::changed(file, changes, mistakes))
+        })
+        .collect()
+}
+
+fn by_name(clusters: Option<Vec<Cluster>>) -> BTreeMap<ClusterName, Cluster> {
+    clusters.into_iter().flatten().map(|cluster| (cluster.name.clone(), cluster)).collect()
 }

@@ -20,11 +20,21 @@ pub mod import;
 /// When the file cannot be read or has mistakes.
 pub fn show(site: &Site, files: &dyn Files, path: &Path, output: Form) -> Result<u8, Failure> {
     let source = inputs::reviewed(path, files)?;
-    let cluster = inventory::read(&source).map_err(Failure::mistakes)?;
-    let masters = resolved::of(&source, &cluster);
+    let (main, others) = inventory::all(&source).map_err(Failure::mistakes)?;
+    let shown = |cluster| (cluster, resolved::of(&source, cluster));
+    let (main, others) = (shown(&main), others.iter().map(shown).collect::<Vec<_>>());
     site.console.print(&match output {
-        Form::Text => resolved::text(&cluster, &masters),
-        Form::Json => json::text(&resolved::json(&cluster, &masters)),
+        Form::Text => {
+            let others = others.iter().map(|(cluster, masters)| format!("\n{}", resolved::text(cluster, masters)));
+            resolved::text(main.0, &main.1) + &others.collect::<String>()
+        }
+        Form::Json => {
+            let mut value = resolved::json(main.0, &main.1);
+            if !others.is_empty() {
+                value["clusters"] = others.iter().map(|(cluster, masters)| resolved::json(cluster, masters)).collect();
+            }
+            json::text(&value)
+        }
     });
     Ok(exit::DONE)
 }

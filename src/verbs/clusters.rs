@@ -1,0 +1,106 @@
+//! Which clusters of an inventory a verb is about: the one that is named, or all, the main one first. Does not know what the
+//! verb does.
+
+use crate::model::{ClusterName, inventory};
+use crate::run::exit;
+
+use super::{Failure, InputPaths, Site, inputs};
+
+/// The main cluster, and those beside it.
+fn names(inputs: &InputPaths, site: &Site) -> Result<Vec<ClusterName>, Failure> {
+    let (main, others) = inventory::all(&inputs::inventory(inputs, site)?).map_err(Failure::mistakes)?;
+    Ok(std::iter::once(main).chain(others).map(|cluster| cluster.name).collect())
+}
+
+/// The same inputs for each cluster that is meant. Where there is only one they stay as they are, and so do the commands
+/// that are printed.
+fn each(inputs: &InputPaths, site: &Site) -> Result<Vec<InputPaths>, Failure> {
+    let names = if inputs.cluster.is_some() { Vec::new() } else { names(inputs, site)? };
+    if names.len() < 2 {
+        return Ok(vec![inputs.clone()]);
+    }
+    Ok(names.into_iter().map(|name| InputPaths { cluster: Some(name), ..inputs.clone() }).collect())
+}
+
+/// For what is about one cluster only.
+///
+/// # Errors
+/// Where there are several, and none was named.
+pub fn the_one(inputs: &InputPaths, site: &Site, what: &str) -> Result<InputPaths, Failure> {
+    let mut each = each(inputs, site)?;
+    if each.len() > 1 {
+        let names: Vec<String> = each.iter().filter_map(|one| one.cluster.as_ref()).map(ToString::to_string).collect();
+        let hint = format!("add --cluster {}", names.first().map(String::as_str).unwrap_or_default());
+        let said = format!("{what} is about one cluster, and this inventory has {}: {}", names.len(), names.join(", "));
+        return Err(Failure::usage(said).hint(hint));
+    }
+    Ok(each.swap_remove(0))
+}
+
+/// Looks at all of them.
+///
+/// # Errors
+/// The first failure, once all were looked at.
+pub async fn all(
+    inputs: &InputPaths,
+    site: &Site,
+    verb: impl AsyncFn(&InputPaths) -> Result<u8, Failure>,
+) -> Result<u8, Failure> {
+    let mut ended = Ok(exit::DONE);
+    for one in each(inputs, site)? {
+        if let Some(head) = head(&one, inputs) {
+            site.console.print(&format!("{head}\n"));
+        }
+        let code = verb(&one).await;
+        if matches!(ended, Ok(exit::DONE)) {
+            ended = code;
+        } else if let Err(failure) = code {
+            site.console.say(failure.text(site.console.coloured()).trim_end());
+        }
+    }
+    ended
+}
+
+/// Acts on one after the other, and stops at the first that does not end well. `confirm` names the main cluster, and is the
+/// consent to all.
+///
+/// # Errors
+/// That of the cluster at which it stopped.
+pub async fn in_turn(
+    inputs: &InputPaths,
+    site: &Site,
+    confirm: Option<&str>,
+    verb: impl AsyncFn(&InputPaths, Option<&str>) -> Result<u8, Failure>,
+) -> Result<u8, Failure> {
+    let each = each(inputs, site)?;
+    let main = each.first().and_then(|one| one.cluster.as_ref()).map(ClusterName::as_str);
+    let all = main.is_some() && confirm == main;
+    for (at, one) in each.iter().enumerate() {
+        if let Some(head) = head(one, inputs) {
+            site.console.say(&head);
+        }
+        let own = one.cluster.as_ref().map(ClusterName::as_str).filter(|_| all);
+        let ended = verb(one, own.or(confirm)).await;
+        if matches!(ended, Ok(exit::DONE)) {
+            continue;
+        }
+        let left: Vec<String> =
+            each[at + 1..].iter().filter_map(|one| one.cluster.as_ref()).map(ToString::to_string).collect();
+        let note = format!("  not begun: {} (one alone: --cluster {})", left.join(", "), left.join(" or --cluster "));
+        return match ended {
+            Err(failure) if !left.is_empty() => Err(failure.note(note)),
+            Ok(code) if !left.is_empty() => {
+                site.console.say(&note);
+                Ok(code)
+            }
+            ended => ended,
+        };
+    }
+    Ok(exit::DONE)
+}
+
+/// Which cluster comes, where there are several.
+fn head(one: &InputPaths, inputs: &InputPaths) -> Option<String> {
+    let name = one.cluster.as_ref().filter(|_| inputs.cluster.is_none())?;
+    Some(format!("━━━ cluster {name}"))
+}
