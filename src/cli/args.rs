@@ -9,7 +9,7 @@ mod files;
 
 use crate::model::ClusterName;
 pub use crate::verbs::forms::{DoctorForm, Form, OutageKind, ReportForm, StatusForm};
-pub use files::{InventoryVerb, Origin, PlaybookVerb};
+pub use files::{InitArgs, InventoryVerb, Origin, PlaybookVerb};
 
 /// Restores the etcd quorum of a stretched Kubernetes cluster over SSH, and rejoins the lost zone afterwards.
 ///
@@ -33,7 +33,7 @@ pub struct Common {
     /// The inventory
     #[arg(short, long, global = true, env = "REQUORUM_INVENTORY", default_value = "inventory.yaml")]
     pub inventory: PathBuf,
-    /// Which cluster of the inventory, where it has several (`clusters:`); otherwise all, the main one first
+    /// Which cluster of the inventory, where it has several (`clusters:`); otherwise all, the main one first. For `init --from`: its name
     #[arg(long, global = true, value_name = "NAME", value_parser = |name: &str| ClusterName::new(name))]
     pub cluster: Option<ClusterName>,
     /// A directory with your own playbooks; for those missing there the shipped ones are used
@@ -192,12 +192,11 @@ pub enum Verb {
         #[command(subcommand)]
         what: PlaybookVerb,
     },
-    /// Write the shipped inventory, playbooks and templates into a directory, to edit them
-    Init {
-        /// The directory; existing files are not changed
-        #[arg(default_value = ".")]
-        directory: PathBuf,
-    },
+    /// Write the shipped inventory, playbooks and templates into a directory, to edit them; or with --from an inventory of a
+    /// running cluster
+    ///
+    /// With --from: exit 0 complete, 2 something is left to fill in.
+    Init(InitArgs),
 }
 
 /// What `status` shows, and how often.

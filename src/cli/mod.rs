@@ -93,7 +93,7 @@ async fn call(cli: Cli, site: &Site, files: &dyn Files) -> Result<u8, Failure> {
             playbook::check(&inputs, site, files, &paths, output)
         }
         Verb::Playbook { what: PlaybookVerb::Schema } => shipped::schema(site, "playbook"),
-        Verb::Init { directory } => shipped::init(site, files, &directory),
+        Verb::Init(args) => init(&inputs, site, files, &args).await,
     }
 }
 
@@ -187,6 +187,32 @@ fn on_inventories(what: InventoryVerb, inputs: &InputPaths, site: &Site, files: 
         }
         InventoryVerb::Schema => shipped::schema(site, "inventory"),
     }
+}
+
+async fn init(inputs: &InputPaths, site: &Site, files: &dyn Files, args: &args::InitArgs) -> Result<u8, Failure> {
+    match from_host(inputs, args) {
+        Some(request) => inventory::from_host::from_host(inputs, site, files, &request).await,
+        None => shipped::init(site, files, &args.directory),
+    }
+}
+
+/// What is asked of `init --from`, by the inventory's keys.
+fn from_host(inputs: &InputPaths, args: &args::InitArgs) -> Option<inventory::from_host::FromHost> {
+    let ssh = [
+        ("user", args.user.clone()),
+        ("port", args.port.map(|port| port.to_string())),
+        ("become", args.r#become.clone()),
+        ("identity", args.identity.clone()),
+        ("known_hosts", args.known_hosts.clone()),
+        ("jump", args.jump.clone()),
+    ];
+    Some(inventory::from_host::FromHost {
+        host: args.from.clone()?,
+        ssh: ssh.into_iter().filter_map(|(key, value)| Some((key, value?))).collect(),
+        cluster: inputs.cluster.as_ref().map(ToString::to_string),
+        environment: args.environment.clone(),
+        zones: args.zone.clone(),
+    })
 }
 
 impl InputPaths {

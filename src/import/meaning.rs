@@ -7,79 +7,21 @@ use crate::model::fields::port_of;
 use crate::model::name::{AbsPath, Address, BadName, ClusterName, MasterName, UserName, ZoneName};
 use crate::model::supervisor::KUBEADM;
 
+use super::draft::{Draft, Master, STATIC_POD, Said, Settings};
 use super::groups::{Groups, Value, Vars};
 use super::{Beside, CONTROL_PLANE, Refusal, Zones, masters};
-
-/// A value, or that it is not known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
-    /// What to write; nothing where it is open.
-    pub value: Option<String>,
-    /// What to say beside it.
-    pub note: Option<String>,
-}
-
-impl Said {
-    /// Known, with nothing to say beside it.
-    pub fn known(value: impl Into<String>) -> Self {
-        Self { value: Some(value.into()), note: None }
-    }
-
-    /// Open, with what belongs there and why it is not known.
-    pub fn open(note: impl Into<String>) -> Self {
-        Self { value: None, note: Some(note.into()) }
-    }
-}
-
-/// Settings that a master, its zone or the cluster may have, in the order in which they are written.
-pub const SETTINGS: [(&str, &str); 7] = [
-    ("ssh", "user"),
-    ("ssh", "port"),
-    ("ssh", "become"),
-    ("ssh", "identity"),
-    ("ssh", "jump"),
-    ("etcd", "data_dir"),
-    ("etcd", STATIC_POD),
-];
-
-/// Where etcd's settings are, if it is a static pod.
-pub const STATIC_POD: &str = "static_pod";
-
-/// A master's settings; what is not among them is left to the default.
-pub type Settings = BTreeMap<(&'static str, &'static str), Said>;
-
-/// A master as far as it is known.
-#[derive(Debug, Clone)]
-pub struct Master {
-    pub name: Said,
-    /// Its zone, where it is known.
-    pub zone: Option<String>,
-    /// Where SSH reaches it.
-    pub address: Said,
-    /// What is good to know of it.
-    pub notes: Vec<String>,
-    /// How it is reached, and where its etcd is.
-    pub settings: Settings,
-}
-
-/// An inventory as far as it is known.
-#[derive(Debug, Clone)]
-pub struct Draft {
-    /// The cluster's name.
-    pub cluster: Said,
-    /// The masters, in kubespray's order.
-    pub masters: Vec<Master>,
-    /// The data directory of etcd-events, which runs beside this one on all masters.
-    pub events: Option<String>,
-    /// What a person should know.
-    pub remarks: Vec<String>,
-}
 
 /// Where kubespray puts the data of etcd-events.
 const EVENTS: &str = "/var/lib/etcd-events";
 
 /// What the variables mean.
-pub fn draft(name: &str, groups: &Groups, beside: &Beside, zones: &Zones) -> Result<Draft, Refusal> {
+pub fn draft(
+    name: &str,
+    groups: &Groups,
+    beside: &Beside,
+    zones: &Zones,
+    environment: Option<&str>,
+) -> Result<Draft, Refusal> {
     let hosts: Vec<(&str, Vars)> =
         masters(groups, name)?.into_iter().map(|host| (host, groups.vars_of(host, beside))).collect();
     let zone_of = zones_of(name, groups, zones, &hosts)?;
@@ -96,11 +38,13 @@ pub fn draft(name: &str, groups: &Groups, beside: &Beside, zones: &Zones) -> Res
     });
     let masters = masters.collect();
     let cluster = cluster(&hosts);
+    let open = || Said::open("production, staging or lab: kubespray does not say");
+    let environment = environment.map_or_else(open, Said::known);
     let mut remarks = remarks.told(hosts.len());
     remarks.extend(of_the_whole(groups, beside, &hosts, &cluster));
     let events: Vec<Option<&str>> = hosts.iter().map(|(_, vars)| events(vars)).collect();
     let alike = events.first().copied().flatten().filter(|_| events.windows(2).all(|two| two[0] == two[1]));
-    Ok(Draft { cluster, masters, events: alike.map(str::to_owned), remarks })
+    Ok(Draft { cluster, environment, masters, events: alike.map(str::to_owned), remarks })
 }
 
 fn text<'v>(vars: &'v Vars, name: &str) -> Option<&'v str> {
@@ -173,15 +117,24 @@ fn settings(vars: &Vars) -> Settings {
     };
     let identity = ["ansible_ssh_private_key_file", "ansible_private_key_file"];
     let found = [
-        said(vars, &["ansible_user", "ansible_ssh_user"], "the user to log in as", by(UserName::new)).or_else(unsaid),
-        said(vars, &["ansible_port", "ansible_ssh_port"], "a port", |text| port_of(text).map(|port| port.to_string())),
-        elevate(vars),
-        said(vars, &identity, "a file on the bastion, from / or ~/, or null", file),
-        jump(vars),
-        said(vars, &["etcd_data_dir"], "an absolute path", by(AbsPath::new)),
-        by_kubeadm(vars).then(|| Said::known(KUBEADM)),
+        (
+            ("ssh", "user"),
+            said(vars, &["ansible_user", "ansible_ssh_user"], "the user to log in as", by(UserName::new))
+                .or_else(unsaid),
+        ),
+        (
+            ("ssh", "port"),
+            said(vars, &["ansible_port", "ansible_ssh_port"], "a port", |text| {
+                port_of(text).map(|port| port.to_string())
+            }),
+        ),
+        (("ssh", "become"), elevate(vars)),
+        (("ssh", "identity"), said(vars, &identity, "a file on the bastion, from / or ~/, or null", file)),
+        (("ssh", "jump"), jump(vars)),
+        (("etcd", "data_dir"), said(vars, &["etcd_data_dir"], "an absolute path", by(AbsPath::new))),
+        (("etcd", STATIC_POD), by_kubeadm(vars).then(|| Said::known(KUBEADM))),
     ];
-    SETTINGS.into_iter().zip(found).filter_map(|(key, said)| Some((key, said?))).collect()
+    found.into_iter().filter_map(|(key, said)| Some((key, said?))).collect()
 }
 
 /// Whether kubespray leaves etcd to kubeadm.

@@ -1,13 +1,15 @@
-//! Turns the texts of a kubespray inventory into an inventory of ours. Reads no disk, runs nothing and invents nothing.
+//! Turns the texts of a kubespray inventory into an inventory of ours; draft and page serve other origins too. Reads no
+//! disk, runs nothing and invents nothing.
 
 use std::collections::BTreeMap;
 
 use crate::model::diagnostic::{Diagnostic, Source};
 
+pub mod draft;
 mod groups;
 mod ini;
 mod meaning;
-mod page;
+pub mod page;
 mod ranges;
 #[cfg(test)]
 mod tests;
@@ -191,7 +193,8 @@ pub fn import(
     zones: &Zones,
     environment: Option<&str>,
 ) -> Result<Import, Refusal> {
-    let draft = meaning::draft(name, groups, beside, zones)?;
-    let (text, open) = page::write(name, &draft, environment);
+    let draft = meaning::draft(name, groups, beside, zones, environment)?;
+    let (text, open) = page::write(name, &draft);
+    let text = format!("# yaml-language-server: $schema=../schemas/inventory.schema.json\n{text}");
     Ok(Import { text, open, remarks: draft.remarks })
 }

@@ -1,22 +1,21 @@
-//! Writes a draft as an inventory that a person finishes: what all masters share is written once. Knows nothing about
-//! kubespray.
+//! Writes a draft as an inventory that a person finishes: what all masters share is written once. Does not know where
+//! the draft is from.
 
 use std::fmt::Write;
 
-use super::meaning::{Draft, Master, SETTINGS, STATIC_POD, Said, Settings};
+use super::draft::{Draft, Master, SETTINGS, STATIC_POD, Said, Settings};
 
-/// The inventory's text, and how many `?` are in it. `name` is the file that it is from.
-pub fn write(name: &str, draft: &Draft, environment: Option<&str>) -> (String, usize) {
+/// The inventory's text, and how many `?` are in it. `from` is where it is from.
+#[must_use]
+pub fn write(from: &str, draft: &Draft) -> (String, usize) {
     let mut page = Page::default();
-    page.text += "# yaml-language-server: $schema=../schemas/inventory.schema.json\n";
     let _ = writeln!(
         page.text,
         "# From {}. \"?\" marks what it does not say; `requorum inventory check` finds it.\n",
-        comment(name)
+        comment(from)
     );
     page.entry(0, "cluster", &draft.cluster);
-    let open = || Said::open("production, staging or lab: kubespray does not say");
-    page.entry(0, "environment", &environment.map_or_else(open, Said::known));
+    page.entry(0, "environment", &draft.environment);
     let all: Vec<&Master> = draft.masters.iter().collect();
     let shared = shared(&all, &Settings::new());
     if !shared.is_empty() {
@@ -33,6 +32,14 @@ pub fn write(name: &str, draft: &Draft, environment: Option<&str>) -> (String, u
         page.text += "      config: { env_file: /etc/etcd-events.env }\n";
     }
     (page.text, page.open)
+}
+
+/// Settings alone, by their block.
+#[must_use]
+pub fn settings(settings: &Settings) -> String {
+    let mut page = Page::default();
+    page.settings(0, settings);
+    page.text
 }
 
 /// Zones in the order of their first masters.

@@ -180,7 +180,7 @@ impl<'s> Reader<'s> {
     }
 
     fn left_open(&mut self, span: &Range<usize>, what: &str, form: &str) {
-        let said = format!("{what} is not filled in: `?` marks what the import could not find out");
+        let said = format!("{what} is not filled in: `?` marks what could not be found out");
         self.hinted("left-open", span, said, format!("write the actual value, {form}"));
     }
 

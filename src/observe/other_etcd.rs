@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn each_is_told_by_the_unit_that_the_script_looks_for() {
-        let script = include_str!("scripts/node.sh");
+        let script = concat!(include_str!("scripts/prelude/embedded.sh"), include_str!("scripts/node.sh"));
         for (unit, other) in [
             ("k3s", OtherEtcd::K3s),
             ("rke2-server", OtherEtcd::Rke2),

@@ -30,6 +30,8 @@ impl State {
             ("manifest", [_]) => machine.manifest(),
             ("tools", [program]) => tools(machine, program),
             ("log", [dir, _most]) => log(machine, dir),
+            ("etcds", []) => machine.etcds(host),
+            ("node zones", [_limit, _form]) => node_zones(machine),
             ("node", [_, unit, _, _, _, properties]) => self.node(host, unit, properties),
             ("environment", [_]) => Reply::said("lab\n"),
             ("growth", [_]) => self.growth(host),
@@ -200,6 +202,13 @@ fn property_of(machine: &Machine, property: &str) -> String {
         other => panic!("the model does not know the property {other}"),
     };
     format!("{property}={value}\n")
+}
+
+/// What a story says that Kubernetes has of its nodes: `kube=NAME ZONE ADDRESS`.
+fn node_zones(machine: &Machine) -> Reply {
+    let said = machine.odd.iter().filter_map(|line| line.strip_prefix("kube="));
+    let lines: Vec<String> = said.map(|line| format!("{}\n", line.replace(' ', "\t"))).collect();
+    if lines.is_empty() { Reply::failed(3, "there is no kubectl") } else { Reply::said(lines.concat()) }
 }
 
 fn last_log(machine: &Machine) -> Reply {

@@ -3,9 +3,10 @@
 
 use crate::config::{Form, SettingsFile, TextFile, flags};
 use crate::model::cluster::ConfigAt;
-use crate::model::{AbsPath, StaticPod, Supervisor};
+use crate::model::{AbsPath, MasterName, StaticPod, Supervisor};
 
 use super::Site;
+use super::etcdctl::Reply;
 use super::machine::{BIN, DATA_DIR, ENV_FILE, MANIFEST, Machine, UNIT_FILE};
 use super::pods::HELD;
 
@@ -35,6 +36,22 @@ impl Machine {
             (Form::Manifest, Ok(manifest), Ok(data_dir)) => Supervisor::Kubelet(StaticPod { manifest, data_dir }),
             _ => Supervisor::Systemd(self.unit_name.clone()),
         }
+    }
+
+    /// Every etcd of the machine: its own, and those of which a story says so.
+    pub(super) fn etcds(&self, host: &MasterName) -> Reply {
+        let (runs, path) = (self.pid() != 0, self.settings_path());
+        let mut said = format!("host={host}\nunit_file={}\n", self.unit_name);
+        match self.form {
+            Form::Manifest if path == HELD => said += &format!("held={MANIFEST}\t{DATA_DIR}\n"),
+            Form::Manifest => said += &format!("pod={path}\t{DATA_DIR}\n"),
+            _ if runs => said += &format!("unit={}\n", self.unit_name),
+            _ => {}
+        }
+        if runs && self.form == Form::Manifest {
+            said += &format!("process={}\tetcd --data-dir={DATA_DIR}\n", self.pid());
+        }
+        Reply::said(self.odd.iter().fold(said, |all, line| all + line + "\n"))
     }
 
     /// The file that says which cluster its member belongs to.

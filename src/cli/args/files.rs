@@ -1,8 +1,8 @@
-//! The flags of `inventory` and `playbook`: verbs that read files. Does not know what a verb does.
+//! The flags of `init`, `inventory` and `playbook`: verbs that read or write files. Does not know what a verb does.
 
 use std::path::PathBuf;
 
-use clap::{Subcommand, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 
 use crate::verbs::forms::{CheckForm, DiffForm, Form};
 
@@ -11,6 +11,41 @@ use crate::verbs::forms::{CheckForm, DiffForm, Form};
 pub enum Origin {
     /// Ansible's inventory of a cluster made by kubespray
     Kubespray,
+}
+
+/// What `init` writes.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The directory; existing files are not changed
+    #[arg(default_value = ".", conflicts_with = "from")]
+    pub directory: PathBuf,
+    /// Ask this master of a running cluster over SSH, and write the inventory (-i) of its cluster instead
+    #[arg(long, value_name = "HOST")]
+    pub from: Option<String>,
+    /// A zone and its masters, by member, node or address; may repeat [default: the nodes' label topology.kubernetes.io/zone]
+    #[arg(long, value_name = "NAME=HOST,HOST", requires = "from")]
+    pub zone: Vec<String>,
+    /// What kind of cluster it is
+    #[arg(long, value_parser = ["production", "staging", "lab"], requires = "from")]
+    pub environment: Option<String>,
+    /// The user to log in as [default: root]
+    #[arg(long, requires = "from")]
+    pub user: Option<String>,
+    /// The SSH port [default: 22]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..), requires = "from")]
+    pub port: Option<u16>,
+    /// How to become root [default: sudo, or none for the user root]
+    #[arg(long, value_parser = ["sudo", "none"], requires = "from")]
+    pub r#become: Option<String>,
+    /// A private key on this host, from / or ~/ [default: the agent and the usual files]
+    #[arg(long, value_name = "FILE", requires = "from")]
+    pub identity: Option<String>,
+    /// A known_hosts file on this host, from / or ~/ [default: the user's and the system's]
+    #[arg(long, value_name = "FILE", requires = "from")]
+    pub known_hosts: Option<String>,
+    /// A host to go through
+    #[arg(long, value_name = "USER@HOST:PORT", requires = "from")]
+    pub jump: Option<String>,
 }
 
 /// Work on inventories.
@@ -41,6 +76,7 @@ pub enum InventoryVerb {
     Schema,
     /// Print an inventory made from another tool's; "?" marks what the tool's files do not say
     ///
+    /// Of a cluster that runs, kubeadm's or any other, `requorum init --from HOST` makes one.
     /// Exit: 0 complete, 2 something is left to fill in, 65 the files cannot be read.
     Import {
         /// The tool

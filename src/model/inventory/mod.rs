@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::cluster::{Cluster, Environment, Master, Objectives, Power, Zone};
+use super::cluster::{Cluster, Environment, EtcdSettings, Master, Objectives, Power, SshSettings, Zone};
 use super::diagnostic::{Diagnostic, Source, word};
 use super::fields::{Fields, Reader};
 use super::name::{Address, ClusterName, MasterName, ZoneName};
@@ -44,6 +44,18 @@ pub fn all(source: &Source) -> Result<(Cluster, Vec<Cluster>), Vec<Diagnostic>> 
     let mut reader = Reader::new(source);
     let clusters = cluster(&mut reader, &root);
     reader.finish(clusters)
+}
+
+/// Reads a text of the blocks `ssh` and `etcd` alone, as they hold for a master of which nothing else is said.
+///
+/// # Errors
+/// Every mistake in it, in the text's order.
+pub fn master_settings(source: &Source) -> Result<(SshSettings, EtcdSettings), Vec<Diagnostic>> {
+    let root = yaml::parse(source).map_err(|refusal| vec![*refusal])?;
+    let mut reader = Reader::new(source);
+    let fields = reader.fields(&root, &(0..0), "the settings", &["ssh", "etcd"], "ssh: { user: ops }");
+    let layer = fields.map(|fields| Layer::default().over(&mut reader, &fields));
+    reader.finish(layer.and_then(|layer| Some((layer.ssh()?, layer.etcd()?))))
 }
 
 /// Whether a text among others is meant to be an inventory, right or wrong: it has the two keys that none goes without.

@@ -157,14 +157,14 @@ const SPOILT: [(&str, &str, &str); 55] = [
     (
         "environment: staging",
         "environment: '?'",
-        "2:14 `environment` is not filled in: `?` marks what the import could",
+        "2:14 `environment` is not filled in: `?` marks what could",
     ),
     (
         "user: ops",
         "jump: '?'",
-        "3:14 `jump` is not filled in: `?` marks what the import could not find out (write the actual value",
+        "3:14 `jump` is not filled in: `?` marks what could not be found out (write the actual value",
     ),
-    ("  zone1:", "  '?':", "11:3 a name is not filled in: `?` marks what the import could not find out"),
+    ("  zone1:", "  '?':", "11:3 a name is not filled in: `?` marks what could not be found out"),
     ("m1: { address: 10.77.1.11 }", "'?1': { address: 10.77.1.11 }", "13:7 a name is not filled in: `?` marks"),
     ("environment: staging", "", "1:1 the inventory lacks `environment` (write `environment: production`)"),
     ("environment: staging", "environment: prod", "2:14 `environment` cannot be `prod` (did you mean `production`?)"),

@@ -6,9 +6,7 @@ dir=$1 unit=$2 env=$3 drop_in=$4 state=$5 properties=$6
 said=$(policy "$properties") || exit 1
 printf '%s\n' "$said"
 case $said in *LoadState=not-found*)
-  for other in k3s rke2-server k0scontroller snap.microk8s.daemon-kubelite; do
-    systemctl cat "$other.service" >/dev/null 2>&1 && echo "embedded_in=$other"
-  done
+  embedded
   pod=/etc/kubernetes/manifests/etcd.yaml
   [ ! -e "$pod" ] || echo "pod_at=$pod" ;;
 esac

@@ -1,4 +1,5 @@
-//! The verbs that work on inventories as files: check, show, diff, import. Ask no master.
+//! The verbs that work on inventories as files: check, show, diff, import. They ask no master; `from_host` alone, which
+//! writes a first inventory, asks one.
 
 use std::path::Path;
 
@@ -12,6 +13,7 @@ use super::{Failure, Site, inputs};
 
 pub mod check;
 pub mod diff;
+pub mod from_host;
 pub mod import;
 
 /// `requorum inventory show`.
