@@ -25,6 +25,9 @@ pub struct SettingsFile {
     /// What else systemd reads for the unit, where the settings are its flags.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<UnitTexts>,
+    /// Variables that the unit itself sets, with their values. What an env file says of them counts instead.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub environment: BTreeMap<String, String>,
 }
 
 /// Everything that systemd reads for a unit, the settings file among it.
@@ -84,7 +87,13 @@ impl SettingsFile {
             return Err(format!("the cluster's settings come from variables of {path}: write them into the unit"));
         };
         let text = file.text.clone();
-        Ok(Self { form: Form::UnitFlags, path, text, unit: Some(texts) })
+        Ok(Self { form: Form::UnitFlags, path, text, unit: Some(texts), environment: BTreeMap::new() })
+    }
+
+    /// The same file, with what the unit sets beside it.
+    #[must_use]
+    pub fn beside(self, unit: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self { environment: unit.into_iter().filter(|(name, _)| name.starts_with("ETCD_")).collect(), ..self }
     }
 
     /// The same file with another text.
@@ -100,10 +109,8 @@ impl SettingsFile {
     pub fn values(&self) -> Result<Values, String> {
         match self.form {
             Form::EnvFile => {
-                let file = EnvFile::parse(&self.text);
-                let settings =
-                    file.settings().filter_map(|(key, value)| Some((flags::of_variable(key)?, value.to_owned())));
-                Ok(settings.collect())
+                let settings = self.named().into_iter();
+                Ok(settings.filter_map(|(key, value)| Some((flags::of_variable(&key)?, value))).collect())
             }
             Form::UnitFlags => {
                 let unit = self.parsed_unit().map_err(|why| told(&why))?;
@@ -129,7 +136,8 @@ impl SettingsFile {
         match self.form {
             Form::EnvFile => {
                 let file = EnvFile::parse(&self.text);
-                file.settings().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+                let own = file.settings().map(|(key, value)| (key.to_owned(), value.to_owned()));
+                self.environment.clone().into_iter().chain(own).collect()
             }
             Form::UnitFlags | Form::ConfigFile | Form::Manifest => self.values().unwrap_or_default(),
         }

@@ -17,6 +17,7 @@ use std::ops::Range;
 use crate::model::diagnostic::{Place, Source};
 
 use self::command::{Command, Flag};
+pub use self::shell::{base, is_shell};
 use self::variables::{Home, Variables};
 use self::words::Specifiers;
 

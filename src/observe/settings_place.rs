@@ -88,6 +88,17 @@ pub fn parse(place: &Place, unit: &UnitName, output: &Output) -> Answer<Settings
     Ok(settings)
 }
 
+/// An env file with what the unit itself sets beside it, as etcd's package on Debian does. A config file makes etcd pass over
+/// all variables; where the flags are the settings, the unit's files were read with them.
+#[must_use]
+pub fn with_variables_of(unit: &Unit, mut settings: Settings) -> Settings {
+    if settings.file.form == crate::config::Form::EnvFile {
+        let variables = unit.environment.iter().filter_map(|pair| pair.split_once('='));
+        settings.file = settings.file.beside(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+    settings
+}
+
 /// What is told of a file that cannot be read as etcd's settings.
 pub const READING: &str = "reading etcd's settings";
 

@@ -15,18 +15,18 @@ const SLACK_BYTES: u64 = 64 << 20;
 
 /// Collects refusals, leaving out those that were set aside by name.
 pub(super) struct Refusals<'a> {
-    request: &'a super::Request,
+    overrides: &'a BTreeMap<Rule, String>,
     list: Vec<Refusal>,
 }
 
 impl<'a> Refusals<'a> {
     pub(super) fn new(request: &'a super::Request) -> Self {
-        Self { request, list: Vec::new() }
+        Self { overrides: &request.overrides, list: Vec::new() }
     }
 
     /// One refusal more, unless the rule may be set aside and was.
     pub(super) fn add(&mut self, rule: Rule, why: impl Into<String>, next: impl Into<String>) {
-        if !(rule.may_be_set_aside() && self.request.overrides.contains_key(&rule)) {
+        if !(rule.may_be_set_aside() && self.overrides.contains_key(&rule)) {
             self.list.push(Refusal::new(rule, why, next));
         }
     }
@@ -66,6 +66,15 @@ pub(super) fn agrees(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) 
     }
     settings_agree(master, seen, refusals);
     member_name_agrees(master, seen, refusals);
+}
+
+/// What speaks against a master by its unit and its settings alone.
+#[must_use]
+pub fn of_settings(master: &Master, seen: &Seen) -> Vec<Refusal> {
+    let none = BTreeMap::new();
+    let mut refusals = Refusals { overrides: &none, list: Vec::new() };
+    agrees(master, seen, &mut refusals);
+    refusals.list
 }
 
 fn settings_agree(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) {

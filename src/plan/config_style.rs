@@ -1,6 +1,7 @@
 //! Whether etcd on a master takes its settings from one place, and from the one that is known here. Reads one master at a
 //! time; changes nothing.
 
+use crate::config::unit_file::{base, is_shell};
 use crate::config::{Form, flags};
 use crate::model::Master;
 use crate::model::cluster::ConfigAt;
@@ -24,6 +25,9 @@ const OWNED: [&str; 10] = [
     "listen-peer-urls",
 ];
 
+/// Of those, what an env file may leave to a variable of the unit: it is read with the file, and nothing rewrites it.
+const OF_THE_UNIT: [&str; 4] = ["name", "data-dir", "initial-advertise-peer-urls", "listen-peer-urls"];
+
 /// Those, and the whole family of discovery: beside any of it etcd refuses `initial-cluster` (`embed.Config.Validate`).
 fn is_owned(flag: &str) -> bool {
     OWNED.contains(&flag) || is_discovery(flag)
@@ -42,7 +46,10 @@ pub(super) fn check(master: &Master, unit: &Unit, settings: Option<&Settings>, r
     as_inventory_says(master, form, &file, refusals);
     match form {
         Form::UnitFlags => unit_of_package(master, &file, refusals),
-        Form::EnvFile | Form::ConfigFile => set_beside(master, unit, form, &file, refusals),
+        Form::EnvFile | Form::ConfigFile => {
+            program(master, unit, refusals);
+            set_beside(master, unit, form, &file, refusals);
+        }
         // What the pod's environment says beside its flags is refused where the manifest is read.
         Form::Manifest => {}
     }
@@ -98,6 +105,21 @@ fn as_inventory_says(master: &Master, form: Form, file: &str, refusals: &mut Ref
     }
 }
 
+/// Whether the unit starts etcd at all, by itself or by a shell: another program may give it other settings than those.
+fn program(master: &Master, unit: &Unit, refusals: &mut Refusals<'_>) {
+    let Some(program) = unit.program() else { return };
+    let is_etcd = |word: &String| base(word) == "etcd";
+    let starts = if is_shell(program) { unit.argv.iter().skip(1).any(is_etcd) } else { base(program) == "etcd" };
+    if !starts {
+        let why = format!("the unit on {} starts {}, not etcd itself", master.name, clean(program));
+        refusals.add(
+            Rule::ConfigStyle,
+            why,
+            "start etcd from the unit itself; docs/shapes.md says which forms are handled",
+        );
+    }
+}
+
 /// etcd ignores its environment and its flags where a config file is named, and dies where a flag and a variable say the
 /// same.
 fn set_beside(master: &Master, unit: &Unit, form: Form, file: &str, refusals: &mut Refusals<'_>) {
@@ -113,8 +135,10 @@ fn set_beside(master: &Master, unit: &Unit, form: Form, file: &str, refusals: &m
         let why = format!("the unit on {name} passes {}: etcd would ignore {file} or refuse to start", clean(flag));
         refusals.add(Rule::ConfigStyle, why, next.clone());
     }
+    let read_with_it = |flag: &str| form == Form::EnvFile && OF_THE_UNIT.contains(&flag);
     let variable = |pair: &&String| {
-        flags::of_variable(pair.split('=').next().unwrap_or_default()).is_some_and(|flag| owned(&flag))
+        let flag = flags::of_variable(pair.split('=').next().unwrap_or_default());
+        flag.is_some_and(|flag| owned(&flag) && !read_with_it(&flag))
     };
     if let Some(pair) = unit.environment.iter().find(variable) {
         let key = pair.split('=').next().unwrap_or_default();

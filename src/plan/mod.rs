@@ -40,6 +40,7 @@ pub mod undo;
 mod written;
 
 pub use after::{After, PlannedMember};
+pub use checks::of_settings;
 pub use goal::Goal;
 pub use plan::Plan;
 pub use planner::{Input, plan};

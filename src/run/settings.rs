@@ -14,6 +14,11 @@ pub(super) async fn settings_of(
     asking: &mut dyn Questions,
 ) -> Answer<Settings> {
     let Some(unit) = unit.filter(|unit| unit.loaded) else { return first };
+    let settings = read(master, unit, first, asking).await?;
+    Ok(settings_place::with_variables_of(unit, settings))
+}
+
+async fn read(master: &Master, unit: &Unit, first: Answer<Settings>, asking: &mut dyn Questions) -> Answer<Settings> {
     let etcd = &master.etcd;
     let place = settings_place::place(unit, &etcd.config, &first);
     if place == settings_place::Place::EnvFile(etcd.config.first_read().to_owned()) {
