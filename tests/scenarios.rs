@@ -152,6 +152,7 @@ stories! {
     a_zone_whose_machines_live_and_whose_etcd_died,
     an_answer_that_is_lost_is_not_asked_twice,
     an_entry_that_was_never_applied_is_replayed,
+    an_etcd_that_does_not_let_us_in_is_refused,
     an_inventory_that_contradicts_the_node_is_refused,
     an_unfence_from_before_another_run_is_refused,
     an_unfinished_cluster_that_wakes_up_later_is_not_home,

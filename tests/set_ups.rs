@@ -204,6 +204,7 @@ impl OnMaster {
             status: Err(unasked()),
             members: Err(unasked()),
             read: Err(unasked()),
+            denied: None,
             peer_ports: Err(unasked()),
             certificates: Err(unasked()),
             log: Err(unasked()),

@@ -97,6 +97,9 @@ pub struct EtcdSettings {
     /// Where the master keeps which cluster its etcd is of; another etcd on the same master has another place.
     #[serde(default, skip_serializing_if = "RecordAt::is_main")]
     pub record: RecordAt,
+    /// What opens its client port; without it what the node's own etcdctl uses, else etcd's own certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientFiles>,
 }
 
 /// A file under requorum's own directory on a master.
@@ -130,6 +133,21 @@ impl fmt::Display for RecordAt {
             None => write!(f, "{STATE}/cluster.json"),
             Some(cluster) => write!(f, "{STATE}/cluster-{cluster}.json"),
         }
+    }
+}
+
+/// A client's certificate on a master.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientFiles {
+    /// The certificate. Where etcd has users and roles, its CN is the name of one with the role `root`.
+    pub cert: AbsPath,
+    pub key: AbsPath,
+}
+
+impl fmt::Display for ClientFiles {
+    /// As an inventory writes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{{ cert: {}, key: {} }}", self.cert, self.key)
     }
 }
 
@@ -215,7 +233,7 @@ pub struct Master {
 impl Master {
     /// Every setting as an inventory writes it, under its keys with dots between them; nothing for `null`.
     #[must_use]
-    pub fn settings(&self) -> [(&'static str, Option<String>); 11] {
+    pub fn settings(&self) -> [(&'static str, Option<String>); 12] {
         let (ssh, etcd) = (&self.ssh, &self.etcd);
         let elevate = match ssh.elevate {
             Become::None => "none",
@@ -233,6 +251,7 @@ impl Master {
             ("etcd.data_dir", Some(etcd.data_dir.to_string())),
             ("etcd.config", etcd.config.shown()),
             ("etcd.template", etcd.template.clone()),
+            ("etcd.client", etcd.client.as_ref().map(ClientFiles::to_string)),
         ]
     }
 }

@@ -19,7 +19,8 @@ pub mod url;
 pub mod yaml;
 
 pub use cluster::{
-    Become, Cluster, Environment, EtcdSettings, Jump, Master, Objectives, Power, RecordAt, SshSettings, Zone,
+    Become, ClientFiles, Cluster, Environment, EtcdSettings, Jump, Master, Objectives, Power, RecordAt, SshSettings,
+    Zone,
 };
 pub use command::{Arg, Command, Output, Placeholder};
 pub use identity::{ClusterId, MemberId, Token};

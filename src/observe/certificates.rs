@@ -71,7 +71,8 @@ pub fn command(settings: &Settings) -> Command {
     let named = |flags: &[&str], kind: &'static str| -> Vec<(String, &'static str)> {
         flags.iter().filter_map(|flag| values.get(*flag)).map(|file| (file.clone(), kind)).collect()
     };
-    let admin = settings.of_etcdctl("cert").map(|file| (file, "own"));
+    let admin = settings.client.as_ref().map(|client| client.cert.to_string());
+    let admin = admin.or_else(|| settings.of_etcdctl("cert")).map(|file| (file, "own"));
     let all = named(&AUTHORITIES, "authority").into_iter().chain(named(&OWN, "own")).chain(admin);
     let files: BTreeMap<String, &str> = all.filter(|(file, _)| !file.is_empty()).collect();
     Command::script(SCRIPT).args(files.into_iter().flat_map(|(file, kind)| [kind.to_owned(), file]))

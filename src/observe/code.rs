@@ -16,6 +16,7 @@ pub enum Code {
     Refused,
     NotAsked,
     Unclear,
+    Denied,
     ClientUrl,
     ClientUrlTaken,
     EtcdDown,

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod cluster_findings;
 pub mod code;
 pub mod database;
+pub mod denied;
 pub mod disk;
 pub mod environment;
 pub mod etcds;

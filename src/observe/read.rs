@@ -8,6 +8,7 @@ use crate::model::{Command, Output};
 
 use super::settings::Access;
 use super::status::etcdctl;
+use super::{Answer, Unclear, denied};
 
 /// The key that requorum writes to prove that a cluster takes writes. Kubernetes keeps its own below `/registry`.
 pub const PROBE_KEY: &str = "requorum/probe";
@@ -35,8 +36,27 @@ pub fn command(etcdctl_path: &str, access: &Access, timeout: Duration) -> Comman
     etcdctl(etcdctl_path, access, timeout).args(["get", PROBE_KEY, "--consistency=l", "--keys-only"])
 }
 
-/// Reads the exit status: it alone decides.
-#[must_use]
-pub fn parse(output: &Output) -> Read {
-    if output.ok() { Read::Answered } else { Read::Failed(output.complaint()) }
+/// Reads the exit status: it alone decides between yes and no.
+///
+/// # Errors
+/// When etcd did not let the caller in: that is no answer, and no sign that there is no quorum.
+pub fn parse(output: &Output) -> Answer<Read> {
+    match denied::of(output) {
+        Some(word) => Err(Unclear::text("a linearizable read", word)),
+        None if output.ok() => Ok(Read::Answered),
+        None => Ok(Read::Failed(output.complaint())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_not_let_in_has_no_answer() {
+        let said = |status, text: &str| parse(&Output { status, stderr: text.to_owned(), ..Output::default() });
+        assert_eq!(said(0, ""), Ok(Read::Answered));
+        assert!(matches!(said(1, "Error: context deadline exceeded"), Ok(Read::Failed(_))));
+        assert!(said(1, "Error: etcdserver: permission denied").is_err_and(|why| why.next() == denied::NEXT));
+    }
 }

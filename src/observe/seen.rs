@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Answer, Certificates, Disk, Log, Members, Node, Ports, Read, Settings, Status, Tools, Traces, Unit, certificates,
-    log, node,
+    denied, log, node,
 };
 use crate::model::ClusterId;
 
@@ -25,6 +25,9 @@ pub struct Seen {
     pub members: Answer<Members>,
     /// A linearizable read through it.
     pub read: Answer<Read>,
+    /// Why its etcd does not let requorum in, by etcd's own word, where it has users and roles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub denied: Option<String>,
     /// Which of the other masters' peer URLs take a connection from it.
     pub peer_ports: Answer<Ports>,
     /// When its certificates end.
@@ -61,6 +64,12 @@ impl Seen {
     #[must_use]
     pub fn serves(&self) -> bool {
         self.read == Ok(Read::Answered)
+    }
+
+    /// Whether its etcd has users and roles and refuses reads to requorum: nobody knows whether a quorum stands behind it.
+    #[must_use]
+    pub fn refuses_reads(&self) -> bool {
+        self.read.as_ref().is_err_and(|why| denied::word(&why.why).is_some())
     }
 
     /// The database's size, from the member or else from the disk; none where there is no database.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{SettingsFile, Values};
 use crate::model::command::Script;
-use crate::model::{Command, Master, Output};
+use crate::model::{ClientFiles, Command, Master, Output};
 
 use super::{Unclear, client_urls};
 
@@ -20,6 +20,9 @@ pub struct Settings {
     /// What the server's certificate is made out to; absent where it was not asked or cannot be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub names: Option<Vec<String>>,
+    /// The client's certificate that the inventory names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientFiles>,
     /// The client URL that answered, where the one that fits best did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answers_at: Option<String>,
@@ -64,7 +67,7 @@ impl Settings {
     /// A file of which nothing else was asked.
     #[must_use]
     pub fn of(file: SettingsFile) -> Self {
-        Self { file, owner: "root root 640".to_owned(), names: None, answers_at: None }
+        Self { file, owner: "root root 640".to_owned(), names: None, client: None, answers_at: None }
     }
 
     /// The answer with such a file: what stands before its text, and the text, where it is not too large.
@@ -218,7 +221,11 @@ impl Settings {
 
     fn admin_files(&self) -> Option<TlsFiles> {
         let file = |flag| self.of_etcdctl(flag);
-        Some(TlsFiles { ca: file("cacert")?, cert: file("cert")?, key: file("key")? })
+        let Some(ClientFiles { cert, key }) = &self.client else {
+            return Some(TlsFiles { ca: file("cacert")?, cert: file("cert")?, key: file("key")? });
+        };
+        let ca = file("cacert").or_else(|| self.get("trusted-ca-file"))?;
+        Some(TlsFiles { ca, cert: cert.to_string(), key: key.to_string() })
     }
 
     fn files(&self, ca: &str, cert: &str, key: &str) -> Option<TlsFiles> {
@@ -251,7 +258,7 @@ pub fn parse(path: &str, output: &Output) -> Result<Settings, Unclear> {
     let (head, text) = Settings::answered("reading the env file", output)?;
     let (owner, names) = head.split_once('\t').unwrap_or((head, ""));
     let names = (!names.trim().is_empty()).then(|| client_urls::names(names));
-    Ok(Settings { file: SettingsFile::env_file(path, text), owner: owner.to_owned(), names, answers_at: None })
+    Ok(Settings { owner: owner.to_owned(), names, ..Settings::of(SettingsFile::env_file(path, text)) })
 }
 
 #[cfg(test)]
@@ -272,6 +279,18 @@ mod tests {
         assert_eq!(access.url, "https://127.0.0.1:2379");
         assert_eq!(access.tls.unwrap().cert, "/c");
         assert_eq!(seen.request_timeout(), Duration::from_secs(15));
+    }
+
+    #[test]
+    fn the_inventorys_certificate_is_shown_instead_of_any_other() {
+        let path = |text: &str| crate::model::AbsPath::new(text).unwrap();
+        let client = Some(ClientFiles { cert: path("/root.crt"), key: path("/root.key") });
+        let urls = "ETCD_LISTEN_CLIENT_URLS=https://127.0.0.1:2379\nETCD_TRUSTED_CA_FILE=/ca\n";
+        for text in ["", "ETCDCTL_CACERT=/ca\nETCDCTL_CERT=/c\nETCDCTL_KEY=/k\n"] {
+            let seen = Settings { client: client.clone(), ..settings(&format!("{urls}{text}")) };
+            let tls = seen.client_access().unwrap().tls.unwrap();
+            assert_eq!([tls.ca, tls.cert, tls.key], ["/ca", "/root.crt", "/root.key"]);
+        }
     }
 
     #[test]

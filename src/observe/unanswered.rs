@@ -5,7 +5,7 @@ use crate::model::command::clean;
 use crate::observe::Code;
 
 use super::finding::Find;
-use super::{Seen, Settings, Severity, client_urls};
+use super::{Seen, Settings, Severity, client_urls, denied};
 
 /// Questions about the node that had no answer: a run would be refused for it, so it is better known before.
 pub(super) fn find_unasked(seen: &Seen, find: &mut Find<'_>) {
@@ -37,7 +37,10 @@ pub(super) fn find_unanswered(seen: &Seen, find: &mut Find<'_>) {
     if !unit.running() || unit.active_state != "active" {
         return;
     }
-    let read = seen.read.as_ref().err().filter(|unclear| unclear.was_asked());
+    if let Some(word) = &seen.denied {
+        find(Code::Denied, Severity::Error, format!("etcd does not let requorum in ({word}); {}", denied::NEXT));
+    }
+    let read = seen.read.as_ref().err().filter(|unclear| unclear.was_asked() && seen.denied.is_none());
     for unclear in [seen.status.as_ref().err(), seen.members.as_ref().err(), read].into_iter().flatten() {
         find(Code::Unclear, Severity::Error, format!("{unclear}; {}", unclear.next()));
     }
@@ -75,6 +78,7 @@ mod tests {
             status: Err(unclear("etcdctl endpoint status")),
             members: Err(unclear("asking the peer port for its members")),
             read: Err(unclear("read")),
+            denied: None,
             peer_ports: Ok(Ports::default()),
             certificates: certificates::not_asked(),
             log: crate::observe::log::not_asked(),

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::model::Output;
 use crate::model::command::clean;
 
+use super::denied;
+
 /// A question without a usable answer: not a no, an unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{what}: {why}")]
@@ -64,6 +66,9 @@ impl Unclear {
             ),
             (&["outcome is unknown", "connection"], "try again; if it persists, check that master's sshd and network"),
         ];
+        if denied::word(&self.why).is_some() {
+            return denied::NEXT;
+        }
         let why = self.why.to_lowercase();
         let cause = CAUSES.iter().find(|(words, _)| words.iter().any(|word| why.contains(word)));
         cause.map_or("fix there what the text names, then try again", |(_, next)| next)

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use crate::model::Supervisor;
 use crate::model::{Cluster, Master, MasterName, Url};
 use crate::observe::proof::count::says_off;
-use crate::observe::{Contact, Observation, Seen, settings_place};
+use crate::observe::{Contact, Observation, Seen, denied, settings_place};
 
 use super::{Refusal, Rule, config_style};
 
@@ -66,6 +66,14 @@ pub(super) fn agrees(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) 
     }
     settings_agree(master, seen, refusals);
     member_name_agrees(master, seen, refusals);
+}
+
+/// Whether etcd, where it has users and roles, lets requorum in: else a run would stop at its first question of it.
+pub(super) fn let_in(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) {
+    if let Some(word) = &seen.denied {
+        let why = format!("etcd on {} does not let requorum in: {word}", master.name);
+        refusals.add(Rule::Denied, why, denied::NEXT);
+    }
 }
 
 /// What speaks against a master by its unit and its settings alone.

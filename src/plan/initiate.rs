@@ -308,6 +308,7 @@ fn survivors_are_fit(input: Input<'_>, survivors: &[Participant<'_>], refusals: 
     for participant in survivors {
         checks::agrees(participant.master, participant.seen, refusals);
         checks::tools(participant.master, participant.seen, true, refusals);
+        checks::let_in(participant.master, participant.seen, refusals);
         checks::space(participant.master, participant.seen, db_bytes, refusals);
         conditions::refuse(input, participant, refusals);
         if let Some(id) = participant.seen.cluster() {

@@ -8,7 +8,7 @@ use crate::observe::cluster_findings::advice_on_stranger;
 use crate::observe::members::{Membership, Vote, membership};
 use crate::observe::records::{Newest, newest};
 use crate::observe::traces::{RECORD_VERSION, Replaced};
-use crate::observe::{ClusterRecord, Contact, Finding, Seen, Traces, fork};
+use crate::observe::{ClusterRecord, Contact, Finding, Seen, Traces, denied, fork};
 use crate::observe::{Code, Severity};
 use crate::plan::Rule;
 use crate::step::Effect;
@@ -52,6 +52,7 @@ pub fn plan(input: Input<'_>) -> Result<Plan, NoPlan> {
     for participant in &survivors {
         checks::agrees(participant.master, participant.seen, &mut refusals);
         checks::tools(participant.master, participant.seen, false, &mut refusals);
+        checks::let_in(participant.master, participant.seen, &mut refusals);
         conditions::refuse_rendering(input, participant, &mut refusals);
     }
     corrupt::refuse(input, &survivors, &mut refusals);
@@ -124,6 +125,11 @@ fn build<'a>(
     })
 }
 
+/// A master whose etcd does not let requorum in: whether it serves is not known.
+fn not_let_in(input: Input<'_>) -> Option<(&MasterName, &String)> {
+    input.seen.answering().find_map(|(name, seen)| Some((name, seen.denied.as_ref()?)))
+}
+
 /// The cluster that serves; beside a split brain the one that a run of ours recorded.
 fn target_cluster(input: Input<'_>) -> Result<TargetCluster, NoPlan> {
     let refuse = |rule, why: String, next: &str| NoPlan::Refused(vec![Refusal::new(rule, why, next)]);
@@ -132,7 +138,10 @@ fn target_cluster(input: Input<'_>) -> Result<TargetCluster, NoPlan> {
     let recorded = newest.known().and_then(|record| assessment.serving.keys().find(|id| **id == record.cluster));
     let Some(cluster) = recorded.or_else(|| assessment.serving.keys().next().filter(|_| assessment.serving.len() == 1))
     else {
-        return Err(if assessment.serving.is_empty() {
+        return Err(if let Some((master, word)) = not_let_in(input).filter(|_| assessment.serving.is_empty()) {
+            let why = format!("which cluster serves is not known: etcd on {master} does not let requorum in: {word}");
+            refuse(Rule::Denied, why, denied::NEXT)
+        } else if assessment.serving.is_empty() {
             refuse(
                 Rule::NothingServes,
                 "no master serves: there is no cluster to rejoin".into(),

@@ -46,6 +46,7 @@ pub enum Rule {
     SnapshotOfAnotherCluster,
     InventoryContradicts,
     PeerAddress,
+    Denied,
     ConfigStyle,
     EnvFileMissing,
     WalDir,

@@ -136,6 +136,7 @@ zones:
           etcd.data_dir         /var/lib/etcd                default
           etcd.config           { env_file: /etc/e.env }     master, i.yaml:8
           etcd.template         null                         default
+          etcd.client           null                         default
 
         m2 in z2
           address               10.0.2.11                    master, i.yaml:9
@@ -149,6 +150,7 @@ zones:
           etcd.data_dir         /var/lib/etcd                default
           etcd.config           null                         default
           etcd.template         null                         default
+          etcd.client           null                         default
         ");
     }
 }

@@ -83,6 +83,9 @@ pub(super) fn next(situation: Situation<'_>, way_on: Option<&str>) -> Option<Str
         (Verdict::Unknown, _) if matches!(seen.proof, Some(proof::Outcome::Lost { .. })) => {
             Some(way_on.map_or_else(|| all_ended(situation), goes_on))
         }
+        (Verdict::Unknown, _) if seen.answering().any(|(_, seen)| seen.refuses_reads()) => {
+            Some(format!("make etcd let requorum in, as the errors above say; then: {again} status"))
+        }
         (Verdict::Unknown, _) if seen.proof.is_none() && seen.answering().next().is_some() => {
             Some(format!("{again} status      # takes the time to prove whether quorum is lost"))
         }

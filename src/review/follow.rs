@@ -94,6 +94,10 @@ fn elsewhere(name: &MasterName, change: &Change) -> Option<String> {
                     "{name}: `{setting}` must be what the node has: {to}; a run refuses where it is not, and changes \
                      nothing there by itself"
                 )),
+                "etcd.client" => Some(format!(
+                    "{name}: `etcd.client` {to}: look with `requorum status` whether etcd lets it in, before the old one is \
+                     taken away"
+                )),
                 "ssh.jump" if to == "null" => {
                     Some(format!("{name}: log in without a jump host before the old way is closed"))
                 }

@@ -113,7 +113,7 @@ async fn sample_one(
     };
     let ((before, after, status), [open, read]) = tokio::join!(stands, reach);
     let open = open.and_then(|output| peers::parse_reach(&output)?.of_all());
-    let read = read.ok().map(|output| read::parse(&output));
+    let read = read.and_then(|output| read::parse(&output)).ok();
     (Sample { before, after, open, read }, status)
 }
 

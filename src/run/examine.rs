@@ -16,6 +16,7 @@ use crate::plan::rehearse::{Rehearsal, RehearsalInput, rehearse};
 use super::joined;
 use super::look::ask;
 use super::ports::{Clock, Pipes, Remote};
+use super::rights;
 
 /// Through what an examination asks.
 #[derive(Clone, Copy)]
@@ -32,11 +33,12 @@ pub struct Through<'a> {
 /// each master that would be a seed takes a snapshot and removes it again, one master after the other.
 pub async fn examine(
     given: RehearsalInput<'_>,
-    seen: Observation,
+    mut seen: Observation,
     zones: &BTreeSet<ZoneName>,
     measure: bool,
     through: Through<'_>,
 ) -> (Examination, Vec<Rehearsal>) {
+    rights::ask_those_that_serve(&mut seen, through.remote).await;
     let masters = everyone(given, &seen, through).await;
     let rehearsals = rehearse(given, &seen, zones);
     let mut speeds = BTreeMap::new();

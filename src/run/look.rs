@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep_until};
 use crate::model::{Cluster, Command, Master, MasterName, Output};
 use crate::observe::members::usual_peer_urls;
 use crate::observe::{
-    Answer, Contact, KnownBefore, Observation, Seen, Unclear, certificates, client_urls, disk, log, node, peers, read,
-    settings, status, tools, traces, unit, witnesses,
+    Answer, Contact, KnownBefore, Observation, Read, Seen, Settings, Unclear, certificates, client_urls, denied, disk,
+    log, node, peers, read, settings, status, tools, traces, unit, witnesses,
 };
 
 use super::joined;
@@ -207,7 +207,7 @@ async fn look_at(
             seen.certificates = answer.and_then(|output| certificates::parse(&output));
         }),
         (Ok(of_etcd.reach), |seen, answer| seen.peer_ports = answer.and_then(|output| peers::parse_reach(&output))),
-        (of_etcd.read, |seen, answer| seen.read = answer.map(|output| read::parse(&output))),
+        (of_etcd.read, |seen, answer| seen.read = answer.and_then(|output| read::parse(&output))),
     ];
     let mut quick = BTreeSet::from([0, 1, 2]);
     let mut heard = |place: usize, answer| {
@@ -219,7 +219,8 @@ async fn look_at(
     };
     let questions = round.each_ref().map(|(question, _)| question.clone());
     ask_round(&mut *asking, &questions, &mut heard).await;
-    Contact::Answers(Box::new(elsewhere(&mut *asking, seen, limit).await))
+    let seen = elsewhere(&mut *asking, seen, limit).await;
+    Contact::Answers(Box::new(let_in(&mut *asking, seen).await))
 }
 
 /// Where etcd did not answer at the URL that fits best, its others are tried; the one that answers is taken from here on.
@@ -234,11 +235,32 @@ async fn elsewhere(asking: &mut dyn Questions, mut seen: Seen, limit: Duration) 
             seen.status = Ok(status);
             let read = OfEtcd::of(seen.settings.as_ref().ok(), seen.tools.as_ref().ok(), true, (&[], limit)).read;
             let [read] = ask_all(asking, [read]).await;
-            seen.read = known(read).map(|output| read::parse(&output));
+            seen.read = known(read).and_then(|output| read::parse(&output));
         }
         Ok((url, _)) => blame(&mut seen, &format!("another member answers at {url}")),
         Err(other) => blame(&mut seen, &other.why),
     }
+    seen
+}
+
+/// Whether etcd lets us in. A read says so where a quorum answers it; else the member's own data is asked for.
+async fn let_in(asking: &mut dyn Questions, mut seen: Seen) -> Seen {
+    seen.denied = match &seen.read {
+        Ok(Read::Answered) => None,
+        Err(why) => denied::word(&why.why).map(str::to_owned),
+        Ok(Read::Failed(_)) => {
+            let settings = seen.settings.as_ref().ok().filter(|_| seen.status.is_ok());
+            let access = settings.and_then(Settings::client_access);
+            let etcdctl = seen.tools.as_ref().ok().and_then(|tools| tools.etcdctl.clone());
+            match etcdctl.zip(access) {
+                Some((etcdctl, access)) => {
+                    let [own] = ask_all(asking, [Ok(denied::command(&etcdctl, &access))]).await;
+                    known(own).ok().and_then(|output| denied::of(&output)).map(str::to_owned)
+                }
+                None => None,
+            }
+        }
+    };
     seen
 }
 
@@ -295,6 +317,7 @@ async fn at_first(master: &Master, asking: &mut dyn Questions) -> Result<Seen, C
         status: Err(pending()),
         members: Err(pending()),
         read: Err(pending()),
+        denied: None,
         peer_ports: Err(pending()),
         certificates: Err(pending()),
         log: log::not_asked(),

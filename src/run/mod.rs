@@ -19,6 +19,7 @@ pub mod ports;
 mod progress;
 pub mod prove;
 pub mod redact;
+pub mod rights;
 pub mod runner;
 mod said;
 pub mod session;

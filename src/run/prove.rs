@@ -232,9 +232,9 @@ fn takes_time(limits: &Limits) -> String {
 }
 
 /// Everyone that answers and can be asked whether it has a leader, how long that takes, and who is counted; nothing where
-/// somebody serves or nobody can be asked.
+/// somebody serves or nobody can be asked, or where reads are refused to whoever asks: those prove nothing.
 fn basis(cluster: &Cluster, seen: &Observation, attested: Attested<'_>) -> Option<Basis> {
-    if seen.answering().any(|(_, seen)| seen.serves()) {
+    if seen.answering().any(|(_, seen)| seen.serves() || seen.refuses_reads()) {
         return None;
     }
     let known = |master: &Master| {
@@ -351,8 +351,8 @@ async fn sample_one(witness: &Witness, ended: bool, with_read: bool, remote: &Ar
         // A lost connection is no failed read: the attempt goes on without it.
         ask(remote, host, read::command(&witness.etcdctl, &witness.access, read::TIMEOUT))
             .await
+            .and_then(|output| read::parse(&output))
             .ok()
-            .map(|output| read::parse(&output))
     } else {
         None
     };

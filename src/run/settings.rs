@@ -13,9 +13,11 @@ pub(super) async fn settings_of(
     first: Answer<Settings>,
     asking: &mut dyn Questions,
 ) -> Answer<Settings> {
-    let Some(unit) = unit.filter(|unit| unit.loaded) else { return first };
-    let settings = read(master, unit, first, asking).await?;
-    Ok(settings_place::with_variables_of(unit, settings))
+    let settings = match unit.filter(|unit| unit.loaded) {
+        Some(unit) => settings_place::with_variables_of(unit, read(master, unit, first, asking).await?),
+        None => first?,
+    };
+    Ok(Settings { client: master.etcd.client.clone(), ..settings })
 }
 
 async fn read(master: &Master, unit: &Unit, first: Answer<Settings>, asking: &mut dyn Questions) -> Answer<Settings> {

@@ -89,8 +89,12 @@ impl State {
             }
             return reply;
         }
+        if let Some(word) = self.denies(host, &words) {
+            return self.led_if_linearizable(host, timeout, &words, &format!("Error: {word}"));
+        }
         match words[..] {
             ["endpoint", "status", "--write-out=json"] => self.status(host),
+            ["get", PROBE_KEY, "--consistency=s", ref form @ ..] => self.get(host, form),
             ["snapshot", "save", file] => self.save(host, file),
             ["endpoint", "hashkv", "-w", "json", "--rev", revision] => self.hashkv(host, revision),
             ["get", PROBE_KEY, "--consistency=l", ref form @ ..] => {
@@ -106,6 +110,7 @@ impl State {
                 let image = state.image(host);
                 Reply::said(format!("{}\n", listing(&image, None)))
             }),
+            ["user", "list"] => self.led(host, timeout, |_| Reply::default()),
             ["member", "promote", id] => self.led(host, timeout, |state| state.member_promote(host, id)),
             ["member", "remove", id] => self.led(host, timeout, |state| state.member_remove(host, id)),
             _ => panic!("the model does not know: etcdctl {words:?}"),
@@ -127,6 +132,26 @@ impl State {
         match self.seen(host).data() {
             Some(data) => data.image.clone(),
             None => panic!("{host} has no data"),
+        }
+    }
+
+    /// How etcd refuses this caller, where a story says that it does; its status and its member list it gives to everybody.
+    fn denies(&self, host: &MasterName, words: &[&str]) -> Option<String> {
+        let odd = &self.seen(host).odd;
+        let of_keys = matches!(words[0], "get" | "put");
+        let denies = |line: &String| line.strip_prefix("denies=").map(str::to_owned);
+        let no_root = |line: &String| line.strip_prefix("denies-root=").filter(|_| !of_keys).map(str::to_owned);
+        let word = odd.iter().find_map(|line| denies(line).or_else(|| no_root(line)))?;
+        let free = words.starts_with(&["endpoint", "status"]) || words.starts_with(&["member", "list"]);
+        (!free).then(|| format!("etcdserver: {}", word.replace('-', " ")))
+    }
+
+    /// etcd looks who asks once it has a quorum's word, or at once where it needs none.
+    fn led_if_linearizable(&mut self, host: &MasterName, timeout: Duration, words: &[&str], refusal: &str) -> Reply {
+        let own = words.contains(&"--consistency=s") || matches!(words[0], "snapshot" | "endpoint");
+        match own {
+            true => Reply::failed(1, refusal),
+            false => self.led(host, timeout, |_| Reply::failed(1, refusal)),
         }
     }
 

@@ -18,7 +18,7 @@ use crate::run::ports::{Event, Remote};
 use crate::run::prove::Looked;
 use crate::run::redact::Redactor;
 use crate::run::still_tried::StillTried;
-use crate::run::{logs, prove, session};
+use crate::run::{logs, prove, rights, session};
 
 use super::{Failure, InputPaths, Site, UncheckedRequest, inputs, looking, request};
 
@@ -194,7 +194,12 @@ async fn finished(
                 prove::look(looking, cluster, request.counts_with(), remote, &site.console).await
             }
         },
-        Goal::Recover | Goal::Fence | Goal::Unfence => all(looking.finish().await),
+        Goal::Recover => {
+            let mut seen = looking.finish().await;
+            rights::ask_those_that_serve(&mut seen, remote).await;
+            all(seen)
+        }
+        Goal::Fence | Goal::Unfence => all(looking.finish().await),
         Goal::Undo => {
             let mut seen = looking.finish().await;
             logs::read(cluster, &mut seen, remote).await;

@@ -231,7 +231,7 @@ pub fn question(site: &Site, place: &Place, recording: &Recording) -> Question {
             };
             Question { command: heard::command(&metrics), answer: Box::new(answer) }
         }
-        "read" => parsed(read::command(&etcdctl, &site.client(node), read::TIMEOUT), |output| Ok(read::parse(output))),
+        "read" => parsed(read::command(&etcdctl, &site.client(node), read::TIMEOUT), read::parse),
         _ => judged_question(site, place, recording),
     }
 }

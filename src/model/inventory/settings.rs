@@ -1,14 +1,14 @@
 //! The `ssh` and `etcd` blocks: they may stand at the cluster, a zone and a master, and for each key the nearest one
 //! wins. Knows neither zones nor masters.
 
-use crate::model::cluster::{Become, ConfigAt, EtcdSettings, Jump, RecordAt, SshSettings};
+use crate::model::cluster::{Become, ClientFiles, ConfigAt, EtcdSettings, Jump, RecordAt, SshSettings};
 use crate::model::diagnostic::{one_of, word};
 use crate::model::fields::{Fields, Reader, port_of};
 use crate::model::name::{AbsPath, Address, UnitName, UserName};
 use crate::model::yaml::{Entry, Kind};
 
 pub const SSH_KEYS: [&str; 6] = ["user", "port", "become", "identity", "known_hosts", "jump"];
-pub const ETCD_KEYS: [&str; 4] = ["unit", "data_dir", "config", "template"];
+pub const ETCD_KEYS: [&str; 5] = ["unit", "data_dir", "config", "template", "client"];
 const JUMP_FORM: &str = "jump: ops@bastion.example:22";
 
 /// What was said so far. For `identity`, `known_hosts` and `jump` a nearer `null` takes back what was said.
@@ -24,6 +24,7 @@ pub struct Layer {
     data_dir: Option<AbsPath>,
     config: Option<ConfigAt>,
     template: Option<String>,
+    client: Option<ClientFiles>,
 }
 
 impl Layer {
@@ -61,6 +62,7 @@ impl Layer {
             config: self.config.clone().unwrap_or_default(),
             template: self.template.clone(),
             record: RecordAt::default(),
+            client: self.client.clone(),
         })
     }
 
@@ -108,6 +110,9 @@ impl Layer {
         if let Some(entry) = fields.get("config") {
             self.read_config(reader, entry);
         }
+        if let Some(entry) = fields.get("client") {
+            self.client = client(reader, entry);
+        }
     }
 
     fn read_config(&mut self, reader: &mut Reader<'_>, entry: &Entry) {
@@ -140,6 +145,21 @@ impl Layer {
             }
         }
     }
+}
+
+/// `null`, or both files.
+fn client(reader: &mut Reader<'_>, entry: &Entry) -> Option<ClientFiles> {
+    if entry.value.kind == Kind::Null {
+        return None;
+    }
+    let form = "client: { cert: /etc/etcd/root.crt, key: /etc/etcd/root.key }";
+    let fields = reader.fields(&entry.value, &entry.span, "`client`", &["cert", "key"], form)?;
+    let mut file = |key: &str, form: &str| {
+        let entry = reader.required(&fields, key, "`client`", form)?;
+        reader.name(entry, form, AbsPath::new)
+    };
+    let (cert, key) = (file("cert", "cert: /etc/etcd/root.crt"), file("key", "key: /etc/etcd/root.key"));
+    Some(ClientFiles { cert: cert?, key: key? })
 }
 
 /// A file on the bastion, or `null`. A relative path would mean another file in another directory.

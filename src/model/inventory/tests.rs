@@ -60,7 +60,7 @@ fn the_shipped_inventories_are_read() {
 fn the_example_shows_every_key() {
     let example = shipped::FILES.iter().find(|file| file.path == "inventory/example.yaml").unwrap().text;
     let keys = "cluster environment ssh user port become identity known_hosts jump etcd unit data_dir config env_file \
-                template kubernetes objectives rto rpo zones masters address";
+                template client kubernetes objectives rto rpo zones masters address";
     for key in keys.split(' ') {
         assert!(example.contains(&format!("{key}:")), "{key}");
     }
@@ -143,7 +143,7 @@ fn what_each_zones_loss_means_is_remarked() {
 }
 
 /// One line of the good inventory, what it is spoilt to, and what is said of it.
-const SPOILT: [(&str, &str, &str); 55] = [
+const SPOILT: [(&str, &str, &str); 56] = [
     ("cluster: lab", "", "2:1 the inventory lacks `cluster` (write `cluster: NAME`)"),
     ("cluster: lab", "cluster:", "1:1 `cluster` is nothing, not a single value (write `cluster: NAME`)"),
     ("cluster: lab", "cluster: ''", "1:10 `` is empty"),
@@ -157,7 +157,7 @@ const SPOILT: [(&str, &str, &str); 55] = [
     (
         "environment: staging",
         "environment: '?'",
-        "2:14 `environment` is not filled in: `?` marks what could",
+        "2:14 `environment` is not filled in: `?` marks what could not be found out",
     ),
     (
         "user: ops",
@@ -226,6 +226,11 @@ const SPOILT: [(&str, &str, &str); 55] = [
         "13:13 `adress` is not a key of master `m1` (did you mean `address`?)",
     ),
     ("m1: { address: 10.77.1.11 }", "m1: { address: 'h:22' }", "13:22 `h:22` is neither an IP address nor a host name"),
+    (
+        "m1: { address: 10.77.1.11 }",
+        "m1: { address: 10.77.1.11, etcd: { client: { cert: /a.crt } } }",
+        "`client` lacks `key` (write `key: /etc/etcd/root.key`)",
+    ),
     ("m1: { address: 10.77.1.11 }", "m2: { address: 10.77.1.11 }", "14:7 `m2` is set twice"),
     ("m1: { address: 10.77.1.11 }", "m1: { address: 10.77.1.12 }", "14:22 `10.77.1.12` is the address of `m1` too"),
     ("m3: { address: 10.77.2.11 }", "m1: { address: 10.77.2.11 }", "17:7 `m1` is in two zones"),

@@ -180,7 +180,7 @@ impl Drill<'_> {
             }
             let way = &self.lost;
             let answer = ask(&self.remote, &way.host, read::command(&way.etcdctl, &way.access, read::TIMEOUT)).await;
-            reads = answer.is_ok_and(|output| read::parse(&output) == read::Read::Answered);
+            reads = answer.is_ok_and(|output| read::parse(&output) == Ok(read::Read::Answered));
             tokio::time::sleep(POLL).await;
         }
         let writes = told() - before;

@@ -100,6 +100,7 @@ pub(crate) fn answers(number: usize, runs: bool, voters: usize) -> Contact {
         status: if runs { Ok(status(number)) } else { Err(unclear()) },
         members: if runs { Ok(list(voters)) } else { Err(unclear()) },
         read: Ok(Read::Failed("no leader".into())),
+        denied: None,
         peer_ports: Ok(Ports::default()),
         certificates: certificates::not_asked(),
         log: crate::observe::log::not_asked(),

@@ -236,6 +236,7 @@ mod tests {
                 config: ConfigAt::AsUnitSays,
                 template: None,
                 record: crate::model::RecordAt::default(),
+                client: None,
             },
             beside: vec!["the unit etcd-events".to_owned()],
             seen: *seen,
