@@ -96,7 +96,7 @@ fn tell(
     for mistake in wrong.iter().filter(|mistake| !told(mistake.code)) {
         site.console.say(&format!("line {}: {}", mistake.place.line, mistake.message));
     }
-    let again = inputs.again();
+    let again = InputPaths { cluster: None, ..inputs.clone() }.again();
     if wrong.is_empty() {
         site.console.say(&harmless(&format!("next: {again} status      # looks at every master, changes nothing")));
         return Ok(exit::DONE);
