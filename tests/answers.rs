@@ -140,8 +140,15 @@ fn a_stale_leader_stops_the_snapshot_and_none_lets_it_pass() {
             let recording = recorded("status", version, state);
             let output = recording.output();
             let ask = requorum::model::Command::new("asked");
-            let step =
-                expect::Leaderless { ask, by_status: true, applied: None, log: None, silence: None, unmoved: false };
+            let step = expect::Leaderless {
+                ask,
+                by_status: true,
+                applied: None,
+                log: None,
+                wal_dir: None,
+                silence: None,
+                unmoved: false,
+            };
             (judgement(step.judge(0, &output, &Facts::default())), status::parse(&output).is_ok())
         };
         assert!(judged("stale-leader").0.get("stop").is_some(), "{version}");

@@ -92,7 +92,10 @@ impl Place {
         let [data, fresh] = ["etcd", "etcd.fresh"].map(word);
         [&marks, &data].iter().for_each(|dir| fs::create_dir_all(dir).unwrap());
         fs::write(&file, "copy").unwrap();
-        let words = ["etcd", &data, &fresh, &marks, &file, "4", "-", check, "1000", "30", &tool, "snapshot", "restore"];
+        let words = [
+            "etcd", &data, &fresh, &marks, &file, "4", "-", check, "1000", "30", "", "", "no", &tool, "snapshot",
+            "restore",
+        ];
         self.sh(RESTORE, &words)
     }
 }

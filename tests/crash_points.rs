@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use operator::{attest, finish_initiate_dr, finish_recover, lost, survivor};
 use requorum::config::Form;
-use requorum::sim::{Cut, End, Event, Flags, Site};
+use requorum::sim::{Cut, End, Event, Flags, OwnWal, Site};
 
 /// How a run is stopped.
 #[derive(Debug, Clone, Copy)]
@@ -248,6 +248,22 @@ async fn both_come_to_their_end_whatever_file_has_the_settings() {
         let base = || async { lost(&[2, 1]).await.written_as(form) };
         initiate_dr_stopped_in(base().await, &[2, 1], None, Meanwhile::Nothing, sixth).await;
         initiate_dr_stopped_in(base().await, &[2, 1], None, Meanwhile::Reboot, sixth).await;
+        recover_stopped_in(base().await, &[2, 1], sixth).await;
+    }
+}
+
+/// Data and log lie on two file systems, so that they are moved one after the other; behind a link they go together.
+#[tokio::test(start_paused = true)]
+async fn both_come_to_their_end_with_a_log_on_its_own_file_system() {
+    for how in [OwnWal::Set, OwnWal::Linked] {
+        let base = || async { lost(&[2, 1]).await.with_wals(how) };
+        initiate_dr_stopped_in(base().await, &[2, 1], None, Meanwhile::Nothing, killed_or_cut).await;
+        initiate_dr_stopped_in(base().await, &[2, 1], None, Meanwhile::Reboot, killed).await;
+        recover_stopped_in(base().await, &[2, 1], killed_or_cut).await;
+    }
+    for form in [Form::UnitFlags, Form::ConfigFile, Form::Manifest] {
+        let base = || async { lost(&[2, 1]).await.with_wals(OwnWal::Set).written_as(form) };
+        initiate_dr_stopped_in(base().await, &[2, 1], None, Meanwhile::Nothing, sixth).await;
         recover_stopped_in(base().await, &[2, 1], sixth).await;
     }
 }

@@ -72,11 +72,12 @@ const SET_UPS: &[SetUp] = &[
         &[("etcd.service", PACKAGE), ("etcd", "/etc/default/etcd")],
         Read("/etc/default/etcd", "/var/lib/etcd/default", "new", "etcd-cluster-1"),
     ),
-    ("kubeasz", &[("etcd.service", UNIT)], Refused("m1 has its write-ahead log in another directory (--wal-dir)")),
+    // Its write-ahead log lies elsewhere; so does that of the next one, within the data directory.
+    ("kubeasz", &[("etcd.service", UNIT)], Read(UNIT, "/var/lib/etcd", "new", "etcd-cluster-0")),
     (
         "config-file",
         &[("etcd.service", PACKAGE), ("etcd.config.yml", "/etc/etcd/etcd.config.yml")],
-        Refused("m1 has its write-ahead log in another directory (wal-dir)"),
+        Read("/etc/etcd/etcd.config.yml", "/var/lib/etcd", "new", "etcd-k8s-cluster"),
     ),
     (
         "config-file-in-shell",
@@ -209,6 +210,8 @@ impl OnMaster {
             certificates: Err(unasked()),
             log: Err(unasked()),
             node: Err(unasked()),
+            process: Ok(None),
+            wal_place: Ok(None),
         };
         let data_dir = settings.get("data-dir").unwrap_or_default();
         of_settings(&self.master(&data_dir), &seen).into_iter().map(|refusal| refusal.why).collect()

@@ -99,7 +99,8 @@ async fn healthy() -> Site {
 
 /// Every question of a look at a healthy cluster. What is nonsense to them is known as such, but for those whose silence
 /// is an answer, and for a read, of which the exit status alone counts.
-const QUESTIONS: [(&str, bool); 10] = [
+const QUESTIONS: [(&str, bool); 11] = [
+    ("process", true),
     ("systemctl show", true),
     ("env file", false),
     ("disk", true),

@@ -17,7 +17,7 @@ use requorum::model::MasterName;
 use requorum::plan::{Goal, Plan, safety};
 use requorum::run::exit;
 use requorum::run::journal::{self, RunEvent};
-use requorum::sim::{Cut, Event, Flags, Site};
+use requorum::sim::{Cut, Event, Flags, OwnWal, Site};
 use requorum::step::{Effect, Step, Undo};
 use requorum::verbs::forms::{Form, ReportForm};
 use requorum::verbs::{self, runs};
@@ -137,6 +137,16 @@ async fn undo_plans_the_way_back_of_every_step() {
                 assert!(planned.iter().any(moves));
             }
         }
+    }
+    for how in [OwnWal::Set, OwnWal::Linked] {
+        let HalfMade { site, run, plan, .. } =
+            half_made(&lost(&[2, 1]).await.with_wals(how), &[2, 1], CutOff::BeforeTheStart).await;
+        let undo = site.plan(Goal::Undo, &undoing(&run)).await.unwrap();
+        let planned: Vec<Step> = undo.steps().map(|planned| planned.step.clone()).collect();
+        assert_eq!(planned, way_back(&plan, plan.survivors.first().unwrap()), "{how:?}");
+        let moves =
+            |step: &Step| matches!(step, Step::ReturnData(data) if data.wal_dir.is_some() == (how == OwnWal::Set));
+        assert!(planned.iter().any(moves), "{how:?}");
     }
 }
 
@@ -260,6 +270,15 @@ async fn undo_killed_anywhere_comes_to_its_end() {
     for (zones, mount_points, reboot) in told {
         let half_made = half_made(&lost_with(zones, mount_points).await, zones, CutOff::BeforeTheStart).await;
         killed_anywhere(&half_made, reboot).await;
+    }
+}
+
+/// A log in a directory of its own comes back with its data; one behind a link never went.
+#[tokio::test(start_paused = true)]
+async fn undo_killed_anywhere_returns_the_log_too() {
+    for how in [OwnWal::Set, OwnWal::Linked] {
+        let half_made = half_made(&lost(&[2, 1]).await.with_wals(how), &[2, 1], CutOff::BeforeTheStart).await;
+        killed_anywhere(&half_made, true).await;
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Manifest {
     words: Vec<Word>,
     flags: Vec<Flag>,
     values: BTreeMap<String, String>,
+    /// Whether the master's directory that the pod is given is the data directory itself.
+    data_is_volume: bool,
 }
 
 /// A word of the container's, and its bytes in the file.
@@ -77,7 +79,7 @@ impl Manifest {
             return Err(refused("manifest-wrapper", place, said, "write etcd and its flags into `command`"));
         }
         words.remove(0);
-        let mut manifest = Self { source, words, flags: Vec::new(), values: BTreeMap::new() };
+        let mut manifest = Self { source, words, flags: Vec::new(), values: BTreeMap::new(), data_is_volume: false };
         manifest.read(container, &root)?;
         Ok(manifest)
     }
@@ -140,30 +142,51 @@ impl Manifest {
         Ok(())
     }
 
-    /// The data must lie where the pod sees it: what is restored and moved is the master's directory.
-    fn mounts(&self, container: &Node, root: &Node) -> Outcome<()> {
-        let Some(data_dir) = self.values.get("data-dir") else { return Ok(()) };
+    /// Data and log must lie where the pod sees them: what is restored and moved is the master's directory.
+    fn mounts(&mut self, container: &Node, root: &Node) -> Outcome<()> {
         let empty = Vec::new();
         let list = |node: Option<&Node>| match node.map(|node| &node.kind) {
             Some(Kind::List(items)) => items.clone(),
             _ => empty.clone(),
         };
         let volumes = list(child(root, "spec").and_then(|spec| child(spec, "volumes")));
-        let holds = |path: &str| *data_dir == path || data_dir.starts_with(&format!("{}/", path.trim_end_matches('/')));
         let mounts = list(child(container, "volumeMounts"));
-        let mount = mounts.iter().filter_map(|mount| Some((mount, text_at(mount, &["mountPath"])?)));
-        let Some((mount, path)) = mount.filter(|(_, path)| holds(path)).max_by_key(|(_, path)| path.len()) else {
-            let said = format!("{} lies within the container: it would be lost with it", word(data_dir));
-            return Err(refused("manifest-mount", self.of(container), said, "mount it from the master (`hostPath`)"));
-        };
-        let name = text_at(mount, &["name"]);
-        let volume = volumes.iter().find(|volume| text_at(volume, &["name"]) == name);
-        let host = volume.and_then(|volume| text_at(volume, &["hostPath", "path"]));
-        if host.map(|host| host.trim_end_matches('/')) == Some(path.trim_end_matches('/')) {
-            return Ok(());
+        for flag in ["data-dir", "wal-dir"] {
+            let Some(dir) = self.values.get(flag).filter(|dir| !dir.is_empty()) else { continue };
+            let holds = |path: &str| *dir == path || dir.starts_with(&format!("{}/", path.trim_end_matches('/')));
+            let mount = mounts.iter().filter_map(|mount| Some((mount, text_at(mount, &["mountPath"])?)));
+            let Some((mount, path)) = mount.filter(|(_, path)| holds(path)).max_by_key(|(_, path)| path.len()) else {
+                let said = format!("{} lies within the container: it would be lost with it", word(dir));
+                return Err(refused(
+                    "manifest-mount",
+                    self.of(container),
+                    said,
+                    "mount it from the master (`hostPath`)",
+                ));
+            };
+            let name = text_at(mount, &["name"]);
+            let volume = volumes.iter().find(|volume| text_at(volume, &["name"]) == name);
+            let host = volume.and_then(|volume| text_at(volume, &["hostPath", "path"]));
+            if host.map(|host| host.trim_end_matches('/')) != Some(path.trim_end_matches('/')) {
+                let said = format!("the pod sees {} where it does not lie on the master", word(path));
+                let next = "mount the master's directory under the same path";
+                return Err(refused("manifest-mount", self.of(mount), said, next));
+            }
+            let whole = dir.trim_end_matches('/') == path.trim_end_matches('/');
+            if whole && flag == "wal-dir" {
+                let said = format!("{} is a mount point for the pod: etcd cannot make a new log there", word(dir));
+                let next = "mount the directory above it, and let `--wal-dir` name one inside";
+                return Err(refused("manifest-mount", self.of(mount), said, next));
+            }
+            self.data_is_volume |= whole && flag == "data-dir";
         }
-        let said = format!("the pod sees {} where it does not lie on the master", word(path));
-        Err(refused("manifest-mount", self.of(mount), said, "mount the master's directory under the same path"))
+        Ok(())
+    }
+
+    /// Whether its data directory is this one, and a volume itself.
+    pub(super) fn is_volume(&self, dir: &str) -> bool {
+        let data_dir = self.values.get("data-dir").map(|data| data.trim_end_matches('/'));
+        self.data_is_volume && data_dir == Some(dir)
     }
 
     fn place(&self, at: usize) -> Place {

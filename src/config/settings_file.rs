@@ -174,6 +174,12 @@ impl SettingsFile {
         }
     }
 
+    /// Whether a pod is given this directory of the master itself, not one above it.
+    #[must_use]
+    pub fn is_volume(&self, dir: &str) -> bool {
+        self.form == Form::Manifest && self.parsed_manifest().is_ok_and(|file| file.is_volume(dir))
+    }
+
     /// Its text and those that are read with it.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
         let beside = self.unit.iter().flat_map(|unit| unit.files.iter().chain(&unit.env_files));

@@ -16,6 +16,7 @@ pub mod size;
 pub mod supervisor;
 pub mod unified;
 pub mod url;
+pub mod wal_dir;
 pub mod yaml;
 
 pub use cluster::{
@@ -28,3 +29,4 @@ pub use name::{AbsPath, Address, ClusterName, MasterName, RETIRED, RunId, UnitNa
 pub use size::Size;
 pub use supervisor::{StaticPod, Supervisor};
 pub use url::Url;
+pub use wal_dir::WalDir;

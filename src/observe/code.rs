@@ -58,6 +58,8 @@ pub enum Code {
     LeftOut,
     // What only the doctor finds.
     MountPoint,
+    WalLink,
+    NotAsStarted,
     UnitDisabled,
     UnitNoRestart,
     UnitNotNotify,

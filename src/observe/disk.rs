@@ -18,6 +18,12 @@ pub struct Disk {
     pub mount_point: bool,
     /// Whether it is a symbolic link.
     pub symlink: bool,
+    /// Where it really lies, where it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub real: Option<AbsPath>,
+    /// Whether `member/wal` in it is a symbolic link.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub wal_link: bool,
     /// Owner, group and mode, as `stat` prints them: `root root 700`.
     pub owner: String,
     /// The size of the database file, in bytes.
@@ -52,6 +58,8 @@ pub fn parse(output: &Output) -> Result<Disk, Unclear> {
     for (name, value) in output.stdout.lines().filter_map(|line| line.split_once('=')) {
         match name {
             "symlink" => disk.symlink = true,
+            "real" => disk.real = AbsPath::new(value).ok(),
+            "wal_link" => disk.wal_link = true,
             "exists" => disk.exists = true,
             "has_member" => disk.has_member = true,
             "mount_point" => disk.mount_point = true,

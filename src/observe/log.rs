@@ -10,7 +10,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::command::Script;
-use crate::model::{AbsPath, ClusterId, Command, MemberId, Output};
+use crate::model::{ClusterId, Command, MemberId, Output};
 
 use super::Unclear;
 
@@ -63,10 +63,10 @@ impl Log {
     }
 }
 
-/// Asks about the log in a data directory.
+/// Asks about the log in this directory.
 #[must_use]
-pub fn command(data_dir: &AbsPath) -> Command {
-    Command::script(SCRIPT).args([data_dir.as_str().to_owned(), MOST.to_string()])
+pub fn command(wal_dir: &str) -> Command {
+    Command::script(SCRIPT).args([wal_dir.to_owned(), MOST.to_string()])
 }
 
 /// Not asked: etcd says itself how far it is, or there is no data.

@@ -31,7 +31,8 @@ pub(super) fn not_asked() -> Answer<Node> {
 
 const WHAT: &str = "looking at the node's layout and unit";
 
-const SCRIPT: Supervised = supervised!("node", "scripts/prelude/embedded.sh", "scripts/node.sh");
+const SCRIPT: Supervised =
+    supervised!("node", "scripts/prelude/embedded.sh", "scripts/prelude/mounts.sh", "scripts/node.sh");
 
 /// Asks about the node.
 #[must_use]

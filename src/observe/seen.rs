@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Answer, Certificates, Disk, Log, Members, Node, Ports, Read, Settings, Status, Tools, Traces, Unit, certificates,
-    denied, log, node,
+    Answer, Certificates, Disk, Log, Members, Node, Ports, Process, Read, Settings, Status, Tools, Traces, Unit,
+    WalPlace, certificates, denied, log, node, process, wal_place,
 };
 use crate::model::ClusterId;
 
@@ -16,6 +16,9 @@ pub struct Seen {
     pub settings: Answer<Settings>,
     pub tools: Answer<Tools>,
     pub disk: Answer<Disk>,
+    /// Where its write-ahead log lies, where that is not in the data directory.
+    #[serde(default = "wal_place::not_asked", skip_serializing_if = "wal_place::is_usual")]
+    pub wal_place: Answer<Option<WalPlace>>,
     /// What requorum left there.
     #[serde(rename = "marks")]
     pub traces: Answer<Traces>,
@@ -39,6 +42,9 @@ pub struct Seen {
     /// What a run would meet there beside etcd.
     #[serde(default = "node::not_asked")]
     pub node: Answer<Node>,
+    /// What the running etcd was started with; nothing where none runs.
+    #[serde(default = "process::not_asked")]
+    pub process: Answer<Option<Process>>,
 }
 
 impl Seen {

@@ -11,7 +11,10 @@ use super::{Seen, Settings, Severity, client_urls, denied};
 pub(super) fn find_unasked(seen: &Seen, find: &mut Find<'_>) {
     // A log is asked for where nothing serves, and where there is no data there is none.
     let log = seen.log.as_ref().err().filter(|_| seen.disk.as_ref().is_ok_and(|disk| disk.has_member));
-    for unclear in [seen.node.as_ref().err(), seen.peer_ports.as_ref().err(), log].into_iter().flatten() {
+    let place = seen.wal_place.as_ref().err();
+    let process = seen.process.as_ref().err();
+    let all = [seen.node.as_ref().err(), process, place, seen.peer_ports.as_ref().err(), log];
+    for unclear in all.into_iter().flatten() {
         if unclear.was_asked() {
             find(Code::Unclear, Severity::Warning, format!("{unclear}; {}", unclear.next()));
         }
@@ -74,6 +77,7 @@ mod tests {
             settings: Ok(Settings { names, ..Settings::of(SettingsFile::env_file("/etc/etcd.env", text)) }),
             tools: Ok(Tools::default()),
             disk: Err(unclear("disk")),
+            wal_place: Ok(None),
             traces: Err(unclear("marks")),
             status: Err(unclear("etcdctl endpoint status")),
             members: Err(unclear("asking the peer port for its members")),
@@ -83,6 +87,7 @@ mod tests {
             certificates: certificates::not_asked(),
             log: crate::observe::log::not_asked(),
             node: crate::observe::node::not_asked(),
+            process: crate::observe::process::not_asked(),
         };
         let mut found = Vec::new();
         find_unanswered(&seen, &mut |code, _, text| found.push((code, text)));

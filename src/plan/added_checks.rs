@@ -89,5 +89,6 @@ pub(super) fn leaderless(
     let applied = participant.seen.status.as_ref().ok().map(|status| status.applied).filter(|_| by_status);
     let end = participant.seen.log.as_ref().ok().map(|log| log.end).filter(|_| !by_status);
     let log = end.map(|end| (participant.data_dir().clone(), end));
-    Ok(expect::Leaderless { ask, by_status, applied, log, silence, unmoved })
+    let wal_dir = if log.is_some() { participant.wal_dir()? } else { None };
+    Ok(expect::Leaderless { ask, by_status, applied, log, wal_dir, silence, unmoved })
 }

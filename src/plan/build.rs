@@ -37,8 +37,7 @@ impl<'a> Builder<'a> {
         let mut builder = Self { draft, stages: Vec::new(), next_id: 1, started: false };
         let participants = builder.draft.survivors.iter().chain(&builder.draft.returned);
         let keep = participants.filter_map(|participant| Some((participant.name().clone(), participant.keep_tools()?)));
-        let keep = keep.collect();
-        builder.stage(keep, Some("They are gone once its etcd is stopped."), false);
+        builder.stage(keep.collect(), Some("They are gone once its etcd is stopped."), false);
         builder.lines(lines, None)?;
         Ok((builder.stages, builder.draft))
     }
@@ -125,9 +124,8 @@ impl<'a> Builder<'a> {
     }
 
     fn steps(&mut self, action: &Action, joiner: Option<Participant<'a>>) -> Result<Steps, NoPlan> {
-        let role = action.role();
         let mut steps = Steps::new();
-        for participant in self.draft.masters_of(role, joiner) {
+        for participant in self.draft.masters_of(action.role(), joiner) {
             if let Some(step) = self.step(action, participant)? {
                 // A promotion is asked at a member that serves, about the joiner.
                 let elsewhere = step.does(|effect| matches!(effect, Effect::Promotes(_)));
@@ -167,15 +165,14 @@ impl<'a> Builder<'a> {
             }
             Action::Start { what: Service::Etcd, .. } => {
                 self.started = true;
-                let (data_dir, onto, after) =
-                    (participant.data_dir().clone(), self.onto(), self.draft.starts_after(participant)?);
-                start::Start { supervisor, data_dir, run, onto, after }.into()
+                let ((data_dir, wal_dir), onto) = (participant.places()?, self.onto());
+                let after = self.draft.starts_after(participant)?;
+                start::Start { supervisor, data_dir, wal_dir, run, onto, after }.into()
             }
             Action::Retire(_) => {
-                let (master, data_dir, onto) =
-                    (participant.name().clone(), participant.data_dir().clone(), self.onto());
-                retire::Retire { master, supervisor, data_dir, mount_point: participant.mount_point(), onto, run }
-                    .into()
+                let (master, onto, mount_point) = (participant.name().clone(), self.onto(), participant.mount_point());
+                let (data_dir, wal_dir) = participant.places()?;
+                retire::Retire { master, supervisor, data_dir, mount_point, wal_dir, onto, run }.into()
             }
             Action::Restore(_) => self.restore(participant)?.into(),
             // A changed manifest is another pod: its etcd would be restarted, and it does not read the list again.
@@ -240,6 +237,7 @@ impl<'a> Builder<'a> {
             supervisor: participant.master.etcd.supervisor(),
             data_dir: participant.data_dir().clone(),
             mount_point: participant.mount_point(),
+            wal_dir: participant.wal_dir()?,
             name: member.name,
             peer_urls: member.peer_urls,
             initial_cluster: initial_cluster(&self.draft.peers(None)),
@@ -355,6 +353,7 @@ impl<'a> Builder<'a> {
             limit: self.draft.serve_limit() * 2,
             joiner: Some(participant.name().clone()),
             data_dir: Some(participant.data_dir().clone()),
+            wal_dir: participant.wal_dir()?,
         })
     }
 
@@ -366,6 +365,7 @@ impl<'a> Builder<'a> {
             access: seed.client()?,
             limit: self.draft.serve_limit() * 2,
             data_dir: Some(participant.data_dir().clone()),
+            wal_dir: participant.wal_dir()?,
         })
     }
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use crate::model::Supervisor;
 use crate::model::{Cluster, Master, MasterName, Url};
 use crate::observe::proof::count::says_off;
-use crate::observe::{Contact, Observation, Seen, denied, settings_place};
+use crate::observe::{Contact, Observation, Seen, Settings, denied, settings_place};
 
 use super::{Refusal, Rule, config_style};
 
@@ -108,10 +108,8 @@ fn settings_agree(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) {
                 );
                 refusals.add(Rule::InventoryContradicts, why, format!("correct `etcd.data_dir` of {name}"));
             }
-            if settings.get("wal-dir").is_some_and(|dir| !dir.is_empty()) {
-                let why =
-                    format!("{name} has its write-ahead log in another directory ({})", settings.file.key("wal-dir"));
-                refusals.add(Rule::WalDir, why, "this is not supported yet; see docs/limits.md");
+            if let Err(why) = &seen.wal_place {
+                refusals.add(Rule::Unclear, format!("{name}: {why}"), why.next());
             }
             if settings.file.text.contains('\u{fffd}') {
                 refusals.add(Rule::ConfigStyle, format!("{file} on {name} is not UTF-8 text"), "make it plain text");
@@ -205,10 +203,11 @@ pub(super) fn space(master: &Master, seen: &Seen, db_bytes: u64, refusals: &mut 
     match &seen.disk {
         Err(why) => refusals.add(Rule::Unclear, format!("{}: {why}", master.name), why.next()),
         Ok(disk) => {
-            if disk.symlink {
+            if disk.symlink && !link_is_followed(master, seen) {
                 let why = format!("{} on {} is a symbolic link", master.etcd.data_dir, master.name);
                 refusals.add(Rule::Symlink, why, "put the directory's real path into inventory and env file");
             }
+            log_space(master, seen, refusals);
             // Snapshot and restored database each take the database's size; on one file system they add up. Half of
             // it more for the write-ahead log and what grows meanwhile.
             let needed = db_bytes * 5 / 2 + SLACK_BYTES;
@@ -226,6 +225,28 @@ pub(super) fn space(master: &Master, seen: &Seen, db_bytes: u64, refusals: &mut 
                 }
             }
         }
+    }
+}
+
+/// Whether the data directory's link is followed to what is moved. A pod must be given that directory itself: within a
+/// larger volume its container would follow the link elsewhere.
+fn link_is_followed(master: &Master, seen: &Seen) -> bool {
+    let real = seen.disk.as_ref().is_ok_and(|disk| disk.real.is_some());
+    let is_volume = |settings: &Settings| settings.file.is_volume(master.etcd.data_dir.as_str());
+    real && (master.etcd.supervisor().pod().is_none() || seen.settings.as_ref().is_ok_and(is_volume))
+}
+
+/// A new log's first two segments, 64 MB each (etcd's `SegmentSizeBytes`), and as much again: etcd makes the next segment in
+/// advance.
+const LOG_BYTES: u64 = 256 << 20;
+
+/// Whether a new log fits beside the old one, where it lies elsewhere than the data.
+fn log_space(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) {
+    let Ok(Some(place)) = &seen.wal_place else { return };
+    if place.free_bytes < LOG_BYTES {
+        let (path, free, needed) = (&place.path, place.free_bytes >> 20, LOG_BYTES >> 20);
+        let why = format!("{}: {free} MiB free for the write-ahead log in {path}, {needed} MiB needed", master.name);
+        refusals.add(Rule::Space, why, "make space on that file system (retired directories of earlier runs?)");
     }
 }
 

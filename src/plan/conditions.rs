@@ -15,7 +15,7 @@ use super::checks::Refusals;
 use super::doctor::{Check, Subject};
 use super::draft::Participant;
 use super::rehearse::RehearsalInput;
-use super::rendering;
+use super::{as_started, rendering, wal_place};
 
 /// One condition that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +67,10 @@ pub(super) const BY_THE_DOCTOR_ALONE: [(Subject, &str); 7] = [
 ];
 
 /// Codes of which the doctor speaks by master, so that it does not repeat what the planner says of them by zone.
-pub(super) const SAID_BY_MASTER: [Rule; 12] = [
+pub(super) const SAID_BY_MASTER: [Rule; 15] = [
+    Rule::NotAsStarted,
+    Rule::WalDir,
+    Rule::Symlink,
     Rule::MountInside,
     Rule::MountWaiting,
     Rule::LinkInside,
@@ -82,7 +85,7 @@ pub(super) const SAID_BY_MASTER: [Rule; 12] = [
     Rule::UnclearNode,
 ];
 
-type Find<'a> = dyn FnMut(Subject, Check, String, String) + 'a;
+pub(super) type Find<'a> = dyn FnMut(Subject, Check, String, String) + 'a;
 
 /// Everything that does not hold on a master.
 pub(super) fn of(given: RehearsalInput<'_>, master: &Master, seen: &Seen) -> Vec<Condition> {
@@ -104,6 +107,8 @@ pub(super) fn of(given: RehearsalInput<'_>, master: &Master, seen: &Seen) -> Vec
             "see the text; run as root, or fix the node".to_owned(),
         ),
     }
+    wal_place::conditions(master, seen, &mut find);
+    as_started::conditions(master, seen, &mut find);
     certificates(seen, &mut find);
     all
 }
@@ -165,7 +170,11 @@ fn data(master: &Master, layout: &Layout, find: &mut Find<'_>) {
             Rule::MountInside.into(),
             Check::Data,
             text,
-            "mount the whole data directory instead; see docs/limits.md".into(),
+            match part.as_str() {
+                "member/wal" => "mount it elsewhere, and put the log into a directory on it that `wal-dir` names",
+                _ => "mount the whole data directory instead; see docs/limits.md",
+            }
+            .into(),
         );
     }
     for place in &layout.unmounted {
@@ -219,10 +228,11 @@ fn unit(master: &Master, policy: &Policy, find: &mut Find<'_>) {
 /// What refuses a run and may yet be meant.
 fn odd(master: &Master, seen: &Seen, layout: &Layout, policy: &Policy, find: &mut Find<'_>) {
     let dir = &master.etcd.data_dir;
-    for part in &layout.links {
+    let handled = matches!(&seen.wal_place, Ok(Some(place)) if wal_place::is_handled_link(master, place));
+    for part in layout.links.iter().filter(|part| !handled || *part != "member/wal") {
         let text =
             format!("{dir}/{part} is a symbolic link: what is restored lies in {dir} itself, not where it points");
-        let next = format!("move its target into {dir}, or mount the whole data directory there");
+        let next = format!("move its target into {dir}, or mount the whole data directory there; see docs/limits.md");
         find(Rule::LinkInside.into(), Check::Data, text, next);
     }
     let user = if policy.user.is_empty() { "root" } else { policy.user.as_str() };

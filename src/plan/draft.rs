@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::model::{AbsPath, ClusterId, Master, MasterName, MemberId, StaticPod, Token};
+use crate::model::{AbsPath, ClusterId, Master, MasterName, MemberId, StaticPod, Token, WalDir};
 use crate::observe::log::End;
 use crate::observe::tools::{KEPT, RestoreTool, kept};
 use crate::observe::{Access, ClusterRecord, Observation, Seen, Settings};
@@ -35,6 +35,11 @@ impl<'a> Participant<'a> {
     pub(super) fn of(master: &'a Master, all: &'a Observation) -> Option<Self> {
         let seen = all.seen(&master.name)?;
         Some(Self { master, seen, committed: committed(all, seen) })
+    }
+
+    /// One master by what it said alone.
+    pub(super) const fn alone(master: &'a Master, seen: &'a Seen) -> Self {
+        Self { master, seen, committed: None }
     }
 
     pub(super) fn name(&self) -> &'a MasterName {
@@ -90,8 +95,21 @@ impl<'a> Participant<'a> {
         self.settings()?.peer_access().ok_or_else(|| self.unclear("no peer port in its settings"))
     }
 
+    /// Its data directory: what the inventory's is a link to, where it is one.
     pub(super) fn data_dir(&self) -> &'a AbsPath {
-        &self.master.etcd.data_dir
+        let real = self.seen.disk.as_ref().ok().and_then(|disk| disk.real.as_ref());
+        real.unwrap_or(&self.master.etcd.data_dir)
+    }
+
+    /// Data directory and log.
+    pub(super) fn places(&self) -> Result<(AbsPath, Option<WalDir>), NoPlan> {
+        Ok((self.data_dir().clone(), self.wal_dir()?))
+    }
+
+    /// Where its write-ahead log lies, where that is elsewhere.
+    pub(super) fn wal_dir(&self) -> Result<Option<WalDir>, NoPlan> {
+        let place = self.seen.wal_place.as_ref().map_err(|why| self.unclear(&why.to_string()))?;
+        Ok(place.as_ref().and_then(|place| place.own(self.data_dir(), self.mount_point())))
     }
 
     pub(super) fn mount_point(&self) -> bool {

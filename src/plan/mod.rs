@@ -3,6 +3,7 @@
 mod added_checks;
 mod after;
 mod allowed;
+mod as_started;
 mod binding;
 mod build;
 pub(crate) mod checks;
@@ -37,6 +38,7 @@ mod snapshot_file;
 pub mod split_brain;
 mod stage;
 pub mod undo;
+mod wal_place;
 mod written;
 
 pub use after::{After, PlannedMember};

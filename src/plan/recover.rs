@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Cluster, ClusterId, Master, MasterName, RETIRED, Token, quorum};
+use crate::model::{ClusterId, Master, MasterName, RETIRED, Token, quorum};
 use crate::observe::assess::assess;
 use crate::observe::cluster_findings::advice_on_stranger;
 use crate::observe::members::{Membership, Vote, membership};
@@ -166,24 +166,16 @@ fn target_cluster(input: Input<'_>) -> Result<TargetCluster, NoPlan> {
                 "cluster {cluster} serves, and the recorded one is {}, which run {} made",
                 other.cluster, other.run
             );
-            Err(refuse(Rule::NotTheRecordedCluster, why, &not_recorded(input.cluster)))
+            Err(refuse(Rule::NotTheRecordedCluster, why, &split_brain::not_recorded(input.cluster)))
         }
-        Newest::Unclear(why) => Err(refuse(Rule::NotTheRecordedCluster, why, &not_recorded(input.cluster))),
+        Newest::Unclear(why) => {
+            Err(refuse(Rule::NotTheRecordedCluster, why, &split_brain::not_recorded(input.cluster)))
+        }
         newest => {
             let record = newest.known().cloned();
             Ok(TargetCluster { cluster: *cluster, voters: membership.voters(), membership, record })
         }
     }
-}
-
-/// What a person does about a cluster that serves and is not the recorded one.
-pub(crate) fn not_recorded(cluster: &Cluster) -> String {
-    format!(
-        "make the masters of the recorded cluster answer and serve, and fence the zone that serves now (requorum fence ZONE \
-         --override fence-takes-quorum=REASON); or, if the cluster that serves now is the right one, move the other cluster's \
-         record aside: {} on the masters that have it, the run's directory (`requorum runs list`) on this bastion",
-        cluster.record()
-    )
 }
 
 /// Who comes back: every master without a vote, or those named by `--only`.
@@ -282,15 +274,20 @@ fn list_is_ours(input: Input<'_>, target: &TargetCluster, refusals: &mut Refusal
 /// How a voter's etcd is started again. Finished runs leave retired directories too: only the run that left it half-made
 /// is named.
 fn started(master: &Master, seen: &Seen) -> String {
-    let (data, supervisor) = (&master.etcd.data_dir, master.etcd.supervisor());
+    let own = Participant::alone(master, seen);
+    let (data, supervisor) = (own.data_dir(), master.etcd.supervisor());
     let start = supervisor.start_by_hand();
     let traces = seen.traces.as_ref().ok();
     if let Some(Replaced::Restored(run) | Replaced::Emptied(run)) = traces.and_then(Traces::half_made) {
+        // Data in its place has its own log, here too.
+        let log = own.wal_dir().ok().flatten().and_then(|log| log.moved().cloned());
+        let log = log.map(|log| format!("mv -T {log} {log}.not-used; mv -T {log}.{RETIRED}{run} {log}; "));
         return format!(
-            "give it back the data that run {run} moved aside, on {0}: mv -T {data} {data}.not-used; mv -T \
-             {data}.{RETIRED}{run} {data}; rm {1}; {start} (where {data} is a mount point: the \
+            "give it back the data that run {run} moved aside, on {0}: mv -T {data} {data}.not-used; {1}mv -T \
+             {data}.{RETIRED}{run} {data}; rm {2}; {start} (where {data} is a mount point: the \
              same with {data}/member and {data}/{RETIRED}{run}/member)",
             master.name,
+            log.unwrap_or_default(),
             supervisor.fence_marker()
         );
     }

@@ -63,6 +63,7 @@ pub enum Rule {
     CertificateUnread,
     TemplateChangesMore,
     UnclearNode,
+    NotAsStarted,
     SurvivorsApart,
     CorruptMember,
     QuotaBelowData,

@@ -21,7 +21,13 @@ pub fn check(plan: &Plan) -> Vec<Refusal> {
         }
         Goal::InitiateDr | Goal::Recover => {}
     }
-    for rule in [data_moves_only_under_a_fence, starts_are_prepared, files_say_existing, joins_come_one_by_one] {
+    for rule in [
+        data_moves_only_under_a_fence,
+        data_and_log_go_together,
+        starts_are_prepared,
+        files_say_existing,
+        joins_come_one_by_one,
+    ] {
         rule(plan, &mut broken);
     }
     if plan.goal == Goal::Recover {
@@ -68,6 +74,24 @@ fn data_moves_only_under_a_fence(plan: &Plan, broken: &mut Vec<Refusal>) {
                 let number = plan.number_of(planned.id);
                 let why = format!("step {number} moves data on {host} while etcd could start there");
                 say(broken, Rule::MoveUnderFence, why);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A log that lies elsewhere is moved with the data it belongs to, and what is restored has its log in that place.
+fn data_and_log_go_together(plan: &Plan, broken: &mut Vec<Refusal>) {
+    let mut restored = BTreeMap::new();
+    for (planned, effect) in effects(plan) {
+        match effect {
+            Effect::BuildsData(restore) => {
+                restored.insert(&planned.host, &restore.wal_dir);
+            }
+            Effect::MovesData(retire) if restored.get(&planned.host).is_some_and(|log| **log != retire.wal_dir) => {
+                let number = plan.number_of(planned.id);
+                let why = format!("step {number} moves another log on {} than the one that was restored", planned.host);
+                say(broken, Rule::PreparedStart, why);
             }
             _ => {}
         }

@@ -273,6 +273,7 @@ fn replay(seed: Participant<'_>) -> Option<Source> {
     let etcd = seed.etcd()?;
     Some(Source::Replay {
         data_dir: seed.data_dir().clone(),
+        wal_dir: seed.wal_dir().ok()?,
         supervisor: seed.master.etcd.supervisor(),
         etcd,
         etcdctl: seed.etcdctl().ok()?,

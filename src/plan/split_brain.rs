@@ -90,3 +90,13 @@ fn revisions(count: u64) -> String {
 pub(crate) fn spaced(all: impl IntoIterator<Item = impl ToString>) -> String {
     all.into_iter().map(|one| one.to_string()).collect::<Vec<_>>().join(" ")
 }
+
+/// What a person does about a cluster that serves and is not the recorded one.
+pub(crate) fn not_recorded(cluster: &Cluster) -> String {
+    format!(
+        "make the masters of the recorded cluster answer and serve, and fence the zone that serves now (requorum fence ZONE \
+         --override fence-takes-quorum=REASON); or, if the cluster that serves now is the right one, move the other cluster's \
+         record aside: {} on the masters that have it, the run's directory (`requorum runs list`) on this bastion",
+        cluster.record()
+    )
+}

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{MasterName, RunId};
+use crate::model::{MasterName, RunId, WalDir};
 use crate::observe::Traces;
 use crate::observe::log::Log;
 use crate::observe::traces::Replaced;
@@ -69,6 +69,9 @@ fn never_served(input: Input<'_>, run: &RunId, traced: &[Participant<'_>], refus
         if let Err(why) = &participant.seen.settings {
             let why_not = format!("{}: which file run {run} wrote there is not known: {why}", participant.name());
             refusals.add(Rule::Unclear, why_not, why.next());
+        }
+        if let Err(why) = &participant.seen.wal_place {
+            refusals.add(Rule::Unclear, format!("{}: {why}", participant.name()), why.next());
         }
         if may_have_served(participant, run) {
             let known = match &participant.seen.log {
@@ -178,10 +181,9 @@ fn of(input: Input<'_>, run: &RunId, participants: &[Participant<'_>]) -> Plan {
     };
     let data = |participant: &Participant<'_>| {
         let (data_dir, mount_point) = (participant.data_dir().clone(), participant.mount_point());
-        Some(
-            return_data::ReturnData { supervisor: supervisor(participant), data_dir, mount_point, run: run.clone() }
-                .into(),
-        )
+        let (supervisor, run) = (supervisor(participant), run.clone());
+        let wal_dir = participant.wal_dir().ok()?.as_ref().and_then(WalDir::moved).cloned();
+        Some(return_data::ReturnData { supervisor, data_dir, mount_point, wal_dir, run }.into())
     };
     let unfence = |participant: &Participant<'_>| Some(unfence::Unfence { supervisor: supervisor(participant) }.into());
     let start =

@@ -30,7 +30,11 @@ pub(super) fn beside(run: ReportedRun<'_>) -> Option<String> {
                 Effect::SavesSnapshot(_) | Effect::SharesSnapshot => {
                     format!("{}, a copy of the whole database with every Secret", snapshot_path(name))
                 }
-                Effect::BuildsData(restore) => format!("{}, restored and not used, with every Secret", restore.fresh()),
+                Effect::BuildsData(restore) => {
+                    let log = restore.fresh_wal().filter(|log| !log.starts_with(&restore.fresh()));
+                    let log = log.map(|log| format!(" and {log}")).unwrap_or_default();
+                    format!("{}{log}, restored and not used, with every Secret", restore.fresh())
+                }
                 Effect::FetchesSnapshot => {
                     let path = run.place.join(fetch_snapshot::NAME);
                     let path = path.display();
@@ -64,7 +68,11 @@ pub fn lock_note(run: &crate::model::RunId) -> String {
 /// Where the masters' old data lies: what this run moved aside, and what earlier ones did.
 pub(super) fn old_data(run: ReportedRun<'_>) -> impl Iterator<Item = Open> {
     let retired = &run.outcome.facts.retired;
-    let own = retired.iter().map(|(host, path)| format!("old data of {host}: {path}\n"));
+    let logs = &run.outcome.facts.retired_wals;
+    let own = retired.iter().map(|(host, path)| {
+        let log = logs.get(host).map(|log| format!(" (its write-ahead log: {log})")).unwrap_or_default();
+        format!("old data of {host}: {path}{log}\n")
+    });
     let earlier = run.plan.old_data.iter().filter(move |_| run.outcome.changed);
     let earlier = earlier.flat_map(|(host, paths)| paths.iter().map(move |path| (host, path)));
     let earlier = earlier.filter(|(host, path)| retired.get(*host) != Some(*path));

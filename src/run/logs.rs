@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::model::{Cluster, Command, MasterName};
-use crate::observe::{Answer, Contact, Log, Observation, Unclear, log};
+use crate::model::{Cluster, Command, Master, MasterName, WalDir};
+use crate::observe::{Answer, Contact, Log, Observation, Seen, Unclear, log};
 
 use super::joined;
 use super::look::ask;
@@ -28,6 +28,14 @@ async fn one(remote: &Arc<dyn Remote>, name: &MasterName, command: &Command) -> 
     ask(remote, name, command.clone()).await.and_then(|output| log::parse(&output))
 }
 
+/// Asks where its log lies; not where that is not known.
+fn question(master: &Master, seen: &Seen) -> Option<Command> {
+    let (place, data_dir) = (seen.wal_place.as_ref().ok()?, &master.etcd.data_dir);
+    let mount_point = seen.disk.as_ref().is_ok_and(|disk| disk.mount_point);
+    let own = place.as_ref().and_then(|place| place.own(data_dir, mount_point));
+    Some(log::command(&WalDir::read_at(own.as_ref(), data_dir)))
+}
+
 /// Asks every master that has data, side by side; where somebody serves, only those that are down and whose new cluster was
 /// to be started: their log says whether it ever had a leader.
 pub async fn read(cluster: &Cluster, seen: &mut Observation, remote: &Arc<dyn Remote>) {
@@ -40,7 +48,8 @@ pub async fn read(cluster: &Cluster, seen: &mut Observation, remote: &Arc<dyn Re
         if !holds || (serves && !begun) {
             continue;
         }
-        let (remote, name, command) = (Arc::clone(remote), master.name.clone(), log::command(&master.etcd.data_dir));
+        let Some(command) = question(master, own) else { continue };
+        let (remote, name) = (Arc::clone(remote), master.name.clone());
         tasks.spawn(async move {
             let mut answer = one(&remote, &name, &command).await;
             for _ in 1..TRIES {

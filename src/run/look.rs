@@ -12,12 +12,12 @@ use crate::model::{Cluster, Command, Master, MasterName, Output};
 use crate::observe::members::usual_peer_urls;
 use crate::observe::{
     Answer, Contact, KnownBefore, Observation, Read, Seen, Settings, Unclear, certificates, client_urls, denied, disk,
-    log, node, peers, read, settings, status, tools, traces, unit, witnesses,
+    log, node, peers, process, read, settings, status, tools, traces, unit, witnesses,
 };
 
 use super::joined;
 use super::ports::{Pipes, Questions, Remote, RemoteError};
-use super::settings::settings_of;
+use super::settings::{settings_of, wal_place_of};
 use super::still_tried::StillTried;
 
 mod of_etcd;
@@ -284,8 +284,9 @@ async fn at_first(master: &Master, asking: &mut dyn Questions) -> Result<Seen, C
         traces::command(&etcd.supervisor(), &etcd.data_dir, &etcd.record),
         tools::command(None),
         node::command(master),
+        process::command(&etcd.supervisor(), &etcd.data_dir),
     ];
-    let [unit, settings, disk, traces, tools, node] = ask_all(asking, first.map(Ok)).await;
+    let [unit, settings, disk, traces, tools, node, process] = ask_all(asking, first.map(Ok)).await;
     let unit = match unit {
         Ok(output) => unit::parse(&output),
         Err(NoAnswer::Failed { error: RemoteError::Unreachable { why }, .. }) => return Err(Contact::Silent(why)),
@@ -295,7 +296,7 @@ async fn at_first(master: &Master, asking: &mut dyn Questions) -> Result<Seen, C
         Err(NoAnswer::Failed { error, .. }) => Err(Unclear::text("systemctl show", &error.to_string())),
         Err(NoAnswer::NotPut(why)) => Err(why),
     };
-    let [settings, disk, traces, tools, node] = [settings, disk, traces, tools, node].map(known);
+    let [settings, disk, traces, tools, node, process] = [settings, disk, traces, tools, node, process].map(known);
     let first = settings.and_then(|output| settings::parse(etcd.config.first_read(), &output));
     let settings = settings_of(master, unit.as_ref().ok(), first, asking).await;
     let program = unit.as_ref().ok().and_then(|unit| unit.program().map(str::to_owned));
@@ -307,12 +308,15 @@ async fn at_first(master: &Master, asking: &mut dyn Questions) -> Result<Seen, C
         }
         None => tools,
     };
+    let disk = disk.and_then(|output| disk::parse(&output));
+    let wal_place = wal_place_of(master, &settings, &disk, asking).await;
     let pending = || Unclear::not_put("it has not answered yet");
     Ok(Seen {
         unit,
         settings,
         tools: tools.and_then(|output| tools::parse(&output)),
-        disk: disk.and_then(|output| disk::parse(&output)),
+        disk,
+        wal_place,
         traces: traces.and_then(|output| traces::parse(&output)),
         status: Err(pending()),
         members: Err(pending()),
@@ -322,6 +326,7 @@ async fn at_first(master: &Master, asking: &mut dyn Questions) -> Result<Seen, C
         certificates: Err(pending()),
         log: log::not_asked(),
         node: node.and_then(|output| node::parse(&output)),
+        process: process.and_then(|output| process::parse(&output)),
     })
 }
 

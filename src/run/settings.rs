@@ -1,7 +1,7 @@
-//! Reads a master's settings from where its unit has them. Does not know what they say.
+//! Reads a master's settings from where its unit has them, and looks at what they name. Does not know what they say.
 
 use crate::model::Master;
-use crate::observe::{Answer, Settings, Unit, settings_place};
+use crate::observe::{Answer, Disk, Settings, Unit, WalPlace, settings_place, wal_place};
 
 use super::look::answers;
 use super::ports::Questions;
@@ -33,4 +33,16 @@ async fn read(master: &Master, unit: &Unit, first: Answer<Settings>, asking: &mu
         settings.names = answer.ok().and_then(|output| settings_place::names(&output));
     }
     Ok(settings)
+}
+
+/// Where the write-ahead log lies, where that is not in the data directory.
+pub(super) async fn wal_place_of(
+    master: &Master,
+    settings: &Answer<Settings>,
+    disk: &Answer<Disk>,
+    asking: &mut dyn Questions,
+) -> Answer<Option<WalPlace>> {
+    let Some(question) = wal_place::command(&master.etcd.data_dir, settings, disk)? else { return Ok(None) };
+    let [answer] = answers(asking, [Ok(question)]).await;
+    wal_place::parse(&answer?).map(Some)
 }

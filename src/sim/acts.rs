@@ -144,12 +144,24 @@ impl State {
             return Reply::said("found: it runs\n");
         }
         let held = machine.dirs.get(&data_dir);
+        let wal = call.word(6);
+        let own_log = |mark: Option<String>| {
+            let dir = if wal.is_empty() { return true } else { wal };
+            let there = match machine.data_of_log(dir).map(|data| data.inode) {
+                None => return mark.is_none() && machine.logs.get(dir) == Some(&None),
+                Some(inode) => inode.to_string(),
+            };
+            mark == Some(there)
+        };
         let fit = match onto.as_str() {
             "restored" => {
                 let inode = held.and_then(Option::as_ref).map(|data| data.inode.to_string());
-                inode.is_some() && machine.file(&format!("{marks}/restored")) == inode
+                let log = machine.file(&format!("{marks}/restored-wal"));
+                inode.is_some() && machine.file(&format!("{marks}/restored")) == inode && own_log(log)
             }
-            "emptied" => machine.files.contains_key(&format!("{marks}/retired")) && held == Some(&None),
+            "emptied" => {
+                machine.files.contains_key(&format!("{marks}/retired")) && held == Some(&None) && own_log(None)
+            }
             other => panic!("the model does not know to start onto {other}"),
         };
         if !fit {

@@ -32,9 +32,11 @@ impl State {
             ("log", [dir, _most]) => log(machine, dir),
             ("etcds", []) => machine.etcds(host),
             ("node zones", [_limit, _form]) => node_zones(machine),
+            ("process", [_, _]) => machine.process_lines(),
+            ("wal place", [data_dir, set]) => machine.wal_place(data_dir, set),
             ("node", [_, unit, _, _, _, properties]) => self.node(host, unit, properties),
             ("environment", [_]) => Reply::said("lab\n"),
-            ("growth", [_]) => self.growth(host),
+            ("growth", [_] | [_, _]) => self.growth(host),
             ("last revision", [_unit, _limit, asked @ ..]) => self.last_revision(host, asked),
             ("last log", [_]) => last_log(machine),
             ("measure", _) => self.measure(host),
@@ -230,6 +232,7 @@ fn disk(machine: &Machine, dir: &str) -> Reply {
         said += "exists=yes\nowner=etcd etcd 700\n";
         if let Some(data) = held {
             said += &format!("has_member=yes\ndb_bytes={}\n", data.database().to_bytes().len());
+            said += if data.link.is_some() { "wal_link=yes\n" } else { "" };
         }
     }
     said += &format!("free_bytes={0}\nfree_state_bytes={0}\n", machine.free_bytes);
@@ -241,8 +244,8 @@ fn disk(machine: &Machine, dir: &str) -> Reply {
 
 /// The end of its write-ahead log.
 fn log(machine: &Machine, dir: &str) -> Reply {
-    let Some(data) = machine.dirs.get(dir).and_then(Option::as_ref) else {
-        return Reply::failed(1, format!("{dir}/member/wal holds no write-ahead log"));
+    let Some(data) = machine.data_of_log(dir) else {
+        return Reply::failed(1, format!("{dir} holds no write-ahead log"));
     };
     if data.damaged {
         return Reply::said("part=0000000000000000-0000000000000000.wal 0 AAAAAAAAAP8=\n");

@@ -57,6 +57,8 @@ pub(super) struct Data {
     /// Stands for device and inode of `member`; every directory that was ever made has its own.
     pub(super) inode: u64,
     pub(super) image: Image,
+    /// Where `member/wal` points, where it is a link.
+    pub(super) link: Option<String>,
     /// What it comes to with the entries that only its write-ahead log has, for it does not know them to be committed.
     pub(super) ahead: Option<Image>,
     /// What the database file had when the last entry came, and when that was: the rest is only in the write-ahead
@@ -156,7 +158,17 @@ impl Data {
     /// A directory that holds this, all of it in the database.
     pub(super) fn new(inode: u64, image: Image) -> Self {
         let flushed = image.revision;
-        Self { inode, image, ahead: None, flushed, changed: None, damaged: false, restored: false, whole: true }
+        Self {
+            inode,
+            image,
+            link: None,
+            ahead: None,
+            flushed,
+            changed: None,
+            damaged: false,
+            restored: false,
+            whole: true,
+        }
     }
 
     /// One entry more in its log, which nobody has acknowledged.

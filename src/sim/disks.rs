@@ -54,7 +54,7 @@ impl State {
 
     /// The database as it would be had everything in the log been applied.
     pub(super) fn replay(&mut self, call: &Call<'_>) -> Reply {
-        let (dir, file) = (call.word(2), call.word(4));
+        let (dir, file, wal) = (call.word(2), call.word(4), call.word(8));
         let machine = self.machine(call.host);
         if machine.process.is_some() {
             return Reply::failed(1, "etcd runs: its data is not copied");
@@ -62,6 +62,9 @@ impl State {
         let Some(data) = machine.dirs.get(dir).and_then(Option::as_ref) else {
             return Reply::failed(1, format!("du: cannot access '{dir}/member': No such file or directory"));
         };
+        if machine.data_of_log(wal).map(|data| data.inode) != Some(data.inode) {
+            return Reply::failed(1, format!("du: cannot access '{wal}': No such file or directory"));
+        }
         let bytes = data.logged().to_bytes();
         if call.midway {
             return Reply::default();
@@ -91,6 +94,7 @@ impl State {
     pub(super) fn retire(&mut self, call: &Call<'_>) -> Reply {
         let (data, aside, marker, marks, fresh) =
             (call.word(2), call.word(3), call.word(5), call.word(6), call.word(7));
+        let (wal, wal_aside, fresh_wal) = (call.word(8), call.word(9), call.word(10));
         let machine = self.machine(call.host);
         if machine.process.is_some() {
             return Reply::failed(1, "etcd runs: its data is not moved");
@@ -119,6 +123,22 @@ impl State {
             if call.midway {
                 return Reply::default();
             }
+        }
+        if !placed && !wal.is_empty() {
+            let mark = machine.file(&format!("{marks}/restored-wal"));
+            let ours = |held: Option<u64>| held.is_some_and(|inode| Some(inode.to_string()) == mark);
+            let held = machine.logs.get(wal).copied().flatten();
+            if held.is_some() && !ours(held) {
+                assert!(!machine.logs.contains_key(wal_aside), "{wal_aside} is there already");
+                machine.logs.insert(wal_aside.to_owned(), held);
+                machine.logs.insert(wal.to_owned(), None);
+            }
+            if !fresh_wal.is_empty() && !ours(held) {
+                let new = machine.logs.remove(fresh_wal).flatten();
+                assert!(ours(new), "{fresh_wal} is not what this run restored");
+                machine.logs.insert(wal.to_owned(), new);
+            }
+            machine.logs.entry(wal.to_owned()).or_default();
         }
         if !placed {
             let new = machine.dirs.remove(fresh).flatten();
@@ -152,6 +172,12 @@ impl State {
             let number = (1..).find(|number| !machine.dirs.contains_key(&format!("{fresh}.partial-{number}")));
             machine.dirs.insert(format!("{fresh}.partial-{}", number.unwrap_or(0)), left);
         }
+        let (fresh_wal, linked) = (call.word(12).to_owned(), call.word(13) == "yes");
+        assert!(fresh_wal.is_empty() || call.rest(13).contains(&format!("--wal-dir={fresh_wal}")), "{:?}", call.words);
+        if let Some(left) = machine.logs.remove(&fresh_wal) {
+            let number = (1..).find(|number| !machine.logs.contains_key(&format!("{fresh_wal}.partial-{number}")));
+            machine.logs.insert(format!("{fresh_wal}.partial-{}", number.unwrap_or(0)), left);
+        }
         let image = match restored(call, &bytes, snapshot) {
             Ok(image) => image,
             Err(refused) => return refused,
@@ -167,11 +193,18 @@ impl State {
         if !self.watch.restored.contains(&image.cluster) {
             self.watch.restored.push(image.cluster);
         }
-        let made = Data { restored: true, whole: !call.midway, ..Data::new(inode, image) };
+        let link = linked.then(|| fresh_wal.clone());
+        let made = Data { restored: true, whole: !call.midway, link, ..Data::new(inode, image) };
         let machine = self.machine(call.host);
+        if !fresh_wal.is_empty() {
+            machine.logs.insert(fresh_wal, Some(inode));
+        }
         machine.dirs.insert(fresh.to_owned(), Some(made));
         if call.midway {
             return Reply::default();
+        }
+        if !call.word(12).is_empty() {
+            machine.put(format!("{marks}/restored-wal"), inode.to_string());
         }
         machine.put(mark, inode.to_string());
         Reply::said(format!("done: restored to {fresh}\n")).after(Duration::from_millis(50))
@@ -180,7 +213,7 @@ impl State {
 
 /// `etcdutl snapshot restore FILE --flag=…`, without its data directory.
 fn restored(call: &Call<'_>, bytes: &[u8], snapshot: &str) -> Result<Image, Reply> {
-    let words = call.rest(10);
+    let words = call.rest(13);
     assert!(
         words.len() > 4 && words[0].ends_with("/etcdutl") && words[1..4] == ["snapshot", "restore", snapshot],
         "the model does not know: {words:?}"

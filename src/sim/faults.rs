@@ -10,6 +10,7 @@ use super::data::Data;
 use super::machine::{BIN, DATA_DIR, Door, HOLDER};
 use super::state::{BastionState, Cut, Due, State};
 use super::systemd::By;
+use super::wals::OwnWal;
 use super::{Site, name, zone};
 
 /// Where a person has put an env file that is gone.
@@ -74,6 +75,8 @@ pub enum Event {
     EnvBack(String),
     /// A file on a master is gone.
     Gone(String, String),
+    /// A master's write-ahead log lies elsewhere.
+    Wal(String, OwnWal),
     /// A setting in a master's env file is another.
     Setting(String, String, String),
     /// A master's layout or unit is odd: a line of the answer that tells it, `disk:` before one about the data directory,
@@ -276,6 +279,7 @@ impl State {
             }
             Event::Stalls(master) => self.machine(&name(master)).stalls = true,
             Event::StartLimit(master, limit) => self.machine(&name(master)).unit.start_limit = *limit,
+            Event::Wal(master, how) => self.machine(&name(master)).move_log(*how),
             Event::Impatient(master) => self.machine(&name(master)).unit.patient = false,
             Event::Told(master) => self.start(&name(master), By::Requorum),
             Event::Death => self.bastion.dead = true,
@@ -327,8 +331,10 @@ impl State {
     fn empty(&mut self, master: &str) {
         self.stop(&name(master), false);
         self.machine(&name(master)).dirs.remove(DATA_DIR);
+        self.machine(&name(master)).logs.clear();
         // It was not our act: what lay there is not missed.
         self.watch.ever.retain(|(host, _), _| host.as_str() != master);
+        self.watch.logs.retain(|(host, _)| host.as_str() != master);
     }
 
     /// What concerns one machine's own state.

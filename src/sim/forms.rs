@@ -28,7 +28,7 @@ impl Site {
 }
 
 const POD_BEGIN: &str = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - command:\n    - etcd\n";
-const POD_END: &str = "    volumeMounts:\n    - { mountPath: /var/lib/etcd, name: data }\n  volumes:\n  - { hostPath: { path: /var/lib/etcd }, name: data }\n";
+const POD_END: &str = "    volumeMounts:\n    - { mountPath: /var/lib/etcd, name: data }\n    - { mountPath: /wal, name: wal }\n  volumes:\n  - { hostPath: { path: /var/lib/etcd }, name: data }\n  - { hostPath: { path: /wal }, name: wal }\n";
 
 impl Machine {
     pub(super) fn supervisor(&self) -> Supervisor {
@@ -106,6 +106,9 @@ impl Machine {
         let path = if form == Form::Manifest { MANIFEST } else { self.settings_path() };
         self.put(path, text);
         self.reload();
+        // As if it had always been so.
+        let given = self.given();
+        self.process.iter_mut().for_each(|process| process.given.clone_from(&given));
     }
 
     /// `systemctl daemon-reload`, and what a boot does.

@@ -60,6 +60,8 @@ pub(super) struct Process {
     pub(super) started: Instant,
     pub(super) name: String,
     pub(super) election: Duration,
+    /// Its words and variables, as lines of the answer that tells them.
+    pub(super) given: String,
     /// Whether requorum started it, not the machine's boot.
     pub(super) by_us: bool,
     /// Whether it began on an empty directory: its first publish is lost then.
@@ -150,6 +152,8 @@ pub(super) struct Machine {
     pub(super) files: BTreeMap<String, Vec<u8>>,
     /// Data directories by path, those put aside too; empty ones hold nothing.
     pub(super) dirs: BTreeMap<String, Option<Data>>,
+    /// Directories of write-ahead logs that lie elsewhere, by path: whose log each one holds.
+    pub(super) logs: BTreeMap<String, Option<u64>>,
     pub(super) process: Option<Process>,
     /// When the lock on it was last renewed.
     pub(super) renewed: Option<Instant>,

@@ -36,6 +36,7 @@ mod systemd;
 mod undoing;
 mod view;
 pub mod wal;
+mod wals;
 
 use data::{Data, Image, pairs};
 use machine::{BIN, DATA_DIR, Door, ENV_FILE, Installed, Machine, Ports, Unit};
@@ -45,6 +46,7 @@ use systemd::By;
 pub use drive::{End, Flags, Waiting};
 pub use faults::Event;
 pub use state::Cut;
+pub use wals::OwnWal;
 
 /// A cluster's machines, network and bastion. Clones are the same site.
 #[derive(Clone)]
@@ -249,6 +251,7 @@ fn machine(master: &crate::model::Master, members: &[(String, String)], election
             env_text(&master.name, &address, members, election, ports).into_bytes(),
         )]),
         dirs: BTreeMap::from([(DATA_DIR.to_owned(), Some(data))]),
+        logs: BTreeMap::new(),
         process: None,
         renewed: None,
     }

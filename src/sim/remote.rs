@@ -23,9 +23,11 @@ const SNAIL: Duration = Duration::from_secs(1200);
 pub(super) const CONNECT: Duration = Duration::from_secs(5);
 
 /// Scripts that only ask.
-const QUESTIONS: [&str; 27] = [
+const QUESTIONS: [&str; 29] = [
     "etcds",
     "node zones",
+    "wal place",
+    "process",
     "last revision",
     "client urls",
     "growth",

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{ClusterId, MasterName};
 
+use super::machine::Machine;
 use super::state::State;
 use super::systemd::By;
 
@@ -17,6 +18,8 @@ pub(super) struct Watch {
     pub(super) acknowledged: BTreeSet<String>,
     /// Every data directory that ever was: where, and what it held.
     pub(super) ever: BTreeMap<(MasterName, u64), Held>,
+    /// Every log that ever lay elsewhere than in its data directory: where, and whose.
+    pub(super) logs: BTreeSet<(MasterName, u64)>,
     /// Clusters that a restore made, in order.
     pub(super) restored: Vec<ClusterId>,
     /// Masters whose env file requorum wrote.
@@ -142,6 +145,13 @@ impl State {
                 *known = Held { mark, keys: image.keys.keys().cloned().collect() };
             }
         }
+        let logs = |(name, machine): (&MasterName, &Machine)| -> Vec<_> {
+            machine.logs.values().flatten().map(|inode| (name.clone(), *inode)).collect()
+        };
+        let logs: BTreeSet<_> = self.machines.iter().flat_map(logs).collect();
+        let gone = self.watch.logs.difference(&logs);
+        said.extend(gone.map(|(name, inode)| format!("the log of data directory {inode} on {name} is gone")));
+        self.watch.logs.extend(logs);
         if self.watch.ever.len() > here {
             let held = |(name, inode): &&(MasterName, u64)| {
                 self.machines[name].dirs.values().flatten().any(|data| data.inode == *inode)
@@ -175,7 +185,10 @@ impl State {
     }
 
     /// What must be so when etcd starts.
-    pub(super) fn watch_start(&mut self, name: &MasterName, by: By) {
+    pub(super) fn watch_start(&mut self, name: &MasterName, by: By, new: bool) {
+        if let Some(what) = self.seen(name).wrong_log().filter(|_| !new) {
+            self.watch.say(format!("{name} starts etcd {what}"));
+        }
         let machine = self.seen(name);
         let Some(data) = machine.data() else { return };
         let mark = data.inode.to_string();
@@ -286,7 +299,7 @@ mod tests {
         says(&site, "is restarted although it votes");
         site.with(|state| {
             state.watch.timeline = Some(ClusterId(1));
-            state.watch_start(&name("m1"), By::Requorum);
+            state.watch_start(&name("m1"), By::Requorum, false);
         });
         says(&site, "on old data");
     }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::model::{MasterName, Token};
 
 use super::data::{Data, Image, pairs};
-use super::machine::{DATA_DIR, Process};
+use super::machine::Process;
 use super::state::State;
 
 /// Who asks for a start.
@@ -39,9 +39,7 @@ impl State {
         let joiner = empty || machine.half_joined;
         if empty {
             match self.first_data(name) {
-                Some(data) => {
-                    self.machine(name).dirs.insert(DATA_DIR.to_owned(), Some(data));
-                }
+                Some(data) => self.make_data(name, data),
                 None => {
                     let machine = self.machine(name);
                     machine.unit.failed = true;
@@ -50,7 +48,7 @@ impl State {
                 }
             }
         }
-        self.watch_start(name, by);
+        self.watch_start(name, by, empty);
         if let Some(data) = self.machine(name).data_mut() {
             // etcd reads its write-ahead log again, and what only that had is in the database a moment later.
             data.touch();
@@ -63,6 +61,7 @@ impl State {
             pid,
             started: Instant::now(),
             name: machine.setting("ETCD_NAME"),
+            given: machine.given(),
             election: Duration::from_millis(machine.setting("ETCD_ELECTION_TIMEOUT").parse().unwrap_or(1000)),
             by_us: by == By::Requorum,
             joiner,

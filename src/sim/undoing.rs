@@ -37,6 +37,15 @@ impl State {
         if call.midway {
             return Reply::default();
         }
+        let (wal, wal_aside, wal_unused) = (call.word(8), call.word(9), call.word(10));
+        if machine.logs.contains_key(wal_aside) {
+            if let Some(made) = machine.logs.remove(wal) {
+                assert!(!machine.logs.contains_key(wal_unused), "{wal_unused} is there already");
+                machine.logs.insert(wal_unused.to_owned(), made);
+            }
+            let own = machine.logs.remove(wal_aside).flatten();
+            machine.logs.insert(wal.to_owned(), own);
+        }
         let own = machine.dirs.remove(aside).flatten();
         machine.dirs.insert(data.to_owned(), own);
         Reply::said("done: its own data is in its place again\n")

@@ -174,6 +174,9 @@ impl State {
             for (path, bytes) in machine.files.iter().filter(|(path, _)| !kept_lock(path)) {
                 let _ = writeln!(text, "  {path}: {}", String::from_utf8_lossy(bytes));
             }
+            for (path, whose) in &machine.logs {
+                let _ = writeln!(text, "  {path}: log of {whose:?}");
+            }
             for (path, held) in &machine.dirs {
                 let _ = match held {
                     Some(data) => writeln!(

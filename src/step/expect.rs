@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AbsPath, Command, MemberId, Output};
+use crate::model::{AbsPath, Command, MemberId, Output, WalDir};
 use crate::observe::heard::{self, Heard};
 use crate::observe::log::{self, End};
 use crate::observe::{status, unit};
@@ -24,6 +24,9 @@ pub struct Leaderless {
     /// new leader's first act is an entry.
     #[serde(default)]
     pub log: Option<(AbsPath, End)>,
+    /// Where that log lies, where that is not in the data directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wal_dir: Option<WalDir>,
     /// Where quorum was counted lost: what it must not have heard since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub silence: Option<Silence>,
@@ -87,7 +90,8 @@ impl Kind for Leaderless {
     }
 
     fn acts(&self) -> Vec<Act> {
-        let log = self.log.as_ref().map(|(data_dir, _)| Act::hidden(log::command(data_dir)));
+        let place = |data_dir| log::command(&WalDir::read_at(self.wal_dir.as_ref(), data_dir));
+        let log = self.log.as_ref().map(|(data_dir, _)| Act::hidden(place(data_dir)));
         let silence = self.silence.as_ref().map(|silence| Act::ask(silence.ask.clone()));
         [Act::ask(self.ask.clone())].into_iter().chain(log).chain(silence).collect()
     }

@@ -1,16 +1,15 @@
 //! Steps as data: one kind per file, each describing itself completely. Uses no host, clock or journal.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 pub use effect::Effect;
+pub use fact::{Fact, Facts, SnapshotFact};
 pub use stop::HowStopped;
 pub use undo::Undo;
 
-use crate::model::{AbsPath, Command, MasterName, MemberId, Output, Placeholder, Supervisor};
-use crate::observe::traces::LastRevision;
+use crate::model::{AbsPath, Command, MasterName, Output, Supervisor, WalDir};
 
 pub mod clear_nospace;
 pub mod compare;
@@ -18,6 +17,7 @@ pub mod distribute_snapshot;
 pub mod drop_learner;
 pub mod effect;
 pub mod expect;
+mod fact;
 pub mod fence;
 pub mod fetch_snapshot;
 pub mod growth;
@@ -142,10 +142,15 @@ impl Act {
         }
     }
 
-    /// Tries again for as long as this data directory grows: a slow link or a large database is no failure.
+    /// Tries again for as long as this data directory and its log grow: a slow link or a large database is no failure.
     #[must_use]
-    pub fn while_grows(mut self, master: Option<&MasterName>, data_dir: Option<&AbsPath>) -> Self {
-        self.growth = master.zip(data_dir).map(|(master, dir)| (master.clone(), growth::command(dir)));
+    pub fn while_grows(
+        mut self,
+        master: Option<&MasterName>,
+        data_dir: Option<&AbsPath>,
+        wal_dir: Option<&WalDir>,
+    ) -> Self {
+        self.growth = master.zip(data_dir).map(|(master, dir)| (master.clone(), growth::command(dir, wal_dir)));
         self
     }
 
@@ -161,97 +166,6 @@ impl Act {
     pub fn for_up_to(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
-    }
-}
-
-/// Something learnt while running that later steps need. Journalled, so that a replay knows it too.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Fact {
-    /// The verified snapshot.
-    Snapshot(SnapshotFact),
-    /// The ID that `member add` gave.
-    MemberId(MasterName, MemberId),
-    /// The revision to compare members at.
-    Revision(u64),
-    /// A member's hash at that revision: of the data, and the revision it is compacted to.
-    Hash(MasterName, u64, u64),
-    /// The revision of the first acknowledged write.
-    FirstWrite(u64),
-    /// Where a master's old data lies.
-    Retired(MasterName, String),
-    /// How far a master's etcd was before it was stopped for a fence.
-    LastRevision(MasterName, LastRevision),
-}
-
-/// A snapshot file as verified on the node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SnapshotFact {
-    /// Its size in bytes.
-    pub bytes: u64,
-    /// SHA-256 of the file.
-    pub sha256: String,
-    /// The store's revision in it: where the new cluster leaves the old.
-    pub revision: u64,
-    /// The tool's hash of its contents; not of a copied database, which is checked once it is restored.
-    pub hash: Option<u64>,
-    /// How many keys it holds, as the tool counts them.
-    pub keys: Option<u64>,
-}
-
-/// All facts of a run so far.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Facts {
-    pub snapshot: Option<SnapshotFact>,
-    pub member_ids: BTreeMap<MasterName, MemberId>,
-    /// To compare at.
-    pub revision: Option<u64>,
-    /// By master: hash and compact revision.
-    pub hashes: BTreeMap<MasterName, (u64, u64)>,
-    /// Of the first acknowledged write.
-    pub first_write: Option<u64>,
-    /// Where old data lies.
-    pub retired: BTreeMap<MasterName, String>,
-    /// Of those that are stopped for a fence.
-    pub last_revisions: BTreeMap<MasterName, LastRevision>,
-}
-
-impl Facts {
-    /// Adds one.
-    pub fn learn(&mut self, fact: Fact) {
-        match fact {
-            Fact::Snapshot(snapshot) => self.snapshot = Some(snapshot),
-            Fact::MemberId(master, id) => {
-                self.member_ids.insert(master, id);
-            }
-            Fact::Revision(revision) => self.revision = Some(revision),
-            Fact::Hash(master, hash, compacted) => {
-                self.hashes.insert(master, (hash, compacted));
-            }
-            Fact::FirstWrite(revision) => self.first_write = Some(self.first_write.unwrap_or(revision).min(revision)),
-            Fact::Retired(master, path) => {
-                self.retired.insert(master, path);
-            }
-            Fact::LastRevision(master, said) => {
-                self.last_revisions.insert(master, said);
-            }
-        }
-    }
-
-    /// the text for a placeholder, once known.
-    #[must_use]
-    pub fn word(&self, placeholder: &Placeholder) -> Option<String> {
-        match placeholder {
-            Placeholder::MemberId(master) => self.member_ids.get(master).map(ToString::to_string),
-            Placeholder::Revision => self.revision.map(|revision| revision.to_string()),
-            Placeholder::ForkRevision => self.snapshot.as_ref().map(|snapshot| snapshot.revision.to_string()),
-            Placeholder::SnapshotSize => self.snapshot.as_ref().map(|snapshot| snapshot.bytes.to_string()),
-            // It is asked once, and may have said nothing.
-            Placeholder::LastRevision(master) => {
-                Some(self.last_revisions.get(master).map(ToString::to_string).unwrap_or_default())
-            }
-            Placeholder::SnapshotHash => self.snapshot.as_ref().map(|snapshot| snapshot.sha256.clone()),
-        }
     }
 }
 

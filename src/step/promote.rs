@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::command::Script;
-use crate::model::{AbsPath, Command, MasterName, Output, Placeholder};
+use crate::model::{AbsPath, Command, MasterName, Output, Placeholder, WalDir};
 use crate::observe::settings::Access;
 use crate::observe::status::etcdctl;
 
@@ -25,6 +25,9 @@ pub struct Promote {
     /// Where the joiner's data lies; plans from before its growth was looked at lack it.
     #[serde(default)]
     pub data_dir: Option<AbsPath>,
+    /// Where its log lies, where that is elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wal_dir: Option<WalDir>,
 }
 
 const PROMOTE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -39,7 +42,11 @@ impl Kind for Promote {
     fn acts(&self) -> Vec<Act> {
         let command = Command::script(SCRIPT).placeholder(Placeholder::MemberId(self.joiner.clone()));
         let command = command.then(etcdctl(&self.etcdctl, &self.access, PROMOTE_TIMEOUT)).deadline(PROMOTE_TIMEOUT * 3);
-        vec![Act::once(command).for_up_to(self.limit).while_grows(Some(&self.joiner), self.data_dir.as_ref())]
+        vec![Act::once(command).for_up_to(self.limit).while_grows(
+            Some(&self.joiner),
+            self.data_dir.as_ref(),
+            self.wal_dir.as_ref(),
+        )]
     }
 
     fn judge(&self, _act: usize, output: &Output, facts: &Facts) -> Judgement {

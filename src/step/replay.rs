@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::model::{AbsPath, Command, RunId, Supervisor};
+use crate::model::{AbsPath, Command, RunId, Supervisor, WalDir};
 use crate::observe::supervised::{Supervised, supervised};
 
 use super::{run_dir, snapshot_path};
@@ -14,7 +14,7 @@ const SCRIPT: Supervised = supervised!("replay", "scripts/replay.sh");
 #[must_use]
 pub fn command(
     supervisor: &Supervisor,
-    data_dir: &AbsPath,
+    (data_dir, wal_dir): (&AbsPath, Option<&WalDir>),
     run: &RunId,
     etcd: &str,
     etcdctl: &str,
@@ -25,6 +25,6 @@ pub fn command(
         .arg(data_dir.as_str())
         .args([run_dir(run), snapshot_path(run)])
         .args([etcd, etcdctl])
-        .arg(limit.as_secs().to_string())
+        .args([limit.as_secs().to_string(), WalDir::read_at(wal_dir, data_dir)])
         .deadline(limit + Duration::from_secs(30))
 }

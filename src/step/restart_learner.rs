@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AbsPath, Command, MasterName, Output, Supervisor};
+use crate::model::{AbsPath, Command, MasterName, Output, Supervisor, WalDir};
 use crate::observe::peers;
 use crate::observe::settings::Access;
 use crate::observe::status::etcdctl;
@@ -38,6 +38,9 @@ pub struct RestartLearner {
     /// Where that data lies.
     #[serde(default)]
     pub data_dir: Option<AbsPath>,
+    /// Where its log lies, where that is elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wal_dir: Option<WalDir>,
 }
 
 /// Where plans of versions that asked by curl have it.
@@ -68,9 +71,11 @@ impl Kind for RestartLearner {
 
     fn acts(&self) -> Vec<Act> {
         vec![
-            Act::ask(peers::command(&self.peer))
-                .for_up_to(self.limit)
-                .while_grows(self.joiner.as_ref(), self.data_dir.as_ref()),
+            Act::ask(peers::command(&self.peer)).for_up_to(self.limit).while_grows(
+                self.joiner.as_ref(),
+                self.data_dir.as_ref(),
+                self.wal_dir.as_ref(),
+            ),
             Act::once(self.on_the_client_port(RESTART, AT_ONCE)),
             Act::ask(self.on_the_client_port(ANSWERS, WHILE_IT_STARTS)).for_up_to(self.limit),
         ]
@@ -124,6 +129,7 @@ mod tests {
             limit: Duration::from_secs(1),
             joiner: None,
             data_dir: None,
+            wal_dir: None,
         }
     }
 

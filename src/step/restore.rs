@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AbsPath, Output, Placeholder, RunId, Supervisor, Token};
+use crate::model::{AbsPath, Output, Placeholder, RunId, Supervisor, Token, WalDir};
 use crate::observe::fork::BUMP;
 use crate::observe::supervised::{Supervised, supervised};
 use crate::observe::tools::RestoreTool;
@@ -23,6 +23,9 @@ pub struct Restore {
     pub data_dir: AbsPath,
     /// Whether it is a mount point.
     pub mount_point: bool,
+    /// Where the write-ahead log lies, where that is elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wal_dir: Option<WalDir>,
     /// The member's name.
     pub name: String,
     pub peer_urls: Vec<String>,
@@ -55,6 +58,23 @@ impl Restore {
         fresh_dir(&self.data_dir, self.mount_point, &self.run)
     }
 
+    /// Where it restores the log to, where that is elsewhere.
+    #[must_use]
+    pub fn fresh_wal(&self) -> Option<String> {
+        self.wal_dir.as_ref().map(|own| own.fresh(&self.data_dir, &self.fresh(), &self.run))
+    }
+
+    /// The directory whose log it replaces, where the new one goes, and whether a link is to point there; empty for a log
+    /// that lies in the data.
+    fn wal(&self) -> [String; 3] {
+        let fresh = self.fresh_wal().unwrap_or_default();
+        match &self.wal_dir {
+            Some(WalDir::Set(path)) => [path.to_string(), fresh, "no".to_owned()],
+            Some(WalDir::Linked { to, .. }) => [to.to_string(), fresh, "yes".to_owned()],
+            Some(WalDir::Within(_)) | None => ["", "", "no"].map(str::to_owned),
+        }
+    }
+
     fn argv(&self) -> Vec<String> {
         let mut argv: Vec<String> = [self.tool.path.as_str(), "snapshot", "restore"].map(str::to_owned).into();
         argv.push(snapshot_path(&self.run));
@@ -62,6 +82,7 @@ impl Restore {
         argv.push(format!("--initial-cluster={}", self.initial_cluster));
         argv.push(format!("--initial-cluster-token={}", self.token));
         argv.push(format!("--initial-advertise-peer-urls={}", self.peer_urls.join(",")));
+        argv.extend(self.fresh_wal().map(|fresh| format!("--wal-dir={fresh}")));
         if self.tool.bumps {
             argv.push(format!("--bump-revision={BUMP}"));
             argv.push("--mark-compacted".to_owned());
@@ -94,7 +115,7 @@ impl Kind for Restore {
         let command = if trusted { command.arg("-") } else { command.placeholder(Placeholder::SnapshotHash) };
         let command = if self.checks { command.placeholder(Placeholder::ForkRevision) } else { command.arg("-") };
         let command = command.arg(if self.tool.bumps { BUMP.to_string() } else { "0".to_owned() });
-        let command = command.arg(self.limit.as_secs().to_string()).args(self.argv());
+        let command = command.arg(self.limit.as_secs().to_string()).args(self.wal()).args(self.argv());
         let command = command.while_it_moves(self.limit + Duration::from_secs(10));
         vec![Act::once(command).moves(&self.fresh(), None)]
     }

@@ -18,6 +18,9 @@ pub struct ReturnData {
     pub data_dir: AbsPath,
     /// Whether it is a mount point: then only `member` is moved.
     pub mount_point: bool,
+    /// The directory of the write-ahead log, where that was moved on its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wal_dir: Option<AbsPath>,
     /// The run that moved the data aside.
     pub run: RunId,
 }
@@ -40,12 +43,16 @@ impl Kind for ReturnData {
             true => self.data_dir.unused_within(&self.run),
             false => self.data_dir.unused(&self.run),
         };
+        let wal = self.wal_dir.as_ref();
         let command = SCRIPT
             .command(&self.supervisor)
             .arg(self.data_dir.as_str())
             .args([self.aside(), unused])
             .arg(if self.mount_point { "yes" } else { "no" })
-            .args([self.supervisor.fence_marker(), run_dir(&self.run)]);
+            .args([self.supervisor.fence_marker(), run_dir(&self.run)])
+            .arg(wal.map_or("", AbsPath::as_str))
+            .arg(wal.map(|path| path.retired(&self.run)).unwrap_or_default())
+            .arg(wal.map(|path| path.unused(&self.run)).unwrap_or_default());
         vec![Act::once(command)]
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::command::{LONGEST, Script};
-use crate::model::{AbsPath, Command, Output, RunId, Supervisor};
+use crate::model::{AbsPath, Command, Output, RunId, Supervisor, WalDir};
 use crate::observe::log::End;
 use crate::observe::settings::Access;
 use crate::observe::status::{self, etcdctl};
@@ -43,6 +43,9 @@ pub enum Source {
     Replay {
         /// The data directory, which is only read.
         data_dir: AbsPath,
+        /// Where its log lies, where that is elsewhere.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        wal_dir: Option<WalDir>,
         /// What starts its etcd, which must be down.
         #[serde(rename = "unit")]
         supervisor: Supervisor,
@@ -159,8 +162,9 @@ impl Snapshot {
     fn before(&self) -> Option<Act> {
         match &self.source {
             Source::Live { .. } | Source::StoppedCopy { .. } => None,
-            Source::Replay { data_dir, supervisor, etcd, etcdctl, .. } => {
-                Some(Act::once(replay::command(supervisor, data_dir, &self.run, etcd, etcdctl, self.limit)))
+            Source::Replay { data_dir, wal_dir, supervisor, etcd, etcdctl, .. } => {
+                let place = (data_dir, wal_dir.as_ref());
+                Some(Act::once(replay::command(supervisor, place, &self.run, etcd, etcdctl, self.limit)))
             }
             Source::File { path, bytes, sha256, .. } => {
                 let write = receive(&self.run).arg(bytes.to_string()).arg(sha256.clone()).while_it_moves(self.limit);

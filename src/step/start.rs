@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AbsPath, Output, RunId, Supervisor};
+use crate::model::{AbsPath, Output, RunId, Supervisor, WalDir};
 use crate::observe::supervised::{Supervised, supervised};
 use crate::observe::{Access, peers};
 
@@ -28,6 +28,9 @@ pub struct Start {
     pub supervisor: Supervisor,
     /// The data directory.
     pub data_dir: AbsPath,
+    /// Where the write-ahead log lies, where that is elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wal_dir: Option<WalDir>,
     pub run: RunId,
     /// What the directory must be.
     pub onto: Onto,
@@ -42,6 +45,17 @@ pub struct Start {
 const FIRST_SERVES: Duration = Duration::from_secs(5);
 
 const SCRIPT: Supervised = supervised!("start", "scripts/start.sh");
+
+impl Start {
+    /// The directory of the log that must be this run's, or empty; none where the data's own mark or emptiness tells.
+    fn wal(&self) -> String {
+        match (&self.wal_dir, self.onto) {
+            (Some(WalDir::Set(path)), Onto::Restored | Onto::Emptied) => path.to_string(),
+            (own @ Some(WalDir::Linked { .. }), Onto::Restored) => WalDir::read_at(own.as_ref(), &self.data_dir),
+            (Some(WalDir::Linked { .. }), Onto::Emptied) | (Some(WalDir::Within(_)) | None, _) => String::new(),
+        }
+    }
+}
 
 impl Kind for Start {
     fn title(&self) -> String {
@@ -59,6 +73,7 @@ impl Kind for Start {
             .arg(run_dir(&self.run))
             .arg(onto)
             .arg(self.supervisor.fence_marker())
+            .arg(self.wal())
             .deadline(Duration::from_secs(20) + self.supervisor.slack());
         let wait = |peer: &Access| Act::ask(peers::await_command(peer, FIRST_SERVES));
         self.after.iter().map(wait).chain([Act::once(command)]).collect()

@@ -43,7 +43,28 @@ use Expected::{AtLeast, None, Some};
 
 /// Every state of every question has at least one row.
 pub fn table() -> Vec<Row> {
-    [machine(), status(), members(), reads(), writes(), hashes(), joins(), snapshots()].concat()
+    [machine(), what_runs(), status(), members(), reads(), writes(), hashes(), joins(), snapshots()].concat()
+}
+
+fn what_runs() -> Vec<Row> {
+    vec![
+        ("process", "running", "/variables/name", is("etcd3")),
+        ("process", "running", "/variables/data-dir", is("/var/lib/etcd")),
+        ("process", "running", "/variables/initial-cluster", is(json!(null))),
+        ("process", "running", "/open_db", is("/var/lib/etcd/member/snap/db")),
+        ("process", "running", "/open_wal", is("/var/lib/etcd/member/wal")),
+        ("process", "elsewhere", "/data", is("/srv")),
+        ("process", "elsewhere", "/open_db", is("/var/lib/etcd/member/snap/db")),
+        ("wal-place", "set", "/path", is("/wal/etcd")),
+        ("wal-place", "set", "/linked", is(false)),
+        ("wal-place", "set", "/holds_log", is(true)),
+        ("wal-place", "set", "/free_bytes", Some),
+        ("wal-place", "linked", "/path", is("/wal/etcd")),
+        ("wal-place", "linked", "/linked", is(true)),
+        ("wal-place", "within", "/within", is("/wal")),
+        ("wal-place", "within", "/exists", is(false)),
+        ("wal-place", "nothing-there", "/unclear", Some),
+    ]
 }
 
 fn machine() -> Vec<Row> {

@@ -5,12 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use requorum::config::SettingsFile;
 use requorum::model::identity::{bootstrap_cluster_id, bootstrap_member_id};
 use requorum::model::{
     AbsPath, ClusterId, Command, MasterName, MemberId, Output, RecordAt, RunId, Supervisor, Token, UnitName,
 };
 use requorum::observe::{
-    Settings, Tools, Unclear, certificates, disk, heard, log, peers, read, settings, status, tools, traces, unit,
+    Disk, Settings, Tools, Unclear, certificates, disk, heard, log, peers, process, read, settings, status, tools,
+    traces, unit, wal_place,
 };
 use requorum::step::{
     Fact, Facts, Judgement, Kind, clear_nospace, compare, drop_learner, join, promote, restart_learner, restore, serve,
@@ -212,7 +214,22 @@ pub fn question(site: &Site, place: &Place, recording: &Recording) -> Question {
             let named = if state == "missing" { "m1" } else { node };
             parsed(certificates::command(&site.settings[named]), certificates::parse)
         }
-        "log" => parsed(log::command(&data_dir()), log::parse),
+        "log" => parsed(log::command(&format!("{}/member/wal", data_dir())), log::parse),
+        "process" => {
+            let dir = AbsPath::new(if state == "running" { "/var/lib/etcd" } else { "/srv" }).unwrap();
+            parsed(process::command(&etcd(), &dir), process::parse)
+        }
+        "wal-place" => {
+            let set = match state {
+                "set" => "ETCD_WAL_DIR=/wal/etcd\n",
+                "within" => "ETCD_WAL_DIR=/data/wal\n",
+                _ => "",
+            };
+            let settings = Ok(Settings::of(SettingsFile::env_file("/etc/etcd.env", set)));
+            let disk = Ok(Disk { wal_link: true, ..Disk::default() });
+            let asked = wal_place::command(&AbsPath::new("/data").unwrap(), &settings, &disk);
+            parsed(asked.unwrap().unwrap(), wal_place::parse)
+        }
         "disk" => parsed(disk::command(&data_dir()), disk::parse),
         "marks" => parsed(traces::command(&etcd(), &data_dir(), &RecordAt::default()), traces::parse),
         "status" => parsed(status::command(&etcdctl, &site.client(node)), status::parse),
@@ -244,7 +261,9 @@ fn judged_question(site: &Site, place: &Place, recording: &Recording) -> Questio
         "mark" => judged(compare::FixRevision { etcdctl, access, limit }),
         "hashkv" => judged(compare::Compare { master: master(node), etcdctl, access, limit }),
         "relieve" => judged(clear_nospace::ClearNospace { etcdctl, access, limit: limit_at(state) }),
-        "promote" => judged(promote::Promote { joiner: master("m1"), etcdctl, access, limit, data_dir: None }),
+        "promote" => {
+            judged(promote::Promote { joiner: master("m1"), etcdctl, access, limit, data_dir: None, wal_dir: None })
+        }
         "join" => judged(join(state, etcdctl, access)),
         "drop-learner" => {
             let (joiner, id) = recording.known().member_ids.into_iter().next().unwrap();
@@ -266,7 +285,8 @@ fn judged_question(site: &Site, place: &Place, recording: &Recording) -> Questio
         "restore" => judged(restored(site, state)),
         "start" => {
             let onto = start::Onto::Restored;
-            judged(start::Start { supervisor: etcd(), data_dir: data_dir(), run: run("live"), onto, after: None })
+            let (supervisor, data_dir, run) = (etcd(), data_dir(), run("live"));
+            judged(start::Start { supervisor, data_dir, wal_dir: None, run, onto, after: None })
         }
         "settle" => judged_act(restarting(site, node), 1),
         "settled" => judged_act(restarting(site, node), 2),
@@ -309,6 +329,7 @@ fn restored(site: &Site, state: &str) -> restore::Restore {
         supervisor: etcd(),
         data_dir: data_dir(),
         mount_point: false,
+        wal_dir: None,
         name: "etcd3".into(),
         peer_urls: vec![peer_url("m3")],
         initial_cluster: format!("etcd3={}", peer_url("m3")),
@@ -331,5 +352,6 @@ pub fn restarting(site: &Site, node: &str) -> restart_learner::RestartLearner {
         limit: LIMIT,
         joiner: None,
         data_dir: None,
+        wal_dir: None,
     }
 }

@@ -8,6 +8,10 @@ const KEPT: [&str; 3] = ["before-1", "before-5", "during-1"];
 
 fn a_zone_is_lost_and_comes_home(shape: &str, etcd: &str) {
     let lab = Lab::up_as("2+1", etcd, shape);
+    lost_and_home(&lab, shape, etcd);
+}
+
+fn lost_and_home(lab: &Lab, shape: &str, etcd: &str) {
     lab.put("m1", "before", 5);
     lab.requorum(&["doctor"]).exits(0).says("verdict: good");
     lab.lab(&["power-off", "zone1"]).exits(0);
@@ -48,6 +52,36 @@ fn a_survivor_with_flags_and_a_joiner_with_a_config_file() {
 #[test]
 fn a_kubelet_starts_etcd_as_a_static_pod() {
     a_zone_is_lost_and_comes_home("pod", "3.6");
+}
+
+/// A log on a file system of its own: named by `wal-dir` on a survivor and on a joiner, behind a link on another joiner. What
+/// mounts it stands in fstab, so that it is there again when the zone's machines boot.
+#[test]
+fn the_log_lies_on_a_file_system_of_its_own() {
+    let lab = Lab::up_as("2+1", "3.6", "env");
+    for (node, log) in [
+        ("m1", "echo ETCD_WAL_DIR=/wal/etcd >>/etc/etcd.env"),
+        ("m2", "ln -s /wal/etcd /var/lib/etcd/member/wal"),
+        ("m3", "echo ETCD_WAL_DIR=/wal/etcd >>/etc/etcd.env"),
+    ] {
+        let moved = format!(
+            "set -e; systemctl stop etcd; mkdir -p /srv/wal /wal; echo '/srv/wal /wal none bind 0 0' >>/etc/fstab; \
+             mount /wal; mv /var/lib/etcd/member/wal /wal/etcd; {log}; systemctl start etcd"
+        );
+        lab.on(node, &moved).exits(0);
+    }
+    lost_and_home(&lab, "env", "3.6");
+    let open = |node: &str, dir: &str| {
+        let asked = format!("ls -l /proc/$(pgrep -xo etcd)/fd | grep -c ' {dir}/[0-9a-f-]*[.]wal$'");
+        lab.on(node, &asked).exits(0).says("1");
+        lab.on(node, "ls -d /wal/etcd*").exits(0).stdout
+    };
+    for node in ["m1", "m3"] {
+        let dirs = open(node, "/wal/etcd");
+        assert!(dirs.lines().any(|dir| dir.starts_with("/wal/etcd.retired-")), "{node}:\n{dirs}");
+    }
+    // etcd has put a directory in the link's place, and the old log stays where the old data's link points.
+    assert_eq!(open("m2", "/var/lib/etcd/member/wal").trim(), "/wal/etcd");
 }
 
 /// The shape and version that SHAPE and ETCD name: `make matrix` goes through all.

@@ -7,7 +7,7 @@ use requorum::observe::assess::Assessment;
 use requorum::plan::Goal;
 use requorum::report::history::{self, JournalFile};
 use requorum::run::journal;
-use requorum::sim::{Cut, End, Event, Flags, Site, Waiting};
+use requorum::sim::{Cut, End, Event, Flags, OwnWal, Site, Waiting};
 
 use crate::lines::{self, Expected, Line, Lines, as_expected, seconds, yes};
 
@@ -295,6 +295,8 @@ fn event(said: &[&str]) -> Result<Event, String> {
         ["no-env", master] => Event::NoEnv(own(master)),
         ["env", "of", master, "is", "back"] => Event::EnvBack(own(master)),
         ["set", master, key, value] => Event::Setting(own(master), own(key), own(value)),
+        ["log", "of", master, "in", "its", "own", "directory"] => Event::Wal(own(master), OwnWal::Set),
+        ["log", "of", master, "behind", "a", "link"] => Event::Wal(own(master), OwnWal::Linked),
         ["unset", master, key] => Event::Setting(own(master), own(key), String::new()),
         ["certificates", "of", master, "have", "ended"] => Event::Ended(own(master)),
         ["snapshot", "to", master, "takes", time] => Event::Trickles(own(master), seconds(time)?),

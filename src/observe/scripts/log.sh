@@ -3,7 +3,7 @@
 # as etcd takes a request, 1.5 MiB unless it was raised; what is sent holds one of those and what comes after it. A segment
 # that has just been begun may hold none yet: then the one before it is sent too.
 set -u
-wal=$1/member/wal most=$2
+wal=$1 most=$2
 set -- $(cd "$wal" && LC_ALL=C ls | grep -E '^[0-9a-f]{16}-[0-9a-f]{16}\.wal$' | tail -n 2)
 [ $# -gt 0 ] || { echo "$wal holds no write-ahead log" >&2; exit 1; }
 if unshare --net true 2>/dev/null; then echo replays=yes; fi

@@ -14,7 +14,9 @@ if [ -d "$3" ]; then
   set_at=$(stat -c %Y "$3/holder.json" 2>/dev/null) && echo "unrenewed=$(($(date +%s) - set_at))"
 fi
 if [ -f "$4" ]; then printf 'record='; tr -d '\n' <"$4"; echo; fi
-data=$5 there=$(stat -c %d:%i "$5/member" 2>/dev/null)
+data=$5
+[ ! -L "$data" ] || data=$(readlink -m "$data") || exit 1
+there=$(stat -c %d:%i "$data/member" 2>/dev/null)
 for kept in "${3%/*}"/runs/*; do
   run=${kept##*/}
   [ -e "$kept/undone" ] && echo "undone=$run"

@@ -1,4 +1,4 @@
 # shellcheck shell=sh
-# The snapshot that comes is a file in it, and so is the write-ahead log afterwards.
+# The snapshot that comes is a file in it, and so is the write-ahead log afterwards, which may lie elsewhere.
 set -u
-du -sk "$1" | cut -f1
+du -sk "$@" | awk '{ all += $1 } END { if (NR) print all }'

@@ -4,20 +4,22 @@
 # directory, so that no old member learns of it. Up to 3.4 a socket's URL must look like host and port. Its settings are
 # given here and the environment is empty: nothing of the master's own etcd is taken along.
 set -eu
-unit=$1 data=$2 marks=$3 file=$4 etcd=$5 ctl=$6 limit=$7
+unit=$1 data=$2 marks=$3 file=$4 etcd=$5 ctl=$6 limit=$7 wal=$8
 look MainPID
 [ "$MainPID" = 0 ] || { echo "etcd runs: its data is not copied" >&2; exit 1; }
 umask 077
 [ -d "$marks" ] || mkdir -p "$marks"
 scratch=$marks/replay
 rm -rf "$scratch"
-needed=$(du -s -B1 "$data/member" | cut -f1) free=$(df -P -B1 "$marks" | awk 'NR==2 {print $4}')
+needed=$(du -s -B1 "$data/member/snap" "$wal/." | awk '{ all += $1 } END { print all }') free=$(df -P -B1 "$marks" | awk 'NR==2 {print $4}')
 [ "$free" -gt "$needed" ] || { echo "only $free bytes are free in $marks for a copy of $needed bytes" >&2; exit 1; }
 etcd_pid=
 end() { [ -z "$etcd_pid" ] || kill -KILL "$etcd_pid" 2>/dev/null || true; rm -rf "$scratch"; }
 trap end EXIT; trap 'exit 1' HUP INT TERM PIPE
-mkdir "$scratch"
-cp -a --reflink=auto --sparse=always "$data/member" "$scratch/member"
+mkdir -p "$scratch/member/wal"
+cp -a --reflink=auto --sparse=always "$data/member/snap" "$scratch/member/snap"
+# It may lie elsewhere, or behind a link.
+cp -a --reflink=auto --sparse=always "$wal/." "$scratch/member/wal"
 cd "$scratch"
 env -i PATH="$PATH" unshare --net "$etcd" --name=replay --data-dir="$scratch" --force-new-cluster \
   --listen-client-urls=unix://replay:1 --advertise-client-urls=http://localhost:2379 --listen-peer-urls=unix://replay:2 \

@@ -1,6 +1,7 @@
 # shellcheck shell=sh disable=SC2015,SC2034,SC2154
 set -eu
 unit=$1 data=$2 fresh=$3 marks=$4 snapshot=$5 bytes=$6 sha=$7 check=$8 bump=$9; shift 9; still=$1; shift
+wal=$1 fresh_wal=$2 linked=$3; shift 3
 umask 077
 for made in "$fresh" "$data"; do
   if [ -s "$marks/restored" ] && [ "$(cat "$marks/restored")" = "$(stat -c %d:%i "$made/member" 2>/dev/null)" ]; then
@@ -11,9 +12,13 @@ done
 if [ "$sha" != - ]; then
   [ "$(sha256sum <"$snapshot")" = "$sha  -" ] || { echo "$snapshot is not the verified one" >&2; exit 1; }
 fi
-if [ -e "$fresh" ]; then # A killed restore's leftovers; never started, never reused.
-  n=1; while [ -e "$fresh.partial-$n" ]; do n=$((n + 1)); done; mv -T "$fresh" "$fresh.partial-$n"
-fi
+# A killed restore's leftovers; never started, never reused.
+put_aside() {
+  [ -e "$1" ] || return 0
+  n=1; while [ -e "$1.partial-$n" ]; do n=$((n + 1)); done; mv -T "$1" "$1.partial-$n"
+}
+put_aside "$fresh"
+[ -z "$fresh_wal" ] || put_aside "$fresh_wal"
 # A tool that meets a damaged page ends with a trace of itself; what it met stands before that.
 complaint() { grep -m 1 -E '^(panic: |fatal error: |unexpected fault|Error: )' "$marks/restore.log" || tail -n 1 "$marks/restore.log"; }
 moving "$still" "$@" --data-dir="$fresh" >"$marks/restore.log" 2>&1 || { complaint >&2; exit 1; }
@@ -33,11 +38,22 @@ if [ "$check" != - ]; then
       echo "what was restored ends at revision $((ends - bump)), and etcd had $check" >&2; exit 1; }
   fi
 fi
-if [ -e "$data" ]; then
-  chown -R --reference="$data" "$fresh"; chmod --reference="$data" "$fresh"
-  if command -v chcon >/dev/null; then chcon -R --reference="$data" "$fresh" 2>/dev/null || true; fi
-else look User Group; chown -R "${User:-root}:$Group" "$fresh"; fi
-find "$fresh" -exec sync {} +
+like() { # like OLD NEW: owner, mode and label, or whom the unit runs as
+  if [ -e "$1" ]; then
+    chown -R --reference="$1" "$2"; chmod --reference="$1" "$2"
+    if command -v chcon >/dev/null; then chcon -R --reference="$1" "$2" 2>/dev/null || true; fi
+  else look User Group; chown -R "${User:-root}:$Group" "$2"; fi
+  find "$2" -exec sync {} +
+  sync "${2%/*}/"
+}
+if [ -n "$fresh_wal" ]; then
+  for file in "$fresh_wal"/*.wal; do [ -e "$file" ] || { echo "the restore left no write-ahead log" >&2; exit 1; }; done
+  like "$wal" "$fresh_wal"
+  stat -c %d:%i "$fresh_wal" >"$marks/restored-wal"; sync "$marks/restored-wal"
+  [ "$linked" = no ] || ln -s "$fresh_wal" "$fresh/member/wal"
+fi
+like "$data" "$fresh"
+# Last: whoever sees this mark finds data and log whole.
 stat -c %d:%i "$fresh/member" >"$marks/restored"
-sync "$marks/restored" "$marks" "${fresh%/*}/"
+sync "$marks/restored" "$marks"
 echo "done: restored to $fresh"

@@ -96,6 +96,8 @@ pub(crate) fn answers(number: usize, runs: bool, voters: usize) -> Contact {
         settings: Ok(Settings::of(SettingsFile::env_file("/etc/etcd.env", &text))),
         tools: Err(unclear()),
         disk: Err(unclear()),
+        wal_place: Ok(None),
+        process: Ok(None),
         traces: Ok(Traces { fenced: !runs, drop_in: !runs, ..Traces::default() }),
         status: if runs { Ok(status(number)) } else { Err(unclear()) },
         members: if runs { Ok(list(voters)) } else { Err(unclear()) },

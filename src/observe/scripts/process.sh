@@ -1,0 +1,43 @@
+# shellcheck shell=sh disable=SC2034,SC2154
+# What the running etcd was started with, and where the data is that it has open. Of its words and variables only those that
+# are compared are told: others may be secrets.
+set -u
+unit=$1 data=$2
+look MainPID || exit 1
+[ "$MainPID" != 0 ] || { echo pid=0; exit 0; }
+at=/proc/$MainPID
+program=$(readlink "$at/exe") || exit 1
+real=$(readlink -m "$data") || exit 1
+those='name data-dir wal-dir config-file listen-peer-urls listen-client-urls advertise-client-urls initial-advertise-peer-urls'
+words=$(tr '\0\n' '\n ' <"$at/cmdline") && variables=$(tr '\0\n' '\n ' <"$at/environ") || exit 1
+# A connection that ends meanwhile is an error to `ls`, and one of thousands.
+open=$(ls -l "$at/fd" 2>/dev/null)
+[ -n "$open" ] || { echo "what process $MainPID has open cannot be read" >&2; exit 1; }
+printf '%s\n' "pid=$MainPID" "program=$program" "data=$real"
+printf '%s\n' "$words" | awk -v told=" $those " '
+  NR == 1 { next }
+  name != "" { print "flag=" name "=" $0; name = ""; next }
+  /^--?[a-z]/ {
+    sub(/^--?/, ""); at = index($0, "="); flag = at ? substr($0, 1, at - 1) : $0
+    if (!index(told, " " flag " ")) next
+    if (at) print "flag=" $0; else name = flag
+  }'
+printf '%s\n' "$variables" | awk -v told=" $those " '
+  /^ETCD_[A-Z_]+=/ {
+    at = index($0, "="); flag = tolower(substr($0, 6, at - 6)); gsub("_", "-", flag)
+    if (index(told, " " flag " ")) print "variable=" flag "=" substr($0, at + 1)
+  }'
+# A pod has paths of its own: what it has open is told by the master's path, where that is the same file.
+told() {
+  fd=${2%% *} path=${2#* }
+  [ -n "$fd" ] || return 0
+  if [ "$at/fd/$fd" -ef "$path" ]; then path=$(readlink -m "$path"); else path="$path (which is not there now)"; fi
+  case $path in *.wal) path=${path%/*} ;; esac
+  echo "$1=$path"
+}
+one() { printf '%s\n' "$open" | sed -n 's|^.* \([0-9][0-9]*\) -> \(/.*'"$1"'\)$|\1 \2|p' | tail -n 1; }
+told open_db "$(one '/member/snap/db')"
+told open_wal "$(one '\.wal')"
+told open_db "$(one '/member/snap/db (deleted)')"
+told open_wal "$(one '\.wal (deleted)')"
+exit 0
