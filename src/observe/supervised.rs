@@ -40,6 +40,7 @@ macro_rules! supervised {
                 $(include_str!($file)),+
             ),
             kubelet: concat!(
+                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/observe/scripts/prelude/process.sh")),
                 include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/observe/scripts/prelude/kubelet.sh")),
                 $(include_str!($file)),+
             ),

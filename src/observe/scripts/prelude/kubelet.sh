@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2010,SC2012,SC2015,SC2034,SC2154,SC2174
-# What a kubelet does for etcd as a static pod. `systemd.sh` has the same functions for a unit. The script that follows has
-# the word for etcd in `unit`, here the manifest's path and the data directory.
+# What a kubelet does for etcd as a static pod. `systemd.sh` has the same functions for a unit; `process.sh` stands before this.
+# The script that follows has the word for etcd in `unit`, here the manifest's path and the data directory.
 #
 # Whatever lies in the kubelet's folder is run, except for names that begin with a dot (kubelet, `config/file.go`). So a
 # manifest whose pod must not run is held elsewhere, a reboot changes nothing about that, and it comes back by a rename.
@@ -11,31 +11,12 @@ pod() {
 # `look` is asked for systemd's properties and knows those that the scripts use.
 look() {
   pod
-  MainPID=0 KubeletPID=0 ActiveState=inactive SubState='' User=root Group=''
-  ConditionResult=yes ConditionTimestampMonotonic=0
-  for look_at in /proc/[0-9]*; do
-    { read -r look_name <"$look_at/comm"; } 2>/dev/null || continue
-    case $look_name in
-    kubelet) KubeletPID=${look_at#/proc/} ;;
-    etcd)
-      look_words=" $(tr '\0' ' ' <"$look_at/cmdline" 2>/dev/null) "
-      case $look_words in
-      *" --data-dir=$data_dir "* | *" --data-dir $data_dir "*) MainPID=${look_at#/proc/} look_own=$look_words ;;
-      esac ;;
-    esac
-  done
+  ActiveState=inactive SubState='' User=root Group='' ConditionResult=yes ConditionTimestampMonotonic=0
+  find_etcd
   if [ "$MainPID" != 0 ]; then
     if opened; then ActiveState=active; else ActiveState=activating; fi
   elif [ -e "$manifest" ]; then ActiveState=activating
   fi
-}
-# Whether its client port is open: etcd opens it once it is ready.
-opened() {
-  case $look_own in *" --listen-client-urls"[=\ ]*) ;; *) return 0 ;; esac
-  look_port=${look_own#*" --listen-client-urls"?}
-  look_port=${look_port%%[ ,]*}; look_port=${look_port##*:}; look_port=${look_port%%/*}
-  look_port=$(printf '%04X' "$look_port" 2>/dev/null) || return 0
-  cat "/proc/$MainPID/net/tcp" "/proc/$MainPID/net/tcp6" 2>/dev/null | grep -q ":$look_port [0-9A-F]*:0000 0A "
 }
 # After `look`. What has ended and is not over may be started again.
 ended() { [ "$ActiveState" = inactive ] && over; }
