@@ -40,7 +40,7 @@ faults: lab-ready
 
 # The circle of each shape on each version of etcd: about a minute each.
 matrix: lab-ready
-	for shape in env flags config pod; do for etcd in 3.4 3.5 3.6 3.7; do \
+	for shape in env flags config pod docker; do for etcd in 3.4 3.5 3.6 3.7; do \
 	    echo "$$shape, etcd $$etcd"; \
 	    SHAPE=$$shape ETCD=$$etcd $(CARGO) test --locked --profile ci --features lab --test lab -- --exact shapes::by_name || exit; \
 	done; done

@@ -268,6 +268,15 @@ async fn both_come_to_their_end_with_a_log_on_its_own_file_system() {
     }
 }
 
+/// docker starts a container again by itself, also at boot and past what holds its unit.
+#[tokio::test(start_paused = true)]
+async fn both_come_to_their_end_where_docker_runs_etcd() {
+    let base = || async { lost(&[2, 1]).await.in_containers() };
+    initiate_dr_stopped_in(base().await, &[2, 1], None, Meanwhile::Nothing, sixth).await;
+    initiate_dr_stopped_in(base().await, &[2, 1], None, Meanwhile::Reboot, killed).await;
+    recover_stopped_in(base().await, &[2, 1], sixth).await;
+}
+
 /// The control: a run that is not taken up again is seen not to be well.
 #[tokio::test(start_paused = true)]
 async fn a_run_left_where_it_stopped_is_not_well() {

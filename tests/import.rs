@@ -84,7 +84,6 @@ fn the_old_names_are_known_and_what_is_missing_is_marked() {
           node3: { address: 95.54.0.14 }   # etcd at 10.3.0.3
     "##);
     insta::assert_snapshot!(told.err, @r#"
-    remark: all masters: etcd_deployment_type is `docker`: only etcd on the host itself or as a static pod is handled yet
     remark: all masters: bin_dir is `/opt/bin`: etcd's tools are looked for in the directory of the program that the unit starts
     remark: `node2`, `node3`: etcd without a control plane; a master here is a host that runs etcd
     remark: `node4`: a control plane without etcd; left out

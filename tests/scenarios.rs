@@ -54,6 +54,8 @@ stories! {
     a_cluster_of_the_runs_own_is_no_other_one,
     a_cluster_that_cannot_be_asked_is_not_fenced,
     a_consent_that_comes_after_another_operator_is_refused,
+    a_container_is_stopped_held_and_started,
+    a_container_that_a_script_hides_is_refused,
     a_damaged_or_bare_file_is_no_snapshot,
     a_data_directory_behind_a_link_is_refused,
     a_data_directory_that_is_not_one_piece_is_refused,

@@ -10,10 +10,11 @@ use requorum::config::SettingsFile;
 use requorum::model::{Arg, Command, MasterName, Output};
 use requorum::observe::assess::assess;
 use requorum::observe::{Code, Finding, Settings, Severity, Unclear, Verdict, certificates};
+use requorum::plan::Goal;
 use requorum::run::look::{Looking, look};
 use requorum::run::ports::{Console, Later, OneByOne, Pipes, Questions, Remote, RemoteError};
 use requorum::run::prove;
-use requorum::sim::{Event, Site};
+use requorum::sim::{Event, Flags, Site};
 
 /// What comes in an answer's place.
 #[derive(Clone, Copy, Debug)]
@@ -149,6 +150,30 @@ async fn every_question_of_a_look_that_fails_is_a_finding_with_cause_and_next_st
             assert!(found.iter().all(|finding| !no.contains(&finding.code.name())), "{name} {instead:?}: {found:#?}");
         }
     }
+}
+
+/// Where a unit starts a container, two questions more are asked: neither leaves a master for one without etcd.
+#[tokio::test(start_paused = true)]
+async fn a_container_of_which_nothing_is_said_is_a_finding_and_refuses_a_fence() {
+    for name in ["unit files", "container"] {
+        for instead in [Instead::Exit, Instead::Deadline, Instead::LostConnection, Instead::Nonsense] {
+            let site = healthy().await.in_containers();
+            let cluster = site.cluster();
+            let spoilt = Spoilt { site, host: "m1", question: name, instead, asked: Mutex::default() };
+            let remote: Arc<dyn Remote> = Arc::new(spoilt);
+            let seen = look(&cluster, &remote).await;
+            let assessment = assess(&cluster, &seen);
+            let found =
+                |code: Code| assessment.findings.iter().find(|one| one.code == code).map(|one| one.text.clone());
+            assert!(found(Code::Unclear).is_some_and(|text| text.contains(instead.cause())), "{name}: {assessment:#?}");
+            assert_eq!((found(Code::EtcdDown), found(Code::ToolMissing)), (None, None), "{name} {instead:?}");
+            assert_eq!(seen.masters.values().filter_map(|one| one.seen()?.status.as_ref().ok()).count(), 3, "{name}");
+        }
+    }
+    let site = healthy().await.in_containers();
+    site.happens(&Event::Odd("m1".into(), "fails=container".into()));
+    let refused = site.go(Goal::Fence, &Flags { failed_zones: vec!["zone1".into()], ..Flags::default() }).await;
+    assert!(refused.text.contains("asking docker for etcd's container"), "{}", refused.text);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! A settings file as systemd's `EnvironmentFile=` reads it, with every byte kept. Does not know what a setting means.
 //!
 //! Docker's `--env-file` reads the same files but removes no quotes, so a value is written without quotes wherever
-//! systemd would read it back unchanged.
+//! systemd would read it back unchanged, and a file of docker's is one that both read alike.
 
 /// A parsed file; its lines, put together, are the text it was read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +56,41 @@ impl EnvFile {
     /// The settings in the file's order, also those that a later line overrides.
     pub fn settings(&self) -> impl Iterator<Item = (&str, &str)> {
         self.lines.iter().filter_map(|line| line.setting.as_ref()).map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    /// The first line that docker reads otherwise than systemd does, from 1, and what about it.
+    ///
+    /// Docker ends a line at a line feed, takes off the blanks before it, passes over a `#`, and takes the rest as it is
+    /// (`pkg/kvfile`). A name alone is taken from the environment of its client.
+    #[must_use]
+    pub fn otherwise_for_docker(&self) -> Option<(usize, &'static str)> {
+        let mut number = 1;
+        for line in &self.lines {
+            let ending = ["\r\n", "\n"].into_iter().find(|ending| line.text.ends_with(ending)).unwrap_or_default();
+            let text = &line.text[..line.text.len() - ending.len()];
+            let said = text.trim_start_matches([' ', '\t']);
+            let taken = match said.split_once('=') {
+                _ if said.is_empty() || said.starts_with('#') => None,
+                Some((name, value)) => Some((name, Some(value))),
+                None => Some((said, None)),
+            };
+            let why = match (taken, &line.setting) {
+                _ if text.contains(['\n', '\r']) || text.ends_with('\\') => {
+                    Some("this line goes on in the next one for systemd, and not for docker")
+                }
+                (None, None) => None,
+                (Some((name, Some(value))), Some((known, same))) if name == known && value == same => None,
+                (Some((_, Some(value))), Some(_)) if value.starts_with(['"', '\'']) => {
+                    Some("docker takes the quotes for a part of the value")
+                }
+                _ => Some("docker reads this line otherwise than systemd does, or not at all"),
+            };
+            if let Some(why) = why {
+                return Some((number, why));
+            }
+            number += line.text.matches('\n').count().max(1);
+        }
+        None
     }
 
     /// The value that counts: the last one.

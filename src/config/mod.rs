@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::diagnostic::{Diagnostic, Place};
 
 pub mod config_file;
+pub mod container;
 pub mod env_file;
 pub mod flags;
 pub mod manifest;

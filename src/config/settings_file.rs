@@ -28,6 +28,9 @@ pub struct SettingsFile {
     /// Variables that the unit itself sets, with their values. What an env file says of them counts instead.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environment: BTreeMap<String, String>,
+    /// Whether it is an env file that docker reads, which takes every value as it stands.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub read_by_docker: bool,
 }
 
 /// Everything that systemd reads for a unit, the settings file among it.
@@ -72,6 +75,12 @@ impl SettingsFile {
         Self { form: Form::Manifest, ..Self::env_file(path, text) }
     }
 
+    /// The same file, as docker reads it.
+    #[must_use]
+    pub fn for_docker(self) -> Self {
+        Self { read_by_docker: true, ..self }
+    }
+
     /// That one of a unit's files which says the cluster.
     ///
     /// # Errors
@@ -87,7 +96,14 @@ impl SettingsFile {
             return Err(format!("the cluster's settings come from variables of {path}: write them into the unit"));
         };
         let text = file.text.clone();
-        Ok(Self { form: Form::UnitFlags, path, text, unit: Some(texts), environment: BTreeMap::new() })
+        Ok(Self {
+            form: Form::UnitFlags,
+            path,
+            text,
+            unit: Some(texts),
+            environment: BTreeMap::new(),
+            read_by_docker: false,
+        })
     }
 
     /// The same file, with what the unit sets beside it.
@@ -109,6 +125,7 @@ impl SettingsFile {
     pub fn values(&self) -> Result<Values, String> {
         match self.form {
             Form::EnvFile => {
+                self.env()?;
                 let settings = self.named().into_iter();
                 Ok(settings.filter_map(|(key, value)| Some((flags::of_variable(&key)?, value))).collect())
             }
@@ -150,11 +167,11 @@ impl SettingsFile {
     pub fn with_identity(&self, identity: &Identity) -> Result<String, String> {
         match self.form {
             Form::EnvFile => {
-                let mut file = EnvFile::parse(&self.text);
+                let mut file = self.env()?;
                 for (flag, value) in identity.settings() {
                     file.set(&self.form.key(flag), value).map_err(|why| format!("{}: {why}", self.path))?;
                 }
-                Ok(file.to_string())
+                self.with(&file.to_string()).env().map(|file| file.to_string())
             }
             Form::UnitFlags => {
                 let changed = self.parsed_unit().and_then(|unit| unit.with_identity(identity));
@@ -192,6 +209,15 @@ impl SettingsFile {
         self.form.key(flag)
     }
 
+    fn env(&self) -> Result<EnvFile, String> {
+        let file = EnvFile::parse(&self.text);
+        let Some((line, why)) = file.otherwise_for_docker().filter(|_| self.read_by_docker) else { return Ok(file) };
+        Err(format!(
+            "{}:{line}: {why} (docker takes what stands after `=` as it is: write NAME=value, without quotes and blanks around)",
+            self.path
+        ))
+    }
+
     fn parsed_unit(&self) -> Result<UnitFiles, Box<Diagnostic>> {
         let none = || UnitTexts { name: String::new(), files: Vec::new(), env_files: Vec::new() };
         self.unit.clone().unwrap_or_else(none).parsed(Some((&self.path, &self.text)))
@@ -227,8 +253,6 @@ fn is_idle(flag: &str) -> bool {
     flag.starts_with("log-") || flag.starts_with("experimental-") || ["logger", "metrics", "debug", "v"].contains(&flag)
 }
 
-/// A mistake in one line: where, what, and what to do.
 fn told(why: &Diagnostic) -> String {
-    let hint = why.hint.as_deref().map(|hint| format!(" ({hint})")).unwrap_or_default();
-    format!("{}:{}: {}{hint}", why.place.file, why.place.line, why.message)
+    why.in_one_line()
 }

@@ -5,11 +5,11 @@
 //! an env file. etcd's own variables (`ETCD_NAME`) set what no flag does.
 
 mod command;
-mod lines;
+pub(super) mod lines;
 mod rewrite;
 mod shell;
 mod variables;
-mod words;
+pub(super) mod words;
 
 use std::collections::BTreeMap;
 use std::ops::Range;

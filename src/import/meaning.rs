@@ -209,10 +209,10 @@ fn remark(remarks: &mut Remarks, host: &str, vars: &Vars) {
         );
         remarks.add(host, said);
     }
-    let handled = ["host", "kubeadm"];
+    let handled = ["host", "docker", "kubeadm"];
     if let Some(kind) = text(vars, "etcd_deployment_type").filter(|kind| !handled.contains(kind)) {
         let said = format!(
-            "etcd_deployment_type is {}: only etcd on the host itself or as a static pod is handled yet",
+            "etcd_deployment_type is {}: only etcd on the host itself, in docker or as a static pod is handled yet",
             word(kind)
         );
         remarks.add(host, said);

@@ -93,6 +93,15 @@ fn an_etcd_that_kubeadm_runs_is_a_static_pod() {
 }
 
 #[test]
+fn a_kind_of_etcd_that_is_not_handled_is_told() {
+    for (kind, told) in [("host", false), ("docker", false), ("rkt", true)] {
+        let text = format!("[etcd]\nm1 zone=a\nm2 zone=b\n[etcd:vars]\netcd_deployment_type={kind}\n");
+        let page = imported("hosts.ini", &text, &Zones::Var("zone".into())).unwrap();
+        assert_eq!(format!("{page:?}").contains("in docker or as a static pod is handled yet"), told, "{kind}");
+    }
+}
+
+#[test]
 fn what_cannot_be_known_is_marked_with_what_belongs_there() {
     let text = "\
 [etcd]

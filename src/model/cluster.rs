@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::name::{AbsPath, Address, ClusterName, MasterName, UnitName, UserName, ZoneName};
-use super::supervisor::{STATE, StaticPod, Supervisor};
+use super::name::{AbsPath, Address, ClusterName, ContainerName, MasterName, UnitName, UserName, ZoneName};
+use super::supervisor::{Container, STATE, StaticPod, Supervisor};
 
 /// What kind of cluster this is; a drill refuses production.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +100,9 @@ pub struct EtcdSettings {
     /// What opens its client port; without it what the node's own etcdctl uses, else etcd's own certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<ClientFiles>,
+    /// The container in which the unit starts it. No inventory says it: it is what a look found in the unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<ContainerName>,
 }
 
 /// A file under requorum's own directory on a master.
@@ -172,13 +175,15 @@ impl EtcdSettings {
     /// What starts etcd there.
     #[must_use]
     pub fn supervisor(&self) -> Supervisor {
-        match &self.config {
-            ConfigAt::StaticPod(manifest) => {
-                Supervisor::Kubelet(StaticPod { manifest: manifest.clone(), data_dir: self.data_dir.clone() })
+        let data_dir = self.data_dir.clone();
+        match (&self.config, &self.container) {
+            (ConfigAt::StaticPod(manifest), _) => {
+                Supervisor::Kubelet(StaticPod { manifest: manifest.clone(), data_dir })
             }
-            ConfigAt::AsUnitSays | ConfigAt::EnvFile(_) | ConfigAt::UnitFlags | ConfigAt::ConfigFile(_) => {
-                Supervisor::Systemd(self.unit.clone())
+            (_, Some(container)) => {
+                Supervisor::Docker(Container { unit: self.unit.clone(), container: container.clone(), data_dir })
             }
+            (_, None) => Supervisor::Systemd(self.unit.clone()),
         }
     }
 }

@@ -136,6 +136,13 @@ impl Diagnostic {
         Self { code, severity, message: clean(message.as_ref()), place, hint: None, related: Vec::new() }
     }
 
+    /// Where, what, and what to do.
+    #[must_use]
+    pub fn in_one_line(&self) -> String {
+        let hint = self.hint.as_deref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+        format!("{}:{}: {}{hint}", self.place.file, self.place.line, self.message)
+    }
+
     /// Adds what to do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl AsRef<str>) -> Self {

@@ -25,8 +25,10 @@ pub use cluster::{
 };
 pub use command::{Arg, Command, Output, Placeholder};
 pub use identity::{ClusterId, MemberId, Token};
-pub use name::{AbsPath, Address, ClusterName, MasterName, RETIRED, RunId, UnitName, UserName, ZoneName};
+pub use name::{
+    AbsPath, Address, ClusterName, ContainerName, MasterName, RETIRED, RunId, UnitName, UserName, ZoneName,
+};
 pub use size::Size;
-pub use supervisor::{StaticPod, Supervisor};
+pub use supervisor::{Container, StaticPod, Supervisor};
 pub use url::Url;
 pub use wal_dir::WalDir;

@@ -91,6 +91,10 @@ name!(
     UnitName, unit_rule
 );
 name!(
+    /// A container as docker names it.
+    ContainerName, label_rule
+);
+name!(
     /// An absolute path on a master without `.`/`..` parts, blanks or control characters, and not `/`.
     AbsPath, path_rule
 );

@@ -1,11 +1,12 @@
-//! What starts etcd on a master, and starts it again: systemd or a kubelet. Knows nothing of the scripts that ask it.
+//! What starts etcd on a master, and starts it again: systemd, a kubelet, or systemd by docker. Knows nothing of the scripts
+//! that ask it.
 
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::name::{AbsPath, UnitName};
+use super::name::{AbsPath, ContainerName, UnitName};
 
 /// Where requorum keeps its things on a master: root's, mode 0700.
 pub const STATE: &str = "/var/lib/requorum";
@@ -21,6 +22,8 @@ pub enum Supervisor {
     Systemd(UnitName),
     /// A kubelet, by a manifest in its folder of static pods.
     Kubelet(StaticPod),
+    /// A unit of systemd's that runs it in a container, by `docker run`.
+    Docker(Container),
 }
 
 /// etcd as a static pod.
@@ -28,6 +31,15 @@ pub enum Supervisor {
 pub struct StaticPod {
     /// Where the manifest lies while the kubelet may start the pod.
     pub manifest: AbsPath,
+    /// By this its process is told from that of another etcd.
+    pub data_dir: AbsPath,
+}
+
+/// etcd in a container that a unit starts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Container {
+    pub unit: UnitName,
+    pub container: ContainerName,
     /// By this its process is told from that of another etcd.
     pub data_dir: AbsPath,
 }
@@ -46,12 +58,14 @@ impl StaticPod {
 }
 
 impl Supervisor {
-    /// As scripts are told it, in one word: a unit's name, or manifest and data directory. No path here holds a blank.
+    /// As scripts are told it, in one word: a unit's name, that with container and data directory, or manifest and data
+    /// directory. No path here holds a blank.
     #[must_use]
     pub fn word(&self) -> String {
         match self {
             Self::Systemd(unit) => unit.to_string(),
             Self::Kubelet(pod) => format!("{} {}", pod.manifest, pod.data_dir),
+            Self::Docker(Container { unit, container, data_dir }) => format!("{unit} {container} {data_dir}"),
         }
     }
 
@@ -65,7 +79,9 @@ impl Supervisor {
     #[must_use]
     pub fn held_by(&self) -> String {
         match self {
-            Self::Systemd(unit) => format!("/etc/systemd/system/{unit}.service.d/50-requorum-fence.conf"),
+            Self::Systemd(unit) | Self::Docker(Container { unit, .. }) => {
+                format!("/etc/systemd/system/{unit}.service.d/50-requorum-fence.conf")
+            }
             Self::Kubelet(pod) => pod.held(),
         }
     }
@@ -74,7 +90,7 @@ impl Supervisor {
     #[must_use]
     pub const fn unit(&self) -> Option<&UnitName> {
         match self {
-            Self::Systemd(unit) => Some(unit),
+            Self::Systemd(unit) | Self::Docker(Container { unit, .. }) => Some(unit),
             Self::Kubelet(_) => None,
         }
     }
@@ -83,18 +99,29 @@ impl Supervisor {
     #[must_use]
     pub const fn pod(&self) -> Option<&StaticPod> {
         match self {
-            Self::Systemd(_) => None,
+            Self::Systemd(_) | Self::Docker(_) => None,
             Self::Kubelet(pod) => Some(pod),
         }
     }
 
+    /// Whether its programs are in an image, where they are found while it runs.
+    #[must_use]
+    pub const fn has_image(&self) -> bool {
+        match self {
+            Self::Systemd(_) => false,
+            Self::Kubelet(_) | Self::Docker(_) => true,
+        }
+    }
+
     /// How much longer a step that stops or starts it may take than with systemd: its scripts wait for a kubelet up to
-    /// 20 s twice at a stop, and 75 s at a start (`prelude/kubelet.sh`).
+    /// 20 s twice at a stop, and 75 s at a start (`prelude/kubelet.sh`); for docker three times 10 s and 20 s at a stop, and
+    /// 50 s at a start (`prelude/docker.sh`).
     #[must_use]
     pub const fn slack(&self) -> Duration {
         match self {
             Self::Systemd(_) => Duration::ZERO,
             Self::Kubelet(_) => Duration::from_secs(70),
+            Self::Docker(_) => Duration::from_secs(60),
         }
     }
 
@@ -102,7 +129,9 @@ impl Supervisor {
     #[must_use]
     pub fn start_by_hand(&self) -> String {
         match self {
-            Self::Systemd(unit) => format!("systemctl start --no-block {unit}"),
+            Self::Systemd(unit) | Self::Docker(Container { unit, .. }) => {
+                format!("systemctl start --no-block {unit}")
+            }
             Self::Kubelet(pod) => format!("cp -np {} {}", pod.held(), pod.manifest),
         }
     }
@@ -112,7 +141,7 @@ impl fmt::Display for Supervisor {
     /// The unit's name, or the manifest's.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Systemd(unit) => unit.fmt(f),
+            Self::Systemd(unit) | Self::Docker(Container { unit, .. }) => unit.fmt(f),
             Self::Kubelet(pod) => f.pad(pod.file_name()),
         }
     }
@@ -121,6 +150,20 @@ impl fmt::Display for Supervisor {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_container_is_told_by_three_names_and_fenced_as_its_unit_is() {
+        let text = r#"{"unit":"etcd","container":"etcd1","data_dir":"/var/lib/etcd"}"#;
+        let docker: Supervisor = serde_json::from_str(text).unwrap();
+        assert_eq!(
+            (serde_json::to_string(&docker).unwrap(), docker.word()),
+            (text.into(), "etcd etcd1 /var/lib/etcd".into())
+        );
+        let unit = Supervisor::Systemd(UnitName::new("etcd").unwrap());
+        assert_eq!((docker.fence_marker(), docker.held_by()), (unit.fence_marker(), unit.held_by()));
+        assert_eq!((docker.to_string(), docker.start_by_hand()), (unit.to_string(), unit.start_by_hand()));
+        assert!(docker.has_image() && !unit.has_image());
+    }
 
     #[test]
     fn a_unit_is_kept_as_a_text_and_a_pod_as_its_two_paths() {

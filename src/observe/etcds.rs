@@ -176,7 +176,15 @@ impl Candidate<'_> {
                 (UnitName::new("etcd").ok()?, pod.data_dir.clone(), ConfigAt::StaticPod(pod.manifest.clone()))
             }
         };
-        Some(EtcdSettings { unit, data_dir, config, template: None, record: RecordAt::default(), client: None })
+        Some(EtcdSettings {
+            unit,
+            data_dir,
+            config,
+            template: None,
+            record: RecordAt::default(),
+            client: None,
+            container: None,
+        })
     }
 }
 

@@ -8,6 +8,7 @@ pub mod client_urls;
 pub mod clock;
 pub mod cluster_findings;
 pub mod code;
+pub mod container;
 pub mod database;
 pub mod denied;
 pub mod disk;

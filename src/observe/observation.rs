@@ -25,6 +25,18 @@ impl Observation {
         self.masters.get(master).and_then(Contact::seen)
     }
 
+    /// The cluster, with the containers in which units were found to start etcd.
+    #[must_use]
+    pub fn as_found(&self, cluster: &Cluster) -> Cluster {
+        let mut cluster = cluster.clone();
+        for master in cluster.zones.values_mut().flat_map(|zone| zone.masters.values_mut()) {
+            if let Some(seen) = self.seen(&master.name) {
+                *master = seen.as_found(master);
+            }
+        }
+        cluster
+    }
+
     /// Takes a proof's outcome and the last thing each witness said: what it had applied then must still be the last.
     pub fn take_proof(&mut self, outcome: proof::Outcome, samples: BTreeMap<MasterName, proof::Sample>) {
         self.proof = Some(outcome);

@@ -6,7 +6,7 @@ use super::{
     Answer, Certificates, Disk, Log, Members, Node, Ports, Process, Read, Settings, Status, Tools, Traces, Unit,
     WalPlace, certificates, denied, log, node, process, wal_place,
 };
-use crate::model::ClusterId;
+use crate::model::{ClusterId, Master};
 
 /// Everything one master said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +48,16 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// The master, with the container in which its unit was found to start etcd.
+    #[must_use]
+    pub fn as_found(&self, master: &Master) -> Master {
+        let mut found = master.clone();
+        if let Ok(unit) = &self.unit {
+            found.etcd.container.clone_from(&unit.container);
+        }
+        found
+    }
+
     /// Whether etcd's process runs there. Not knowing is not no.
     #[must_use]
     pub fn etcd_runs(&self) -> Option<bool> {

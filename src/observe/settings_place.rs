@@ -51,11 +51,28 @@ pub fn place(unit: &Unit, at: &ConfigAt, first: &Answer<Settings>) -> Place {
     }
 }
 
+/// The settings of an etcd in a container, as docker gives them to it.
+///
+/// # Errors
+/// When they are not in an env file, or docker reads it otherwise: with its line, and what to do.
+pub fn for_docker(settings: Settings) -> Answer<Settings> {
+    let reading = |why| Unclear { what: READING.to_owned(), why };
+    if settings.file.form != crate::config::Form::EnvFile {
+        let (path, form) = (&settings.file.path, settings.file.form.named());
+        return Err(reading(format!(
+            "{path}: etcd in a container has its settings in this {form}, and not in an env file"
+        )));
+    }
+    let settings = Settings { file: settings.file.for_docker(), ..settings };
+    settings.file.values().map_err(reading)?;
+    Ok(settings)
+}
+
 fn reads(unit: &Unit, path: &str) -> bool {
     unit.environment_files.iter().any(|file| file == path)
 }
 
-const UNIT_FILES: Script = Script { name: "unit files", text: include_str!("scripts/unit-files.sh") };
+pub(super) const UNIT_FILES: Script = Script { name: "unit files", text: include_str!("scripts/unit-files.sh") };
 const MANIFEST: Supervised = supervised!("manifest", "scripts/manifest.sh");
 const NAMES: Script = Script { name: "certificate names", text: include_str!("scripts/certificate-names.sh") };
 
@@ -110,7 +127,15 @@ fn manifest(output: &Output) -> Answer<Settings> {
     Ok(Settings { owner: owner.to_owned(), ..Settings::of(SettingsFile::manifest(path, text)) })
 }
 
-fn unit_files(unit: &UnitName, output: &Output) -> Answer<Settings> {
+/// One of the files that were told, and whose it is: `unit`, `env` or `script`.
+pub(super) struct Told {
+    pub(super) kind: String,
+    pub(super) file: TextFile,
+    owner: String,
+}
+
+/// The files that the question for a unit's files was answered with.
+pub(super) fn files_told(output: &Output) -> Answer<Vec<Told>> {
     const WHAT: &str = "reading the unit's files";
     if !output.ok() {
         return Err(Unclear::failed(WHAT, output));
@@ -119,7 +144,7 @@ fn unit_files(unit: &UnitName, output: &Output) -> Answer<Settings> {
         return Err(Unclear::text(WHAT, "they are larger than 256 KiB, which is too large for a unit"));
     }
     let broken = || Unclear::text(WHAT, "the answer is not whole");
-    let (mut units, mut env_files, mut owners) = (Vec::new(), Vec::new(), Vec::new());
+    let mut all = Vec::new();
     let mut rest = output.stdout.as_str();
     while !rest.is_empty() {
         let (head, after) = rest.split_once('\n').ok_or_else(broken)?;
@@ -127,17 +152,22 @@ fn unit_files(unit: &UnitName, output: &Output) -> Answer<Settings> {
         let length: usize = length.parse().map_err(|_| broken())?;
         let text = after.get(..length).ok_or_else(broken)?;
         rest = after[length..].strip_prefix('\n').ok_or_else(broken)?;
-        owners.push((path.to_owned(), owner.to_owned()));
-        let file = TextFile { path: path.to_owned(), text: text.to_owned() };
-        match kind {
-            "unit" => units.push(file),
-            "env" => env_files.push(file),
-            _ => return Err(broken()),
+        if !["unit", "env", "script"].contains(&kind) {
+            return Err(broken());
         }
+        let file = TextFile { path: path.to_owned(), text: text.to_owned() };
+        all.push(Told { kind: kind.to_owned(), file, owner: owner.to_owned() });
     }
+    Ok(all)
+}
+
+fn unit_files(unit: &UnitName, output: &Output) -> Answer<Settings> {
+    let told = files_told(output)?;
+    let of = |kind: &str| told.iter().filter(|one| one.kind == kind).map(|one| one.file.clone()).collect();
+    let (units, env_files) = (of("unit"), of("env"));
     let file =
         SettingsFile::unit(unit.as_str(), units, env_files).map_err(|why| Unclear { what: READING.to_owned(), why })?;
-    let owner = owners.into_iter().find(|(path, _)| *path == file.path).map(|(_, owner)| owner).unwrap_or_default();
+    let owner = told.into_iter().find(|one| one.file.path == file.path).map(|one| one.owner).unwrap_or_default();
     Ok(Settings { owner, ..Settings::of(file) })
 }
 

@@ -3,13 +3,14 @@
 use crate::model::command::Script;
 use crate::model::{Command, Supervisor};
 
-/// A script, with the functions for systemd before it and with those for a kubelet.
+/// A script, with the functions before it for whatever starts etcd.
 #[derive(Debug, Clone, Copy)]
 pub struct Supervised {
     /// What the plan and the journal call it.
     pub name: &'static str,
     pub systemd: &'static str,
     pub kubelet: &'static str,
+    pub docker: &'static str,
 }
 
 impl Supervised {
@@ -25,6 +26,7 @@ impl Supervised {
         let text = match supervisor {
             Supervisor::Systemd(_) => self.systemd,
             Supervisor::Kubelet(_) => self.kubelet,
+            Supervisor::Docker(_) => self.docker,
         };
         Script { name: self.name, text }
     }
@@ -35,16 +37,27 @@ macro_rules! supervised {
     ($name:literal, $($file:literal),+) => {
         $crate::observe::supervised::Supervised {
             name: $name,
-            systemd: concat!(
-                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/observe/scripts/prelude/systemd.sh")),
+            systemd: concat!($crate::observe::supervised::prelude!("/src/observe/scripts/prelude/systemd.sh"), $(include_str!($file)),+),
+            kubelet: concat!(
+                $crate::observe::supervised::prelude!("/src/observe/scripts/prelude/process.sh"),
+                $crate::observe::supervised::prelude!("/src/observe/scripts/prelude/kubelet.sh"),
                 $(include_str!($file)),+
             ),
-            kubelet: concat!(
-                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/observe/scripts/prelude/process.sh")),
-                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/observe/scripts/prelude/kubelet.sh")),
+            docker: concat!(
+                $crate::observe::supervised::prelude!("/src/observe/scripts/prelude/systemd.sh"),
+                $crate::observe::supervised::prelude!("/src/observe/scripts/prelude/process.sh"),
+                $crate::observe::supervised::prelude!("/src/observe/scripts/prelude/docker.sh"),
                 $(include_str!($file)),+
             ),
         }
     };
 }
 pub(crate) use supervised;
+
+/// A file's text, by its path from the top of the repository.
+macro_rules! prelude {
+    ($file:literal) => {
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), $file))
+    };
+}
+pub(crate) use prelude;

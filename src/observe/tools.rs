@@ -52,6 +52,9 @@ pub struct Tools {
     pub curl: bool,
     /// Whether openssl is there.
     pub openssl: bool,
+    /// What stands where etcd's program is looked for, and is a script.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub script: Option<String>,
     /// Commands that requorum needs and that are missing.
     pub missing: Vec<String>,
 }
@@ -100,6 +103,7 @@ pub fn parse(output: &Output) -> Result<Tools, Unclear> {
             }
             "curl" => tools.curl = true,
             "openssl" => tools.openssl = true,
+            "script" => tools.script = Some(value.to_owned()),
             "missing" => tools.missing.push(value.to_owned()),
             _ => {}
         }

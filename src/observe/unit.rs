@@ -1,8 +1,8 @@
-//! The question "what do systemd or the kubelet say about etcd?". Knows nothing about etcd itself.
+//! The question "what do systemd, the kubelet or docker say about etcd?". Knows nothing about etcd itself.
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Command, Output, Supervisor};
+use crate::model::{Command, ContainerName, Output, Supervisor};
 
 use super::supervised::{Supervised, supervised};
 use super::{Unclear, tools};
@@ -24,6 +24,9 @@ pub struct Unit {
     pub environment: Vec<String>,
     /// The files its environment is read from.
     pub environment_files: Vec<String>,
+    /// The container in which it starts etcd. Then the process, the words and the environment are those in the container.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<ContainerName>,
 }
 
 impl Unit {
@@ -66,8 +69,9 @@ impl Unit {
 
 const PROPERTIES: &str = "LoadState,ActiveState,MainPID,ConditionResult,ExecStart,Environment,EnvironmentFiles";
 
-/// What a kubelet's pod is like, in the words of `systemctl show`.
+/// What a kubelet's pod or a container is like, in the words of `systemctl show`.
 const POD: Supervised = supervised!("pod", "scripts/pod.sh");
+const CONTAINER: Supervised = supervised!("container", "scripts/container.sh");
 
 /// Asks what is known of etcd there.
 #[must_use]
@@ -78,6 +82,7 @@ pub fn command(supervisor: &Supervisor) -> Command {
             asked.arg(format!("{unit}.service"))
         }
         Supervisor::Kubelet(_) => POD.command(supervisor).arg(tools::KEPT),
+        Supervisor::Docker(_) => CONTAINER.command(supervisor).arg(tools::KEPT),
     }
 }
 

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::model::Supervisor;
-use crate::model::{Cluster, Master, MasterName, Url};
+use crate::model::{Cluster, Container, Master, MasterName, Supervisor, Url};
 use crate::observe::proof::count::says_off;
-use crate::observe::{Contact, Observation, Seen, Settings, denied, settings_place};
+use crate::observe::{Contact, Observation, Seen, Settings, Unclear, container, denied, settings_place};
 
 use super::{Refusal, Rule, config_style};
 
@@ -44,10 +43,11 @@ impl<'a> Refusals<'a> {
 pub(super) fn agrees(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) {
     let name = &master.name;
     match &seen.unit {
+        Err(why) if why.what == settings_place::READING => not_understood(name, why, refusals),
         Err(why) => refusals.add(Rule::Unclear, format!("{name}: {why}"), why.next()),
         Ok(unit) if !unit.loaded => {
             let (why, next) = match master.etcd.supervisor() {
-                Supervisor::Systemd(unit) => {
+                Supervisor::Systemd(unit) | Supervisor::Docker(Container { unit, .. }) => {
                     (format!("{name} has no unit {unit}"), format!("correct `etcd.unit` of {name} in the inventory"))
                 }
                 Supervisor::Kubelet(pod) => (
@@ -85,6 +85,23 @@ pub fn of_settings(master: &Master, seen: &Seen) -> Vec<Refusal> {
     refusals.list
 }
 
+/// Whether it is known how etcd is started on a master where nothing else is asked of its settings: a container is stopped
+/// and held otherwise than a unit.
+pub(super) fn starter_is_known(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) {
+    let name = &master.name;
+    let Err(why) = &seen.unit else { return };
+    if why.what == settings_place::READING {
+        not_understood(name, why, refusals);
+    } else if container::is_unknown(why) {
+        refusals.add(Rule::Unclear, format!("{name}: {why}"), why.next());
+    }
+}
+
+fn not_understood(name: &MasterName, why: &Unclear, refusals: &mut Refusals<'_>) {
+    let next = "correct that line: what is not understood there cannot be rewritten; see docs/limits.md";
+    refusals.add(Rule::ConfigStyle, format!("{name}: {}", why.why), next);
+}
+
 fn settings_agree(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) {
     let name = &master.name;
     match &seen.settings {
@@ -93,10 +110,7 @@ fn settings_agree(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) {
                 format!("put that file back on {name} (for a rebuilt master: as it was made at first), then try again");
             refusals.add(Rule::EnvFileMissing, format!("{name}: {why}"), next);
         }
-        Err(why) if why.what == settings_place::READING => {
-            let next = "correct that line: what is not understood there cannot be rewritten; see docs/limits.md";
-            refusals.add(Rule::ConfigStyle, format!("{name}: {}", why.why), next);
-        }
+        Err(why) if why.what == settings_place::READING => not_understood(name, why, refusals),
         Err(why) => refusals.add(Rule::Unclear, format!("{name}: {why}"), why.next()),
         Ok(settings) => {
             let file = &settings.file.path;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::model::Master;
 use crate::observe::{Code, Severity};
-use crate::observe::{Finding, Seen, layout::Layout, policy::Policy};
+use crate::observe::{Finding, Seen, container, layout::Layout, policy::Policy};
 use crate::plan::Rule;
 
 use super::Input;
@@ -265,7 +265,9 @@ fn habits(master: &Master, seen: &Seen, policy: &Policy, find: &mut Find<'_>) {
         let text = format!("{unit} has Restart=no: an etcd that dies stays down");
         find(Code::UnitNoRestart.into(), Check::Unit, text, "Restart=always, as kubespray writes it".into());
     }
-    if !matches!(policy.kind.as_str(), "notify" | "pod") {
+    // Of a container it is asked whether its client port is open, which etcd opens once it is ready.
+    let in_container = seen.unit.as_ref().map_or_else(container::is_unknown, |unit| unit.container.is_some());
+    if !matches!(policy.kind.as_str(), "notify" | "pod") && !in_container {
         let kind = &policy.kind;
         let text = format!(
             "{unit} has Type={kind}: systemd cannot distinguish an etcd without quorum from one that serves; after a restart without quorum the loss could not be proved"

@@ -79,11 +79,11 @@ impl<'a> Participant<'a> {
         Some(kept(path))
     }
 
-    /// The step that keeps the programs of its pod's image, where they are taken from there.
+    /// The step that keeps the programs of its image, where they are taken from there.
     pub(super) fn keep_tools(&self) -> Option<Step> {
         let path = self.seen.tools.as_ref().ok()?.etcdctl.as_deref()?;
         let supervisor = self.master.etcd.supervisor();
-        let of_image = supervisor.pod().is_some() && kept(path).starts_with(KEPT);
+        let of_image = supervisor.has_image() && kept(path).starts_with(KEPT);
         of_image.then(|| keep_tools::KeepTools { supervisor }.into())
     }
 

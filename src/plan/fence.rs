@@ -11,7 +11,7 @@ use crate::observe::{Read, Seen, Traces};
 use crate::plan::Rule;
 use crate::step::{Step, fence, last_revision, stop, unfence};
 
-use super::checks::Refusals;
+use super::checks::{self, Refusals};
 use super::draft::Participant;
 use super::initiate::join;
 use super::{Goal, Input, NoPlan, Plan, Planned, Refusal, Stage, cut_off};
@@ -23,6 +23,9 @@ use super::{Goal, Input, NoPlan, Plan, Planned, Refusal, Stage, cut_off};
 pub fn fence(input: Input<'_>) -> Result<Plan, NoPlan> {
     let mut refusals = Refusals::new(input.request);
     let participants = answering(input);
+    for participant in &participants {
+        checks::starter_is_known(participant.master, participant.seen, &mut refusals);
+    }
     takes_no_quorum(input, &mut refusals);
     may_serve(input, &mut refusals);
     refusals.done()?;

@@ -11,7 +11,7 @@ use super::{Goal, NoPlan, Plan, Request, fence, initiate, recover, safety, undo}
 /// Everything a plan is made from.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
-    /// The inventory.
+    /// The inventory. A plan adds the containers that were found.
     pub cluster: &'a Cluster,
     pub playbook: &'a Playbook,
     /// Templates by name.
@@ -27,6 +27,8 @@ pub struct Input<'a> {
 /// # Errors
 /// [`NoPlan`]: nothing to do, or every rule that forbids it.
 pub fn plan(input: Input<'_>) -> Result<Plan, NoPlan> {
+    let cluster = input.seen.as_found(input.cluster);
+    let input = Input { cluster: &cluster, ..input };
     let plan = match input.request.goal {
         Goal::InitiateDr => initiate::plan(input)?,
         Goal::Recover => recover::plan(input)?,

@@ -11,7 +11,7 @@ use crate::observe::traces::survivor_fence_text;
 use crate::plan::Rule;
 use crate::step::{Step, fence, return_data, return_file, return_record, start_own, unfence};
 
-use super::checks::Refusals;
+use super::checks::{self, Refusals};
 use super::draft::Participant;
 use super::initiate::join;
 use super::{Input, NoPlan, Plan, fence as fencing};
@@ -66,6 +66,7 @@ fn never_served(input: Input<'_>, run: &RunId, traced: &[Participant<'_>], refus
         }
     }
     for participant in traced {
+        checks::starter_is_known(participant.master, participant.seen, refusals);
         if let Err(why) = &participant.seen.settings {
             let why_not = format!("{}: which file run {run} wrote there is not known: {why}", participant.name());
             refusals.add(Rule::Unclear, why_not, why.next());

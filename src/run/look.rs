@@ -11,17 +11,19 @@ use tokio::time::{Instant, sleep_until};
 use crate::model::{Cluster, Command, Master, MasterName, Output};
 use crate::observe::members::usual_peer_urls;
 use crate::observe::{
-    Answer, Contact, KnownBefore, Observation, Read, Seen, Settings, Unclear, certificates, client_urls, denied, disk,
-    log, node, peers, process, read, settings, status, tools, traces, unit, witnesses,
+    Answer, Contact, KnownBefore, Observation, Read, Seen, Settings, Unclear, certificates, client_urls, container,
+    denied, peers, read, status, unit, witnesses,
 };
 
 use super::joined;
 use super::ports::{Pipes, Questions, Remote, RemoteError};
-use super::settings::{settings_of, wal_place_of};
 use super::still_tried::StillTried;
 
+mod first;
+mod in_container;
 mod of_etcd;
 
+use first::at_first;
 use of_etcd::OfEtcd;
 
 /// Asks every master of the cluster, side by side; a dark one costs no more than its connect time-out.
@@ -197,7 +199,8 @@ async fn look_at(
         Ok(seen) => seen,
         Err(contact) => return contact,
     };
-    let runs = seen.unit.as_ref().is_ok_and(unit::Unit::running);
+    // Of a container that is not understood it is not known, and its etcd may answer.
+    let runs = seen.unit.as_ref().map_or_else(container::is_unknown, unit::Unit::running);
     let of_etcd = OfEtcd::of(seen.settings.as_ref().ok(), seen.tools.as_ref().ok(), runs, (usual, limit));
     // Those that may wait for seconds stand last.
     let round: [(Answer<Command>, TakeAnswer); 5] = [
@@ -269,65 +272,6 @@ fn blame(seen: &mut Seen, why: &str) {
     if let Err(first) = &mut seen.status {
         first.why = format!("{}; {why}", first.why);
     }
-}
-
-/// What needs no etcd to answer. etcd's own answers are still to come.
-///
-/// # Errors
-/// What became of a master that cannot be asked at all.
-async fn at_first(master: &Master, asking: &mut dyn Questions) -> Result<Seen, Contact> {
-    let etcd = &master.etcd;
-    let first = [
-        unit::command(&etcd.supervisor()),
-        settings::command(etcd.config.first_read()),
-        disk::command(&etcd.data_dir),
-        traces::command(&etcd.supervisor(), &etcd.data_dir, &etcd.record),
-        tools::command(None),
-        node::command(master),
-        process::command(&etcd.supervisor(), &etcd.data_dir),
-    ];
-    let [unit, settings, disk, traces, tools, node, process] = ask_all(asking, first.map(Ok)).await;
-    let unit = match unit {
-        Ok(output) => unit::parse(&output),
-        Err(NoAnswer::Failed { error: RemoteError::Unreachable { why }, .. }) => return Err(Contact::Silent(why)),
-        Err(NoAnswer::Failed { error: error @ (RemoteError::HostKey { .. } | RemoteError::Denied { .. }), .. }) => {
-            return Err(Contact::Refused(error.to_string()));
-        }
-        Err(NoAnswer::Failed { error, .. }) => Err(Unclear::text("systemctl show", &error.to_string())),
-        Err(NoAnswer::NotPut(why)) => Err(why),
-    };
-    let [settings, disk, traces, tools, node, process] = [settings, disk, traces, tools, node, process].map(known);
-    let first = settings.and_then(|output| settings::parse(etcd.config.first_read(), &output));
-    let settings = settings_of(master, unit.as_ref().ok(), first, asking).await;
-    let program = unit.as_ref().ok().and_then(|unit| unit.program().map(str::to_owned));
-    // Where etcd lies elsewhere than usual, its tools are looked for beside it.
-    let tools = match program.filter(|program| program != tools::USUAL) {
-        Some(program) => {
-            let [tools] = ask_all(asking, [Ok(tools::command(Some(&program)))]).await;
-            known(tools)
-        }
-        None => tools,
-    };
-    let disk = disk.and_then(|output| disk::parse(&output));
-    let wal_place = wal_place_of(master, &settings, &disk, asking).await;
-    let pending = || Unclear::not_put("it has not answered yet");
-    Ok(Seen {
-        unit,
-        settings,
-        tools: tools.and_then(|output| tools::parse(&output)),
-        disk,
-        wal_place,
-        traces: traces.and_then(|output| traces::parse(&output)),
-        status: Err(pending()),
-        members: Err(pending()),
-        read: Err(pending()),
-        denied: None,
-        peer_ports: Err(pending()),
-        certificates: Err(pending()),
-        log: log::not_asked(),
-        node: node.and_then(|output| node::parse(&output)),
-        process: process.and_then(|output| process::parse(&output)),
-    })
 }
 
 /// Runs a question; a lost connection is an unknown answer.

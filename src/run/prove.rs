@@ -242,7 +242,7 @@ fn basis(cluster: &Cluster, seen: &Observation, attested: Attested<'_>) -> Optio
         let etcdctl = seen.tools.as_ref().ok()?.etcdctl.clone()?;
         let settings = seen.settings.as_ref().ok()?;
         let (access, metrics) = (settings.client_access()?, settings.metrics_access());
-        Some(Witness { master: master.clone(), etcdctl, access, metrics })
+        Some(Witness { master: seen.as_found(master), etcdctl, access, metrics })
     };
     let witnesses: Vec<Witness> = cluster.masters().filter_map(known).collect();
     let count = attested.map(|attested| count(cluster, seen, attested));

@@ -82,12 +82,14 @@ impl State {
         let (marker, drop_in) = (call.word(2).to_owned(), call.word(3).to_owned());
         let want = format!("[Unit]\nConditionPathExists=!{marker}\n");
         let pid = machine.pid();
-        if machine.file(&drop_in).as_ref() == Some(&want) && machine.files.contains_key(&marker) && pid == 0 {
+        let held = machine.docker.is_none_or(|docker| !docker.restarts);
+        if held && machine.file(&drop_in).as_ref() == Some(&want) && machine.files.contains_key(&marker) && pid == 0 {
             return Reply::said("found: fenced before\n");
         }
         if pid != 0 {
             return Reply::failed(1, format!("etcd still runs as process {pid}: stop it first"));
         }
+        machine.leave_alone();
         machine.put(drop_in, want);
         if call.midway {
             return Reply::default();
@@ -119,6 +121,7 @@ impl State {
     fn stop_script(&mut self, call: &Call<'_>) -> Reply {
         self.tick();
         let machine = self.machine(call.host);
+        machine.leave_alone();
         if machine.process.is_none() {
             let found = machine.fenced() || machine.form != Form::Manifest;
             machine.hold();

@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 
 use crate::config::Form;
-use crate::model::{MasterName, MemberId, Output, RETIRED};
+use crate::model::{MasterName, MemberId, Output, RETIRED, Supervisor};
 
 use super::etcdctl::Reply;
-use super::machine::{DATA_DIR, Machine};
+use super::machine::{BIN, DATA_DIR, Machine};
 use super::state::State;
 use super::wal;
 
@@ -22,11 +22,14 @@ impl State {
                 Some(text) => Reply::said(format!("root root 640\n{text}")),
                 None => Reply::failed(1, format!("stat: cannot statx '{path}': No such file or directory")),
             },
+            ("unit files", [_unit, script @ ..]) if machine.docker.is_some() => {
+                machine.unit_and_script(script.first().copied())
+            }
             ("unit files", [unit]) => unit_files(machine, unit),
             ("certificate names", [_]) => Reply::default(),
             ("disk", [dir, _state]) => disk(machine, dir),
             ("marks", [marker, held_by, lock, record, _data, ..]) => traces(machine, [marker, held_by, lock, record]),
-            ("pod", [_, _kept]) => machine.pod(),
+            ("pod" | "container", [_, _kept]) => machine.pod(),
             ("manifest", [_]) => machine.manifest(),
             ("tools", [program]) => tools(machine, program),
             ("log", [dir, _most]) => log(machine, dir),
@@ -87,7 +90,7 @@ impl State {
     /// The unit as systemd has it, and what a story says of the node.
     fn node(&self, host: &MasterName, unit: &str, properties: &str) -> Reply {
         let machine = self.seen(host);
-        assert_eq!(unit, machine.supervisor().word(), "the model has one etcd a master");
+        assert!(machine.is_meant_by(unit), "the model has one etcd a master, and {unit} is another");
         let lines: String = properties.split(',').map(|property| property_of(machine, property)).collect();
         Reply::said(machine.odd.iter().fold(lines, |all, line| all + line + "\n"))
     }
@@ -192,7 +195,12 @@ fn property_of(machine: &Machine, property: &str) -> String {
         "Restart" => "always".to_owned(),
         "RestartUSec" => "10s".to_owned(),
         "TimeoutStopUSec" => "1min 30s".to_owned(),
-        "Type" => if machine.form == Form::Manifest { "pod" } else { "notify" }.to_owned(),
+        "Type" => match machine.supervisor() {
+            Supervisor::Systemd(_) => "notify",
+            Supervisor::Kubelet(_) => "pod",
+            Supervisor::Docker(_) => "simple",
+        }
+        .to_owned(),
         "User" => "etcd".to_owned(),
         "FragmentPath" => "/etc/systemd/system/etcd.service".to_owned(),
         "DropInPaths" => String::new(),
@@ -320,6 +328,10 @@ fn certificates(machine: &Machine, files: &[&str]) -> Reply {
 
 fn tools(machine: &Machine, program: &str) -> Reply {
     let bin = program.trim_end_matches("/etcd");
+    if machine.docker.is_some() && bin == BIN {
+        // kubespray takes the tools out of the image and leaves them on the machine.
+        return Reply::said(format!("script={program}\netcdctl={BIN}/etcdctl\nrestore={BIN}/etcdutl\nopenssl=yes\n"));
+    }
     if machine.bin().as_deref() != Some(bin) {
         return Reply::said("openssl=yes\n");
     }

@@ -3,7 +3,7 @@
 
 use crate::config::{Form, SettingsFile, TextFile, flags};
 use crate::model::cluster::ConfigAt;
-use crate::model::{AbsPath, MasterName, StaticPod, Supervisor};
+use crate::model::{AbsPath, Container, ContainerName, MasterName, StaticPod, Supervisor};
 
 use super::Site;
 use super::etcdctl::Reply;
@@ -32,9 +32,14 @@ const POD_END: &str = "    volumeMounts:\n    - { mountPath: /var/lib/etcd, name
 
 impl Machine {
     pub(super) fn supervisor(&self) -> Supervisor {
-        match (self.form, AbsPath::new(MANIFEST), AbsPath::new(DATA_DIR)) {
-            (Form::Manifest, Ok(manifest), Ok(data_dir)) => Supervisor::Kubelet(StaticPod { manifest, data_dir }),
-            _ => Supervisor::Systemd(self.unit_name.clone()),
+        let unit = self.unit_name.clone();
+        let Ok(data_dir) = AbsPath::new(DATA_DIR) else { return Supervisor::Systemd(unit) };
+        match (self.form, AbsPath::new(MANIFEST), ContainerName::new(self.container())) {
+            (Form::Manifest, Ok(manifest), _) => Supervisor::Kubelet(StaticPod { manifest, data_dir }),
+            (_, _, Ok(container)) if self.docker.is_some() => {
+                Supervisor::Docker(Container { unit, container, data_dir })
+            }
+            _ => Supervisor::Systemd(unit),
         }
     }
 

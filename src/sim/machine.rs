@@ -10,6 +10,7 @@ use crate::config::Form;
 use crate::model::Supervisor;
 use crate::model::{ClusterId, MasterName, MemberId, UnitName, ZoneName};
 
+use super::containers::Docker;
 use super::data::Data;
 
 /// The env file of every master.
@@ -123,6 +124,8 @@ pub(super) struct Machine {
     pub(super) unit: Unit,
     /// How its settings are written down.
     pub(super) form: Form,
+    /// Where its etcd is in a container.
+    pub(super) docker: Option<Docker>,
     pub(super) installed: Installed,
     pub(super) free_bytes: u64,
     /// What a story says of its layout and unit: lines of the question that asks for them.
@@ -274,7 +277,7 @@ impl Machine {
     pub(super) fn fenced(&self) -> bool {
         match self.supervisor() {
             Supervisor::Kubelet(_) => !self.files.contains_key(MANIFEST),
-            systemd @ Supervisor::Systemd(_) => {
+            systemd @ (Supervisor::Systemd(_) | Supervisor::Docker(_)) => {
                 self.files.contains_key(&systemd.fence_marker()) && self.files.contains_key(&systemd.held_by())
             }
         }
@@ -307,6 +310,9 @@ impl Machine {
             self.unit.result = if cleanly { "success" } else { "signal" };
             self.unit.ended = true;
             self.unit.failed = !cleanly;
+            if let Some(docker) = &mut self.docker {
+                docker.failed = !cleanly;
+            }
             if let Some(data) = self.data_mut() {
                 data.settle();
                 // Killed before that, the rest stays in the write-ahead log until etcd reads it again.

@@ -16,6 +16,7 @@ use crate::model::{Cluster, MasterName, Token, UnitName, ZoneName, inventory};
 mod acts;
 mod answers;
 mod bastion;
+mod containers;
 mod data;
 mod disks;
 mod doctor;
@@ -201,6 +202,7 @@ fn machine(master: &crate::model::Master, members: &[(String, String)], election
     let image = Image::bootstrap(members, &Token(TOKEN.to_owned()), &ports.peer_url(&address));
     let inode = master.name.as_str().trim_start_matches('m').parse().unwrap_or(0);
     let data = Data::new(inode, image);
+    let env = env_text(&master.name, &address, members, election, ports);
     Machine {
         name: master.name.clone(),
         zone: master.zone.clone(),
@@ -210,6 +212,7 @@ fn machine(master: &crate::model::Master, members: &[(String, String)], election
         powered: true,
         door: Door::Open,
         form: Form::EnvFile,
+        docker: None,
         unit: Unit {
             failed: false,
             result: "success",
@@ -246,10 +249,7 @@ fn machine(master: &crate::model::Master, members: &[(String, String)], election
         stalls: false,
         half_joined: false,
         closed_until: None,
-        files: BTreeMap::from([(
-            ENV_FILE.to_owned(),
-            env_text(&master.name, &address, members, election, ports).into_bytes(),
-        )]),
+        files: BTreeMap::from([(ENV_FILE.to_owned(), env.into_bytes())]),
         dirs: BTreeMap::from([(DATA_DIR.to_owned(), Some(data))]),
         logs: BTreeMap::new(),
         process: None,

@@ -1,6 +1,5 @@
 //! etcd as a static pod on a machine of the model: its manifest in the kubelet's folder or held, and its image's programs.
 
-use crate::config::Form;
 use crate::observe::tools::KEPT;
 
 use super::acts::Call;
@@ -63,14 +62,14 @@ impl Machine {
 
     /// Where the programs of its etcd are, if anywhere.
     pub(super) fn bin(&self) -> Option<String> {
-        match (self.form, &self.process) {
-            (Form::Manifest, Some(process)) => Some(format!("/proc/{}/root{BIN}", process.pid)),
-            (Form::Manifest, None) => self.tools_kept().then(|| KEPT.to_owned()),
-            _ => Some(BIN.to_owned()),
+        match &self.process {
+            _ if !self.supervisor().has_image() => Some(BIN.to_owned()),
+            Some(process) => Some(format!("/proc/{}/root{BIN}", process.pid)),
+            None => self.tools_kept().then(|| KEPT.to_owned()),
         }
     }
 
-    /// As a kubelet's pod is described.
+    /// As a kubelet's pod or a container is described.
     pub(super) fn pod(&self) -> Reply {
         let program = self.bin().map(|bin| format!("ExecStart={{ path={bin}/etcd ; argv[]={bin}/etcd ; }}\n"));
         let loaded = if self.files.contains_key(self.settings_path()) { "loaded" } else { "not-found" };

@@ -12,7 +12,7 @@ use crate::run::ports::{Later, OneByOne, Pipes, Questions, Remote, RemoteError};
 use super::Site;
 use super::acts::Call;
 use super::etcdctl::Reply;
-use super::machine::Door;
+use super::machine::{BIN, Door};
 use super::state::{Cut, State};
 
 /// A command's way there and back.
@@ -23,7 +23,7 @@ const SNAIL: Duration = Duration::from_secs(1200);
 pub(super) const CONNECT: Duration = Duration::from_secs(5);
 
 /// Scripts that only ask.
-const QUESTIONS: [&str; 29] = [
+const QUESTIONS: [&str; 30] = [
     "etcds",
     "node zones",
     "wal place",
@@ -36,6 +36,7 @@ const QUESTIONS: [&str; 29] = [
     "env file",
     "unit files",
     "pod",
+    "container",
     "manifest",
     "certificate names",
     "disk",
@@ -195,6 +196,7 @@ impl State {
         }
         if self.seen(host).bin().is_some_and(|bin| program == format!("{bin}/etcdctl"))
             || program == format!("{KEPT}/etcdctl") && self.seen(host).tools_kept()
+            || program == format!("{BIN}/etcdctl") && self.seen(host).docker.is_some()
         {
             return self.etcdctl(host, words);
         }

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use crate::model::{MasterName, Token};
 
+use super::containers::Docker;
 use super::data::{Data, Image, pairs};
 use super::machine::Process;
 use super::state::State;
@@ -16,6 +17,8 @@ use super::state::State;
 pub(super) enum By {
     Boot,
     Requorum,
+    /// docker itself, past the unit.
+    Docker,
 }
 
 impl State {
@@ -27,9 +30,14 @@ impl State {
             return;
         }
         machine.unit.failed = false;
-        machine.unit.condition_met = !machine.fenced();
-        if !machine.unit.condition_met {
-            return;
+        if by != By::Docker {
+            machine.unit.condition_met = !machine.fenced();
+            if !machine.unit.condition_met {
+                return;
+            }
+            if machine.docker.is_some() {
+                machine.docker = Some(Docker { restarts: true, failed: false });
+            }
         }
         if !machine.files.contains_key(machine.settings_path()) {
             machine.unit.failed = true;
@@ -160,7 +168,9 @@ impl State {
         machine.unit.ended = false;
         machine.unit.condition_met = false;
         machine.reload();
-        if machine.unit.enabled {
+        let enabled = machine.unit.enabled;
+        self.boot_docker(name);
+        if enabled {
             self.start(name, By::Boot);
         }
         self.tick();

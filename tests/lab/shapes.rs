@@ -1,5 +1,5 @@
 //! Settings in an env file, in the flags of the unit, in a config file and in the manifest of a static pod, as others write
-//! them: a zone is lost, and comes home after a split brain. No scenario: the model writes its files itself, and its units are one line a flag.
+//! them, and etcd in a container that a unit starts: a zone is lost, and comes home after a split brain. No scenario: the model writes its files itself, and its units are one line a flag.
 
 use crate::support::{Lab, name};
 
@@ -82,6 +82,54 @@ fn the_log_lies_on_a_file_system_of_its_own() {
     }
     // etcd has put a directory in the link's place, and the old log stays where the old data's link points.
     assert_eq!(open("m2", "/var/lib/etcd/member/wal").trim(), "/wal/etcd");
+}
+
+#[test]
+fn docker_starts_etcd_by_a_script_of_its_unit() {
+    a_zone_is_lost_and_comes_home("docker", "3.5");
+}
+
+/// docker starts a container again at boot that a loss of power has ended, whatever condition its unit has.
+#[test]
+fn a_container_stays_down_where_docker_would_start_it_at_boot() {
+    let lab = Lab::up_as("2+1", "3.6", "docker");
+    lab.put("m1", "before", 5);
+    lab.wait_for_keys("m3", "before", 5);
+    let dr = ["initiate-dr", "--attest", "zone1=story: the plug was pulled", "--confirm", name()];
+    let process = |node: &str| lab.on(node, "pgrep -xa etcd | grep -v bash; true").exits(0).stdout;
+    lab.lab(&["power-off", "zone1"]).exits(0);
+    // Which container it is must stand in the script.
+    let (before, script) = (process("m3"), "/usr/local/bin/etcd");
+    lab.on("m3", &format!("sed -i.was 's/--name=etcd3/--name=$NAME/' {script}")).exits(0);
+    lab.requorum(&dr).exits(3).says("[config-style]").says(&format!("{script}:9: what "));
+    assert!(!before.is_empty() && process("m3") == before, "{before} is now {}", process("m3"));
+    lab.on("m3", &format!("mv {script}.was {script}")).exits(0);
+    // Its data is moved aside, and the machine loses its power.
+    lab.killed_after(&dr, "retire", "m3");
+    let run = lab.last_plan().run.to_string();
+    lab.lab(&["power-off", "m3"]).exits(0);
+    lab.lab(&["power-on", "m3"]).exits(0);
+    lab.on("m3", "systemctl start docker && docker ps -a --format '{{.Names}} {{.State}}'")
+        .exits(0)
+        .says("etcd3 exited");
+    assert_eq!(process("m3"), "");
+    lab.requorum(&["unlock", &run]).exits(0);
+    lab.requorum(&["undo", &run, "--confirm", name()]).exits(0);
+    lab.requorum(&dr).exits(0).says("restarted-survivor");
+    assert_eq!(lab.count("m3", "before"), 5);
+    // The old members come back, are fenced, and lose their power once more.
+    lab.lab(&["power-on", "zone1"]).exits(0);
+    lab.wait_for_write("m1", "stale");
+    lab.requorum(&["fence", "zone1", "--confirm", name()]).exits(0);
+    lab.lab(&["power-off", "zone1"]).exits(0);
+    lab.lab(&["power-on", "zone1"]).exits(0);
+    for node in ["m1", "m2"] {
+        lab.on(node, "systemctl restart docker && docker ps -a --format '{{.State}}'").exits(0).says("exited");
+        assert_eq!(process(node), "", "{node}");
+    }
+    lab.requorum(&["recover", "--confirm", name()]).exits(0);
+    lab.requorum(&["status"]).exits(0).says("verdict: healthy");
+    assert_eq!(lab.count("m1", "before"), 5);
 }
 
 /// The shape and version that SHAPE and ETCD name: `make matrix` goes through all.

@@ -103,6 +103,12 @@ impl Telling {
             ["bare", "copy", "of", master, "as", path] => self.site.bring(path, self.site.database(master)),
             ["damage", path] => self.site.bring(path, b"{half".to_vec()),
             ["template", "adds", line] => self.site.template_adds(line),
+            ["etcd", "runs", "in", "containers"] => self.site.run_in_containers(),
+            ["script", "of", master, "says", rest @ ..] => {
+                let line = rest.join(" ");
+                let (now, before) = line.split_once(" for ").ok_or("a script says one thing for another")?;
+                self.site.script_says(master, before, now);
+            }
             ["lose", path] => self.site.bring(path, Vec::new()),
             ["unlock", "elsewhere"] => {
                 for run in self.site.locked_by() {

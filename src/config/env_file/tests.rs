@@ -159,3 +159,70 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_line_that_docker_reads_otherwise_is_told() {
+    let told = |text: &str| EnvFile::parse(text).otherwise_for_docker().map(|(line, _)| line);
+    for same in [
+        "ETCD_NAME=m1\n# a note\n\nETCD_X=a=b,c\n",
+        "  ETCD_NAME=m1",
+        "ETCD_NAME=\nETCD_DATA_DIR=/var/lib/etcd\r\n",
+        "ETCD_INITIAL_CLUSTER=m1=https://10.0.0.1:2380,m2=https://10.0.0.2:2380\n",
+    ] {
+        assert_eq!(told(same), None, "{same:?}");
+    }
+    for (text, line) in [
+        ("A=1\nETCD_NAME=\"m1\"\n", 2),
+        ("ETCD_NAME='m1'\n", 1),
+        ("# a\n\nETCD_NAME=m1 \n", 3),
+        ("ETCD_NAME= m1\n", 1),
+        ("export ETCD_NAME=m1\n", 1),
+        ("ETCD_NAME\n", 1),
+        ("; a note\n", 1),
+        ("A=1\nB=a\\\nb\nC=3\n", 2),
+        ("A=1\nB='a\nb'\nC=3\n", 2),
+        ("A=x\\\\y\n", 1),
+        ("# goes on \\\nA=1\n", 1),
+    ] {
+        assert_eq!(told(text), Some(line), "{text:?}");
+    }
+}
+
+/// Docker's `pkg/kvfile`, `parseKeyValueFile`: the settings, or nothing where it refuses the file.
+fn as_docker_reads(text: &str) -> Option<Vec<(String, String)>> {
+    let mut read = Vec::new();
+    for line in text.split('\n') {
+        let line = line.strip_suffix('\r').unwrap_or(line).trim_start_matches([' ', '\t']);
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let (name, value) = line.split_once('=')?;
+        if name.is_empty() || name.contains([' ', '\t']) {
+            return None;
+        }
+        read.push((name.to_owned(), value.to_owned()));
+    }
+    Some(read)
+}
+
+proptest! {
+    /// A file of which no line is told means the same to both, and what is written into it does too.
+    #[test]
+    fn what_is_not_told_both_read_alike(
+        lines in prop::collection::vec("[ ]?[AB#;]?[A-C]{0,2}[ ]?=?[ ]?['\"]?[a-c,=:]{0,3}['\"\\\\ \r]?\n?", 0..5),
+        value in "[a-z0-9=:/,.-]{1,20}",
+    ) {
+        let text = lines.concat();
+        let file = EnvFile::parse(&text);
+        if file.otherwise_for_docker().is_none() {
+            let known: Vec<_> = file.settings().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+            prop_assert_eq!(as_docker_reads(&text), Some(known));
+            let mut written = file.clone();
+            written.set("ETCD_INITIAL_CLUSTER", &value).unwrap();
+            let written = written.to_string();
+            prop_assert_eq!(EnvFile::parse(&written).otherwise_for_docker(), None, "{:?}", written);
+            let last = as_docker_reads(&written).unwrap().into_iter().rfind(|(name, _)| name == "ETCD_INITIAL_CLUSTER");
+            prop_assert_eq!(last, Some(("ETCD_INITIAL_CLUSTER".to_owned(), value)));
+        }
+    }
+}

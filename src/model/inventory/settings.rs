@@ -63,6 +63,7 @@ impl Layer {
             template: self.template.clone(),
             record: RecordAt::default(),
             client: self.client.clone(),
+            container: None,
         })
     }
 

@@ -3,10 +3,8 @@ set -u
 dir=${1%/*}
 find_tool() { if [ -x "$dir/$1" ]; then echo "$dir/$1"; else command -v "$1" || true; fi; }
 etcd=$(find_tool etcd); ctl=$(find_tool etcdctl); utl=$(find_tool etcdutl)
-# A wrapper around a container is not etcd: to stop it, hold it and ask it is another matter, and to ask its version starts one.
-case $(head -c 2 "$etcd" 2>/dev/null) in
-  '#!') echo "missing=an etcd program ($etcd is a script; see docs/shapes.md)"; etcd= ;;
-esac
+# A script around a container is not etcd: to ask its version starts one.
+case $(head -c 2 "$etcd" 2>/dev/null) in '#!') echo "script=$etcd"; etcd= ;; esac
 [ -n "$etcd" ] && echo "etcd=$("$etcd" --version 2>/dev/null | sed -n 's/^etcd Version: //p')"
 [ -n "$ctl" ] && echo "etcdctl=$ctl"
 restore=

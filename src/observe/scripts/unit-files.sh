@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# Everything that systemd reads for the unit, in its order. Each text follows a line with its length, so that nothing in it
-# can be taken for such a line.
+# Everything that systemd reads for the unit, in its order, and the script that it starts. Each text follows a line with its
+# length, so that nothing in it can be taken for such a line.
 set -eu
 show() { systemctl show --property="$1" --value "$unit.service"; }
 tell() { # tell KIND PATH
@@ -18,6 +18,8 @@ drop_ins=$(show DropInPaths)
 env_files=$(show EnvironmentFiles)
 set -f
 for path in $drop_ins; do tell unit "$path"; done
+[ -z "${2-}" ] || { [ "$(stat -L -c %s "$2")" -le 65536 ] && tell script "$2"; } || {
+  echo "$2 is larger than 64 KiB, or cannot be read" >&2; exit 1; }
 while read -r path flags; do
   case $path in
     '') continue ;;

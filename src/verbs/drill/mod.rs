@@ -132,7 +132,7 @@ pub async fn drill(
     ));
     consent::agree(&cluster.name, confirm, site)?;
     site.acting.begin();
-    place::keep_tools(&cluster, [&survivor, &lost], &remote).await?;
+    place::keep_tools(&seen.as_found(&cluster), [&survivor, &lost], &remote).await?;
     let run = request::run_id(site)?;
     let store = site.bastion.create_run(&run).map_err(|error| recovery::no_place(site, &error))?;
     let redactor = planning::redactor(&seen, site);

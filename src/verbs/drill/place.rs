@@ -70,7 +70,7 @@ fn way(master: &Master, seen: &Observation) -> Result<Way, Unclear> {
     Ok(Way { host: master.name.clone(), etcdctl, access: access.ok_or_else(|| missing("the client port"))? })
 }
 
-/// A canary of a pod's master uses the programs of its image long after that pod is gone: they are kept first.
+/// A canary uses the programs of an image long after what runs it is gone: they are kept first.
 ///
 /// # Errors
 /// Where they cannot be kept, and why.

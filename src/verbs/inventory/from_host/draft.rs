@@ -237,6 +237,7 @@ mod tests {
                 template: None,
                 record: crate::model::RecordAt::default(),
                 client: None,
+                container: None,
             },
             beside: vec!["the unit etcd-events".to_owned()],
             seen: *seen,

@@ -1,0 +1,85 @@
+//! The first questions of a look: what needs no etcd to answer. Judges nothing.
+
+use crate::model::{Master, Output};
+use crate::observe::{
+    Answer, Contact, Seen, Tools, Unclear, Unit, disk, log, node, process, settings, tools, traces, unit,
+};
+use crate::run::ports::{Questions, RemoteError};
+use crate::run::settings::{settings_of, wal_place_of};
+
+use super::{NoAnswer, ask_all, in_container, known};
+
+/// What needs no etcd to answer. etcd's own answers are still to come.
+///
+/// # Errors
+/// What became of a master that cannot be asked at all.
+pub(super) async fn at_first(master: &Master, asking: &mut dyn Questions) -> Result<Seen, Contact> {
+    let master = &in_container::as_the_inventory_has_it(master);
+    let etcd = &master.etcd;
+    let first = [
+        unit::command(&etcd.supervisor()),
+        settings::command(etcd.config.first_read()),
+        disk::command(&etcd.data_dir),
+        traces::command(&etcd.supervisor(), &etcd.data_dir, &etcd.record),
+        tools::command(None),
+        node::command(master),
+        process::command(&etcd.supervisor(), &etcd.data_dir),
+    ];
+    let [unit, settings, disk, traces, tools, node, process] = ask_all(asking, first.map(Ok)).await;
+    let unit = match unit {
+        Ok(output) => unit::parse(&output),
+        Err(NoAnswer::Failed { error: RemoteError::Unreachable { why }, .. }) => return Err(Contact::Silent(why)),
+        Err(NoAnswer::Failed { error: error @ (RemoteError::HostKey { .. } | RemoteError::Denied { .. }), .. }) => {
+            return Err(Contact::Refused(error.to_string()));
+        }
+        Err(NoAnswer::Failed { error, .. }) => Err(Unclear::text("systemctl show", &error.to_string())),
+        Err(NoAnswer::NotPut(why)) => Err(why),
+    };
+    let [settings, disk, traces, tools, node, process] = [settings, disk, traces, tools, node, process].map(known);
+    let first = settings.and_then(|output| settings::parse(etcd.config.first_read(), &output));
+    let tools = tools_of(&unit, tools, asking).await;
+    let in_container = match &unit {
+        Ok(unit) => in_container::found(master, unit, &tools, &first, asking).await,
+        Err(_) => None,
+    };
+    let (unit, settings, tools) = match in_container {
+        Some(found) => (found.unit, found.settings, found.tools),
+        None => {
+            let settings = settings_of(master, unit.as_ref().ok(), first, asking).await;
+            (unit, settings, tools)
+        }
+    };
+    let disk = disk.and_then(|output| disk::parse(&output));
+    let wal_place = wal_place_of(master, &settings, &disk, asking).await;
+    let pending = || Unclear::not_put("it has not answered yet");
+    Ok(Seen {
+        unit,
+        settings,
+        tools,
+        disk,
+        wal_place,
+        traces: traces.and_then(|output| traces::parse(&output)),
+        status: Err(pending()),
+        members: Err(pending()),
+        read: Err(pending()),
+        denied: None,
+        peer_ports: Err(pending()),
+        certificates: Err(pending()),
+        log: log::not_asked(),
+        node: node.and_then(|output| node::parse(&output)),
+        process: process.and_then(|output| process::parse(&output)),
+    })
+}
+
+/// Where etcd lies elsewhere than usual, its tools are looked for beside it.
+async fn tools_of(unit: &Answer<Unit>, usual: Answer<Output>, asking: &mut dyn Questions) -> Answer<Tools> {
+    let program = unit.as_ref().ok().and_then(Unit::program);
+    let tools = match program.filter(|program| *program != tools::USUAL) {
+        Some(program) => {
+            let [tools] = ask_all(asking, [Ok(tools::command(Some(program)))]).await;
+            known(tools)
+        }
+        None => usual,
+    };
+    tools.and_then(|output| tools::parse(&output))
+}
