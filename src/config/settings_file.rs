@@ -87,7 +87,8 @@ impl SettingsFile {
     /// Where and why it cannot be read, or that it is more than one.
     pub fn unit(name: &str, files: Vec<TextFile>, env_files: Vec<TextFile>) -> Result<Self, String> {
         let texts = UnitTexts { name: name.to_owned(), files, env_files };
-        let changed = texts.parsed(None).and_then(|unit| unit.with_identity(&another())).map_err(|why| told(&why))?;
+        let changed =
+            texts.parsed(None).and_then(|unit| unit.with_identity(&another())).map_err(|why| why.in_one_line())?;
         let mut paths = changed.into_keys();
         let (Some(path), None) = (paths.next(), paths.next()) else {
             return Err("the cluster's settings stand in several files: put them into one".to_owned());
@@ -130,7 +131,7 @@ impl SettingsFile {
                 Ok(settings.filter_map(|(key, value)| Some((flags::of_variable(&key)?, value))).collect())
             }
             Form::UnitFlags => {
-                let unit = self.parsed_unit().map_err(|why| told(&why))?;
+                let unit = self.parsed_unit().map_err(|why| why.in_one_line())?;
                 match unit.unknown().find(|(flag, _)| !is_idle(flag)) {
                     None => Ok(unit.values().clone()),
                     Some((flag, Setting { place, unknown, .. })) => Err(format!(
@@ -142,8 +143,8 @@ impl SettingsFile {
                     )),
                 }
             }
-            Form::ConfigFile => self.parsed_config().map(|file| file.values().clone()).map_err(|why| told(&why)),
-            Form::Manifest => self.parsed_manifest().map(|file| file.values().clone()).map_err(|why| told(&why)),
+            Form::ConfigFile => self.parsed_config().map(|file| file.values().clone()).map_err(|why| why.in_one_line()),
+            Form::Manifest => self.parsed_manifest().map(|file| file.values().clone()).map_err(|why| why.in_one_line()),
         }
     }
 
@@ -175,7 +176,7 @@ impl SettingsFile {
             }
             Form::UnitFlags => {
                 let changed = self.parsed_unit().and_then(|unit| unit.with_identity(identity));
-                let mut changed = changed.map_err(|why| told(&why))?;
+                let mut changed = changed.map_err(|why| why.in_one_line())?;
                 let own = changed.remove(&self.path).unwrap_or_else(|| self.text.clone());
                 match changed.keys().next() {
                     None => Ok(own),
@@ -183,10 +184,10 @@ impl SettingsFile {
                 }
             }
             Form::ConfigFile => {
-                self.parsed_config().and_then(|file| file.with_identity(identity)).map_err(|why| told(&why))
+                self.parsed_config().and_then(|file| file.with_identity(identity)).map_err(|why| why.in_one_line())
             }
             Form::Manifest => {
-                self.parsed_manifest().and_then(|file| file.with_identity(identity)).map_err(|why| told(&why))
+                self.parsed_manifest().and_then(|file| file.with_identity(identity)).map_err(|why| why.in_one_line())
             }
         }
     }
@@ -251,8 +252,4 @@ impl UnitTexts {
 /// Settings that nothing here depends on.
 fn is_idle(flag: &str) -> bool {
     flag.starts_with("log-") || flag.starts_with("experimental-") || ["logger", "metrics", "debug", "v"].contains(&flag)
-}
-
-fn told(why: &Diagnostic) -> String {
-    why.in_one_line()
 }

@@ -22,6 +22,10 @@ fn each(inputs: &InputPaths, site: &Site) -> Result<Vec<InputPaths>, Failure> {
     Ok(names.into_iter().map(|name| InputPaths { cluster: Some(name), ..inputs.clone() }).collect())
 }
 
+fn named(each: &[InputPaths]) -> Vec<String> {
+    each.iter().filter_map(|one| one.cluster.as_ref()).map(ToString::to_string).collect()
+}
+
 /// For what is about one cluster only.
 ///
 /// # Errors
@@ -29,7 +33,7 @@ fn each(inputs: &InputPaths, site: &Site) -> Result<Vec<InputPaths>, Failure> {
 pub fn the_one(inputs: &InputPaths, site: &Site, what: &str) -> Result<InputPaths, Failure> {
     let mut each = each(inputs, site)?;
     if each.len() > 1 {
-        let names: Vec<String> = each.iter().filter_map(|one| one.cluster.as_ref()).map(ToString::to_string).collect();
+        let names = named(&each);
         let hint = format!("add --cluster {}", names.first().map(String::as_str).unwrap_or_default());
         let said = format!("{what} is about one cluster, and this inventory has {}: {}", names.len(), names.join(", "));
         return Err(Failure::usage(said).hint(hint));
@@ -84,8 +88,7 @@ pub async fn in_turn(
         if matches!(ended, Ok(exit::DONE)) {
             continue;
         }
-        let left: Vec<String> =
-            each[at + 1..].iter().filter_map(|one| one.cluster.as_ref()).map(ToString::to_string).collect();
+        let left = named(&each[at + 1..]);
         let note = format!("  not begun: {} (one alone: --cluster {})", left.join(", "), left.join(" or --cluster "));
         return match ended {
             Err(failure) if !left.is_empty() => Err(failure.note(note)),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::cluster::{Cluster, EtcdSettings, Master, RecordAt};
+use crate::model::cluster::{Cluster, EtcdSettings, RecordAt};
 use crate::model::diagnostic::word;
 use crate::model::fields::{Fields, Reader};
 use crate::model::name::{ClusterName, MasterName};
@@ -94,22 +94,22 @@ fn clash(one: &Cluster, other: &Cluster) -> Option<String> {
     if one.name == other.name {
         return Some(format!("two clusters have the name {}", one.name));
     }
-    let both = one.masters().find_map(|master| Some((master, other.master(&master.name)?)));
-    let (here, there): (&Master, &Master) = both?;
-    let (mine, theirs) = (&here.etcd, &there.etcd);
-    let same = if mine.data_dir == theirs.data_dir {
-        format!("data directory {}", mine.data_dir)
-    } else if mine.supervisor().to_string() == theirs.supervisor().to_string() {
-        format!("unit {}", mine.supervisor())
-    } else if mine.config.shown().is_some()
-        && mine.config.shown() == theirs.config.shown()
-        && mine.config.names_a_file()
-    {
-        format!("file {}", mine.config.first_read())
-    } else {
-        return None;
-    };
-    Some(format!("clusters {} and {} have the same {same} on {}", one.name, other.name, here.name))
+    let mut both = one.masters().filter_map(|master| Some((master, other.master(&master.name)?)));
+    both.find_map(|(here, there)| {
+        let same = shared(&here.etcd, &there.etcd)?;
+        Some(format!("clusters {} and {} have the same {same} on {}", one.name, other.name, here.name))
+    })
+}
+
+fn shared(mine: &EtcdSettings, theirs: &EtcdSettings) -> Option<String> {
+    if mine.data_dir == theirs.data_dir {
+        return Some(format!("data directory {}", mine.data_dir));
+    }
+    if mine.supervisor().to_string() == theirs.supervisor().to_string() {
+        return Some(format!("unit {}", mine.supervisor()));
+    }
+    let file = mine.config.names_a_file() && mine.config == theirs.config;
+    file.then(|| format!("file {}", mine.config.first_read()))
 }
 
 #[cfg(test)]
@@ -141,6 +141,15 @@ mod tests {
         let named = EVENTS.replace(" etcd: {", " masters: [m2, m3], etcd: {");
         let (_, others) = all(&with(&named)).unwrap();
         assert_eq!(others[0].masters().map(|master| master.name.as_str()).collect::<Vec<_>>(), ["m2", "m3"]);
+    }
+
+    #[test]
+    fn a_master_with_settings_of_its_own_is_compared_too() {
+        let own = "m3: { address: 10.0.2.11, etcd: { data_dir: /var/lib/etcd-events } }";
+        let text = with(EVENTS).text.replace("m3: { address: 10.0.2.11 }", own);
+        let found = all(&Source::new("i.yaml", text)).unwrap_err();
+        let said = "clusters events and prod have the same data directory /var/lib/etcd-events on m3";
+        assert!(found.iter().any(|one| one.code == "same-etcd" && one.message == said), "{found:#?}");
     }
 
     #[test]
