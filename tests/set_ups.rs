@@ -174,7 +174,7 @@ impl OnMaster {
         let place = place(&self.unit, &self.at, &first);
         let output = match &place {
             Place::EnvFile(path) | Place::ConfigFile(path) => self.file(path),
-            Place::UnitFlags => self.unit_files(),
+            Place::UnitFlags | Place::EnvFiles => self.unit_files(),
             Place::Manifest => {
                 let (path, text) = &self.files[0];
                 Output { stdout: format!("root root 600\t{path}\n{text}"), ..Output::default() }

@@ -61,6 +61,16 @@ impl Form {
         }
     }
 
+    /// Where a unit's file of this path is written instead, if it is a package's: systemd takes the file of the same name in
+    /// `/etc` and passes over the package's (`systemd.unit(5)`).
+    #[must_use]
+    pub fn beside_package(self, path: &str) -> Option<String> {
+        let name = ["/usr/lib/systemd/system/", "/lib/systemd/system/", "/usr/local/lib/systemd/system/"]
+            .iter()
+            .find_map(|folder| path.strip_prefix(folder))?;
+        (self == Self::UnitFlags).then(|| format!("/etc/systemd/system/{name}"))
+    }
+
     /// The shipped template that rewrites such a file.
     #[must_use]
     pub const fn template(self) -> &'static str {

@@ -1,6 +1,6 @@
 //! The file that says which cluster a member belongs to, with all that must be known to read it. Knows no node.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use super::config_file::ConfigFile;
 use super::env_file::EnvFile;
 use super::manifest::Manifest;
 use super::unit_file::{Files, Setting, UnitFiles};
-use super::{Form, Identity, Values, flags};
+use super::{Form, Identity, OWNED, Values, flags};
 
 /// Such a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,7 +25,8 @@ pub struct SettingsFile {
     /// What else systemd reads for the unit, where the settings are its flags.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<UnitTexts>,
-    /// Variables that the unit itself sets, with their values. What an env file says of them counts instead.
+    /// Variables that the unit itself and its other env files set, with their values. What this env file says of them counts
+    /// instead.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environment: BTreeMap<String, String>,
     /// Whether it is an env file that docker reads, which takes every value as it stands.
@@ -61,6 +62,40 @@ impl SettingsFile {
     #[must_use]
     pub fn env_file(path: &str, text: &str) -> Self {
         Self { path: path.to_owned(), text: text.to_owned(), ..Self::default() }
+    }
+
+    /// That one of a unit's env files which says the cluster, with what the others set; the last one where none does. systemd
+    /// takes of a variable what the last file says, so one that two files set otherwise has no one place.
+    ///
+    /// # Errors
+    /// Which file says what another one says too.
+    pub fn of_env_files(files: &[TextFile]) -> Result<Self, String> {
+        let mut said: BTreeMap<String, (&str, String)> = BTreeMap::new();
+        for file in files {
+            let parsed = EnvFile::parse(&file.text);
+            for (key, value) in parsed.settings().filter(|(key, _)| key.starts_with("ETCD")) {
+                match said.get(key) {
+                    Some((other, before)) if *other != file.path && before != value => {
+                        return Err(format!("{} and {other} both set {key}: keep it in one of them", file.path));
+                    }
+                    _ => drop(said.insert(key.to_owned(), (&file.path, value.to_owned()))),
+                }
+            }
+        }
+        let places: BTreeSet<&str> =
+            OWNED.iter().filter_map(|flag| said.get(&flags::variable_of(flag)).map(|(path, _)| *path)).collect();
+        let mut places = places.into_iter();
+        let own = match (places.next(), places.next()) {
+            (Some(one), Some(other)) => {
+                return Err(format!("the cluster's settings stand in {one} and in {other}: put them into one of them"));
+            }
+            (Some(one), None) => files.iter().find(|file| file.path == one),
+            (None, _) => files.last(),
+        };
+        let own = own.ok_or_else(|| "the unit's env files are not there".to_owned())?;
+        let others = said.into_iter().filter(|(_, (path, _))| *path != own.path);
+        let environment = others.map(|(key, (_, value))| (key, value)).collect();
+        Ok(Self { environment, ..Self::env_file(&own.path, &own.text) })
     }
 
     /// The YAML of `--config-file`.
@@ -107,10 +142,11 @@ impl SettingsFile {
         })
     }
 
-    /// The same file, with what the unit sets beside it.
+    /// The same file, with what the unit sets beside it. What any env file says counts instead.
     #[must_use]
     pub fn beside(self, unit: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self { environment: unit.into_iter().filter(|(name, _)| name.starts_with("ETCD_")).collect(), ..self }
+        let own = unit.into_iter().filter(|(name, _)| name.starts_with("ETCD_"));
+        Self { environment: own.chain(self.environment.clone()).collect(), ..self }
     }
 
     /// The same file with another text.
@@ -252,4 +288,45 @@ impl UnitTexts {
 /// Settings that nothing here depends on.
 fn is_idle(flag: &str) -> bool {
     flag.starts_with("log-") || flag.starts_with("experimental-") || ["logger", "metrics", "debug", "v"].contains(&flag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLUSTER: &str = "ETCD_NAME=m1\nETCD_INITIAL_CLUSTER=m1=http://10.0.0.1:2380\n";
+
+    fn of(files: &[(&str, &str)]) -> Result<SettingsFile, String> {
+        let file = |(path, text): &(&str, &str)| TextFile { path: (*path).to_owned(), text: (*text).to_owned() };
+        SettingsFile::of_env_files(&files.iter().map(file).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn of_several_env_files_the_one_that_says_the_cluster_is_rewritten() {
+        let site = "ETCD_DATA_DIR=/data\nETCDCTL_CACERT=/ca.pem\nGOMAXPROCS=2\n";
+        for files in [[("/a", CLUSTER), ("/b", site)], [("/b", site), ("/a", CLUSTER)]] {
+            let file = of(&files).unwrap().beside([("ETCD_DATA_DIR".to_owned(), "/of-the-unit".to_owned())]);
+            assert_eq!((file.path.as_str(), file.values().unwrap()["data-dir"].as_str()), ("/a", "/data"));
+            assert_eq!(file.named()["ETCDCTL_CACERT"], "/ca.pem");
+            let changed = file.with_identity(&another()).unwrap();
+            assert!(
+                changed.contains("ETCD_INITIAL_CLUSTER_STATE=existing") && !changed.contains("DATA_DIR"),
+                "{changed}"
+            );
+        }
+        assert_eq!(of(&[("/a", "ETCD_NAME=m1\n"), ("/b", site)]).unwrap().path, "/b", "the last one counts");
+    }
+
+    #[test]
+    fn what_two_env_files_say_has_no_place() {
+        let token = "ETCD_INITIAL_CLUSTER_TOKEN=t\n";
+        for (other, why) in [
+            ("ETCD_NAME=m2\n", "/b and /a both set ETCD_NAME: keep it in one of them"),
+            (token, "the cluster's settings stand in /a and in /b: put them into one of them"),
+        ] {
+            assert_eq!(of(&[("/a", CLUSTER), ("/b", other)]).unwrap_err(), why);
+        }
+        assert!(of(&[("/a", CLUSTER), ("/b", "ETCD_NAME=m1\n")]).is_ok(), "the same twice is the same");
+        assert!(of(&[]).is_err());
+    }
 }

@@ -17,6 +17,8 @@ use super::{Answer, Settings, Unclear, Unit, client_urls};
 pub enum Place {
     /// A file that the unit's environment is read from.
     EnvFile(String),
+    /// One of several files that the unit's environment is read from.
+    EnvFiles,
     /// The unit's own files.
     UnitFlags,
     /// The file that `--config-file` names.
@@ -41,6 +43,9 @@ pub fn place(unit: &Unit, at: &ConfigAt, first: &Answer<Settings>) -> Place {
     let in_unit = OWNED.iter().any(|flag| is_flag(flag) || unit.variable(&flags::variable_of(flag)).is_some());
     if in_unit || unit.environment_files.is_empty() && ["name", "data-dir"].iter().any(is_flag) {
         return Place::UnitFlags;
+    }
+    if unit.environment_files.len() > 1 {
+        return Place::EnvFiles;
     }
     if reads(unit, at.first_read()) {
         return Place::EnvFile(at.first_read().to_owned());
@@ -82,7 +87,7 @@ pub fn command(place: &Place, etcd: &EtcdSettings) -> Command {
     match place {
         Place::Manifest => MANIFEST.command(&etcd.supervisor()),
         Place::EnvFile(path) | Place::ConfigFile(path) => settings::command(path),
-        Place::UnitFlags => Command::script(UNIT_FILES).arg(etcd.unit.as_str()),
+        Place::UnitFlags | Place::EnvFiles => Command::script(UNIT_FILES).arg(etcd.unit.as_str()),
     }
 }
 
@@ -98,7 +103,8 @@ pub fn parse(place: &Place, unit: &UnitName, output: &Output) -> Answer<Settings
             let file = SettingsFile::config_file(path, &file.text);
             Settings { owner, ..Settings::of(file) }
         }
-        Place::UnitFlags => unit_files(unit, output)?,
+        Place::UnitFlags => of_files(output, |units, env_files| SettingsFile::unit(unit.as_str(), units, env_files))?,
+        Place::EnvFiles => of_files(output, |_, env_files| SettingsFile::of_env_files(&env_files))?,
         Place::Manifest => manifest(output)?,
     };
     settings.file.values().map_err(|why| Unclear { what: READING.to_owned(), why })?;
@@ -161,12 +167,14 @@ pub(super) fn files_told(output: &Output) -> Answer<Vec<Told>> {
     Ok(all)
 }
 
-fn unit_files(unit: &UnitName, output: &Output) -> Answer<Settings> {
+/// What is made of the unit's own files and its env files.
+fn of_files(
+    output: &Output,
+    found: impl FnOnce(Vec<TextFile>, Vec<TextFile>) -> Result<SettingsFile, String>,
+) -> Answer<Settings> {
     let told = files_told(output)?;
     let of = |kind: &str| told.iter().filter(|one| one.kind == kind).map(|one| one.file.clone()).collect();
-    let (units, env_files) = (of("unit"), of("env"));
-    let file =
-        SettingsFile::unit(unit.as_str(), units, env_files).map_err(|why| Unclear { what: READING.to_owned(), why })?;
+    let file = found(of("unit"), of("env")).map_err(|why| Unclear { what: READING.to_owned(), why })?;
     let owner = told.into_iter().find(|one| one.file.path == file.path).map(|one| one.owner).unwrap_or_default();
     Ok(Settings { owner, ..Settings::of(file) })
 }
@@ -174,7 +182,7 @@ fn unit_files(unit: &UnitName, output: &Output) -> Answer<Settings> {
 /// Asks which names the server's certificate is made out to, where an env file's question did not ask it yet.
 #[must_use]
 pub fn names_command(settings: &Settings) -> Option<Command> {
-    let asked = settings.file.form == crate::config::Form::EnvFile;
+    let asked = settings.file.form == crate::config::Form::EnvFile && settings.names.is_some();
     let certificate = settings.get("cert-file").filter(|path| !asked && !path.is_empty())?;
     Some(Command::script(NAMES).arg(certificate))
 }

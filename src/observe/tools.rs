@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::command::Script;
-use crate::model::{Command, Output};
+use crate::model::{Command, Output, Supervisor};
 
 use super::Unclear;
+use super::supervised::{Supervised, supervised};
 
 /// A version as etcd's programs print it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -48,6 +49,9 @@ pub struct Tools {
     pub etcdctl: Option<String>,
     /// The tool to restore with.
     pub restore: Option<RestoreTool>,
+    /// That tool's version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore_version: Option<Version>,
     /// Whether curl is there; without it openssl asks the peer port.
     pub curl: bool,
     /// Whether openssl is there.
@@ -55,11 +59,19 @@ pub struct Tools {
     /// What stands where etcd's program is looked for, and is a script.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub script: Option<String>,
+    /// Why the image of a pod that does not run could not be opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unopened: Option<String>,
     /// Commands that requorum needs and that are missing.
     pub missing: Vec<String>,
 }
 
-const SCRIPT: Script = Script { name: "tools", text: include_str!("scripts/tools.sh") };
+const SCRIPT: Script = Script {
+    name: "tools",
+    text: concat!(include_str!("scripts/prelude/programs.sh"), include_str!("scripts/tools.sh")),
+};
+
+const OF_IMAGE: Supervised = supervised!("image tools", "scripts/prelude/programs.sh", "scripts/image-tools.sh");
 
 /// Where the programs of a pod's image are kept once a run has taken them out of it.
 pub const KEPT: &str = "/var/lib/requorum/tools";
@@ -82,6 +94,12 @@ pub fn command(program: Option<&str>) -> Command {
     Command::script(SCRIPT).arg(program.unwrap_or(USUAL))
 }
 
+/// Asks for the programs in the image of a pod that does not run: they are told by the paths at which a run keeps them.
+#[must_use]
+pub fn of_image(supervisor: &Supervisor) -> Command {
+    OF_IMAGE.command(supervisor).arg(KEPT)
+}
+
 /// Reads `name=value` lines.
 ///
 /// # Errors
@@ -96,6 +114,7 @@ pub fn parse(output: &Output) -> Result<Tools, Unclear> {
             "etcd" => tools.etcd = Version::parse(value),
             "etcdctl" => tools.etcdctl = Some(value.to_owned()),
             "restore" => tools.restore = Some(RestoreTool { path: value.to_owned(), bumps: false }),
+            "restore_version" => tools.restore_version = Version::parse(value),
             "bumps" => {
                 if let Some(restore) = &mut tools.restore {
                     restore.bumps = true;
@@ -103,6 +122,7 @@ pub fn parse(output: &Output) -> Result<Tools, Unclear> {
             }
             "curl" => tools.curl = true,
             "openssl" => tools.openssl = true,
+            "image" => tools.unopened = Some(value.to_owned()),
             "script" => tools.script = Some(value.to_owned()),
             "missing" => tools.missing.push(value.to_owned()),
             _ => {}

@@ -7,9 +7,9 @@ use crate::observe::{Code, Severity};
 use crate::observe::{Finding, Seen, Settings};
 use crate::plan::Rule;
 
-use super::NoPlan;
 use super::checks::Refusals;
 use super::draft::{Participant, PlanDraft};
+use super::{NoPlan, versions};
 
 const QUOTA: &str = "quota-backend-bytes";
 /// Limits that a request must keep at the member it comes to, with etcd's defaults (`embed/config.go`).
@@ -124,6 +124,8 @@ pub(super) fn joiners_fit(draft: &PlanDraft<'_>) -> Result<Vec<Finding>, NoPlan>
     let live = draft.survivors.iter().filter_map(|participant| participant.seen.db_bytes()).max().unwrap_or(0);
     for participant in &draft.returned {
         let Some(own) = Effective::planned(draft, participant) else { continue };
+        let others = serving.iter().map(|other| other.seen);
+        versions::joiner(participant.master, participant.seen, others, &mut refusals);
         quota(&own, participant, &serving, live, &mut refusals);
         limits(&own, participant, &serving, &mut refusals);
         timers(&own, participant, &serving, &mut refusals);
@@ -139,6 +141,7 @@ pub(super) fn refuse_return(participant: &Participant<'_>, others: &[Participant
     let serving: Vec<Effective<'_>> =
         others.iter().filter_map(|other| Effective::now(other.name(), other.seen)).collect();
     let live = others.iter().filter_map(|other| other.seen.db_bytes()).max().unwrap_or(0);
+    versions::joiner(participant.master, participant.seen, serving.iter().map(|other| other.seen), refusals);
     quota(&own, participant, &serving, live, refusals);
     limits(&own, participant, &serving, refusals);
     timers(&own, participant, &serving, refusals);

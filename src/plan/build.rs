@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::model::MasterName;
+use crate::model::diagnostic::Diagnostic;
 use crate::observe::members::known_urls;
 use crate::observe::traces::{fence_text, survivor_fence_text};
 use crate::observe::{ClusterRecord, status};
@@ -274,16 +275,15 @@ impl<'a> Builder<'a> {
         };
         let peers = self.draft.peers(is_new.then_some(&member));
         let context = Context::new(node, &before, &self.draft.token.0, peers).map_err(refuse)?;
-        let after = render(template, text, &context).map_err(|mistakes| {
-            let said: Vec<String> =
-                mistakes.iter().map(|m| format!("{}:{}: {}", m.place.file, m.place.line, m.message)).collect();
-            refuse(said.join("; "))
-        })?;
+        let after = render(template, text, &context)
+            .map_err(|mistakes| refuse(mistakes.iter().map(Diagnostic::in_one_line).collect::<Vec<_>>().join("; ")))?;
         check_rendered(&after, &before, &context)
             .map_err(|why| refuse(format!("{template} for {}: {why}", participant.name())))?;
         self.draft.texts.insert(participant.name().clone(), after.clone());
-        let path = participant.written_at().ok_or_else(|| refuse(format!("{} is not a path", before.path)))?;
-        Ok(write::Write { path, form: before.form, before: before.text, after, run: input.request.run.clone() })
+        let (path, copy_of) =
+            participant.written_at().ok_or_else(|| refuse(format!("{} is not a path", before.path)))?;
+        let run = input.request.run.clone();
+        Ok(write::Write { path, copy_of, form: before.form, before: before.text, after, run })
     }
 
     fn clear_nospace(&self, participant: Participant<'a>) -> Result<Option<Step>, NoPlan> {

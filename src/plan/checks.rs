@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use crate::model::command::clean;
 use crate::model::{Cluster, Container, Master, MasterName, Supervisor, Url};
 use crate::observe::proof::count::says_off;
+use crate::observe::tools::{KEPT, Tools};
 use crate::observe::{Contact, Observation, Seen, Settings, Unclear, container, denied, settings_place};
 
-use super::{Refusal, Rule, config_style};
+use super::{Refusal, Rule, config_style, versions};
 
 /// Space left beside what is planned: logs, journals, other writers.
 const SLACK_BYTES: u64 = 64 << 20;
@@ -185,18 +187,18 @@ pub(super) fn tools(master: &Master, seen: &Seen, restores: bool, refusals: &mut
         Err(why) => refusals.add(Rule::Unclear, format!("{name}: {why}"), why.next()),
         Ok(tools) => {
             if tools.etcdctl.is_none() {
-                refusals.add(
-                    Rule::ToolMissing,
-                    format!("{name} has no etcdctl"),
-                    "install it in the directory of the etcd program",
-                );
+                let (why, next) = no_etcdctl(master, tools);
+                refusals.add(Rule::ToolMissing, why, next);
             }
-            if restores && tools.restore.is_none() {
+            if restores && tools.restore.is_none() && tools.unopened.is_none() {
                 refusals.add(
                     Rule::ToolMissing,
                     format!("{name} has no tool to restore a snapshot with"),
                     "install the etcdutl that belongs to this etcd version",
                 );
+            }
+            if restores {
+                versions::tool(master, tools, refusals);
             }
             if !tools.curl && !tools.openssl {
                 refusals.add(Rule::ToolMissing, format!("{name} has neither curl nor openssl"), "install one of them");
@@ -209,6 +211,18 @@ pub(super) fn tools(master: &Master, seen: &Seen, restores: bool, refusals: &mut
                 );
             }
         }
+    }
+}
+
+/// Why there is none, and what to do.
+fn no_etcdctl(master: &Master, tools: &Tools) -> (String, String) {
+    let name = &master.name;
+    match &tools.unopened {
+        None => (format!("{name} has no etcdctl"), "install it in the directory of the etcd program".to_owned()),
+        Some(why) => (
+            format!("{name} has no etcdctl: etcd's pod does not run, and its image cannot be opened: {}", clean(why)),
+            format!("let the pod run once, or put etcd, etcdctl and etcdutl of its version into {KEPT} on {name}"),
+        ),
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) fn check(master: &Master, unit: &Unit, settings: Option<&Settings>, r
     let form = settings.map(|settings| settings.file.form).unwrap_or_default();
     as_inventory_says(master, form, &file, refusals);
     match form {
-        Form::UnitFlags => unit_of_package(master, &file, refusals),
+        Form::UnitFlags => unit_of_others(master, &file, refusals),
         Form::EnvFile | Form::ConfigFile => {
             program(master, unit, refusals);
             set_beside(master, unit, form, &file, refusals);
@@ -53,19 +53,10 @@ pub(super) fn check(master: &Master, unit: &Unit, settings: Option<&Settings>, r
         // What the pod's environment says beside its flags is refused where the manifest is read.
         Form::Manifest => {}
     }
-    if form == Form::EnvFile {
-        if !unit.environment_files.contains(&file) {
-            let why = format!(
-                "the unit on {name} does not read {file} (EnvironmentFile: {})",
-                listed(&unit.environment_files)
-            );
-            refusals.add(Rule::InventoryContradicts, why, format!("correct `etcd.config` of {name}"));
-        }
-        if unit.environment_files.len() > 1 {
-            let files = listed(&unit.environment_files);
-            let next = "keep one: several env files are not supported yet; see docs/limits.md";
-            refusals.add(Rule::ConfigStyle, format!("the unit on {name} reads several env files: {files}"), next);
-        }
+    if form == Form::EnvFile && !unit.environment_files.contains(&file) {
+        let files = listed(&unit.environment_files);
+        let why = format!("the unit on {name} does not read {file} (EnvironmentFile: {files})");
+        refusals.add(Rule::InventoryContradicts, why, format!("correct `etcd.config` of {name}"));
     }
     for key in settings.map(set_and_not_handled).unwrap_or_default() {
         let why = format!("{file} on {name} sets {key}");
@@ -73,18 +64,23 @@ pub(super) fn check(master: &Master, unit: &Unit, settings: Option<&Settings>, r
     }
 }
 
-/// A package's file is written anew by its next update, with the old cluster.
-fn unit_of_package(master: &Master, file: &str, refusals: &mut Refusals<'_>) {
+/// What is made at each boot cannot be written, and of a package's unit systemd must take a copy.
+fn unit_of_others(master: &Master, file: &str, refusals: &mut Refusals<'_>) {
     let (name, unit) = (&master.name, &master.etcd.unit);
-    if file.starts_with("/run/") {
-        let why = format!("{file} on {name} is made anew, or gone, at the next reload or boot: with the old cluster");
-        refusals.add(Rule::ConfigStyle, why, format!("on {name}: systemctl edit --full {unit}"));
-    }
-    if ["/usr/", "/lib/"].iter().any(|place| file.starts_with(place)) {
-        let why =
-            format!("{file} on {name} belongs to a package: its next update would write the old cluster into it again");
-        refusals.add(Rule::ConfigStyle, why, format!("on {name}: systemctl edit --full {unit}"));
-    }
+    let why = match file {
+        _ if file.starts_with("/run/") => "is made anew, or gone, at the next reload or boot: with the old cluster",
+        _ if ["/usr/", "/lib/"].iter().any(|place| file.starts_with(place))
+            && Form::UnitFlags.beside_package(file).is_none() =>
+        {
+            "belongs to a package: its next update would write the old cluster into it again"
+        }
+        _ => return,
+    };
+    refusals.add(
+        Rule::ConfigStyle,
+        format!("{file} on {name} {why}"),
+        format!("on {name}: systemctl edit --full {unit}"),
+    );
 }
 
 /// The inventory may name the place, and must name the right one then.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::model::{AbsPath, ClusterId, Master, MasterName, MemberId, StaticPod, Token, WalDir};
+use crate::model::{AbsPath, ClusterId, Master, MasterName, MemberId, Token, WalDir};
 use crate::observe::log::End;
 use crate::observe::tools::{KEPT, RestoreTool, kept};
 use crate::observe::{Access, ClusterRecord, Observation, Seen, Settings};
@@ -55,10 +55,18 @@ impl<'a> Participant<'a> {
         self.seen.settings.as_ref().map_err(|why| self.unclear(&why.to_string()))
     }
 
-    /// Where its settings are rewritten: a manifest where no kubelet runs what lies there.
-    pub(super) fn written_at(&self) -> Option<AbsPath> {
-        let found = self.seen.settings.as_ref().ok()?.file.path.clone();
-        AbsPath::new(self.master.etcd.supervisor().pod().map_or(found, StaticPod::held)).ok()
+    /// Where its settings are rewritten, and whose copy that is: a manifest where no kubelet runs what lies there, and a
+    /// package's unit where no update replaces it.
+    pub(super) fn written_at(&self) -> Option<(AbsPath, Option<AbsPath>)> {
+        let file = &self.seen.settings.as_ref().ok()?.file;
+        let path = AbsPath::new(file.path.clone()).ok();
+        match self.master.etcd.supervisor().pod() {
+            Some(pod) => Some((AbsPath::new(pod.held()).ok()?, None)),
+            None => match file.form.beside_package(&file.path) {
+                Some(own) => Some((AbsPath::new(own).ok()?, path)),
+                None => Some((path?, None)),
+            },
+        }
     }
 
     pub(super) fn etcdctl(&self) -> Result<String, NoPlan> {
@@ -75,16 +83,20 @@ impl<'a> Participant<'a> {
 
     /// The etcd that is started there.
     pub(super) fn etcd(&self) -> Option<String> {
-        let path = self.seen.unit.as_ref().ok()?.program().filter(|path| path.ends_with("/etcd"))?;
-        Some(kept(path))
+        let started = self.seen.unit.as_ref().ok()?.program().filter(|path| path.ends_with("/etcd"));
+        started.map(kept).or_else(|| self.of_image().then(|| format!("{KEPT}/etcd")))
     }
 
     /// The step that keeps the programs of its image, where they are taken from there.
     pub(super) fn keep_tools(&self) -> Option<Step> {
-        let path = self.seen.tools.as_ref().ok()?.etcdctl.as_deref()?;
         let supervisor = self.master.etcd.supervisor();
-        let of_image = supervisor.has_image() && kept(path).starts_with(KEPT);
-        of_image.then(|| keep_tools::KeepTools { supervisor }.into())
+        self.of_image().then(|| keep_tools::KeepTools { supervisor }.into())
+    }
+
+    /// Whether its programs are in an image, from which a run keeps them.
+    fn of_image(&self) -> bool {
+        let etcdctl = self.seen.tools.as_ref().ok().and_then(|tools| tools.etcdctl.as_deref());
+        self.master.etcd.supervisor().has_image() && etcdctl.is_some_and(|path| kept(path).starts_with(KEPT))
     }
 
     pub(super) fn client(&self) -> Result<Access, NoPlan> {

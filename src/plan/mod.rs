@@ -38,6 +38,7 @@ mod snapshot_file;
 pub mod split_brain;
 mod stage;
 pub mod undo;
+mod versions;
 mod wal_place;
 mod written;
 

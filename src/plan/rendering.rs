@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::command::clean;
+use crate::model::diagnostic::Diagnostic;
 use crate::model::{Master, unified};
 use crate::observe::{Seen, Settings};
 use crate::plan::Rule;
@@ -83,10 +84,8 @@ fn difference(
     // etcd takes this where nobody says one (`embed.NewConfig`).
     let token = settings.get("initial-cluster-token").unwrap_or_else(|| "etcd-cluster".to_owned());
     let context = Context::new(node, before, &token, peers(settings))?;
-    let after = render(name, template, &context).map_err(|mistakes| {
-        let said = mistakes.iter().map(|one| format!("{}:{}: {}", one.place.file, one.place.line, one.message));
-        said.collect::<Vec<_>>().join("; ")
-    })?;
+    let after = render(name, template, &context)
+        .map_err(|mistakes| mistakes.iter().map(Diagnostic::in_one_line).collect::<Vec<_>>().join("; "))?;
     check_rendered(&after, before, &context).map_err(|why| format!("{name}: {why}"))?;
     let (stays, comes) = (before.with(&context.rewritten).named(), before.with(&after).named());
     if stays == comes {

@@ -71,6 +71,8 @@ pub enum Rule {
     LimitSmaller,
     TimersFar,
     ToolMissing,
+    ToolVersion,
+    JoinerVersion,
     Space,
     Template,
     Unclear,
@@ -135,6 +137,7 @@ impl Rule {
                 | Self::SnapshotOfAnotherCluster
                 | Self::PeerAddress
                 | Self::LinkInside
+                | Self::ToolVersion
                 | Self::OwnerDiffers
                 | Self::CertificateEnded
                 | Self::CertificateUnread

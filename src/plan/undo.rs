@@ -177,7 +177,7 @@ fn of(input: Input<'_>, run: &RunId, participants: &[Participant<'_>]) -> Plan {
     };
     let file = |participant: &Participant<'_>| {
         let form = participant.seen.settings.as_ref().ok()?.file.form;
-        let path = participant.written_at()?;
+        let path = participant.written_at()?.0;
         Some(return_file::ReturnFile { path, form, run: run.clone() }.into())
     };
     let data = |participant: &Participant<'_>| {

@@ -246,6 +246,9 @@ impl State {
             return Reply::failed(1, "the text did not arrive whole");
         }
         let machine = self.machine(call.host);
+        if let Some(package) = call.words.get(4).and_then(|package| machine.files.get(package)).cloned() {
+            machine.files.entry(path.to_owned()).or_insert(package);
+        }
         let Some(now) = machine.files.get(path).cloned() else {
             return Reply::failed(1, format!("sh: {path}: No such file"));
         };

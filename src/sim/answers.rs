@@ -8,7 +8,7 @@ use crate::config::Form;
 use crate::model::{MasterName, MemberId, Output, RETIRED, Supervisor};
 
 use super::etcdctl::Reply;
-use super::machine::{BIN, DATA_DIR, Machine};
+use super::machine::{BIN, DATA_DIR, Machine, PACKAGE_UNIT};
 use super::state::State;
 use super::wal;
 
@@ -32,6 +32,7 @@ impl State {
             ("pod" | "container", [_, _kept]) => machine.pod(),
             ("manifest", [_]) => machine.manifest(),
             ("tools", [program]) => tools(machine, program),
+            ("image tools", [_, kept]) => image_tools(machine, kept),
             ("log", [dir, _most]) => log(machine, dir),
             ("etcds", []) => machine.etcds(host),
             ("node zones", [_limit, _form]) => node_zones(machine),
@@ -335,13 +336,25 @@ fn tools(machine: &Machine, program: &str) -> Reply {
     if machine.bin().as_deref() != Some(bin) {
         return Reply::said("openssl=yes\n");
     }
+    Reply::said(programs(machine, bin))
+}
+
+/// What the image of a pod that is down has, where there is something to open it with.
+fn image_tools(machine: &Machine, kept: &str) -> Reply {
+    match machine.image_opens() {
+        true => Reply::said(programs(machine, kept)),
+        false => Reply::said("openssl=yes\nimage=there is no ctr here to open the image with\n"),
+    }
+}
+
+fn programs(machine: &Machine, bin: &str) -> String {
     let installed = &machine.installed;
     let mut said = format!("etcd={}\n", installed.version);
     if installed.etcdctl {
         said += &format!("etcdctl={bin}/etcdctl\n");
     }
     if installed.etcdutl {
-        said += &format!("restore={bin}/etcdutl\n");
+        said += &format!("restore={bin}/etcdutl\nrestore_version={}\n", installed.restore_version);
         if installed.bumps {
             said += "bumps=yes\n";
         }
@@ -353,7 +366,7 @@ fn tools(machine: &Machine, program: &str) -> Reply {
     for tool in &installed.missing {
         said += &format!("missing={tool}\n");
     }
-    Reply { output: Output { stdout: said, ..Output::default() }, ..Reply::default() }
+    said
 }
 
 /// Everything that systemd reads for the unit.
@@ -364,7 +377,8 @@ fn unit_files(machine: &Machine, unit: &str) -> Reply {
     text.extend(settings.environment.iter().map(|pair| format!("Environment={pair}\n")));
     text += &format!("ExecStart={}\n", settings.argv.join(" "));
     let path = format!("/etc/systemd/system/{unit}.service");
-    if let Some(text) = machine.file(&path) {
+    if let Some((path, text)) = [path.as_str(), PACKAGE_UNIT].iter().find_map(|path| Some((path, machine.file(path)?)))
+    {
         return Reply::said(format!("unit\t{path}\troot root 644\t{}\n{text}\n", text.len()));
     }
     let env_files = settings.environment_files.iter().filter_map(|path| Some(("env", path, machine.file(path)?)));

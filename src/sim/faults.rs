@@ -65,6 +65,8 @@ pub enum Event {
     OtherKey(String),
     /// A master lacks a tool: `etcdutl`, `etcdctl`, or one of the small ones.
     Lacks(String, String),
+    /// Another version of etcd, or of the tool to restore with, is installed.
+    Version(String, String, String),
     /// A master's clock is so many milliseconds ahead.
     Clock(String, i64),
     /// A master's disk is full.
@@ -273,10 +275,11 @@ impl State {
                 self.isolated.remove(&zone(which));
                 self.hidden.remove(&zone(which));
             }
-            Event::Restart(master) => {
-                self.stop(&name(master), true);
+            Event::Restart(master) | Event::Crash(master) => {
+                self.stop(&name(master), matches!(event, Event::Restart(_)));
                 self.start(&name(master), By::Boot);
             }
+            Event::Version(master, tool, version) => self.machine(&name(master)).install(tool, version),
             Event::Stalls(master) => self.machine(&name(master)).stalls = true,
             Event::StartLimit(master, limit) => self.machine(&name(master)).unit.start_limit = *limit,
             Event::Wal(master, how) => self.machine(&name(master)).move_log(*how),
@@ -286,10 +289,6 @@ impl State {
             Event::Proposes(master) => self.machine(&name(master)).data_mut().into_iter().for_each(Data::propose),
             Event::Elected(master) => self.elected(master),
             Event::Kill(master) => self.stop(&name(master), false),
-            Event::Crash(master) => {
-                self.stop(&name(master), false);
-                self.start(&name(master), By::Boot);
-            }
             Event::Emptied(master) => self.empty(master),
             Event::Promote(master) => self.promoted(master),
             Event::Voter(..)

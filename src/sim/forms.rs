@@ -7,7 +7,7 @@ use crate::model::{AbsPath, Container, ContainerName, MasterName, StaticPod, Sup
 
 use super::Site;
 use super::etcdctl::Reply;
-use super::machine::{BIN, DATA_DIR, ENV_FILE, MANIFEST, Machine, UNIT_FILE};
+use super::machine::{BIN, DATA_DIR, ENV_FILE, MANIFEST, Machine, PACKAGE_UNIT, UNIT_FILE};
 use super::pods::HELD;
 
 const CONFIG_FILE: &str = "/etc/etcd/etcd.config.yml";
@@ -16,6 +16,27 @@ impl Site {
     /// The same site with every master's settings written down in this form.
     #[must_use]
     pub fn written_as(self, form: Form) -> Self {
+        self.write_as(form);
+        self
+    }
+
+    /// The unit of every master is its package's.
+    pub fn units_are_a_packages(&self) {
+        self.write_as(Form::UnitFlags);
+        self.with(|state| state.machines.values_mut().for_each(|machine| machine.rename(UNIT_FILE, PACKAGE_UNIT)));
+    }
+
+    /// The unit of a master reads one env file more, after those before.
+    pub fn env_file_beside(&self, master: &str, path: &str, text: &str) {
+        self.with(|state| {
+            let machine = state.machine(&super::name(master));
+            machine.unit.environment_files.push(path.to_owned());
+            machine.put(path, format!("{text}\n"));
+        });
+    }
+
+    /// From now on every master's settings are written down in this form.
+    pub fn write_as(&self, form: Form) {
         self.with(|state| {
             state.machines.values_mut().for_each(|machine| machine.write_as(form));
             if let (Form::Manifest, Ok(path)) = (form, AbsPath::new(MANIFEST)) {
@@ -23,7 +44,6 @@ impl Site {
                 masters.for_each(|master| master.etcd.config = ConfigAt::StaticPod(path.clone()));
             }
         });
-        self
     }
 }
 
@@ -65,7 +85,8 @@ impl Machine {
             Form::EnvFile => ENV_FILE,
             Form::Manifest if self.files.contains_key(MANIFEST) => MANIFEST,
             Form::Manifest => HELD,
-            Form::UnitFlags => UNIT_FILE,
+            Form::UnitFlags if self.files.contains_key(UNIT_FILE) => UNIT_FILE,
+            Form::UnitFlags => PACKAGE_UNIT,
             Form::ConfigFile => CONFIG_FILE,
         }
     }
@@ -108,7 +129,11 @@ impl Machine {
         };
         self.form = form;
         self.files.remove(ENV_FILE);
-        let path = if form == Form::Manifest { MANIFEST } else { self.settings_path() };
+        let path = match form {
+            Form::Manifest => MANIFEST,
+            Form::UnitFlags => UNIT_FILE,
+            Form::EnvFile | Form::ConfigFile => self.settings_path(),
+        };
         self.put(path, text);
         self.reload();
         // As if it had always been so.
@@ -119,7 +144,7 @@ impl Machine {
     /// `systemctl daemon-reload`, and what a boot does.
     pub(super) fn reload(&mut self) {
         if self.form == Form::UnitFlags {
-            self.unit.read = self.file(UNIT_FILE).unwrap_or_default();
+            self.unit.read = self.file(self.settings_path()).unwrap_or_default();
             let words = self.unit.read.lines().map(|line| line.trim().trim_end_matches(" \\"));
             let words = words.filter_map(|line| {
                 line.strip_prefix("ExecStart=").or_else(|| Some(line).filter(|line| line.starts_with("--")))

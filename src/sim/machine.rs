@@ -16,6 +16,7 @@ use super::data::Data;
 /// The env file of every master.
 pub(super) const ENV_FILE: &str = "/etc/etcd.env";
 /// The unit's file.
+pub(super) const PACKAGE_UNIT: &str = "/usr/lib/systemd/system/etcd.service";
 pub(super) const UNIT_FILE: &str = "/etc/systemd/system/etcd.service";
 pub(super) const MANIFEST: &str = "/etc/kubernetes/manifests/etcd.yaml";
 /// The data directory of every master.
@@ -82,7 +83,9 @@ pub(super) struct Process {
 /// What is installed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Installed {
-    pub(super) version: &'static str,
+    pub(super) version: String,
+    /// That of the tool to restore with.
+    pub(super) restore_version: String,
     pub(super) etcdctl: bool,
     pub(super) etcdutl: bool,
     pub(super) bumps: bool,
@@ -174,6 +177,13 @@ impl Machine {
             "curl" => self.installed.curl = false,
             other => self.installed.missing.push(other.to_owned()),
         }
+    }
+
+    /// Another version of a program is installed.
+    pub(super) fn install(&mut self, tool: &str, version: &str) {
+        let installed = &mut self.installed;
+        let which = if tool == "etcdutl" { &mut installed.restore_version } else { &mut installed.version };
+        version.clone_into(which);
     }
 
     /// A question about its layout or unit gets this line more; after `nothing` all are as they were.

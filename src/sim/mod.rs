@@ -229,7 +229,8 @@ fn machine(master: &crate::model::Master, members: &[(String, String)], election
             restart_at: None,
         },
         installed: Installed {
-            version: "3.6.16",
+            version: "3.6.16".to_owned(),
+            restore_version: "3.6.16".to_owned(),
             etcdctl: true,
             etcdutl: true,
             bumps: true,

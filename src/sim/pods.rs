@@ -49,11 +49,16 @@ impl Machine {
 
     /// The programs of the running pod's image are kept on the master.
     pub(super) fn keep_tools(&mut self) -> Reply {
-        if self.process.is_none() && !self.tools_kept() {
+        if self.process.is_none() && !self.tools_kept() && !self.image_opens() {
             return Reply::failed(1, "etcd does not run: its tools cannot be taken from it");
         }
         self.put(format!("{KEPT}/etcd"), "");
         Reply::said("done: kept\n")
+    }
+
+    /// Whether the image of its pod can be opened without a start.
+    pub(super) fn image_opens(&self) -> bool {
+        self.docker.is_none() && !self.installed.missing.iter().any(|tool| tool == "ctr")
     }
 
     pub(super) fn tools_kept(&self) -> bool {

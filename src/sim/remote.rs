@@ -23,7 +23,7 @@ const SNAIL: Duration = Duration::from_secs(1200);
 pub(super) const CONNECT: Duration = Duration::from_secs(5);
 
 /// Scripts that only ask.
-const QUESTIONS: [&str; 30] = [
+const QUESTIONS: [&str; 31] = [
     "etcds",
     "node zones",
     "wal place",
@@ -42,6 +42,7 @@ const QUESTIONS: [&str; 30] = [
     "disk",
     "marks",
     "tools",
+    "image tools",
     "log",
     "peer members",
     "peer ports",
@@ -199,6 +200,9 @@ impl State {
             || program == format!("{BIN}/etcdctl") && self.seen(host).docker.is_some()
         {
             return self.etcdctl(host, words);
+        }
+        if program.starts_with(KEPT) {
+            return Reply::failed(127, format!("{program}: not found"));
         }
         if program == "systemctl" && words.get(1).is_some_and(|word| word == "daemon-reload") {
             self.machine(host).reload();

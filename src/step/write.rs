@@ -15,6 +15,9 @@ use super::{Act, Effect, Facts, Judgement, Kind, Undo, return_file};
 pub struct Write {
     /// The file.
     pub path: AbsPath,
+    /// The package's file that it is made a copy of first, where it is not there: systemd takes one in `/etc` instead of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy_of: Option<AbsPath>,
     /// How it writes settings down.
     #[serde(default, skip_serializing_if = "Form::is_env_file")]
     pub form: Form,
@@ -29,7 +32,10 @@ const SCRIPT: Script = Script { name: "write", text: include_str!("scripts/write
 
 impl Kind for Write {
     fn title(&self) -> String {
-        format!("write {}", self.path)
+        match &self.copy_of {
+            None => format!("write {}", self.path),
+            Some(package) => format!("write {}, a copy of {package}", self.path),
+        }
     }
 
     fn acts(&self) -> Vec<Act> {
@@ -38,6 +44,7 @@ impl Kind for Write {
             .arg(sha256(self.before.as_bytes()))
             .arg(sha256(self.after.as_bytes()))
             .arg(self.path.retired(&self.run))
+            .args(self.copy_of.as_ref().map(AbsPath::as_str))
             .stdin(self.after.clone().into_bytes());
         [Act::once(command)].into_iter().chain(reload(self.form)).collect()
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use requorum::config::Form;
 use requorum::observe::Observation;
 use requorum::observe::assess::Assessment;
 use requorum::plan::Goal;
@@ -104,11 +105,14 @@ impl Telling {
             ["damage", path] => self.site.bring(path, b"{half".to_vec()),
             ["template", "adds", line] => self.site.template_adds(line),
             ["etcd", "runs", "in", "containers"] => self.site.run_in_containers(),
+            ["units", "are", "a", "package's"] => self.site.units_are_a_packages(),
+            ["etcd", "runs", "in", "pods"] => self.site.write_as(Form::Manifest),
             ["script", "of", master, "says", rest @ ..] => {
                 let line = rest.join(" ");
                 let (now, before) = line.split_once(" for ").ok_or("a script says one thing for another")?;
                 self.site.script_says(master, before, now);
             }
+            ["env", "file", path, "of", master, "says", line] => self.site.env_file_beside(master, path, line),
             ["lose", path] => self.site.bring(path, Vec::new()),
             ["unlock", "elsewhere"] => {
                 for run in self.site.locked_by() {
@@ -296,6 +300,7 @@ fn event(said: &[&str]) -> Result<Event, String> {
         ["impatient", master] => Event::Impatient(own(master)),
         ["slow", master] => Event::Slow(own(master)),
         ["other-key", master] => Event::OtherKey(own(master)),
+        ["version", "of", tool, "on", master, "is", version] => Event::Version(own(master), own(tool), own(version)),
         ["lacks", master, tool] => Event::Lacks(own(master), own(tool)),
         ["full", master] => Event::Full(own(master)),
         ["no-env", master] => Event::NoEnv(own(master)),

@@ -7,5 +7,5 @@ if [ -e "$manifest" ] || [ -e "$held" ]; then echo LoadState=loaded; else echo L
 printf '%s\n' "ActiveState=$ActiveState" "MainPID=$MainPID" ConditionResult=yes
 program=$kept/etcd
 [ "$MainPID" = 0 ] || program=/proc/$MainPID/root$(readlink "/proc/$MainPID/exe")
-[ ! -x "$program" ] || echo "ExecStart={ path=$program ; argv[]=$program ; }"
+{ [ ! -x "$program" ] && [ ! -x "$kept/etcdctl" ]; } || echo "ExecStart={ path=$program ; argv[]=$program ; }"
 exit 0

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Cluster, MasterName, ZoneName};
+use crate::model::{Cluster, MasterName, Supervisor, ZoneName};
 use crate::observe::Code;
 use crate::observe::proof::{BESIDE, Limits, OFF_LIMIT, count};
 use crate::observe::read;
@@ -89,6 +89,8 @@ pub(super) fn expected(plan: &Plan, rehearsal: &Rehearsal, found: &Examination) 
     let tried = found.connect_limit.min(OFF_LIMIT).saturating_sub(look + proof + data);
     // What was asked before a proof by waiting is asked again under the lock.
     let again = if counted { Duration::ZERO } else { LOOK + read::SHORT_TIMEOUT };
+    // They stop and start at the same time.
+    let longer = plan.steps().filter_map(|one| one.step.kind().log_of()).map(Supervisor::longer).max();
     Expected {
         look,
         proof,
@@ -97,7 +99,7 @@ pub(super) fn expected(plan: &Plan, rehearsal: &Rehearsal, found: &Examination) 
         share: speed.map(|speed| if alone { Duration::ZERO } else { speed.share() }),
         election: if alone { election / 2 } else { election + election / shortest_of },
         election_at_most: if alone { election } else { election * 2 },
-        rest: REST + again + tried + LISTENED,
+        rest: REST + again + tried + LISTENED + longer.unwrap_or_default(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The first questions of a look: what needs no etcd to answer. Judges nothing.
 
-use crate::model::{Master, Output};
+use crate::model::{Master, Output, Supervisor};
 use crate::observe::{
     Answer, Contact, Seen, Tools, Unclear, Unit, disk, log, node, process, settings, tools, traces, unit,
 };
@@ -37,7 +37,7 @@ pub(super) async fn at_first(master: &Master, asking: &mut dyn Questions) -> Res
     };
     let [settings, disk, traces, tools, node, process] = [settings, disk, traces, tools, node, process].map(known);
     let first = settings.and_then(|output| settings::parse(etcd.config.first_read(), &output));
-    let tools = tools_of(&unit, tools, asking).await;
+    let tools = tools_of(&unit, &etcd.supervisor(), tools, asking).await;
     let in_container = match &unit {
         Ok(unit) => in_container::found(master, unit, &tools, &first, asking).await,
         Err(_) => None,
@@ -71,12 +71,22 @@ pub(super) async fn at_first(master: &Master, asking: &mut dyn Questions) -> Res
     })
 }
 
-/// Where etcd lies elsewhere than usual, its tools are looked for beside it.
-async fn tools_of(unit: &Answer<Unit>, usual: Answer<Output>, asking: &mut dyn Questions) -> Answer<Tools> {
-    let program = unit.as_ref().ok().and_then(Unit::program);
-    let tools = match program.filter(|program| *program != tools::USUAL) {
-        Some(program) => {
-            let [tools] = ask_all(asking, [Ok(tools::command(Some(program)))]).await;
+/// Where etcd lies elsewhere than usual, its tools are looked for beside it; where its pod is down and no run has kept them,
+/// in its image.
+async fn tools_of(
+    unit: &Answer<Unit>,
+    supervisor: &Supervisor,
+    usual: Answer<Output>,
+    asking: &mut dyn Questions,
+) -> Answer<Tools> {
+    let question = match unit.as_ref().ok().map(|unit| (unit, unit.program())) {
+        Some((_, Some(program))) if program != tools::USUAL => Some(tools::command(Some(program))),
+        Some((unit, None)) if unit.loaded && supervisor.pod().is_some() => Some(tools::of_image(supervisor)),
+        _ => None,
+    };
+    let tools = match question {
+        Some(question) => {
+            let [tools] = ask_all(asking, [Ok(question)]).await;
             known(tools)
         }
         None => usual,

@@ -85,6 +85,9 @@ before_begin() {
 }
 holds() { look && condition_holds "$1" "$2" && ask_docker && left_alone; }
 make_hold() { look && leave_alone && make_condition "$1" "$2"; }
+# What has an image to be opened is a pod.
+open_image() { why="its container does not run"; return 1; }
+in_image() { :; }
 last_lines() {
   look
   docker logs --tail 40 "$container" 2>&1 || journalctl -u "${unit%% *}.service" -n 40 --no-pager -o cat

@@ -117,6 +117,22 @@ policy() {
   printf '%s\n' Restart=always RestartUSec=0 TimeoutStopUSec=30s Type=pod User=root "FragmentPath=$manifest" DropInPaths=
 }
 # The runtime puts a time, the stream and a letter before each line.
+# Shows the files of the image that the manifest names, in `image`, until the script ends; nothing is started. Where it cannot,
+# `why` says so. What containerd has made for it goes by itself after a day, should the script be killed.
+open_image() {
+  at_manifest=$manifest; [ -e "$at_manifest" ] || at_manifest=$held
+  named=$(sed -n 's/^[ -]*image: *//p' "$at_manifest" 2>/dev/null | tr -d "\"'")
+  [ -n "$named" ] || { why="$at_manifest names no image"; return 1; }
+  command -v ctr >/dev/null || { why="there is no ctr here to open the image $named with"; return 1; }
+  image=$(mktemp -d /run/requorum-image.XXXXXX 2>&1) || { why=$image; return 1; }
+  trap 'ctr -n k8s.io images unmount --rm "$image" >/dev/null 2>&1; rmdir "$image"' EXIT
+  why=$(ctr -n k8s.io images mount "$named" "$image" 2>&1 >/dev/null)
+}
+in_image() {
+  for in_at in "$image/usr/local/bin" "$image/usr/bin" "$image/bin"; do
+    [ ! -x "$in_at/$1" ] || { echo "$in_at/$1"; return; }
+  done
+}
 last_lines() {
   pod
   name=${manifest##*/}
