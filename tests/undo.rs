@@ -228,7 +228,10 @@ async fn killed_anywhere(half_made: &HalfMade, reboot: bool) {
     base.wait(Duration::from_secs(5)).await;
     assert!(base.write("m1", "since"), "the lost zone is back and serves");
     let whole = base.fork();
-    assert_eq!(whole.go(Goal::Undo, &undoing(&half_made.run)).await.code, Some(exit::DONE));
+    let end = whole.go(Goal::Undo, &undoing(&half_made.run)).await;
+    assert_eq!(end.code, Some(exit::DONE));
+    let gone = format!("retired-{}", half_made.run);
+    assert!(!end.text.lines().any(|line| line.starts_with("old data of") && line.contains(&gone)), "{}", end.text);
     whole.wait(Duration::from_secs(5)).await;
     assert_eq!(not_well(&whole, half_made), Vec::<String>::new());
     let cuts = (1..=whole.acts()).flat_map(|act| [Cut::NotDone, Cut::Midway, Cut::Done].map(|cut| (act, cut)));

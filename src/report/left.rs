@@ -65,6 +65,14 @@ pub fn lock_note(run: &crate::model::RunId) -> String {
     format!("{}/lock, a note of who held it", run_dir(run))
 }
 
+/// Whether this run gave a master that data back, so that it lies there no more.
+fn is_returned(run: ReportedRun<'_>, host: &MasterName, path: &str) -> bool {
+    let done = |id: &u32| run.states.get(id).is_some_and(|state| *state == StepState::Done);
+    run.plan.steps().filter(|planned| planned.host == *host && done(&planned.id)).any(|planned| {
+        planned.step.does(|effect| matches!(effect, Effect::ReturnsData(of) if path.ends_with(of.as_str())))
+    })
+}
+
 /// Where the masters' old data lies: what this run moved aside, and what earlier ones did.
 pub(super) fn old_data(run: ReportedRun<'_>) -> impl Iterator<Item = Open> {
     let retired = &run.outcome.facts.retired;
@@ -75,7 +83,8 @@ pub(super) fn old_data(run: ReportedRun<'_>) -> impl Iterator<Item = Open> {
     });
     let earlier = run.plan.old_data.iter().filter(move |_| run.outcome.changed);
     let earlier = earlier.flat_map(|(host, paths)| paths.iter().map(move |path| (host, path)));
-    let earlier = earlier.filter(|(host, path)| retired.get(*host) != Some(*path));
+    let earlier =
+        earlier.filter(move |(host, path)| retired.get(*host) != Some(*path) && !is_returned(run, host, path));
     let earlier = earlier.map(|(host, path)| format!("old data of {host}, from an earlier run: {path}\n"));
     own.chain(earlier).map(|text| Open { text, about: About::OldData })
 }
