@@ -39,14 +39,14 @@ pub fn ways_out(cluster: &Cluster, seen: &Observation, assessment: &Assessment, 
         let taken =
             candidate.taken.map_or_else(String::new, |taken| format!(", which took {} since", revisions(taken)));
         let (others, masters) = (spaced(&candidate.others), spaced(candidate.masters));
-        format!("{again} fence {others} (keeps cluster {} of {masters}{taken})", candidate.cluster)
+        format!("{again} fence {others}      # keeps cluster {} of {masters}{taken}", candidate.cluster)
     };
     let third = third(seen, assessment);
     let wrote: Vec<&Candidate<'_>> = candidates.iter().filter(|candidate| candidate.taken != Some(0)).collect();
     // Where only one took writes, to fence it is no choice.
     if let ([candidate], false) = (&wrote[..], third) {
         return format!(
-            "{}      # the other took no write since one was created from the other, so no write is lost; then: {again} recover",
+            "{}; the other took no write since one was created from the other, so no write is lost; then: {again} recover",
             way(candidate)
         );
     }
@@ -58,7 +58,7 @@ pub fn ways_out(cluster: &Cluster, seen: &Observation, assessment: &Assessment, 
         }
     };
     let each: Vec<String> = candidates.iter().map(way).collect();
-    format!("{}      # {why}; then: {again} recover", each.join("; or "))
+    format!("{}\n({why}; then: {again} recover)", each.join("\nor: "))
 }
 
 /// Whether a cluster was recorded that neither serves nor was left by one that does: it may hold what these lack.

@@ -225,7 +225,7 @@ pub(super) fn refusal_lines(refusals: &[Refusal], out: &mut String) {
     for Refusal { rule, why, next } in refusals {
         let _ = writeln!(out, "  [{rule}] {why}");
         if !next.is_empty() {
-            let _ = writeln!(out, "      next: {next}");
+            let _ = writeln!(out, "      next: {}", next.replace('\n', "\n        "));
         }
     }
 }

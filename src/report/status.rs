@@ -30,7 +30,7 @@ pub fn verdict(
     }
     let _ = writeln!(out, "verdict: {}", assessment.verdict.words());
     if let Some(next) = next(Situation { cluster, seen, assessment, again }, way_on) {
-        let _ = writeln!(out, "next: {next}");
+        let _ = writeln!(out, "next: {}", next.replace('\n', "\n  "));
     }
     super::harmless(&out)
 }
