@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use kept_runs::{drill_journals, drill_report, lost, report, text as journal_of};
 use requorum::plan::Plan;
+use requorum::report::history::Step;
 use requorum::report::{junit, page, plan as plan_text, text};
 use requorum::run::exit;
 use requorum::run::journal::{self, RunEvent};
@@ -163,27 +164,36 @@ fn planned(journal: &str) -> Plan {
     }
 }
 
-/// A drill's report lists the steps of several runs under numbers of its own; each row says which line of which run's plan
-/// it is, and what a run said of its own lines stands behind the run's name.
+/// The lines `  N. HOSTS: TITLE` of the plans in a report.
+fn planned_lines(text: &str) -> Vec<(usize, String)> {
+    let one = |line: &str| {
+        let (number, rest) = line.strip_prefix("  ")?.trim_start().split_once(". ")?;
+        let (_, title) = rest.split_once(": ")?;
+        Some((number.parse().ok()?, title.trim_end_matches(" (in parallel with the next steps)").to_owned()))
+    };
+    text.lines().filter_map(one).collect()
+}
+
+/// A drill's report lists the steps of several runs under numbers of its own, and whatever it quotes of a run has these
+/// numbers too: in one report a number is one step.
 #[test]
-fn every_number_of_a_drill_is_a_line_of_its_own_list_or_of_a_named_runs_plan() {
-    let mut read = 0;
-    for name in ["isolate", "stop"] {
+fn every_number_of_a_drill_is_a_line_of_its_own_list() {
+    let (mut read, mut lines, mut quoted) = (0, 0, 0);
+    for name in ["isolate", "stop", "given-up"] {
         let journals = drill_journals(name);
         let whole = drill_report(&journals[0].1, &journals[1..]);
         let plans: Vec<(String, Plan)> = journals[1..].iter().map(|(run, text)| (run.clone(), planned(text))).collect();
-        let plan_of = |run: &str| &plans.iter().find(|(known, _)| known == run).unwrap_or_else(|| panic!("{run}?")).1;
         for (place, stage) in whole.stages.iter().enumerate() {
             assert_eq!(stage.number, place + 1, "{name}: the list's numbers have no gap");
         }
         let forms = [page::html(&whole).unwrap(), page::markdown(&whole).unwrap(), junit::xml(&whole)];
         for step in &whole.steps {
             let Some(run) = &step.run else { continue };
-            let plan = plan_of(run);
-            let (verb, rest) = step.title.split_once(' ').unwrap();
-            let (number, title) = rest.split_once(": ").unwrap();
-            assert_eq!(verb, plan.goal.command());
-            is_a_line(plan, &(number.parse().unwrap(), step.host.clone(), title.to_owned()));
+            let (_, plan) = plans.iter().find(|(known, _)| known == run).unwrap();
+            let verb = plan.goal.command();
+            let title = step.title.strip_prefix(&format!("{verb}: ")).unwrap();
+            let first = whole.steps.iter().find(|other| other.run == step.run).unwrap().stage;
+            is_a_line(plan, &(step.stage - first + 1, step.host.clone(), title.to_owned()));
             assert!(whole.stages[step.stage - 1].name.starts_with(&format!("{verb}: ")), "{step:?}");
             let rows = [
                 format!("<td class=\"number\" data-of=\"step\">{}</td><td>{}</td>", step.stage, step.host),
@@ -192,15 +202,23 @@ fn every_number_of_a_drill_is_a_line_of_its_own_list_or_of_a_named_runs_plan() {
             rows.iter().zip(&forms).for_each(|(row, form)| assert!(form.contains(row), "{row} is not in {form}"));
             read += 1;
         }
-        let no_return = whole.no_return.as_ref().unwrap();
-        let number = whole.steps.iter().find(|step| step.id == no_return.step).unwrap().stage;
-        assert!(text::text(&whole).contains(&format!("point of no return: step {number}, ")));
-        let runs_own = [whole.result.as_str(), &whole.deviations.join("\n")].join("\n");
-        for line in runs_own.lines().filter(|line| !named(line).is_empty()) {
-            let run = plans.iter().find(|(run, _)| line.contains(run.as_str()));
-            let (_, plan) = run.unwrap_or_else(|| panic!("of which run? {line}"));
-            named(line).iter().for_each(|said| is_a_line(plan, said));
+        for (number, title) in planned_lines(&whole.plan) {
+            assert!(whole.stages[number - 1].name.ends_with(&format!(": {title}")), "{number}. {title}");
+            lines += 1;
+        }
+        if let Some(no_return) = &whole.no_return {
+            let number = whole.steps.iter().find(|step| step.id == no_return.step).unwrap().stage;
+            assert!(text::text(&whole).contains(&format!("point of no return: step {number}, ")));
+            assert!(whole.plan.contains(&format!("No way back from step {number} on")), "{}", whole.plan);
+        }
+        let open = whole.open_actions.iter().map(|open| open.text.as_str());
+        let words = [whole.result.as_str()].into_iter().chain(open);
+        let words = words.chain(whole.deviations.iter().chain(&whole.normal_events).map(String::as_str));
+        for (number, host, title) in words.flat_map(named) {
+            let is = |step: &&Step| step.stage == number && step.host == host && step.title.ends_with(&title);
+            assert!(whole.steps.iter().any(|step| is(&step)), "step {number} on {host} ({title})");
+            quoted += 1;
         }
     }
-    assert!(read > 40, "only {read} rows were read");
+    assert!(read > 40 && lines > 30 && quoted > 0, "only {read} rows, {lines} lines, {quoted} quoted were read");
 }

@@ -46,8 +46,9 @@ async fn a_run_that_went_well() {
     assert!(report.proved.iter().all(|proved| proved.holds) && !report.proved.is_empty());
     let silent: Vec<_> = report.findings_after.iter().flatten().filter(|found| found.code.name() == "silent").collect();
     assert_eq!(silent.len(), 3, "who is left out is silent still");
-    insta::assert_snapshot!(beginning(&text::text(&report), 12), @"
+    insta::assert_snapshot!(beginning(&text::text(&report), 13), @"
     initiate-dr 20260101-000000-0001 · cluster story (lab)
+    Cluster story (lab), 2026-01-01 at 00:00 UTC: zone1 was lost, and the quorum with it. The other masters were made a cluster of their own, which took its first write 7.67 s after the run had begun; how long writes had failed before is not known to it. What zone1 may hold that the new cluster lacks is told when it is back. A run is measured against no objective; a drill is.
     done (exit 0)
     began 2026-01-01T00:00:09Z, took 7.69 s; by keeper on bastion
     requorum 0.1.0, plan 78491a96ad651c3f
@@ -60,8 +61,10 @@ async fn a_run_that_went_well() {
 
     Plan
     ");
-    insta::assert_snapshot!(beginning(&page::markdown(&report).unwrap(), 16), @"
+    insta::assert_snapshot!(beginning(&page::markdown(&report).unwrap(), 18), @"
     # initiate-dr · story · 20260101-000000-0001
+
+    Cluster story (lab), 2026-01-01 at 00:00 UTC: zone1 was lost, and the quorum with it. The other masters were made a cluster of their own, which took its first write 7.67 s after the run had begun; how long writes had failed before is not known to it. What zone1 may hold that the new cluster lacks is told when it is back. A run is measured against no objective; a drill is.
 
     **done** (exit 0)
 
@@ -77,6 +80,11 @@ async fn a_run_that_went_well() {
     | Failed zones | zone1 |
     | requorum | 0.1.0, plan 78491a96ad651c3f |
     ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_went_well_as_test_cases() {
+    let report = named("done").await;
     insta::assert_snapshot!(beginning(&junit::xml(&report), 16), @r#"
     <?xml version="1.0" encoding="UTF-8"?>
     <testsuites name="requorum" tests="31" skipped="0" failures="0" errors="0" time="7.685">
@@ -95,6 +103,23 @@ async fn a_run_that_went_well() {
                 <system-out>wrote /etc/systemd/system/etcd.service.d/50-requorum-fence.conf</system-out>
             </testcase>
     "#);
+}
+
+/// The first thing that is read says what is known, of every run.
+#[tokio::test(start_paused = true)]
+async fn the_sentence_on_top_is_of_the_run() {
+    for (name, report) in all().await {
+        let summary = &report.summary;
+        let of_drill = summary.starts_with("Drill on cluster ") && summary.contains(" (lab), 2026-11-22 at ");
+        assert!(of_drill || summary.starts_with("Cluster story (lab), 2026-01-01 at "), "{name}: {summary}");
+        assert!(text::text(&report).lines().nth(1) == Some(summary), "{name}");
+        let went_well = matches!(report.exit, Some(0 | 6));
+        let bad = ["did not succeed", "has not ended", "given up", "it ended (exit"];
+        assert_eq!(bad.iter().any(|bad| summary.contains(bad)), !went_well, "{name}: {summary}");
+        for event in &report.normal_events {
+            assert!(!report.deviations.contains(event), "{name}: {event}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

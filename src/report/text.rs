@@ -29,6 +29,7 @@ pub fn text(report: &Report) -> String {
     }
     section(&mut out, "Evidence", &evidence(report));
     section(&mut out, "Deviations", &listed(report.deviations.iter().map(String::as_str)));
+    section(&mut out, "As foreseen", &listed(report.normal_events.iter().map(String::as_str)));
     section(&mut out, "Open", &listed(report.open_actions.iter().map(|open| open.text.as_str())));
     super::harmless(&out)
 }
@@ -45,6 +46,7 @@ fn listed<'a>(lines: impl Iterator<Item = &'a str>) -> String {
 fn head(report: &Report, out: &mut String) {
     let environment = super::environment(report.environment);
     let _ = writeln!(out, "{} {} · cluster {} ({environment})", report.verb, report.run, report.cluster);
+    let _ = writeln!(out, "{}", report.summary);
     let exit = report.exit.map_or_else(|| "no exit code".to_owned(), |exit| format!("exit {exit}"));
     let _ = writeln!(out, "{} ({exit})", report.outcome);
     let _ = writeln!(

@@ -64,7 +64,7 @@ fn rendered(report: &Report, output: ReportForm) -> Result<String, Failure> {
 fn chosen<'a>(kept: &'a [StoredRun], run: &str) -> Result<&'a StoredRun, Failure> {
     let none = |what: &str| Failure::usage(format!("this host has no {what}"));
     match run {
-        "last" => return kept.last().ok_or_else(|| none("run")),
+        "last" => return last(kept).ok_or_else(|| none("run")),
         "last-drill" => {
             return kept
                 .iter()
@@ -98,6 +98,29 @@ pub fn named(site: &Site, run: &str) -> Result<String, Failure> {
         Err(_) if is_whole(run) => Ok(run.to_owned()),
         Err(failure) => Err(failure.hint("requorum status      # names the run that holds a master's lock")),
     }
+}
+
+/// The same for `undo`, which is about a run and never about a whole drill.
+///
+/// # Errors
+/// When no run can be meant.
+pub fn named_to_undo(site: &Site, run: &str) -> Result<String, Failure> {
+    let newest = || site.bastion.runs().pop().map(|kept| kept.run);
+    match run {
+        "last" => newest().ok_or_else(|| Failure::usage("this host has no run")),
+        _ => named(site, run),
+    }
+}
+
+/// The run that was begun last; where it is a part of a drill, that drill.
+fn last(kept: &[StoredRun]) -> Option<&StoredRun> {
+    let newest = kept.last()?;
+    let is_whole = |drill: &&StoredRun| {
+        let Ok(bytes) = &drill.bytes else { return false };
+        let named = || history::parts(&journal::readable(&String::from_utf8_lossy(bytes)).0);
+        journal::is_drill(bytes) && named().contains(&newest.run)
+    };
+    kept.iter().rfind(is_whole).or(Some(newest))
 }
 
 /// Whether it has the form of a whole name: `20261123-134443-449f`.

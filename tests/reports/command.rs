@@ -73,7 +73,8 @@ fn a_drill_is_listed_with_its_zone_and_reported_with_its_runs() {
     let (_, json, _) = run(&["runs", "list", "-o", "json"]);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert!(json[0]["verb"] == "drill" && json[0]["zone"] == "zone1" && json[1]["zone"].is_null(), "{json:#}");
-    for words in [["runs", "show", name], ["report", name, "--output=text"]] {
+    // What was begun last is a part of the drill.
+    for words in [["runs", "show", name], ["report", name, "--output=text"], ["report", "last", "--output=text"]] {
         let (code, said, error) = run(&words);
         assert!(code == 0 && said.contains("time without writes (RTO)"), "{error}");
         assert!(journals[1..].iter().all(|(run, _)| said.contains(run.as_str())), "{said}");
@@ -84,4 +85,17 @@ fn a_drill_is_listed_with_its_zone_and_reported_with_its_runs() {
     fs::remove_dir_all(state.path().join("runs").join(&journals[1].0)).unwrap();
     let (code, said, _) = run(&["report", name]);
     assert!(code == 0 && said.matches("is not recorded").count() == 2, "{said}");
+}
+
+#[test]
+fn the_last_run_is_itself_where_no_drill_holds_it() {
+    let (journals, state) = (drill_journals("isolate"), tempfile::tempdir().unwrap());
+    for (run, text) in &journals[1..] {
+        let place = state.path().join("runs").join(run);
+        fs::create_dir_all(&place).unwrap();
+        fs::write(place.join("journal.jsonl"), text).unwrap();
+    }
+    let (code, said, error) = requorum(state.path(), &["report", "last"]);
+    let last = &journals.iter().map(|(run, _)| run).max().unwrap();
+    assert!(code == 0 && said.contains(last.as_str()) && !said.starts_with("drill"), "{said}{error}");
 }

@@ -46,8 +46,9 @@ fn a_drill_is_one_report_of_all_its_runs() {
 #[test]
 fn its_numbers_stand_below_the_head() {
     let report = drill("isolate");
-    insta::assert_snapshot!(beginning(&text::text(&report), 23), @r#"
+    insta::assert_snapshot!(beginning(&text::text(&report), 25), @r#"
     drill 20261122-222822-4127 · cluster dr32 (lab)
+    Drill on cluster dr32 (lab), 2026-11-22 at 22:28 UTC: zone1 was cut off from the other zones on purpose; clients elsewhere could not write for 41.06 s, and after 53.85 s every master had its vote again. 67 writes that had been acknowledged in zone1 were lost, those of 5.86 s. No objective was set.
     done (exit 0)
     began 2026-11-22T22:28:22Z, took 57.20 s; by uid 0 on vm
     requorum 0.1.0, plan de03b228e17bf690, eded1bbff083f1b3, 3cb1b6295b3506d5
@@ -58,11 +59,12 @@ fn its_numbers_stand_below_the_head() {
 
     Measured
       time without writes (RTO)               41.06 s
-        the doctor expected                   not measured
         detection                             1.28 s
         decision (a drill asks nobody)        0.19 s
-        initiate-dr                           39.82 s
-          of it the proof                     18.16 s
+        from there to the first write         39.59 s
+      initiate-dr as a whole                  39.82 s
+        the doctor expected                   not measured
+        of it the proof                       18.16 s
       time to full redundancy                 53.85 s
         of it recover                         9.65 s
       survivor's canary                       m4: 153 of 224 writes acknowledged, all of them there
@@ -74,10 +76,11 @@ fn its_numbers_stand_below_the_head() {
     | | |
     | --- | --- |
     | time without writes (RTO) | 41.06 s |
-    | the doctor expected | not measured |
     | detection | 1.28 s |
     | decision (a drill asks nobody) | 0.19 s |
-    | initiate-dr | 39.82 s |
+    | from there to the first write | 39.59 s |
+    | initiate-dr as a whole | 39.82 s |
+    | the doctor expected | not measured |
     | of it the proof | 18.16 s |
     | time to full redundancy | 53.85 s |
     | of it recover | 9.65 s |
@@ -122,6 +125,40 @@ fn what_came_of_a_drill_is_decided_by_its_exit_code() {
     assert_eq!(result(before, "done, but missed its objectives", "6"), words::verdict(false, None));
     assert_eq!(result(before, "given up: x", "4"), "the drill was given up: x");
     assert_eq!(result(&before[..1], "m1 is held by y", "7"), "the drill was not begun: m1 is held by y");
+}
+
+#[test]
+fn the_sentence_on_top_says_whether_what_was_asked_was_reached() {
+    let journals = drill_journals("isolate");
+    let summary = |asked: &str, runs: &[(String, String)]| {
+        assert!(journals[0].1.contains("\"objectives\":[]"));
+        drill_report(&journals[0].1.replace("\"objectives\":[]", &format!("\"objectives\":[{asked}]")), runs).summary
+    };
+    let rto = |allowed: u64| format!("{{\"name\":\"rto\",\"allowed_ms\":{allowed},\"measured_ms\":41062}}");
+    let rpo = "{\"name\":\"rpo\",\"allowed_ms\":0,\"measured_ms\":5864}";
+    assert!(summary("", &journals[1..]).ends_with("No objective was set."));
+    assert!(summary(&rto(45_000), &[]).ends_with("The objective that was set was met."));
+    assert!(summary(&format!("{},{rpo}", rto(45_000)), &[]).ends_with("Missed of the objectives: rpo."));
+    assert!(summary(&format!("{},{rpo}", rto(1)), &[]).ends_with("Missed of the objectives: rto, rpo."));
+    let given_up = drill("given-up").summary;
+    assert!(
+        given_up.ends_with("it ended (exit 4) before zone1 had cost the quorum. Nothing was measured."),
+        "{given_up}"
+    );
+}
+
+/// The parts of the time without writes make up the whole of it.
+#[test]
+fn the_parts_of_the_outage_add_up() {
+    for name in ["isolate", "stop"] {
+        let report = drill(name);
+        let rows = words::rows(of(&report));
+        let value = |row: &(String, String)| row.1.strip_suffix(" s").and_then(|value| value.parse::<f64>().ok());
+        let parts: f64 = rows[1..4].iter().filter_map(value).sum();
+        assert!(rows[1..4].iter().all(|(name, _)| name.starts_with("  ")) && !rows[4].0.starts_with(' '), "{rows:?}");
+        // Each is rounded to a hundredth.
+        assert!((value(&rows[0]).unwrap() - parts).abs() < 0.02, "{name}: {rows:?}");
+    }
 }
 
 /// How etcd ended is a value of the record; only a journal that lacks it is read by its note.

@@ -46,6 +46,7 @@ pub(super) fn report(replay: &Replay<'_>, file: &JournalFile) -> Report {
         verb: plan.goal.command().to_owned(),
         cluster: plan.cluster.to_string(),
         environment: plan.environment,
+        summary: String::new(),
         aim: plain(&plan.summary),
         person: plain(replay.person),
         host: plain(replay.host),
@@ -74,6 +75,7 @@ pub(super) fn report(replay: &Replay<'_>, file: &JournalFile) -> Report {
         attestations: reasons(&plan.attested),
         overrides: reasons(&plan.overrides),
         deviations: deviations::all(replay, &steps, file),
+        normal_events: deviations::normal(&steps),
         open_actions: open_actions(replay, run, &outcome),
         steps,
     }

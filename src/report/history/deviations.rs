@@ -40,15 +40,28 @@ fn of_step(step: &Step, by_force: bool) -> Vec<String> {
     let name = format!("step {} on {} ({})", step.stage, step.host, step.title);
     let mut said = Vec::new();
     match step.state {
-        State::FoundDone => said.push(format!("{name} was done already: {}", step.said)),
         State::Failed => said.push(format!("{name} failed: {}", step.said)),
         State::Unknown => said.push(format!("{name} has an unknown outcome: {}", step.said)),
         State::CutOff => said.push(format!("{name} was started, and the journal ends there")),
-        State::Done | State::NotBegun => {}
+        State::Done | State::FoundDone | State::NotBegun => {}
     }
     // A graceful end is what the plan wants.
     if by_force {
         said.push(format!("{name}: {}, not gracefully", step.said));
+    }
+    said
+}
+
+/// What a plan allows for: a step that was done already, or that was tried until it went through.
+pub(super) fn normal(steps: &[Step]) -> Vec<String> {
+    steps.iter().flat_map(normal_of_step).collect()
+}
+
+fn normal_of_step(step: &Step) -> Vec<String> {
+    let name = format!("step {} on {} ({})", step.stage, step.host, step.title);
+    let mut said = Vec::new();
+    if step.state == State::FoundDone {
+        said.push(format!("{name} was done already: {}", step.said));
     }
     let failed: u64 = step.commands.iter().filter(|ran| ran.exit != Some(0)).map(|ran| ran.times).sum();
     let again = matches!(step.state, State::Done | State::FoundDone) && failed > 0;

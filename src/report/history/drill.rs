@@ -12,6 +12,7 @@ use crate::run::journal::{DrillEvent, Record, Records};
 use crate::run::{exit, outage};
 
 use super::build::{self, plain};
+use super::numbers;
 use super::{Evidence, FORMAT, JournalFile, Master, Part, Quorum, Report, ReportedStage, State, Step};
 use crate::run::journal::drill_replay::{DrillReplay, DrillRun, PhaseHistory, PhaseState, replay_drill};
 use crate::run::journal::replay::between;
@@ -83,19 +84,13 @@ pub(super) fn of(records: &[Record<DrillEvent>], file: &JournalFile, runs: &[Rep
 
 /// What the drill's own journal says.
 fn alone(replay: &DrillReplay<'_>, file: &JournalFile) -> Report {
-    let phase = |phase: &PhaseHistory| DrillPhase {
-        name: phase.name.to_owned(),
-        began_ms: between(replay.began, phase.began),
-        took_ms: phase.ended.map(|ended| between(phase.began, ended)),
-        state: phase.state.into(),
-        note: plain(&phase.note),
-    };
     Report {
         format: FORMAT,
         run: replay.run.to_string(),
         verb: "drill".to_owned(),
         cluster: replay.cluster.to_string(),
         environment: Some(replay.environment),
+        summary: String::new(),
         aim: format!(
             "{} is taken down on purpose, quorum is restored, the zone rejoins, and everything is measured.",
             replay.zone
@@ -121,14 +116,7 @@ fn alone(replay: &DrillReplay<'_>, file: &JournalFile) -> Report {
             regained_ms: None,
         },
         no_return: None,
-        drill: Some(Drill {
-            zone: replay.zone.to_string(),
-            outage: plain(replay.outage),
-            timed_proof: replay.timed_proof,
-            max_outage_s: replay.max_outage_s,
-            measures: replay.measures.cloned(),
-            phases: replay.phases.iter().map(phase).collect(),
-        }),
+        drill: Some(of_drill(replay)),
         stages: Vec::new(),
         steps: Vec::new(),
         findings_before: replay.before.iter().map(build::harmless).collect(),
@@ -139,7 +127,26 @@ fn alone(replay: &DrillReplay<'_>, file: &JournalFile) -> Report {
         attestations: Vec::new(),
         overrides: Vec::new(),
         deviations: deviations(replay, file),
+        normal_events: Vec::new(),
         open_actions: Vec::new(),
+    }
+}
+
+fn of_drill(replay: &DrillReplay<'_>) -> Drill {
+    let phase = |phase: &PhaseHistory| DrillPhase {
+        name: phase.name.to_owned(),
+        began_ms: between(replay.began, phase.began),
+        took_ms: phase.ended.map(|ended| between(phase.began, ended)),
+        state: phase.state.into(),
+        note: plain(&phase.note),
+    };
+    Drill {
+        zone: replay.zone.to_string(),
+        outage: plain(replay.outage),
+        timed_proof: replay.timed_proof,
+        max_outage_s: replay.max_outage_s,
+        measures: replay.measures.cloned(),
+        phases: replay.phases.iter().map(phase).collect(),
     }
 }
 
@@ -287,7 +294,7 @@ fn join(whole: &mut Report, part: &Report, name: &str) {
         id: steps + step.id,
         stage: stages + step.stage,
         run: Some(part.run.clone()),
-        title: format!("{} {}: {}", part.verb, step.stage, step.title),
+        title: format!("{}: {}", part.verb, step.title),
         began_ms: later(step.began_ms),
         ..step.clone()
     }));
@@ -314,11 +321,22 @@ fn join(whole: &mut Report, part: &Report, name: &str) {
             no_return
         });
     }
-    words_of(whole, part, name);
+    words_of(whole, &renumbered(part, stages), name);
     masters(whole, part);
 }
 
-/// What of a run needs no other number.
+/// A run whose words have the numbers of the whole's list: one report has one numbering.
+fn renumbered(part: &Report, before: usize) -> Report {
+    let mut part = part.clone();
+    let open = part.open_actions.iter_mut().map(|open| &mut open.text);
+    let words = [&mut part.plan, &mut part.result].into_iter().chain(open);
+    for text in words.chain(&mut part.deviations).chain(&mut part.normal_events) {
+        *text = numbers::moved(text, before);
+    }
+    part
+}
+
+/// What of a run is only words.
 fn words_of(whole: &mut Report, part: &Report, name: &str) {
     let later = |at: Option<u64>| at.map(|at| at + between(whole.began, part.began));
     if part.quorum.lost_before {
@@ -338,6 +356,7 @@ fn words_of(whole: &mut Report, part: &Report, name: &str) {
     whole.attestations.extend(part.attestations.iter().cloned());
     whole.overrides.extend(part.overrides.iter().cloned());
     whole.deviations.extend(part.deviations.iter().map(|line| format!("{name}: {line}")));
+    whole.normal_events.extend(part.normal_events.iter().map(|line| format!("{name}: {line}")));
     // What a run that went well says comes next is what the drill did next; what lies there still lies there.
     let lies = |about: About| match about {
         About::Next | About::Lock => part.exit != Some(exit::DONE),

@@ -14,7 +14,9 @@ use crate::run::journal::replay::replay;
 mod build;
 mod deviations;
 mod drill;
+mod numbers;
 mod stopped;
+mod summary;
 
 pub use drill::{Drill, DrillPhase, parts};
 pub use stopped::way_on;
@@ -46,6 +48,8 @@ pub struct Report {
     pub cluster: String,
     /// What kind of cluster it is; none where the journal does not say.
     pub environment: Option<Environment>,
+    /// What happened, for somebody who was not there.
+    pub summary: String,
     /// What is true once the run is done, in the playbook's words.
     pub aim: String,
     /// Who ran it.
@@ -104,6 +108,8 @@ pub struct Report {
     pub overrides: Vec<Reason>,
     /// What did not go as in the plan.
     pub deviations: Vec<String>,
+    /// What happened that a plan allows for: what was done already, what was tried again.
+    pub normal_events: Vec<String>,
     /// What is left to do.
     pub open_actions: Vec<Open>,
 }
@@ -175,7 +181,7 @@ pub struct Step {
     pub id: u32,
     /// The run within a drill that it belongs to; none in a run of its own.
     pub run: Option<String>,
-    /// Its stage: the number that people are told. In a drill its title keeps the number that the run's plan has.
+    /// Its stage: the number that people are told. In a drill it is that of the drill's own list, in words of its runs too.
     #[serde(rename = "phase")]
     pub stage: usize,
     /// The master.
@@ -349,8 +355,9 @@ impl Report {
 /// its [`parts`], as many as there are.
 #[must_use]
 pub fn of(records: &Records, file: &JournalFile, runs: &[Report]) -> Option<Report> {
-    match records {
+    let report = match records {
         Records::Run(records) => replay(records).map(|replay| build::report(&replay, file)),
         Records::Drill(records) => drill::of(records, file, runs),
-    }
+    };
+    report.map(|report| Report { summary: summary::of(&report), ..report })
 }
