@@ -1,29 +1,43 @@
 //! Builds the world from the environment, calls the verb, ends with its exit code. Nothing else exits the process.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{ColorChoice, CommandFactory, FromArgMatches, ValueEnum};
 use requorum::cli::{
     self,
-    args::{Cli, Common},
+    args::{Cli, Colour, Common},
 };
 use requorum::model::command::is_hostile;
 use requorum::run::exit;
-use requorum::run::ports::Prompt;
+use requorum::run::ports::{Console, Prompt};
 use requorum::run::session::Operator;
 use requorum::verbs::{Acting, Site};
 use requorum::world::bastion::ThisHost;
 use requorum::world::checkout::Checkout;
 use requorum::world::clock::SystemClock;
+use requorum::world::completion::{self, Known};
 use requorum::world::ssh::Unlocked;
 use requorum::world::terminal;
 use tokio::sync::watch;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let typed: Vec<OsString> = std::env::args_os().collect();
+    let known = Known { inventory: inventory(), state: state() };
+    match completion::answered(Cli::command(), cli::COMPLETION_VARIABLE, &typed, known) {
+        Ok(false) => {}
+        Ok(true) => return ExitCode::from(exit::DONE),
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(exit::USAGE);
+        }
+    }
+    let command = Cli::command().color(colours_of_help(&typed));
+    let parsed = command.try_get_matches_from(typed).and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             // An argument may be a file's name that somebody else chose.
@@ -97,27 +111,61 @@ fn signals(acting: Acting) -> watch::Receiver<bool> {
     receiver
 }
 
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// Where the inventory is, unless a flag says it.
+fn inventory() -> PathBuf {
+    variable("REQUORUM_INVENTORY").map_or_else(|| PathBuf::from("inventory.yaml"), PathBuf::from)
+}
+
+/// Where runs are kept, unless a flag says it.
+fn state() -> PathBuf {
+    let home = || Some(PathBuf::from(variable("HOME")?).join(".local/state"));
+    let kept = || variable("XDG_STATE_HOME").map(PathBuf::from).or_else(home).unwrap_or_else(|| PathBuf::from("."));
+    variable("REQUORUM_STATE").map_or_else(|| kept().join("requorum"), PathBuf::from)
+}
+
+/// The colours of help and of usage errors, which are written before the flags are known.
+fn colours_of_help(typed: &[OsString]) -> ColorChoice {
+    let words = typed.iter().filter_map(|word| word.to_str());
+    let mut said = words.clone().zip(words.skip(1)).filter_map(|(word, next)| match word {
+        "--color" => Some(next),
+        _ => next.strip_prefix("--color="),
+    });
+    match said.next().and_then(|said| Colour::from_str(said, false).ok()).unwrap_or_default() {
+        Colour::Auto => ColorChoice::Auto,
+        Colour::Always => ColorChoice::Always,
+        Colour::Never => ColorChoice::Never,
+    }
+}
+
 fn site(common: &Common, interrupted: watch::Receiver<bool>, acting: Acting) -> Site {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     let text = |name: &str| variable(name).map(|value| value.to_string_lossy().into_owned());
     let home = variable("HOME").map(PathBuf::from);
-    let kept = variable("XDG_STATE_HOME").map(PathBuf::from).or_else(|| Some(home.as_ref()?.join(".local/state")));
-    let state = || kept.unwrap_or_else(|| PathBuf::from(".")).join("requorum");
     let person = text("SUDO_USER").or_else(|| text("USER")).or_else(|| text("LOGNAME"));
     let prompt: Arc<dyn Prompt> = Arc::new(terminal::Person::new());
     let sudo_password = text("REQUORUM_SUDO_PASSWORD").map(zeroize::Zeroizing::new);
     let agent_socket = variable("SSH_AUTH_SOCK").map(PathBuf::from);
     let unlocked = Unlocked::new(Arc::clone(&prompt), home.clone(), agent_socket, sudo_password);
+    let colour = match common.color {
+        Colour::Auto => None,
+        Colour::Always => Some(true),
+        Colour::Never => Some(false),
+    };
+    let console: Arc<dyn Console> = Arc::from(terminal::console(terminal::Manner { quiet: common.quiet, colour }));
     let bastion = ThisHost {
         home,
         unlocked,
         state: common.state_dir.clone().unwrap_or_else(state),
         connect_limit: Duration::from_secs(common.connect_timeout),
+        told: common.verbose.then(|| Arc::clone(&console)),
     };
     Site {
         bastion: Arc::new(bastion),
         clock: Arc::new(SystemClock),
-        console: Arc::from(terminal::console()),
+        console,
         prompt,
         interrupted,
         acting,

@@ -1,14 +1,16 @@
 //! Flags and their help. Does not know what a verb does.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod acting;
+mod common;
 mod files;
 
-use crate::model::ClusterName;
 pub use crate::verbs::forms::{DoctorForm, Form, OutageKind, ReportForm, StatusForm};
+pub use acting::{Consent, DrillArgs, InitiateArgs, Overrides, PlanGoal, PlanOutput, ProofBy, RecoverArgs};
+pub use common::{Colour, Common};
 pub use files::{InitArgs, InventoryVerb, Origin, PlaybookVerb};
 
 /// Restores the etcd quorum of a stretched Kubernetes cluster over SSH, and rejoins the lost zone afterwards.
@@ -27,40 +29,19 @@ pub struct Cli {
     pub verb: Verb,
 }
 
-/// Flags of every verb.
-#[derive(Debug, Clone, Args)]
-pub struct Common {
-    /// The inventory
-    #[arg(short, long, global = true, env = "REQUORUM_INVENTORY", default_value = "inventory.yaml")]
-    pub inventory: PathBuf,
-    /// Which cluster of the inventory, where it has several (`clusters:`); otherwise all, the main one first. For `init --from`: its name
-    #[arg(long, global = true, value_name = "NAME", value_parser = |name: &str| ClusterName::new(name))]
-    pub cluster: Option<ClusterName>,
-    /// A directory with your own playbooks; for those missing there the shipped ones are used
-    #[arg(long, global = true, value_name = "DIR", env = "REQUORUM_PLAYBOOKS")]
-    pub playbooks: Option<PathBuf>,
-    /// A directory with your own templates; for those missing there the shipped ones are used
-    #[arg(long, global = true, value_name = "DIR", env = "REQUORUM_TEMPLATES")]
-    pub templates: Option<PathBuf>,
-    /// Where runs are stored on this host [default: $XDG_STATE_HOME/requorum or ~/.local/state/requorum]
-    #[arg(long, global = true, value_name = "DIR", env = "REQUORUM_STATE")]
-    pub state_dir: Option<PathBuf>,
-    /// Connection timeout for each host, in seconds
-    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
-    pub connect_timeout: u64,
-}
-
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Show the state of the cluster and the next command
     ///
     /// Exit: 0 healthy, 10 degraded, 11 quorum lost, 12 one zone serves, 13 split brain, 14 unknown.
+    #[command(after_help = "Example:\n  requorum status --quick -o json")]
     Status(StatusArgs),
     /// Check whether initiate-dr would work if a zone were lost now; changes nothing
     ///
     /// Plans for the loss of each zone from what the masters report, and measures a snapshot where it would be taken.
     /// Exit: 0 it would work (warnings are possible), 3 not for every zone, 1 no master answers.
+    #[command(after_help = "Example:\n  requorum doctor --zone zone1 --no-measure")]
     Doctor {
         /// Check only the loss of this zone; may repeat. Such a result is not stored
         #[arg(long, value_name = "ZONE", num_args = 1..)]
@@ -75,75 +56,83 @@ pub enum Verb {
     /// Show what a playbook would do, with every command and file diff; change nothing
     ///
     /// Exit: 0 nothing to do, 2 there is something to do, 3 refused.
+    #[command(after_help = "Example:\n  requorum plan initiate-dr --failed-zone zone1")]
     Plan {
         /// The playbook
+        #[command(subcommand)]
         playbook: PlanGoal,
-        /// What to take into account
-        #[command(flatten)]
-        args: PlanArgs,
-        /// Write the plan as JSON to this file, which must not exist
-        #[arg(long, value_name = "FILE")]
-        save: Option<PathBuf>,
     },
     /// Restore quorum in the surviving zone: snapshot, restore as a new cluster, start
-    #[command(alias = "initiate_dr")]
+    ///
+    /// Shows its plan and asks before it changes anything.
+    #[command(
+        alias = "initiate_dr",
+        after_help = "Examples:\n  requorum initiate-dr\n  requorum initiate-dr --confirm prod --attest zone1=\"INC-123: power off, confirmed by J. Doe\""
+    )]
     InitiateDr {
         /// What to take into account
         #[command(flatten)]
-        args: PlanArgs,
+        args: InitiateArgs,
         /// How to consent
         #[command(flatten)]
         consent: Consent,
     },
     /// Rejoin the masters of the failed zone to the serving cluster
+    ///
+    /// Shows its plan and asks before it changes anything.
+    #[command(after_help = "Examples:\n  requorum recover\n  requorum recover --only m1 m2 --confirm prod")]
     Recover {
         /// What to take into account
         #[command(flatten)]
-        args: PlanArgs,
+        args: RecoverArgs,
         /// How to consent
         #[command(flatten)]
         consent: Consent,
     },
     /// Stop a zone's etcd and keep it from starting, also across a reboot
+    #[command(after_help = "Example:\n  requorum fence zone1")]
     Fence {
         /// The zones
-        #[arg(required = true)]
+        #[arg(required = true, value_name = "ZONE")]
         zones: Vec<String>,
         /// How to consent
         #[command(flatten)]
         consent: Consent,
-        /// Override one safety rule, with the reason
-        #[arg(long = "override", value_name = "RULE=REASON")]
-        overrides: Vec<String>,
+        /// Which rules are overridden
+        #[command(flatten)]
+        overrides: Overrides,
     },
     /// Let a fenced zone's etcd start again; starts nothing
+    #[command(after_help = "Example:\n  requorum unfence zone1")]
     Unfence {
         /// The zones
-        #[arg(required = true)]
+        #[arg(required = true, value_name = "ZONE")]
         zones: Vec<String>,
         /// How to consent
         #[command(flatten)]
         consent: Consent,
-        /// Override one safety rule, with the reason
-        #[arg(long = "override", value_name = "RULE=REASON")]
-        overrides: Vec<String>,
+        /// Which rules are overridden
+        #[command(flatten)]
+        overrides: Overrides,
     },
     /// Undo an initiate-dr that stopped before its new cluster took a write: restore the previous data and env file, start etcd
     ///
     /// For when the lost zone is back: the old cluster serves again, and no write is lost.
+    #[command(after_help = "Example:\n  requorum undo last")]
     Undo {
         /// The run's name, as `status` and the run's last words name it, a unique prefix of it, or `last`
         run: String,
         /// How to consent
         #[command(flatten)]
         consent: Consent,
-        /// Override one safety rule, with the reason
-        #[arg(long = "override", value_name = "RULE=REASON")]
-        overrides: Vec<String>,
+        /// Which rules are overridden
+        #[command(flatten)]
+        overrides: Overrides,
     },
     /// Take down a zone of a staging or lab cluster on purpose, restore quorum, rejoin the zone, and measure
     ///
     /// Exit: 0 good, 1 failed before the zone was lost, 3 refused, 4 given up, 6 completed, but missed an objective.
+    #[command(after_help = "Example:\n  requorum drill --zone zone1 --outage isolate --confirm staging")]
     Drill {
         /// What
         #[command(flatten)]
@@ -153,6 +142,7 @@ pub enum Verb {
         consent: Consent,
     },
     /// Release the lock that a stopped run left on the masters
+    #[command(after_help = "Example:\n  requorum unlock 20261123-134443-449f")]
     Unlock {
         /// The run's name, as the refusal names it, a unique prefix of it, or `last`
         run: String,
@@ -166,6 +156,7 @@ pub enum Verb {
     /// Make a report of a run from its journal
     ///
     /// Exit: 0 done, 64 there is no such run, 65 its journal is damaged (what can be read is reported all the same).
+    #[command(after_help = "Example:\n  requorum report last -o html --out dr.html")]
     Report {
         /// The run's name, a unique prefix of it, `last` or `last-drill`
         #[arg(required_unless_present = "schema")]
@@ -196,7 +187,45 @@ pub enum Verb {
     /// running cluster
     ///
     /// With --from: exit 0 complete, 2 something is left to fill in.
+    #[command(
+        after_help = "Examples:\n  requorum init .\n  requorum init --from 10.77.1.11 --user ops --zone zone1=m1,m2 --zone zone2=m3"
+    )]
     Init(InitArgs),
+    /// Print what a shell needs to complete verbs, flags, zones, masters, clusters, rules, runs and inventories
+    ///
+    /// For bash: requorum completions bash > /usr/share/bash-completion/completions/requorum
+    /// For zsh: into a directory of $fpath, as _requorum
+    /// For fish: requorum completions fish > ~/.config/fish/completions/requorum.fish
+    #[command(verbatim_doc_comment, after_help = "Example:\n  source <(requorum completions bash)")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Explain findings and rules by their names, as status, plan and doctor print them
+    #[command(after_help = "Example:\n  requorum explain silent not-attested")]
+    Explain {
+        /// The names [default: list all]
+        #[arg(value_name = "CODE")]
+        codes: Vec<String>,
+        /// The form of the output
+        #[arg(short, long, value_enum, default_value_t = Form::Text)]
+        output: Form,
+    },
+    /// Write the manual's pages into a directory
+    #[command(hide = true, after_help = "Example:\n  requorum manual target/man")]
+    Manual {
+        /// The directory; existing files are not changed
+        directory: PathBuf,
+    },
+}
+
+/// A shell that can complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// bash 4.4 or later
+    Bash,
+    Zsh,
+    Fish,
 }
 
 /// What `status` shows, and how often.
@@ -217,98 +246,23 @@ pub struct StatusArgs {
     pub textfile: Option<PathBuf>,
 }
 
-/// How it is proved that quorum is lost.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum ProofBy {
-    /// By counting the voters that are down, and a second of listening; where that cannot tell, by waiting
-    #[default]
-    Counted,
-    /// By waiting for more than two election timeouts without a leader
-    Timed,
-}
-
-/// What can be planned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum PlanGoal {
-    /// The surviving zone serves alone
-    #[value(alias = "initiate_dr")]
-    InitiateDr,
-    /// The masters of the failed zone rejoin
-    Recover,
-}
-
-/// What a plan takes into account.
-#[derive(Debug, Args, Default)]
-pub struct PlanArgs {
-    /// A zone that failed; may repeat [default: the zones in which no master runs etcd]
-    #[arg(long, value_name = "ZONE")]
-    pub failed_zone: Vec<String>,
-    /// Attest that a silent zone or master is powered off, and how this was confirmed; may repeat
-    #[arg(long, value_name = "ZONE=HOW")]
-    pub attest: Vec<String>,
-    /// initiate-dr: how to prove that quorum is lost
-    #[arg(long, value_enum, default_value_t = ProofBy::Counted)]
-    pub proof: ProofBy,
-    /// Override one safety rule, with the reason; may repeat
-    #[arg(long = "override", value_name = "RULE=REASON")]
-    pub overrides: Vec<String>,
-    /// initiate-dr: restore this snapshot instead of the survivor's own data
-    #[arg(long, value_name = "FILE")]
-    pub snapshot: Option<PathBuf>,
-    /// initiate-dr: the survivor to use as seed, where none can say how much it has applied
-    #[arg(long, value_name = "NODE")]
-    pub seed: Option<String>,
-    /// recover: rejoin only these masters, the others later; may repeat
-    #[arg(long, value_name = "NODE", num_args = 1..)]
-    pub only: Vec<String>,
-}
-
-/// What a drill does.
-#[derive(Debug, Args)]
-pub struct DrillArgs {
-    /// The zone to lose
-    #[arg(long)]
-    pub zone: String,
-    /// How it is lost
-    #[arg(long, value_enum, default_value_t = OutageKind::Stop)]
-    pub outage: OutageKind,
-    /// How to prove that quorum is lost
-    #[arg(long, value_enum, default_value_t = ProofBy::Counted)]
-    pub proof: ProofBy,
-    /// The longest outage: after it the drill gives up and brings the cluster back (a number with its unit, as 5m or 90s)
-    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = time)]
-    pub max_outage: Duration,
-    /// Write the drill's metrics to this file, for a node exporter's textfile collector
-    #[arg(long, value_name = "FILE")]
-    pub textfile: Option<PathBuf>,
-}
-
-/// A time as an inventory writes it.
-fn time(text: &str) -> Result<Duration, String> {
-    let long = crate::model::fields::duration_of(text).filter(|long| *long <= Duration::from_secs(3600));
-    long.ok_or_else(|| "write a number with its unit, 1h at most: 90s, 5m".to_owned())
-}
-
-/// How to consent.
-#[derive(Debug, Args, Default)]
-pub struct Consent {
-    /// Consent without a terminal: the cluster's name
-    #[arg(long, value_name = "CLUSTER")]
-    pub confirm: Option<String>,
-}
-
 /// Work on runs.
 #[derive(Debug, Subcommand)]
 pub enum RunsVerb {
     /// List them, oldest first
+    #[command(after_help = "Example:\n  requorum runs list -o json")]
     List {
         /// The form of the output
         #[arg(short, long, value_enum, default_value_t = Form::Text)]
         output: Form,
     },
-    /// Show one: the report as text
+    /// Show one: its report
+    #[command(after_help = "Example:\n  requorum runs show last")]
     Show {
         /// The run's name, a unique prefix of it, `last` or `last-drill`
         run: String,
+        /// The form of the output; `report` has more of them
+        #[arg(short, long, value_enum, default_value_t = Form::Text)]
+        output: Form,
     },
 }

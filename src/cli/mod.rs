@@ -1,23 +1,30 @@
 //! The command line: reads the flags, calls the verb, tells of its failure, returns its exit code. Does not know what a
 //! verb does.
 
-use std::path::Path;
 use std::time::Duration;
 
 use crate::import::Zones;
 use crate::model::json;
 use crate::plan::Goal;
+use crate::run::exit;
 use crate::run::redact::Redactor;
 use crate::verbs::files::Files;
 use crate::verbs::forms::{CheckForm, DiffForm, DoctorForm, Form, ReportForm, StatusForm};
 use crate::verbs::{
-    Failure, InputPaths, Site, UncheckedRequest, clusters, doctor, drill, inventory, playbook, recovery, runs, shipped,
-    status, unlock, watch,
+    Failure, InputPaths, Site, UncheckedRequest, beside, clusters, doctor, drill, explain, inventory, playbook,
+    recovery, runs, shipped, status, unlock, watch,
 };
 
 pub mod args;
+pub mod pages;
 
-use args::{Cli, Common, Consent, InventoryVerb, Origin, PlanGoal, PlaybookVerb, RunsVerb, Verb};
+use args::{
+    Cli, Common, Consent, InventoryVerb, Origin, Overrides, PlanGoal, PlanOutput, PlaybookVerb, RunsVerb, Verb,
+};
+
+/// The variable by which a shell asks the program what can follow the words typed so far: one of our own, since a stray
+/// `COMPLETE` in somebody's environment must not take the place of a recovery.
+pub const COMPLETION_VARIABLE: &str = "REQUORUM_COMPLETE";
 
 /// Does what the command line says, tells of a failure, and returns the exit code.
 pub async fn run(cli: Cli, site: &Site, files: &dyn Files) -> u8 {
@@ -48,7 +55,17 @@ fn answers_in_json(verb: &Verb) -> bool {
     match verb {
         Verb::Status(args) => args.output == StatusForm::Json,
         Verb::Doctor { output, .. } => *output == DoctorForm::Json,
-        Verb::Runs { what: RunsVerb::List { output } } => *output == Form::Json,
+        Verb::Plan { playbook: PlanGoal::InitiateDr { plan, .. } | PlanGoal::Recover { plan, .. } } => {
+            plan.output == Form::Json
+        }
+        Verb::InitiateDr { consent, .. }
+        | Verb::Recover { consent, .. }
+        | Verb::Fence { consent, .. }
+        | Verb::Unfence { consent, .. }
+        | Verb::Undo { consent, .. }
+        | Verb::Drill { consent, .. } => consent.output == Form::Json,
+        Verb::Explain { output, .. } => *output == Form::Json,
+        Verb::Runs { what: RunsVerb::List { output } | RunsVerb::Show { output, .. } } => *output == Form::Json,
         Verb::Report { output, out, .. } => *output == ReportForm::Json && out.is_none(),
         Verb::Inventory { what: InventoryVerb::Check { output, .. } }
         | Verb::Playbook { what: PlaybookVerb::Check { output, .. } } => *output == CheckForm::Json,
@@ -63,28 +80,40 @@ async fn call(cli: Cli, site: &Site, files: &dyn Files) -> Result<u8, Failure> {
     match cli.verb {
         Verb::Status(args) => see(&inputs, site, args).await,
         Verb::Doctor { zone, no_measure, output } => diagnose(&inputs, site, &zone, !no_measure, output).await,
-        Verb::Plan { playbook, args, save } => show(inputs, site, playbook, args.into(), save.as_deref()).await,
+        Verb::Plan { playbook: PlanGoal::InitiateDr { args, plan } } => {
+            show(inputs, site, Goal::InitiateDr, args.into(), plan).await
+        }
+        Verb::Plan { playbook: PlanGoal::Recover { args, plan } } => {
+            show(inputs, site, Goal::Recover, args.into(), plan).await
+        }
         Verb::InitiateDr { args, consent } => go(&inputs, site, Goal::InitiateDr, args.into(), consent).await,
         Verb::Recover { args, consent } => go(&inputs, site, Goal::Recover, args.into(), consent).await,
         Verb::Fence { zones, consent, overrides } => {
-            let request = UncheckedRequest { failed_zones: zones, overrides, ..UncheckedRequest::default() };
-            go(&inputs, site, Goal::Fence, request, consent).await
+            go(&inputs, site, Goal::Fence, of_zones(zones, overrides), consent).await
         }
         Verb::Unfence { zones, consent, overrides } => {
-            let request = UncheckedRequest { failed_zones: zones, overrides, ..UncheckedRequest::default() };
-            go(&inputs, site, Goal::Unfence, request, consent).await
+            go(&inputs, site, Goal::Unfence, of_zones(zones, overrides), consent).await
         }
         Verb::Undo { run, consent, overrides } => {
             let undoes = Some(runs::named_to_undo(site, &run)?);
-            let request = UncheckedRequest { undoes, overrides, ..UncheckedRequest::default() };
+            let request = UncheckedRequest { undoes, overrides: overrides.overrides, ..UncheckedRequest::default() };
             go(&inputs, site, Goal::Undo, request, consent).await
         }
         Verb::Drill { args, consent } => {
             let one = clusters::the_one(&inputs, site, "a drill")?;
-            drill::drill(&one, site, &args.into(), consent.confirm.as_deref()).await
+            let (request, confirm) = (args.into(), consent.confirm.as_deref());
+            match consent.output {
+                Form::Text => drill::drill(&one, site, &request, confirm).await,
+                Form::Json => {
+                    beside::reported(site, async |site: &Site| drill::drill(&one, site, &request, confirm).await).await
+                }
+            }
         }
         Verb::Runs { what: RunsVerb::List { output } } => runs::list(site, output),
-        Verb::Runs { what: RunsVerb::Show { run } } => runs::report(site, &run, ReportForm::Text, None),
+        Verb::Runs { what: RunsVerb::Show { run, output } } => {
+            let form = if output == Form::Json { ReportForm::Json } else { ReportForm::Text };
+            runs::report(site, &run, form, None)
+        }
         Verb::Report { run: Some(run), output, out, .. } => runs::report(site, &run, output, out.as_deref()),
         Verb::Report { run: None, .. } => shipped::schema(site, "report"),
         Verb::Unlock { run } => unlock::unlock(&inputs, site, &runs::named(site, &run)?).await,
@@ -94,6 +123,12 @@ async fn call(cli: Cli, site: &Site, files: &dyn Files) -> Result<u8, Failure> {
         }
         Verb::Playbook { what: PlaybookVerb::Schema } => shipped::schema(site, "playbook"),
         Verb::Init(args) => init(&inputs, site, files, &args).await,
+        Verb::Completions { shell } => {
+            site.console.print(&pages::completions(shell, COMPLETION_VARIABLE));
+            Ok(exit::DONE)
+        }
+        Verb::Explain { codes, output } => explain::explain(site, &codes, output),
+        Verb::Manual { directory } => shipped::write(site, files, &directory, &pages::manual()),
     }
 }
 
@@ -114,17 +149,16 @@ async fn diagnose(
 async fn show(
     inputs: InputPaths,
     site: &Site,
-    playbook: PlanGoal,
+    goal: Goal,
     request: UncheckedRequest,
-    save: Option<&Path>,
+    plan: PlanOutput,
 ) -> Result<u8, Failure> {
-    let goal = match playbook {
-        PlanGoal::InitiateDr => Goal::InitiateDr,
-        PlanGoal::Recover => Goal::Recover,
-    };
+    let PlanOutput { output, save } = plan;
     let inputs = if save.is_some() { clusters::the_one(&inputs, site, "--save")? } else { inputs };
+    let inputs = if output == Form::Json { clusters::the_one(&inputs, site, "-o json")? } else { inputs };
     let inputs = of_one_only(inputs, site, &request)?;
-    clusters::all(&inputs, site, async |one: &InputPaths| recovery::show(one, site, goal, &request, save).await).await
+    let to = (output, save.as_deref());
+    clusters::all(&inputs, site, async |one: &InputPaths| recovery::show(one, site, goal, &request, to).await).await
 }
 
 async fn go(
@@ -135,10 +169,20 @@ async fn go(
     consent: Consent,
 ) -> Result<u8, Failure> {
     let inputs = of_one_only(inputs.clone(), site, &request)?;
-    clusters::in_turn(&inputs, site, consent.confirm.as_deref(), async |one: &InputPaths, confirm: Option<&str>| {
+    let confirm = consent.confirm.as_deref();
+    if consent.output == Form::Json {
+        let one = clusters::the_one(&inputs, site, "-o json")?;
+        let act = async |site: &Site| recovery::go(&one, site, goal, &request, confirm).await;
+        return beside::reported(site, act).await;
+    }
+    clusters::in_turn(&inputs, site, confirm, async |one: &InputPaths, confirm: Option<&str>| {
         recovery::go(one, site, goal, &request, confirm).await
     })
     .await
+}
+
+fn of_zones(failed_zones: Vec<String>, overrides: Overrides) -> UncheckedRequest {
+    UncheckedRequest { failed_zones, overrides: overrides.overrides, ..UncheckedRequest::default() }
 }
 
 /// What a request names that only one cluster can have.
@@ -222,11 +266,18 @@ impl InputPaths {
     }
 }
 
-impl From<args::PlanArgs> for UncheckedRequest {
-    fn from(args: args::PlanArgs) -> Self {
-        let args::PlanArgs { failed_zone, attest, proof, overrides, snapshot, seed, only } = args;
+impl From<args::InitiateArgs> for UncheckedRequest {
+    fn from(args: args::InitiateArgs) -> Self {
+        let args::InitiateArgs { failed_zone, attest, proof, overrides, snapshot, seed } = args;
         let timed_proof = proof == args::ProofBy::Timed;
-        Self { failed_zones: failed_zone, attested: attest, overrides, snapshot, seed, only, undoes: None, timed_proof }
+        let (failed_zones, attested, overrides) = (failed_zone, attest, overrides.overrides);
+        Self { failed_zones, attested, overrides, snapshot, seed, timed_proof, ..Self::default() }
+    }
+}
+
+impl From<args::RecoverArgs> for UncheckedRequest {
+    fn from(args: args::RecoverArgs) -> Self {
+        Self { only: args.only, overrides: args.overrides.overrides, ..Self::default() }
     }
 }
 

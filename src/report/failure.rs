@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{diagnostic, harmless, plan::refusal_lines};
+use super::{diagnostic, explain, harmless, plan::refusal_lines};
 use crate::model::diagnostic::Diagnostic;
 use crate::plan::Refusal;
 use crate::run::exit::Kind;
@@ -161,6 +161,9 @@ impl Failure {
         for hint in &self.hints {
             let _ = write!(out, "{}{indent}next: {hint}", line_end(&out));
         }
+        if let Some(command) = explain::command(self.refusals().iter().map(|refusal| refusal.rule.name())) {
+            let _ = write!(out, "{}explained: {command}", line_end(&out));
+        }
         harmless(&out)
     }
 
@@ -223,7 +226,7 @@ mod tests {
         let none = Refusal { rule: Rule::NoConsent, why: "nobody to ask".to_owned(), next: String::new() };
         let failure = Failure::refused("nothing was changed", vec![own, none]).hint("add --confirm");
         let text = "refused; nothing was changed:\n  [quorum-alive] it serves\n      next: see status\n  \
-                    [no-consent] nobody to ask\n      next: add --confirm";
+                    [no-consent] nobody to ask\n      next: add --confirm\nexplained: requorum explain quorum-alive no-consent";
         assert_eq!((failure.code(), failure.to_string().as_str()), (3, text));
     }
 

@@ -5,6 +5,7 @@ pub mod changes;
 pub mod diagnostic;
 pub mod doctor;
 pub mod drill;
+pub mod explain;
 pub mod failure;
 pub mod history;
 pub mod junit;

@@ -11,6 +11,7 @@ use crate::observe::assess::Assessment;
 use crate::observe::members::membership;
 use crate::observe::{Code, Contact, Finding, Observation, Seen, Settings, Status};
 
+use super::explain;
 use super::status_next::{Situation, next};
 
 /// Findings, verdict, next command. `again` is the command line's beginning, `way_on` the command that goes on with a run
@@ -25,6 +26,9 @@ pub fn verdict(
 ) -> String {
     let mut out = String::new();
     out.push_str(&finding_lines(&assessment.findings));
+    if let Some(command) = explain::command(assessment.findings.iter().map(|finding| finding.code.name())) {
+        let _ = writeln!(out, "explained: {command}");
+    }
     if let Some(proof) = &seen.proof {
         let _ = writeln!(out, "{}", proof.words());
     }

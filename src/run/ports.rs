@@ -206,6 +206,8 @@ pub enum Event {
         /// Since its beginning.
         took: Duration,
     },
+    /// A command on a master ended: what it was, and how it ended. For those who want to see each.
+    Ran { host: MasterName, what: String, took: Duration },
     /// A step ended well.
     Done {
         host: MasterName,

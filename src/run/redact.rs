@@ -363,6 +363,7 @@ fn words(event: &mut Event) -> &mut String {
         | Event::Begun { title: words, .. }
         | Event::Waiting { what: words, .. }
         | Event::Moving { what: words, .. }
+        | Event::Ran { what: words, .. }
         | Event::Done { note: words, .. }
         | Event::Failed { why: words, .. }
         | Event::Warning { text: words }

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 
 use crate::model::ClusterName;
 
+pub mod beside;
 mod checked;
 pub mod clusters;
 pub mod consent;
 pub mod doctor;
 pub mod drill;
+pub mod explain;
 pub mod files;
 pub mod forms;
 pub mod inputs;

@@ -21,6 +21,7 @@ use crate::run::session::{self, Agreed, NotBegun};
 use crate::run::{World, exit};
 use crate::step::Effect;
 
+use super::forms::Form;
 use super::planning::{Consent, Planning, planning, redactor};
 use super::{Failure, InputPaths, Site, UncheckedRequest, consent, inputs, looking, request};
 
@@ -33,16 +34,25 @@ pub async fn show(
     site: &Site,
     goal: Goal,
     request: &UncheckedRequest,
-    save: Option<&Path>,
+    (output, save): (Form, Option<&Path>),
 ) -> Result<u8, Failure> {
     let planning = planning(inputs, site, goal, request, Consent::Later).await?;
     let redactor = redactor(&planning.seen, site);
     let plan = match &planning.plan {
         Ok(plan) => redactor.plan(plan),
+        Err(NoPlan::NothingToDo(why)) if output == Form::Json => {
+            site.console.print(&json::text(&serde_json::json!({ "nothing_to_do": redactor.clean(why) })));
+            return Ok(exit::DONE);
+        }
         Err(no_plan) => return no_plan_code(site, no_plan, &redactor),
     };
-    site.console.print(&redactor.clean(&report::plan::summary(&plan)));
-    site.console.print(&redactor.clean(&format!("\n{}", report::plan::details(&plan))));
+    match output {
+        Form::Json => site.console.print(&json::text(&plan)),
+        Form::Text => {
+            site.console.print(&redactor.clean(&report::plan::summary(&plan)));
+            site.console.print(&redactor.clean(&format!("\n{}", report::plan::details(&plan))));
+        }
+    }
     if let Some(path) = save {
         let saved = site.bastion.write_private(path, &json::text(&plan));
         saved.map_err(|error| Failure::unwritten(path, &error))?;
@@ -250,6 +260,7 @@ pub async fn execute(
     site.acting.begin();
     let Agreed { plan, proof, drill, .. } = agreed;
     let store = site.bastion.create_run(&plan.run).map_err(|error| no_place(site, &error))?;
+    site.acting.begin_run(&plan.run);
     let place = store.place();
     site.console.tell(Event::Said { text: format!("journal: {}", place.join("journal.jsonl").display()) });
     let world =

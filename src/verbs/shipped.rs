@@ -19,6 +19,19 @@ pub fn schema(site: &Site, kind: &str) -> Result<u8, Failure> {
     Ok(exit::DONE)
 }
 
+/// Writes files by name into a directory.
+///
+/// # Errors
+/// When one is there, or the disk refuses.
+pub fn write(site: &Site, files: &dyn Files, directory: &Path, texts: &[(String, String)]) -> Result<u8, Failure> {
+    for (name, text) in texts {
+        let path = directory.join(name);
+        files.write_new(&path, text).map_err(|error| Failure::file(Kind::Failed, &path, error))?;
+        site.console.print(&format!("wrote {}\n", path.display()));
+    }
+    Ok(exit::DONE)
+}
+
 /// `requorum init`.
 ///
 /// # Errors

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -172,7 +172,10 @@ impl StoredRun {
 /// Whether something may be half done, so that an interruption must wait. Until then it ends the program at once,
 /// whatever that waits for: a file, git, a person, a master's answer.
 #[derive(Clone, Default)]
-pub struct Acting(Arc<Mutex<Begun>>);
+pub struct Acting {
+    begun: Arc<Mutex<Begun>>,
+    run: Arc<OnceLock<RunId>>,
+}
 
 /// What has begun.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -195,19 +198,30 @@ impl Acting {
         self.set(Begun::Looking);
     }
 
+    /// A run was given its place. A drill's own comes before those of its parts.
+    pub fn begin_run(&self, run: &RunId) {
+        self.run.get_or_init(|| run.clone());
+    }
+
+    /// The first run that was begun, if any was.
+    #[must_use]
+    pub fn first_run(&self) -> Option<&RunId> {
+        self.run.get()
+    }
+
     fn set(&self, begun: Begun) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = begun;
+        *self.begun.lock().unwrap_or_else(PoisonError::into_inner) = begun;
     }
 
     /// Whether an interruption finds something half done.
     #[must_use]
     pub fn may_change(&self) -> bool {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) == Begun::Acting
+        *self.begun.lock().unwrap_or_else(PoisonError::into_inner) == Begun::Acting
     }
 
     /// Ends by `end` where nothing has begun; nothing begins meanwhile.
     pub fn end_before(&self, end: impl FnOnce()) {
-        let acting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let acting = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
         if *acting == Begun::Nothing {
             end();
         }

@@ -13,12 +13,13 @@ use crate::model::{Cluster, ClusterName, RunId, Token};
 use crate::observe::StateDirectory;
 use crate::observe::known_before::{KnownBefore, LastLook};
 use crate::plan::SnapshotFile;
-use crate::run::ports::{Later, Remote, Store};
+use crate::run::ports::{Console, Later, Remote, Store};
 use crate::verbs::Bastion;
 use crate::verbs::site::{Diagnosed, StoredRun};
 
 use super::ssh::{Options, Ssh, Unlocked};
 use super::store::{self, RunDir};
+use super::told::Told;
 use super::{files, last_look, local, state};
 
 /// This host.
@@ -31,13 +32,25 @@ pub struct ThisHost {
     pub state: PathBuf,
     /// How long a connection is tried.
     pub connect_limit: Duration,
+    /// Who is told each command, if anybody is.
+    pub told: Option<Arc<dyn Console>>,
+}
+
+impl ThisHost {
+    fn ssh(&self, cluster: &Cluster) -> Ssh {
+        let mut options = Options::new(self.home.as_deref());
+        options.connect_timeout = self.connect_limit;
+        Ssh::new(cluster, self.unlocked.clone(), options)
+    }
 }
 
 impl Bastion for ThisHost {
     fn remote(&self, cluster: &Cluster) -> Arc<dyn Remote> {
-        let mut options = Options::new(self.home.as_deref());
-        options.connect_timeout = self.connect_limit;
-        Arc::new(Ssh::new(cluster, self.unlocked.clone(), options))
+        let ssh = Arc::new(self.ssh(cluster));
+        match &self.told {
+            Some(console) => Arc::new(Told { remote: ssh, console: Arc::clone(console) }),
+            None => ssh,
+        }
     }
 
     fn connect_limit(&self) -> Duration {

@@ -33,9 +33,21 @@ fn width() -> Option<usize> {
     size().map(|(columns, _)| columns)
 }
 
-/// Whether standard error may be coloured.
-fn coloured() -> bool {
-    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+/// How the person wants to be told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// Only warnings and failures of what is told on the way.
+    pub quiet: bool,
+    /// Whether messages are coloured, where the person says so.
+    pub colour: Option<bool>,
+}
+
+impl Manner {
+    /// Whether standard error may be coloured.
+    fn coloured(self) -> bool {
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        self.colour.unwrap_or_else(|| io::stderr().is_terminal() && !plain)
+    }
 }
 
 fn size() -> Option<(usize, usize)> {
@@ -105,13 +117,19 @@ fn drawing(text: &str, columns: usize, rows: usize) -> String {
 
 /// The console for where we are: live lines on a terminal, plain ones elsewhere.
 #[must_use]
-pub fn console() -> Box<dyn Console> {
-    if io::stderr().is_terminal() { Box::new(Live::new()) } else { Box::new(Plain::default()) }
+pub fn console(manner: Manner) -> Box<dyn Console> {
+    // Quiet, there is nothing to redraw.
+    if io::stderr().is_terminal() && !manner.quiet {
+        Box::new(Live::new(manner))
+    } else {
+        Box::new(Plain { manner, ..Plain::default() })
+    }
 }
 
 /// One line an event, with UTC time. A wait is repeated only every few seconds.
 #[derive(Default)]
 pub struct Plain {
+    manner: Manner,
     last_wait: Mutex<BTreeMap<MasterName, Duration>>,
 }
 
@@ -120,6 +138,9 @@ const WAIT_LINE_EVERY: Duration = Duration::from_secs(3);
 
 impl Console for Plain {
     fn tell(&self, event: Event) {
+        if self.manner.quiet && !matches!(event, Event::Warning { .. } | Event::Failed { .. }) {
+            return;
+        }
         if let Event::Waiting { host, waited, .. } | Event::Moving { host, took: waited, .. } = &event {
             let mut last = self.last_wait.lock().unwrap_or_else(PoisonError::into_inner);
             let before = last.get(host).copied();
@@ -145,7 +166,7 @@ impl Console for Plain {
     }
 
     fn coloured(&self) -> bool {
-        coloured()
+        self.manner.coloured()
     }
 
     fn width(&self) -> Option<usize> {
@@ -170,6 +191,7 @@ fn line(event: &Event) -> Option<String> {
             format!("  {host}: waiting ({:.0} s of at most {:.0} s): {what}", waited.as_secs_f64(), limit.as_secs_f64())
         }
         Event::Moving { host, what, .. } => format!("  {host}: {what}"),
+        Event::Ran { host, what, took } => format!("  {host}$ {what} ({:.2} s)", took.as_secs_f64()),
         Event::Done { host, note, took } => format!("  {host}: {note} ({:.2} s)", took.as_secs_f64()),
         Event::Failed { host, why } => format!("  {host}: FAILED: {why}"),
         Event::Warning { text } => format!("warning: {text}"),
@@ -179,14 +201,15 @@ fn line(event: &Event) -> Option<String> {
 
 /// A live line a master below the lines that stay.
 pub struct Live {
+    manner: Manner,
     bars: MultiProgress,
     lines: Mutex<BTreeMap<MasterName, ProgressBar>>,
 }
 
 impl Live {
-    fn new() -> Self {
+    fn new(manner: Manner) -> Self {
         let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(HERTZ));
-        Self { bars, lines: Mutex::default() }
+        Self { manner, bars, lines: Mutex::default() }
     }
 
     fn bar(&self, host: &MasterName) -> ProgressBar {
@@ -244,7 +267,7 @@ impl Console for Live {
     }
 
     fn coloured(&self) -> bool {
-        coloured()
+        self.manner.coloured()
     }
 
     fn width(&self) -> Option<usize> {

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use clap::Parser;
-use requorum::cli::args::{Cli, PlanArgs, Verb};
+use requorum::cli::args::{Cli, Verb};
 use requorum::observe::Verdict;
 use requorum::plan::Goal;
 use requorum::report::status;
 use requorum::run::exit;
 use requorum::sim::{End, Event, Flags, Site};
-use requorum::verbs::{InputPaths, runs};
+use requorum::verbs::{InputPaths, UncheckedRequest, runs};
 
 /// More commands than these are a way that nobody should have to go.
 pub const COMMANDS: usize = 8;
@@ -42,15 +42,16 @@ fn parsed(command: &str) -> Verb {
     Cli::try_parse_from(words).unwrap_or_else(|error| panic!("the program cannot read: {command}\n{error}")).verb
 }
 
-fn flags(args: PlanArgs) -> Flags {
+fn flags(asked: impl Into<UncheckedRequest>) -> Flags {
     let who = |pair: String| pair.split_once('=').map(|(who, _)| who.to_owned()).unwrap_or(pair);
-    assert!(args.overrides.is_empty(), "an override is suggested: {:?}", args.overrides);
+    let asked = asked.into();
+    assert!(asked.overrides.is_empty(), "an override is suggested: {:?}", asked.overrides);
     Flags {
-        failed_zones: args.failed_zone,
-        only: args.only,
-        seed: args.seed,
-        attested: args.attest.into_iter().map(who).collect(),
-        snapshot: args.snapshot.map(|path| path.display().to_string()),
+        failed_zones: asked.failed_zones,
+        only: asked.only,
+        seed: asked.seed,
+        attested: asked.attested.into_iter().map(who).collect(),
+        snapshot: asked.snapshot.map(|path| path.display().to_string()),
         ..Flags::default()
     }
 }

@@ -52,6 +52,7 @@ pub struct InitArgs {
 #[derive(Debug, Subcommand)]
 pub enum InventoryVerb {
     /// Report every mistake with its line, and what losing each zone would mean
+    #[command(after_help = "Example:\n  requorum inventory check inventory/*.yaml -o github")]
     Check {
         /// The files [default: the inventory]
         files: Vec<PathBuf>,
@@ -63,6 +64,7 @@ pub enum InventoryVerb {
     ///
     /// Two files, two directories, or git revisions: HEAD~1:inventory/prod.yaml, main..HEAD, main...HEAD inventory/.
     /// Exit: 0 no change, 2 changes, 3 changes against a safety rule.
+    #[command(after_help = "Example:\n  requorum inventory diff main...HEAD -o markdown")]
     Diff {
         /// The old file, directory or revision; or a range of revisions
         old: String,
@@ -73,13 +75,18 @@ pub enum InventoryVerb {
         output: DiffForm,
     },
     /// Print the JSON Schema of inventories, for editors
+    #[command(after_help = "Example:\n  requorum inventory schema > inventory.schema.json")]
     Schema,
     /// Print an inventory made from another tool's; "?" marks what the tool's files do not say
     ///
     /// Of a cluster that runs, kubeadm's or any other, `requorum init --from HOST` makes one.
     /// Exit: 0 complete, 2 something is left to fill in, 65 the files cannot be read.
+    #[command(
+        after_help = "Example:\n  requorum inventory import kubespray inventory/mycluster --zone-var topology_zone"
+    )]
     Import {
         /// The tool
+        #[arg(value_name = "TOOL")]
         from: Origin,
         /// Its inventory file, or the directory that holds it
         path: PathBuf,
@@ -94,6 +101,7 @@ pub enum InventoryVerb {
         environment: Option<String>,
     },
     /// Show every master with every setting resolved, and where each value comes from
+    #[command(after_help = "Example:\n  requorum inventory show -o json")]
     Show {
         /// The file [default: the inventory]
         file: Option<PathBuf>,
@@ -107,8 +115,10 @@ pub enum InventoryVerb {
 #[derive(Debug, Subcommand)]
 pub enum PlaybookVerb {
     /// Print the JSON Schema of playbooks, for editors
+    #[command(after_help = "Example:\n  requorum playbook schema > playbook.schema.json")]
     Schema,
     /// Report every mistake with its line, also in the order of steps
+    #[command(after_help = "Example:\n  requorum playbook check playbooks/recover.yaml")]
     Check {
         /// The files
         #[arg(required = true)]

@@ -135,6 +135,7 @@ pub async fn drill(
     place::keep_tools(&seen.as_found(&cluster), [&survivor, &lost], &remote).await?;
     let run = request::run_id(site)?;
     let store = site.bastion.create_run(&run).map_err(|error| recovery::no_place(site, &error))?;
+    site.acting.begin_run(&run);
     let redactor = planning::redactor(&seen, site);
     let journal = Journal::new(Arc::clone(&store), Arc::clone(&site.clock), redactor.clone());
     let console = Arc::new(Discreet::new(Arc::clone(&site.console), redactor.clone()));

@@ -1,0 +1,256 @@
+//! What a person at a shell meets: help, completion, the manual, colours, how much is told, and what is on standard output
+//! where JSON was asked for.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use clap::CommandFactory;
+use requorum::cli::args::Cli;
+use requorum::cli::pages;
+use tempfile::TempDir;
+
+const INVENTORY: &str = "\
+cluster: prod
+environment: lab
+zones:
+  east: { masters: { m1: { address: 127.0.0.1, ssh: { port: 1 } }, m2: { address: 127.0.0.2, ssh: { port: 2 } } } }
+  west: { masters: { m3: { address: 127.0.0.3, ssh: { port: 3 } } } }
+";
+
+fn site() -> TempDir {
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join("inventory.yaml"), INVENTORY).unwrap();
+    fs::write(dir.path().join("other.yaml"), INVENTORY.replace("east", "north").replace("prod", "stage")).unwrap();
+    fs::write(dir.path().join("values.yaml"), "a: 1\n").unwrap();
+    fs::create_dir_all(dir.path().join("state/runs/20260101-000000-0001")).unwrap();
+    fs::write(dir.path().join("state/runs/20260101-000000-0001/journal.jsonl"), "").unwrap();
+    dir
+}
+
+fn program(dir: &Path) -> Command {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("requorum"));
+    command.current_dir(dir).env("HOME", dir).env("REQUORUM_STATE", dir.join("state"));
+    command.env_remove("NO_COLOR").env_remove("SSH_AUTH_SOCK");
+    command
+}
+
+fn told(output: &Output) -> (String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (text(&output.stdout), text(&output.stderr))
+}
+
+/// Every verb that can be given, with the words that lead to it.
+fn verbs() -> Vec<(Vec<String>, clap::Command)> {
+    fn below(command: &clap::Command, path: &[String], found: &mut Vec<(Vec<String>, clap::Command)>) {
+        if !command.has_subcommands() {
+            found.push((path.to_vec(), command.clone()));
+        }
+        for verb in command.get_subcommands().filter(|verb| verb.get_name() != "help") {
+            below(verb, &[path, &[verb.get_name().to_owned()]].concat(), found);
+        }
+    }
+    let mut program = Cli::command();
+    program.build();
+    let mut found = Vec::new();
+    below(&program, &[], &mut found);
+    found
+}
+
+/// The long names of the flags that are a verb's own.
+fn own_flags(verb: &clap::Command) -> BTreeSet<String> {
+    let own = verb.get_arguments().filter(|arg| !arg.is_global_set() && arg.get_id() != "help");
+    own.filter_map(|arg| arg.get_long()).map(str::to_owned).collect()
+}
+
+#[test]
+fn each_verb_shows_its_own_flags_and_an_example() {
+    for (path, verb) in verbs() {
+        let path = path.join(" ");
+        let help = verb.clone().render_long_help().to_string();
+        let example = help.split("Example").nth(1).unwrap_or_default();
+        // `source <(…)` is one as well.
+        assert!(example.contains(&format!("requorum {path}")), "{path} has no example:\n{help}");
+        let all = help.find("Of every verb:").unwrap_or_else(|| panic!("{path}: one heap of flags"));
+        for flag in own_flags(&verb) {
+            let at = help.find(&format!("--{flag}")).unwrap();
+            assert!(at < all, "{path}: --{flag} stands among the flags of every verb");
+        }
+        // What another verb takes.
+        for other in ["initiate-dr: ", "recover: "] {
+            assert!(!help.contains(other), "{path} shows a flag of another verb:\n{help}");
+        }
+    }
+    let flags = |name: &str| own_flags(&verbs().into_iter().find(|(path, _)| path == &[name]).unwrap().1);
+    let of = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+    assert_eq!(flags("recover"), of(&["only", "override", "confirm", "output"]));
+    let initiate = ["failed-zone", "attest", "proof", "snapshot", "seed", "override", "confirm", "output"];
+    assert_eq!(flags("initiate-dr"), of(&initiate));
+}
+
+#[test]
+fn a_flag_means_the_same_in_every_verb() {
+    let mut shorts = std::collections::BTreeMap::new();
+    for (path, verb) in verbs() {
+        for arg in verb.get_arguments() {
+            let (Some(short), Some(long)) = (arg.get_short(), arg.get_long()) else { continue };
+            let known = shorts.entry(short).or_insert_with(|| long.to_owned());
+            assert_eq!(known, long, "-{short} of {path:?}");
+        }
+    }
+    let shorts: Vec<char> = shorts.into_keys().collect();
+    assert_eq!(shorts, ['h', 'i', 'o', 'q', 'v']);
+}
+
+/// Every verb with `-o json`, and words that make it a whole command.
+fn json_verbs() -> Vec<Vec<String>> {
+    let takes_json = |verb: &clap::Command| {
+        let output = verb.get_arguments().find(|arg| arg.get_id() == "output");
+        output.is_some_and(|arg| arg.get_possible_values().iter().any(|value| value.get_name() == "json"))
+    };
+    let whole = |path: &[String], verb: &clap::Command| {
+        let needed = verb.get_arguments().filter(|arg| arg.is_positional() && arg.get_id() != "help");
+        let needed = needed.map(|_| "x".to_owned());
+        let zone = verb.get_arguments().any(|arg| arg.is_required_set() && arg.get_id() == "zone");
+        let zone = zone.then(|| ["--zone".to_owned(), "west".to_owned()]).into_iter().flatten();
+        path.iter().cloned().chain(needed).chain(zone).chain(["-o".to_owned(), "json".to_owned()]).collect()
+    };
+    verbs().iter().filter(|(_, verb)| takes_json(verb)).map(|(path, verb)| whole(path, verb)).collect()
+}
+
+#[test]
+fn where_json_is_asked_for_standard_output_is_one_document() {
+    let dir = site();
+    let all = json_verbs();
+    assert!(all.len() >= 14, "only {all:?}");
+    for words in all {
+        let mut command = program(dir.path());
+        let output = command.args(["-i", "values.yaml", "--connect-timeout", "1"]).args(&words).output().unwrap();
+        let (out, err) = told(&output);
+        let value: serde_json::Value = serde_json::from_str(&out).unwrap_or_else(|error| {
+            panic!("{words:?}: {error}:\n{out}\n{err}");
+        });
+        assert!(output.status.success() || !value.is_null(), "{words:?}");
+    }
+}
+
+#[test]
+fn colour_is_as_the_flag_says_and_then_as_the_environment() {
+    let dir = site();
+    fs::write(dir.path().join("wrong.yaml"), INVENTORY.replace("port: 1", "prt: 1")).unwrap();
+    let esc = |arguments: &[&str], no_color: bool| {
+        let mut command = program(dir.path());
+        if no_color {
+            command.env("NO_COLOR", "1");
+        }
+        let (out, err) = told(&command.args(arguments).output().unwrap());
+        (out + &err).contains('\u{1b}')
+    };
+    let status = ["-i", "wrong.yaml", "status"];
+    let with = |flag: &'static str, words: &[&'static str]| [&["--color", flag], words].concat();
+    // Nobody looks at a pipe.
+    assert!(!esc(&status, false));
+    assert!(esc(&with("always", &status), false) && esc(&with("always", &status), true));
+    assert!(!esc(&with("never", &status), false));
+    // Help and usage errors are written before the flags are known.
+    for words in [&["--help"][..], &["recover", "--nonsense"]] {
+        assert!(!esc(words, false) && !esc(&with("never", words), false) && esc(&with("always", words), true));
+    }
+    assert!(!esc(&["recover", "--nonsense", "--color=never"], false) && esc(&["--color=always", "--help"], false));
+}
+
+#[test]
+fn verbose_tells_each_command_and_quiet_no_progress() {
+    let dir = site();
+    let status = |flag: &[&str]| {
+        let output = program(dir.path()).args(flag).args(["status", "--quick"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(14), "{output:?}");
+        told(&output)
+    };
+    let (usual, verbose, quiet) = (status(&[]), status(&["-v"]), status(&["-q"]));
+    assert_eq!((&usual.0, &usual.0), (&verbose.0, &quiet.0), "the result is the same");
+    let commands = |text: &str| text.lines().filter(|line| line.contains("m1$ ")).count();
+    assert!(commands(&verbose.1) > 0 && commands(&usual.1) == 0, "{}", verbose.1);
+    assert!(verbose.1.contains("no SSH connection"), "{}", verbose.1);
+    assert_eq!(quiet.1, "");
+    let both = program(dir.path()).args(["-q", "-v", "status"]).output().unwrap();
+    assert_eq!(both.status.code(), Some(64));
+}
+
+/// What is offered for the last of these words.
+fn offered(dir: &Path, words: &[&str]) -> Vec<String> {
+    let mut command = program(dir);
+    command.env("REQUORUM_COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", words.len().to_string());
+    command.env("_CLAP_IFS", "\n").args(["--", "requorum"]).args(words);
+    let (out, err) = told(&command.output().unwrap());
+    assert_eq!(err, "");
+    out.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_shell_is_offered_what_the_inventory_and_this_host_know() {
+    let dir = site();
+    let offered = |words: &[&str]| offered(dir.path(), words);
+    let zones = offered(&["fence", ""]);
+    assert!(zones.contains(&"east".to_owned()) && zones.contains(&"west".to_owned()), "{zones:?}");
+    assert_eq!(offered(&["fence", "ea"]), ["east"]);
+    assert_eq!(offered(&["-i", "other.yaml", "unfence", "n"]), ["north"]);
+    assert_eq!(offered(&["--inventory", "=", "other.yaml", "drill", "--zone", "n"]), ["north"]);
+    assert_eq!(offered(&["recover", "--only", "m"]), ["m1", "m2", "m3"]);
+    assert_eq!(offered(&["initiate-dr", "--seed", "m"]), ["m1", "m2", "m3"]);
+    assert_eq!(offered(&["initiate-dr", "--attest", "w"]), ["west="]);
+    assert_eq!(offered(&["initiate-dr", "--confirm", "p"]), ["prod"]);
+    assert_eq!(offered(&["status", "--cluster", "p"]), ["prod"]);
+    assert_eq!(offered(&["report", "l"]), ["last", "last-drill"]);
+    assert_eq!(offered(&["runs", "show", "20"]), ["20260101-000000-0001"]);
+    assert_eq!(offered(&["explain", "quorum-al"]), ["quorum-alive"]);
+    assert_eq!(offered(&["undo", "2"]), ["20260101-000000-0001"]);
+    assert!(offered(&["recover", "--override", "q"]).contains(&"quota-smaller=".to_owned()));
+    // No file that is not an inventory.
+    let files = offered(&["-i", ""]);
+    assert!(files.contains(&"inventory.yaml".to_owned()) && files.contains(&"other.yaml".to_owned()), "{files:?}");
+    assert!(!files.contains(&"values.yaml".to_owned()), "{files:?}");
+    // A broken inventory, or none, is silence.
+    fs::write(dir.path().join("inventory.yaml"), "zones: [").unwrap();
+    assert_eq!(offered(&["fence", "e"]), Vec::<String>::new());
+}
+
+#[test]
+fn bash_completes_with_what_the_program_prints() {
+    let dir = site();
+    let script = told(&program(dir.path()).args(["completions", "bash"]).output().unwrap()).0;
+    fs::write(dir.path().join("completion.bash"), script).unwrap();
+    let built = assert_cmd::cargo::cargo_bin!("requorum").parent().unwrap();
+    let path = format!("{}:{}", built.display(), std::env::var("PATH").unwrap());
+    let typed = "source ./completion.bash; COMP_WORDS=(requorum unfence we); COMP_CWORD=2; COMP_TYPE=9; \
+                 _clap_complete_requorum requorum we unfence; printf '%s' \"${COMPREPLY[*]}\"";
+    let output = Command::new("bash").args(["--norc", "-c", typed]).current_dir(dir.path()).env("PATH", path).output();
+    assert_eq!(told(&output.unwrap()).0, "west");
+    for (shell, begins) in [("zsh", "#compdef requorum"), ("fish", "complete ")] {
+        let output = program(dir.path()).args(["completions", shell]).output().unwrap();
+        assert!(told(&output).0.starts_with(begins), "{output:?}");
+    }
+}
+
+#[test]
+fn there_is_a_page_of_the_manual_for_each_verb() {
+    let pages: std::collections::BTreeMap<_, _> = pages::manual().into_iter().collect();
+    for (path, verb) in verbs().iter().filter(|(_, verb)| !verb.is_hide_set()) {
+        let page = &pages[&format!("requorum-{}.1", path.join("-"))];
+        assert!(page.starts_with(".ie"), "{page}");
+        assert!(page.contains(&format!(".TH REQUORUM-{}", path.join("-").to_uppercase())), "{path:?}: {page}");
+        for flag in own_flags(verb) {
+            assert!(page.contains(&flag.replace('-', "\\-")), "{path:?}: --{flag}: {page}");
+        }
+    }
+    assert!(pages.contains_key("requorum.1") && !pages.contains_key("requorum-manual.1"));
+    let dir = site();
+    let output = program(dir.path()).args(["manual", "man"]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(fs::read_dir(dir.path().join("man")).unwrap().count(), pages.len());
+    // What is there is not written over.
+    assert_eq!(program(dir.path()).args(["manual", "man"]).output().unwrap().status.code(), Some(1));
+}
