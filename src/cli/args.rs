@@ -41,7 +41,7 @@ pub enum Verb {
     ///
     /// Plans for the loss of each zone from what the masters report, and measures a snapshot where it would be taken.
     /// Exit: 0 it would work (warnings are possible), 3 not for every zone, 1 no master answers.
-    #[command(after_help = "Example:\n  requorum doctor --zone zone1 --no-measure")]
+    #[command(after_help = "Examples:\n  requorum doctor --zone zone1 --no-measure\n  requorum doctor --bastion")]
     Doctor {
         /// Check only the loss of this zone; may repeat. Such a result is not stored
         #[arg(long, value_name = "ZONE", num_args = 1..)]
@@ -49,6 +49,9 @@ pub enum Verb {
         /// Take no snapshot; the expected time then does not include it
         #[arg(long)]
         no_measure: bool,
+        /// Check this host alone: room, permissions, clock, host keys, keys, agent, login and sudo on each master
+        #[arg(long, conflicts_with_all = ["zone", "no_measure"])]
+        bastion: bool,
         /// The form of the output
         #[arg(short, long, value_enum, default_value_t = DoctorForm::Text)]
         output: DoctorForm,

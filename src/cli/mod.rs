@@ -79,7 +79,8 @@ async fn call(cli: Cli, site: &Site, files: &dyn Files) -> Result<u8, Failure> {
     let inputs = InputPaths::of(&cli.common);
     match cli.verb {
         Verb::Status(args) => see(&inputs, site, args).await,
-        Verb::Doctor { zone, no_measure, output } => diagnose(&inputs, site, &zone, !no_measure, output).await,
+        Verb::Doctor { bastion: true, output, .. } => doctor::bastion(&inputs, site, output).await,
+        Verb::Doctor { zone, no_measure, output, .. } => diagnose(&inputs, site, &zone, !no_measure, output).await,
         Verb::Plan { playbook: PlanGoal::InitiateDr { args, plan } } => {
             show(inputs, site, Goal::InitiateDr, args.into(), plan).await
         }

@@ -17,6 +17,7 @@ use crate::observe::StateDirectory;
 use crate::observe::database::Ends;
 use crate::observe::known_before::{KnownBefore, LastLook};
 use crate::plan::{SnapshotFile, TrailingHash};
+use crate::report::doctor::bastion::Check;
 use crate::run::journal;
 use crate::run::ports::{Later, Prompt, Remote, Store};
 use crate::verbs::Bastion;
@@ -199,6 +200,11 @@ impl Bastion for Site {
 
     fn replaceable(&self, _path: &Path) -> io::Result<()> {
         Ok(())
+    }
+
+    /// A model has neither keys nor a disk of its own.
+    fn readiness<'a>(&'a self, _cluster: &'a Cluster, _read: &'a [PathBuf]) -> Later<'a, Vec<Check>> {
+        Box::pin(async { Vec::new() })
     }
 
     /// The keeper of the machines: `power off ZONE` and `power on ZONE`.

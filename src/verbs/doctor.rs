@@ -2,6 +2,7 @@
 //! master.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::model::{Cluster, ClusterName, ZoneName, json};
@@ -49,6 +50,23 @@ pub async fn doctor(
         DoctorForm::Junit => report::junit(&result.diagnosis),
     });
     Ok(if result.diagnosis.good { exit::DONE } else { exit::REFUSED })
+}
+
+/// `requorum doctor --bastion`.
+///
+/// # Errors
+/// When the inventory cannot be read.
+pub async fn bastion(inputs: &InputPaths, site: &Site, output: DoctorForm) -> Result<u8, Failure> {
+    let cluster = inputs::cluster(inputs, site)?;
+    let read = [Some(&inputs.inventory), inputs.playbooks.as_ref(), inputs.templates.as_ref()];
+    let read: Vec<PathBuf> = read.into_iter().flatten().cloned().collect();
+    let checks = site.bastion.readiness(&cluster, &read).await;
+    site.console.print(&match output {
+        DoctorForm::Text => report::bastion::text(&checks),
+        DoctorForm::Json => json::text(&report::bastion::json(&cluster.name, &checks)),
+        DoctorForm::Junit => report::bastion::junit(&cluster.name, &checks),
+    });
+    Ok(if report::bastion::is_good(&checks) { exit::DONE } else { exit::REFUSED })
 }
 
 /// What the doctor rehearses.

@@ -15,6 +15,7 @@ use crate::model::{Cluster, ClusterName, RunId, Token};
 use crate::observe::StateDirectory;
 use crate::observe::known_before::{KnownBefore, LastLook};
 use crate::plan::SnapshotFile;
+use crate::report::doctor::bastion::Check;
 use crate::run::ports::{Clock, Console, Later, Prompt, Remote, Store};
 use crate::run::session::Operator;
 
@@ -127,6 +128,10 @@ pub trait Bastion: Send + Sync {
     /// # Errors
     /// When it would not.
     fn replaceable(&self, path: &Path) -> io::Result<()>;
+
+    /// Whether this host could log in to each master now and become root there, and keep a run. `read` are the files and
+    /// directories that a run takes its orders from.
+    fn readiness<'a>(&'a self, cluster: &'a Cluster, read: &'a [PathBuf]) -> Later<'a, Vec<Check>>;
 
     /// Runs a command of the site's own.
     ///

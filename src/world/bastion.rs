@@ -13,6 +13,7 @@ use crate::model::{Cluster, ClusterName, RunId, Token};
 use crate::observe::StateDirectory;
 use crate::observe::known_before::{KnownBefore, LastLook};
 use crate::plan::SnapshotFile;
+use crate::report::doctor::bastion::Check;
 use crate::run::ports::{Console, Later, Remote, Store};
 use crate::verbs::Bastion;
 use crate::verbs::site::{Diagnosed, StoredRun};
@@ -20,7 +21,7 @@ use crate::verbs::site::{Diagnosed, StoredRun};
 use super::ssh::{Options, Ssh, Unlocked};
 use super::store::{self, RunDir};
 use super::told::Told;
-use super::{files, last_look, local, state};
+use super::{files, last_look, local, readiness, state};
 
 /// This host.
 pub struct ThisHost {
@@ -128,6 +129,14 @@ impl Bastion for ThisHost {
 
     fn replaceable(&self, path: &Path) -> io::Result<()> {
         files::replaceable(path)
+    }
+
+    fn readiness<'a>(&'a self, cluster: &'a Cluster, read: &'a [PathBuf]) -> Later<'a, Vec<Check>> {
+        Box::pin(async move {
+            let mut checks = readiness::checks(&self.state, read).await;
+            checks.extend(self.ssh(cluster).readiness().await);
+            checks
+        })
     }
 
     fn command<'a>(&'a self, argv: &'a [String], limit: Duration) -> Later<'a, Result<(), String>> {

@@ -11,6 +11,7 @@ pub mod files;
 mod git;
 pub mod last_look;
 pub mod local;
+mod readiness;
 mod regular;
 mod revisions;
 pub mod ssh;

@@ -13,6 +13,7 @@ use crate::plan::doctor::{Diagnosis, Expected, Outlook, Remark};
 
 use super::{harmless, indented, names};
 
+pub mod bastion;
 mod junit;
 mod last;
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod keyring;
 mod known_hosts;
 mod login;
 mod quote;
+mod readiness;
 mod round;
 mod still;
 mod stream;

@@ -133,6 +133,16 @@ impl Target {
         }
     }
 
+    /// The host that is gone through, if one is.
+    pub(super) fn through(&self) -> Option<&Arc<Target>> {
+        self.through.as_ref()
+    }
+
+    /// The key file that the inventory names, if it names one.
+    pub(super) fn identity(&self) -> Option<&str> {
+        self.identity.as_deref()
+    }
+
     /// Who logs in.
     pub(super) fn user(&self) -> &str {
         &self.user
@@ -249,7 +259,7 @@ impl Target {
 
     /// What the files say of this host. A file that is not there says nothing; one that cannot be read might hold a
     /// revocation.
-    async fn known(&self, bastion: &Bastion) -> Result<Known, RemoteError> {
+    pub(super) async fn known(&self, bastion: &Bastion) -> Result<Known, RemoteError> {
         let refuse = |why: String| RemoteError::HostKey { why };
         let paths: Vec<PathBuf> = match &self.known_hosts {
             Some(path) => vec![bastion.keyring.expanded(path).map_err(refuse)?],

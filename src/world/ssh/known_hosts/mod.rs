@@ -118,6 +118,16 @@ impl Known {
         if self.authorities.is_empty() { Vec::new() } else { offered() }
     }
 
+    /// Why no key that the host could show would be believed; nothing where one is listed.
+    pub(super) fn lacks(&self) -> Option<String> {
+        if let Some(place) = &self.unreadable {
+            return Some(format!("{place} revokes a key and cannot be read"));
+        }
+        let files: Vec<String> = self.files.iter().map(|file| file.display().to_string()).collect();
+        let none = self.keys.is_empty() && self.authorities.is_empty();
+        none.then(|| format!("no key of {} in {}", self.name(), files.join(", ")))
+    }
+
     /// Where a new line would go.
     fn first_file(&self) -> &Path {
         self.files.first().map_or(Path::new("known_hosts"), PathBuf::as_path)
