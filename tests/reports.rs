@@ -51,7 +51,7 @@ async fn a_run_that_went_well() {
     Cluster story (lab), 2026-01-01 at 00:00 UTC: zone1 was lost, and the quorum with it. The other masters were made a cluster of their own, which took its first write 7.67 s after the run had begun; how long writes had failed before is not known to it. What zone1 may hold that the new cluster lacks is told when it is back. A run is measured against no objective; a drill is.
     done (exit 0)
     began 2026-01-01T00:00:09Z, took 7.69 s; by keeper on bastion
-    requorum 0.1.0, plan 78491a96ad651c3f
+    requorum 0.2.0, plan 78491a96ad651c3f
     proof that quorum is lost: 1.02 s (before the run)
     quorum: lost before the run began; regained after 7.67 s
     point of no return: step 10, at 4.79 s
@@ -78,7 +78,7 @@ async fn a_run_that_went_well() {
     | Quorum | lost before the run began; regained after 7.67 s |
     | Point of no return | step 10, after 4.79 s: once the new cluster acknowledges a write, going back to the old data would lose it |
     | Failed zones | zone1 |
-    | requorum | 0.1.0, plan 78491a96ad651c3f |
+    | requorum | 0.2.0, plan 78491a96ad651c3f |
     ");
 }
 

@@ -183,9 +183,10 @@ fn only_named(command: &str) -> bool {
 
 #[test]
 fn the_documents_suggest_what_the_program_reads() {
-    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let above = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"]
+        .map(|name| (name.to_owned(), fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()));
     let (mut wrong, mut count) = (Vec::new(), 0);
-    for (path, text) in files("docs", "md").into_iter().chain([("README.md".to_owned(), readme)]) {
+    for (path, text) in files("docs", "md").into_iter().chain(above) {
         for line in text.lines().filter(|line| line.contains('`') || line.starts_with("    ")) {
             for command in commands(line) {
                 count += 1;

@@ -226,6 +226,67 @@ fn the_readmes_inventory_is_right() {
     requorum::model::inventory::read(&source).unwrap();
 }
 
+/// The documents, by their path.
+fn documents() -> Vec<(PathBuf, String)> {
+    let above = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "lab/README.md"];
+    let above = above.map(|name| (PathBuf::from(name), fs::read_to_string(root().join(name)).unwrap()));
+    files("docs", "md").into_iter().chain(above).collect()
+}
+
+/// Where links lead: what stands behind `](`, outside of code.
+fn links(text: &str) -> Vec<&str> {
+    let prose = text.split("```").step_by(2).flat_map(str::lines).filter(|line| !line.starts_with("    "));
+    prose.flat_map(|line| line.split("](").skip(1).filter_map(|rest| rest.split(')').next())).collect()
+}
+
+/// The name by which GitHub and mdBook lead to a heading.
+fn anchor(heading: &str) -> String {
+    let kept = heading.trim().to_lowercase().replace(' ', "-");
+    kept.chars().filter(|c| c.is_alphanumeric() || "-_".contains(*c)).collect()
+}
+
+fn leads_somewhere(from: &Path, link: &str) -> bool {
+    if link.starts_with("https://") {
+        return true;
+    }
+    let (path, at) = link.split_once('#').map_or((link, None), |(path, at)| (path, Some(at)));
+    let to = if path.is_empty() { root().join(from) } else { root().join(from).parent().unwrap().join(path) };
+    let Some(at) = at else { return to.exists() };
+    let text = fs::read_to_string(to).unwrap_or_default();
+    text.lines().filter_map(|line| line.strip_prefix('#')).any(|line| anchor(line.trim_start_matches('#')) == at)
+}
+
+#[test]
+fn every_link_of_the_documents_leads_somewhere() {
+    let mut count = 0;
+    for (path, text) in documents() {
+        for link in links(&text) {
+            count += 1;
+            assert!(leads_somewhere(&path, link), "{} leads to {link}, which is not there", path.display());
+        }
+    }
+    assert!(count > 60, "only {count} links were found");
+    // The control.
+    let from = Path::new("docs/limits.md");
+    assert_eq!(links("[a](b.md#c), `x` [d](e)\n    [f](g)\n"), ["b.md#c", "e"]);
+    assert!(leads_somewhere(from, "shapes.md#static-pods") && leads_somewhere(from, "../README.md"));
+    assert!(!leads_somewhere(from, "shapes.md#static-pod") && !leads_somewhere(from, "README.html"));
+}
+
+#[test]
+fn the_book_has_every_page_and_the_runbook_fits_on_one() {
+    let summary = fs::read_to_string(root().join("docs/SUMMARY.md")).unwrap();
+    let decisions = fs::read_to_string(root().join("docs/decisions/README.md")).unwrap();
+    for (path, _) in files("docs", "md").iter().filter(|(path, _)| !path.ends_with("SUMMARY.md")) {
+        let inside = path.strip_prefix("docs").unwrap().display().to_string();
+        let decision = inside.strip_prefix("decisions/").is_some_and(|name| decisions.contains(&format!("({name})")));
+        assert!(decision || summary.contains(&format!("({inside})")), "no contents lead to {}", path.display());
+    }
+    let runbook = fs::read_to_string(root().join("docs/runbook.md")).unwrap();
+    let lines: usize = runbook.lines().map(|line| line.chars().count().div_ceil(110).max(1)).sum();
+    assert!(lines <= 80, "the runbook has {lines} lines of a printed page");
+}
+
 #[test]
 fn nothing_unfinished_is_left() {
     let marks =
