@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: matrix crashes check test demo drill faults bench fuzz deny deps lab-ready
+.PHONY: matrix reboots crashes check test demo drill faults bench fuzz deny deps lab-ready
 
 # Format, lints, unit and simulated tests: a few minutes from nothing, no root, no lab.
 check: scripts
@@ -46,6 +46,13 @@ matrix: lab-ready
 	done; done
 	for etcd in 3.4 3.5 3.6 3.7; do \
 	    ETCD=$$etcd $(CARGO) test --locked --profile ci --features lab --test lab -- what_was_acknowledged_right_before || exit; \
+	done
+
+# A machine loses its power at each step of both commands, in each shape: about two minutes each.
+reboots: lab-ready
+	for shape in env flags config pod docker; do \
+	    echo "$$shape"; \
+	    SHAPE=$$shape $(CARGO) test --locked --profile ci --features lab --test faults -- --exact reboots::by_name || exit; \
 	done
 
 # Every drill in the model, killed after each record and cut at each act.

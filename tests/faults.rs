@@ -7,6 +7,8 @@
 mod broken;
 #[path = "lab/printed.rs"]
 mod printed;
+#[path = "lab/reboots.rs"]
+mod reboots;
 #[path = "lab/support.rs"]
 #[allow(dead_code, reason = "each test file uses its part")]
 mod support;

@@ -72,7 +72,7 @@ fn plan_of(records: &[Record<RunEvent>]) -> Option<&Plan> {
 }
 
 /// Whether a journal says that a step with this command is done on a master.
-fn is_done(journal: &str, command: &str, node: &str) -> bool {
+pub fn is_done(journal: &str, command: &str, node: &str) -> bool {
     let records = journal::readable(journal).0.of_run();
     let runs = |act: &Act| act.doing.command().script.as_deref() == Some(command);
     let step = plan_of(&records).and_then(|plan| {
