@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use requorum::model::cluster::Objectives;
 use requorum::model::{Cluster, MasterName};
+use requorum::observe::api_server::Health;
 use requorum::observe::assess::assess;
 use requorum::observe::other_etcd::OtherEtcd;
 use requorum::observe::tools::Version;
-use requorum::observe::{Code, Contact, Examination, Observation, Seen};
+use requorum::observe::{ApiServer, Code, Contact, Examination, Observation, Seen};
 use requorum::plan::doctor::Subject;
 use requorum::plan::rehearse::{RehearsalInput, rehearse};
 use requorum::plan::{Goal, Rule, doctor};
@@ -61,6 +62,29 @@ async fn what_an_answer_of_one_master_makes_status_find() {
         certificates.now = certificates.first_end().unwrap() - Duration::from_secs(10 * 86_400);
     };
     assert_eq!(found(late).await, [Code::CertificateEnds].into());
+}
+
+/// What `status` finds once an answer of m3's API server is another.
+async fn found_of_api_server(change: impl Fn(&mut ApiServer)) -> Vec<(Code, String)> {
+    let site = healthy().await.with_api_servers();
+    let (mut seen, _) = site.status().await;
+    assert_eq!(codes(&site, &seen), BTreeSet::new());
+    let Some(Contact::Answers(own)) = seen.masters.get_mut(&m3()) else { panic!("m3 is silent") };
+    change(own.api_server.as_mut().unwrap().as_mut().unwrap());
+    assess(&site.cluster(), &seen).findings.into_iter().map(|finding| (finding.code, finding.text)).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_wrong_with_an_api_server_is_found() {
+    let parked = |api: &mut ApiServer| (api.parked, api.parked_by) = (true, Some("run 7".into()));
+    let found = found_of_api_server(parked).await;
+    assert!(matches!(&found[..], [(Code::ApiServerParked, text)] if text.contains("(run 7)")), "{found:?}");
+    for (health, said) in [(Health::Down, "is down"), (Health::NotReady("/readyz answers 500".into()), "answers 500")] {
+        let found = found_of_api_server(|api| api.health = health.clone()).await;
+        assert!(matches!(&found[..], [(Code::ApiServerNotReady, text)] if text.contains(said)), "{found:?}");
+    }
+    // Whoever cannot be asked is not said to be down.
+    assert_eq!(found_of_api_server(|api| api.health = Health::Unknown("curl ended with 35".into())).await, []);
 }
 
 #[tokio::test(start_paused = true)]

@@ -157,6 +157,8 @@ stories! {
     a_zone_that_returns_during_the_first_look_is_seen,
     a_zone_whose_machines_live_and_whose_etcd_died,
     an_answer_that_is_lost_is_not_asked_twice,
+    an_api_server_is_seen_as_it_is,
+    an_api_server_that_lists_a_lost_zone_is_found,
     an_entry_that_was_never_applied_is_replayed,
     an_etcd_that_does_not_let_us_in_is_refused,
     an_image_that_cannot_be_opened_is_named,

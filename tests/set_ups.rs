@@ -211,6 +211,7 @@ impl OnMaster {
             log: Err(unasked()),
             node: Err(unasked()),
             process: Ok(None),
+            api_server: Ok(None),
             wal_place: Ok(None),
         };
         let data_dir = settings.get("data-dir").unwrap_or_default();

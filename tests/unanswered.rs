@@ -100,7 +100,8 @@ async fn healthy() -> Site {
 
 /// Every question of a look at a healthy cluster. What is nonsense to them is known as such, but for those whose silence
 /// is an answer, and for a read, of which the exit status alone counts.
-const QUESTIONS: [(&str, bool); 11] = [
+const QUESTIONS: [(&str, bool); 12] = [
+    ("api server", true),
     ("process", true),
     ("systemctl show", true),
     ("env file", false),

@@ -116,6 +116,11 @@ impl Container {
     }
 }
 
+/// The words of the one command that a unit starts, as systemd would give them to it.
+pub(super) fn unit_command(unit: &str, files: &[Source]) -> Outcome<Vec<Word>> {
+    command(unit, files, &service(files)?)
+}
+
 type Service<'a> = Vec<(&'a Source, Assignment)>;
 
 fn service(files: &[Source]) -> Outcome<Service<'_>> {

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::model::diagnostic::{Diagnostic, Place, Source, word};
-use crate::model::yaml::{self, Entry, Kind, Node};
+use crate::model::yaml::{self, Kind, Node};
 
 use super::flags::{self, Flag, Value};
+use super::pod::{Word, child, text_at, words_of};
 use super::{Identity, OWNED, Outcome, refused};
 
 /// A manifest as read.
@@ -22,13 +23,6 @@ pub struct Manifest {
     values: BTreeMap<String, String>,
     /// Whether the master's directory that the pod is given is the data directory itself.
     data_is_volume: bool,
-}
-
-/// A word of the container's, and its bytes in the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Word {
-    text: String,
-    span: Range<usize>,
 }
 
 /// Variables beside which a flag would be fatal, or which decide what a member is.
@@ -296,34 +290,6 @@ impl Manifest {
             "write each flag as `- --name=value`, one a line",
         ))
     }
-}
-
-fn child<'a>(node: &'a Node, key: &str) -> Option<&'a Node> {
-    let Kind::Map(entries) = &node.kind else { return None };
-    entries.iter().rev().find(|entry: &&Entry| entry.key == key).map(|entry| &entry.value)
-}
-
-fn text_at<'a>(node: &'a Node, keys: &[&str]) -> Option<&'a str> {
-    let found = keys.iter().try_fold(node, |node, key| child(node, key))?;
-    match &found.kind {
-        Kind::Text(text) => Some(text),
-        Kind::Null | Kind::List(_) | Kind::Map(_) | Kind::Tagged => None,
-    }
-}
-
-fn words_of(source: &Source, node: &Node) -> Outcome<Vec<Word>> {
-    let place = |node: &Node| Place::of(source, node.span.clone());
-    let next = "write `command` with one word a line";
-    let Kind::List(items) = &node.kind else {
-        return Err(refused("manifest-command", place(node), "this is no list of words", next));
-    };
-    let words = items.iter().map(|item| match &item.kind {
-        Kind::Text(text) => Ok(Word { text: text.clone(), span: item.span.clone() }),
-        Kind::Null | Kind::List(_) | Kind::Map(_) | Kind::Tagged => {
-            Err(refused("manifest-command", place(item), "this is no word", next))
-        }
-    });
-    words.collect()
 }
 
 /// A word as YAML, quoted as what stands there `now` is, and otherwise only where it is needed.

@@ -9,11 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::diagnostic::{Diagnostic, Place};
 
+pub mod api_server;
 pub mod config_file;
 pub mod container;
 pub mod env_file;
 pub mod flags;
 pub mod manifest;
+mod pod;
 mod settings_file;
 pub mod unit_file;
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::control_plane::ApiServerAt;
 use super::name::{AbsPath, Address, ClusterName, ContainerName, MasterName, UnitName, UserName, ZoneName};
 use super::supervisor::{Container, STATE, StaticPod, Supervisor};
 
@@ -233,12 +234,15 @@ pub struct Master {
     pub ssh: SshSettings,
     /// Where its etcd is.
     pub etcd: EtcdSettings,
+    /// Where its API server is.
+    #[serde(default, skip_serializing_if = "ApiServerAt::is_anywhere")]
+    pub kubernetes: ApiServerAt,
 }
 
 impl Master {
     /// Every setting as an inventory writes it, under its keys with dots between them; nothing for `null`.
     #[must_use]
-    pub fn settings(&self) -> [(&'static str, Option<String>); 12] {
+    pub fn settings(&self) -> [(&'static str, Option<String>); 13] {
         let (ssh, etcd) = (&self.ssh, &self.etcd);
         let elevate = match ssh.elevate {
             Become::None => "none",
@@ -257,6 +261,7 @@ impl Master {
             ("etcd.config", etcd.config.shown()),
             ("etcd.template", etcd.template.clone()),
             ("etcd.client", etcd.client.as_ref().map(ClientFiles::to_string)),
+            ("kubernetes", self.kubernetes.shown()),
         ]
     }
 }

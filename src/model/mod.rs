@@ -2,6 +2,7 @@
 
 pub mod cluster;
 pub mod command;
+pub mod control_plane;
 pub mod diagnostic;
 pub mod digest;
 pub mod fields;
@@ -24,6 +25,7 @@ pub use cluster::{
     Zone,
 };
 pub use command::{Arg, Command, Output, Placeholder};
+pub use control_plane::{ApiServerAt, Component, Program, StartedBy};
 pub use identity::{ClusterId, MemberId, Token};
 pub use name::{
     AbsPath, Address, ClusterName, ContainerName, MasterName, RETIRED, RunId, UnitName, UserName, ZoneName,

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::{Cluster, ClusterId, MasterName};
 use crate::observe::Code;
 
+use super::api_server_list::{self, reading_from_several};
 use super::members::{Entry, Membership, Presence, Vote, membership};
 use super::records::{Newest, newest};
 use super::{Finding, Observation, Severity, Status, fork};
@@ -20,8 +21,9 @@ pub(super) fn findings(cluster: &Cluster, observation: &Observation, serving: &S
     let mut all = Vec::from_iter(recorded(observation, serving));
     all.extend(fork::findings(observation, serving));
     if serving.len() > 1 {
-        all.push(split_brain(observation, serving));
+        all.push(split_brain(cluster, observation, serving));
     }
+    all.extend(api_server_list::findings(cluster, observation, serving));
     for masters in serving.values() {
         let membership = membership(cluster, observation, masters);
         all.extend(members(&membership, observation));
@@ -71,7 +73,7 @@ fn whose(observation: &Observation, cluster: ClusterId) -> String {
     format!("recorded by {}", names.join(", "))
 }
 
-fn split_brain(observation: &Observation, serving: &Serving) -> Finding {
+fn split_brain(cluster: &Cluster, observation: &Observation, serving: &Serving) -> Finding {
     let sides: Vec<String> = serving
         .iter()
         .map(|(id, masters)| {
@@ -82,7 +84,13 @@ fn split_brain(observation: &Observation, serving: &Serving) -> Finding {
             format!("cluster {id} at {at} through {names}")
         })
         .collect();
-    error(Code::SplitBrain, format!("two clusters take writes: {}", sides.join("; ")))
+    let both: Vec<String> =
+        reading_from_several(cluster, observation, serving).iter().map(ToString::to_string).collect();
+    let both = match both.is_empty() {
+        true => String::new(),
+        false => format!("; API servers that read from both in turn: {}", both.join(", ")),
+    };
+    error(Code::SplitBrain, format!("two clusters take writes: {}{both}", sides.join("; ")))
 }
 
 fn members(membership: &Membership, observation: &Observation) -> Vec<Finding> {

@@ -56,6 +56,10 @@ pub enum Code {
     UnrecordedCluster,
     CompactionDiffers,
     LeftOut,
+    ApiServerUnclear,
+    ApiServerParked,
+    ApiServerNotReady,
+    ApiServerList,
     // What only the doctor finds.
     MountPoint,
     WalLink,

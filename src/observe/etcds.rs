@@ -10,7 +10,11 @@ use super::{Answer, Unclear};
 
 const SCRIPT: Script = Script {
     name: "etcds",
-    text: concat!(include_str!("scripts/prelude/embedded.sh"), include_str!("scripts/etcds.sh")),
+    text: concat!(
+        include_str!("scripts/prelude/embedded.sh"),
+        include_str!("scripts/prelude/folders.sh"),
+        include_str!("scripts/etcds.sh")
+    ),
 };
 
 /// Asks for every etcd there.

@@ -2,6 +2,8 @@
 //! and what they mean ([`assess`], [`proof`]). Asks nothing itself; `run::look` and `run::examine` do.
 
 pub mod alarms;
+pub mod api_server;
+pub mod api_server_list;
 pub mod assess;
 pub mod certificates;
 pub mod client_urls;
@@ -51,6 +53,7 @@ mod verdict;
 pub mod wal_place;
 pub mod witnesses;
 
+pub use api_server::ApiServer;
 pub use certificates::Certificates;
 pub use code::Code;
 pub use disk::Disk;

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Answer, Certificates, Disk, Log, Members, Node, Ports, Process, Read, Settings, Status, Tools, Traces, Unit,
-    WalPlace, certificates, denied, log, node, process, wal_place,
+    Answer, ApiServer, Certificates, Disk, Log, Members, Node, Ports, Process, Read, Settings, Status, Tools, Traces,
+    Unit, WalPlace, api_server, certificates, denied, log, node, process, wal_place,
 };
 use crate::model::{ClusterId, Master};
 
@@ -45,6 +45,9 @@ pub struct Seen {
     /// What the running etcd was started with; nothing where none runs.
     #[serde(default = "process::not_asked")]
     pub process: Answer<Option<Process>>,
+    /// Its API server; nothing where it has none.
+    #[serde(default = "api_server::not_asked", skip_serializing_if = "api_server::is_none")]
+    pub api_server: Answer<Option<ApiServer>>,
 }
 
 impl Seen {

@@ -77,7 +77,10 @@ fn reads(unit: &Unit, path: &str) -> bool {
     unit.environment_files.iter().any(|file| file == path)
 }
 
-pub(super) const UNIT_FILES: Script = Script { name: "unit files", text: include_str!("scripts/unit-files.sh") };
+pub(super) const UNIT_FILES: Script = Script {
+    name: "unit files",
+    text: concat!(include_str!("scripts/prelude/tell.sh"), include_str!("scripts/unit-files.sh")),
+};
 const MANIFEST: Supervised = supervised!("manifest", "scripts/manifest.sh");
 const NAMES: Script = Script { name: "certificate names", text: include_str!("scripts/certificate-names.sh") };
 
@@ -142,14 +145,18 @@ pub(super) struct Told {
 
 /// The files that the question for a unit's files was answered with.
 pub(super) fn files_told(output: &Output) -> Answer<Vec<Told>> {
-    const WHAT: &str = "reading the unit's files";
+    texts_told("reading the unit's files", &["unit", "env", "script"], output)
+}
+
+/// The texts of these kinds that a question was answered with (`prelude/tell.sh`).
+pub(super) fn texts_told(what: &str, kinds: &[&str], output: &Output) -> Answer<Vec<Told>> {
     if !output.ok() {
-        return Err(Unclear::failed(WHAT, output));
+        return Err(Unclear::failed(what, output));
     }
     if output.stdout.len() > LARGEST {
-        return Err(Unclear::text(WHAT, "they are larger than 256 KiB, which is too large for a unit"));
+        return Err(Unclear::text(what, "they are larger than 256 KiB, which is too large for what they should be"));
     }
-    let broken = || Unclear::text(WHAT, "the answer is not whole");
+    let broken = || Unclear::text(what, "the answer is not whole");
     let mut all = Vec::new();
     let mut rest = output.stdout.as_str();
     while !rest.is_empty() {
@@ -158,7 +165,7 @@ pub(super) fn files_told(output: &Output) -> Answer<Vec<Told>> {
         let length: usize = length.parse().map_err(|_| broken())?;
         let text = after.get(..length).ok_or_else(broken)?;
         rest = after[length..].strip_prefix('\n').ok_or_else(broken)?;
-        if !["unit", "env", "script"].contains(&kind) {
+        if !kinds.contains(&kind) {
             return Err(broken());
         }
         let file = TextFile { path: path.to_owned(), text: text.to_owned() };

@@ -13,7 +13,8 @@ pub(super) fn find_unasked(seen: &Seen, find: &mut Find<'_>) {
     let log = seen.log.as_ref().err().filter(|_| seen.disk.as_ref().is_ok_and(|disk| disk.has_member));
     let place = seen.wal_place.as_ref().err();
     let process = seen.process.as_ref().err();
-    let all = [seen.node.as_ref().err(), process, place, seen.peer_ports.as_ref().err(), log];
+    let api_server = seen.api_server.as_ref().err();
+    let all = [seen.node.as_ref().err(), process, api_server, place, seen.peer_ports.as_ref().err(), log];
     for unclear in all.into_iter().flatten() {
         if unclear.was_asked() {
             find(Code::Unclear, Severity::Warning, format!("{unclear}; {}", unclear.next()));
@@ -88,6 +89,7 @@ mod tests {
             log: crate::observe::log::not_asked(),
             node: crate::observe::node::not_asked(),
             process: crate::observe::process::not_asked(),
+            api_server: crate::observe::api_server::not_asked(),
         };
         let mut found = Vec::new();
         find_unanswered(&seen, &mut |code, _, text| found.push((code, text)));

@@ -7,7 +7,7 @@ use crate::observe::assess::Assessment;
 use crate::observe::{Contact, Finding, Observation, Seen};
 
 use super::status::finding_lines;
-use super::table::{alarms, cluster_id, fence, role, unit};
+use super::table::{alarms, api_server, cluster_id, fence, role, unit};
 
 /// A look and what it means.
 #[derive(Debug, Clone, Copy)]
@@ -66,13 +66,14 @@ fn of_master(before: Option<&Contact>, after: Option<&Contact>) -> Vec<String> {
     }
 }
 
-fn facts(seen: &Seen) -> [(&'static str, String); 5] {
+fn facts(seen: &Seen) -> [(&'static str, String); 6] {
     [
         ("etcd", unit(seen)),
         ("role", role(seen)),
         ("cluster", cluster_id(seen)),
         ("alarms", alarms(seen)),
         ("fence", fence(seen)),
+        ("API server", api_server(seen)),
     ]
 }
 

@@ -137,6 +137,7 @@ zones:
           etcd.config           { env_file: /etc/e.env }     master, i.yaml:8
           etcd.template         null                         default
           etcd.client           null                         default
+          kubernetes            as found on the node         default
 
         m2 in z2
           address               10.0.2.11                    master, i.yaml:9
@@ -151,6 +152,7 @@ zones:
           etcd.config           null                         default
           etcd.template         null                         default
           etcd.client           null                         default
+          kubernetes            as found on the node         default
         ");
     }
 }

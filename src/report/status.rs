@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::model::quorum::Tally;
 use crate::model::{Cluster, MasterName};
+use crate::observe::api_server_list::Hosts;
 use crate::observe::assess::Assessment;
 use crate::observe::members::membership;
 use crate::observe::{Code, Contact, Finding, Observation, Seen, Settings, Status};
@@ -79,6 +80,7 @@ fn tally(cluster: &Cluster, seen: &Observation, assessment: &Assessment) -> Opti
 /// Everything for machines. Versioned; fields are only added.
 #[must_use]
 pub fn json(cluster: &Cluster, seen: &Observation, assessment: &Assessment) -> Value {
+    let hosts = Hosts::of(cluster, seen);
     let masters: Vec<Value> = cluster
         .masters()
         .map(|master| {
@@ -96,6 +98,13 @@ pub fn json(cluster: &Cluster, seen: &Observation, assessment: &Assessment) -> V
                 "client_url": said.and_then(|seen| Some(seen.settings.as_ref().ok()?.client_access()?.url)),
                 "certificates": said.and_then(|seen| seen.certificates.as_ref().ok()),
                 "fenced": said.and_then(|seen| seen.traces.as_ref().ok()).map(|traces| traces.fenced),
+                "api_server": said.and_then(|seen| seen.api_server.as_ref().ok()?.as_ref()).map(|api| json!({
+                    "started_by": api.component.by,
+                    "parked": api.parked,
+                    "health": api.health,
+                    "etcd": api.flags.as_ref().ok().map(|flags| &flags.etcd),
+                    "reads": hosts.of_list(&master.name, api),
+                })),
             })
         })
         .collect();

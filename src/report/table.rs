@@ -5,8 +5,9 @@ use comfy_table::{ContentArrangement, Table};
 use crate::model::{Cluster, Master, Size};
 use crate::observe::{Answer, Certificates, Contact, Observation, Read, Seen};
 
-/// The columns, and at which narrowing each is left out; the database's size is said in fewer words before it goes.
-const COLUMNS: [(&str, usize); 13] = [
+/// The columns, and at which narrowing each is left out; the database's size is said in fewer words before it goes. That of
+/// API servers is left out where no master has one.
+const COLUMNS: [(&str, usize); 14] = [
     ("zone", NEVER),
     ("master", NEVER),
     ("etcd", NEVER),
@@ -20,7 +21,9 @@ const COLUMNS: [(&str, usize); 13] = [
     ("version", 3),
     ("certs", NEVER),
     ("fence", NEVER),
+    (API_SERVERS, NEVER),
 ];
+const API_SERVERS: &str = "api";
 const NEVER: usize = usize::MAX;
 const NARROWEST: usize = 7;
 
@@ -33,8 +36,10 @@ pub fn table(cluster: &Cluster, seen: &Observation, width: Option<usize>) -> Str
 }
 
 fn drawn(cluster: &Cluster, seen: &Observation, narrowing: usize) -> String {
+    let with_api_servers = seen.answering().any(|(_, seen)| matches!(seen.api_server, Ok(Some(_))));
+    let is_drawn = |(name, leaves): (&str, usize)| leaves > narrowing && (name != API_SERVERS || with_api_servers);
     let stays = |cells: Vec<String>| -> Vec<String> {
-        cells.into_iter().zip(COLUMNS).filter(|(_, (_, leaves))| *leaves > narrowing).map(|(cell, _)| cell).collect()
+        cells.into_iter().zip(COLUMNS).filter(|(_, column)| is_drawn(*column)).map(|(cell, _)| cell).collect()
     };
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING);
@@ -80,7 +85,18 @@ fn words(master: &Master, seen: &Seen, narrowing: usize) -> Vec<String> {
         version.or_else(installed).unwrap_or_else(|| format!("? ({})", master.etcd.unit)),
         days(&seen.certificates),
         fence(seen),
+        api_server(seen),
     ]
+}
+
+/// Its API server.
+pub(super) fn api_server(seen: &Seen) -> String {
+    match &seen.api_server {
+        Ok(Some(api)) if api.parked => "parked".to_owned(),
+        Ok(Some(api)) => api.health.shown().to_owned(),
+        Ok(None) => dash(),
+        Err(_) => unknown(),
+    }
 }
 
 fn dash() -> String {

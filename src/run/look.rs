@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use crate::model::{Cluster, Command, Master, MasterName, Output};
+use crate::observe::api_server::{self, Health};
 use crate::observe::members::usual_peer_urls;
 use crate::observe::{
     Answer, Contact, KnownBefore, Observation, Read, Seen, Settings, Unclear, certificates, client_urls, container,
@@ -203,13 +204,17 @@ async fn look_at(
     let runs = seen.unit.as_ref().map_or_else(container::is_unknown, unit::Unit::running);
     let of_etcd = OfEtcd::of(seen.settings.as_ref().ok(), seen.tools.as_ref().ok(), runs, (usual, limit));
     // Those that may wait for seconds stand last.
-    let round: [(Answer<Command>, TakeAnswer); 5] = [
+    let ready = seen.api_server.as_ref().ok().and_then(Option::as_ref);
+    let ready = ready.and_then(|api| api_server::ready_command(api, limit.as_secs().max(1)));
+    let ready = ready.ok_or_else(|| Unclear::not_put("there is no API server to ask"));
+    let round: [(Answer<Command>, TakeAnswer); 6] = [
         (of_etcd.status, |seen, answer| seen.status = answer.and_then(|output| status::parse(&output))),
         (of_etcd.members, |seen, answer| seen.members = answer.and_then(|output| peers::parse(&output))),
         (of_etcd.certificates, |seen, answer| {
             seen.certificates = answer.and_then(|output| certificates::parse(&output));
         }),
         (Ok(of_etcd.reach), |seen, answer| seen.peer_ports = answer.and_then(|output| peers::parse_reach(&output))),
+        (ready, take_ready),
         (of_etcd.read, |seen, answer| seen.read = answer.and_then(|output| read::parse(&output))),
     ];
     let mut quick = BTreeSet::from([0, 1, 2]);
@@ -224,6 +229,15 @@ async fn look_at(
     ask_round(&mut *asking, &questions, &mut heard).await;
     let seen = elsewhere(&mut *asking, seen, limit).await;
     Contact::Answers(Box::new(let_in(&mut *asking, seen).await))
+}
+
+fn take_ready(seen: &mut Seen, answer: Answer<Output>) {
+    let Ok(Some(api)) = &mut seen.api_server else { return };
+    match answer {
+        Ok(output) => api.health = api_server::parse_ready(&output),
+        Err(why) if why.was_asked() => api.health = Health::Unknown(why.why),
+        Err(_) => {}
+    }
 }
 
 /// Where etcd did not answer at the URL that fits best, its others are tried; the one that answers is taken from here on.

@@ -27,6 +27,8 @@ impl State {
             }
             ("unit files", [unit]) => unit_files(machine, unit),
             ("certificate names", [_]) => Reply::default(),
+            ("api server", [_manifest, _state, _units]) => machine.api_server(),
+            ("api ready", [..]) => self.api_ready(host),
             ("disk", [dir, _state]) => disk(machine, dir),
             ("marks", [marker, held_by, lock, record, _data, ..]) => traces(machine, [marker, held_by, lock, record]),
             ("pod" | "container", [_, _kept]) => machine.pod(),

@@ -23,7 +23,9 @@ const SNAIL: Duration = Duration::from_secs(1200);
 pub(super) const CONNECT: Duration = Duration::from_secs(5);
 
 /// Scripts that only ask.
-const QUESTIONS: [&str; 31] = [
+const QUESTIONS: [&str; 33] = [
+    "api server",
+    "api ready",
     "etcds",
     "node zones",
     "wal place",

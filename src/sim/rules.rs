@@ -71,6 +71,7 @@ impl State {
                 said.push(format!("etcd runs on {} under its fence, started by requorum", machine.name));
             }
         }
+        self.api_servers_read_one_cluster(&mut said);
         for what in said {
             self.watch.say(format!("after {after}: {what}"));
         }
@@ -103,6 +104,16 @@ impl State {
             .collect();
         if ours.len() > 1 {
             said.push(format!("two clusters that requorum started take writes: {}", ours.join("; ")));
+        }
+    }
+
+    /// Once a run has narrowed its list, an API server reads from no other cluster than its own.
+    fn api_servers_read_one_cluster(&self, said: &mut Vec<String>) {
+        for machine in self.machines.values().filter(|machine| machine.list_was_rewritten()) {
+            let read = self.clusters_read_by(machine);
+            if read.len() > 1 {
+                said.push(format!("the API server of {} reads from {read:?}", machine.name));
+            }
         }
     }
 

@@ -100,6 +100,15 @@ pub enum Expected<'a> {
         members: Vec<&'a str>,
         masters: Vec<&'a str>,
     },
+    /// The API server of each knows the etcds of these masters, and of no other.
+    ApiLists {
+        members: Vec<&'a str>,
+        masters: Vec<&'a str>,
+    },
+    /// The API server of each is ready, and what works through it runs.
+    ApiServes(Vec<&'a str>),
+    /// The API server of each is kept from running.
+    ApiParked(Vec<&'a str>),
     Fenced(Vec<&'a str>),
     /// etcd runs there.
     Running(Vec<&'a str>),
@@ -203,6 +212,11 @@ fn expected<'a>(said: &[&'a str]) -> Result<Expected<'a>, String> {
         ["logged", .., _] if on < said.len() => Expected::Logged { keys: listed(), masters },
         ["retired", .., _] if on < said.len() => Expected::Retired { keys: listed(), masters },
         ["listed", .., _] if on < said.len() => Expected::Listed { members: listed(), masters },
+        ["API", "servers", "list", ..] if on < said.len() => {
+            Expected::ApiLists { members: said[3..on].to_vec(), masters }
+        }
+        ["API", "servers", "serve", "on", ..] => Expected::ApiServes(masters),
+        ["API", "servers", "parked", "on", ..] => Expected::ApiParked(masters),
         ["fenced", masters @ ..] => Expected::Fenced(masters.to_vec()),
         ["running", masters @ ..] => Expected::Running(masters.to_vec()),
         ["locked"] => Expected::Locked,

@@ -107,6 +107,15 @@ impl Telling {
             ["etcd", "runs", "in", "containers"] => self.site.run_in_containers(),
             ["units", "are", "a", "package's"] => self.site.units_are_a_packages(),
             ["etcd", "runs", "in", "pods"] => self.site.write_as(Form::Manifest),
+            ["masters", "have", "API", "servers"] => self.site.run_api_servers(),
+            ["somebody", "lists", masters @ .., "for", "the", "API", "server", "of", master] => {
+                self.site.write_api_server(master, masters);
+            }
+            ["API", "server", "of", master, "says", rest @ ..] => {
+                let line = rest.join(" ");
+                let (now, before) = line.split_once(" for ").ok_or("an API server says one thing for another")?;
+                self.site.api_server_says(master, before, now);
+            }
             ["script", "of", master, "says", rest @ ..] => {
                 let line = rest.join(" ");
                 let (now, before) = line.split_once(" for ").ok_or("a script says one thing for another")?;
@@ -198,11 +207,7 @@ impl Telling {
             Expected::Finding(code) => {
                 yes(self.findings().iter().any(|known| known == code), &format!("{:?}", self.findings()))
             }
-            Expected::Writable(masters) => {
-                let writable = site.writable();
-                let names: Vec<String> = writable.values().flatten().map(ToString::to_string).collect();
-                yes(writable.len() < 2 && names == masters, &format!("{writable:?}"))
-            }
+            Expected::Writable(masters) => self.writable(&masters),
             Expected::Clusters(number) => yes(site.writable().len() == number, &format!("{:?}", site.writable())),
             Expected::Keys { keys, masters } => everywhere(&masters, &|master| all(&keys, site.keys(master))),
             Expected::Logged { keys, masters } => everywhere(&masters, &|master| all(&keys, site.logged_keys(master))),
@@ -213,6 +218,9 @@ impl Telling {
                 let members: BTreeSet<String> = members.iter().map(|word| (*word).to_owned()).collect();
                 everywhere(&masters, &|master| site.listed(master) == members && site.voters(master) == members)
             }
+            api @ (Expected::ApiLists { .. } | Expected::ApiServes(_) | Expected::ApiParked(_)) => {
+                self.api_servers(&api)
+            }
             Expected::Fenced(masters) => everywhere(&masters, &|master| site.fenced(master)),
             Expected::Running(masters) => everywhere(&masters, &|master| site.runs(master)),
             Expected::Locked => yes(!site.locked_by().is_empty(), "no lock"),
@@ -222,6 +230,29 @@ impl Telling {
             }
             Expected::Proof(how) => yes(self.proof().contains(&format!("({how} in ")), &self.proof()),
         })
+    }
+
+    /// Whether one cluster takes writes, through these masters and no other.
+    fn writable(&self, masters: &[&str]) -> Result<(), String> {
+        let writable = self.site.writable();
+        let names: Vec<String> = writable.values().flatten().map(ToString::to_string).collect();
+        yes(writable.len() < 2 && names == masters, &format!("{writable:?}"))
+    }
+
+    /// What must be so of API servers.
+    fn api_servers(&self, what: &Expected<'_>) -> Result<(), String> {
+        let site = &self.site;
+        let (masters, holds): (_, Box<dyn Fn(&str) -> bool>) = match what {
+            Expected::ApiLists { members, masters } => {
+                let members: BTreeSet<String> = members.iter().map(|word| (*word).to_owned()).collect();
+                (masters, Box::new(move |master| site.api_server_lists(master).as_ref() == Some(&members)))
+            }
+            Expected::ApiServes(masters) => (masters, Box::new(|master| site.api_server_serves(master))),
+            Expected::ApiParked(masters) => (masters, Box::new(|master| site.api_server_is_parked(master))),
+            _ => return Err("it is not about API servers".to_owned()),
+        };
+        let not = masters.iter().find(|master| !holds(master));
+        yes(not.is_none(), &format!("not on {not:?}, whose list has {:?}", not.map(|name| site.api_server_lists(name))))
     }
 
     fn seen(&self) -> Result<&(Observation, Assessment), String> {

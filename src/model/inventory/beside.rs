@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::cluster::{Cluster, EtcdSettings, RecordAt};
+use crate::model::control_plane::ApiServerAt;
 use crate::model::diagnostic::word;
 use crate::model::fields::{Fields, Reader};
 use crate::model::name::{ClusterName, MasterName};
@@ -52,7 +53,10 @@ fn one(reader: &mut Reader<'_>, entry: &Entry, main: &Cluster) -> Option<Cluster
     let mut zones = main.zones.clone();
     for zone in zones.values_mut() {
         zone.masters.retain(|master, _| only.as_ref().is_none_or(|only| only.contains(master)));
-        zone.masters.values_mut().for_each(|master| master.etcd = etcd.clone());
+        // The API server is the main cluster's, whichever it reads from.
+        for master in zone.masters.values_mut() {
+            (master.etcd, master.kubernetes) = (etcd.clone(), ApiServerAt::Nowhere);
+        }
     }
     zones.retain(|_, zone| !zone.masters.is_empty());
     if zones.len() < 2 {

@@ -20,9 +20,9 @@ pub use remarks::remarks;
 use settings::Layer;
 
 const KEYS: [&str; 8] = ["cluster", "environment", "ssh", "etcd", "kubernetes", "objectives", "zones", "clusters"];
-const ZONE_KEYS: [&str; 4] = ["ssh", "etcd", "power", "masters"];
+const ZONE_KEYS: [&str; 5] = ["ssh", "etcd", "kubernetes", "power", "masters"];
 const POWER_FORM: &str = "power: { off: [ipmi-power, off, zone1], on: [ipmi-power, on, zone1] }";
-const MASTER_KEYS: [&str; 3] = ["address", "ssh", "etcd"];
+const MASTER_KEYS: [&str; 4] = ["address", "ssh", "etcd", "kubernetes"];
 
 /// How a master is written, for hints.
 const MASTER_FORM: &str = "m1: { address: 10.0.1.11 }";
@@ -76,10 +76,6 @@ fn cluster(reader: &mut Reader<'_>, root: &yaml::Node) -> Option<(Cluster, Vec<C
             [("production", Environment::Production), ("staging", Environment::Staging), ("lab", Environment::Lab)];
         reader.choice(entry, &known)
     });
-    if let Some(entry) = fields.get("kubernetes").filter(|entry| entry.value.kind != Kind::Null) {
-        let said = "API servers are not handled yet, so `kubernetes` must be null or absent";
-        reader.hinted("not-yet", &entry.span, said, "write `kubernetes: null`");
-    }
     let objectives = fields.get("objectives").and_then(|entry| objectives(reader, entry));
     let layer = Layer::default().over(reader, &fields);
     let zones = reader.required(&fields, "zones", "the inventory", "zones: { zone1: …, zone2: … }");
@@ -199,7 +195,8 @@ fn master(
     let fields = reader.fields(&entry.value, &entry.span, &what, &MASTER_KEYS, MASTER_FORM)?;
     let address = address(reader, &fields, &what, &entry.key, seen);
     let layer = layer.over(reader, &fields);
-    Some(Master { name: name?, zone: zone?.clone(), address: address?, ssh: layer.ssh()?, etcd: layer.etcd()? })
+    let (ssh, etcd, kubernetes) = (layer.ssh()?, layer.etcd()?, layer.kubernetes());
+    Some(Master { name: name?, zone: zone?.clone(), address: address?, ssh, etcd, kubernetes })
 }
 
 fn address(reader: &mut Reader<'_>, fields: &Fields<'_>, what: &str, master: &str, seen: &mut Seen) -> Option<Address> {

@@ -1,7 +1,8 @@
-//! The `ssh` and `etcd` blocks: they may stand at the cluster, a zone and a master, and for each key the nearest one
+//! The blocks `ssh`, `etcd` and `kubernetes`: they may stand at the cluster, a zone and a master, and for each key the nearest one
 //! wins. Knows neither zones nor masters.
 
 use crate::model::cluster::{Become, ClientFiles, ConfigAt, EtcdSettings, Jump, RecordAt, SshSettings};
+use crate::model::control_plane::ApiServerAt;
 use crate::model::diagnostic::{one_of, word};
 use crate::model::fields::{Fields, Reader, port_of};
 use crate::model::name::{AbsPath, Address, UnitName, UserName};
@@ -9,6 +10,7 @@ use crate::model::yaml::{Entry, Kind};
 
 pub const SSH_KEYS: [&str; 6] = ["user", "port", "become", "identity", "known_hosts", "jump"];
 pub const ETCD_KEYS: [&str; 5] = ["unit", "data_dir", "config", "template", "client"];
+pub const KUBERNETES_KEYS: [&str; 2] = ["manifest", "unit"];
 const JUMP_FORM: &str = "jump: ops@bastion.example:22";
 
 /// What was said so far. For `identity`, `known_hosts` and `jump` a nearer `null` takes back what was said.
@@ -25,10 +27,11 @@ pub struct Layer {
     config: Option<ConfigAt>,
     template: Option<String>,
     client: Option<ClientFiles>,
+    kubernetes: ApiServerAt,
 }
 
 impl Layer {
-    /// This layer with what `fields` says in its `ssh` and `etcd` blocks.
+    /// This layer with what `fields` says in its blocks.
     pub fn over(&self, reader: &mut Reader<'_>, fields: &Fields<'_>) -> Self {
         let mut layer = self.clone();
         if let Some(entry) = fields.get("ssh") {
@@ -37,7 +40,15 @@ impl Layer {
         if let Some(entry) = fields.get("etcd") {
             layer.read_etcd(reader, entry);
         }
+        if let Some(entry) = fields.get("kubernetes") {
+            layer.kubernetes = kubernetes(reader, entry).unwrap_or_default();
+        }
         layer
+    }
+
+    /// Where a master's API server is.
+    pub fn kubernetes(&self) -> ApiServerAt {
+        self.kubernetes.clone()
     }
 
     /// How to reach a master; what nobody said is as kubespray has it.
@@ -144,6 +155,31 @@ impl Layer {
                 let said = "etcd reads its settings from one place, and `config` names two".to_owned();
                 reader.hinted("two-places", &second.span, said, format!("keep one of {}", one_of(&KEYS)));
             }
+        }
+    }
+}
+
+/// `null` where there is none, or what starts it.
+fn kubernetes(reader: &mut Reader<'_>, entry: &Entry) -> Option<ApiServerAt> {
+    if entry.value.kind == Kind::Null {
+        return Some(ApiServerAt::Nowhere);
+    }
+    let form = "kubernetes: { manifest: /etc/kubernetes/manifests/kube-apiserver.yaml }";
+    let fields = reader.fields(&entry.value, &entry.span, "`kubernetes`", &KUBERNETES_KEYS, form)?;
+    match (fields.get("manifest"), fields.get("unit")) {
+        (Some(manifest), None) => {
+            reader.name(manifest, &form[14..form.len() - 2], AbsPath::new).map(ApiServerAt::Manifest)
+        }
+        (None, Some(unit)) => reader.name(unit, "unit: kube-apiserver", UnitName::new).map(ApiServerAt::Unit),
+        (None, None) => {
+            let hint = format!("leave it out where it is at its usual place, or write `{form}`");
+            reader.hinted("missing-key", &entry.span, "`kubernetes` says nothing", hint);
+            None
+        }
+        (Some(_), Some(unit)) => {
+            let said = "an API server is started by a kubelet or by a unit, and `kubernetes` names both";
+            reader.hinted("two-places", &unit.span, said, "keep one of them");
+            None
         }
     }
 }

@@ -109,6 +109,19 @@ zones:
 }
 
 #[test]
+fn an_api_server_is_looked_for_unless_somebody_says_where_it_is() {
+    let absent = GOOD.replace("kubernetes: null\n", "");
+    let own = absent.replace("m1: { address: 10.77.1.11 }", "m1: { address: 10.77.1.11, kubernetes: null }");
+    let own = own.replace("  zone2:\n", "  zone2:\n    kubernetes: { unit: apiserver }\n");
+    let of = |text: &str| -> Vec<String> {
+        good(text).masters().map(|master| master.kubernetes.shown().unwrap_or_else(|| "null".into())).collect()
+    };
+    assert_eq!(of(&absent), ["as found on the node"; 3]);
+    assert_eq!(of(GOOD), ["null"; 3]);
+    assert_eq!(of(&own), ["null", "as found on the node", "{ unit: apiserver }"]);
+}
+
+#[test]
 fn words_that_other_yaml_takes_for_numbers_and_truth_are_names() {
     let text = "cluster: NO\nenvironment: lab\nzones: { 1: { masters: { on: { address: h1 } } }, 010: { masters: { 3.10: { address: h2 } } } }";
     let cluster = good(text);
@@ -143,7 +156,7 @@ fn what_each_zones_loss_means_is_remarked() {
 }
 
 /// One line of the good inventory, what it is spoilt to, and what is said of it.
-const SPOILT: [(&str, &str, &str); 56] = [
+const SPOILT: [(&str, &str, &str); 58] = [
     ("cluster: lab", "", "2:1 the inventory lacks `cluster` (write `cluster: NAME`)"),
     ("cluster: lab", "cluster:", "1:1 `cluster` is nothing, not a single value (write `cluster: NAME`)"),
     ("cluster: lab", "cluster: ''", "1:10 `` is empty"),
@@ -204,10 +217,16 @@ const SPOILT: [(&str, &str, &str); 56] = [
         "env_file: /etc/etcd.env, unit_flags: true",
         "7:38 etcd reads its settings from one place, and `config` names two (keep one of",
     ),
+    ("kubernetes: null", "kubernetes: { manifest: x }", "8:25 `x` is not an absolute path"),
     (
         "kubernetes: null",
-        "kubernetes: { manifest: /x }",
-        "8:1 API servers are not handled yet, so `kubernetes` must be null",
+        "kubernetes: {}",
+        "8:1 `kubernetes` says nothing (leave it out where it is at its usual place, or write `kubernetes: { manifest: ",
+    ),
+    (
+        "kubernetes: null",
+        "kubernetes: { manifest: /x, unit: x }",
+        "8:29 an API server is started by a kubelet or by a unit, and `kubernetes` names both (keep one of them)",
     ),
     ("  zone1:\n", "  zone1:\n    power: { off: reboot }\n", "12:19 `off` is a single value, not a list of words"),
     ("  zone1:\n", "  zone1:\n    power: { off: [x] }\n", "`power` lacks `on`"),
@@ -353,6 +372,7 @@ fn the_schema_knows_what_the_reader_knows() {
         (&schema, &KEYS[..]),
         (&defs["ssh"], &settings::SSH_KEYS),
         (&defs["etcd"], &settings::ETCD_KEYS),
+        (&defs["kubernetes"], &settings::KUBERNETES_KEYS),
         (&defs["zone"], &ZONE_KEYS),
         (&defs["master"], &MASTER_KEYS),
     ] {

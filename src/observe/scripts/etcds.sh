@@ -1,26 +1,12 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2154
 # Every etcd of this master, running or not: as a static pod, as a unit, or as something else that runs.
 set -u
 echo "host=$(uname -n)"
 embedded
-flag_of() { tr '\0' '\n' <"$2" 2>/dev/null | awk -v flag="--$1" 'index($0, flag "=") == 1 { print substr($0, length(flag) + 2) } last == flag { print } { last = $0 }'; }
-value_of() { sed -n "s/^[[:space:]]*$1:[[:space:]]*[\"']\{0,1\}\([^\"'[:space:]]*\).*/\1/p" "$2" 2>/dev/null | head -n 1; }
-# The flags of kubelets come first; kubeadm's and the usual places are looked at whether one runs or not.
-folders=/etc/kubernetes/manifests
-configs=/var/lib/kubelet/config.yaml
-for at in /proc/[0-9]*; do
-  { read -r name <"$at/comm"; } 2>/dev/null && [ "$name" = kubelet ] || continue
-  configs="$configs $(flag_of config "$at/cmdline")"
-  folders="$folders $(flag_of pod-manifest-path "$at/cmdline")"
-done
-for config in $configs; do folders="$folders $(value_of staticPodPath "$config")"; done
+pod_folders
 data_dir_in() { sed -n "s/.*--data-dir[= ]\([^\"'[:space:]]*\).*/\1/p" "$1" | head -n 1; }
 is_pod() { [ -f "$1" ] && grep -q -- '--initial-cluster[= ]' "$1" && grep -q -- '--listen-peer-urls' "$1"; }
-seen=' '
 for folder in $folders; do
-  folder=${folder%/}
-  case $seen in *" $folder "*) continue ;; esac
-  seen="$seen$folder "
   for file in "$folder"/*.yaml "$folder"/*.yml "$folder"/*.manifest; do
     is_pod "$file" || continue
     printf 'pod=%s\t%s\n' "$file" "$(data_dir_in "$file")"

@@ -1,14 +1,7 @@
 # shellcheck shell=sh
-# Everything that systemd reads for the unit, in its order, and the script that it starts. Each text follows a line with its
-# length, so that nothing in it can be taken for such a line.
+# Everything that systemd reads for the unit, in its order, and the script that it starts.
 set -eu
 show() { systemctl show --property="$1" --value "$unit.service"; }
-tell() { # tell KIND PATH
-  [ -f "$2" ] || { echo "$2 is not a file" >&2; exit 1; }
-  owner=$(stat -L -c '%U %G %a' "$2")
-  text=$(cat "$2"; echo .); text=${text%.}
-  printf '%s\t%s\t%s\t%s\n%s\n' "$1" "$2" "$owner" "$(printf %s "$text" | wc -c)" "$text"
-}
 unit=$1
 fragment=$(show FragmentPath)
 [ -n "$fragment" ] || { echo "systemd knows no file of $unit.service" >&2; exit 1; }

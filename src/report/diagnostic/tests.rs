@@ -163,23 +163,23 @@ zones:
 }
 
 #[test]
-fn what_is_not_handled_yet() {
+fn two_places_for_one_thing() {
     let text = "\
 cluster: lab
 environment: lab
-kubernetes: { manifest: /etc/kubernetes/manifests/kube-apiserver.yaml }
+kubernetes: { manifest: /m/kube-apiserver.yaml, unit: kube-apiserver }
 zones:
   z1: { masters: { m1: { address: 10.0.1.11 } } }
   z2: { masters: { m2: { address: 10.0.2.11 } } }
 ";
     insta::assert_snapshot!(inventory_shown(text), @r"
-    error[not-yet]: API servers are not handled yet, so `kubernetes` must be null or absent
-     --> inventory.yaml:3:1
+    error[two-places]: an API server is started by a kubelet or by a unit, and `kubernetes` names both
+     --> inventory.yaml:3:49
       |
-    3 | kubernetes: { manifest: /etc/kubernetes/manifests/kube-apiserver.yaml }
-      | ^^^^^^^^^^
+    3 | kubernetes: { manifest: /m/kube-apiserver.yaml, unit: kube-apiserver }
+      |                                                 ^^^^
       |
-      = help: write `kubernetes: null`
+      = help: keep one of them
 ");
 }
 

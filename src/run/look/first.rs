@@ -1,8 +1,9 @@
 //! The first questions of a look: what needs no etcd to answer. Judges nothing.
 
-use crate::model::{Master, Output, Supervisor};
+use crate::model::{ApiServerAt, Command, Master, Output, Supervisor};
+use crate::observe::api_server::{self, Found};
 use crate::observe::{
-    Answer, Contact, Seen, Tools, Unclear, Unit, disk, log, node, process, settings, tools, traces, unit,
+    Answer, ApiServer, Contact, Seen, Tools, Unclear, Unit, disk, log, node, process, settings, tools, traces, unit,
 };
 use crate::run::ports::{Questions, RemoteError};
 use crate::run::settings::{settings_of, wal_place_of};
@@ -16,16 +17,7 @@ use super::{NoAnswer, ask_all, in_container, known};
 pub(super) async fn at_first(master: &Master, asking: &mut dyn Questions) -> Result<Seen, Contact> {
     let master = &in_container::as_the_inventory_has_it(master);
     let etcd = &master.etcd;
-    let first = [
-        unit::command(&etcd.supervisor()),
-        settings::command(etcd.config.first_read()),
-        disk::command(&etcd.data_dir),
-        traces::command(&etcd.supervisor(), &etcd.data_dir, &etcd.record),
-        tools::command(None),
-        node::command(master),
-        process::command(&etcd.supervisor(), &etcd.data_dir),
-    ];
-    let [unit, settings, disk, traces, tools, node, process] = ask_all(asking, first.map(Ok)).await;
+    let [unit, settings, disk, traces, tools, node, process, api_server] = ask_all(asking, round(master)).await;
     let unit = match unit {
         Ok(output) => unit::parse(&output),
         Err(NoAnswer::Failed { error: RemoteError::Unreachable { why }, .. }) => return Err(Contact::Silent(why)),
@@ -36,6 +28,7 @@ pub(super) async fn at_first(master: &Master, asking: &mut dyn Questions) -> Res
         Err(NoAnswer::NotPut(why)) => Err(why),
     };
     let [settings, disk, traces, tools, node, process] = [settings, disk, traces, tools, node, process].map(known);
+    let api_server = api_server_of(master, known(api_server), asking).await;
     let first = settings.and_then(|output| settings::parse(etcd.config.first_read(), &output));
     let tools = tools_of(&unit, &etcd.supervisor(), tools, asking).await;
     let in_container = match &unit {
@@ -68,7 +61,39 @@ pub(super) async fn at_first(master: &Master, asking: &mut dyn Questions) -> Res
         log: log::not_asked(),
         node: node.and_then(|output| node::parse(&output)),
         process: process.and_then(|output| process::parse(&output)),
+        api_server,
     })
+}
+
+/// The API server; of one that a unit starts the unit's files are asked for.
+async fn api_server_of(master: &Master, said: Answer<Output>, asking: &mut dyn Questions) -> Answer<Option<ApiServer>> {
+    if master.kubernetes == ApiServerAt::Nowhere {
+        return Ok(None);
+    }
+    match said.and_then(|output| api_server::parse(&master.kubernetes, &output))? {
+        Found::Nothing => Ok(None),
+        Found::Pod(api) => Ok(Some(*api)),
+        Found::Unit(unit, parts) => {
+            let [files] = ask_all(asking, [Ok(api_server::unit_command(&unit))]).await;
+            known(files).and_then(|output| api_server::parse_unit(unit, &parts, &output)).map(Some)
+        }
+    }
+}
+
+/// What is asked at once.
+fn round(master: &Master) -> [Answer<Command>; 8] {
+    let etcd = &master.etcd;
+    let api_server = api_server::command(&master.kubernetes);
+    [
+        Ok(unit::command(&etcd.supervisor())),
+        Ok(settings::command(etcd.config.first_read())),
+        Ok(disk::command(&etcd.data_dir)),
+        Ok(traces::command(&etcd.supervisor(), &etcd.data_dir, &etcd.record)),
+        Ok(tools::command(None)),
+        Ok(node::command(master)),
+        Ok(process::command(&etcd.supervisor(), &etcd.data_dir)),
+        api_server.ok_or_else(|| Unclear::not_put("the inventory has no API server there")),
+    ]
 }
 
 /// Where etcd lies elsewhere than usual, its tools are looked for beside it; where its pod is down and no run has kept them,

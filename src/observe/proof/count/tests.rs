@@ -98,6 +98,7 @@ pub(crate) fn answers(number: usize, runs: bool, voters: usize) -> Contact {
         disk: Err(unclear()),
         wal_place: Ok(None),
         process: Ok(None),
+        api_server: Ok(None),
         traces: Ok(Traces { fenced: !runs, drop_in: !runs, ..Traces::default() }),
         status: if runs { Ok(status(number)) } else { Err(unclear()) },
         members: if runs { Ok(list(voters)) } else { Err(unclear()) },

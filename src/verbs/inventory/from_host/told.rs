@@ -7,8 +7,8 @@ use crate::import::page;
 use crate::model::diagnostic::{Source, word};
 use crate::model::name::BadName;
 use crate::model::{
-    Address, Cluster, ClusterName, Environment, EtcdSettings, Master, MasterName, SshSettings, Zone, ZoneName,
-    inventory,
+    Address, ApiServerAt, Cluster, ClusterName, Environment, EtcdSettings, Master, MasterName, SshSettings, Zone,
+    ZoneName, inventory,
 };
 use crate::verbs::Failure;
 
@@ -78,7 +78,8 @@ impl Told {
 /// What is asked before anything is known: one master, its etcd as it is where nobody says anything.
 fn alone(address: &Address, host: &MasterName, (ssh, etcd): (SshSettings, EtcdSettings)) -> Result<Cluster, BadName> {
     let (zone, name) = (ZoneName::new(host.as_str())?, ClusterName::new(host.as_str())?);
-    let master = Master { name: host.clone(), zone: zone.clone(), address: address.clone(), ssh, etcd };
+    let (own, address, kubernetes) = (host.clone(), address.clone(), ApiServerAt::Nowhere);
+    let master = Master { name: own, zone: zone.clone(), address, ssh, etcd, kubernetes };
     let zones = [(zone.clone(), Zone { name: zone, masters: [(host.clone(), master)].into(), power: None })].into();
     Ok(Cluster { name, environment: Environment::Production, objectives: None, zones })
 }

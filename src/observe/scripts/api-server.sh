@@ -1,0 +1,35 @@
+# shellcheck shell=sh disable=SC2154
+# The manifests of the control plane's static pods, where their kubelet finds them or where they are held, whether systemd has
+# a unit for its API server, who parked which, and which of its programs run.
+set -eu
+manifest=$1 state=$2
+pod_folders
+mentions() { [ -f "$1" ] && grep -Eq 'kube-(apiserver|controller-manager|scheduler)' "$1"; }
+tell_small() { [ "$(stat -L -c %s "$2")" -le 65536 ] || { echo "$2 is larger than 64 KiB" >&2; exit 1; }; tell "$1" "$2"; }
+if [ -n "$manifest" ] && [ -f "$manifest" ]; then tell_small manifest "$manifest"; fi
+for folder in $folders; do
+  for file in "$folder"/*; do
+    # A name that begins with a dot is no pod.
+    [ "$file" != "$manifest" ] || continue
+    ! mentions "$file" || tell_small manifest "$file"
+  done
+done
+for file in "$state"/held/*.yaml "$state"/held/*.yml "$state"/held/*.json "$state"/held/*.manifest; do
+  ! mentions "$file" || tell_small held "$file"
+done
+said=
+say() { said=$said$1'
+'; }
+for name in kube-apiserver kube-controller-manager kube-scheduler; do
+  find_component "$name"
+  [ -z "$pids" ] || say "runs=$name"
+  marker=$state/parked-$name
+  [ -e "$marker" ] || continue
+  say "parked=$name $(head -c 300 "$marker" | head -n 1)"
+  say "was=$name $(sed -n 's/^manifest=//p' "$marker" | head -n 1)"
+done
+for unit in $3; do
+  [ "$(systemctl show -p LoadState --value "$unit.service")" != loaded ] || say "unit=$unit"
+done
+for earlier in "$state"/held/*.retired-*; do [ ! -e "$earlier" ] || { say rewritten=yes; break; }; done
+tell_text state - - "$said"

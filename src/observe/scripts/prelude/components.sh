@@ -1,0 +1,17 @@
+# shellcheck shell=sh disable=SC2034
+# The control plane's programs as processes of this master. One in a pod of somebody's has a network of its own, and is not
+# meant: a static pod of the control plane has the master's.
+#
+# `find_component NAME` sets `pids`. A process's name has fifteen characters at most.
+host_net=$(readlink /proc/1/ns/net)
+find_component() {
+  pids=
+  for component_at in /proc/[0-9]*; do
+    { read -r component_name <"$component_at/comm"; } 2>/dev/null || continue
+    case $1 in "$component_name"*) ;; *) continue ;; esac
+    case $(readlink "$component_at/exe" 2>/dev/null) in */"$1" | */"$1 (deleted)") ;; *) continue ;; esac
+    [ "$(readlink "$component_at/ns/net" 2>/dev/null)" = "$host_net" ] || continue
+    pids="$pids ${component_at#/proc/}"
+  done
+  pids=${pids# }
+}
