@@ -46,7 +46,9 @@ impl Stop {
         // Scripts that end between two changes; the others have no middle in the model.
         let middle = |act: usize| {
             let name = run.act_name(act);
-            ["fence", "write", "receive", "retire", "restore", "start"].iter().any(|script| name.starts_with(script))
+            ["fence", "write", "receive", "retire", "restore", "start", "park", "unpark"]
+                .iter()
+                .any(|script| name.starts_with(script))
         };
         let cuts = cuts.filter(|(act, cut)| *cut != Cut::Midway || middle(*act));
         killed.chain(full).chain(cuts.map(|(act, cut)| Self::CutAt(act, cut))).collect()
@@ -74,6 +76,11 @@ fn well(site: &Site, masters: &[String]) -> Result<(), String> {
     let wanted = site.acknowledged();
     for master in masters {
         let keys: BTreeSet<String> = site.keys(master);
+        if let Some(lists) = site.api_server_lists(master)
+            && (lists != masters.iter().cloned().collect() || !site.api_server_serves(master))
+        {
+            return Err(format!("the API server of {master} knows {lists:?}: {}", site.picture()));
+        }
         if !keys.is_superset(&wanted) {
             return Err(format!("{master} has {keys:?}, not all of {wanted:?}"));
         }
@@ -275,6 +282,18 @@ async fn both_come_to_their_end_where_docker_runs_etcd() {
     initiate_dr_stopped_in(base().await, &[2, 1], None, Meanwhile::Nothing, sixth).await;
     initiate_dr_stopped_in(base().await, &[2, 1], None, Meanwhile::Reboot, killed).await;
     recover_stopped_in(base().await, &[2, 1], sixth).await;
+}
+
+/// Whatever is parked is put back by what is printed, with the list that it should have.
+#[tokio::test(start_paused = true)]
+async fn both_come_to_their_end_with_api_servers() {
+    let base = || async { lost(&[2, 1]).await.with_api_servers() };
+    initiate_dr_stopped_in(base().await, &[2, 1], None, Meanwhile::Nothing, killed_or_cut).await;
+    initiate_dr_stopped_in(base().await, &[2, 1], None, Meanwhile::Reboot, killed).await;
+    recover_stopped_in(base().await, &[2, 1], killed_or_cut).await;
+    let base = || async { lost(&[3, 2]).await.with_api_servers() };
+    initiate_dr_stopped_in(base().await, &[3, 2], None, Meanwhile::Nothing, sixth).await;
+    recover_stopped_in(base().await, &[3, 2], sixth).await;
 }
 
 /// The control: a run that is not taken up again is seen not to be well.

@@ -84,6 +84,35 @@ async fn the_same_input_gives_the_same_plan() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_api_server_is_parked_before_its_etcd_stops_and_comes_back_with_the_survivors() {
+    let site = operator::lost(&[3, 2]).await.with_api_servers();
+    let plan = site.plan(Goal::InitiateDr, &ask(&[3, 2])).await.unwrap();
+    assert_eq!(rules(&plan), BTreeSet::new());
+    let parks = |step: &Step| matches!(step, Step::Park(_));
+    let stops = |step: &Step| matches!(step, Step::Stop(_));
+    let serves = |step: &Step| matches!(step, Step::ServeApi(_));
+    assert!(rules(&moved(&plan, stops, parks)).contains("parked-first"));
+    // The list stands in one stage with what moves the data.
+    assert!(rules(&moved(&plan, |step| matches!(step, Step::WriteList(_)), parks)).contains("parked-first"));
+    let never = without(&plan, |planned| serves(&planned.step));
+    assert_eq!(rules(&never), ["served-again".to_owned()].into());
+    let early = moved(&plan, serves, |step| matches!(step, Step::Serve(_)));
+    assert_eq!(rules(&early), ["served-again".to_owned()].into());
+    let narrowed = |change: fn(&mut requorum::step::write_list::WriteList)| {
+        rules(&changed(&plan, |step| {
+            if let Step::WriteList(write) = step {
+                change(write)
+            }
+        }))
+    };
+    assert_eq!(narrowed(|_| {}), BTreeSet::new());
+    let listed = ["survivors-listed".to_owned()].into();
+    assert_eq!(narrowed(|write| write.etcd.servers.clear()), listed);
+    assert_eq!(narrowed(|write| write.removed.push("https://10.77.2.12:2379".to_owned())), listed);
+    assert_eq!(narrowed(|write| write.removed.push("https://10.77.1.12:2379".to_owned())), BTreeSet::new());
+}
+
+#[tokio::test(start_paused = true)]
 async fn data_moves_only_under_a_fence() {
     let (_, plan) = initiate_dr(&[3, 2]).await;
     let unfenced = without(&plan, |planned| matches!(planned.step, Step::Fence(_)));

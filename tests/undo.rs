@@ -150,6 +150,21 @@ async fn undo_plans_the_way_back_of_every_step() {
     }
 }
 
+/// The survivor's API server comes back last, with its list from before.
+#[tokio::test(start_paused = true)]
+async fn undo_gives_the_api_server_back_as_it_was() {
+    let base = lost(&[2, 1]).await.with_api_servers();
+    let half_made = half_made(&base, &[2, 1], CutOff::BeforeTheStart).await;
+    let site = &half_made.site;
+    assert_eq!(site.api_server_lists("m3"), Some(["m3".to_owned()].into()));
+    let undo = site.plan(Goal::Undo, &undoing(&half_made.run)).await.unwrap();
+    let planned: Vec<Step> = undo.steps().map(|planned| planned.step.clone()).collect();
+    assert_eq!(planned, way_back(&half_made.plan, half_made.plan.survivors.first().unwrap()));
+    assert_eq!(planned.len(), 7);
+    assert_eq!(site.fork().go(Goal::Undo, &undoing(&half_made.run)).await.code, Some(exit::DONE));
+    killed_anywhere(&half_made, true).await;
+}
+
 /// The rules read the order of these steps, too: all is back before the fence goes, and that before the start.
 #[tokio::test(start_paused = true)]
 async fn no_step_of_undo_may_be_missing_or_elsewhere() {
@@ -187,6 +202,10 @@ fn not_well(site: &Site, half_made: &HalfMade) -> Vec<String> {
         let data = [".", "/"].map(|at| format!("/var/lib/etcd{at}unused-{} aside", half_made.run));
         if !data.iter().any(|kept| picture.contains(kept)) {
             wrong.push(format!("what was restored is not kept: {picture}"));
+        }
+        let all = ["m1", "m2", "m3"].map(str::to_owned).into();
+        if site.api_server_lists(master).is_some_and(|lists| lists != all || !site.api_server_serves(master)) {
+            wrong.push(format!("the API server of {master} is not as before: {picture}"));
         }
         for file in [ENV_FILE, RECORD] {
             let kept = site.file(master, &format!("{file}.unused-{}", half_made.run));

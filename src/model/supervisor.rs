@@ -114,13 +114,13 @@ impl Supervisor {
     }
 
     /// How much longer a step that stops or starts it may take than with systemd: its scripts wait for a kubelet up to
-    /// 20 s twice at a stop, and 75 s at a start (`prelude/kubelet.sh`); for docker three times 10 s and 20 s at a stop, and
+    /// 20 s twice at a stop, and 165 s at a start (`prelude/kubelet.sh`); for docker three times 10 s and 20 s at a stop, and
     /// 50 s at a start (`prelude/docker.sh`).
     #[must_use]
     pub const fn slack(&self) -> Duration {
         match self {
             Self::Systemd(_) => Duration::ZERO,
-            Self::Kubelet(_) => Duration::from_secs(70),
+            Self::Kubelet(_) => Duration::from_secs(160),
             Self::Docker(_) => Duration::from_secs(60),
         }
     }

@@ -24,7 +24,10 @@ pub struct ApiServer {
     pub flags: Result<ApiServerFlags, String>,
     /// Whether it is kept from starting.
     pub parked: bool,
-    /// Who parked it, as that run wrote it down.
+    /// Whether one of those that are started after it is kept from starting.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub after_parked: bool,
+    /// Who parked them, as that run wrote it down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parked_by: Option<String>,
     /// Whether a run has rewritten its list of etcd servers before.
@@ -40,8 +43,10 @@ pub struct ApiServer {
 #[serde(rename_all = "snake_case")]
 pub enum Health {
     Ready,
-    /// It answers otherwise, or not in time, and how.
+    /// It answers otherwise, and how.
     NotReady(String),
+    /// It does not answer in time: a busy one may do so, and one whose etcd has no quorum does.
+    Slow,
     /// Nothing listens.
     Down,
     /// It could not be asked, and why.
@@ -57,6 +62,7 @@ impl Health {
         match self {
             Self::Ready => "ready",
             Self::NotReady(_) => "not ready",
+            Self::Slow => "slow",
             Self::Down => "down",
             Self::Unknown(_) | Self::NotAsked => "?",
         }
@@ -68,6 +74,12 @@ impl ApiServer {
     #[must_use]
     pub fn components(&self) -> Vec<Component> {
         std::iter::once(self.component.clone()).chain(self.after.iter().cloned()).collect()
+    }
+
+    /// Whether any of them is kept from starting.
+    #[must_use]
+    pub const fn is_held_back(&self) -> bool {
+        self.parked || self.after_parked
     }
 
     /// Where its file lies while it is parked; a unit's stays where it is.
@@ -182,8 +194,11 @@ pub fn parse(at: &ApiServerAt, output: &Output) -> Answer<Found> {
         let home = home.or_else(|| of(program, "held").first().map(|file| parts.home(program, &file.path)))?;
         Some(Component { program, by: StartedBy::Manifest(AbsPath::new(home).ok()?) })
     });
+    let others = [Program::KubeControllerManager, Program::KubeScheduler];
+    let after_parked =
+        others.into_iter().any(|program| of(program, "manifest").is_empty() && !of(program, "held").is_empty());
     let component = Component { program: Program::KubeApiserver, by: StartedBy::Manifest(by) };
-    Ok(Found::Pod(Box::new(parts.api_server((component, after.collect()), (own, flags), parked))))
+    Ok(Found::Pod(Box::new(parts.api_server((component, after.collect()), (own, flags), (parked, after_parked)))))
 }
 
 fn missing(at: &ApiServerAt) -> Answer<Found> {
@@ -242,7 +257,7 @@ impl Parts {
         &self,
         (component, after): (Component, Vec<Component>),
         (file, flags): (ApiServerFile, Result<ApiServerFlags, String>),
-        parked: bool,
+        (parked, after_parked): (bool, bool),
     ) -> ApiServer {
         let program = component.program;
         ApiServer {
@@ -251,7 +266,8 @@ impl Parts {
             file,
             flags,
             parked,
-            parked_by: Self::of(&self.parked, program).filter(|by| !by.is_empty()).map(str::to_owned),
+            after_parked,
+            parked_by: self.parked.iter().map(|(_, by)| by).find(|by| !by.is_empty()).cloned(),
             rewritten: self.rewritten,
             runs: self.runs.iter().any(|name| name == program.name()),
             health: Health::NotAsked,
@@ -285,7 +301,9 @@ pub fn parse_unit(unit: UnitName, parts: &Parts, output: &Output) -> Answer<ApiS
         let unit = UnitName::new(program.name()).ok().filter(|_| known)?;
         Some(Component { program, by: StartedBy::Unit(unit) })
     });
-    let parked = parts.parked.iter().any(|(name, _)| name == Program::KubeApiserver.name());
+    let marked = |program: Program| parts.parked.iter().any(|(name, _)| name == program.name());
+    let after_parked = marked(Program::KubeControllerManager) || marked(Program::KubeScheduler);
+    let parked = (marked(Program::KubeApiserver), after_parked);
     let component = Component { program: Program::KubeApiserver, by: StartedBy::Unit(unit) };
     Ok(parts.api_server((component, after.collect()), (file, flags), parked))
 }
@@ -318,7 +336,7 @@ pub fn parse_ready(output: &Output) -> Health {
         }
         (Some(code), ..) => Health::NotReady(format!("/readyz answers {}", clean(code))),
         (_, Some(_), ..) => Health::Down,
-        (_, _, Some(_), _) => Health::NotReady("/readyz does not answer in time".to_owned()),
+        (_, _, Some(_), _) => Health::Slow,
         (.., Some(why)) => Health::Unknown(clean(why)),
         _ => Health::Unknown("the answer is not whole".to_owned()),
     }

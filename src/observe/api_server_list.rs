@@ -67,6 +67,12 @@ impl Hosts {
         }
     }
 
+    /// The addresses among a master's hosts.
+    pub fn addresses(&self, master: &MasterName) -> impl Iterator<Item = String> {
+        let hosts = self.0.get(master).into_iter().flatten();
+        hosts.filter(|host| host.parse::<IpAddr>().is_ok()).cloned()
+    }
+
     /// The masters to whose etcd an API server's list leads.
     #[must_use]
     pub fn of_list(&self, own: &MasterName, api: &ApiServer) -> BTreeSet<MasterName> {
@@ -118,14 +124,16 @@ pub(super) fn findings(cluster: &Cluster, observation: &Observation, serving: &S
             );
             find(Code::ApiServerUnclear, Severity::Warning, text);
         }
-        if api.parked {
-            let by = api.parked_by.as_deref().map_or_else(String::new, |by| format!(" ({})", clean(by)));
+        if api.is_held_back() {
+            let by = match api.parked_by.as_deref() {
+                Some(by) if by.starts_with("parked by ") => clean(by),
+                Some(by) => format!("parked ({})", clean(by)),
+                None => "parked".to_owned(),
+            };
             let severity = if seen.serves() { Severity::Error } else { Severity::Warning };
-            find(
-                Code::ApiServerParked,
-                severity,
-                format!("its API server is parked{by}: it serves nothing{}", parked_next(seen.serves())),
-            );
+            let what = if api.parked { "API server" } else { "controller manager or scheduler" };
+            let text = format!("its {what} is {by}, and serves nothing{}", parked_next(seen.serves()));
+            find(Code::ApiServerParked, severity, text);
         } else if let Health::NotReady(why) = &api.health
             && seen.serves()
         {

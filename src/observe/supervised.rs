@@ -40,6 +40,7 @@ macro_rules! supervised {
             systemd: concat!($crate::observe::supervised::prelude!("/src/observe/scripts/prelude/systemd.sh"), $(include_str!($file)),+),
             kubelet: concat!(
                 $crate::observe::supervised::prelude!("/src/observe/scripts/prelude/process.sh"),
+                $crate::observe::supervised::prelude!("/src/observe/scripts/prelude/held.sh"),
                 $crate::observe::supervised::prelude!("/src/observe/scripts/prelude/kubelet.sh"),
                 $(include_str!($file)),+
             ),

@@ -261,6 +261,12 @@ pub fn survivor_fence_text(verb: &str, run: &RunId, person: &str) -> String {
     format!("fenced by requorum {verb}{ON_A_SURVIVOR}{run} for {person}")
 }
 
+/// Who parked an API server, for its marker.
+#[must_use]
+pub fn parked_text(verb: &str, run: &RunId, person: &str) -> String {
+    format!("parked by requorum {verb} run {run} for {person}")
+}
+
 fn placed_by(text: &str) -> Option<RunId> {
     let (_, run) = text.strip_prefix("fenced by requorum ")?.split_once(" run ")?;
     RunId::new(run.split(' ').next()?).ok()

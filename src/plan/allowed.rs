@@ -58,9 +58,16 @@ fn allows(goal: Goal, part: Part, effect: &Effect<'_>) -> bool {
         (Goal::Recover, Part::Survivor) => leaves_etcd_alone(effect),
         (Goal::Recover, Part::Returned) => rejoins(effect),
         (Goal::Fence, Part::Returned) => {
-            matches!(effect, Effect::KeepsTools | Effect::AsksRevision(_) | Effect::StopsEtcd { .. } | Effect::Fences)
+            matches!(
+                effect,
+                Effect::KeepsTools
+                    | Effect::AsksRevision(_)
+                    | Effect::ParksApiServer(_)
+                    | Effect::StopsEtcd { .. }
+                    | Effect::Fences
+            )
         }
-        (Goal::Unfence, Part::Returned) => matches!(effect, Effect::LiftsFence(_)),
+        (Goal::Unfence, Part::Returned) => matches!(effect, Effect::LiftsFence(_) | Effect::LeavesParked(_)),
         (Goal::Undo, Part::Returned) => gives_back(effect),
         (Goal::InitiateDr, Part::Returned)
         | (Goal::Recover, Part::None)
@@ -87,7 +94,14 @@ fn makes_the_new_cluster(effect: &Effect<'_>) -> bool {
                 | Effect::FetchesSnapshot
                 | Effect::CompactsHistory
                 | Effect::Records(_)
+                | Effect::RemovesLeases
         )
+        || handles_the_api_server(effect)
+}
+
+/// What is done to an API server, wherever a cluster is to serve.
+const fn handles_the_api_server(effect: &Effect<'_>) -> bool {
+    matches!(effect, Effect::ParksApiServer(_) | Effect::WritesList(_) | Effect::ServesApi(_))
 }
 
 /// What is done to a master that serves: its etcd and its data stay as they are.
@@ -102,6 +116,7 @@ fn leaves_etcd_alone(effect: &Effect<'_>) -> bool {
                 | Effect::RemovesLearner
                 | Effect::Records(_)
         )
+        || handles_the_api_server(effect)
 }
 
 /// What is done to a master that comes back: it starts empty, and never on data of its own.
@@ -120,6 +135,7 @@ fn rejoins(effect: &Effect<'_>) -> bool {
                 | Effect::WritesFile(_)
                 | Effect::Records(_)
         )
+        || handles_the_api_server(effect)
 }
 
 /// What is done to a survivor whose new cluster never served. Its etcd is stopped by nobody: one that runs may have served.
@@ -132,5 +148,7 @@ fn gives_back(effect: &Effect<'_>) -> bool {
             | Effect::ReturnsData(_)
             | Effect::LiftsFence(_)
             | Effect::StartsOwnData
+            | Effect::ReturnsList(_)
+            | Effect::ServesApi(_)
     )
 }

@@ -4,15 +4,14 @@ use std::time::Duration;
 
 use crate::model::MasterName;
 use crate::model::diagnostic::Diagnostic;
-use crate::observe::members::known_urls;
 use crate::observe::traces::{fence_text, survivor_fence_text};
 use crate::observe::{ClusterRecord, status};
 use crate::plan::Rule;
 use crate::playbook::template::{Context, Node, check_rendered, render};
 use crate::playbook::{Action, Expectation, PlaybookLine, Role, Service};
 use crate::step::{
-    Effect, Step, clear_nospace, compare, distribute_snapshot, drop_learner, fence, fetch_snapshot, join, promote,
-    record, restart_learner, restore, retire, serve, snapshot, start, stop, write,
+    Effect, Step, clear_nospace, compare, distribute_snapshot, fence, fetch_snapshot, record, restore, retire, serve,
+    snapshot, start, stop, write,
 };
 
 use super::added_checks;
@@ -20,6 +19,8 @@ use super::draft::{Participant, PlanDraft, initial_cluster};
 use super::parallel_steps::may_run_in_parallel;
 use super::{NoPlan, Planned, Refusal, Stage};
 
+mod api;
+mod joins;
 mod taken;
 
 /// Builds stages and numbers their steps.
@@ -39,6 +40,16 @@ impl<'a> Builder<'a> {
         let participants = builder.draft.survivors.iter().chain(&builder.draft.returned);
         let keep = participants.filter_map(|participant| Some((participant.name().clone(), participant.keep_tools()?)));
         builder.stage(keep.collect(), Some("They are gone once its etcd is stopped."), false);
+        builder.lines(lines, None)?;
+        Ok((builder.stages, builder.draft))
+    }
+
+    /// The same of lines that leave every etcd alone.
+    pub(super) fn unroll_alone(
+        draft: PlanDraft<'a>,
+        lines: &[PlaybookLine],
+    ) -> Result<(Vec<Stage>, PlanDraft<'a>), NoPlan> {
+        let mut builder = Self { draft, stages: Vec::new(), next_id: 1, started: false };
         builder.lines(lines, None)?;
         Ok((builder.stages, builder.draft))
     }
@@ -79,6 +90,9 @@ impl<'a> Builder<'a> {
                 self.stage(added_checks::silent(&self.draft, true), None, false);
             }
             Action::Snapshot(_) => self.snapshot(why)?,
+            api @ (Action::Park(_) | Action::Narrow(_) | Action::ClearLeases(_) | Action::ServeApi(_)) => {
+                self.api_line(api, why, joiner)?;
+            }
             Action::Join(role) => {
                 for participant in self.draft.masters_of(*role, joiner) {
                     for stale in self.stale_learners()? {
@@ -191,6 +205,7 @@ impl<'a> Builder<'a> {
             Action::Snapshot(_) | Action::Join(_) | Action::Compare(_) | Action::Each { .. } | Action::Phase(_) => {
                 return Ok(None);
             }
+            Action::Park(_) | Action::Narrow(_) | Action::ClearLeases(_) | Action::ServeApi(_) => return Ok(None),
         };
         Ok(Some(step))
     }
@@ -300,73 +315,6 @@ impl<'a> Builder<'a> {
             limit: self.draft.serve_limit(),
         };
         Ok(Some(step.into()))
-    }
-
-    /// The entries that interrupted joins left behind: learners of masters of the inventory. One alone would keep
-    /// every other joiner out, so all go before the first join.
-    fn stale_learners(&self) -> Result<Vec<Steps>, NoPlan> {
-        let seed = self.draft.seed;
-        let mut all = Vec::new();
-        if self.draft.members.len() > self.draft.survivors.len() {
-            return Ok(all);
-        }
-        for master in self.draft.input.cluster.masters() {
-            let urls: Vec<String> =
-                known_urls(master, self.draft.input.cluster, self.draft.input.seen).into_iter().collect();
-            let entry = seed.seen.members.as_ref().ok().and_then(|members| members.by_peer_url(&urls));
-            let Some(entry) = entry.filter(|entry| !entry.votes()) else { continue };
-            let step = drop_learner::DropLearner {
-                joiner: master.name.clone(),
-                id: entry.id,
-                etcdctl: seed.etcdctl()?,
-                access: seed.client()?,
-                limit: self.draft.serve_limit(),
-            };
-            all.push(vec![(seed.name().clone(), step.into())]);
-        }
-        Ok(all)
-    }
-
-    fn join(&self, participant: Participant<'a>) -> Result<Steps, NoPlan> {
-        let seed = self.draft.seed;
-        let member = participant.member()?;
-        let expected = self.draft.peers(Some(&member)).into_iter().map(|peer| peer.peer_url).collect();
-        let step = join::Join {
-            joiner: participant.name().clone(),
-            name: member.name,
-            peer_urls: member.peer_urls,
-            expected,
-            etcdctl: seed.etcdctl()?,
-            access: seed.client()?,
-            limit: self.draft.serve_limit(),
-        };
-        Ok(vec![(seed.name().clone(), step.into())])
-    }
-
-    fn restart_learner(&self, participant: Participant<'a>) -> Result<restart_learner::RestartLearner, NoPlan> {
-        Ok(restart_learner::RestartLearner {
-            supervisor: participant.master.etcd.supervisor(),
-            peer_urls: participant.settings()?.peer_urls(),
-            peer: participant.peer()?,
-            etcdctl: participant.etcdctl()?,
-            client: participant.client()?,
-            limit: self.draft.serve_limit() * 2,
-            joiner: Some(participant.name().clone()),
-            data_dir: Some(participant.data_dir().clone()),
-            wal_dir: participant.wal_dir()?,
-        })
-    }
-
-    fn promote(&self, participant: Participant<'a>) -> Result<promote::Promote, NoPlan> {
-        let seed = self.draft.seed;
-        Ok(promote::Promote {
-            joiner: participant.name().clone(),
-            etcdctl: seed.etcdctl()?,
-            access: seed.client()?,
-            limit: self.draft.serve_limit() * 2,
-            data_dir: Some(participant.data_dir().clone()),
-            wal_dir: participant.wal_dir()?,
-        })
     }
 
     fn compare(&self, role: Role, joiner: Option<Participant<'a>>) -> Result<(Steps, Steps), NoPlan> {

@@ -14,6 +14,7 @@ use crate::playbook::template::Peer;
 use crate::step::snapshot::Source;
 use crate::step::{Step, keep_tools};
 
+use super::api_servers::ApiDraft;
 use super::{Goal, Input, NoPlan, PlannedMember, Refusal};
 
 /// A master that takes part, with what it said.
@@ -198,6 +199,7 @@ pub(super) struct PlanDraft<'a> {
     pub(super) members: Vec<PlannedMember>,
     /// The text of each env file as written so far.
     pub(super) texts: BTreeMap<MasterName, String>,
+    pub(super) api: ApiDraft,
 }
 
 impl<'a> PlanDraft<'a> {

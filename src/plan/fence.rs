@@ -6,10 +6,10 @@ use crate::model::{Cluster, ClusterId, MasterName};
 use crate::observe::assess::assess;
 use crate::observe::fork::Forks;
 use crate::observe::records::{Newest, newest};
-use crate::observe::traces::{Replaced, fence_text};
-use crate::observe::{Read, Seen, Traces};
+use crate::observe::traces::{Replaced, fence_text, parked_text};
+use crate::observe::{ApiServer, Read, Seen, Traces};
 use crate::plan::Rule;
-use crate::step::{Step, fence, last_revision, stop, unfence};
+use crate::step::{Step, fence, last_revision, park, stop, unfence};
 
 use super::checks::{self, Refusals};
 use super::draft::Participant;
@@ -32,6 +32,7 @@ pub fn fence(input: Input<'_>) -> Result<Plan, NoPlan> {
     let fenced = |participant: &Participant<'_>| {
         participant.seen.traces.as_ref().is_ok_and(|traces| traces.fenced && traces.drop_in)
             && participant.seen.etcd_runs() == Some(false)
+            && api_server(participant).is_none_or(|api| api.parked && (api.after.is_empty() || api.after_parked))
     };
     if participants.iter().all(fenced) {
         return Err(nothing_more(input, &participants, "fenced and down"));
@@ -41,6 +42,11 @@ pub fn fence(input: Input<'_>) -> Result<Plan, NoPlan> {
     let supervisor = |participant: &Participant<'_>| participant.master.etcd.supervisor();
     let keep = |participant: &Participant<'_>| participant.keep_tools();
     let ask = |participant: &Participant<'_>| ask_revision(participant, forks.as_ref());
+    let park = |participant: &Participant<'_>| {
+        let components = api_server(participant)?.components();
+        let reason = parked_text("fence", &input.request.run, &input.request.person);
+        Some(Step::from(park::Park { components, reason }))
+    };
     let stop = |participant: &Participant<'_>| {
         Some(Step::from(stop::Stop { supervisor: supervisor(participant), grace: stop::GRACE, by_force: true }))
     };
@@ -48,7 +54,12 @@ pub fn fence(input: Input<'_>) -> Result<Plan, NoPlan> {
         let asked = ask(participant).map(|_| participant.name().clone());
         Some(Step::from(fence::Fence { supervisor: supervisor(participant), reason: reason.clone(), asked }))
     };
-    Ok(of_kinds(input, &participants, &[&keep, &ask, &stop, &fence]))
+    Ok(of_kinds(input, &participants, &[&keep, &ask, &park, &stop, &fence]))
+}
+
+/// Its API server: it serves what its etcd has, and is parked whatever its list is.
+fn api_server<'a>(participant: &Participant<'a>) -> Option<&'a ApiServer> {
+    participant.seen.api_server.as_ref().ok()?.as_ref()
 }
 
 /// Where another cluster has taken over: whether this one's etcd has more is known only while it runs. Not whether it runs
@@ -74,7 +85,9 @@ pub fn unfence(input: Input<'_>) -> Result<Plan, NoPlan> {
         return Err(nothing_more(input, &participants, "not fenced"));
     }
     let lift = |participant: &Participant<'_>| {
-        Step::from(unfence::Unfence { supervisor: participant.master.etcd.supervisor() })
+        let parked =
+            api_server(participant).filter(|api| api.is_held_back()).map(ApiServer::components).unwrap_or_default();
+        Step::from(unfence::Unfence { supervisor: participant.master.etcd.supervisor(), parked })
     };
     Ok(plan(input, &participants, &lift))
 }

@@ -7,12 +7,13 @@ use crate::model::identity::{bootstrap_cluster_id, bootstrap_member_id};
 use crate::model::{ClusterId, Master, MasterName, Token, ZoneName};
 use crate::observe::assess::assess;
 use crate::observe::members::known_urls;
-use crate::observe::records::{lineage_after, newest};
+use crate::observe::records::lineage_after;
 use crate::observe::traces::RECORD_VERSION;
 use crate::observe::{ClusterRecord, Contact, Seen, proof};
 use crate::plan::Rule;
 use crate::step::snapshot::Source;
 
+use super::api_servers::{self, ApiDraft};
 use super::build::Builder;
 use super::checks::{self, Refusals};
 use super::draft::{Participant, PlanDraft};
@@ -22,14 +23,16 @@ use super::{
     peer_reachability, split_brain,
 };
 
+mod again;
+
 /// Plans.
 ///
 /// # Errors
 /// Nothing to do, or every rule that forbids it.
 pub fn plan(input: Input<'_>) -> Result<Plan, NoPlan> {
     let mut refusals = Refusals::new(input.request);
-    if let Some(done) = done_before(input) {
-        return Err(NoPlan::NothingToDo(done));
+    if let Some(left) = again::left(input) {
+        return left;
     }
     nothing_serves(input, &mut refusals);
     // Where something serves, nothing else needs to be asked or put right.
@@ -95,6 +98,7 @@ fn build<'a>(
         record: record(input, left, cluster, &token),
         members: members.clone(),
         texts: BTreeMap::new(),
+        api: ApiDraft::of(input.cluster, input.seen),
     };
     let (stages, draft) = Builder::unroll(draft, &input.playbook.lines)?;
     binding::data_fits(&draft)?;
@@ -143,23 +147,6 @@ fn record(input: Input<'_>, left: Option<ClusterId>, cluster: ClusterId, token: 
 fn left(participant: &Participant<'_>) -> Option<ClusterId> {
     let recorded = || Some(participant.seen.traces.as_ref().ok()?.record.as_ref()?.cluster);
     participant.seen.cluster().or_else(recorded)
-}
-
-/// A finished run is only recognized by what it recorded: the cluster's ID and that its members are the survivors.
-fn done_before(input: Input<'_>) -> Option<String> {
-    let assessment = assess(input.cluster, input.seen);
-    let (cluster, serving) = assessment.serving.iter().next().filter(|_| assessment.serving.len() == 1)?;
-    let record = newest(input.seen, &assessment.serving).known().filter(|record| record.finished)?;
-    let members = serving.iter().find_map(|name| input.seen.seen(name)?.members.as_ref().ok())?;
-    let known = serving.len() == members.list.len() && members.list.iter().all(crate::observe::Member::votes);
-    let whole_zones = input.cluster.zones.values().any(|zone| zone.masters.keys().all(|name| !serving.contains(name)));
-    (record.cluster == *cluster && known && whole_zones).then(|| {
-        format!(
-            "run {} has already done it: cluster {cluster} of {} serves",
-            record.run,
-            join(serving.iter().map(MasterName::as_str))
-        )
-    })
 }
 
 fn nothing_serves(input: Input<'_>, refusals: &mut Refusals<'_>) {
@@ -315,6 +302,7 @@ fn survivors_are_fit(input: Input<'_>, survivors: &[Participant<'_>], refusals: 
             clusters.insert(id, participant.name());
         }
     }
+    api_servers::refuse(input, survivors, refusals);
     peer_reachability::peers_reach_each_other(survivors, refusals);
     corrupt::refuse(input, survivors, refusals);
     if clusters.len() > 1 {

@@ -3,6 +3,7 @@
 mod added_checks;
 mod after;
 mod allowed;
+mod api_servers;
 mod as_started;
 mod binding;
 mod build;

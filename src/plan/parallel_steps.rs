@@ -9,7 +9,7 @@ pub(super) fn may_run_in_parallel(before: &Step, step: &Step) -> bool {
     let (before, after) = (before.kind().effects(), step.kind().effects());
     let needs_nothing = |effect: &Effect<'_>| match before[..] {
         [Effect::MovesData(_)] => {
-            matches!(effect, Effect::WritesFile(_) | Effect::Records(_) | Effect::ChecksSilence)
+            matches!(effect, Effect::WritesFile(_) | Effect::WritesList(_) | Effect::Records(_) | Effect::ChecksSilence)
         }
         [Effect::ChecksNoLeader(_)] => matches!(effect, Effect::SavesSnapshot(Source::Live { .. })),
         _ => false,

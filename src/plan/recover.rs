@@ -2,25 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{ClusterId, Master, MasterName, RETIRED, Token, quorum};
+use crate::model::{ClusterId, Master, MasterName, RETIRED, Token};
 use crate::observe::assess::assess;
 use crate::observe::cluster_findings::advice_on_stranger;
 use crate::observe::members::{Membership, Vote, membership};
 use crate::observe::records::{Newest, newest};
 use crate::observe::traces::{RECORD_VERSION, Replaced};
-use crate::observe::{ClusterRecord, Contact, Finding, Seen, Traces, denied, fork};
-use crate::observe::{Code, Severity};
+use crate::observe::{ClusterRecord, Contact, Seen, Traces, denied};
 use crate::plan::Rule;
-use crate::step::Effect;
-use crate::step::retire::Retire;
 
+use super::api_servers::{self, ApiDraft};
 use super::build::Builder;
 use super::checks::{self, Refusals};
 use super::draft::{Participant, PlanDraft, initial_cluster};
 use super::initiate::join;
-use super::{
-    After, Input, NoPlan, Plan, PlannedMember, Refusal, Stage, binding, conditions, corrupt, cut_off, split_brain,
-};
+use super::{After, Input, NoPlan, Plan, PlannedMember, Refusal, binding, conditions, corrupt, cut_off, split_brain};
+
+mod told;
 
 /// The cluster to come back to.
 struct TargetCluster {
@@ -56,6 +54,8 @@ pub fn plan(input: Input<'_>) -> Result<Plan, NoPlan> {
         conditions::refuse_rendering(input, participant, &mut refusals);
     }
     corrupt::refuse(input, &survivors, &mut refusals);
+    let everyone: Vec<Participant<'_>> = survivors.iter().chain(&returned).copied().collect();
+    api_servers::refuse(input, &everyone, &mut refusals);
     let Some(seed) = leader(&survivors).or_else(|| survivors.first().copied()) else {
         let next =
             format!("make one of {} answer over SSH from this bastion, then: requorum recover", join(&target.voters));
@@ -88,6 +88,7 @@ fn build<'a>(
         record: record(input, &target, &token),
         members,
         texts: BTreeMap::new(),
+        api: ApiDraft::of(input.cluster, input.seen),
     };
     if names.is_empty() && is_final(&draft, target.record.is_some())? {
         return Err(NoPlan::NothingToDo(all_is_done(&draft)));
@@ -98,8 +99,8 @@ fn build<'a>(
     let left_out: BTreeSet<MasterName> =
         all.filter(|name| !target.voters.contains(name) && !names.contains(name)).collect();
     let warnings = conditions::warnings(input, &draft.returned);
-    let told = bound.into_iter().chain(warnings).chain(untold(input, &target, &stages));
-    let findings = findings(input, &draft, &target, &left_out).into_iter().chain(told).collect();
+    let told = bound.into_iter().chain(warnings).chain(told::untold(input, &target, &stages));
+    let findings = told::findings(input, &draft, &target, &left_out).into_iter().chain(told).collect();
     let zones = input.cluster.masters().filter(|master| names.contains(&master.name)).map(|master| master.zone.clone());
     Ok(Plan {
         version: 1,
@@ -343,55 +344,14 @@ fn has_final_list(participant: &Participant<'_>) -> bool {
 /// Whether every master's settings have the final list already and the record is there.
 fn is_final(draft: &PlanDraft<'_>, recorded: bool) -> Result<bool, NoPlan> {
     let list = initial_cluster(&draft.peers(None));
+    let voters: Vec<&MasterName> = draft.members.iter().map(|member| &member.master).collect();
+    if !draft.survivors.iter().all(|participant| draft.api.is_final(draft.input, participant, &voters)) {
+        return Ok(false);
+    }
     for participant in draft.survivors.iter().filter(|participant| has_final_list(participant)) {
         if participant.settings()?.get("initial-cluster").as_deref() != Some(list.as_str()) {
             return Ok(false);
         }
     }
     Ok(recorded)
-}
-
-/// Of each master whose data is moved aside and whose etcd does not say its revision: where that can be read.
-fn untold(input: Input<'_>, target: &TargetCluster, stages: &[Stage]) -> Vec<Finding> {
-    let Some(record) = &target.record else { return Vec::new() };
-    let effects = stages.iter().flat_map(|stage| &stage.steps).flat_map(|planned| planned.step.kind().effects());
-    let retires = effects.filter_map(|effect| match effect {
-        Effect::MovesData(retire) => Some(retire),
-        _ => None,
-    });
-    let told = |retire: &Retire| {
-        let seen = input.seen.seen(&retire.master)?;
-        fork::untold(input.seen, record, &retire.master, seen, &retire.aside())
-    };
-    retires.filter_map(told).collect()
-}
-
-fn findings(
-    input: Input<'_>,
-    draft: &PlanDraft<'_>,
-    target: &TargetCluster,
-    left_out: &BTreeSet<MasterName>,
-) -> Vec<Finding> {
-    let mut findings = assess(input.cluster, input.seen).findings;
-    let mut note = |code: Code, text: String| {
-        findings.push(Finding { code, severity: Severity::Warning, master: None, text });
-    };
-    if target.record.is_none() {
-        note(
-            Code::UnrecordedCluster,
-            format!("no run of requorum has recorded cluster {}; it is used as it is", target.cluster),
-        );
-    }
-    if !left_out.is_empty() {
-        let voters = draft.members.len();
-        let tolerance = quorum::tolerance(voters);
-        note(
-            Code::LeftOut,
-            format!(
-                "still without {}: the cluster will have {voters} voters and tolerate the loss of {tolerance}",
-                join(left_out)
-            ),
-        );
-    }
-    findings
 }

@@ -77,6 +77,8 @@ pub enum Rule {
     Template,
     Unclear,
     UnfenceHalfMade,
+    ApiServerUnclear,
+    ApiServerList,
     UndoFinished,
     UndoStarted,
     UndoBlind,
@@ -119,6 +121,9 @@ pub enum Rule {
     SnapshotFirst,
     OneSnapshot,
     ProvedByAWrite,
+    ParkedFirst,
+    ServedAgain,
+    SurvivorsListed,
 }
 
 impl Rule {
@@ -149,6 +154,8 @@ impl Rule {
                 | Self::LimitSmaller
                 | Self::TimersFar
                 | Self::Space
+                | Self::ApiServerUnclear
+                | Self::ApiServerList
                 | Self::UndoStarted
                 | Self::UndoBlind
                 | Self::FenceTakesQuorum

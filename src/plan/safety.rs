@@ -7,6 +7,8 @@ use crate::step::{Effect, snapshot::Source, start::Onto};
 
 use super::{Goal, Plan, Planned, Refusal, Rule, allowed, written};
 
+mod api_servers;
+
 /// Every rule that the plan breaks.
 #[must_use]
 pub fn check(plan: &Plan) -> Vec<Refusal> {
@@ -27,6 +29,9 @@ pub fn check(plan: &Plan) -> Vec<Refusal> {
         starts_are_prepared,
         files_say_existing,
         joins_come_one_by_one,
+        api_servers::are_parked_first,
+        api_servers::are_served_again,
+        api_servers::know_the_members,
     ] {
         rule(plan, &mut broken);
     }
@@ -333,6 +338,16 @@ fn plan_source(plan: &Plan) -> Option<&Source> {
 
 /// Members restored from different files, tokens or lists would never agree.
 fn all_grow_from_one_snapshot(plan: &Plan, broken: &mut Vec<Refusal>) {
+    let touches = |effect: &Effect<'_>| {
+        matches!(
+            effect,
+            Effect::StopsEtcd { .. } | Effect::MovesData(_) | Effect::BuildsData(_) | Effect::StartsEtcd(_)
+        )
+    };
+    // What an earlier run has left to do with API servers alone.
+    if !plan.steps().any(|planned| planned.step.does(touches)) {
+        return;
+    }
     let restores: Vec<_> = effects(plan)
         .filter_map(|(planned, effect)| match effect {
             Effect::BuildsData(restore) => Some((&planned.host, restore)),

@@ -3,14 +3,15 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{MasterName, RunId, WalDir};
+use crate::model::{AbsPath, MasterName, RunId, WalDir};
 use crate::observe::Traces;
 use crate::observe::log::Log;
 use crate::observe::traces::Replaced;
 use crate::observe::traces::survivor_fence_text;
 use crate::plan::Rule;
-use crate::step::{Step, fence, return_data, return_file, return_record, start_own, unfence};
+use crate::step::{Step, fence, return_data, return_file, return_record, serve_api, start_own, unfence, write_list};
 
+use super::api_servers;
 use super::checks::{self, Refusals};
 use super::draft::Participant;
 use super::initiate::join;
@@ -41,9 +42,18 @@ fn traces<'a>(participant: &Participant<'a>) -> Option<&'a Traces> {
     participant.seen.traces.as_ref().ok()
 }
 
+/// That run left it in another state than it was.
+fn left_a_trace(participant: &Participant<'_>, run: &RunId) -> bool {
+    let parked = api_servers::of(participant).is_some_and(|(api, _)| {
+        let by = api.parked_by.as_deref().unwrap_or_default();
+        api.is_held_back() && by.contains(run.as_str())
+    });
+    parked || etcd_is_touched(participant, run)
+}
+
 /// Its data was replaced by that run, or it is a survivor down behind that run's fence with its data where it was. Or an
 /// `undo` of it was cut off before the start, when nothing kept etcd from running any more.
-fn left_a_trace(participant: &Participant<'_>, run: &RunId) -> bool {
+fn etcd_is_touched(participant: &Participant<'_>, run: &RunId) -> bool {
     let fenced = |traces: &Traces| traces.fenced && traces.fenced_survivor && traces.fenced_by.as_ref() == Some(run);
     let down = participant.seen.etcd_runs() == Some(false);
     let to_start =
@@ -163,7 +173,15 @@ fn everybody_is_seen(input: Input<'_>, run: &RunId, refusals: &mut Refusals<'_>)
 /// The way back of an `initiate-dr`'s steps, the last first; as for `fence`, whatever is not named is left as it is.
 fn of(input: Input<'_>, run: &RunId, participants: &[Participant<'_>]) -> Plan {
     let names: BTreeSet<&MasterName> = participants.iter().map(Participant::name).collect();
-    let summary = format!("the data and the cluster of {} are as before run {run} again.", join(&names));
+    // A run that came no further than to park an API server has left its etcd running.
+    let is_etcd_touched = |participant: &Participant<'_>| {
+        participant.seen.etcd_runs() == Some(false) || etcd_is_touched(participant, run)
+    };
+    let what = match participants.iter().any(is_etcd_touched) {
+        true => "the data and the cluster",
+        false => "the API servers",
+    };
+    let summary = format!("{what} of {} are as before run {run} again.", join(&names));
     let supervisor = |participant: &Participant<'_>| participant.master.etcd.supervisor();
     // A start lifted the fence and came to nothing: nothing is half returned while etcd could start by itself.
     let fence = |participant: &Participant<'_>| {
@@ -186,9 +204,23 @@ fn of(input: Input<'_>, run: &RunId, participants: &[Participant<'_>]) -> Plan {
         let wal_dir = participant.wal_dir().ok()?.as_ref().and_then(WalDir::moved).cloned();
         Some(return_data::ReturnData { supervisor, data_dir, mount_point, wal_dir, run }.into())
     };
-    let unfence = |participant: &Participant<'_>| Some(unfence::Unfence { supervisor: supervisor(participant) }.into());
+    let unfence = |participant: &Participant<'_>| Some(unfence::Unfence::of(supervisor(participant)).into());
     let start =
         |participant: &Participant<'_>| Some(Step::from(start_own::StartOwn { supervisor: supervisor(participant) }));
-    let kinds: [fencing::StepOf<'_>; 6] = [&fence, &record, &file, &data, &unfence, &start];
+    let of_etcd: [fencing::StepOf<'_>; 6] = [&fence, &record, &file, &data, &unfence, &start];
+    let [fence, record, file, data, unfence, start] = of_etcd.map(|kind| {
+        move |participant: &Participant<'_>| if is_etcd_touched(participant) { kind(participant) } else { None }
+    });
+    let list = |participant: &Participant<'_>| {
+        let (api, _) = api_servers::of(participant)?;
+        let path = AbsPath::new(api.written_at()).ok()?;
+        Some(Step::from(write_list::ReturnList { path, form: api.file.form, run: run.clone() }))
+    };
+    // Whether its etcd finds a quorum again is not this run's to wait for.
+    let serve = |participant: &Participant<'_>| {
+        let (api, _) = api_servers::of(participant)?;
+        Some(Step::from(serve_api::ServeApi::only_put_back(api.components())))
+    };
+    let kinds: [fencing::StepOf<'_>; 8] = [&fence, &record, &list, &file, &data, &unfence, &start, &serve];
     Plan { summary, ..fencing::of_kinds(input, participants, &kinds) }
 }

@@ -134,6 +134,14 @@ pub enum Action {
     Compare(Role),
     /// Leave on the masters what a second bastion would need: run, token, cluster ID, fork revision.
     Record(Role),
+    /// Keep API servers, and what works through them, from running; end them at once.
+    Park(Role),
+    /// Let parked API servers know the etcd servers of the members alone.
+    Narrow(Role),
+    /// Remove the leases of API servers whose masters are no members.
+    ClearLeases(Role),
+    /// Put parked API servers back and wait for each; one that runs with another list gets the right one, one master at a time.
+    ServeApi(Role),
     /// A part of a drill; only the playbook `drill` has such.
     Phase(Phase),
     /// Repeat steps for each master of a role, one after the other.
@@ -168,6 +176,10 @@ impl Action {
             | Self::Compare(role)
             | Self::Record(role)
             | Self::ClearNospace(role)
+            | Self::Park(role)
+            | Self::Narrow(role)
+            | Self::ClearLeases(role)
+            | Self::ServeApi(role)
             | Self::Each { role, .. } => *role,
         }
     }

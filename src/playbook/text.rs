@@ -8,7 +8,7 @@ use crate::model::yaml::{self, Entry, Kind, Node};
 use super::{Action, Expectation, Phase, Playbook, PlaybookLine, Role, Service, order};
 
 /// The kinds of step, as written.
-const KINDS: [&str; 19] = [
+const KINDS: [&str; 23] = [
     "expect",
     "prepare-fence",
     "fence",
@@ -26,6 +26,10 @@ const KINDS: [&str; 19] = [
     "clear-nospace",
     "compare",
     "record",
+    "park",
+    "narrow",
+    "clear-leases",
+    "serve-api",
     "each",
     "phase",
 ];
@@ -220,6 +224,10 @@ fn action(reader: &mut Reader<'_>, kind: &Entry, entries: &[&Entry], within_each
         "compare" => Action::Compare,
         "clear-nospace" => Action::ClearNospace,
         "record" => Action::Record,
+        "park" => Action::Park,
+        "narrow" => Action::Narrow,
+        "clear-leases" => Action::ClearLeases,
+        "serve-api" => Action::ServeApi,
         _ => return None,
     };
     role(reader, kind, within_each).map(of_role)

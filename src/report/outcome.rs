@@ -11,7 +11,7 @@ use crate::model::{MasterName, RunId, ZoneName};
 use crate::observe::Code;
 use crate::observe::Verdict;
 use crate::observe::fork::When;
-use crate::plan::{Goal, Plan, cut_off};
+use crate::plan::{Goal, Plan, Planned, cut_off};
 use crate::run::journal::StepState;
 use crate::run::runner::{Ending, Outcome, Trouble};
 use crate::step::Effect;
@@ -19,6 +19,7 @@ use crate::step::Effect;
 use super::{harmless, left, names, seconds};
 
 mod go_on;
+mod parked;
 
 use go_on::by_hand;
 pub use go_on::way_on;
@@ -124,7 +125,10 @@ pub fn open(run: ReportedRun<'_>) -> Vec<Open> {
     let mut left: Vec<Open> = match (&run.outcome.ending, run.outcome.changed) {
         (Ending::Done, _) => after_done(run).into_iter().map(Open::next).collect(),
         (_, false) => left::beside(run).into_iter().chain(fences(run)).map(Open::next).collect(),
-        (_, true) => fences(run).map(Open::next).into_iter().chain([by_hand(run)]).collect(),
+        (_, true) => {
+            let held = fences(run).map(Open::next).into_iter().chain(parked::words(run));
+            held.chain([by_hand(run)]).collect()
+        }
     };
     left.extend(left::old_data(run));
     left
@@ -165,6 +169,9 @@ fn without_final_list(plan: &Plan) -> BTreeSet<&MasterName> {
 fn done(run: ReportedRun<'_>) -> String {
     let plan = run.plan;
     match plan.goal {
+        Goal::InitiateDr if !makes_a_cluster(plan) => {
+            format!("done: the API servers of {} are ready, and know its etcd alone\n", names(&plan.survivors))
+        }
         Goal::InitiateDr => {
             let fork = run.outcome.facts.snapshot.as_ref().map_or(0, |snapshot| snapshot.revision);
             let serve = if plan.survivors.len() == 1 { "serves" } else { "serve" };
@@ -193,12 +200,24 @@ fn done(run: ReportedRun<'_>) -> String {
         Goal::Fence => {
             format!("done: etcd is down on {} and cannot start there, also after a reboot\n", names(&plan.returned))
         }
+        Goal::Undo if !returns_data(plan) => {
+            format!("done: the API servers of {} are put back as they were\n", names(&plan.returned))
+        }
         Goal::Undo => {
             let (have, their) = if plan.returned.len() == 1 { ("has its", "its") } else { ("have their", "their") };
             format!("done: {} {have} own data back; {their} etcd was started\n", names(&plan.returned))
         }
         Goal::Unfence => format!("done: etcd may start again on {}; it was not started\n", names(&plan.returned)),
     }
+}
+
+/// Whether it does: where its cluster served before, API servers alone were put right.
+fn makes_a_cluster(plan: &Plan) -> bool {
+    plan.steps().any(|planned| planned.step.does(|effect| matches!(effect, Effect::BuildsData(_))))
+}
+
+fn returns_data(plan: &Plan) -> bool {
+    plan.steps().any(|planned| planned.step.does(|effect| matches!(effect, Effect::ReturnsData(_))))
 }
 
 fn after_done(run: ReportedRun<'_>) -> Vec<String> {
@@ -219,7 +238,8 @@ fn after_done(run: ReportedRun<'_>) -> Vec<String> {
                 left.push(format!("The same holds for {}, which did not answer and is left out.\n", names(other)));
             }
             left.extend(told(plan, &[Code::MayHoldMore]));
-            if restarts_needed(plan) {
+            let served = |planned: &Planned| planned.step.does(|effect| matches!(effect, Effect::ServesApi(_)));
+            if restarts_needed(plan) && !plan.steps().any(served) {
                 let why = "This etcd cannot raise revisions on restore";
                 left.push(format!("{why}: restart every API server of the surviving zone now.\n"));
             }
@@ -244,19 +264,26 @@ fn after_done(run: ReportedRun<'_>) -> Vec<String> {
             }
         }
         Goal::Unfence => {
-            for planned in plan.steps() {
-                for effect in planned.step.kind().effects() {
-                    if let Effect::LiftsFence(supervisor) = effect {
-                        left.push(format!("next, on {}: {}\n", planned.host, supervisor.start_by_hand()));
-                    }
-                }
-            }
+            left.extend(started_by_hand(plan));
             if !plan.left_out.is_empty() {
                 left.push(format!("not reached; those that were fenced still are: {}\n", names(&plan.left_out)));
             }
         }
     }
     left
+}
+
+/// What a person starts on the masters that are fenced no more.
+fn started_by_hand(plan: &Plan) -> impl Iterator<Item = String> {
+    let by_hand = |planned: &Planned, effect: &Effect<'_>| match effect {
+        Effect::LiftsFence(supervisor) => Some(format!("next, on {}: {}\n", planned.host, supervisor.start_by_hand())),
+        Effect::LeavesParked(components) => Some(parked::back_by_hand(&planned.host, components)),
+        _ => None,
+    };
+    let of = move |planned: &Planned| {
+        planned.step.kind().effects().iter().filter_map(|effect| by_hand(planned, effect)).collect::<Vec<_>>()
+    };
+    plan.steps().flat_map(of)
 }
 
 /// Who may hold, or held, more than the new cluster: what the plan said beforehand is still true.

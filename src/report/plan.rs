@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use crate::model::{quorum, unified};
 use crate::plan::{Goal, NoPlan, Plan, Planned, Refusal, Rule};
-use crate::step::{Doing, Effect, Undo};
+use crate::step::{Doing, Undo};
 
 use super::status::finding_lines;
 use super::{harmless, indented, names};
@@ -150,8 +150,8 @@ fn step(plan: &Plan, planned: &Planned, out: &mut String) {
         let _ = writeln!(out, "     $ {}{how}   (at most {} s)", command.shown(), limit.as_secs());
     }
     for effect in kind.effects() {
-        if let Effect::WritesFile(write) = effect {
-            out.push_str(&indented(&diff(write.path.as_str(), &write.before, &write.after), "     "));
+        if let Some((path, before, after)) = effect.file() {
+            out.push_str(&indented(&diff(path.as_str(), before, after), "     "));
         }
     }
     if let Undo::PointOfNoReturn(why) = kind.undo() {

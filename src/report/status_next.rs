@@ -8,7 +8,7 @@ use crate::observe::assess::Assessment;
 use crate::observe::members::{Vote, membership};
 use crate::observe::records::{Newest, newest};
 use crate::observe::traces::Replaced;
-use crate::observe::{ClusterRecord, Holder, Observation, Traces, Verdict, proof};
+use crate::observe::{ClusterRecord, Code, Holder, Observation, Seen, Traces, Verdict, proof};
 use crate::plan::checks::to_attest;
 use crate::plan::cut_off;
 use crate::plan::split_brain::{self, spaced};
@@ -54,6 +54,9 @@ pub(super) fn next(situation: Situation<'_>, way_on: Option<&str>) -> Option<Str
     if let Some(undo) = undo(situation, way_on) {
         return Some(undo);
     }
+    if let Some(back) = api_servers(situation) {
+        return Some(back);
+    }
     let newest = newest(seen, &assessment.serving);
     match (assessment.verdict, &newest) {
         (Verdict::Healthy, _) => None,
@@ -91,6 +94,27 @@ pub(super) fn next(situation: Situation<'_>, way_on: Option<&str>) -> Option<Str
         }
         (Verdict::Unknown, _) => Some("fix the errors above; at least one master must let requorum in".to_owned()),
     }
+}
+
+/// The API servers of a cluster that serves are parked, or know masters that are none of its voters: the command that is given
+/// again leaves its etcd alone and puts that right.
+fn api_servers(situation: Situation<'_>) -> Option<String> {
+    let Situation { seen, assessment, again, .. } = situation;
+    let command = match assessment.verdict {
+        Verdict::OneZone => "initiate-dr",
+        Verdict::Degraded => "recover",
+        _ => return None,
+    };
+    let open = |name: &&MasterName| {
+        let of = |code| assessment.findings.iter().any(|one| one.code == code && one.master.as_ref() == Some(name));
+        of(Code::ApiServerParked) || of(Code::ApiServerList)
+    };
+    let serving = assessment.serving.values().flatten().filter(|name| seen.seen(name).is_some_and(Seen::serves));
+    let names: BTreeSet<&str> = serving.filter(open).map(|name| name.as_str()).collect();
+    (!names.is_empty()).then(|| {
+        let names = names.into_iter().collect::<Vec<_>>().join(", ");
+        format!("{again} {command}      # the API server of {names} is parked, or has another list of etcd servers than it should")
+    })
 }
 
 /// One zone serves alone. What comes back of the others must not serve, and `recover` stops it first.

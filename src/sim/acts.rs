@@ -52,6 +52,14 @@ impl State {
             "settled" => self.learner_answers(call),
             "serve" => self.serve(call),
             "write" => self.write(call),
+            "write list" => {
+                self.watch.listed_anew.remove(call.host);
+                self.write(call)
+            }
+            "park" => self.park(call),
+            "unpark" => self.unpark(call),
+            "api write" => self.api_write(call),
+            "clear leases" => self.clear_leases(call),
             "record" => self.record(call),
             "join" => self.join(call),
             "promote" => self.promote(call),

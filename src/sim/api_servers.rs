@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use crate::config::api_server::ApiServerFile;
 use crate::model::{ClusterId, MasterName, Program};
 
+use super::acts::Call;
 use super::etcdctl::Reply;
 use super::machine::Machine;
 use super::state::State;
@@ -48,11 +49,22 @@ impl Site {
         });
     }
 
+    /// From now on every master has an API server that knows the etcd of its own machine alone, as kubeadm sets it up.
+    pub fn run_stacked_api_servers(&self) {
+        self.with(|state| {
+            for machine in state.machines.values_mut() {
+                let own = format!("https://127.0.0.1:{}", machine.ports.client);
+                machine.run_api_server(&own);
+            }
+        });
+    }
+
     /// Somebody writes an API server's manifest anew, with these masters' etcds: kubespray, say.
     pub fn write_api_server(&self, master: &str, masters: &[&str]) {
         self.with(|state| {
             let servers: Vec<String> = masters.iter().map(|other| state.seen(&name(other)).client_url()).collect();
             let text = manifest(Program::KubeApiserver, &servers.join(","));
+            state.watch.listed_anew.insert(name(master));
             state.machine(&name(master)).put(home(Program::KubeApiserver), text);
         });
     }
@@ -94,6 +106,82 @@ impl Site {
         let state = self.lock();
         let files = &state.seen(&name(master)).files;
         files.contains_key(&held(Program::KubeApiserver)) && !files.contains_key(&home(Program::KubeApiserver))
+    }
+}
+
+/// The programs that a call names.
+fn programs(words: &[String]) -> Vec<Program> {
+    let of =
+        |word: &String| Program::ALL.into_iter().find(|program| word.starts_with(&format!("{}=/", program.name())));
+    words.iter().filter_map(of).collect()
+}
+
+impl State {
+    pub(super) fn park(&mut self, call: &Call<'_>) -> Reply {
+        let machine = self.machine(call.host);
+        let (reason, all) = (call.word(2).to_owned(), programs(call.rest(2)));
+        assert!(!all.is_empty(), "nothing is parked: {:?}", call.words);
+        let marker = |program: Program| format!("{STATE}/parked-{}", program.name());
+        let is_parked = |machine: &Machine, program: &Program| {
+            let files = &machine.files;
+            files.contains_key(&marker(*program))
+                && files.contains_key(&held(*program))
+                && !files.contains_key(&home(*program))
+        };
+        if all.iter().all(|program| is_parked(machine, program)) {
+            return Reply::said("found: parked before\n");
+        }
+        for program in all {
+            machine.files.entry(marker(program)).or_insert_with(|| format!("{reason}\n").into_bytes());
+            machine.rename(&home(program), &held(program));
+            if call.midway {
+                return Reply::default();
+            }
+        }
+        Reply::said("done: parked\n")
+    }
+
+    pub(super) fn unpark(&mut self, call: &Call<'_>) -> Reply {
+        let machine = self.machine(call.host);
+        let mut changed = false;
+        for program in programs(call.rest(1)) {
+            if machine.files.contains_key(&home(program)) {
+                let (here, there) = (machine.files.get(&home(program)), machine.files.get(&held(program)));
+                if there.is_some() && here != there {
+                    return Reply::failed(1, format!("{} is there already, and is not what was parked", home(program)));
+                }
+                machine.files.remove(&held(program));
+            } else if machine.files.contains_key(&held(program)) {
+                machine.rename(&held(program), &home(program));
+                changed = true;
+            } else {
+                return Reply::failed(1, format!("{} is missing: there is no manifest to put back", held(program)));
+            }
+            if call.midway {
+                return Reply::default();
+            }
+            machine.files.remove(&format!("{STATE}/parked-{}", program.name()));
+        }
+        Reply::said(if changed { "done: put back\n" } else { "found: it is not parked\n" })
+    }
+
+    pub(super) fn api_write(&mut self, call: &Call<'_>) -> Reply {
+        self.tick();
+        match self.api_server_is_ready(self.seen(call.host)) {
+            true => Reply::said("done: ready, and a write through it was acknowledged\n"),
+            false => Reply::said("wait: the write was answered with 503\n"),
+        }
+    }
+
+    /// The model has no leases: it sees that nobody's is removed who serves.
+    pub(super) fn clear_leases(&mut self, call: &Call<'_>) -> Reply {
+        let serving: Vec<MasterName> = self.writable().into_values().flatten().collect();
+        for name in serving {
+            if call.words.contains(&self.seen(&name).address) {
+                self.watch.say(format!("the lease of {name}, which serves, is removed"));
+            }
+        }
+        Reply::said("found: they have no lease\n")
     }
 }
 

@@ -24,6 +24,8 @@ pub(super) struct Watch {
     pub(super) restored: Vec<ClusterId>,
     /// Masters whose env file requorum wrote.
     pub(super) written: BTreeSet<MasterName>,
+    /// Masters whose API server's list somebody has written anew since.
+    pub(super) listed_anew: BTreeSet<MasterName>,
 }
 
 /// A directory as it was last looked at.
@@ -109,7 +111,8 @@ impl State {
 
     /// Once a run has narrowed its list, an API server reads from no other cluster than its own.
     fn api_servers_read_one_cluster(&self, said: &mut Vec<String>) {
-        for machine in self.machines.values().filter(|machine| machine.list_was_rewritten()) {
+        let ours = |machine: &&Machine| machine.list_was_rewritten() && !self.watch.listed_anew.contains(&machine.name);
+        for machine in self.machines.values().filter(ours) {
             let read = self.clusters_read_by(machine);
             if read.len() > 1 {
                 said.push(format!("the API server of {} reads from {read:?}", machine.name));

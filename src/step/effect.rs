@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{MasterName, RunId, Supervisor};
+use crate::model::{AbsPath, Component, MasterName, RunId, Supervisor};
 use crate::observe::ClusterRecord;
 
 use super::{
     expect::Leaderless, last_revision::AskRevision, restore::Restore, retire::Retire, snapshot::Source, start::Onto,
-    write::Write,
+    write::Write, write_list::WriteList,
 };
 
 /// One of the things that a step does. What a command may do to a master is named in `plan/allowed.rs`; all else is denied,
@@ -77,9 +77,30 @@ pub enum Effect<'a> {
     CompactsHistory,
     /// The master is told which cluster is the newest.
     Records(&'a ClusterRecord),
+    /// Its API server, and what works through it, is down afterwards and stays so.
+    ParksApiServer(&'a [Component]),
+    /// The list of etcd servers of an API server is another.
+    WritesList(&'a WriteList),
+    /// That from before a run takes its place again.
+    ReturnsList(&'a RunId),
+    /// Keys of API servers that are lost are removed.
+    RemovesLeases,
+    /// Its API server, and what works through it, may run again.
+    ServesApi(&'a [Component]),
+    /// They stay parked, for a person to put back.
+    LeavesParked(&'a [Component]),
 }
 
-impl Effect<'_> {
+impl<'a> Effect<'a> {
+    /// The file that is rewritten, its text before and after.
+    #[must_use]
+    pub fn file(&self) -> Option<(&'a AbsPath, &'a str, &'a str)> {
+        match self {
+            Self::WritesFile(write) => Some((&write.path, &write.before, &write.after)),
+            Self::WritesList(write) => Some((&write.path, &write.before, &write.after)),
+            _ => None,
+        }
+    }
     /// Whether nothing is changed by it.
     #[must_use]
     pub const fn only_checks(&self) -> bool {
@@ -89,7 +110,8 @@ impl Effect<'_> {
             | Self::ChecksNoVote(_)
             | Self::ComparesData
             | Self::AsksRevision(_)
-            | Self::ChecksWrite { .. } => true,
+            | Self::ChecksWrite { .. }
+            | Self::LeavesParked(_) => true,
             Self::KeepsTools
             | Self::PreparesFence(_)
             | Self::Fences
@@ -111,7 +133,12 @@ impl Effect<'_> {
             | Self::Promotes(_)
             | Self::RemovesLearner
             | Self::CompactsHistory
-            | Self::Records(_) => false,
+            | Self::Records(_)
+            | Self::ParksApiServer(_)
+            | Self::WritesList(_)
+            | Self::ReturnsList(_)
+            | Self::RemovesLeases
+            | Self::ServesApi(_) => false,
         }
     }
 
@@ -126,7 +153,11 @@ impl Effect<'_> {
             | Self::WritesFile(_)
             | Self::RestartsLearner
             | Self::RemovesLearner
-            | Self::CompactsHistory => true,
+            | Self::CompactsHistory
+            | Self::ParksApiServer(_)
+            | Self::WritesList(_)
+            | Self::ReturnsList(_)
+            | Self::RemovesLeases => true,
             Self::ChecksNoLeader(_)
             | Self::ChecksSilence
             | Self::ChecksNoVote(_)
@@ -146,7 +177,9 @@ impl Effect<'_> {
             | Self::FetchesSnapshot
             | Self::AddsLearner(_)
             | Self::Promotes(_)
-            | Self::Records(_) => false,
+            | Self::Records(_)
+            | Self::ServesApi(_)
+            | Self::LeavesParked(_) => false,
         }
     }
 
@@ -167,13 +200,19 @@ impl Effect<'_> {
             | Self::WritesFile(_)
             | Self::AddsLearner(_)
             | Self::Promotes(_)
-            | Self::CompactsHistory => true,
+            | Self::CompactsHistory
+            | Self::ParksApiServer(_)
+            | Self::WritesList(_)
+            | Self::ReturnsList(_)
+            | Self::RemovesLeases
+            | Self::ServesApi(_) => true,
             Self::ChecksNoLeader(_)
             | Self::ChecksSilence
             | Self::ChecksNoVote(_)
             | Self::ComparesData
             | Self::AsksRevision(_)
             | Self::ChecksWrite { .. }
+            | Self::LeavesParked(_)
             | Self::KeepsTools
             | Self::PreparesFence(_)
             | Self::RestartsLearner

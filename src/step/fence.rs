@@ -50,7 +50,7 @@ impl Kind for Fence {
     }
 
     fn undo(&self) -> Undo {
-        Undo::Steps(vec![unfence::Unfence { supervisor: self.supervisor.clone() }.into()])
+        Undo::Steps(vec![unfence::Unfence::of(self.supervisor.clone()).into()])
     }
 }
 

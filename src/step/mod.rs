@@ -11,6 +11,7 @@ pub use undo::Undo;
 
 use crate::model::{AbsPath, Command, MasterName, Output, Supervisor, WalDir};
 
+pub mod clear_leases;
 pub mod clear_nospace;
 pub mod compare;
 pub mod distribute_snapshot;
@@ -24,6 +25,7 @@ pub mod growth;
 pub mod join;
 pub mod keep_tools;
 pub mod last_revision;
+pub mod park;
 pub mod promote;
 pub mod record;
 pub mod replay;
@@ -34,6 +36,7 @@ pub mod return_data;
 pub mod return_file;
 pub mod return_record;
 pub mod serve;
+pub mod serve_api;
 pub mod silent;
 pub mod snapshot;
 pub mod start;
@@ -43,6 +46,7 @@ pub mod undo;
 pub mod unfence;
 pub mod vote;
 pub mod write;
+pub mod write_list;
 
 /// What to do for one act of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -296,6 +300,11 @@ steps! {
     FixRevision(compare::FixRevision),
     Compare(compare::Compare),
     Record(record::Record),
+    Park(park::Park),
+    WriteList(write_list::WriteList),
+    ReturnList(write_list::ReturnList),
+    ClearLeases(clear_leases::ClearLeases),
+    ServeApi(serve_api::ServeApi),
 }
 
 /// `/var/lib/requorum/runs/RUN`: what a run keeps on a master.

@@ -22,16 +22,19 @@ pub struct ReturnFile {
 
 const SCRIPT: Script = Script { name: "return file", text: include_str!("scripts/return-file.sh") };
 
+/// Gives the file back that this run has retired.
+pub(super) fn acts(path: &AbsPath, form: Form, run: &RunId) -> Vec<Act> {
+    let command = Command::script(SCRIPT).arg(path.as_str()).args([path.retired(run), path.unused(run)]);
+    [Act::once(command)].into_iter().chain(write::reload(form)).collect()
+}
+
 impl Kind for ReturnFile {
     fn title(&self) -> String {
         format!("return {} to {}", self.path.retired(&self.run), self.path)
     }
 
     fn acts(&self) -> Vec<Act> {
-        let command = Command::script(SCRIPT)
-            .arg(self.path.as_str())
-            .args([self.path.retired(&self.run), self.path.unused(&self.run)]);
-        [Act::once(command)].into_iter().chain(write::reload(self.form)).collect()
+        acts(&self.path, self.form, &self.run)
     }
 
     fn judge(&self, act: usize, output: &Output, _facts: &Facts) -> Judgement {

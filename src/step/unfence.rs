@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::command::Script;
-use crate::model::{Command, Output, Supervisor};
+use crate::model::{Command, Component, Output, Supervisor};
 
 use super::{Act, Effect, Facts, Judgement, Kind, Undo, fence};
 
@@ -13,6 +13,17 @@ use super::{Act, Effect, Facts, Judgement, Kind, Undo, fence};
 pub struct Unfence {
     #[serde(rename = "unit")]
     pub supervisor: Supervisor,
+    /// What stays parked there: nothing is started.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parked: Vec<Component>,
+}
+
+impl Unfence {
+    /// Where nothing is parked, or where it is put back by another step.
+    #[must_use]
+    pub const fn of(supervisor: Supervisor) -> Self {
+        Self { supervisor, parked: Vec::new() }
+    }
 }
 
 const SCRIPT: Script = Script { name: "unfence", text: include_str!("scripts/unfence.sh") };
@@ -31,7 +42,8 @@ impl Kind for Unfence {
     }
 
     fn effects(&self) -> Vec<Effect<'_>> {
-        vec![Effect::LiftsFence(&self.supervisor)]
+        let left = (!self.parked.is_empty()).then_some(Effect::LeavesParked(&self.parked));
+        [Effect::LiftsFence(&self.supervisor)].into_iter().chain(left).collect()
     }
 
     fn undo(&self) -> Undo {

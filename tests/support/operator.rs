@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use requorum::observe::Code;
 use requorum::plan::Rule;
 use requorum::run::exit;
 use requorum::sim::{Event, Flags, Site};
@@ -50,6 +51,12 @@ fn have_snapshot(site: &Site, kept: &str, seed: &str) -> bool {
     site.kept(kept).is_some()
 }
 
+/// Whether `status` sends back to the command for the API servers' sake.
+async fn names_parked(site: &Site) -> bool {
+    let (_, assessment) = site.status().await;
+    assessment.findings.iter().any(|finding| finding.code == Code::ApiServerParked)
+}
+
 /// Goes on with an interrupted `initiate-dr` until one cluster takes writes. The tale says what was tried.
 pub async fn finish_initiate_dr(
     site: &Site,
@@ -66,8 +73,11 @@ pub async fn finish_initiate_dr(
             return Ok(tale);
         }
         if end.refused_by(Rule::QuorumAlive) {
-            // What serves is left alone: that is an end, if it is the new cluster.
-            return Ok(tale);
+            // What serves is left alone: that is an end, if it is the new cluster and its API servers are not parked.
+            if !names_parked(site).await {
+                return Ok(tale);
+            }
+            continue;
         }
         let wants_a_file =
             [Rule::NoData, Rule::WhichSeed, Rule::SurvivorDown].into_iter().any(|rule| end.refused_by(rule));

@@ -108,6 +108,7 @@ impl Telling {
             ["units", "are", "a", "package's"] => self.site.units_are_a_packages(),
             ["etcd", "runs", "in", "pods"] => self.site.write_as(Form::Manifest),
             ["masters", "have", "API", "servers"] => self.site.run_api_servers(),
+            ["masters", "have", "stacked", "API", "servers"] => self.site.run_stacked_api_servers(),
             ["somebody", "lists", masters @ .., "for", "the", "API", "server", "of", master] => {
                 self.site.write_api_server(master, masters);
             }

@@ -37,7 +37,9 @@ fn an_api_server_is_found_with_what_is_started_after_it() {
     let api = api(&ApiServerAt::Anywhere, &parts);
     assert_eq!(api.component.word(), format!("kube-apiserver={FOLDER}/kube-apiserver.yaml"));
     assert_eq!(api.after[0].word(), format!("kube-controller-manager={FOLDER}/kube-controller-manager.yaml"));
-    assert!(api.runs && !api.parked && api.flags.is_ok_and(|flags| flags.etcd.servers == ["https://10.0.1.1:2379"]));
+    assert!(
+        api.runs && !api.is_held_back() && api.flags.is_ok_and(|flags| flags.etcd.servers == ["https://10.0.1.1:2379"])
+    );
     assert_eq!(found(&ApiServerAt::Anywhere, &parts[2..]), Ok(Found::Nothing));
 }
 
@@ -57,6 +59,7 @@ fn a_parked_one_is_told_with_its_home_and_who_did_it() {
     assert_eq!(api.parked_by.as_deref(), Some("run 7 of ann"));
     assert_eq!(api.component.word(), "kube-apiserver=/m/kube-apiserver.yaml");
     assert_eq!(api.file.path, format!("{HELD}/kube-apiserver.yaml"));
+    assert!(api.after_parked);
     // Nobody wrote down where it was.
     assert_eq!(api.after[0].word(), format!("kube-controller-manager={FOLDER}/kube-controller-manager.yaml"));
     assert_eq!(ready_command(&api, 1), None);
@@ -118,7 +121,7 @@ fn half_an_answer_is_no_answer() {
 fn whoever_does_not_let_us_ask_is_not_said_to_be_down() {
     let of = |stdout: &str| parse_ready(&Output { stdout: stdout.into(), ..Output::default() });
     assert_eq!((of("code=200\n"), of("down=yes\n")), (Health::Ready, Health::Down));
-    assert!(matches!(of("code=500\n"), Health::NotReady(_)) && matches!(of("slow=yes\n"), Health::NotReady(_)));
+    assert!(matches!(of("code=500\n"), Health::NotReady(_)) && of("slow=yes\n") == Health::Slow);
     assert!(
         ["code=401\n", "code=403\n", "why=curl ended with 35\n", ""]
             .map(of)

@@ -17,6 +17,9 @@ impl Builder<'_> {
         let seed = self.draft.seed;
         let Some(source) = self.draft.source.clone() else { return Ok(()) };
         let supervisor = seed.master.etcd.supervisor();
+        if matches!(source, snapshot::Source::StoppedCopy { .. } | snapshot::Source::Replay { .. }) {
+            self.park_first(seed);
+        }
         if matches!(source, snapshot::Source::StoppedCopy { .. }) {
             // A clean end flushes the database; the fence keeps it as it is while it is copied.
             self.down_for_the_snapshot(stop::Stop { supervisor, grace: CLEAN_GRACE, by_force: false }, why);

@@ -26,6 +26,9 @@ const LOOK: Duration = Duration::from_millis(500);
 /// Before and after the second of listening each survivor is asked how it stands.
 const ASKED_TWICE: Duration = Duration::from_millis(200);
 
+/// Until an API server is parked: its kubelet takes that long to give its pod up (`docs/performance.md`).
+const PARKED: Duration = Duration::from_millis(1500);
+
 /// The parts of the time from the command to the acknowledged write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expected {
@@ -88,6 +91,8 @@ pub(super) fn expected(plan: &Plan, rehearsal: &Rehearsal, found: &Examination) 
     let data = speed.map(|speed| speed.whole() + speed.restore()).unwrap_or_default();
     let tried = found.connect_limit.min(OFF_LIMIT).saturating_sub(look + proof + data);
     // What was asked before a proof by waiting is asked again under the lock.
+    let has_api_server = |seen: &crate::observe::Seen| matches!(seen.api_server, Ok(Some(_)));
+    let parked = if survivors().any(has_api_server) { PARKED } else { Duration::ZERO };
     let again = if counted { Duration::ZERO } else { LOOK + read::SHORT_TIMEOUT };
     // They stop and start at the same time.
     let longer = plan.steps().filter_map(|one| one.step.kind().log_of()).map(Supervisor::longer).max();
@@ -99,7 +104,7 @@ pub(super) fn expected(plan: &Plan, rehearsal: &Rehearsal, found: &Examination) 
         share: speed.map(|speed| if alone { Duration::ZERO } else { speed.share() }),
         election: if alone { election / 2 } else { election + election / shortest_of },
         election_at_most: if alone { election } else { election * 2 },
-        rest: REST + again + tried + LISTENED + longer.unwrap_or_default(),
+        rest: REST + again + tried + LISTENED + parked + longer.unwrap_or_default(),
     }
 }
 

@@ -6,15 +6,15 @@ use crate::playbook::shipped;
 #[test]
 fn the_shipped_playbooks_are_read() {
     let initiate = read(&shipped::playbook("initiate_dr").unwrap().source()).unwrap();
-    assert_eq!(initiate.lines.len(), 17);
+    assert_eq!(initiate.lines.len(), 21);
     assert_eq!(initiate.lines[1].action, Action::Expect(Expectation::QuorumLost));
     assert_eq!(initiate.lines[1].at, 9);
     assert_eq!(initiate.lines[1].why.as_deref(), Some("A living majority must be left alone."));
     let stop = Action::Stop { what: Service::Etcd, on: Role::Survivors };
-    assert_eq!(initiate.lines[8].action, stop);
+    assert_eq!(initiate.lines[9].action, stop);
 
     let recover = read(&shipped::playbook("recover").unwrap().source()).unwrap();
-    let Action::Each { role: Role::Returned, steps } = &recover.lines[3].action else { panic!("no each") };
+    let Action::Each { role: Role::Returned, steps } = &recover.lines[4].action else { panic!("no each") };
     assert_eq!(steps.len(), 6);
     assert_eq!(steps[2].action, Action::Write { template: None, on: Role::Joiner });
 }

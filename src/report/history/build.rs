@@ -238,15 +238,15 @@ fn proved(replay: &Replay<'_>, steps: &[Step]) -> Vec<Proved> {
 
 fn file_diffs(replay: &Replay<'_>) -> Vec<FileDiff> {
     let write = |planned: &Planned| {
-        planned.step.kind().effects().into_iter().find_map(|effect| match effect {
-            Effect::WritesFile(write) => Some(FileDiff {
+        planned.step.kind().effects().into_iter().find_map(|effect| {
+            let (path, before, after) = effect.file()?;
+            Some(FileDiff {
                 host: planned.host.to_string(),
-                path: write.path.to_string(),
+                path: path.to_string(),
                 step: planned.id,
                 written: replay.state(planned) == StepState::Done,
-                diff: plain(&diff(write.path.as_str(), &write.before, &write.after)),
-            }),
-            _ => None,
+                diff: plain(&diff(path.as_str(), before, after)),
+            })
         })
     };
     replay.plan.steps().filter_map(write).collect()

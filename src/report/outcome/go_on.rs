@@ -8,7 +8,7 @@ use crate::run::journal::StepState;
 use crate::step::Effect;
 
 use super::super::names;
-use super::{About, Open, ReportedRun, fence_target};
+use super::{About, Open, ReportedRun, fence_target, parked};
 
 /// How to go on without `resume`.
 pub(super) fn by_hand(run: ReportedRun<'_>) -> Open {
@@ -48,10 +48,18 @@ pub(super) fn by_hand(run: ReportedRun<'_>) -> Open {
                 "  {} status      # the new cluster may already serve; from here only continue, do not go back",
                 run.again
             );
+            if !parked::components(run).is_empty() {
+                let _ = writeln!(out, "  {} initiate-dr      # once it serves: puts the API servers back", run.again);
+            }
         }
         Goal::InitiateDr if reached(run, |effect| matches!(effect, Effect::StopsEtcd { .. })) => {
             from_the_snapshot(run, &mut out);
             out.push_str("or, if the lost zone is back, give the survivors their own data back and start them:\n");
+            let _ = writeln!(out, "  {} undo {}", run.again, run.plan.run);
+        }
+        Goal::InitiateDr if !parked::components(run).is_empty() => {
+            let _ = writeln!(out, "  {} initiate-dr", run.again);
+            out.push_str("or, if the lost zone is back, put the API servers back as they were:\n");
             let _ = writeln!(out, "  {} undo {}", run.again, run.plan.run);
         }
         goal => {
@@ -64,7 +72,7 @@ pub(super) fn by_hand(run: ReportedRun<'_>) -> Open {
 /// The run that `undo` is given, as a command's last word.
 fn undone(run: ReportedRun<'_>) -> String {
     let returns = |effect: Effect<'_>| match effect {
-        Effect::ReturnsData(undone) => Some(format!(" {undone}")),
+        Effect::ReturnsData(undone) | Effect::ReturnsList(undone) => Some(format!(" {undone}")),
         _ => None,
     };
     let mut effects = run.plan.steps().flat_map(|planned| planned.step.kind().effects());

@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2034
+# shellcheck shell=sh disable=SC2034,SC2154
 # The control plane's programs as processes of this master. One in a pod of somebody's has a network of its own, and is not
 # meant: a static pod of the control plane has the master's.
 #
@@ -15,3 +15,17 @@ find_component() {
   done
   pids=${pids# }
 }
+kubelet_runs() {
+  for component_at in /proc/[0-9]*; do
+    { read -r component_name <"$component_at/comm"; } 2>/dev/null || continue
+    [ "$component_name" != kubelet ] || return 0
+  done
+  return 1
+}
+# A part of the control plane is told as NAME=PLACE: its program, and its manifest's path or its unit's name. After `part`,
+# with `state` as the directory of requorum's own files:
+part() {
+  name=${1%%=*} place=${1#*=}
+  marker=$state/parked-$name held=$state/held/${place##*/} drop_in=/etc/systemd/system/$place.service.d/50-requorum-park.conf
+}
+by_kubelet() { case $place in /*) true ;; *) false ;; esac; }

@@ -1,5 +1,6 @@
 # shellcheck shell=sh disable=SC2010,SC2012,SC2015,SC2034,SC2154,SC2174
-# What a kubelet does for etcd as a static pod. `systemd.sh` has the same functions for a unit; `process.sh` stands before this.
+# What a kubelet does for etcd as a static pod. `systemd.sh` has the same functions for a unit; `process.sh` and `held.sh` stand
+# before this.
 # The script that follows has the word for etcd in `unit`, here the manifest's path and the data directory.
 #
 # Whatever lies in the kubelet's folder is run, except for names that begin with a dot (kubelet, `config/file.go`). So a
@@ -51,17 +52,6 @@ await_over() {
     sleep 0.1
   done
 }
-hold_manifest() (
-  [ -e "$manifest" ] || exit 0
-  umask 077
-  mkdir -p -m 700 "${held%/*}" || exit 1
-  if [ -e "$held" ] && ! cmp -s "$manifest" "$held"; then
-    n=1; while [ -e "$held.earlier-$n" ]; do n=$((n + 1)); done
-    mv "$held" "$held.earlier-$n" || exit 1
-  fi
-  cp -p "$manifest" "$held.part" && sync "$held.part" && mv -f "$held.part" "$held" && sync "${held%/*}" || exit 1
-  rm -f "$manifest" && sync "${manifest%/*}"
-)
 # Ends it by holding its manifest, and fails where it has not ended after so many seconds.
 end_within() {
   look
@@ -71,7 +61,7 @@ end_within() {
   fi
   began=$(date +%s) ran=$MainPID
   rm -f "$held.ended"
-  hold_manifest || { echo "its manifest could not be moved to $held" >&2; return 1; }
+  hold_file "$manifest" "$held" || { echo "its manifest could not be moved to $held" >&2; return 1; }
   await_over "$1" || return 1
   # The kubelet kills what has not ended after the pod's grace, 30 s.
   [ "$ran" = 0 ] || [ $(($(date +%s) - began)) -ge 25 ] || : >"$held.ended"
@@ -82,15 +72,15 @@ end_at_once() {
   await_over "$1"
 }
 ended_cleanly() { look; [ -e "$held.ended" ]; }
-# A kubelet starts the next pod once the one before is gone, which takes it some seconds.
-start_limit=60
+# A kubelet starts the next pod once the one before is gone, which takes it some seconds. Before that it tells the API server,
+# twice where the manifest has changed; one that hangs, on the very etcd that is to be started, keeps it for 34 s each time.
+start_limit=150
 begin() {
   pod
   [ ! -e "$manifest" ] || return 0
   [ -s "$held" ] || { echo "$held is missing: there is no pod to start" >&2; return 1; }
   rm -f "$held.ended"
-  begin_new=${manifest%/*}/.${manifest##*/}.requorum
-  cp -p "$held" "$begin_new" && sync "$begin_new" && mv -f "$begin_new" "$manifest" && sync "${manifest%/*}"
+  put_file "$held" "$manifest"
 }
 # It counts a restart as a crash, and waits longer before each.
 begin_again() { echo "done: a kubelet would wait after a restart as after a crash: it is left alone"; exit 0; }

@@ -1,0 +1,77 @@
+# shellcheck shell=sh disable=SC2010,SC2034,SC2154,SC2174
+# Whatever could start them again goes first; then they are ended at once. Without a quorum an API server serves nothing and
+# takes twenty seconds to end by itself.
+set -u
+state=$1 reason=$2; shift 2
+parked() {
+  [ -e "$marker" ] || return 1
+  if by_kubelet; then [ ! -e "$place" ] && [ -s "$held" ]; else unit=$place; condition_holds "$marker" "$drop_in"; fi
+}
+mark() (
+  umask 022
+  [ -d "$state" ] || mkdir -m 700 "$state" || exit 1
+  { printf '%s\n' "$reason"; ! by_kubelet || printf 'manifest=%s\n' "$place"; } >"$marker.part" &&
+    mv -f "$marker.part" "$marker" && sync "$marker" "$state"
+)
+hold() {
+  [ -e "$marker" ] || mark || return 1
+  if by_kubelet; then hold_file "$place" "$held"
+  else unit=$place; make_condition "$marker" "$drop_in" && sync "$drop_in"; fi
+}
+found=yes
+for word do
+  part "$word"
+  find_component "$name"
+  parked && [ -z "$pids" ] || found=no
+done
+[ $found = no ] || { echo "found: parked before"; exit 0; }
+for word do
+  part "$word"
+  hold || { echo "$name could not be kept from starting ($place)" >&2; exit 1; }
+  if ! by_kubelet; then
+    systemctl kill -s KILL "$place.service" 2>/dev/null
+    timeout 10 systemctl stop "$place.service" || { echo "$place does not stop" >&2; exit 1; }
+  fi
+done
+# A pod has ended once its kubelet has given it up: until then it may start the program once more, in the sandbox that is
+# there, which is told by the namespace that its processes share.
+spaces=
+left() {
+  [ -n "$spaces" ] && kubelet_runs && ls -l /proc/[0-9]*/ns/ipc 2>/dev/null | grep -qF "$spaces"
+}
+# One that had died, and waits in its kubelet's back-off, shows no namespace, but has a directory. A static pod's UID is a hash.
+waits() {
+  by_kubelet || return 1
+  for at in /var/lib/kubelet/pods/*/containers/"$name"; do
+    case $at in /var/lib/kubelet/pods/*-*/*) ;; *) [ ! -e "$at" ] || return 0 ;; esac
+  done
+  return 1
+}
+died=
+for word do
+  part "$word"; find_component "$name"
+  [ -n "$pids" ] || ! waits || died="$died $word"
+done
+end=$(($(date +%s) + 30)) own=$(readlink /proc/1/ns/ipc)
+while :; do
+  busy=
+  for word do
+    part "$word"; find_component "$name"
+    for pid in $pids; do
+      busy=$name
+      space=$(readlink "/proc/$pid/ns/ipc") || continue
+      case $space in "$own" | '') ;; *) case $spaces in *"$space"*) ;; *) spaces="$spaces${spaces:+
+}$space" ;; esac ;; esac
+      kill -KILL "$pid" 2>/dev/null
+    done
+  done
+  for word in $died; do
+    part "$word"
+    ! waits || ! kubelet_runs || busy=$name
+  done
+  [ -n "$busy" ] || ! left || busy="their kubelet has not given up a pod of theirs"
+  [ -n "$busy" ] || break
+  [ "$(date +%s)" -lt "$end" ] || { echo "not ended after 30 s: $busy" >&2; exit 1; }
+  sleep 0.05
+done
+echo "done: parked"

@@ -1,0 +1,30 @@
+# shellcheck shell=sh disable=SC2034,SC2154
+# What was parked is put back where it starts by itself. Killed midway, it goes on where it was.
+set -u
+state=$1; shift
+changed=no
+for word do
+  part "$word"
+  if by_kubelet; then
+    if [ -e "$place" ]; then
+      [ ! -e "$held" ] || cmp -s "$place" "$held" || {
+        echo "$place is there already, and is not what was parked ($held): compare them, and move one of them away" >&2; exit 1; }
+    else
+      [ -s "$held" ] || { echo "$held is missing: there is no manifest to put back" >&2; exit 1; }
+      until=$(($(date +%s) + 15))
+      until kubelet_runs; do
+        [ "$(date +%s)" -lt $until ] || { echo "no kubelet runs here, and nothing else starts $name: systemctl start kubelet" >&2; exit 1; }
+        sleep 0.2
+      done
+      put_file "$held" "$place" || { echo "$place could not be written" >&2; exit 1; }
+      changed=yes
+    fi
+    # The same text lies where it is run.
+    rm -f "$held" "$marker"; sync "$state"
+  else
+    [ ! -e "$marker" ] || { rm -f "$marker"; sync "$state"; changed=yes; }
+    systemctl reset-failed "$place.service" 2>/dev/null
+    systemctl start --no-block "$place.service" || exit 1
+  fi
+done
+if [ $changed = yes ]; then echo "done: put back"; else echo "found: it is not parked"; fi
