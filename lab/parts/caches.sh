@@ -83,7 +83,7 @@ find_go() {
         [[ -x $go ]] && printf '%s\n' "$go" && return
     done
     die "$1 is built from source and needs a Go toolchain (go on PATH or in /usr/local/go/bin);" \
-        "--etcd 3.4 and --etcd 3.5 come with Debian, and need none without --shape pod"
+        "--etcd 3.4 and --etcd 3.5 come with Debian, and need none without --shape pod and --kubernetes"
 }
 
 # ensure_etcd 3.6.16: sets ETCD_LAYER to a layer with that version's static binaries, to lie over a root.

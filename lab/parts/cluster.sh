@@ -2,27 +2,30 @@
 # shellcheck shell=bash
 
 up() {
-    local zones=2+1 form=env began
+    local zones=2+1 form=env kubernetes='' began
     ETCD=3.5
     while (($#)); do
         case $1 in
         --zones) zones=${2-} && shift 2 ;;
         --etcd) ETCD=${2-} && shift 2 ;;
         --shape) form=${2-} && shift 2 ;;
+        --kubernetes) kubernetes=$KUBELET && shift ;;
         *) die "lab up knows no '$1'; see lab --help" ;;
         esac
     done
     plan_zones "$zones"
     plan_shapes "$form"
     plan_etcd "$ETCD"
+    plan_kubernetes "$kubernetes"
     began=$(now_ms)
     refuse_existing
     install_packages
-    if in_containers; then PACKAGES+=${PACKAGES:+,}$(container_packages); fi
+    if has_containers; then PACKAGES+=${PACKAGES:+,}$(container_packages); fi
     ensure_root "$ROOT"
     if [[ -n $BUILD ]]; then ensure_etcd "$BUILD"; fi
-    if [[ $SHAPE == pod ]]; then ensure_kubelet; fi
-    if in_containers; then ensure_images; fi
+    if [[ $SHAPE == pod || -n $KUBERNETES ]]; then ensure_kubelet; fi
+    if [[ -n $KUBERNETES ]]; then ensure_kubernetes; fi
+    if has_containers; then ensure_images; fi
     trap 'report_failure' EXIT
     make_lab "$zones"
     trap - EXIT
@@ -46,7 +49,9 @@ make_lab() {
     write_plan "$1"
     mkdir -p "$STATE/nodes"
     make_ssh_keys
-    make_authority
+    mkdir -p "$STATE/pki"
+    make_authority "$STATE/pki/ca.pem" "$STATE/pki/ca-key.pem" etcd-ca
+    if [[ -n $KUBERNETES ]]; then make_kubernetes_authorities; fi
     STEP='making the network'
     make_network
     STEP="making the machines' disks"
@@ -59,6 +64,11 @@ make_lab() {
     STEP='waiting for etcd to be healthy on every machine'
     if [[ $SHAPE == pod ]]; then join_pods; fi
     each_node await_etcd "${NODES[@]}"
+    if [[ -n $KUBERNETES ]]; then
+        STEP='waiting for the control plane to be ready on every machine'
+        each_node await_kubernetes "${NODES[@]}"
+        finish_kubernetes
+    fi
     write_inventory
 }
 
@@ -88,7 +98,10 @@ await_etcd() {
 }
 
 # shellcheck disable=SC2153 # not up's own "zones"
-describe() { printf '%s masters in %s zones, etcd %s, shape %s' "${#NODES[@]}" "${#ZONES[@]}" "$ETCD" "$SHAPE"; }
+describe() {
+    printf '%s masters in %s zones, etcd %s, shape %s%s' "${#NODES[@]}" "${#ZONES[@]}" "$ETCD" "$SHAPE" \
+        "${KUBERNETES:+, Kubernetes $KUBERNETES}"
+}
 
 next_commands() {
     cat <<END
@@ -96,7 +109,8 @@ inventory: $STATE/inventory.yaml
 Next, for example:
   $(self_named status)
   $(self_named etcdctl) m1 member list
-  $(self_named power-off) zone1
+${KUBERNETES:+  $(self_named kubectl) m1 get nodes
+}  $(self_named power-off) zone1
   $(self_named bastion) COMMAND…    (where the bastion sits)
   $(self_named down)
 END
@@ -120,9 +134,11 @@ node_status() {
     local seen script
     # shellcheck disable=SC2016 # expanded on the machine
     script='printf "$1.service %s, " "$(systemctl is-active "$1")"
-        etcdctl endpoint health --command-timeout=2s >/dev/null 2>&1 && echo healthy || echo not healthy'
+        etcdctl endpoint health --command-timeout=2s >/dev/null 2>&1 && printf healthy || printf "not healthy"
+        [[ -z $2 ]] || printf ", API server: %s" "$(curl -sSk --max-time 2 https://127.0.0.1:6443/readyz 2>&1 | tail -n 1)"
+        echo'
     script="$(etcdctl_settings "$1"); $script"
-    seen=$(console "$1" "sudo bash -c ${script@Q} lab $(started_by "$1")" </dev/null 2>&1) || true
+    seen=$(console "$1" "sudo bash -c ${script@Q} lab $(started_by "$1") $KUBERNETES" </dev/null 2>&1) || true
     printf 'on, %s' "${seen:-no answer over SSH}"
 }
 

@@ -1,26 +1,28 @@
-# Machines with etcd in a container: its image, loaded once for all, and what containers in a container need.
+# Machines with containers: their images, loaded once for all, and what containers in a container need.
 # shellcheck shell=bash
 
-in_containers() { [[ $SHAPE == pod || $SHAPE == docker ]]; }
+has_containers() { [[ $SHAPE == pod || $SHAPE == docker || -n $KUBERNETES ]]; }
 
 # The Debian packages of the shape's container engine. Docker's client is a package of its own since trixie.
 container_packages() {
     case $SHAPE-$ROOT in
-    pod-*) printf 'containerd,runc\n' ;;
     docker-bookworm) printf 'docker.io\n' ;;
     docker-*) printf 'docker.io,docker-cli\n' ;;
+    *) printf 'containerd,runc\n' ;;
     esac
 }
 
-# Sets ETCD_IMAGE to the name of etcd's image, and IMAGES to the engine's directory under /var/lib with that image.
+# Sets ETCD_IMAGE to the name of etcd's image where it is in one, and IMAGES to the engine's directory under /var/lib with
+# the images of such a machine.
 ensure_images() {
-    local version=$BUILD
+    local version=$BUILD holds=()
     [[ -n $BUILD ]] || version=$(chroot "$ROOT_DIR" /usr/local/bin/etcd --version | sed -n 's/^etcd Version: //p')
     case $SHAPE in
-    pod) ETCD_IMAGE=registry.k8s.io/etcd:$version-0 ;;
-    docker) ETCD_IMAGE=quay.io/coreos/etcd:v$version ;;
+    pod) ETCD_IMAGE=registry.k8s.io/etcd:$version-0 holds=("pod-etcd-$version") ;;
+    docker) ETCD_IMAGE=quay.io/coreos/etcd:v$version holds=("docker-etcd-$version") ;;
     esac
-    IMAGES=$CACHE/images-$SHAPE-etcd-$version
+    [[ -z $KUBERNETES ]] || holds+=("kubernetes-$KUBERNETES")
+    IMAGES=$CACHE/images-$(IFS=- && printf '%s' "${holds[*]}")
     [[ -d $IMAGES ]] && return
     (
         lock_cache
@@ -29,19 +31,41 @@ ensure_images() {
 }
 
 build_images() {
-    local dir bin=$ROOT_DIR archives
+    local dir bin=$ROOT_DIR engine=pod archives=() program
+    [[ $SHAPE != docker ]] || engine=docker
     [[ -z $BUILD ]] || bin=$ETCD_LAYER
     dir=$(building_dir)
-    archives=("$dir/etcd.tar")
-    "$LAB_DIR/parts/build-image" "$dir/etcd.tar" "$ETCD_IMAGE" "$ROOT_DIR" etcd "$bin"/usr/local/bin/etcd*
-    if [[ $SHAPE == pod ]]; then
+    if [[ $SHAPE == pod || $SHAPE == docker ]]; then
+        archives+=("$dir/etcd.tar")
+        "$LAB_DIR/parts/build-image" "$dir/etcd.tar" "$ETCD_IMAGE" "$ROOT_DIR" etcd "$bin"/usr/local/bin/etcd*
+    fi
+    if [[ $engine == pod ]]; then
         archives+=("$dir/pause.tar")
         "$LAB_DIR/parts/build-image" "$dir/pause.tar" "$PAUSE" "$ROOT_DIR" pause "$CACHE/kubelet-$KUBELET/pause"
     fi
-    "$LAB_DIR/parts/load-images" "$SHAPE" "$ROOT_DIR" "$dir/lib" "${archives[@]}" \
+    for program in ${KUBERNETES:+"${CONTROL_PLANE[@]}"}; do
+        archives+=("$dir/$program.tar")
+        "$LAB_DIR/parts/build-image" "$dir/$program.tar" "registry.k8s.io/$program:v$KUBERNETES" "$ROOT_DIR" "$program" \
+            "$CACHE/kubernetes-$KUBERNETES/$program"
+    done
+    "$LAB_DIR/parts/load-images" "$engine" "$ROOT_DIR" "$dir/lib" "${archives[@]}" \
         >"$CACHE/images.log" 2>&1 </dev/null 8>&- || die "could not load the images; the log is $CACHE/images.log"
     mv "$dir/lib" "$IMAGES"
     rm -rf "$dir"
+}
+
+# share_images DIR: containerd never changes the files of a layer, so all machines have the same ones; what it changes are
+# its records.
+share_images() {
+    local record
+    if ! cp -al "$IMAGES" "$1" 2>/dev/null; then
+        rm -rf "$1"
+        cp -a "$IMAGES" "$1"
+        return
+    fi
+    while IFS= read -r record; do
+        cp -a --remove-destination "$IMAGES/$record" "$1/$record"
+    done < <(cd "$IMAGES" && find . -name '*.db')
 }
 
 # What systemd-nspawn must allow for containers in a container. Their files lie on the host's own file system, because

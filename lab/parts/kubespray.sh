@@ -1,12 +1,11 @@
 # Certificates, and etcd's settings as kubespray writes them: the other shapes are made from the same settings.
 # shellcheck shell=bash
 
-# One authority for the lab; EC keys, because they are made at once.
+# make_authority CERT KEY NAME: EC keys, because they are made at once.
 make_authority() {
-    mkdir -p "$STATE/pki"
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj /CN=etcd-ca \
-        -keyout "$STATE/pki/ca-key.pem" -out "$STATE/pki/ca.pem" 2>/dev/null
-    chmod 0600 "$STATE/pki/ca-key.pem"
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj "/CN=$3" \
+        -keyout "$2" -out "$1" 2>/dev/null
+    chmod 0600 "$2"
 }
 
 # make_certificate ROOT NODE PATH: it serves as a server's and as a client's, as etcd's peers need.

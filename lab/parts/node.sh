@@ -24,7 +24,9 @@ make_ssh_keys() {
 make_node() {
     local node=$1 dir=$STATE/nodes/$1 lower=$ROOT_DIR
     local root=$dir/root
-    if [[ $SHAPE == pod ]]; then lower=$KUBELET_LAYER:$lower; elif [[ -n $BUILD ]]; then lower=$ETCD_LAYER:$lower; fi
+    if [[ -n $BUILD && $SHAPE != pod ]]; then lower=$ETCD_LAYER:$lower; fi
+    if [[ $SHAPE == pod || -n $KUBERNETES ]]; then lower=$KUBELET_LAYER:$lower; fi
+    if [[ -n $KUBERNETES ]]; then lower=$KUBERNETES_LAYER:$lower; fi
     mkdir -p "$dir/upper" "$dir/work" "$root"
     mount -t overlay "requorum-lab-$node" -o "lowerdir=$lower,upperdir=$dir/upper,workdir=$dir/work" "$root"
     tr -d - </proc/sys/kernel/random/uuid >"$root/etc/machine-id"
@@ -35,6 +37,7 @@ make_node() {
     install -d -m 0700 "$root/var/lib/etcd"
     write_certificates "$root" "$node"
     write_etcd "$root" "$node"
+    if [[ -n $KUBERNETES ]]; then write_kubernetes "$root" "$node"; fi
 }
 
 write_hosts() {
@@ -76,7 +79,7 @@ is_on() { grep -qs '^populated 1' "$(node_cgroup2 "$1")/cgroup.events"; }
 # into a fresh cgroup from a once killed one, it kills at once.
 boot_node() {
     local node=$1 cgroup cgroups=() dir=$STATE/nodes/$1 more=()
-    if in_containers; then mapfile -t more < <(nspawn_for_containers "$node"); fi
+    if has_containers; then mapfile -t more < <(nspawn_for_containers "$node"); fi
     mountpoint -q "$dir/root" || die "$node has no disk ($dir/root is not mounted): $(self_named down), then up"
     detach_node "$node"
     attach_node "$node"

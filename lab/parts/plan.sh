@@ -2,6 +2,7 @@
 # shellcheck shell=bash disable=SC2034 # the other parts read what this one sets
 
 declare -a ZONES=() NODES=()
+KUBERNETES=''
 declare -A NODE_ZONE=() NODE_ADDRESS=() NODE_MEMBER=() NODE_SHAPE=()
 
 # plan_zones 2+1: masters are numbered through the zones, addresses within a zone. Members carry other names than
@@ -54,8 +55,14 @@ plan_shapes() {
     done
 }
 
+# plan_kubernetes VERSION: that of the control plane on each master, or nothing where there is none.
+plan_kubernetes() {
+    [[ -z $1 || $SHAPE != docker ]] || die "--kubernetes goes with every shape but docker"
+    KUBERNETES=$1
+}
+
 write_plan() {
-    printf '%s\n' "name=$LAB_NAME" "zones=$1" "shape=$SHAPE" "etcd=$ETCD" >"$STATE/lab.conf"
+    printf '%s\n' "name=$LAB_NAME" "zones=$1" "shape=$SHAPE" "etcd=$ETCD" "kubernetes=$KUBERNETES" >"$STATE/lab.conf"
 }
 
 # Reads the plan of a lab that `lab up` made.
@@ -68,6 +75,7 @@ load_plan() {
         zones) plan_zones "$value" ;;
         shape) plan_shapes "$value" ;;
         etcd) ETCD=$value && plan_etcd "$value" ;;
+        kubernetes) plan_kubernetes "$value" ;;
         esac
     done <"$STATE/lab.conf"
 }

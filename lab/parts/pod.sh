@@ -1,99 +1,16 @@
-# etcd as kubeadm runs it: a static pod that a kubelet starts through containerd, here without an API server.
+# etcd as kubeadm runs it: a static pod that a kubelet starts through containerd, without an API server or beside one.
 # shellcheck shell=bash disable=SC2034 # the other parts read what this one sets
 
-KUBELET=1.34.4
 MANIFEST=/etc/kubernetes/manifests/etcd.yaml
-# What containerd of Debian has as the first container of each pod.
-PAUSE=registry.k8s.io/pause:3.8
 
-# Sets KUBELET_LAYER to a layer with the kubelet, to lie over a root.
-ensure_kubelet() {
-    KUBELET_LAYER=$CACHE/kubelet-$KUBELET/layer
-    [[ -d $CACHE/kubelet-$KUBELET ]] && return
-    (
-        lock_cache
-        [[ -d $CACHE/kubelet-$KUBELET ]] || build_kubelet
-    )
-}
-
-build_kubelet() {
-    local go dir
-    go=$(find_go "the kubelet")
-    say "building the kubelet $KUBELET from source (once, some minutes)"
-    dir=$(building_dir)
-    "$LAB_DIR/parts/build-kubelet" "$go" "$KUBELET" "$dir" >"$CACHE/kubelet.log" 2>&1 </dev/null 8>&- ||
-        die "could not build the kubelet; the log is $CACHE/kubelet.log"
-    rm -rf "$dir/module"
-    mv "$dir" "$CACHE/kubelet-$KUBELET"
-}
-
-# The disk of a machine that has etcd in a pod and none of its own, with the settings that containerd and the kubelet
-# want inside a container: there are no controllers in its cgroups, and its kernel's settings cannot be changed.
-write_kubelet() {
-    local root=$1 node=$2 dir=$STATE/nodes/$2
+# The disk of a machine that has etcd in a pod and none of its own. Who joins gets its manifest then.
+write_pod() {
+    local root=$1 node=$2
     rm -f "$root"/usr/local/bin/etcd*
-    mkdir -p "$root/etc/kubernetes/manifests" "$root/etc/containerd" "$root/var/lib/containerd" \
-        "$root/var/lib/kubelet" "$dir/lib/kubelet"
-    cp -a --reflink=auto "$IMAGES" "$dir/lib/containerd"
     if [[ $node == "${NODES[0]}" ]]; then
         etcd_manifest "$node" "$node=https://${NODE_ADDRESS[$node]}:2380" >"$root$MANIFEST"
         chmod 0600 "$root$MANIFEST"
     fi
-    cat >"$root/etc/containerd/config.toml" <<END
-version = 2
-[plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = "$PAUSE"
-  disable_cgroup = true
-  restrict_oom_score_adj = true
-END
-    cat >"$dir/lib/kubelet/config.yaml" <<'END'
-apiVersion: kubelet.config.k8s.io/v1beta1
-kind: KubeletConfiguration
-staticPodPath: /etc/kubernetes/manifests
-containerRuntimeEndpoint: unix:///run/containerd/containerd.sock
-authentication: { anonymous: { enabled: true }, webhook: { enabled: false } }
-authorization: { mode: AlwaysAllow }
-cgroupDriver: cgroupfs
-cgroupsPerQOS: false
-enforceNodeAllocatable: []
-localStorageCapacityIsolation: false
-failSwapOn: false
-evictionHard: { imagefs.available: 0%, memory.available: 0%, nodefs.available: 0%, nodefs.inodesFree: 0% }
-imageGCHighThresholdPercent: 100
-END
-    install -D -m 0755 /dev/stdin "$root/usr/local/lib/lab/kernel-settings" <<'END'
-#!/bin/sh
-# The kubelet insists on these and sets them where they differ, which would be the host's: so it is shown files.
-set -eu
-for pair in vm/overcommit_memory=1 vm/panic_on_oom=0 kernel/panic=10 kernel/panic_on_oops=1 \
-    kernel/keys/root_maxkeys=1000000 kernel/keys/root_maxbytes=25000000; do
-    name=${pair%=*}
-    mountpoint -q "/proc/sys/$name" && continue
-    mkdir -p "/run/lab/${name%/*}"
-    echo "${pair#*=}" >"/run/lab/$name"
-    mount --bind "/run/lab/$name" "/proc/sys/$name"
-done
-END
-    cat >"$root/etc/systemd/system/kubelet.service" <<'END'
-[Unit]
-Description=kubelet: The Kubernetes Node Agent
-Documentation=https://kubernetes.io/docs/
-Wants=network-online.target containerd.service
-After=network-online.target containerd.service
-
-[Service]
-ExecStartPre=/usr/local/lib/lab/kernel-settings
-ExecStart=/usr/local/bin/kubelet --config=/var/lib/kubelet/config.yaml
-Restart=always
-StartLimitInterval=0
-RestartSec=10
-
-[Install]
-WantedBy=multi-user.target
-END
-    # Nothing in a container loads the kernel's modules.
-    ln -sf /dev/null "$root/etc/systemd/system/systemd-modules-load.service"
-    ln -sf ../kubelet.service "$root/etc/systemd/system/multi-user.target.wants/kubelet.service"
 }
 
 # The members join one after the other, as with `kubeadm init` and `kubeadm join`, so that each manifest has the list of
@@ -107,6 +24,7 @@ join_pods() {
         list=$(sed -n 's/^ETCD_INITIAL_CLUSTER="\(.*\)"/\1/p' <<<"$answer")
         id=$(sed -n 's/^Member *\([0-9a-f]*\) added.*/\1/p' <<<"$answer")
         place_manifest "$node" "$list"
+        if [[ -n $KUBERNETES ]]; then join_control_plane "$node"; fi
         etcdctl_until_done "$first" member promote "$id" >/dev/null
     done
 }

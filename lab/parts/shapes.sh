@@ -58,9 +58,20 @@ write_certificates() {
     for path in "$SERVER" "$PEER" "$CLIENT"; do
         [[ -e $root$path$CERT ]] || make_certificate "$root" "$node" "$path"
     done
-    if [[ ${NODE_SHAPE[$node]} == pod ]]; then
-        make_certificate "$root" "$node" /etc/kubernetes/pki/apiserver-etcd-client
+    if [[ -n $KUBERNETES || ${NODE_SHAPE[$node]} == pod ]]; then
+        path=$(api_server_as_client "$node")
+        [[ -e $root$path$CERT ]] || make_certificate "$root" "$node" "$path"
     fi
+}
+
+# The certificate that an API server shows to etcd.
+api_server_as_client() {
+    tls_paths "$1"
+    case ${NODE_SHAPE[$1]} in
+    env) printf '/etc/ssl/etcd/ssl/node-%s' "$1" ;;
+    pod) printf '/etc/kubernetes/pki/apiserver-etcd-client' ;;
+    *) printf '%s' "$CLIENT" ;;
+    esac
 }
 
 # What a shell on the machine runs before etcdctl, so that it asks the machine's own member.
@@ -94,8 +105,9 @@ etcd_settings() {
 write_etcd() {
     local root=$1 node=$2 units=$1/etc/systemd/system
     [[ $SHAPE != docker ]] || write_docker "$root" "$node"
-    if [[ ${NODE_SHAPE[$node]} == pod ]]; then
-        write_kubelet "$root" "$node"
+    if [[ -n $KUBERNETES || $SHAPE == pod ]]; then write_kubelet "$root" "$node"; fi
+    if [[ $SHAPE == pod ]]; then
+        write_pod "$root" "$node"
         return
     fi
     case ${NODE_SHAPE[$node]} in
