@@ -27,6 +27,8 @@ mod confines;
 mod doctor;
 #[path = "lab/drill.rs"]
 mod drill;
+#[path = "lab/kubernetes.rs"]
+mod kubernetes;
 #[path = "lab/large.rs"]
 mod large;
 #[path = "lab/midway.rs"]

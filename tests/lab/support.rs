@@ -99,9 +99,14 @@ impl Lab {
 
     /// The same with etcd's settings written down in this way: `lab/lab --help` has the shapes.
     pub fn up_as(zones: &str, etcd: &str, shape: &str) -> Self {
+        Self::up_with(&["--zones", zones, "--etcd", etcd, "--shape", shape])
+    }
+
+    /// The same with these options of `lab up`.
+    pub fn up_with(options: &[&str]) -> Self {
         let lab = Self { state: PathBuf::from(format!("/var/lib/requorum-lab/{}", name())) };
         lab.lab(&["down"]);
-        lab.lab(&["up", "--zones", zones, "--etcd", etcd, "--shape", shape]).exits(0);
+        lab.lab(&[&["up"], options].concat()).exits(0);
         lab
     }
 
@@ -115,6 +120,12 @@ impl Lab {
     /// `lab/lab VERB …`.
     pub fn lab(&self, arguments: &[&str]) -> Said {
         Said::of(self.command(arguments).output().expect("lab/lab runs"))
+    }
+
+    /// `lab/lab VERB …`, left running; what it says goes into a file of the lab's.
+    pub fn lab_into(&self, file: &str, arguments: &[&str]) -> Child {
+        let file = std::fs::File::create(self.state(file)).expect("a file");
+        self.command(arguments).stdout(file).spawn().expect("lab/lab runs")
     }
 
     fn program(&self, arguments: &[&str]) -> Command {
