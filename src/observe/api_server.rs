@@ -232,7 +232,7 @@ impl Parts {
         parts
     }
 
-    fn of<'a>(pairs: &'a [(String, String)], program: Program) -> Option<&'a str> {
+    fn of(pairs: &[(String, String)], program: Program) -> Option<&str> {
         pairs.iter().find(|(name, _)| name == program.name()).map(|(_, value)| value.as_str())
     }
 
