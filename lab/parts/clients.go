@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"slices"
@@ -22,6 +23,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
 )
 
 const (
@@ -147,6 +149,9 @@ func main() {
 	if len(os.Args) != 2 {
 		fail(fmt.Errorf("usage: clients KUBECONFIG"))
 	}
+	// What the libraries would say of it themselves is among what is printed.
+	klog.LogToStderr(false)
+	klog.SetOutput(io.Discard)
 	config, err := clientcmd.LoadFromFile(os.Args[1])
 	if err != nil {
 		fail(err)
