@@ -33,7 +33,7 @@ fn lost_and_home(lab: &Lab, shape: &str, etcd: &str) {
         let files = "/etc/etcd.env /etc/etcd/etcd.config.yml /etc/systemd/system/etcd.service /etc/kubernetes/manifests/etcd.yaml";
         let said = lab.on(node, &format!("grep -hi 'initial.cluster' {files} 2>/dev/null; true")).exits(0).stdout;
         let listed = |member: &&str| said.contains(&format!("{member}=https://"));
-        let all = if pod { listed(&node) } else { members.iter().all(|member| listed(&member)) };
+        let all = if pod { listed(&node) } else { members.iter().all(listed) };
         assert!(all, "{node}:\n{said}");
         assert!(said.contains("existing") && said.contains("requorum-"), "{node}:\n{said}");
     }
