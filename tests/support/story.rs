@@ -12,6 +12,9 @@ use requorum::sim::{Cut, End, Event, Flags, OwnWal, Site, Waiting};
 
 use crate::lines::{self, Expected, Line, Lines, as_expected, seconds, yes};
 
+/// Whether something holds for a master.
+type Holds<'a> = Box<dyn Fn(&str) -> bool + 'a>;
+
 /// What a story has come to.
 pub struct Telling {
     pub site: Site,
@@ -243,7 +246,7 @@ impl Telling {
     /// What must be so of API servers.
     fn api_servers(&self, what: &Expected<'_>) -> Result<(), String> {
         let site = &self.site;
-        let (masters, holds): (_, Box<dyn Fn(&str) -> bool>) = match what {
+        let (masters, holds): (_, Holds<'_>) = match what {
             Expected::ApiLists { members, masters } => {
                 let members: BTreeSet<String> = members.iter().map(|word| (*word).to_owned()).collect();
                 (masters, Box::new(move |master| site.api_server_lists(master).as_ref() == Some(&members)))
