@@ -44,6 +44,9 @@ matrix: lab-ready
 	    echo "$$shape, etcd $$etcd"; \
 	    SHAPE=$$shape ETCD=$$etcd $(CARGO) test --locked --profile ci --features lab --test lab -- --exact shapes::by_name || exit; \
 	done; done
+	for shape in env flags config pod; do \
+	    SHAPE=$$shape $(CARGO) test --locked --profile ci --features lab --test lab -- kubernetes_comes_back || exit; \
+	done
 	for etcd in 3.4 3.5 3.6 3.7; do \
 	    ETCD=$$etcd $(CARGO) test --locked --profile ci --features lab --test lab -- what_was_acknowledged_right_before || exit; \
 	done
