@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: matrix reboots crashes check test demo drill faults bench fuzz deny deps lab-ready
+.PHONY: matrix conformance reboots crashes check test demo drill faults bench fuzz deny deps lab-ready
 
 # Format, lints, unit and simulated tests: a few minutes from nothing, no root, no lab.
 check: scripts
@@ -61,6 +61,11 @@ reboots: lab-ready
 # Every drill in the model, killed after each record and cut at each act.
 crashes:
 	REQUORUM_EVERY=1 $(CARGO) test --locked --release --test drill_crashes -- --nocapture
+
+# Kubernetes' own conformance tests of its API machinery, after a loss and the way home; SHAPE=pod takes kubeadm's form.
+conformance: lab-ready
+	$(CARGO) build --locked --release
+	lab/conformance
 
 bench: lab-ready
 	$(CARGO) build --locked --release

@@ -11,14 +11,14 @@ JOINING=/etc/kubernetes/joining
 ensure_kubernetes() {
     ensure_programs "kubernetes-$KUBERNETES" "${CONTROL_PLANE[@]}" kubeadm kubectl
     KUBERNETES_LAYER=$CACHE/kubernetes-$KUBERNETES/layer
-    ensure_programs "$(clients_name)" clients.go
+    ensure_programs "$(own_name clients)" clients.go
 }
 
-# Built anew when its source has changed.
-clients_name() {
+# A program of the lab's own is built anew when its source has changed.
+own_name() {
     local digest
-    digest=$(sha256sum <"$LAB_DIR/parts/clients.go")
-    printf 'clients-%s-%s\n' "$KUBERNETES" "${digest:0:8}"
+    digest=$(sha256sum <"$LAB_DIR/parts/$1.go")
+    printf '%s-%s-%s\n' "$1" "$KUBERNETES" "${digest:0:8}"
 }
 
 # kubespray's directory is another one, which kubeadm's is a link to.
@@ -168,7 +168,15 @@ need_kubernetes() {
 # Writes, reads and watches through every API server until it is ended.
 run_clients() {
     need_kubernetes
-    exec ip netns exec "$NS.bastion" "$CACHE/$(clients_name)/clients" "$STATE/kubeconfig"
+    exec ip netns exec "$NS.bastion" "$CACHE/$(own_name clients)/clients" "$STATE/kubeconfig"
+}
+
+# Kubernetes' own tests of its API machinery, those that the arguments choose.
+run_conformance() {
+    need_kubernetes
+    ensure_programs "$(own_name conformance)" conformance.go
+    exec ip netns exec "$NS.bastion" "$CACHE/$(own_name conformance)/conformance" --kubeconfig="$STATE/kubeconfig" \
+        --provider=skeleton "$@"
 }
 
 # run_kubectl [NODE] ARGUMENT…: through that master's API server, or through the first that can be reached.
