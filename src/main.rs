@@ -155,8 +155,10 @@ fn site(common: &Common, interrupted: watch::Receiver<bool>, acting: Acting) -> 
         Colour::Never => Some(false),
     };
     let console: Arc<dyn Console> = Arc::from(terminal::console(terminal::Manner { quiet: common.quiet, colour }));
+    let uid = || rustix::process::getuid().as_raw().to_string();
     let bastion = ThisHost {
         home,
+        login: text("LOGNAME").or_else(|| text("USER")).unwrap_or_else(uid),
         unlocked,
         state: common.state_dir.clone().unwrap_or_else(state),
         connect_limit: Duration::from_secs(common.connect_timeout),

@@ -254,3 +254,36 @@ fn there_is_a_page_of_the_manual_for_each_verb() {
     // What is there is not written over.
     assert_eq!(program(dir.path()).args(["manual", "man"]).output().unwrap().status.code(), Some(1));
 }
+
+#[test]
+fn what_the_inventory_does_not_say_the_openssh_configuration_does() {
+    let dir = site();
+    fs::create_dir(dir.path().join(".ssh")).unwrap();
+    let config = "Host 127.0.0.2\n  Port 2222\nHost 127.0.0.*\n  User ops\n  Port 2200\n  HostName 10.9.9.9\n  IdentityFile ~/.ssh/k\n  \
+                  UserKnownHostsFile /kh/a /kh/b\n  ProxyJump hop\n  ProxyCommand nc\nHost hop\n  HostName 10.0.0.1\n  User j\n  Port 24\n";
+    let path = dir.path().join(".ssh/config");
+    fs::write(&path, config).unwrap();
+    let show = || told(&program(dir.path()).args(["inventory", "show"]).output().unwrap());
+    let (out, err) = show();
+    let m1 = out.split("\n\n").find(|block| block.starts_with("m1 ")).unwrap();
+    let row = |name: &str| m1.lines().filter(|line| line.trim_start().starts_with(name)).collect::<Vec<_>>().join("|");
+    let says = |name: &str, value: &str, from: &str| {
+        let row = row(name);
+        assert!(row.contains(&format!(" {value} ")) && row.ends_with(from), "{name}: {row}\n{out}\n{err}");
+    };
+    // The inventory wins, key by key.
+    says("ssh.port", "1", "inventory.yaml:4");
+    says("ssh.user", "ops", ".ssh/config:4");
+    says("ssh.become", "sudo", ".ssh/config:4");
+    says("ssh.host", "10.9.9.9", ".ssh/config:6");
+    says("ssh.identity", "~/.ssh/k", ".ssh/config:7");
+    says("ssh.jump", "j@10.0.0.1:24", ".ssh/config:9");
+    assert!(row("ssh.known_hosts").contains("/kh/a") && row("ssh.known_hosts").contains("/kh/b"), "{out}");
+    assert!(err.contains(".ssh/config:10: ProxyCommand nc: "), "{err}");
+    // What others may write is not read.
+    let mut open = fs::metadata(&path).unwrap().permissions();
+    std::os::unix::fs::PermissionsExt::set_mode(&mut open, 0o666);
+    fs::set_permissions(&path, open).unwrap();
+    let (out, err) = show();
+    assert!(out.is_empty() && err.contains("others may write it") && err.contains("chmod go-w"), "{out}{err}");
+}

@@ -80,6 +80,28 @@ pub struct SshSettings {
     pub known_hosts: Option<String>,
     /// A host to go through.
     pub jump: Option<Jump>,
+    /// What the bastion's own OpenSSH configuration adds.
+    #[serde(default, skip_serializing_if = "ByConfig::is_empty")]
+    pub by_config: ByConfig,
+}
+
+/// How the bastion's OpenSSH configuration has a master reached, where an inventory cannot say it or has one value only.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ByConfig {
+    /// The name or address to connect to, in place of the inventory's.
+    pub host: Option<Address>,
+    /// Private key files on the bastion; those that are not there are passed over.
+    pub identities: Vec<String>,
+    /// The known_hosts files on the bastion, in place of the usual ones.
+    pub known_hosts: Vec<String>,
+}
+
+impl ByConfig {
+    /// Whether it adds nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Where etcd lives on one master.

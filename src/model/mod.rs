@@ -14,6 +14,7 @@ pub mod measures;
 pub mod name;
 pub mod quorum;
 pub mod size;
+pub mod ssh_config;
 pub mod supervisor;
 pub mod unified;
 pub mod url;

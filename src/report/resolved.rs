@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::model::cluster::{Cluster, Master};
 use crate::model::diagnostic::{Place, Source};
 use crate::model::inventory::places::{Level, Places};
+use crate::model::ssh_config::Said;
 
 /// One master with its settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -32,11 +33,39 @@ pub struct Setting {
 /// Who said a setting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct From {
-    /// The master, its zone or the cluster.
+    /// The master, its zone, the cluster, or the OpenSSH configuration of this host.
     pub level: Level,
     pub file: String,
     /// The line, from 1.
     pub line: usize,
+}
+
+/// A setting that the OpenSSH configuration of this host adds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Added {
+    pub master: String,
+    /// Its keys, with dots between them.
+    pub setting: &'static str,
+    pub value: String,
+    pub said: Said,
+}
+
+/// Every master of a cluster that was read from `source`, with what was added to it.
+#[must_use]
+pub fn with(source: &Source, cluster: &Cluster, added: &[Added]) -> Vec<Resolved> {
+    let mut masters = of(source, cluster);
+    for master in &mut masters {
+        for one in added.iter().filter(|one| one.master == master.master) {
+            let from = From { level: Level::Ssh, file: one.said.file.clone(), line: one.said.line };
+            let setting = Setting { name: one.setting.to_owned(), value: Some(one.value.clone()), from: Some(from) };
+            // One of which there are several has a row for each.
+            match master.settings.iter_mut().find(|known| known.name == one.setting && known.from.is_none()) {
+                Some(known) => *known = setting,
+                None => master.settings.push(setting),
+            }
+        }
+    }
+    masters
 }
 
 /// Every master of a cluster that was read from `source`.
@@ -78,6 +107,7 @@ pub fn text(cluster: &Cluster, masters: &[Resolved]) -> String {
                         Level::Master => "master",
                         Level::Zone => "zone",
                         Level::Cluster => "cluster",
+                        Level::Ssh => "ssh config",
                     };
                     format!("{level}, {}:{}", from.file, from.line)
                 },

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use crate::model::cluster::ConfigAt;
 use crate::model::digest::sha256;
+use crate::model::ssh_config::SshConfig;
 use crate::model::{Cluster, ClusterName, RunId, Token};
 use crate::observe::StateDirectory;
 use crate::observe::database::Ends;
@@ -200,6 +201,11 @@ impl Bastion for Site {
 
     fn replaceable(&self, _path: &Path) -> io::Result<()> {
         Ok(())
+    }
+
+    /// Nobody has configured the model's ssh.
+    fn ssh_config(&self, _host: &str, _user: Option<&str>) -> io::Result<SshConfig> {
+        Ok(SshConfig::default())
     }
 
     /// A model has neither keys nor a disk of its own.

@@ -27,7 +27,7 @@ pub async fn doctor(
     measure: bool,
     output: DoctorForm,
 ) -> Result<u8, Failure> {
-    let cluster = inputs::cluster(inputs, site)?;
+    let cluster = inputs::cluster_told(inputs, site)?;
     let zones: BTreeSet<ZoneName> = zones.iter().map(|name| request::zone(&cluster, name)).collect::<Result<_, _>>()?;
     let remote = site.bastion.remote(&cluster);
     let seen = looking::look(&cluster, &remote, site).await;
@@ -57,7 +57,7 @@ pub async fn doctor(
 /// # Errors
 /// When the inventory cannot be read.
 pub async fn bastion(inputs: &InputPaths, site: &Site, output: DoctorForm) -> Result<u8, Failure> {
-    let cluster = inputs::cluster(inputs, site)?;
+    let cluster = inputs::cluster_told(inputs, site)?;
     let read = [Some(&inputs.inventory), inputs.playbooks.as_ref(), inputs.templates.as_ref()];
     let read: Vec<PathBuf> = read.into_iter().flatten().cloned().collect();
     let checks = site.bastion.readiness(&cluster, &read).await;

@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::files::Files;
+use super::ssh_config::{self, Reached};
 use super::{Failure, InputPaths, Site};
 use crate::config::Form;
 use crate::model::command::harmless;
@@ -12,6 +13,7 @@ use crate::model::diagnostic::Source;
 use crate::model::{Cluster, inventory};
 use crate::playbook::{Action, Playbook, PlaybookLine, shipped, text};
 use crate::run::exit::Kind;
+use crate::run::ports::Event;
 
 /// A file as a source of diagnostics.
 pub(super) fn source(path: &Path, site: &Site) -> Result<Source, Failure> {
@@ -33,9 +35,29 @@ fn named(path: &Path, text: io::Result<String>) -> Result<Source, Failure> {
     Ok(Source::new(harmless(&path.display().to_string()), text))
 }
 
-/// The cluster that is meant: the main one of the inventory, where none is named.
+/// The cluster that is meant: the main one of the inventory, where none is named. How its masters are reached the OpenSSH
+/// configuration of this host says, where the inventory does not.
 pub fn cluster(inputs: &InputPaths, site: &Site) -> Result<Cluster, Failure> {
-    let (main, others) = inventory::all(&self::inventory(inputs, site)?).map_err(Failure::mistakes)?;
+    reached(inputs, site).map(|reached| reached.cluster)
+}
+
+/// The same, with what that configuration has added.
+pub fn reached(inputs: &InputPaths, site: &Site) -> Result<Reached, Failure> {
+    let source = self::inventory(inputs, site)?;
+    ssh_config::apply(&source, named_cluster(inputs, &source)?, site)
+}
+
+/// The same; what stands there and is not done is told.
+pub fn cluster_told(inputs: &InputPaths, site: &Site) -> Result<Cluster, Failure> {
+    let Reached { cluster, warnings, .. } = reached(inputs, site)?;
+    for text in warnings {
+        site.console.tell(Event::Warning { text });
+    }
+    Ok(cluster)
+}
+
+fn named_cluster(inputs: &InputPaths, source: &Source) -> Result<Cluster, Failure> {
+    let (main, others) = inventory::all(source).map_err(Failure::mistakes)?;
     let Some(name) = &inputs.cluster else { return Ok(main) };
     let known = std::iter::once(&main).chain(&others).map(|cluster| cluster.name.to_string()).collect::<Vec<_>>();
     std::iter::once(main).chain(others).find(|cluster| cluster.name == *name).ok_or_else(|| {

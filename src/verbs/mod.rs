@@ -24,6 +24,7 @@ pub mod request;
 pub mod runs;
 pub mod shipped;
 pub mod site;
+pub mod ssh_config;
 pub mod status;
 pub mod unlock;
 pub mod watch;

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use tokio::sync::watch::Receiver;
 
 use crate::model::digest::sha256;
+use crate::model::ssh_config::SshConfig;
 use crate::model::{Cluster, ClusterName, RunId, Token};
 use crate::observe::StateDirectory;
 use crate::observe::known_before::{KnownBefore, LastLook};
@@ -128,6 +129,12 @@ pub trait Bastion: Send + Sync {
     /// # Errors
     /// When it would not.
     fn replaceable(&self, path: &Path) -> io::Result<()>;
+
+    /// What the OpenSSH configuration of this host says of a host, for this user where one is named.
+    ///
+    /// # Errors
+    /// When a file is there and cannot be read, or others may write it.
+    fn ssh_config(&self, host: &str, user: Option<&str>) -> io::Result<SshConfig>;
 
     /// Whether this host could log in to each master now and become root there, and keep a run. `read` are the files and
     /// directories that a run takes its orders from.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::model::ssh_config::SshConfig;
 use crate::model::{Cluster, ClusterName, RunId, Token};
 use crate::observe::StateDirectory;
 use crate::observe::known_before::{KnownBefore, LastLook};
@@ -21,12 +22,14 @@ use crate::verbs::site::{Diagnosed, StoredRun};
 use super::ssh::{Options, Ssh, Unlocked};
 use super::store::{self, RunDir};
 use super::told::Told;
-use super::{files, last_look, local, readiness, state};
+use super::{files, last_look, local, readiness, ssh_files, state};
 
 /// This host.
 pub struct ThisHost {
     /// The home directory.
     pub home: Option<PathBuf>,
+    /// Who runs us, as OpenSSH's `Match localuser` has it.
+    pub login: String,
     /// Keys and passwords, once somebody has unlocked them.
     pub unlocked: Unlocked,
     /// Where state is kept.
@@ -129,6 +132,10 @@ impl Bastion for ThisHost {
 
     fn replaceable(&self, path: &Path) -> io::Result<()> {
         files::replaceable(path)
+    }
+
+    fn ssh_config(&self, host: &str, user: Option<&str>) -> io::Result<SshConfig> {
+        ssh_files::of(self.home.as_deref(), host, user, &self.login)
     }
 
     fn readiness<'a>(&'a self, cluster: &'a Cluster, read: &'a [PathBuf]) -> Later<'a, Vec<Check>> {

@@ -15,6 +15,7 @@ mod readiness;
 mod regular;
 mod revisions;
 pub mod ssh;
+mod ssh_files;
 pub mod state;
 pub mod store;
 pub mod terminal;

@@ -22,6 +22,8 @@ pub enum Level {
     Zone,
     /// The whole cluster.
     Cluster,
+    /// The OpenSSH configuration of the bastion.
+    Ssh,
 }
 
 impl<'s> Places<'s> {

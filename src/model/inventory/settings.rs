@@ -1,7 +1,7 @@
 //! The blocks `ssh`, `etcd` and `kubernetes`: they may stand at the cluster, a zone and a master, and for each key the nearest one
 //! wins. Knows neither zones nor masters.
 
-use crate::model::cluster::{Become, ClientFiles, ConfigAt, EtcdSettings, Jump, RecordAt, SshSettings};
+use crate::model::cluster::{Become, ByConfig, ClientFiles, ConfigAt, EtcdSettings, Jump, RecordAt, SshSettings};
 use crate::model::control_plane::ApiServerAt;
 use crate::model::diagnostic::{one_of, word};
 use crate::model::fields::{Fields, Reader, port_of};
@@ -62,6 +62,7 @@ impl Layer {
             identity: self.identity.clone(),
             known_hosts: self.known_hosts.clone(),
             jump: self.jump.clone(),
+            by_config: ByConfig::default(),
         })
     }
 

@@ -3,12 +3,14 @@
 
 use std::path::Path;
 
-use crate::model::{inventory, json};
+use crate::model::{Cluster, inventory, json};
 use crate::report::resolved;
 use crate::run::exit;
+use crate::run::ports::Event;
 
 use super::files::Files;
 use super::forms::Form;
+use super::ssh_config::{self, Reached};
 use super::{Failure, Site, inputs};
 
 pub mod check;
@@ -23,15 +25,25 @@ pub mod import;
 pub fn show(site: &Site, files: &dyn Files, path: &Path, output: Form) -> Result<u8, Failure> {
     let source = inputs::reviewed(path, files)?;
     let (main, others) = inventory::all(&source).map_err(Failure::mistakes)?;
-    let shown = |cluster| (cluster, resolved::of(&source, cluster));
-    let (main, others) = (shown(&main), others.iter().map(shown).collect::<Vec<_>>());
+    let mut told = Vec::new();
+    let mut shown = |cluster: Cluster| {
+        let Reached { cluster, added, warnings } = ssh_config::apply(&source, cluster, site)?;
+        told.extend(warnings);
+        let masters = resolved::with(&source, &cluster, &added);
+        Ok((cluster, masters))
+    };
+    let (main, others) = (shown(main)?, others.into_iter().map(&mut shown).collect::<Result<Vec<_>, Failure>>()?);
+    told.dedup();
+    for text in told {
+        site.console.tell(Event::Warning { text });
+    }
     site.console.print(&match output {
         Form::Text => {
             let others = others.iter().map(|(cluster, masters)| format!("\n{}", resolved::text(cluster, masters)));
-            resolved::text(main.0, &main.1) + &others.collect::<String>()
+            resolved::text(&main.0, &main.1) + &others.collect::<String>()
         }
         Form::Json => {
-            let mut value = resolved::json(main.0, &main.1);
+            let mut value = resolved::json(&main.0, &main.1);
             if !others.is_empty() {
                 value["clusters"] = others.iter().map(|(cluster, masters)| resolved::json(cluster, masters)).collect();
             }

@@ -49,9 +49,14 @@ impl<'a> Login<'a> {
     ///
     /// # Errors
     /// [`RemoteError::Denied`] with all that was tried; `Unreachable` when the connection was lost on the way.
-    pub(super) async fn run(mut self, named: Option<Identity>) -> Result<(), RemoteError> {
-        if let Some(identity) = named {
-            return if self.offer(&identity).await? { Ok(()) } else { Err(self.denied()) };
+    pub(super) async fn run(mut self, named: Vec<Identity>) -> Result<(), RemoteError> {
+        for identity in &named {
+            if self.offer(identity).await? {
+                return Ok(());
+            }
+        }
+        if !named.is_empty() {
+            return Err(self.denied());
         }
         match self.keyring.in_agent(self.handle.agent_session_binding()).await {
             Ok(identities) => {

@@ -36,8 +36,23 @@ impl Ssh {
     /// The key files that the inventory names, or those at the usual places, and the agent.
     async fn keys(&self) -> Vec<Check> {
         let keyring = &self.bastion.keyring;
-        let named: BTreeSet<&str> = self.hosts.values().filter_map(|host| host.target.identity()).collect();
+        let of_hosts = |named: bool| self.hosts.values().filter(move |host| host.target.is_named() == named);
+        let identities =
+            |named: bool| -> BTreeSet<&str> { of_hosts(named).flat_map(|host| host.target.identities()).collect() };
+        let (named, of_config) = (identities(true), identities(false));
         let mut checks = Vec::new();
+        // Those of the OpenSSH configuration need not be there.
+        for path in &of_config {
+            let file = match keyring.expanded(path) {
+                Ok(file) => keyring.file(&file).await,
+                Err(why) => Err(why),
+            };
+            checks.push(match file {
+                Ok(Some(identity)) => Check::ok(What::Keys, *path, format!("loaded: {}", identity.shown)),
+                Ok(None) => Check::ok(What::Keys, *path, "it is not there, and is passed over"),
+                Err(why) => Check::warning(What::Keys, *path, why, "load it into the agent"),
+            });
+        }
         for path in &named {
             checks.push(match keyring.named(path).await {
                 Ok(identity) => Check::ok(What::Keys, *path, format!("loaded: {}", identity.shown)),
@@ -45,7 +60,7 @@ impl Ssh {
             });
         }
         let agent = keyring.in_agent(None).await;
-        if self.hosts.values().any(|host| host.target.identity().is_none()) {
+        if of_hosts(false).any(|host| host.target.identities().next().is_none()) {
             let mut found = 0;
             for path in keyring.usual_files() {
                 let shown = path.display().to_string();

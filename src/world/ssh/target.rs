@@ -17,6 +17,7 @@ use super::Bastion;
 use super::audible::Audible;
 use super::cached::Cached;
 use super::connection::{Connection, Ended, Fault, Watch};
+use super::keyring::Identity;
 use super::known_hosts::Known;
 use super::login::Login;
 use super::still::Still;
@@ -73,7 +74,10 @@ pub(super) struct Target {
     port: u16,
     user: String,
     identity: Option<String>,
-    known_hosts: Option<String>,
+    /// Those of the OpenSSH configuration, where the inventory names none.
+    identities: Vec<String>,
+    /// Where nothing is named, the usual ones.
+    known_hosts: Vec<String>,
     through: Option<Arc<Target>>,
     /// Whether a person says that it is off.
     off: AtomicBool,
@@ -83,11 +87,12 @@ pub(super) struct Target {
 impl Target {
     pub(super) fn new(address: &str, ssh: &SshSettings, through: Option<Arc<Target>>) -> Self {
         Self {
-            address: address.to_owned(),
+            address: ssh.by_config.host.as_ref().map_or_else(|| address.to_owned(), ToString::to_string),
             port: ssh.port,
             user: ssh.user.to_string(),
             identity: ssh.identity.clone(),
-            known_hosts: ssh.known_hosts.clone(),
+            identities: ssh.by_config.identities.clone(),
+            known_hosts: known_hosts(ssh),
             through,
             off: AtomicBool::new(false),
             control: Cached::default(),
@@ -101,7 +106,8 @@ impl Target {
             port: jump.port,
             user: jump.user.to_string(),
             identity: ssh.identity.clone(),
-            known_hosts: ssh.known_hosts.clone(),
+            identities: ssh.by_config.identities.clone(),
+            known_hosts: known_hosts(ssh),
             through: None,
             off: AtomicBool::new(false),
             control: Cached::default(),
@@ -121,7 +127,7 @@ impl Target {
     /// Whether both are one login on one host, so that one connection serves both.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let login = |target: &Self| (target.address.clone(), target.port, target.user.clone());
-        let files = |target: &Self| (target.identity.clone(), target.known_hosts.clone());
+        let files = |target: &Self| (target.identity.clone(), target.identities.clone(), target.known_hosts.clone());
         login(self) == login(other) && files(self) == files(other)
     }
 
@@ -138,9 +144,14 @@ impl Target {
         self.through.as_ref()
     }
 
-    /// The key file that the inventory names, if it names one.
-    pub(super) fn identity(&self) -> Option<&str> {
-        self.identity.as_deref()
+    /// Whether the inventory names its key file.
+    pub(super) const fn is_named(&self) -> bool {
+        self.identity.is_some()
+    }
+
+    /// The key files that are named: by the inventory, or else by the OpenSSH configuration.
+    pub(super) fn identities(&self) -> impl Iterator<Item = &str> {
+        self.identity.iter().chain(self.identities.iter().filter(|_| self.identity.is_none())).map(String::as_str)
     }
 
     /// Who logs in.
@@ -167,11 +178,8 @@ impl Target {
         bulk: bool,
     ) -> Later<'a, Result<Arc<Connection>, RemoteError>> {
         Box::pin(async move {
-            let named = match &self.identity {
-                None => None,
-                // Before connecting: a person may take longer to type than a host waits.
-                Some(path) => Some(bastion.keyring.named(path).await.map_err(|why| RemoteError::Denied { why })?),
-            };
+            // Before connecting: a person may take longer to type than a host waits.
+            let named = self.named(bastion).await.map_err(|why| RemoteError::Denied { why })?;
             let known = self.known(bastion).await?;
             let through = match &self.through {
                 None => None,
@@ -257,14 +265,31 @@ impl Target {
         })
     }
 
+    /// The keys that this login is made with; none where the agent and the usual files are tried. The OpenSSH configuration
+    /// may name files that are not there.
+    async fn named(&self, bastion: &Bastion) -> Result<Vec<Identity>, String> {
+        if let Some(path) = &self.identity {
+            return Ok(vec![bastion.keyring.named(path).await?]);
+        }
+        let (mut named, mut wrong) = (Vec::new(), None);
+        for path in &self.identities {
+            match bastion.keyring.file(&bastion.keyring.expanded(path)?).await {
+                Ok(identity) => named.extend(identity),
+                Err(why) => wrong = wrong.or(Some(why)),
+            }
+        }
+        wrong.filter(|_| named.is_empty()).map_or(Ok(named), Err)
+    }
+
     /// What the files say of this host. A file that is not there says nothing; one that cannot be read might hold a
     /// revocation.
     pub(super) async fn known(&self, bastion: &Bastion) -> Result<Known, RemoteError> {
         let refuse = |why: String| RemoteError::HostKey { why };
-        let paths: Vec<PathBuf> = match &self.known_hosts {
-            Some(path) => vec![bastion.keyring.expanded(path).map_err(refuse)?],
-            None => bastion.options.known_hosts.clone(),
-        };
+        let named = self.known_hosts.iter().map(|path| bastion.keyring.expanded(path).map_err(refuse));
+        let mut paths = named.collect::<Result<Vec<PathBuf>, _>>()?;
+        if paths.is_empty() {
+            paths.clone_from(&bastion.options.known_hosts);
+        }
         let mut files = Vec::new();
         for path in paths {
             match regular::open(&path).and_then(|file| regular::read(file, MOST_KNOWN)) {
@@ -305,6 +330,11 @@ impl Target {
     pub(super) fn unreachable(&self, why: impl std::fmt::Display) -> RemoteError {
         RemoteError::Unreachable { why: format!("{}: {why}", self.place()) }
     }
+}
+
+/// What the inventory names, or else the OpenSSH configuration.
+fn known_hosts(ssh: &SshSettings) -> Vec<String> {
+    ssh.known_hosts.as_ref().map_or_else(|| ssh.by_config.known_hosts.clone(), |path| vec![path.clone()])
 }
 
 fn config(known: &Known, bulk: bool) -> Config {
