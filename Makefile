@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: matrix conformance reboots crashes check test demo drill faults bench fuzz deny deps lab-ready
+.PHONY: dist matrix conformance reboots crashes check test demo drill faults bench fuzz deny deps lab-ready
 
 # Format, lints, unit and simulated tests: a few minutes from nothing, no root, no lab.
 check: scripts
@@ -66,6 +66,11 @@ crashes:
 conformance: lab-ready
 	$(CARGO) build --locked --release
 	lab/conformance
+
+# A stripped binary for any x86-64 Linux with glibc 2.28 or later, a .deb, a .rpm, SHA-256 sums and a CycloneDX list, in
+# target/dist; ARCH=aarch64 for arm64, where the toolchain has its standard library.
+dist:
+	packaging/dist $(or $(ARCH),x86_64)
 
 bench: lab-ready
 	$(CARGO) build --locked --release
