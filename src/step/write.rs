@@ -39,13 +39,8 @@ impl Kind for Write {
     }
 
     fn acts(&self) -> Vec<Act> {
-        let command = Command::script(SCRIPT)
-            .arg(self.path.as_str())
-            .arg(sha256(self.before.as_bytes()))
-            .arg(sha256(self.after.as_bytes()))
-            .arg(self.path.retired(&self.run))
-            .args(self.copy_of.as_ref().map(AbsPath::as_str))
-            .stdin(self.after.clone().into_bytes());
+        let command = command(SCRIPT, &self.path, (&self.before, &self.after), &self.run);
+        let command = command.args(self.copy_of.as_ref().map(AbsPath::as_str));
         [Act::once(command)].into_iter().chain(reload(self.form)).collect()
     }
 
@@ -61,6 +56,15 @@ impl Kind for Write {
         let back = return_file::ReturnFile { path: self.path.clone(), form: self.form, run: self.run.clone() };
         Undo::Steps(vec![back.into()])
     }
+}
+
+/// The command that puts one text in the other's place.
+pub(super) fn command(script: Script, path: &AbsPath, (before, after): (&str, &str), run: &RunId) -> Command {
+    Command::script(script)
+        .arg(path.as_str())
+        .args([before, after].map(|text| sha256(text.as_bytes())))
+        .arg(path.retired(run))
+        .stdin(after.as_bytes().to_vec())
 }
 
 /// systemd reads a unit's file when it is told to; a start before that would be one with the old flags.

@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Form;
 use crate::config::api_server::EtcdServers;
 use crate::model::command::Script;
-use crate::model::digest::sha256;
-use crate::model::{AbsPath, Command, Output, RunId};
+use crate::model::{AbsPath, Output, RunId};
 
 use super::{Act, Effect, Facts, Judgement, Kind, Undo, return_file, undo, write};
 
@@ -35,12 +34,7 @@ impl Kind for WriteList {
     }
 
     fn acts(&self) -> Vec<Act> {
-        let command = Command::script(SCRIPT)
-            .arg(self.path.as_str())
-            .arg(sha256(self.before.as_bytes()))
-            .arg(sha256(self.after.as_bytes()))
-            .arg(self.path.retired(&self.run))
-            .stdin(self.after.clone().into_bytes());
+        let command = write::command(SCRIPT, &self.path, (&self.before, &self.after), &self.run);
         [Act::once(command)].into_iter().chain(write::reload(self.form)).collect()
     }
 
