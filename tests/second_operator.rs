@@ -13,8 +13,9 @@ use operator::{attest, lost};
 use requorum::model::MasterName;
 use requorum::plan::Goal;
 use requorum::run::exit;
+use requorum::run::ports::Event as Told;
 use requorum::run::unlock::Unlocking;
-use requorum::sim::{Event, Flags};
+use requorum::sim::{Event, Flags, Site};
 use tokio::time::Instant;
 
 #[tokio::test(start_paused = true)]
@@ -120,4 +121,43 @@ async fn a_lock_that_came_before_the_plan_is_given_back() {
     let (end, ()) = tokio::join!(site.go_confirmed(Goal::InitiateDr, &ask), interrupt);
     assert_eq!(end.code, Some(exit::INTERRUPTED), "{}", end.text);
     assert!(site.locked_by().is_empty() && site.runs("m3"));
+}
+
+/// A `recover` that is consented to beforehand locks who came back before it asks what its plan is made from.
+#[tokio::test(start_paused = true)]
+async fn a_recover_with_consent_asks_once_under_its_lock() {
+    let told = |site: &Site, words: &str| {
+        let said = |event: &Told| matches!(event, Told::Said { text } if text.contains(words));
+        site.told().iter().filter(|event| said(event)).count()
+    };
+    let (first, again) = ("what the plan is made from is asked now", "checking them once more");
+    let site = lost(&[2, 1]).await;
+    site.initiate_dr(&attest(&["zone1"])).await;
+    site.happens(&Event::On("zone1".into()));
+    site.wait(Duration::from_secs(10)).await;
+    let before = told(&site, again);
+
+    let unfit = site.fork();
+    unfit.happens(&Event::Full("m1".into()));
+    let end = unfit.go_confirmed(Goal::Recover, &Flags::default()).await;
+    assert_eq!(end.code, Some(exit::REFUSED), "{}", end.text);
+    assert!(end.text.contains("a note of who held it"), "{}", end.text);
+    assert!(unfit.locked_by().is_empty() && unfit.runs("m1"));
+
+    let held = site.fork();
+    held.happens(&Event::Seize("m2".into()));
+    let end = held.go_confirmed(Goal::Recover, &Flags::default()).await;
+    assert_eq!(end.code, Some(exit::LOCKED), "{}", end.text);
+    assert_eq!(told(&held, first), 0);
+
+    let end = site.go_confirmed(Goal::Recover, &Flags::default()).await;
+    assert_eq!(end.code, Some(exit::DONE), "{}", end.text);
+    assert_eq!((told(&site, first), told(&site, again)), (1, before));
+    assert_eq!(site.broken(), Vec::<String>::new());
+
+    // Where all vote nobody is locked for a look.
+    let end = site.go_confirmed(Goal::Recover, &Flags::default()).await;
+    assert_eq!(end.code, Some(exit::DONE), "{}", end.text);
+    assert!(end.text.contains("nothing to do"), "{}", end.text);
+    assert_eq!(told(&site, first), 1);
 }

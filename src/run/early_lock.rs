@@ -1,14 +1,18 @@
-//! A look under a lock that is taken before there is a plan: where the person has consented already, and counting may tell
-//! that quorum is lost, the masters are locked first. What is seen after that needs no second look. Judges nothing.
+//! A look under a lock that is taken before there is a plan: where the person has consented already, and it is likely that
+//! there will be one, the masters are locked first. What is seen after that needs no second look. Judges nothing.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::model::{Cluster, MasterName, RunId};
+use crate::observe::members::masters_of;
+use crate::observe::proof::BESIDE;
 use crate::observe::traces::Holder;
-use crate::observe::{Observation, read};
+use crate::observe::{KnownBefore, Members, Observation, read};
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::hold::Holding;
 use super::lock::{self, Taken};
@@ -94,15 +98,64 @@ pub async fn look(
     if !early.take(hosts, holder, remote).await {
         return prove::rest(looking, proving, cluster, attested, remote).await;
     }
-    console.tell(Event::Said { text: "the masters are locked; what the plan is made from is asked now".to_owned() });
     let known = looking.so_far().known_before.clone();
-    let again = Looking::reading_for(read::SHORT_TIMEOUT, cluster, remote).knowing(known);
     let tried_before = looking.tried_on();
+    let again = anew(read::SHORT_TIMEOUT, known, cluster, remote, console);
     let (seen, tried_now) = again.finish_but_for(&prove::said_off(cluster, attested)).await;
     let mut seen = seen.without_locks(|lock| lock.run == holder.run);
     logs::read(cluster, &mut seen, remote).await;
     let tried = StillTried::of_both(tried_before, tried_now);
     Looked { seen, proving, tried }
+}
+
+/// The same for a `recover`, where every master has said who it is and one of them votes for nobody who serves.
+pub async fn look_at_returned(
+    mut looking: Looking,
+    early: &EarlyLock,
+    (holder, begins): (&Holder, &(dyn Fn() + Sync)),
+    cluster: &Cluster,
+    remote: &Arc<dyn Remote>,
+    console: &Arc<dyn Console>,
+) -> Observation {
+    let known = looking.until_known(&BTreeSet::new(), Instant::now() + BESIDE).await;
+    let hosts = if known { came_back(cluster, looking.so_far()) } else { BTreeSet::new() };
+    if hosts.is_empty() {
+        return looking.finish().await;
+    }
+    begins();
+    if !early.take(hosts, holder, remote).await {
+        return looking.finish().await;
+    }
+    let known = looking.so_far().known_before.clone();
+    let seen = anew(read::TIMEOUT, known, cluster, remote, console).finish().await;
+    seen.without_locks(|lock| lock.run == holder.run)
+}
+
+/// What is asked under the lock.
+fn anew(
+    limit: Duration,
+    known: KnownBefore,
+    cluster: &Cluster,
+    remote: &Arc<dyn Remote>,
+    console: &Arc<dyn Console>,
+) -> Looking {
+    console.tell(Event::Said { text: "the masters are locked; what the plan is made from is asked now".to_owned() });
+    Looking::reading_for(limit, cluster, remote).knowing(known)
+}
+
+/// Who answers, where somebody's member list has a master that answers and no vote, and nobody is held.
+fn came_back(cluster: &Cluster, seen: &Observation) -> BTreeSet<MasterName> {
+    let without_a_vote = |list: &Members| {
+        let of_entry = masters_of(cluster, seen, list);
+        let voters: BTreeSet<&MasterName> =
+            list.list.iter().filter(|member| member.votes()).filter_map(|member| of_entry.get(&member.id)).collect();
+        seen.answering().any(|(name, _)| !voters.contains(name))
+    };
+    let mut lists = seen.answering().filter_map(|(_, seen)| seen.members.as_ref().ok());
+    if seen.locks().next().is_some() || !lists.any(without_a_vote) {
+        return BTreeSet::new();
+    }
+    seen.answering().map(|(name, _)| name.clone()).collect()
 }
 
 /// Who answers, where counting may tell and nobody is held.

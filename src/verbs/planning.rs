@@ -181,21 +181,29 @@ async fn finished(
     consent: Consent<'_>,
 ) -> Looked {
     let all = |seen| Looked { seen, proving: None, tried: None };
+    let holder = site.operator.holder(&request.run, site.clock.now());
+    // A recover takes the token of the cluster that serves.
+    let token = if request.goal == Goal::InitiateDr { request.token.to_string() } else { String::new() };
+    let holder = Holder { token, ..holder };
+    let begins = || site.acting.begin();
+    let by = (&holder, &begins as &(dyn Fn() + Sync));
     match request.goal {
         Goal::InitiateDr => match consent {
             Consent::Given(early) => {
-                let holder = site.operator.holder(&request.run, site.clock.now());
-                let holder = Holder { token: request.token.to_string(), ..holder };
-                let begins = || site.acting.begin();
                 let about = (cluster, request.counts_with());
-                early_lock::look(looking, early, (&holder, &begins), about, remote, &site.console).await
+                early_lock::look(looking, early, by, about, remote, &site.console).await
             }
             Consent::Later | Consent::ToDrill => {
                 prove::look(looking, cluster, request.counts_with(), remote, &site.console).await
             }
         },
         Goal::Recover => {
-            let mut seen = looking.finish().await;
+            let mut seen = match consent {
+                Consent::Given(early) => {
+                    early_lock::look_at_returned(looking, early, by, cluster, remote, &site.console).await
+                }
+                Consent::Later | Consent::ToDrill => looking.finish().await,
+            };
             rights::ask_those_that_serve(&mut seen, remote).await;
             all(seen)
         }
