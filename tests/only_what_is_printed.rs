@@ -104,3 +104,50 @@ async fn a_recover_killed_anywhere() {
     killed_anywhere(Goal::Recover, Bastion::Same, true).await;
     killed_anywhere(Goal::Recover, Bastion::Another, true).await;
 }
+
+/// Kills `initiate-dr` after each record and gives the same command again, `after` that long. How often it finished what
+/// the killed run had begun.
+async fn the_same_command_again(after: Duration) -> usize {
+    let (base, ask) = (lost(&[2, 1]).await, attest(&["zone1"]));
+    let whole = base.fork();
+    whole.go(Goal::InitiateDr, &ask).await;
+    let (mut failed, mut finished) = (Vec::new(), 0);
+    for record in 1..=whole.records() {
+        let site = base.fork();
+        site.kill_after_record(record);
+        site.go(Goal::InitiateDr, &ask).await;
+        site.mend_bastion();
+        site.wait(after).await;
+        if site.writable().is_empty() || site.locked_by().is_empty() {
+            continue;
+        }
+        site.write("m3", "since-the-kill");
+        let keys = site.acknowledged();
+        for run in site.locked_by() {
+            site.unlock(&run).await;
+        }
+        let again = site.go(Goal::InitiateDr, &ask).await;
+        if again.code == Some(exit::REFUSED) && again.text.contains("[quorum-alive]") {
+            continue;
+        }
+        // Who comes back unfenced is told from the cluster that the run made.
+        site.happens(&Event::On("zone1".into()));
+        site.wait(Duration::from_secs(10)).await;
+        let home = site.recover(&Flags::default()).await;
+        let ends = (again.code, home.code) == (Some(exit::DONE), Some(exit::DONE));
+        if !ends || !keys.iter().all(|key| site.keys("m1").contains(key)) {
+            failed.push(format!("killed after record {record}: {:?} {}\n{}", again.code, again.text, home.text));
+        }
+        finished += usize::from(!again.text.contains("has already done it"));
+    }
+    assert!(failed.is_empty(), "{} of {} kills:\n{}", failed.len(), whole.records(), failed.join("\n\n"));
+    finished
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_initiate_dr_killed_after_its_start_is_finished_by_the_same_command() {
+    let finished = the_same_command_again(Duration::from_secs(60)).await;
+    assert!(finished > 2, "{finished} kills came after the start and before the end");
+    // Hours later the lost zone may have been back, and have taken writes.
+    assert_eq!(the_same_command_again(Duration::from_secs(2 * 3600)).await, 0);
+}

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 /// Why a text is not the name it was meant to be. Reads as the end of a sentence.
@@ -108,6 +109,13 @@ impl RunId {
     #[must_use]
     pub fn imagined() -> Self {
         Self("imagined".to_owned())
+    }
+
+    /// When it began, by the clock of its bastion: its name begins with that, in UTC.
+    #[must_use]
+    pub fn began(&self) -> Option<Timestamp> {
+        let began = DateTime::strptime("%Y%m%d-%H%M%S", self.0.get(..15)?).ok()?;
+        Some(began.to_zoned(TimeZone::UTC).ok()?.timestamp())
     }
 }
 

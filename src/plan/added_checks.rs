@@ -31,9 +31,6 @@ pub(super) fn no_vote(
 
 /// Before a new cluster's etcd starts, and before its first write: no member that it leaves out answers a survivor.
 pub(super) fn silent(draft: &PlanDraft<'_>, started: bool) -> Vec<(MasterName, Step)> {
-    if draft.source.is_none() {
-        return Vec::new();
-    }
     let own: Vec<String> = draft.members.iter().flat_map(|member| member.peer_urls.clone()).collect();
     let input = draft.input;
     let urls_of = |master| known_urls(master, input.cluster, input.seen);

@@ -44,12 +44,14 @@ impl<'a> Builder<'a> {
         Ok((builder.stages, builder.draft))
     }
 
-    /// The same of lines that leave every etcd alone.
+    /// The same of lines that neither stop nor start an etcd, after what is looked at `first`.
     pub(super) fn unroll_alone(
         draft: PlanDraft<'a>,
+        first: Steps,
         lines: &[PlaybookLine],
     ) -> Result<(Vec<Stage>, PlanDraft<'a>), NoPlan> {
         let mut builder = Self { draft, stages: Vec::new(), next_id: 1, started: false };
+        builder.stage(first, None, false);
         builder.lines(lines, None)?;
         Ok((builder.stages, builder.draft))
     }
@@ -84,10 +86,15 @@ impl<'a> Builder<'a> {
                 self.stage(steps, why, false);
             }
             Action::Start { what: Service::Etcd, .. } => {
-                self.stage(added_checks::silent(&self.draft, false), None, false);
+                let listens = |started| match self.draft.is_new() {
+                    true => added_checks::silent(&self.draft, started),
+                    false => Steps::new(),
+                };
+                let (before, after) = (listens(false), listens(true));
+                self.stage(before, None, false);
                 let steps = self.steps(&line.action, joiner)?;
                 self.stage(steps, why, false);
-                self.stage(added_checks::silent(&self.draft, true), None, false);
+                self.stage(after, None, false);
             }
             Action::Snapshot(_) => self.snapshot(why)?,
             api @ (Action::Park(_) | Action::Narrow(_) | Action::ClearLeases(_) | Action::ServeApi(_)) => {

@@ -15,7 +15,7 @@ use crate::step::snapshot::Source;
 use crate::step::{Step, keep_tools};
 
 use super::api_servers::ApiDraft;
-use super::{Goal, Input, NoPlan, PlannedMember, Refusal};
+use super::{Input, NoPlan, PlannedMember, Refusal};
 
 /// A master that takes part, with what it said.
 #[derive(Debug, Clone, Copy)]
@@ -205,7 +205,7 @@ pub(super) struct PlanDraft<'a> {
 impl<'a> PlanDraft<'a> {
     /// Whether the cluster that will serve is made by this run.
     pub(super) fn is_new(&self) -> bool {
-        self.input.request.goal == Goal::InitiateDr
+        self.source.is_some()
     }
 
     /// Whether a survivor's etcd can still be asked once the snapshot is taken: the seed's was stopped for a replay.

@@ -1,7 +1,7 @@
 //! An existing snapshot file: where it comes from, how old it is, and whether a survivor by now holds more than it
 //! does. Knows only what this bastion's journals say about the file, and what the survivors say.
 
-use jiff::{Timestamp, Unit, civil::DateTime, tz::TimeZone};
+use jiff::{Timestamp, Unit};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{ClusterId, RunId};
@@ -198,11 +198,9 @@ pub(super) fn shown(file: &SnapshotFile, run: &RunId) -> String {
     }
 }
 
-/// How long before this run that was; nothing where the clocks disagree. The run's name begins with its time in UTC.
+/// How long before this run that was; nothing where the clocks disagree.
 fn age(at: Timestamp, run: &RunId) -> Option<String> {
-    let began = DateTime::strptime("%Y%m%d-%H%M%S", run.as_str().get(..15)?).ok()?;
-    let began = began.to_zoned(TimeZone::UTC).ok()?.timestamp();
-    let minutes = (began - at).total(Unit::Minute).ok().filter(|minutes| *minutes >= 0.0)?;
+    let minutes = (run.began()? - at).total(Unit::Minute).ok().filter(|minutes| *minutes >= 0.0)?;
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is not negative, and years fit")]
     let minutes = minutes as u64;
     Some(match minutes {

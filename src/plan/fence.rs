@@ -150,26 +150,10 @@ pub(super) fn of_kinds(input: Input<'_>, participants: &[Participant<'_>], kinds
     }
     let names: BTreeSet<MasterName> = participants.iter().map(|participant| participant.name().clone()).collect();
     Plan {
-        version: 1,
-        goal: input.request.goal,
-        run: input.request.run.clone(),
-        cluster: input.cluster.name.clone(),
-        environment: Some(input.cluster.environment),
-        zones: input.cluster.zone_of_masters(),
-        summary: input.playbook.summary.clone(),
         failed_zones: input.request.failed_zones.clone(),
-        survivors: BTreeSet::new(),
-        seed: None,
         left_out: silent(input, participants),
         returned: names,
-        attested: input.request.attested.clone(),
-        overrides: input.request.set_aside(),
-        after: None,
-        ports: cut_off::ports(input),
-        old_data: input.seen.old_data(),
-        proof: None,
-        findings: assess(input.cluster, input.seen).findings,
-        stages,
+        ..Plan::of(input, stages)
     }
 }
 

@@ -19,8 +19,8 @@ use super::checks::{self, Refusals};
 use super::draft::{Participant, PlanDraft};
 use super::seed::{self, seed, source};
 use super::{
-    After, Input, NoPlan, Plan, PlannedMember, binding, conditions, corrupt, cut_off, existing_snapshot,
-    peer_reachability, split_brain,
+    After, Input, NoPlan, Plan, PlannedMember, binding, conditions, corrupt, existing_snapshot, peer_reachability,
+    split_brain,
 };
 
 mod again;
@@ -103,26 +103,14 @@ fn build<'a>(
     let (stages, draft) = Builder::unroll(draft, &input.playbook.lines)?;
     binding::data_fits(&draft)?;
     Ok(Plan {
-        version: 1,
-        goal: input.request.goal,
-        run: input.request.run.clone(),
-        cluster: input.cluster.name.clone(),
-        environment: Some(input.cluster.environment),
-        zones: input.cluster.zone_of_masters(),
-        summary: input.playbook.summary.clone(),
         failed_zones,
         survivors: names,
         seed: Some(seed.name().clone()),
-        returned: BTreeSet::new(),
         left_out,
-        attested: input.request.attested.clone(),
-        overrides: input.request.set_aside(),
         after: Some(After { cluster: draft.cluster, token, members }),
-        ports: cut_off::ports(input),
-        old_data: input.seen.old_data(),
         proof: input.seen.proof.as_ref().map(proof::Outcome::words),
         findings,
-        stages,
+        ..Plan::of(input, stages)
     })
 }
 

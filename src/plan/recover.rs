@@ -16,7 +16,7 @@ use super::build::Builder;
 use super::checks::{self, Refusals};
 use super::draft::{Participant, PlanDraft, initial_cluster};
 use super::initiate::join;
-use super::{After, Input, NoPlan, Plan, PlannedMember, Refusal, binding, conditions, corrupt, cut_off, split_brain};
+use super::{After, Input, NoPlan, Plan, PlannedMember, Refusal, binding, conditions, corrupt, split_brain};
 
 mod told;
 
@@ -103,26 +103,14 @@ fn build<'a>(
     let findings = told::findings(input, &draft, &target, &left_out).into_iter().chain(told).collect();
     let zones = input.cluster.masters().filter(|master| names.contains(&master.name)).map(|master| master.zone.clone());
     Ok(Plan {
-        version: 1,
-        goal: input.request.goal,
-        run: input.request.run.clone(),
-        cluster: input.cluster.name.clone(),
-        environment: Some(input.cluster.environment),
-        zones: input.cluster.zone_of_masters(),
-        summary: input.playbook.summary.clone(),
         failed_zones: zones.collect(),
         survivors: target.voters,
         seed: Some(seed.name().clone()),
         returned: names,
         left_out,
-        attested: input.request.attested.clone(),
-        overrides: input.request.set_aside(),
         after: Some(After { cluster: draft.cluster, token, members: draft.members }),
-        ports: cut_off::ports(input),
-        old_data: input.seen.old_data(),
-        proof: None,
         findings,
-        stages,
+        ..Plan::of(input, stages)
     })
 }
 

@@ -169,6 +169,13 @@ fn without_final_list(plan: &Plan) -> BTreeSet<&MasterName> {
 fn done(run: ReportedRun<'_>) -> String {
     let plan = run.plan;
     match plan.goal {
+        Goal::InitiateDr if !makes_a_cluster(plan) && does(plan, |effect| matches!(effect, Effect::Records(_))) => {
+            let cluster = plan.after.as_ref().map(|after| after.cluster.to_string()).unwrap_or_default();
+            format!(
+                "done: {} took a write as cluster {cluster}, which an earlier run had started; it is recorded as the one that counts\n",
+                names(&plan.survivors)
+            )
+        }
         Goal::InitiateDr if !makes_a_cluster(plan) => {
             format!("done: the API servers of {} are ready, and know its etcd alone\n", names(&plan.survivors))
         }
@@ -211,13 +218,17 @@ fn done(run: ReportedRun<'_>) -> String {
     }
 }
 
-/// Whether it does: where its cluster served before, API servers alone were put right.
+/// Where its cluster served before, it makes none: only what a run had left to do was done.
 fn makes_a_cluster(plan: &Plan) -> bool {
-    plan.steps().any(|planned| planned.step.does(|effect| matches!(effect, Effect::BuildsData(_))))
+    does(plan, |effect| matches!(effect, Effect::BuildsData(_)))
 }
 
 fn returns_data(plan: &Plan) -> bool {
-    plan.steps().any(|planned| planned.step.does(|effect| matches!(effect, Effect::ReturnsData(_))))
+    does(plan, |effect| matches!(effect, Effect::ReturnsData(_)))
+}
+
+fn does(plan: &Plan, what: impl Fn(&Effect<'_>) -> bool) -> bool {
+    plan.steps().any(|planned| planned.step.does(&what))
 }
 
 fn after_done(run: ReportedRun<'_>) -> Vec<String> {

@@ -75,7 +75,7 @@ pub(super) fn next(situation: Situation<'_>, way_on: Option<&str>) -> Option<Str
         {
             Some(not_recorded(situation, record))
         }
-        (Verdict::OneZone, _) => Some(rejoin(situation)),
+        (Verdict::OneZone, newest) => Some(rejoin(situation, newest.known())),
         (Verdict::Degraded, _) if missing_a_voter(situation) => {
             Some(format!("{again} recover      # masters that do not vote yet"))
         }
@@ -118,17 +118,23 @@ fn api_servers(situation: Situation<'_>) -> Option<String> {
 }
 
 /// One zone serves alone. What comes back of the others must not serve, and `recover` stops it first.
-fn rejoin(situation: Situation<'_>) -> String {
+fn rejoin(situation: Situation<'_>, record: Option<&ClusterRecord>) -> String {
     let Situation { cluster, seen, again, .. } = situation;
     let dark: BTreeSet<&ZoneName> =
         cluster.masters().filter(|master| seen.seen(&master.name).is_none()).map(|master| &master.zone).collect();
     match dark.is_empty() {
         true => format!("{again} recover      # the other masters answer; it stops their old etcd first"),
-        false => format!(
-            "{again} recover      # once the masters of {0} answer; until then keep {0} off, or keep {1} cut off there",
-            spaced(&dark),
-            cut_off::words(&cut_off::of(seen))
-        ),
+        false => {
+            let finish = record.filter(|record| !record.finished).map(|record| {
+                format!("; within an hour of run {}, which was killed, `{again} initiate-dr` records that its cluster counts", record.run)
+            });
+            format!(
+                "{again} recover      # once the masters of {0} answer; until then keep {0} off, or keep {1} cut off there{2}",
+                spaced(&dark),
+                cut_off::words(&cut_off::of(seen)),
+                finish.unwrap_or_default()
+            )
+        }
     }
 }
 

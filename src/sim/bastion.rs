@@ -28,6 +28,7 @@ use super::data::{HASH, Image};
 use super::drive::TEMPLATES;
 use super::faults::Event;
 use super::run_files::{JOURNAL, RunFiles};
+use super::state::BastionState;
 use super::{Site, remote};
 
 /// Where everything lies.
@@ -35,14 +36,16 @@ const STATE: &str = "/bastion";
 /// The inventory's path.
 pub(super) const INVENTORY: &str = "inventory.yaml";
 
-/// Where a run of this number keeps its files.
-pub(super) fn place(number: u32, behind: bool) -> String {
-    format!("{STATE}/runs/{}", run_name(number, behind))
+/// Where the run of this number keeps its files.
+pub(super) fn place(number: u32, known: &BastionState) -> String {
+    let name =
+        known.names.get(&number).cloned().unwrap_or_else(|| run_name(number, Timestamp::UNIX_EPOCH, known.behind));
+    format!("{STATE}/runs/{name}")
 }
 
-/// Runs are named by the bastion's clock.
-fn run_name(number: u32, behind: bool) -> String {
-    format!("{}0101-000000-{number:04}", if behind { 2025 } else { 2026 })
+/// Runs are named by the bastion's clock, to the hour.
+fn run_name(number: u32, now: Timestamp, behind: bool) -> String {
+    format!("{}0101-{}0000-{number:04}", if behind { 2025 } else { 2026 }, now.strftime("%H"))
 }
 
 fn number(run: &RunId) -> u32 {
@@ -101,9 +104,9 @@ impl Bastion for Site {
         Vec::new()
     }
 
-    fn run_id(&self, _now: Timestamp) -> io::Result<RunId> {
+    fn run_id(&self, now: Timestamp) -> io::Result<RunId> {
         let (number, behind) = self.next_run();
-        RunId::new(run_name(number, behind)).map_err(io::Error::other)
+        RunId::new(run_name(number, now, behind)).map_err(io::Error::other)
     }
 
     fn token(&self) -> Token {
@@ -115,7 +118,10 @@ impl Bastion for Site {
     }
 
     fn create_run(&self, run: &RunId) -> io::Result<Arc<dyn Store>> {
-        self.with(|state| state.bastion.runs = state.bastion.runs.max(number(run)));
+        self.with(|state| {
+            state.bastion.runs = state.bastion.runs.max(number(run));
+            state.bastion.names.insert(number(run), run.to_string());
+        });
         Ok(Arc::new(RunFiles { site: self.clone(), place: format!("{STATE}/runs/{run}") }))
     }
 

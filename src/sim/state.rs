@@ -39,6 +39,8 @@ pub(super) struct BastionState {
     pub(super) look: Option<crate::observe::known_before::LastLook>,
     /// Whether the bastion's clock is a year behind.
     pub(super) behind: bool,
+    /// The names of its runs, by their number.
+    pub(super) names: BTreeMap<u32, String>,
 }
 
 /// What happens by itself when a command comes.

@@ -144,14 +144,14 @@ impl Site {
     /// Where the first run keeps its files on the bastion: of a drill that is the drill itself.
     #[must_use]
     pub fn first_run(&self) -> String {
-        super::bastion::place(1, self.lock().bastion.behind)
+        super::bastion::place(1, &self.lock().bastion)
     }
 
     /// Where the latest run keeps its files on the bastion.
     #[must_use]
     pub fn last_run(&self) -> String {
         let state = self.lock();
-        super::bastion::place(state.bastion.runs, state.bastion.behind)
+        super::bastion::place(state.bastion.runs, &state.bastion)
     }
 
     /// Everything on the masters that outlives a moment, to be compared with later.

@@ -142,7 +142,9 @@ impl Snapshot {
             Err(why) => return Judgement::Stop(why),
         };
         if fact.revision == 0 {
-            return Judgement::Stop("the snapshot holds revision 0: it is empty".into());
+            return Judgement::Stop(
+                "the snapshot holds no key: this etcd has nothing to save, or its database is damaged".into(),
+            );
         }
         if let Source::File { at_least: Some(needed), .. } = self.source
             && fact.revision < needed

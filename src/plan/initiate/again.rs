@@ -1,6 +1,9 @@
-//! An `initiate-dr` that has been done: whether anything is left to do with API servers. Touches no etcd.
+//! An `initiate-dr` that has been done, or was killed once its new cluster had started: what is left to do. Stops and starts
+//! no etcd.
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::SignedDuration;
 
 use crate::model::{MasterName, Zone, ZoneName};
 use crate::observe::assess::assess;
@@ -10,13 +13,13 @@ use crate::plan::api_servers::{self, ApiDraft};
 use crate::plan::build::Builder;
 use crate::plan::checks::Refusals;
 use crate::plan::draft::{Participant, PlanDraft};
-use crate::plan::{After, Input, NoPlan, Plan, PlannedMember, Stage, cut_off};
-use crate::playbook::Action;
+use crate::plan::{After, Input, NoPlan, Plan, PlannedMember, Stage, added_checks};
+use crate::playbook::{Action, Expectation, Playbook, PlaybookLine, Service};
 
-use super::join;
+use super::{join, the_failed_are_down};
 
-/// What the finished run left to do; nothing where no finished run is recognized. It is by what it recorded: the cluster's ID
-/// and that its members are the survivors.
+/// What a run left to do; nothing where none is recognized. It is by what it recorded: the cluster's ID and that its members
+/// are the survivors.
 pub(super) fn left(input: Input<'_>) -> Option<Result<Plan, NoPlan>> {
     let assessment = assess(input.cluster, input.seen);
     let (cluster, serving) = assessment.serving.iter().next().filter(|_| assessment.serving.len() == 1)?;
@@ -29,36 +32,54 @@ pub(super) fn left(input: Input<'_>) -> Option<Result<Plan, NoPlan>> {
         newest(input.seen, &assessment.serving).known().filter(|record| record.finished).cloned().or_else(own)?;
     let members = serving.iter().find_map(|name| input.seen.seen(name)?.members.as_ref().ok())?;
     let known = serving.len() == members.list.len() && members.list.iter().all(Member::votes);
-    let whole_zones = input.cluster.zones.values().any(|zone| zone.masters.keys().all(|name| !serving.contains(name)));
+    let whole_zones = input.cluster.zones.values().any(|zone| is_lost(zone, serving));
     let done = record.cluster == *cluster && known && whole_zones;
-    let said = || {
-        let names = join(serving.iter().map(MasterName::as_str));
-        format!("run {} has already done it: cluster {cluster} of {names} serves", record.run)
-    };
-    let survivors = Participant::all(input, serving);
-    let left = done.then(|| rest(input, record.clone(), survivors, members, said()))?;
-    (record.finished || !matches!(left, Err(NoPlan::NothingToDo(_)))).then_some(left)
+    let left = done.then(|| rest(input, record.clone(), serving, members))?;
+    let of_it = record.finished || may_be_finished(&record, input);
+    (of_it || !matches!(left, Err(NoPlan::NothingToDo(_)))).then_some(left)
 }
 
-fn rest<'a>(
-    input: Input<'a>,
+/// So long after it began, a run that was killed is finished by the same command. Later the lost zone may have been back
+/// meanwhile, and have taken writes; then a person must say which cluster counts.
+const FRESH: SignedDuration = SignedDuration::from_hours(1);
+
+/// Whether the run that made the cluster was killed a short while ago. Clocks that disagree say nothing.
+fn may_be_finished(record: &ClusterRecord, input: Input<'_>) -> bool {
+    let age = input.request.run.began().zip(record.run.began()).map(|(now, then)| now.duration_since(then));
+    !record.finished && age.is_some_and(|age| SignedDuration::ZERO <= age && age <= FRESH)
+}
+
+/// Whether nobody of this zone serves.
+fn is_lost(zone: &Zone, serving: &BTreeSet<MasterName>) -> bool {
+    zone.masters.keys().all(|name| !serving.contains(name))
+}
+
+fn rest(
+    input: Input<'_>,
     record: ClusterRecord,
-    survivors: Vec<Participant<'a>>,
+    serving: &BTreeSet<MasterName>,
     list: &Members,
-    said: String,
 ) -> Result<Plan, NoPlan> {
+    let survivors = Participant::all(input, serving);
     let mut refusals = Refusals::new(input.request);
     api_servers::refuse(input, &survivors, &mut refusals);
+    let finishes = may_be_finished(&record, input);
+    // What the run did not live to see is seen now, and only if the lost zone is still down.
+    if finishes {
+        let lost = input.cluster.zones.values().filter(|zone| is_lost(zone, serving)).map(|zone| zone.name.clone());
+        the_failed_are_down(input, &lost.collect(), &mut refusals);
+    }
     refusals.done()?;
     let members: Vec<PlannedMember> = survivors.iter().map(Participant::member).collect::<Result<_, _>>()?;
     let voters: Vec<&MasterName> = members.iter().map(|member| &member.master).collect();
     let api = ApiDraft::of(input.cluster, input.seen);
+    let names = join(serving.iter().map(MasterName::as_str));
+    let said = format!("run {} has already done it: cluster {} of {names} serves", record.run, record.cluster);
     let nothing = || NoPlan::NothingToDo(said.clone());
     let seed = survivors.first().copied().ok_or_else(nothing)?;
-    if survivors.iter().all(|participant| api.is_final(input, participant, &voters)) {
+    if !finishes && survivors.iter().all(|participant| api.is_final(input, participant, &voters)) {
         return Err(nothing());
     }
-    let names = survivors.iter().map(|participant| participant.name().clone()).collect();
     let (token, cluster) = (record.token.clone(), list.cluster);
     let draft = PlanDraft {
         input,
@@ -74,42 +95,42 @@ fn rest<'a>(
         texts: BTreeMap::new(),
         api,
     };
-    let lines = input.playbook.lines.iter();
-    let lines: Vec<_> =
-        lines.filter(|line| matches!(line.action, Action::ClearLeases(_) | Action::ServeApi(_))).cloned().collect();
-    let (stages, _) = Builder::unroll_alone(draft, &lines)?;
+    let silent = if finishes { added_checks::silent(&draft, true) } else { Vec::new() };
+    let (stages, _) = Builder::unroll_alone(draft, silent, &lines(input.playbook, finishes))?;
     if stages.is_empty() {
         return Err(nothing());
     }
-    Ok(plan(input, names, seed.name().clone(), After { cluster, token, members }, stages))
+    let summary = match finishes {
+        true => &input.playbook.summary,
+        false => "The surviving zone's API servers serve, with its etcd alone.",
+    };
+    let after = After { cluster, token, members };
+    Ok(plan(input, serving.clone(), seed.name().clone(), after, (summary.to_owned(), stages)))
 }
 
-fn plan(input: Input<'_>, survivors: BTreeSet<MasterName>, seed: MasterName, after: After, stages: Vec<Stage>) -> Plan {
-    let lost = |zone: &&Zone| zone.masters.keys().all(|name| !survivors.contains(name));
-    let failed_zones: BTreeSet<ZoneName> =
-        input.cluster.zones.values().filter(lost).map(|zone| zone.name.clone()).collect();
+/// The playbook's lines that are left: those about API servers, and of a run that was killed all that prove and record what
+/// it started.
+fn lines(playbook: &Playbook, finishes: bool) -> Vec<PlaybookLine> {
+    let starts = |line: &PlaybookLine| matches!(line.action, Action::Start { what: Service::Etcd, .. });
+    let after = playbook.lines.iter().position(starts).map_or(0, |place| place + 1);
+    let left = |line: &&PlaybookLine| match line.action {
+        Action::ClearLeases(_) | Action::ServeApi(_) => true,
+        Action::ClearNospace(_) | Action::Expect(Expectation::OneWritableCluster) | Action::Record(_) => finishes,
+        _ => false,
+    };
+    playbook.lines[after..].iter().filter(left).cloned().collect()
+}
+
+fn plan(
+    input: Input<'_>,
+    survivors: BTreeSet<MasterName>,
+    seed: MasterName,
+    after: After,
+    (summary, stages): (String, Vec<Stage>),
+) -> Plan {
+    let lost = input.cluster.zones.values().filter(|zone| is_lost(zone, &survivors));
+    let failed_zones: BTreeSet<ZoneName> = lost.map(|zone| zone.name.clone()).collect();
     let others = input.cluster.masters().map(|master| &master.name).filter(|name| !survivors.contains(*name));
     let left_out = others.cloned().collect();
-    Plan {
-        version: 1,
-        goal: input.request.goal,
-        run: input.request.run.clone(),
-        cluster: input.cluster.name.clone(),
-        environment: Some(input.cluster.environment),
-        zones: input.cluster.zone_of_masters(),
-        summary: "The surviving zone's API servers serve, with its etcd alone.".to_owned(),
-        failed_zones,
-        survivors,
-        seed: Some(seed),
-        returned: BTreeSet::new(),
-        left_out,
-        attested: input.request.attested.clone(),
-        overrides: input.request.set_aside(),
-        after: Some(after),
-        ports: cut_off::ports(input),
-        old_data: BTreeMap::new(),
-        proof: None,
-        findings: assess(input.cluster, input.seen).findings,
-        stages,
-    }
+    Plan { summary, failed_zones, survivors, seed: Some(seed), left_out, after: Some(after), ..Plan::of(input, stages) }
 }
