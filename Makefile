@@ -2,10 +2,10 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: dist matrix conformance reboots crashes check test demo drill faults bench fuzz deny deps lab-ready
+.PHONY: book same dist matrix conformance reboots crashes check test demo drill faults bench fuzz deny deps lab-ready
 
-# Format, lints, unit and simulated tests: a few minutes from nothing, no root, no lab.
-check: scripts
+# Format, lints, unit and simulated tests, and the book's links: a few minutes from nothing, no root, no lab.
+check: scripts book
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) test --locked
@@ -14,11 +14,15 @@ check: scripts
 scripts:
 	@lab/shellcheck
 
+# docs/ as pages, in target/book; each link in it is followed.
+book:
+	packaging/book
+
 # Everything: what `check` does, real sshd and sudo, and real machines with etcd 3.4, 3.5, 3.6 and 3.7. STORIES=drill:: runs
 # some of the stories on machines, LABS=1 one after the other.
 STORIES ?=
 AS_STORIES = env CARGO_TARGET_$(shell rustc -vV | sed -n 's/^host: //p' | tr a-z- A-Z_)_RUNNER=$(CURDIR)/lab/stories
-test: lab-ready scripts
+test: lab-ready scripts book
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --profile ci --all-targets --features lab -- -D warnings
 	$(CARGO) test --locked --profile ci --features lab
