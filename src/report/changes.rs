@@ -6,6 +6,7 @@ use crate::observe::Code;
 use crate::observe::assess::Assessment;
 use crate::observe::{Contact, Finding, Observation, Seen};
 
+use super::explain;
 use super::status::finding_lines;
 use super::table::{alarms, api_server, cluster_id, fence, role, unit};
 
@@ -25,7 +26,9 @@ pub fn changes(cluster: &Cluster, before: Option<View<'_>>, after: View<'_>) -> 
     let mut lines = of_masters(cluster, before.map_or(&nothing, |view| view.seen), after.seen);
     let old = before.map(|view| view.assessment.findings.as_slice()).unwrap_or_default();
     let new = &after.assessment.findings;
-    lines.extend(finding_lines(&missing_in(old, new)).lines().map(str::to_owned));
+    let found = missing_in(old, new);
+    let explained = explain::line(found.iter().map(|finding| finding.code.name()));
+    lines.extend((finding_lines(&found) + &explained).lines().map(str::to_owned));
     lines.extend(finding_lines(&missing_in(new, old)).lines().map(|line| format!("gone: {line}")));
     let verdict = after.assessment.verdict.code();
     match before.map(|view| view.assessment.verdict.code()) {

@@ -38,6 +38,7 @@ pub fn text(code: &str) -> Option<String> {
                 heading => writeln!(out, "  {heading}: {}", plain(cell)),
             };
         }
+        let _ = writeln!(out, "  in the documents: findings.md#{}", anchor(entry.section, code));
     }
     (!out.is_empty()).then_some(out)
 }
@@ -48,6 +49,19 @@ pub fn command<'a>(codes: impl Iterator<Item = &'a str>) -> Option<String> {
     let mut known = BTreeSet::new();
     let each: Vec<&str> = codes.filter(|code| known.insert(*code)).collect();
     (!each.is_empty()).then(|| format!("requorum explain {}", each.join(" ")))
+}
+
+/// The line that leads from findings and refusals to their explanation; nothing where there is none.
+#[must_use]
+pub fn line<'a>(codes: impl Iterator<Item = &'a str>) -> String {
+    command(codes).map_or_else(String::new, |command| format!("explained: {command}\n"))
+}
+
+/// Where the page explains it: the anchor of its row there, without `#`.
+#[must_use]
+pub fn anchor(section: &str, code: &str) -> String {
+    let kind = [("Rules", "rule-"), ("Changes", "change-")].into_iter().find(|(begin, _)| section.starts_with(begin));
+    format!("{}{code}", kind.map_or("", |(_, kind)| kind))
 }
 
 fn entries() -> Vec<Entry> {
@@ -76,9 +90,12 @@ fn quoted(text: &'static str) -> Vec<&'static str> {
     text.split('`').skip(1).step_by(2).collect()
 }
 
-/// Without the marks of Markdown.
+/// Without the marks of Markdown and the anchors.
 fn plain(text: &str) -> String {
-    text.replace('`', "")
+    let mut parts = text.split("<a id=\"");
+    let first = parts.next().unwrap_or_default().to_owned();
+    let rest = parts.map(|part| part.split_once("\"></a>").map_or("", |(_, after)| after));
+    (first + &rest.collect::<String>()).trim_end().replace('`', "")
 }
 
 #[cfg(test)]
@@ -99,17 +116,35 @@ mod tests {
         assert_eq!(text("no-such-code"), None);
     }
 
+    /// What a message leads to is there: once, and with nothing behind it that a terminal would show.
+    #[test]
+    fn every_row_of_the_page_has_its_anchor() {
+        let mut anchors = BTreeSet::new();
+        for entry in entries() {
+            for code in &entry.codes {
+                let anchor = anchor(entry.section, code);
+                assert_eq!(PAGE.matches(&format!("<a id=\"{anchor}\"></a>")).count(), 1, "{anchor}");
+                assert!(anchors.insert(anchor.clone()), "{anchor} leads to two rows");
+                let text = text(code).unwrap();
+                assert!(text.contains(&format!("findings.md#{anchor}\n")) && !text.contains('<'), "{text}");
+            }
+        }
+        assert_eq!(PAGE.matches("<a id=").count(), anchors.len());
+    }
+
     #[test]
     fn a_row_is_told_by_its_columns() {
         insta::assert_snapshot!(text("no-restore-tool").unwrap(), @"
         no-restore-tool (Findings: what status and a plan report)
           what it says: there is neither etcdutl nor an etcdctl that can restore
           what to do: install etcdutl of etcd's own version
+          in the documents: findings.md#no-restore-tool
         ");
         insta::assert_snapshot!(text("snapshot-older").unwrap(), @"
         snapshot-older (Rules: why a run is refused)
           can be overridden: yes
           what it protects: a snapshot file, from a run or from elsewhere, is at least as new as each survivor's data, by revision or by log
+          in the documents: findings.md#rule-snapshot-older
         ");
         assert!(text("tool-missing").unwrap().matches("\ntool-missing").count() == 1, "a finding and a rule");
         assert_eq!(command(["a", "b", "a"].into_iter()).unwrap(), "requorum explain a b");

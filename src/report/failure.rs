@@ -161,8 +161,9 @@ impl Failure {
         for hint in &self.hints {
             let _ = write!(out, "{}{indent}next: {hint}", line_end(&out));
         }
-        if let Some(command) = explain::command(self.refusals().iter().map(|refusal| refusal.rule.name())) {
-            let _ = write!(out, "{}explained: {command}", line_end(&out));
+        let explained = explain::line(self.refusals().iter().map(|refusal| refusal.rule.name()));
+        if !explained.is_empty() {
+            let _ = write!(out, "{}{}", line_end(&out), explained.trim_end());
         }
         harmless(&out)
     }

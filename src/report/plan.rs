@@ -8,7 +8,7 @@ use crate::plan::{Goal, NoPlan, Plan, Planned, Refusal, Rule};
 use crate::step::{Doing, Undo};
 
 use super::status::finding_lines;
-use super::{harmless, indented, names};
+use super::{explain, harmless, indented, names};
 
 /// The summary: what becomes of the cluster, what is done to whom, where the way back ends.
 #[must_use]
@@ -96,7 +96,8 @@ fn zones(plan: &Plan) -> String {
 }
 
 fn findings(plan: &Plan, out: &mut String) {
-    out.push_str(&indented(&finding_lines(&plan.findings), "  "));
+    let explained = explain::line(plan.findings.iter().map(|finding| finding.code.name()));
+    out.push_str(&indented(&(finding_lines(&plan.findings) + &explained), "  "));
 }
 
 /// What stops or moves something, last and in full.

@@ -27,9 +27,7 @@ pub fn verdict(
 ) -> String {
     let mut out = String::new();
     out.push_str(&finding_lines(&assessment.findings));
-    if let Some(command) = explain::command(assessment.findings.iter().map(|finding| finding.code.name())) {
-        let _ = writeln!(out, "explained: {command}");
-    }
+    out.push_str(&explain::line(assessment.findings.iter().map(|finding| finding.code.name())));
     if let Some(proof) = &seen.proof {
         let _ = writeln!(out, "{}", proof.words());
     }

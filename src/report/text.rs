@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use super::history::{Drill, Report, ReportedStage, Step};
 use super::status::finding_lines;
-use super::{indented, millis};
+use super::{explain, indented, millis};
+use crate::observe::Finding;
 
 /// The whole report.
 #[must_use]
@@ -20,7 +21,7 @@ pub fn text(report: &Report) -> String {
     for stage in &report.stages {
         stage_lines(stage, report, &mut out);
     }
-    let before = finding_lines(&report.findings_before);
+    let before = explained(&report.findings_before);
     section(&mut out, "Found before", if before.is_empty() { "nothing wrong" } else { &before });
     section(&mut out, "Found after", &after(report));
     for file in &report.file_diffs {
@@ -103,9 +104,14 @@ fn step(step: &Step, titled: bool, out: &mut String) {
     }
 }
 
+/// The findings, and where they are explained.
+fn explained(findings: &[Finding]) -> String {
+    finding_lines(findings) + &explain::line(findings.iter().map(|finding| finding.code.name()))
+}
+
 fn after(report: &Report) -> String {
     if let Some(found) = &report.findings_after {
-        return finding_lines(found);
+        return explained(found);
     }
     let mut out = String::from("not recorded: run `requorum status`\n");
     if !report.proved.is_empty() {

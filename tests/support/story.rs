@@ -153,7 +153,8 @@ impl Telling {
             true => self.site.go_confirmed(goal, &ask).await,
             false => self.site.go(goal, &ask).await,
         };
-        Ok(())
+        let plan = self.end.plan.as_ref().map(|plan| requorum::report::plan::summary(plan));
+        unexplained(&[self.end.text.as_str(), plan.as_deref().unwrap_or_default()].join("\n"))
     }
 
     fn ask(&self, flags: &[(&str, &str)]) -> Result<Flags, String> {
@@ -286,6 +287,20 @@ impl Telling {
     fn shown(&self) -> String {
         format!("{:?} {}", self.end.code, self.end.text)
     }
+}
+
+/// Every finding and every refusal that is told is told with the command that explains it.
+fn unexplained(text: &str) -> Result<(), String> {
+    let explained = text.lines().filter_map(|line| line.trim_start().strip_prefix("explained: requorum explain "));
+    let explained: Vec<&str> = explained.flat_map(str::split_whitespace).collect();
+    let named = text.lines().filter_map(|line| {
+        let line = line.trim_start();
+        let line = ["error ", "warning ", "note "].iter().find_map(|word| line.strip_prefix(word)).unwrap_or(line);
+        Some(line.strip_prefix('[')?.split_once("] ")?.0)
+    });
+    let known = requorum::report::explain::codes();
+    let lacking: Vec<&str> = named.filter(|code| known.contains(code) && !explained.contains(code)).collect();
+    if lacking.is_empty() { Ok(()) } else { Err(format!("it does not say where {lacking:?} is explained:\n{text}")) }
 }
 
 fn goal(verb: &str) -> Result<Goal, String> {

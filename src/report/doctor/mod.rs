@@ -11,7 +11,7 @@ use crate::model::ZoneName;
 use crate::observe::Severity;
 use crate::plan::doctor::{Diagnosis, Expected, Outlook, Remark};
 
-use super::{harmless, indented, names};
+use super::{explain, harmless, indented, names};
 
 pub mod bastion;
 mod junit;
@@ -84,6 +84,7 @@ pub fn text(diagnosis: &Diagnosis) -> String {
             super::seconds(speed.verify)
         );
     }
+    out.push_str(&explain::line(diagnosis.remarks.iter().map(|remark| remark.code.name())));
     let _ = writeln!(out, "verdict: {}", verdict(diagnosis));
     harmless(&out)
 }

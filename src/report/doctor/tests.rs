@@ -65,6 +65,7 @@ async fn what_is_ill_is_named_with_what_to_do() {
           next: make SSH work from this bastion, as the text says
       warning [clock-offset] m1: its clock is 5.0 s behind the bastion's (±6 ms): timestamps of journals and logs will not match, and a new certificate may not be valid there yet
           next: fix NTP there, or on the bastion
+    explained: requorum explain tool-missing space refused unit-disabled clock-offset
     verdict: NOT READY for the loss of zone1, 4 errors, 2 warnings
     "#);
 }

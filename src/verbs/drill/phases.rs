@@ -12,6 +12,7 @@ use crate::plan::doctor::Expected;
 use crate::plan::drill;
 use crate::plan::{Goal, Rule};
 use crate::playbook::Phase;
+use crate::report::explain;
 use crate::run::canary::{self, Canary};
 use crate::run::journal::DrillEvent;
 use crate::run::look::{self, ask};
@@ -56,9 +57,10 @@ impl Drill<'_> {
         let outlook = told.zones.get(&self.zone).ok_or("the doctor did not check the loss of this zone")?;
         if !outlook.ready {
             let all = told.about(&self.zone).chain(told.elsewhere());
-            let errors = all.filter(|remark| remark.severity == Severity::Error);
-            let why: Vec<String> = errors.map(|remark| format!("[{}] {}", remark.code, remark.text)).collect();
-            return Err(format!("initiate-dr would not work: {}", why.join("; ")));
+            let errors: Vec<_> = all.filter(|remark| remark.severity == Severity::Error).collect();
+            let why: Vec<String> = errors.iter().map(|remark| format!("[{}] {}", remark.code, remark.text)).collect();
+            let explained = explain::line(errors.iter().map(|remark| remark.code.name()));
+            return Err(format!("initiate-dr would not work: {}; {}", why.join("; "), explained.trim_end()));
         }
         self.progress.expected = outlook.expected.as_ref().map(Expected::total);
         let expected = self.progress.expected.map(|time| format!(", in about {:.0} s", time.as_secs_f64()));
@@ -95,7 +97,8 @@ impl Drill<'_> {
         let seen = look::look(&self.cluster, &self.remote).await;
         let words = place::words(&self.cluster, &self.remote).await;
         if let Some(refusal) = drill::refusals(&self.cluster, &self.zone, &seen, &words, Some(&self.run)).first() {
-            return Err(format!("[{}] {}", refusal.rule, refusal.why));
+            let explained = explain::line(std::iter::once(refusal.rule.name()));
+            return Err(format!("[{}] {}; {}", refusal.rule, refusal.why, explained.trim_end()));
         }
         self.progress.began = Some((self.site.clock.now(), Instant::now()));
         let (stop, limit) = (self.stop.clone(), self.limit);
