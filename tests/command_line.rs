@@ -6,42 +6,14 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
 use clap::CommandFactory;
 use requorum::cli::args::Cli;
 use requorum::cli::pages;
-use tempfile::TempDir;
 
-const INVENTORY: &str = "\
-cluster: prod
-environment: lab
-zones:
-  east: { masters: { m1: { address: 127.0.0.1, ssh: { port: 1 } }, m2: { address: 127.0.0.2, ssh: { port: 2 } } } }
-  west: { masters: { m3: { address: 127.0.0.3, ssh: { port: 3 } } } }
-";
-
-fn site() -> TempDir {
-    let dir = TempDir::new().unwrap();
-    fs::write(dir.path().join("inventory.yaml"), INVENTORY).unwrap();
-    fs::write(dir.path().join("other.yaml"), INVENTORY.replace("east", "north").replace("prod", "stage")).unwrap();
-    fs::write(dir.path().join("values.yaml"), "a: 1\n").unwrap();
-    fs::create_dir_all(dir.path().join("state/runs/20260101-000000-0001")).unwrap();
-    fs::write(dir.path().join("state/runs/20260101-000000-0001/journal.jsonl"), "").unwrap();
-    dir
-}
-
-fn program(dir: &Path) -> Command {
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("requorum"));
-    command.current_dir(dir).env("HOME", dir).env("REQUORUM_STATE", dir.join("state"));
-    command.env_remove("NO_COLOR").env_remove("SSH_AUTH_SOCK");
-    command
-}
-
-fn told(output: &Output) -> (String, String) {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    (text(&output.stdout), text(&output.stderr))
-}
+#[path = "support/at_a_shell.rs"]
+mod at_a_shell;
+use at_a_shell::{INVENTORY, program, site, told};
 
 /// Every verb that can be given, with the words that lead to it.
 fn verbs() -> Vec<(Vec<String>, clap::Command)> {
@@ -216,23 +188,6 @@ fn a_shell_is_offered_what_the_inventory_and_this_host_know() {
     // A broken inventory, or none, is silence.
     fs::write(dir.path().join("inventory.yaml"), "zones: [").unwrap();
     assert_eq!(offered(&["fence", "e"]), Vec::<String>::new());
-}
-
-#[test]
-fn bash_completes_with_what_the_program_prints() {
-    let dir = site();
-    let script = told(&program(dir.path()).args(["completions", "bash"]).output().unwrap()).0;
-    fs::write(dir.path().join("completion.bash"), script).unwrap();
-    let built = assert_cmd::cargo::cargo_bin!("requorum").parent().unwrap();
-    let path = format!("{}:{}", built.display(), std::env::var("PATH").unwrap());
-    let typed = "source ./completion.bash; COMP_WORDS=(requorum unfence we); COMP_CWORD=2; COMP_TYPE=9; \
-                 _clap_complete_requorum requorum we unfence; printf '%s' \"${COMPREPLY[*]}\"";
-    let output = Command::new("bash").args(["--norc", "-c", typed]).current_dir(dir.path()).env("PATH", path).output();
-    assert_eq!(told(&output.unwrap()).0, "west");
-    for (shell, begins) in [("zsh", "#compdef requorum"), ("fish", "complete ")] {
-        let output = program(dir.path()).args(["completions", shell]).output().unwrap();
-        assert!(told(&output).0.starts_with(begins), "{output:?}");
-    }
 }
 
 #[test]

@@ -29,15 +29,19 @@ fn pages_of(command: &Command, name: &str, pages: &mut Vec<(String, String)>) {
     pages.push((format!("{name}.1"), String::from_utf8_lossy(&text).into_owned()));
 }
 
+/// zsh loads a file of `$fpath` when it is first asked, and takes what that says for the answer: without this the first TAB
+/// of a session would offer nothing.
+const ZSH_FIRST: &str = "\n[[ ${funcstack[1]} == _requorum ]] && _clap_dynamic_completer_requorum \"$@\" || true\n";
+
 /// What a shell reads once; it asks the program by `variable`.
 #[must_use]
 pub fn completions(shell: Shell, variable: &str) -> String {
-    let shell: &dyn EnvCompleter = match shell {
-        Shell::Bash => &Bash,
-        Shell::Zsh => &Zsh,
-        Shell::Fish => &Fish,
+    let (shell, ending): (&dyn EnvCompleter, &str) = match shell {
+        Shell::Bash => (&Bash, ""),
+        Shell::Zsh => (&Zsh, ZSH_FIRST),
+        Shell::Fish => (&Fish, ""),
     };
     let mut text = Vec::new();
     let _ = shell.write_registration(variable, "requorum", "requorum", "requorum", &mut text);
-    String::from_utf8_lossy(&text).trim_start().to_owned()
+    String::from_utf8_lossy(&text).trim_start().to_owned() + ending
 }
