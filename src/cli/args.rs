@@ -52,6 +52,9 @@ pub enum Verb {
         /// Check this host alone: room, permissions, clock, host keys, keys, agent, login and sudo on each master
         #[arg(long, conflicts_with_all = ["zone", "no_measure"])]
         bastion: bool,
+        /// Also ask another bastion for its version of this program, over SSH
+        #[arg(long, value_name = "USER@HOST:PORT", requires = "bastion")]
+        other: Option<String>,
         /// The form of the output
         #[arg(short, long, value_enum, default_value_t = DoctorForm::Text)]
         output: DoctorForm,
@@ -149,6 +152,9 @@ pub enum Verb {
     Unlock {
         /// The run's name, as the refusal names it, a unique prefix of it, or `last`
         run: String,
+        /// The form of the output
+        #[arg(short, long, value_enum, default_value_t = Form::Text)]
+        output: Form,
     },
     /// List or show the runs stored on this host
     Runs {

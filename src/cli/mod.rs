@@ -64,7 +64,7 @@ fn answers_in_json(verb: &Verb) -> bool {
         | Verb::Unfence { consent, .. }
         | Verb::Undo { consent, .. }
         | Verb::Drill { consent, .. } => consent.output == Form::Json,
-        Verb::Explain { output, .. } => *output == Form::Json,
+        Verb::Explain { output, .. } | Verb::Unlock { output, .. } => *output == Form::Json,
         Verb::Runs { what: RunsVerb::List { output } | RunsVerb::Show { output, .. } } => *output == Form::Json,
         Verb::Report { output, out, .. } => *output == ReportForm::Json && out.is_none(),
         Verb::Inventory { what: InventoryVerb::Check { output, .. } }
@@ -79,7 +79,9 @@ async fn call(cli: Cli, site: &Site, files: &dyn Files) -> Result<u8, Failure> {
     let inputs = InputPaths::of(&cli.common);
     match cli.verb {
         Verb::Status(args) => see(&inputs, site, args).await,
-        Verb::Doctor { bastion: true, output, .. } => doctor::bastion(&inputs, site, output).await,
+        Verb::Doctor { bastion: true, other, output, .. } => {
+            doctor::bastion(&inputs, site, other.as_deref(), output).await
+        }
         Verb::Doctor { zone, no_measure, output, .. } => diagnose(&inputs, site, &zone, !no_measure, output).await,
         Verb::Plan { playbook: PlanGoal::InitiateDr { args, plan } } => {
             show(inputs, site, Goal::InitiateDr, args.into(), plan).await
@@ -117,7 +119,7 @@ async fn call(cli: Cli, site: &Site, files: &dyn Files) -> Result<u8, Failure> {
         }
         Verb::Report { run: Some(run), output, out, .. } => runs::report(site, &run, output, out.as_deref()),
         Verb::Report { run: None, .. } => shipped::schema(site, "report"),
-        Verb::Unlock { run } => unlock::unlock(&inputs, site, &runs::named(site, &run)?).await,
+        Verb::Unlock { run, output } => unlock::unlock(&inputs, site, &runs::named(site, &run)?, output).await,
         Verb::Inventory { what } => on_inventories(what, &inputs, site, files),
         Verb::Playbook { what: PlaybookVerb::Check { files: paths, output } } => {
             playbook::check(&inputs, site, files, &paths, output)

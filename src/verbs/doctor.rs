@@ -17,7 +17,7 @@ use crate::run::ports::{Event, Remote};
 
 use super::forms::DoctorForm;
 use super::site::Diagnosed;
-use super::{Failure, InputPaths, Site, inputs, looking, planning, request};
+use super::{Failure, InputPaths, Site, inputs, looking, other_bastion, planning, request};
 
 /// `requorum doctor`.
 pub async fn doctor(
@@ -55,12 +55,16 @@ pub async fn doctor(
 /// `requorum doctor --bastion`.
 ///
 /// # Errors
-/// When the inventory cannot be read.
-pub async fn bastion(inputs: &InputPaths, site: &Site, output: DoctorForm) -> Result<u8, Failure> {
+/// When the inventory cannot be read, or no host is named by `other`.
+pub async fn bastion(inputs: &InputPaths, site: &Site, other: Option<&str>, output: DoctorForm) -> Result<u8, Failure> {
     let cluster = inputs::cluster_told(inputs, site)?;
     let read = [Some(&inputs.inventory), inputs.playbooks.as_ref(), inputs.templates.as_ref()];
     let read: Vec<PathBuf> = read.into_iter().flatten().cloned().collect();
-    let checks = site.bastion.readiness(&cluster, &read).await;
+    let other = other.map(|place| other_bastion::named(place, site)).transpose()?;
+    let mut checks = site.bastion.readiness(&cluster, &read).await;
+    if let Some(other) = &other {
+        checks.push(other_bastion::check(other, site).await);
+    }
     site.console.print(&match output {
         DoctorForm::Text => report::bastion::text(&checks),
         DoctorForm::Json => json::text(&report::bastion::json(&cluster.name, &checks)),

@@ -17,6 +17,7 @@ pub mod forms;
 pub mod inputs;
 pub mod inventory;
 pub mod looking;
+mod other_bastion;
 pub mod planning;
 pub mod playbook;
 pub mod recovery;

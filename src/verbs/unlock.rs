@@ -1,16 +1,21 @@
 //! `unlock`: releases the lock that a stopped run left, on every master that answers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{MasterName, RunId};
+use serde_json::{Value, json};
+
+use crate::model::command::harmless;
+use crate::model::{MasterName, RunId, json};
 use crate::report::names;
 use crate::run::exit::{self, Kind};
+use crate::run::lock::NotReleased;
 use crate::run::unlock::{Unlocking, unlock as let_go};
 
+use super::forms::Form;
 use super::{Failure, InputPaths, Site, inputs};
 
 /// `requorum unlock RUN`.
-pub async fn unlock(inputs: &InputPaths, site: &Site, run: &str) -> Result<u8, Failure> {
+pub async fn unlock(inputs: &InputPaths, site: &Site, run: &str, output: Form) -> Result<u8, Failure> {
     let cluster = inputs::cluster(inputs, site)?;
     let run = RunId::new(run).map_err(|error| Failure::usage(error.to_string()))?;
     let lives = site.bastion.lives(&run);
@@ -34,12 +39,20 @@ pub async fn unlock(inputs: &InputPaths, site: &Site, run: &str) -> Result<u8, F
     for (host, why) in &kept {
         site.console.say(&format!("{host}: not unlocked: {why}"));
     }
-    if kept.len() == hosts.len() {
-        site.console.say("no master was unlocked");
-        return Ok(exit::FAILED);
+    let none = kept.len() == hosts.len();
+    match output {
+        Form::Json => site.console.print(&json::text(&value(&run, &released, &kept))),
+        Form::Text if none => site.console.say("no master was unlocked"),
+        Form::Text => site.console.print(&told(&run, &released, kept.iter().map(|(host, _)| host).collect())),
     }
-    site.console.print(&told(&run, &released, kept.iter().map(|(host, _)| host).collect()));
-    Ok(exit::DONE)
+    Ok(if none { exit::FAILED } else { exit::DONE })
+}
+
+/// For machines. Versioned; fields are only added.
+fn value(run: &RunId, released: &BTreeSet<MasterName>, kept: &[(MasterName, NotReleased)]) -> Value {
+    let kept: BTreeMap<&MasterName, String> =
+        kept.iter().map(|(host, why)| (host, harmless(&why.to_string()))).collect();
+    json!({ "version": 1, "run": run, "unlocked": released, "not_unlocked": kept })
 }
 
 /// What came of it where at least one master answered.
@@ -70,5 +83,9 @@ mod tests {
         assert_eq!(told(&run, &some, BTreeSet::from([&m1])), "unlocked: m3; not unlocked: m1 (see above)\n");
         let none = told(&run, &BTreeSet::new(), BTreeSet::new());
         assert_eq!(none, format!("nothing to unlock: run {run} holds no master that answered\n"));
+        let why = NotReleased::Other("run 1".to_owned());
+        let value = value(&run, &some, &[(m1, why.clone())]);
+        let told = json!({ "version": 1, "run": run, "unlocked": ["m3"], "not_unlocked": { "m1": why.to_string() } });
+        assert_eq!(value, told);
     }
 }

@@ -40,6 +40,8 @@ pub enum What {
     Agent,
     /// The login and the way to root.
     Login,
+    /// Which version of this program another bastion has.
+    OtherBastion,
 }
 
 /// What it means for a recovery.
