@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use clap::{ColorChoice, CommandFactory, FromArgMatches, ValueEnum};
@@ -162,6 +162,7 @@ fn site(common: &Common, interrupted: watch::Receiver<bool>, acting: Acting) -> 
         unlocked,
         state: common.state_dir.clone().unwrap_or_else(state),
         connect_limit: Duration::from_secs(common.connect_timeout),
+        ssh_files: OnceLock::new(),
         told: common.verbose.then(|| Arc::clone(&console)),
     };
     Site {

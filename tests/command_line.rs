@@ -215,7 +215,9 @@ fn what_the_inventory_does_not_say_the_openssh_configuration_does() {
     let dir = site();
     fs::create_dir(dir.path().join(".ssh")).unwrap();
     let config = "Host 127.0.0.2\n  Port 2222\nHost 127.0.0.*\n  User ops\n  Port 2200\n  HostName 10.9.9.9\n  IdentityFile ~/.ssh/k\n  \
-                  UserKnownHostsFile /kh/a /kh/b\n  ProxyJump hop\n  ProxyCommand nc\nHost hop\n  HostName 10.0.0.1\n  User j\n  Port 24\n";
+                  UserKnownHostsFile /kh/a /kh/b\n  ProxyJump hop\n  ProxyCommand nc\n  KexAlgorithms x\n\
+                  Host hop\n  HostName 10.0.0.1\n  User j\n  Port 24\nHost 127.*\n  IdentityAgent ~/agent\n  \
+                  CertificateFile ~/%r-cert.pub\n";
     let path = dir.path().join(".ssh/config");
     fs::write(&path, config).unwrap();
     let show = || told(&program(dir.path()).args(["inventory", "show"]).output().unwrap());
@@ -234,7 +236,27 @@ fn what_the_inventory_does_not_say_the_openssh_configuration_does() {
     says("ssh.identity", "~/.ssh/k", ".ssh/config:7");
     says("ssh.jump", "j@10.0.0.1:24", ".ssh/config:9");
     assert!(row("ssh.known_hosts").contains("/kh/a") && row("ssh.known_hosts").contains("/kh/b"), "{out}");
-    assert!(err.contains(".ssh/config:10: ProxyCommand nc: "), "{err}");
+    says("ssh.agent", "~/agent", ".ssh/config:17");
+    says("ssh.certificate", "~/ops-cert.pub", ".ssh/config:18");
+    assert!(err.contains(".ssh/config:11: KexAlgorithms x: ") && !err.contains("ProxyCommand"), "{err}");
+    fs::write(&path, config.replace("ProxyJump hop", "ProxyJump %h,a@b:3,hop")).unwrap();
+    assert!(show().1.contains(".ssh/config:9: %h,a@b:3,hop: this is no USER@HOST:PORT"), "{}", show().1);
+    fs::write(
+        &path,
+        config
+            .replace("ProxyJump hop", "ProxyJump far:3,hop")
+            .replace("Host hop", "Host far\n  ProxyCommand nc %n %h %p %%\nHost hop"),
+    )
+    .unwrap();
+    let way = show().0;
+    let login = std::env::var("LOGNAME").or_else(|_| std::env::var("USER")).ok();
+    assert!(way.contains(&format!("{}@far:3,j@10.0.0.1:24", login.unwrap_or_else(|| "0".to_owned()))), "{way}");
+    fs::write(&path, config.replace("ProxyJump hop", "ProxyCommand nc -X 5 %h %p # %r")).unwrap();
+    assert!(show().0.contains(" nc -X 5 10.9.9.9 1 # ops "), "{}", show().0);
+    fs::write(&path, config.replace("ProxyJump hop", "ProxyCommand nc %C")).unwrap();
+    assert!(show().1.contains("nc %C: it holds what is not replaced here"), "{}", show().1);
+    fs::write(&path, config.replace("ProxyJump hop", "ProxyJump 127.0.0.1")).unwrap();
+    assert!(show().1.contains("a circle of them"), "{}", show().1);
     // What others may write is not read.
     let mut open = fs::metadata(&path).unwrap().permissions();
     std::os::unix::fs::PermissionsExt::set_mode(&mut open, 0o666);

@@ -10,7 +10,7 @@ use std::process::Command;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
-use requorum::model::ssh_config::{Asked, SshConfig, Text};
+use requorum::model::ssh_config::{SshFiles, Text};
 
 const FILES: u64 = 100;
 const HOSTS: [&str; 5] = ["m1", "m2", "a.example.com", "M1", "10.1.1.1"];
@@ -22,7 +22,7 @@ fn of<'a>(rng: &mut StdRng, words: &[&'a str]) -> &'a str {
 /// A setting, in one of the ways in which it can be written.
 fn setting(rng: &mut StdRng, out: &mut String, includes: &[String]) {
     let (indent, eq) = (of(rng, &["", "  ", "\t"]), of(rng, &[" ", " ", "=", " = ", "  "]));
-    let all: [(&str, &[&str]); 12] = [
+    let all: [(&str, &[&str]); 15] = [
         ("HostName", &["10.0.0.1", "%h.example.com", "m1.internal", "\"db.example\"", "A.Example"]),
         ("hostname", &["10.0.0.1"]),
         ("User", &["ops", "root", "\"ad min\"", "x"]),
@@ -33,7 +33,10 @@ fn setting(rng: &mut StdRng, out: &mut String, includes: &[String]) {
         ("UserKnownHostsFile", &["/kh/one", "/kh/one /kh/two", "\"/k h/one\"", "none"]),
         ("GlobalKnownHostsFile", &["/etc/one", "/etc/one /etc/two"]),
         ("CertificateFile", &["/keys/a-cert.pub", "~/c-cert.pub"]),
-        ("IdentityAgent", &["none", "/run/agent.sock", "SSH_AUTH_SOCK"]),
+        ("CertificateFile", &["none", "'/keys/a b-cert.pub'", "%d/%r-cert.pub"]),
+        ("IdentityAgent", &["none", "/run/agent.sock", "SSH_AUTH_SOCK", "\"/run/a b.sock\"", "$AGENT"]),
+        ("ProxyJump", &["a,b,c", "u@a:1,v@b:2", "[fd00::1]:24", "a,b # note"]),
+        ("ProxyCommand", &["nc %h %p", "none", "sh -c \"nc %h %p\"  # note", "= ssh -W '[%h]:%p' jump", "NONE"]),
         ("ServerAliveInterval", &["5"]),
     ];
     let (key, values) = all.choose(rng).unwrap();
@@ -124,17 +127,18 @@ fn differences(file: &Text, host: &str, local_user: &str) -> Vec<String> {
         let text = fs::read_to_string(path).ok();
         text.map(|text| Text { path: path.to_owned(), text }).into_iter().collect()
     };
-    let asked = Asked { host, user: None, local_user };
-    let config = SshConfig::read(std::slice::from_ref(file), asked, &read);
+    let config = SshFiles::read(vec![file.clone()], local_user, &read).of(host, None);
     let all = |key: &str| -> Vec<String> { config.all(key).iter().map(|said| said.value.clone()).collect() };
     let or = |key: &str, usual: &str| vec![config.one(key).map_or_else(|| usual.to_owned(), |said| said.value.clone())];
     let jumps = all("proxyjump").into_iter().filter(|jump| jump != "none");
+    let command = config.some("proxycommand").map(|said| said.value.clone());
     let ours = [
         ("hostname", vec![config.hostname(host).to_lowercase()]),
         ("user", or("user", local_user)),
         ("port", or("port", "22")),
         ("certificatefile", all("certificatefile")),
         ("proxyjump", jumps.map(|jump| jump.trim_start_matches("ssh://").to_owned()).collect()),
+        ("proxycommand", command.into_iter().collect()),
         ("identityagent", all("identityagent")),
         ("identityfile", all("identityfile")),
         ("userknownhostsfile", vec![all("userknownhostsfile").join(" ")]),
@@ -165,12 +169,12 @@ fn it_is_read_as_ssh_reads_it() {
 #[test]
 fn what_is_not_done_is_said_with_its_place() {
     let text =
-        "Host *\n  ProxyCommand nc %h\n  Ciphers aes\nMatch exec true\n  User other\nHost x\n  Tunnel yes\n".to_owned();
+        "Host *\n  LocalCommand nc %h\n  Ciphers aes\nMatch exec true\n  User other\nHost x\n  Tunnel yes\n".to_owned();
     let file = Text { path: "c".to_owned(), text };
-    let config = SshConfig::read(&[file], Asked { host: "m1", user: None, local_user: "me" }, &|_, _| Vec::new());
+    let config = SshFiles::read(vec![file], "me", &|_, _| Vec::new()).of("m1", None);
     let said: Vec<String> =
         config.passed_over.iter().map(|said| format!("{}:{}: {}", said.file, said.line, said.value)).collect();
-    assert_eq!(said[..2], ["c:2: ProxyCommand nc %h", "c:3: Ciphers aes"]);
+    assert_eq!(said[..2], ["c:2: LocalCommand nc %h", "c:3: Ciphers aes"]);
     assert!(said[2].starts_with("c:4: Match exec true: ") && said.len() == 3, "{said:?}");
     assert_eq!(config.one("user"), None);
 }

@@ -68,6 +68,15 @@ async fn sudo_makes_root_with_and_without_a_password() {
 
     let barred = say(&to(Person::who_types(&["right"; 3])), &who).await;
     assert!(matches!(&barred, Err(RemoteError::Denied { why }) if why.contains("sudo")), "{barred:?}");
+    // Where nobody has said that sudo works there, the refusal names what it was concluded from.
+    let concluded = "(a user by /home/ops/.ssh/config:4; ssh.become in the inventory says otherwise)";
+    assert!(!format!("{barred:?}").contains(concluded));
+    let mut by_config = ssh.clone();
+    by_config["by_config"] = json!({ "sudo_by": "/home/ops/.ssh/config:4" });
+    for person in [Person::absent(), Person::who_types(&["right"; 3])] {
+        let doubted = say(&ssh_to(by_config.clone(), person, options(server.dir.path())), &who).await;
+        assert!(matches!(&doubted, Err(RemoteError::Denied { why }) if why.contains(concluded)), "{doubted:?}");
+    }
 
     operator.may("NOPASSWD: ALL");
     let free = to(Person::absent());

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use crate::model::cluster::ConfigAt;
 use crate::model::digest::sha256;
-use crate::model::ssh_config::SshConfig;
+use crate::model::ssh_config::SshFiles;
 use crate::model::{Cluster, ClusterName, RunId, Token};
 use crate::observe::StateDirectory;
 use crate::observe::database::Ends;
@@ -210,8 +210,8 @@ impl Bastion for Site {
     }
 
     /// Nobody has configured the model's ssh.
-    fn ssh_config(&self, _host: &str, _user: Option<&str>) -> io::Result<SshConfig> {
-        Ok(SshConfig::default())
+    fn ssh_files(&self) -> io::Result<Arc<SshFiles>> {
+        Ok(Arc::default())
     }
 
     /// A model has neither keys nor a disk of its own.

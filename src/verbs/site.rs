@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use tokio::sync::watch::Receiver;
 
 use crate::model::digest::sha256;
-use crate::model::ssh_config::SshConfig;
+use crate::model::ssh_config::SshFiles;
 use crate::model::{Cluster, ClusterName, RunId, Token};
 use crate::observe::StateDirectory;
 use crate::observe::known_before::{KnownBefore, LastLook};
@@ -130,11 +130,11 @@ pub trait Bastion: Send + Sync {
     /// When it would not.
     fn replaceable(&self, path: &Path) -> io::Result<()>;
 
-    /// What the OpenSSH configuration of this host says of a host, for this user where one is named.
+    /// The files of this host's OpenSSH configuration, as they were when they were first asked for.
     ///
     /// # Errors
     /// When a file is there and cannot be read, or others may write it.
-    fn ssh_config(&self, host: &str, user: Option<&str>) -> io::Result<SshConfig>;
+    fn ssh_files(&self) -> io::Result<Arc<SshFiles>>;
 
     /// Whether this host could log in to each master now and become root there, and keep a run. `read` are the files and
     /// directories that a run takes its orders from.

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::model::ssh_config::SshConfig;
+use crate::model::ssh_config::SshFiles;
 use crate::model::{Cluster, ClusterName, RunId, Token};
 use crate::observe::StateDirectory;
 use crate::observe::known_before::{KnownBefore, LastLook};
@@ -36,6 +36,8 @@ pub struct ThisHost {
     pub state: PathBuf,
     /// How long a connection is tried.
     pub connect_limit: Duration,
+    /// The files of the OpenSSH configuration, once they were read.
+    pub ssh_files: OnceLock<Arc<SshFiles>>,
     /// Who is told each command, if anybody is.
     pub told: Option<Arc<dyn Console>>,
 }
@@ -134,8 +136,12 @@ impl Bastion for ThisHost {
         files::replaceable(path)
     }
 
-    fn ssh_config(&self, host: &str, user: Option<&str>) -> io::Result<SshConfig> {
-        ssh_files::of(self.home.as_deref(), host, user, &self.login)
+    fn ssh_files(&self) -> io::Result<Arc<SshFiles>> {
+        if let Some(read) = self.ssh_files.get() {
+            return Ok(Arc::clone(read));
+        }
+        let read = Arc::new(ssh_files::read(self.home.as_deref(), &self.login)?);
+        Ok(Arc::clone(self.ssh_files.get_or_init(|| read)))
     }
 
     fn readiness<'a>(&'a self, cluster: &'a Cluster, read: &'a [PathBuf]) -> Later<'a, Vec<Check>> {

@@ -6,21 +6,21 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::model::ssh_config::{Asked, SshConfig, Text, is_like};
+use crate::model::ssh_config::{SshFiles, Text, is_like};
 
 use super::files;
 
 const SYSTEM: &str = "/etc/ssh/ssh_config";
 
-/// What they say of a host.
+/// All of them.
 ///
 /// # Errors
 /// When one of the two is there and cannot be read, or the user's may be written by others, which OpenSSH refuses too.
-pub fn of(home: Option<&Path>, host: &str, user: Option<&str>, local_user: &str) -> io::Result<SshConfig> {
+pub fn read(home: Option<&Path>, local_user: &str) -> io::Result<SshFiles> {
     let own = home.map(|home| home.join(".ssh/config"));
     let mut texts = Vec::new();
     for path in own.iter().cloned().chain([PathBuf::from(SYSTEM)]) {
-        match read(&path, Some(&path) == own.as_ref()) {
+        match text(&path, Some(&path) == own.as_ref()) {
             Ok(text) => texts.push(text),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(io::Error::new(error.kind(), format!("{}: {error}", path.display()))),
@@ -35,12 +35,12 @@ pub fn of(home: Option<&Path>, host: &str, user: Option<&str>, local_user: &str)
             _ => below.unwrap_or_default().join(pattern),
         };
         // As OpenSSH: what is not there or cannot be read is passed over.
-        matching(&pattern).iter().filter_map(|path| read(path, of_user).ok()).collect()
+        matching(&pattern).iter().filter_map(|path| text(path, of_user).ok()).collect()
     };
-    Ok(SshConfig::read(&texts, Asked { host, user, local_user }, &included))
+    Ok(SshFiles::read(texts, local_user, &included))
 }
 
-fn read(path: &Path, of_user: bool) -> io::Result<Text> {
+fn text(path: &Path, of_user: bool) -> io::Result<Text> {
     let there = fs::metadata(path)?;
     let mine = there.uid() == 0 || there.uid() == rustix::process::geteuid().as_raw();
     if of_user && (!mine || there.mode() & 0o022 != 0) {

@@ -8,6 +8,8 @@ pub(super) struct Line {
     /// As it is written.
     pub(super) written: String,
     pub(super) words: Vec<String>,
+    /// All after the keyword, as it is written.
+    pub(super) rest: String,
     /// From 1.
     pub(super) number: usize,
 }
@@ -20,7 +22,14 @@ pub(super) fn lines(text: &str) -> impl Iterator<Item = Line> + '_ {
             return None;
         }
         let (written, rest) = keyword(line);
-        Some(Line { keyword: written.to_lowercase(), written: written.to_owned(), words: words(rest), number: at + 1 })
+        let (keyword, written, words) = (written.to_lowercase(), written.to_owned(), words(rest));
+        Some(Line {
+            keyword,
+            written,
+            words,
+            rest: rest.trim_start_matches([' ', '\t', '=']).to_owned(),
+            number: at + 1,
+        })
     })
 }
 

@@ -9,7 +9,7 @@ mod pattern;
 
 pub use pattern::is_like;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lines::{Line, lines};
 
@@ -29,15 +29,25 @@ pub struct Said {
     pub line: usize,
 }
 
+/// Every file, read once: the user's, the system's, and what they include.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SshFiles {
+    local_user: String,
+    /// The user's and the system's, by path.
+    first: Vec<String>,
+    by_path: BTreeMap<String, Vec<Line>>,
+    /// Where an `Include` leads: by the file that it stands in, and its pattern.
+    included: BTreeMap<(String, String), Vec<String>>,
+}
+
 /// What is asked about.
-#[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    files: &'a SshFiles,
     /// The host as an inventory names it.
-    pub host: &'a str,
+    host: &'a str,
     /// The user, where the inventory says one: it wins over the files, and `Match user` sees it.
-    pub user: Option<&'a str>,
-    /// Who runs us, for `Match localuser`, and for `Match user` where nobody says another.
-    pub local_user: &'a str,
+    user: Option<&'a str>,
 }
 
 /// What the files say of one host.
@@ -55,7 +65,7 @@ pub struct SshConfig {
 }
 
 /// The keywords that are done, in lower case.
-pub const DONE: [&str; 10] = [
+pub const DONE: [&str; 12] = [
     "hostname",
     "user",
     "port",
@@ -63,6 +73,8 @@ pub const DONE: [&str; 10] = [
     "identityagent",
     "certificatefile",
     "proxyjump",
+    "proxycommand",
+    "proxyusefdpass",
     "userknownhostsfile",
     "globalknownhostsfile",
     "identitiesonly",
@@ -109,23 +121,52 @@ const WITHOUT_MEANING: [&str; 33] = [
 /// As deep as OpenSSH goes.
 const DEEPEST: usize = 16;
 
-impl SshConfig {
-    /// Reads the user's file and then the system's. `included` gives the files that an `Include`'s pattern leads to, relative
-    /// to what the file that names it is.
+impl SshFiles {
+    /// The user's file and then the system's, for `local_user`, who runs us. `included` gives the files that an `Include`'s
+    /// pattern leads to, relative to what the file that names it is.
     #[must_use]
-    pub fn read(files: &[Text], asked: Asked<'_>, included: &dyn Fn(&str, &str) -> Vec<Text>) -> Self {
-        let mut config = Self { local_user: asked.local_user.to_owned(), ..Self::default() };
-        config.pass(files, asked, included);
+    pub fn read(first: Vec<Text>, local_user: &str, included: &dyn Fn(&str, &str) -> Vec<Text>) -> Self {
+        let mut files = Self {
+            local_user: local_user.to_owned(),
+            first: first.iter().map(|text| text.path.clone()).collect(),
+            ..Self::default()
+        };
+        let mut ahead = first;
+        while let Some(Text { path, text }) = ahead.pop() {
+            if files.by_path.contains_key(&path) {
+                continue;
+            }
+            let lines: Vec<Line> = lines(&text).collect();
+            let named: BTreeSet<&String> =
+                lines.iter().filter(|line| line.keyword == "include").flat_map(|line| &line.words).collect();
+            for pattern in named {
+                let texts = included(&path, pattern);
+                let paths = texts.iter().map(|text| text.path.clone()).collect();
+                files.included.insert((path.clone(), pattern.clone()), paths);
+                ahead.extend(texts);
+            }
+            files.by_path.insert(path, lines);
+        }
+        files
+    }
+
+    /// What they say of a host, for this user where one is named.
+    #[must_use]
+    pub fn of(&self, host: &str, user: Option<&str>) -> SshConfig {
+        let mut config = SshConfig { local_user: self.local_user.clone(), ..SshConfig::default() };
+        config.pass(Asked { files: self, host, user });
         if config.wants_final {
             // Once more, for the name that came of it; what was said before stays.
             config.is_final = true;
-            let host = config.hostname(asked.host).to_lowercase();
-            config.pass(files, Asked { host: &host, ..asked }, included);
+            let host = config.hostname(host).to_lowercase();
+            config.pass(Asked { files: self, host: &host, user });
             config.passed_over.dedup();
         }
         config
     }
+}
 
+impl SshConfig {
     /// The name or address that is connected to.
     #[must_use]
     pub fn hostname(&self, host: &str) -> String {
@@ -134,10 +175,9 @@ impl SshConfig {
         said.unwrap_or_else(|| host.to_owned())
     }
 
-    fn pass(&mut self, files: &[Text], asked: Asked<'_>, included: &dyn Fn(&str, &str) -> Vec<Text>) {
-        for file in files {
-            let mut active = true;
-            self.take(file, asked, included, &mut active, 0);
+    fn pass(&mut self, asked: Asked<'_>) {
+        for path in &asked.files.first {
+            self.take(path, asked, true, 0);
         }
     }
 
@@ -147,42 +187,40 @@ impl SshConfig {
         self.said.get(keyword)?.first()
     }
 
+    /// The same, unless it is `none`.
+    #[must_use]
+    pub fn some(&self, keyword: &str) -> Option<&Said> {
+        self.one(keyword).filter(|said| !said.value.eq_ignore_ascii_case("none"))
+    }
+
     /// Every value of a keyword that adds up.
     #[must_use]
     pub fn all(&self, keyword: &str) -> &[Said] {
         self.said.get(keyword).map_or(&[], Vec::as_slice)
     }
 
-    fn take(
-        &mut self,
-        file: &Text,
-        asked: Asked<'_>,
-        included: &dyn Fn(&str, &str) -> Vec<Text>,
-        active: &mut bool,
-        depth: usize,
-    ) {
-        for line in lines(&file.text) {
-            let said = |value: String| Said { value, file: file.path.clone(), line: line.number };
+    /// A block that begins in a file ends there.
+    fn take(&mut self, path: &str, asked: Asked<'_>, mut active: bool, depth: usize) {
+        for line in asked.files.by_path.get(path).into_iter().flatten() {
+            let said = |value: String| Said { value, file: path.to_owned(), line: line.number };
             match line.keyword.as_str() {
-                "host" => *active = pattern::any_word(&line.words, asked.host),
+                "host" => active = pattern::any_word(&line.words, asked.host),
                 "match" => {
                     self.wants_final |=
                         line.words.iter().any(|word| word.trim_start_matches('!').eq_ignore_ascii_case("final"));
-                    let matches = self.matches(&line, asked);
-                    *active = *matches.as_ref().unwrap_or(&false);
+                    let matches = self.matches(line, asked);
+                    active = *matches.as_ref().unwrap_or(&false);
                     let why = matches.err().map(|why| said(format!("Match {}: {why}", line.words.join(" "))));
                     self.passed_over.extend(why);
                 }
-                "include" => {
-                    for word in line.words.iter().filter(|_| *active && depth < DEEPEST) {
-                        for text in included(&file.path, word) {
-                            // A block that begins there ends there.
-                            let mut inner = *active;
-                            self.take(&text, asked, included, &mut inner, depth + 1);
-                        }
+                "include" if active && depth < DEEPEST => {
+                    let patterns = line.words.iter().map(|pattern| (path.to_owned(), pattern.clone()));
+                    for inner in patterns.filter_map(|named| asked.files.included.get(&named)).flatten() {
+                        self.take(inner, asked, active, depth + 1);
                     }
                 }
-                _ if *active => self.set(&line, said),
+                "include" => {}
+                _ if active => self.set(line, said),
                 _ => {}
             }
         }
@@ -200,6 +238,15 @@ impl SshConfig {
         if self.is_final && keyword == "hostname" {
             return;
         }
+        // Of these two the first holds; a jump that is `none` leaves the command alone.
+        let other = match keyword {
+            "proxyjump" => self.one("proxycommand"),
+            "proxycommand" => self.some("proxyjump"),
+            _ => None,
+        };
+        if other.is_some() {
+            return;
+        }
         let several = ["identityfile", "certificatefile"].contains(&keyword);
         let files = ["userknownhostsfile", "globalknownhostsfile"].contains(&keyword);
         let values = self.said.entry(keyword).or_default();
@@ -208,9 +255,17 @@ impl SshConfig {
                 values.push(said(first.clone()));
             }
         } else if values.is_empty() {
-            // A list of files is one value.
+            // A list of files is one value, and a command is all that stands there.
             let words = if files { line.words.as_slice() } else { &line.words[..1] };
-            values.extend(words.iter().map(|word| said(word.clone())));
+            let rest = match keyword {
+                "proxycommand" => Some(line.rest.as_str()),
+                "proxyjump" => line.rest.split('#').next().map(str::trim_end),
+                _ => None,
+            };
+            match rest {
+                Some(rest) => values.push(said(rest.to_owned())),
+                None => values.extend(words.iter().map(|word| said(word.clone()))),
+            }
         }
     }
 
@@ -231,8 +286,8 @@ impl SshConfig {
                 "final" => self.is_final,
                 "host" => pattern::any_of_list(list()?, &hostname),
                 "originalhost" => pattern::any_of_list(list()?, asked.host),
-                "user" => pattern::any_of_list(list()?, user.unwrap_or(asked.local_user)),
-                "localuser" => pattern::any_of_list(list()?, asked.local_user),
+                "user" => pattern::any_of_list(list()?, user.unwrap_or(&asked.files.local_user)),
+                "localuser" => pattern::any_of_list(list()?, &asked.files.local_user),
                 other => return Err(format!("whether `{other}` holds is not known here, so the block is passed over")),
             };
             holds &= is != negated;

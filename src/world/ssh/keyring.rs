@@ -17,6 +17,7 @@ use tokio::time::timeout;
 
 use super::super::regular;
 use super::ask;
+use crate::model::cluster::AgentAt;
 use crate::model::command::clean;
 use crate::run::ports::Prompt;
 
@@ -65,7 +66,7 @@ pub(super) struct Keyring {
     home: Option<PathBuf>,
     agent_socket: Option<PathBuf>,
     /// Held while a person is asked, so that a file is asked for once and one question stands at a time.
-    files: Mutex<BTreeMap<PathBuf, Result<Identity, String>>>,
+    files: Mutex<BTreeMap<(PathBuf, AgentAt), Result<Identity, String>>>,
 }
 
 impl Keyring {
@@ -75,14 +76,22 @@ impl Keyring {
 
     /// The key in the file the inventory names. Where that file is encrypted and the agent holds the key, the agent
     /// signs and nobody is asked.
-    pub(super) async fn named(&self, path: &str) -> Result<Identity, String> {
+    pub(super) async fn named(&self, path: &str, agent: &AgentAt) -> Result<Identity, String> {
         let path = self.expanded(path)?;
-        self.file(&path).await?.ok_or_else(|| format!("the identity {} does not exist on this machine", path.display()))
+        self.file(&path, agent)
+            .await?
+            .ok_or_else(|| format!("the identity {} does not exist on this machine", path.display()))
     }
 
     /// `~/x` within the person's home.
     pub(super) fn expanded(&self, path: &str) -> Result<PathBuf, String> {
         expanded(path, self.home.as_deref())
+    }
+
+    /// The certificate in a file.
+    pub(super) fn certificate(&self, path: &str) -> Result<Certificate, String> {
+        let file = self.expanded(path)?;
+        load_openssh_certificate(file).map_err(|error| format!("certificate {path}: {error}"))
     }
 
     /// Where keys usually are.
@@ -91,8 +100,12 @@ impl Keyring {
     }
 
     /// The keys in the agent. Those that it limits to certain hosts it shows to a bound conversation only.
-    pub(super) async fn in_agent(&self, binding: Option<&AgentSessionBinding>) -> Result<Vec<Identity>, String> {
-        let Some(mut agent) = self.agent(binding).await? else { return Ok(Vec::new()) };
+    pub(super) async fn in_agent(
+        &self,
+        at: &AgentAt,
+        binding: Option<&AgentSessionBinding>,
+    ) -> Result<Vec<Identity>, String> {
+        let Some(mut agent) = self.agent(at, binding).await? else { return Ok(Vec::new()) };
         match timeout(AGENT_LIMIT, agent.request_identities()).await {
             Ok(Ok(held)) => Ok(held.into_iter().map(from_agent).collect()),
             Ok(Err(error)) => Err(format!("agent: {error}")),
@@ -103,10 +116,16 @@ impl Keyring {
     /// A fresh conversation with the agent, bound to a connection, `None` where there is no agent.
     pub(super) async fn agent(
         &self,
+        at: &AgentAt,
         binding: Option<&AgentSessionBinding>,
     ) -> Result<Option<AgentClient<UnixStream>>, String> {
-        let Some(socket) = &self.agent_socket else { return Ok(None) };
-        let connected = AgentClient::connect_uds(socket).await;
+        let socket = match at {
+            AgentAt::Usual => self.agent_socket.clone(),
+            AgentAt::Nowhere => None,
+            AgentAt::Socket(path) => Some(self.expanded(path)?),
+        };
+        let Some(socket) = socket else { return Ok(None) };
+        let connected = AgentClient::connect_uds(&socket).await;
         let mut agent = connected.map_err(|error| format!("agent at {}: {error}", socket.display()))?;
         if let Some(binding) = binding {
             // Agents older than OpenSSH 8.9 refuse; their keys have no such limits. One that is silent is found out
@@ -117,9 +136,10 @@ impl Keyring {
     }
 
     /// The key in a file, `None` where there is no such file. Asks for its passphrase where it has one.
-    pub(super) async fn file(&self, path: &Path) -> Result<Option<Identity>, String> {
+    pub(super) async fn file(&self, path: &Path, agent: &AgentAt) -> Result<Option<Identity>, String> {
         let mut files = self.files.lock().await;
-        if let Some(read) = files.get(path) {
+        let key = (path.to_owned(), agent.clone());
+        if let Some(read) = files.get(&key) {
             return read.clone().map(Some);
         }
         let text = match read_private(path) {
@@ -127,12 +147,12 @@ impl Keyring {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(format!("{}: {error}", path.display())),
         };
-        let identity = self.unlock(path, text).await;
-        files.insert(path.to_owned(), identity.clone());
+        let identity = self.unlock(path, text, agent).await;
+        files.insert(key, identity.clone());
         identity.map(Some)
     }
 
-    async fn unlock(&self, path: &Path, text: zeroize::Zeroizing<String>) -> Result<Identity, String> {
+    async fn unlock(&self, path: &Path, text: zeroize::Zeroizing<String>, agent: &AgentAt) -> Result<Identity, String> {
         let shown = path.display().to_string();
         let mut beside = path.as_os_str().to_owned();
         beside.push("-cert.pub");
@@ -146,8 +166,8 @@ impl Keyring {
             return decode_secret_key(&text, None).map(held).map_err(|error| format!("{shown}: {error}"));
         }
         if let Ok(locked) = PrivateKey::from_openssh(text.as_str())
-            && let Ok(agent) = self.in_agent(None).await
-            && agent.iter().any(|held| held.secret.public() == *locked.public_key().key_data())
+            && let Ok(held) = self.in_agent(agent, None).await
+            && held.iter().any(|held| held.secret.public() == *locked.public_key().key_data())
         {
             let secret = Secret::InAgent(locked.public_key().clone());
             return Ok(Identity { shown: format!("{shown} (by the agent)"), secret, certificate });

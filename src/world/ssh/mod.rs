@@ -9,6 +9,7 @@ mod handover;
 mod keyring;
 mod known_hosts;
 mod login;
+mod proxy;
 mod quote;
 mod readiness;
 mod round;
@@ -29,7 +30,8 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
-use crate::model::{Become, Cluster, Command, MasterName, Output};
+use crate::model::cluster::ByConfig;
+use crate::model::{Become, Cluster, Command, Jump, MasterName, Output, SshSettings};
 use crate::run::ports::{Later, Pipes, Prompt, Questions, Remote, RemoteError};
 use asking::Asking;
 use cached::Cached;
@@ -109,6 +111,8 @@ struct Bastion {
 struct Host {
     target: Target,
     elevate: Become,
+    /// Where it stands that sudo is taken, if no inventory says so.
+    sudo_by: Option<String>,
     root: Cached<Root>,
 }
 
@@ -127,18 +131,10 @@ impl Ssh {
         let mut hosts = BTreeMap::new();
         for master in cluster.masters() {
             let ssh = &master.ssh;
-            let through = ssh.jump.as_ref().map(|jump| {
-                let target = Target::jump(jump, ssh);
-                match jumps.iter().find(|known| known.is_same(&target)) {
-                    Some(known) => Arc::clone(known),
-                    None => {
-                        jumps.push(Arc::new(target));
-                        Arc::clone(&jumps[jumps.len() - 1])
-                    }
-                }
-            });
+            let through = way(ssh, &mut jumps);
             let target = Target::new(master.address.as_str(), ssh, through);
-            hosts.insert(master.name.clone(), Host { target, elevate: ssh.elevate, root: Cached::default() });
+            let sudo_by = ssh.by_config.sudo_by.clone();
+            hosts.insert(master.name.clone(), Host { target, elevate: ssh.elevate, sudo_by, root: Cached::default() });
         }
         let (handshakes, asked) = (Semaphore::new(HANDSHAKES), Semaphore::new(ASKED_AT_ONCE));
         Self { bastion: Bastion { options, keyring, password, handshakes, asked }, hosts }
@@ -249,9 +245,28 @@ impl Host {
 
     /// Finds out how commands become root here.
     async fn way_to_root(&self, bastion: &Bastion) -> Result<Root, RemoteError> {
-        let who = format!("{}@{}", self.target.user(), self.target.place());
+        // Where nobody has said that sudo works there, what it was concluded from is said.
+        let concluded = |by: &String| format!(" (a user by {by}; ssh.become in the inventory says otherwise)");
+        let concluded = self.sudo_by.as_ref().map(concluded).unwrap_or_default();
+        let who = format!("{}@{}{concluded}", self.target.user(), self.target.place());
         bastion.password.root(&who, &On { host: self, bastion }).await
     }
+}
+
+/// The last host on the way to a master; masters with the same way share its hosts.
+fn way(ssh: &SshSettings, jumps: &mut Vec<Arc<Target>>) -> Option<Arc<Target>> {
+    let mut hops: Vec<(&Jump, &ByConfig)> = ssh.by_config.hops.iter().map(|hop| (&hop.jump, &hop.by_config)).collect();
+    if hops.is_empty() {
+        hops.extend(ssh.jump.iter().map(|jump| (jump, &ssh.by_config)));
+    }
+    hops.into_iter().fold(None, |through, (jump, by)| {
+        let target = Target::jump(jump, ssh, by, through);
+        let known = jumps.iter().find(|known| known.is_same(&target)).map(Arc::clone);
+        Some(known.unwrap_or_else(|| {
+            jumps.push(Arc::new(target));
+            Arc::clone(&jumps[jumps.len() - 1])
+        }))
+    })
 }
 
 fn rise(handover: &Option<Option<Handover>>) -> Rise<'_> {

@@ -2,13 +2,13 @@
 //! on a master but `true`.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::task::Poll;
 
 use super::sudo::Root;
 use super::target::Target;
 use super::{Bastion, Host, Ssh};
 use crate::model::Become;
+use crate::model::cluster::AgentAt;
 use crate::report::doctor::bastion::{Check, What};
 use crate::run::ports::{Later, RemoteError};
 
@@ -18,7 +18,8 @@ impl Ssh {
         let mut checks = Vec::new();
         let mut named = BTreeSet::new();
         for (name, host) in &self.hosts {
-            for target in host.target.way().into_iter().rev() {
+            let way: Vec<&Target> = host.target.way().collect();
+            for target in way.into_iter().rev() {
                 if named.insert((target.place(), name.to_string())) {
                     checks.extend(known(&self.bastion, target, name.as_str()).await);
                 }
@@ -33,56 +34,82 @@ impl Ssh {
         checks
     }
 
-    /// The key files that the inventory names, or those at the usual places, and the agent.
+    /// The masters, and the hosts that are gone through.
+    fn targets(&self) -> impl Iterator<Item = &Target> {
+        self.hosts.values().flat_map(|host| host.target.way())
+    }
+
+    /// The key files that are named, or those at the usual places, the certificates and the agents.
     async fn keys(&self) -> Vec<Check> {
         let keyring = &self.bastion.keyring;
-        let of_hosts = |named: bool| self.hosts.values().filter(move |host| host.target.is_named() == named);
-        let identities =
-            |named: bool| -> BTreeSet<&str> { of_hosts(named).flat_map(|host| host.target.identities()).collect() };
-        let (named, of_config) = (identities(true), identities(false));
+        let identities = |named: bool| -> BTreeSet<(&str, &AgentAt)> {
+            let targets = self.targets().filter(|target| target.is_named() == named);
+            targets.flat_map(|target| target.identities().map(|path| (path, target.agent()))).collect()
+        };
         let mut checks = Vec::new();
         // Those of the OpenSSH configuration need not be there.
-        for path in &of_config {
+        for (path, agent) in identities(false) {
             let file = match keyring.expanded(path) {
-                Ok(file) => keyring.file(&file).await,
+                Ok(file) => keyring.file(&file, agent).await,
                 Err(why) => Err(why),
             };
             checks.push(match file {
-                Ok(Some(identity)) => Check::ok(What::Keys, *path, format!("loaded: {}", identity.shown)),
-                Ok(None) => Check::ok(What::Keys, *path, "it is not there, and is passed over"),
-                Err(why) => Check::warning(What::Keys, *path, why, "load it into the agent"),
+                Ok(Some(identity)) => Check::ok(What::Keys, path, format!("loaded: {}", identity.shown)),
+                Ok(None) => Check::ok(What::Keys, path, "it is not there, and is passed over"),
+                Err(why) => Check::warning(What::Keys, path, why, "load it into the agent"),
             });
         }
-        for path in &named {
-            checks.push(match keyring.named(path).await {
-                Ok(identity) => Check::ok(What::Keys, *path, format!("loaded: {}", identity.shown)),
-                Err(why) => Check::error(What::Keys, *path, why, "name a key that is there, in `ssh.identity`"),
+        for (path, agent) in identities(true) {
+            checks.push(match keyring.named(path, agent).await {
+                Ok(identity) => Check::ok(What::Keys, path, format!("loaded: {}", identity.shown)),
+                Err(why) => Check::error(What::Keys, path, why, "name a key that is there, in `ssh.identity`"),
             });
         }
-        let agent = keyring.in_agent(None).await;
-        if of_hosts(false).any(|host| host.target.identities().next().is_none()) {
+        for path in self.targets().flat_map(Target::certificates).collect::<BTreeSet<_>>() {
+            checks.push(match keyring.certificate(path) {
+                Ok(_) => Check::ok(What::Keys, path, "it is a certificate"),
+                Err(why) => Check::warning(What::Keys, path, why, "see CertificateFile"),
+            });
+        }
+        for agent in self.targets().map(Target::agent).collect::<BTreeSet<_>>() {
+            let unnamed = self.targets().any(|target| target.agent() == agent && target.identities().next().is_none());
+            checks.extend(self.in_agent(agent, unnamed).await);
+        }
+        checks
+    }
+
+    /// What is in an agent, and where a login relies on it, in the usual files.
+    async fn in_agent(&self, agent: &AgentAt, unnamed: bool) -> Vec<Check> {
+        let keyring = &self.bastion.keyring;
+        let mut checks = Vec::new();
+        let held = keyring.in_agent(agent, None).await;
+        if unnamed {
             let mut found = 0;
             for path in keyring.usual_files() {
                 let shown = path.display().to_string();
-                match keyring.file(&path).await {
+                match keyring.file(&path, agent).await {
                     Ok(None) => continue,
                     Ok(Some(_)) => checks.push(Check::ok(What::Keys, shown, "loaded")),
                     Err(why) => checks.push(Check::warning(What::Keys, shown, why, "load it into the agent")),
                 }
                 found += 1;
             }
-            if found == 0 && agent.as_ref().is_ok_and(Vec::is_empty) {
+            if found == 0 && held.as_ref().is_ok_and(Vec::is_empty) {
                 let said = "there is no key in the usual files and none in an agent";
                 checks.push(Check::error(What::Keys, "this host", said, "make one, or name it in `ssh.identity`"));
             }
         }
-        checks.push(match agent {
-            Ok(held) if held.is_empty() => Check::ok(What::Agent, "this host", "no agent, or it holds no key"),
+        let about = if let AgentAt::Socket(path) = agent { path.as_str() } else { "this host" };
+        checks.push(match held {
+            Ok(_) if *agent == AgentAt::Nowhere => {
+                Check::ok(What::Agent, about, "IdentityAgent says that none is asked")
+            }
+            Ok(held) if held.is_empty() => Check::ok(What::Agent, about, "no agent, or it holds no key"),
             Ok(held) => {
                 let shown: Vec<String> = held.into_iter().map(|identity| identity.shown).collect();
-                Check::ok(What::Agent, "this host", shown.join("; "))
+                Check::ok(What::Agent, about, shown.join("; "))
             }
-            Err(why) => Check::warning(What::Agent, "this host", why, "see SSH_AUTH_SOCK"),
+            Err(why) => Check::warning(What::Agent, about, why, "see SSH_AUTH_SOCK and IdentityAgent"),
         });
         checks
     }
@@ -145,11 +172,4 @@ async fn all<T>(mut waiting: Vec<Later<'_, T>>) -> Vec<T> {
     })
     .await;
     ended.into_iter().flatten().collect()
-}
-
-impl Target {
-    /// The hosts that a login goes through, this one first.
-    fn way(&self) -> Vec<&Target> {
-        std::iter::once(self).chain(self.through().map(Arc::as_ref)).collect()
-    }
 }

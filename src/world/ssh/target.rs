@@ -19,8 +19,10 @@ use super::cached::Cached;
 use super::connection::{Connection, Ended, Fault, Watch};
 use super::keyring::Identity;
 use super::known_hosts::Known;
-use super::login::Login;
+use super::login::{Login, Who};
+use super::proxy;
 use super::still::Still;
+use crate::model::cluster::{AgentAt, ByConfig};
 use crate::model::command::clean;
 use crate::model::{Jump, SshSettings};
 use crate::observe::proof::OFF_LIMIT;
@@ -76,39 +78,49 @@ pub(super) struct Target {
     identity: Option<String>,
     /// Those of the OpenSSH configuration, where the inventory names none.
     identities: Vec<String>,
+    certificates: Vec<String>,
+    agent: AgentAt,
     /// Where nothing is named, the usual ones.
     known_hosts: Vec<String>,
     through: Option<Arc<Target>>,
+    /// A command here whose input and output are the connection.
+    command: Option<String>,
     /// Whether a person says that it is off.
     off: AtomicBool,
     control: Cached<Arc<Connection>>,
 }
 
 impl Target {
+    /// A master. The command, if one is named, connects to the first host on the way.
     pub(super) fn new(address: &str, ssh: &SshSettings, through: Option<Arc<Target>>) -> Self {
-        Self {
-            address: ssh.by_config.host.as_ref().map_or_else(|| address.to_owned(), ToString::to_string),
-            port: ssh.port,
-            user: ssh.user.to_string(),
-            identity: ssh.identity.clone(),
-            identities: ssh.by_config.identities.clone(),
-            known_hosts: known_hosts(ssh),
-            through,
-            off: AtomicBool::new(false),
-            control: Cached::default(),
-        }
+        let host = ssh.by_config.host.as_ref().map_or_else(|| address.to_owned(), ToString::to_string);
+        Self::at((host, ssh.port, ssh.user.to_string()), ssh, &ssh.by_config, through)
     }
 
-    /// The jump host; keys and known hosts are those of the master behind it.
-    pub(super) fn jump(jump: &Jump, ssh: &SshSettings) -> Self {
+    /// A jump host. Keys and known hosts are what the inventory names for the master behind it, or else what `by` says.
+    pub(super) fn jump(jump: &Jump, ssh: &SshSettings, by: &ByConfig, through: Option<Arc<Target>>) -> Self {
+        let mut target = Self::at((jump.address.to_string(), jump.port, jump.user.to_string()), ssh, by, through);
+        target.command = ssh.by_config.proxy_command.clone().filter(|_| target.through.is_none());
+        target
+    }
+
+    fn at(
+        (address, port, user): (String, u16, String),
+        ssh: &SshSettings,
+        by: &ByConfig,
+        through: Option<Arc<Target>>,
+    ) -> Self {
         Self {
-            address: jump.address.to_string(),
-            port: jump.port,
-            user: jump.user.to_string(),
+            address,
+            port,
+            user,
             identity: ssh.identity.clone(),
-            identities: ssh.by_config.identities.clone(),
-            known_hosts: known_hosts(ssh),
-            through: None,
+            identities: by.identities.clone(),
+            certificates: by.certificates.clone(),
+            agent: by.agent.clone(),
+            known_hosts: ssh.known_hosts.as_ref().map_or_else(|| by.known_hosts.clone(), |path| vec![path.clone()]),
+            command: by.proxy_command.clone().filter(|_| through.is_none()),
+            through,
             off: AtomicBool::new(false),
             control: Cached::default(),
         }
@@ -128,20 +140,40 @@ impl Target {
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let login = |target: &Self| (target.address.clone(), target.port, target.user.clone());
         let files = |target: &Self| (target.identity.clone(), target.identities.clone(), target.known_hosts.clone());
-        login(self) == login(other) && files(self) == files(other)
+        let proofs = |target: &Self| (target.certificates.clone(), target.agent.clone(), target.command.clone());
+        let through = match (&self.through, &other.through) {
+            (None, None) => true,
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        through && login(self) == login(other) && files(self) == files(other) && proofs(self) == proofs(other)
     }
 
     /// How errors name it.
     pub(super) fn place(&self) -> String {
-        match &self.through {
-            Some(jump) => format!("{}:{} (through {}:{})", self.address, self.port, jump.address, jump.port),
-            None => format!("{}:{}", self.address, self.port),
+        let way: Vec<String> = self.way().skip(1).map(|jump| format!("{}:{}", jump.address, jump.port)).collect();
+        let command = self.way().any(|target| target.command.is_some()).then(|| "a ProxyCommand".to_owned());
+        // As one goes: the first to be connected to first.
+        let through: Vec<String> = command.into_iter().chain(way.into_iter().rev()).collect();
+        match through.is_empty() {
+            true => format!("{}:{}", self.address, self.port),
+            false => format!("{}:{} (through {})", self.address, self.port, through.join(", ")),
         }
     }
 
-    /// The host that is gone through, if one is.
-    pub(super) fn through(&self) -> Option<&Arc<Target>> {
-        self.through.as_ref()
+    /// The hosts that a login goes through, this one first.
+    pub(super) fn way(&self) -> impl Iterator<Item = &Target> {
+        std::iter::successors(Some(self), |target| target.through.as_deref())
+    }
+
+    /// Files with certificates over keys.
+    pub(super) fn certificates(&self) -> impl Iterator<Item = &str> {
+        self.certificates.iter().map(String::as_str)
+    }
+
+    /// Which agent is asked.
+    pub(super) const fn agent(&self) -> &AgentAt {
+        &self.agent
     }
 
     /// Whether the inventory names its key file.
@@ -190,12 +222,19 @@ impl Target {
             let ended = Ended::default();
             let config = config(&known, bulk);
             let watch = Watch { known, ended: ended.clone() };
-            let mut handle = match &through {
-                None => {
+            let mut handle = match (&through, &self.command) {
+                (None, None) => {
                     let stream = self.tcp(limit).await?;
                     self.shake(bastion, stream, config, watch).await?
                 }
-                Some(jump) => {
+                (None, Some(command)) => {
+                    let (stream, said) = proxy::begin(command).map_err(|error| self.unreachable(error))?;
+                    match self.shake(bastion, stream, config, watch).await {
+                        Ok(handle) => handle,
+                        Err(error) => return Err(proxy::failed(error, command, said).await),
+                    }
+                }
+                (Some(jump), _) => {
                     // A name is looked up by the jump host within the limit, and its name server may be slow.
                     let is_name = self.address.as_str().parse::<std::net::IpAddr>().is_err();
                     let limit = if is_name { limit } else { self.kernel_limit(limit) };
@@ -204,7 +243,8 @@ impl Target {
                 }
             };
             let place = self.place();
-            Login::new(&mut handle, &bastion.keyring, &self.user, &place, &ended).run(named).await?;
+            let who = Who { user: &self.user, place: &place, agent: &self.agent, certificates: &self.certificates };
+            Login::new(&mut handle, &bastion.keyring, who, &ended).run(named).await?;
             Ok(Arc::new(Connection::new(handle, ended, through)))
         })
     }
@@ -269,11 +309,11 @@ impl Target {
     /// may name files that are not there.
     async fn named(&self, bastion: &Bastion) -> Result<Vec<Identity>, String> {
         if let Some(path) = &self.identity {
-            return Ok(vec![bastion.keyring.named(path).await?]);
+            return Ok(vec![bastion.keyring.named(path, &self.agent).await?]);
         }
         let (mut named, mut wrong) = (Vec::new(), None);
         for path in &self.identities {
-            match bastion.keyring.file(&bastion.keyring.expanded(path)?).await {
+            match bastion.keyring.file(&bastion.keyring.expanded(path)?, &self.agent).await {
                 Ok(identity) => named.extend(identity),
                 Err(why) => wrong = wrong.or(Some(why)),
             }
@@ -330,11 +370,6 @@ impl Target {
     pub(super) fn unreachable(&self, why: impl std::fmt::Display) -> RemoteError {
         RemoteError::Unreachable { why: format!("{}: {why}", self.place()) }
     }
-}
-
-/// What the inventory names, or else the OpenSSH configuration.
-fn known_hosts(ssh: &SshSettings) -> Vec<String> {
-    ssh.known_hosts.as_ref().map_or_else(|| ssh.by_config.known_hosts.clone(), |path| vec![path.clone()])
 }
 
 fn config(known: &Known, bulk: bool) -> Config {
