@@ -72,9 +72,13 @@ conformance: lab-ready
 	lab/conformance
 
 # A stripped binary for any x86-64 Linux with glibc 2.28 or later, a .deb, a .rpm, SHA-256 sums and a CycloneDX list, in
-# target/dist; ARCH=aarch64 for arm64, where the toolchain has its standard library.
+# target/dist; ARCH=aarch64 for arm64, after that.
 dist:
 	packaging/dist $(or $(ARCH),x86_64)
+
+# Builds `dist` twice, in other places, and compares: the same source gives the same bytes. Half an hour.
+same:
+	packaging/same $(or $(ARCH),x86_64)
 
 bench: lab-ready
 	$(CARGO) build --locked --release
