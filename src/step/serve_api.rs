@@ -55,14 +55,21 @@ impl ServeApi {
     }
 
     fn unpark(components: &[Component]) -> Act {
-        let command = Command::script(UNPARK).arg(STATE).args(components.iter().map(Component::word));
-        Act::once(command.deadline(Duration::from_secs(30)))
+        Act::once(put_back(components))
     }
 
     fn write(ready: &Ready) -> Command {
         let (cert, key) = ready.flags.client.clone().unwrap_or_default();
         Command::script(WRITE).args([ready.flags.address.clone(), cert, key, ready.value.clone()])
     }
+}
+
+/// Puts them back and waits for nothing.
+#[must_use]
+pub fn put_back(components: &[Component]) -> Command {
+    let command = Command::script(UNPARK).arg(STATE).args(components.iter().map(Component::word));
+    // Fifteen seconds for a kubelet that is down, six for each pod that it has not done with.
+    command.deadline(Duration::from_secs(40))
 }
 
 impl Kind for ServeApi {

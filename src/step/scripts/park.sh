@@ -39,14 +39,8 @@ spaces=
 left() {
   [ -n "$spaces" ] && kubelet_runs && ls -l /proc/[0-9]*/ns/ipc 2>/dev/null | grep -qF "$spaces"
 }
-# One that had died, and waits in its kubelet's back-off, shows no namespace, but has a directory. A static pod's UID is a hash.
-waits() {
-  by_kubelet || return 1
-  for at in /var/lib/kubelet/pods/*/containers/"$name"; do
-    case $at in /var/lib/kubelet/pods/*-*/*) ;; *) [ ! -e "$at" ] || return 0 ;; esac
-  done
-  return 1
-}
+# One that had died, and waits in its kubelet's back-off, shows no namespace, but has a directory.
+waits() { by_kubelet && has_pod; }
 died=
 for word do
   part "$word"; find_component "$name"

@@ -3,6 +3,14 @@
 set -u
 state=$1; shift
 changed=no
+# A kubelet that has not done with the pod before starts the next one 10 to 15 s later (its `backOffPeriod`). It removes the
+# directory at most 2 s after the pod has ended, and has done with it some tenths of a second after that.
+await_gone() {
+  has_pod || return 0
+  gone_until=$(($(date +%s) + 6))
+  while has_pod && [ "$(date +%s)" -lt $gone_until ]; do sleep 0.05; done
+  sleep 0.4
+}
 for word do
   part "$word"
   if by_kubelet; then
@@ -16,6 +24,7 @@ for word do
         [ "$(date +%s)" -lt $until ] || { echo "no kubelet runs here, and nothing else starts $name: systemctl start kubelet" >&2; exit 1; }
         sleep 0.2
       done
+      await_gone
       put_file "$held" "$place" || { echo "$place could not be written" >&2; exit 1; }
       changed=yes
     fi

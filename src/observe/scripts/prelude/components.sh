@@ -29,3 +29,10 @@ part() {
   marker=$state/parked-$name held=$state/held/${place##*/} drop_in=/etc/systemd/system/$place.service.d/50-requorum-park.conf
 }
 by_kubelet() { case $place in /*) true ;; *) false ;; esac; }
+# Whether a kubelet has a directory of `name`'s static pod: one whose UID is a hash, without a hyphen.
+has_pod() {
+  for pod_at in /var/lib/kubelet/pods/*/containers/"$name"; do
+    case $pod_at in /var/lib/kubelet/pods/*-*/*) ;; *) [ ! -e "$pod_at" ] || return 0 ;; esac
+  done
+  return 1
+}
