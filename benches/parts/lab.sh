@@ -29,11 +29,11 @@ declare -A MEANS=(
     [port]='to the last client port'
 )
 
-# fresh ZONES ETCD: a healthy cluster with a key in it.
+# fresh ZONES ETCD [OPTION…]: a healthy cluster with a key in it.
 fresh() {
     finish
     ZONES=$1 FIRST=${1%%+*}
-    lab up --zones "$1" --etcd "$2" >/dev/null 2>&1
+    lab up --zones "$1" --etcd "$2" "${@:3}" >/dev/null 2>&1
     lab etcdctl m1 put key value >/dev/null
 }
 
@@ -51,6 +51,11 @@ bereft() {
     fresh "$1" "$2"
     if [[ ${3-} == large ]]; then fill; fi
     if [[ ${3-} == watched ]]; then for node in $(survivors); do watch_on "$node"; done; fi
+    power_lost
+}
+
+power_lost() {
+    local node
     lab power-off zone1 >/dev/null 2>&1
     for node in $(survivors); do
         until lab etcdctl "$node" endpoint status -w json | grep -q 'no leader'; do sleep 0.3; done

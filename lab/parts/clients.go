@@ -1,6 +1,7 @@
 // Clients of every API server that a kubeconfig names, one context each: one writes and reads ConfigMaps all the time, one
 // watches them as controllers do. What they saw is printed, one JSON object a line; SIGTERM ends them, and each watcher
-// then says what it holds.
+// then says what it holds. A number and a context: so many watch there, all but the first what nobody writes. They lose their
+// watch with that API server, and list and watch again, each by a connection of its own.
 package main
 
 import (
@@ -8,9 +9,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -21,6 +25,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
@@ -58,7 +63,7 @@ func (s seen) print() {
 // The last name that any API server has acknowledged: whoever is asked for it afterwards must have it.
 var acknowledged atomic.Value
 
-func client(kubeconfig, name string, limit time.Duration) (kubernetes.Interface, error) {
+func configured(kubeconfig, name string, limit time.Duration) (*rest.Config, error) {
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
 		&clientcmd.ClientConfigLoadingRules{ExplicitPath: kubeconfig},
 		&clientcmd.ConfigOverrides{CurrentContext: name}).ClientConfig()
@@ -67,6 +72,14 @@ func client(kubeconfig, name string, limit time.Duration) (kubernetes.Interface,
 	}
 	config.QPS = -1
 	config.Timeout = limit
+	return config, nil
+}
+
+func client(kubeconfig, name string, limit time.Duration) (kubernetes.Interface, error) {
+	config, err := configured(kubeconfig, name, limit)
+	if err != nil {
+		return nil, err
+	}
 	return kubernetes.NewForConfig(config)
 }
 
@@ -140,14 +153,38 @@ func watch(ctx context.Context, via string, client kubernetes.Interface) cache.S
 	return informer
 }
 
+// One more client that holds a watch.
+func idle(ctx context.Context, kubeconfig, name string) error {
+	config, err := configured(kubeconfig, name, 0)
+	if err != nil {
+		return err
+	}
+	// Connections are shared among those whose settings can be compared; a function cannot.
+	config.Proxy = func(*http.Request) (*url.URL, error) { return nil, nil }
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return err
+	}
+	factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace("kube-public"))
+	informer := factory.Core().V1().ConfigMaps().Informer()
+	_ = informer.SetWatchErrorHandlerWithContext(func(context.Context, *cache.Reflector, error) {})
+	go informer.RunWithContext(ctx)
+	return nil
+}
+
 func fail(err error) {
 	fmt.Fprintln(os.Stderr, "clients:", err)
 	os.Exit(1)
 }
 
 func main() {
-	if len(os.Args) != 2 {
-		fail(fmt.Errorf("usage: clients KUBECONFIG"))
+	watches, watched := 1, ""
+	if len(os.Args) == 4 {
+		watches, _ = strconv.Atoi(os.Args[2])
+		watched = os.Args[3]
+	}
+	if len(os.Args) != 2 && len(os.Args) != 4 || watches < 1 {
+		fail(fmt.Errorf("usage: clients KUBECONFIG [WATCHES CONTEXT]"))
 	}
 	// What the libraries would say of it themselves is among what is printed.
 	klog.LogToStderr(false)
@@ -175,6 +212,11 @@ func main() {
 			seen{Via: via, Did: "namespace", Error: why(err)}.print()
 		}
 		watchers[via] = watch(ctx, via, watcher)
+		for number := 1; via == watched && number < watches; number++ {
+			if err := idle(ctx, os.Args[1], via); err != nil {
+				fail(err)
+			}
+		}
 		writers.Go(func() { write(ctx, via, writer) })
 	}
 	<-ctx.Done()

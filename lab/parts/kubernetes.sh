@@ -165,10 +165,10 @@ need_kubernetes() {
     [[ -n $KUBERNETES ]] || die "the lab '$LAB_NAME' has no Kubernetes: it comes with $(self_named up) --kubernetes"
 }
 
-# Writes, reads and watches through every API server until it is ended.
+# run_clients [WATCHES NODE]: writes, reads and watches through every API server until it is ended.
 run_clients() {
     need_kubernetes
-    exec ip netns exec "$NS.bastion" "$CACHE/$(own_name clients)/clients" "$STATE/kubeconfig"
+    exec ip netns exec "$NS.bastion" "$CACHE/$(own_name clients)/clients" "$STATE/kubeconfig" "$@"
 }
 
 # Kubernetes' own tests of its API machinery, those that the arguments choose.
