@@ -23,6 +23,7 @@ pub mod heard;
 pub mod known_before;
 pub mod last_log;
 pub mod layout;
+pub mod listed_servers;
 pub mod log;
 mod master_findings;
 pub mod members;

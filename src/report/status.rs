@@ -9,6 +9,7 @@ use crate::model::quorum::Tally;
 use crate::model::{Cluster, MasterName};
 use crate::observe::api_server_list::Hosts;
 use crate::observe::assess::Assessment;
+use crate::observe::listed_servers;
 use crate::observe::members::membership;
 use crate::observe::{Code, Contact, Finding, Observation, Seen, Settings, Status};
 
@@ -26,6 +27,9 @@ pub fn verdict(
     way_on: Option<&str>,
 ) -> String {
     let mut out = String::new();
+    for line in listed_servers::lines(&listed_servers::of_all(cluster, seen, &assessment.serving)) {
+        let _ = writeln!(out, "{line}");
+    }
     out.push_str(&finding_lines(&assessment.findings));
     out.push_str(&explain::line(assessment.findings.iter().map(|finding| finding.code.name())));
     if let Some(proof) = &seen.proof {
@@ -79,6 +83,7 @@ fn tally(cluster: &Cluster, seen: &Observation, assessment: &Assessment) -> Opti
 #[must_use]
 pub fn json(cluster: &Cluster, seen: &Observation, assessment: &Assessment) -> Value {
     let hosts = Hosts::of(cluster, seen);
+    let listed = listed_servers::of_all(cluster, seen, &assessment.serving);
     let masters: Vec<Value> = cluster
         .masters()
         .map(|master| {
@@ -102,6 +107,7 @@ pub fn json(cluster: &Cluster, seen: &Observation, assessment: &Assessment) -> V
                     "health": api.health,
                     "etcd": api.flags.as_ref().ok().map(|flags| &flags.etcd),
                     "reads": hosts.of_list(&master.name, api),
+                    "etcd_servers": listed.get(&master.name),
                 })),
             })
         })
