@@ -11,7 +11,7 @@ use requorum::observe::api_server::Health;
 use requorum::observe::assess::assess;
 use requorum::observe::other_etcd::OtherEtcd;
 use requorum::observe::tools::Version;
-use requorum::observe::{ApiServer, Code, Contact, Examination, Observation, Seen};
+use requorum::observe::{ApiServer, Code, Contact, Examination, Observation, Seen, Severity};
 use requorum::plan::doctor::Subject;
 use requorum::plan::rehearse::{RehearsalInput, rehearse};
 use requorum::plan::{Goal, Rule, doctor};
@@ -85,6 +85,39 @@ async fn what_is_wrong_with_an_api_server_is_found() {
     }
     // Whoever cannot be asked is not said to be down.
     assert_eq!(found_of_api_server(|api| api.health = Health::Unknown("curl ended with 35".into())).await, []);
+}
+
+/// What the doctor says with one of these codes, and the time that it expects until a write through the API.
+async fn doctor_of_api_servers(change: impl FnOnce(&Site)) -> (Vec<(Severity, String)>, Option<Duration>) {
+    let site = healthy().await.with_api_servers();
+    change(&site);
+    let (_, told) = site.doctor(None).await;
+    let ours = [Code::ApiServerListsDiffer, Code::EtcdAddresses].map(Subject::Code);
+    let said = told.remarks.iter().filter(|remark| ours.contains(&remark.code));
+    let expected = told.zones.values().find_map(|outlook| outlook.expected.as_ref());
+    let said = said.map(|remark| (remark.severity, remark.text.clone())).collect();
+    (said, expected.map(|expected| expected.through_api() - expected.total()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_else_knows_etcd_makes_the_doctor_say() {
+    let (said, api) = doctor_of_api_servers(|_| {}).await;
+    assert!(said.is_empty() && api.is_some_and(|time| time > Duration::from_secs(2)), "{said:?} {api:?}");
+    let (said, _) = doctor_of_api_servers(|site| site.write_api_server("m3", &["m2", "m3"])).await;
+    assert!(
+        matches!(&said[..], [(Severity::Warning, text)] if text.ends_with("m1, m2: m1, m2, m3; m3: m2, m3")),
+        "{said:?}"
+    );
+    let (said, _) = doctor_of_api_servers(Site::run_stacked_api_servers).await;
+    assert!(said.is_empty(), "{said:?}");
+    let (said, _) = doctor_of_api_servers(|site| {
+        site.names_etcd("m3", "/etc/calico/calicoctl.cfg");
+        site.names_etcd("m3", "/etc/kubernetes/kubeadm-config.yaml");
+    })
+    .await;
+    let [(Severity::Warning, asks), (Severity::Note, written)] = &said[..] else { panic!("{said:?}") };
+    assert!(asks.starts_with("/etc/calico/calicoctl.cfg names etcd's addresses"), "{asks}");
+    assert!(written.starts_with("/etc/kubernetes/kubeadm-config.yaml names etcd's addresses"), "{written}");
 }
 
 #[tokio::test(start_paused = true)]

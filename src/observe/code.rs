@@ -61,6 +61,8 @@ pub enum Code {
     ApiServerNotReady,
     ApiServerList,
     // What only the doctor finds.
+    ApiServerListsDiffer,
+    EtcdAddresses,
     MountPoint,
     WalLink,
     NotAsStarted,

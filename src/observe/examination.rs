@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::MasterName;
 
+use super::etcd_holders::{self, EtcdHolders};
 use super::{Answer, Observation, clock::Offset, heard::Heard, speed::Speed};
 
 /// What only the doctor asks one master.
@@ -16,6 +17,9 @@ pub struct Examined {
     pub clock: Answer<Offset>,
     /// What its member has heard, asked as a proof by counting would.
     pub heard: Answer<Heard>,
+    /// Where else etcd's addresses are written down.
+    #[serde(default = "etcd_holders::not_put")]
+    pub etcd_holders: Answer<EtcdHolders>,
 }
 
 /// Where this bastion keeps its runs.

@@ -15,6 +15,7 @@ pub mod database;
 pub mod denied;
 pub mod disk;
 pub mod environment;
+pub mod etcd_holders;
 pub mod etcds;
 pub mod examination;
 mod finding;

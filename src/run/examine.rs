@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::model::{Master, MasterName, ZoneName};
+use crate::observe::etcd_holders::{self, EtcdHolders};
 use crate::observe::heard::{self, Heard};
 use crate::observe::{Answer, Examination, Examined, Observation, Seen, Unclear, clock, speed};
 use crate::plan::rehearse::{Rehearsal, RehearsalInput, rehearse};
@@ -61,11 +62,13 @@ async fn everyone(
     through: Through<'_>,
 ) -> BTreeMap<MasterName, Examined> {
     let mut tasks = JoinSet::new();
+    let addresses = Arc::new(etcd_holders::addresses(seen));
     for master in given.cluster.masters() {
         let Some(own) = seen.seen(&master.name).cloned() else { continue };
         let (remote, clock, name) = (Arc::clone(through.remote), Arc::clone(through.clock), master.name.clone());
+        let addresses = Arc::clone(&addresses);
         tasks.spawn(async move {
-            let examined = one(&name, &own, &remote, &clock).await;
+            let examined = one(&name, &own, (&remote, &clock), &addresses).await;
             (name, examined)
         });
     }
@@ -76,9 +79,29 @@ async fn everyone(
     masters
 }
 
-async fn one(host: &MasterName, seen: &Seen, remote: &Arc<dyn Remote>, clock: &Arc<dyn Clock>) -> Examined {
-    let (clock, heard) = tokio::join!(offset(host, remote, clock), heard(host, seen, remote));
-    Examined { clock, heard }
+async fn one(
+    host: &MasterName,
+    seen: &Seen,
+    (remote, clock): (&Arc<dyn Remote>, &Arc<dyn Clock>),
+    addresses: &BTreeSet<String>,
+) -> Examined {
+    let holders = etcd_holders(host, seen, remote, addresses);
+    let (clock, heard, etcd_holders) = tokio::join!(offset(host, remote, clock), heard(host, seen, remote), holders);
+    Examined { clock, heard, etcd_holders }
+}
+
+/// Asked where there is an API server: what else knows etcd's addresses belongs to its cluster.
+async fn etcd_holders(
+    host: &MasterName,
+    seen: &Seen,
+    remote: &Arc<dyn Remote>,
+    addresses: &BTreeSet<String>,
+) -> Answer<EtcdHolders> {
+    let Ok(Some(api)) = &seen.api_server else { return etcd_holders::not_put() };
+    if addresses.is_empty() {
+        return Err(Unclear::not_put("no address of etcd is known"));
+    }
+    etcd_holders::parse(&ask(remote, host, etcd_holders::command(api.flags.as_ref().ok(), addresses)).await?)
 }
 
 /// Asks its metrics as that night would, and holds them against the member that it is.

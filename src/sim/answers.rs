@@ -29,6 +29,7 @@ impl State {
             ("certificate names", [_]) => Reply::default(),
             ("api server", [_manifest, _state, _units]) => machine.api_server(),
             ("api ready", [..]) => self.api_ready(host),
+            ("etcd holders", [_api, _cert, _key, addresses @ ..]) => machine.etcd_holders(addresses),
             ("disk", [dir, _state]) => disk(machine, dir),
             ("marks", [marker, held_by, lock, record, _data, ..]) => traces(machine, [marker, held_by, lock, record]),
             ("pod" | "container", [_, _kept]) => machine.pod(),

@@ -69,6 +69,14 @@ impl Site {
         });
     }
 
+    /// A file of another program names the etcd of a master.
+    pub fn names_etcd(&self, master: &str, path: &str) {
+        self.with(|state| {
+            let url = state.seen(&name(master)).client_url();
+            state.machine(&name(master)).put(path.to_owned(), format!("etcdEndpoints: {url}\n"));
+        });
+    }
+
     /// A part of an API server's manifest is another.
     pub fn api_server_says(&self, master: &str, part: &str, other: &str) {
         self.with(|state| {
@@ -198,6 +206,17 @@ impl Machine {
     pub(super) fn list_was_rewritten(&self) -> bool {
         let kept = format!("{}.retired-", held(Program::KubeApiserver));
         self.files.keys().any(|path| path.starts_with(&kept))
+    }
+
+    /// The files of others that name one of these addresses. The model has no `ConfigMap`s.
+    pub(super) fn etcd_holders(&self, addresses: &[&str]) -> Reply {
+        let names = |path: &String| {
+            let text = self.file(path).unwrap_or_default();
+            ["/etc/calico/", "/etc/cni/", "/etc/kubernetes/kubeadm"].iter().any(|folder| path.starts_with(folder))
+                && addresses.iter().any(|address| text.contains(address))
+        };
+        let files = self.files.keys().filter(|path| names(path));
+        Reply::said(files.map(|path| format!("file={path}\n")).chain(["asked=yes\n".to_owned()]).collect::<String>())
     }
 
     /// The manifests, and what lies beside them.

@@ -23,9 +23,10 @@ const SNAIL: Duration = Duration::from_secs(1200);
 pub(super) const CONNECT: Duration = Duration::from_secs(5);
 
 /// Scripts that only ask.
-const QUESTIONS: [&str; 33] = [
+const QUESTIONS: [&str; 34] = [
     "api server",
     "api ready",
+    "etcd holders",
     "etcds",
     "node zones",
     "wal place",

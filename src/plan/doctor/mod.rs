@@ -256,6 +256,7 @@ pub fn diagnose(given: RehearsalInput<'_>, found: &Examination, rehearsals: &[Re
     let mut remarks = site::peace(given.cluster, &found.seen);
     remarks.extend(found.state_directory.iter().flat_map(|directory| site::state_directory(directory, &found.seen)));
     remarks.extend(rehearsals.iter().flat_map(refused));
+    remarks.extend(site::api_servers(given.cluster, &found.seen));
     remarks.extend(site::observed(given.cluster, &found.seen, rehearsals));
     let survivors: BTreeSet<&MasterName> =
         rehearsals.iter().filter(|rehearsal| rehearsal.costs_quorum()).flat_map(|one| &one.survivors).collect();

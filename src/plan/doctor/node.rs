@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::model::{Cluster, Master, MasterName, RunId, Token};
+use crate::observe::etcd_holders::EtcdHolders;
 use crate::observe::{Answer, Examination, Examined, Seen, speed::Speed};
 use crate::observe::{Code, Severity};
 use crate::plan::checks::{self, Refusals};
@@ -50,12 +51,61 @@ pub(super) fn remarks(master: &Master, seen: &Seen, examined: &Examined) -> Vec<
         Ok(_) => {}
         Err(why) => remarks.push(unclear(Check::Clock, why)),
     }
+    remarks.extend(etcd_holders(&examined.etcd_holders));
     if seen.disk.as_ref().is_ok_and(|disk| disk.mount_point) {
         let text = format!("{} is a mount point: old and new data both lie inside it", master.etcd.data_dir);
         let next = "nothing; free space is checked on that mount";
         remarks.push(Remark::new(Severity::Note, Code::MountPoint, Check::Data, text, next));
     }
     remarks.into_iter().map(|remark| remark.at(&master.name)).collect()
+}
+
+/// What the network of the pods is made with asks etcd by itself.
+const ASKS_ETCD: [&str; 6] = [
+    "/etc/calico/",
+    "/etc/cilium/",
+    "/etc/cni/",
+    "kube-system/calico",
+    "kube-system/cilium",
+    "/etc/kubernetes/manifests/",
+];
+
+/// What else would have to be told of a loss: requorum changes none of it.
+fn etcd_holders(found: &Answer<EtcdHolders>) -> Vec<Remark> {
+    let found = match found {
+        Ok(found) => found,
+        Err(why) if why.was_asked() => return vec![unclear(Check::Etcd, why)],
+        Err(_) => return Vec::new(),
+    };
+    let asks = |place: &&String| ASKS_ETCD.iter().any(|known| place.starts_with(known));
+    let config_maps: Vec<String> = found.config_maps.iter().map(|name| format!("ConfigMap {name}")).collect();
+    let all = || found.files.iter().zip(found.files.iter()).chain(found.config_maps.iter().zip(&config_maps));
+    let named = |asking: bool| {
+        let those = all().filter(|(place, _)| asks(place) == asking).map(|(_, shown)| shown.as_str());
+        those.collect::<Vec<_>>().join(", ")
+    };
+    let (asking, written_from) = (named(true), named(false));
+    let mut remarks = Vec::new();
+    if !asking.is_empty() {
+        let text = format!(
+            "{asking} names etcd's addresses: whatever reads that asks etcd by itself, would wait for the lost zone's after a \
+             loss, and once that zone is back read from two clusters"
+        );
+        let next = "after `initiate-dr` write the survivors' addresses there and restart what reads it; after `recover` all again";
+        remarks.push(Remark::warning(Code::EtcdAddresses, Check::Etcd, text, next));
+    }
+    if !written_from.is_empty() {
+        let text = format!(
+            "{written_from} names etcd's addresses: between `initiate-dr` and `recover` kubeadm or kubespray would write the \
+             API server's list anew from it; `initiate-dr` given again narrows it"
+        );
+        remarks.push(Remark::new(Severity::Note, Code::EtcdAddresses, Check::Etcd, text, ""));
+    }
+    if let Some(why) = &found.unasked {
+        let text = format!("which ConfigMaps name etcd's addresses is not known: {why}");
+        remarks.push(Remark::new(Severity::Note, Code::EtcdAddresses, Check::Etcd, text, ""));
+    }
+    remarks
 }
 
 fn unclear(check: Check, why: &crate::observe::Unclear) -> Remark {

@@ -1,9 +1,10 @@
 //! What speaks for or against the whole cluster, what `status` finds, and the bastion. Knows no details of single
 //! nodes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Cluster, MasterName};
+use crate::observe::api_server_list::Hosts;
 use crate::observe::assess::assess;
 use crate::observe::{Answer, Contact, Observation, StateDirectory, Unclear};
 use crate::observe::{Code, Finding, Severity};
@@ -30,6 +31,39 @@ pub(super) fn peace(cluster: &Cluster, seen: &Observation) -> Vec<Remark> {
             "requorum status",
         )],
     }
+}
+
+/// Whether all API servers know the same etcds. One that knows its own alone is like the others that do.
+pub(super) fn api_servers(cluster: &Cluster, seen: &Observation) -> Option<Remark> {
+    let hosts = Hosts::of(cluster, seen);
+    let mut lists: BTreeMap<String, Vec<&MasterName>> = BTreeMap::new();
+    for (name, seen) in seen.answering() {
+        let Ok(Some(api)) = &seen.api_server else { continue };
+        if api.flags.is_err() {
+            continue;
+        }
+        let listed = hosts.of_list(name, api);
+        let known = match listed.len() {
+            1 if listed.contains(name) => "each its own alone".to_owned(),
+            _ => join(listed),
+        };
+        lists.entry(known).or_default().push(name);
+    }
+    let told = |(known, those): (&String, &Vec<&MasterName>)| format!("{}: {known}", join(those.iter().copied()));
+    (lists.len() > 1).then(|| {
+        let text = format!("the API servers know different etcds: {}", join_with("; ", lists.iter().map(told)));
+        let next =
+            "`requorum recover` widens a list that `initiate-dr` had narrowed; otherwise write the same one everywhere";
+        Remark::warning(Code::ApiServerListsDiffer, Check::Etcd, text, next)
+    })
+}
+
+fn join(words: impl IntoIterator<Item = impl ToString>) -> String {
+    join_with(", ", words)
+}
+
+fn join_with(between: &str, words: impl IntoIterator<Item = impl ToString>) -> String {
+    words.into_iter().map(|word| word.to_string()).collect::<Vec<_>>().join(between)
 }
 
 /// What the planner says of a survivor in its own words.

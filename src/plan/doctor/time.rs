@@ -29,6 +29,9 @@ const ASKED_TWICE: Duration = Duration::from_millis(200);
 /// Until an API server is parked: its kubelet takes that long to give its pod up (`docs/performance.md`).
 const PARKED: Duration = Duration::from_millis(1500);
 
+/// From an acknowledged write of etcd's until one through an API server that is put back then (`docs/performance.md`).
+const API_SERVES: Duration = Duration::from_millis(3300);
+
 /// The parts of the time from the command to the acknowledged write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expected {
@@ -52,6 +55,9 @@ pub struct Expected {
     pub election_at_most: Duration,
     /// All the rest.
     pub rest: Duration,
+    /// From there until a write through a survivor's API server is acknowledged; nothing where none has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api: Option<Duration>,
 }
 
 impl Expected {
@@ -62,10 +68,16 @@ impl Expected {
         self.look + self.proof + measured + self.election + self.rest
     }
 
+    /// Until a write through the API is acknowledged, where survivors have API servers; else until etcd acknowledges one.
+    #[must_use]
+    pub fn through_api(&self) -> Duration {
+        self.total() + self.api.unwrap_or_default()
+    }
+
     /// The same with the worst draw.
     #[must_use]
     pub fn at_most(&self) -> Duration {
-        (self.total() + self.election_at_most).saturating_sub(self.election)
+        (self.through_api() + self.election_at_most).saturating_sub(self.election)
     }
 
     /// Whether every part is known.
@@ -92,7 +104,8 @@ pub(super) fn expected(plan: &Plan, rehearsal: &Rehearsal, found: &Examination) 
     let tried = found.connect_limit.min(OFF_LIMIT).saturating_sub(look + proof + data);
     // What was asked before a proof by waiting is asked again under the lock.
     let has_api_server = |seen: &crate::observe::Seen| matches!(seen.api_server, Ok(Some(_)));
-    let parked = if survivors().any(has_api_server) { PARKED } else { Duration::ZERO };
+    let api = survivors().any(has_api_server).then_some(API_SERVES);
+    let parked = if api.is_some() { PARKED } else { Duration::ZERO };
     let again = if counted { Duration::ZERO } else { LOOK + read::SHORT_TIMEOUT };
     // They stop and start at the same time.
     let longer = plan.steps().filter_map(|one| one.step.kind().log_of()).map(Supervisor::longer).max();
@@ -105,6 +118,7 @@ pub(super) fn expected(plan: &Plan, rehearsal: &Rehearsal, found: &Examination) 
         election: if alone { election / 2 } else { election + election / shortest_of },
         election_at_most: if alone { election } else { election * 2 },
         rest: REST + again + tried + LISTENED + parked + longer.unwrap_or_default(),
+        api,
     }
 }
 

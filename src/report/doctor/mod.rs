@@ -142,7 +142,8 @@ fn expected_words(expected: &Expected) -> String {
     parts.push(format!("election {}, at most {}", s(expected.election), s(expected.election_at_most)));
     parts.push(format!("rest {}", s(expected.rest)));
     let about = if expected.whole() { "about" } else { "at least" };
-    format!("{about} {} s ({})", s(expected.total()), parts.join(", "))
+    let api = expected.api.map(|_| format!("; until a write through the API {about} {} s", s(expected.through_api())));
+    format!("{about} {} s ({}){}", s(expected.total()), parts.join(", "), api.unwrap_or_default())
 }
 
 /// What several masters share stands once, with all their names.
