@@ -82,6 +82,27 @@ async fn a_drill_counts_unless_it_is_asked_to_wait() {
     }
 }
 
+/// The outage is measured through the API server too, and a drill that gives up leaves none parked.
+#[tokio::test(start_paused = true)]
+async fn a_drill_of_masters_with_api_servers_measures_through_one_and_puts_them_back() {
+    for (max_outage, code) in [(300, 0), (1, 4)] {
+        let site = healthy().await.with_api_servers();
+        site.wait(Duration::from_secs(5)).await;
+        assert!(site.write("m1", "before"));
+        let (zone, max_outage) = (ZONE.to_owned(), Duration::from_secs(max_outage));
+        let request = DrillRequest { zone, outage: OutageKind::Stop, timed_proof: false, max_outage, textfile: None };
+        let end = site.drill_as(&request).await;
+        assert_eq!(end.code, Some(code), "{}", end.text);
+        let measured = end.text.lines().find(|line| line.starts_with("time without writes through the API"));
+        let measured = measured.unwrap_or_else(|| panic!("{}", end.text)).ends_with(" s");
+        assert_eq!(measured, code == 0, "{}", end.text);
+        site.wait(Duration::from_secs(15)).await;
+        for master in ["m1", "m2", "m3"] {
+            assert!(site.api_server_serves(master), "{master} after a drill that ended with {code}:\n{}", end.text);
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_copied_inventory_drills_nobody() {
     let site = healthy().await;

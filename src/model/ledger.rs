@@ -100,6 +100,13 @@ impl Ledger {
         Some(Gap { from: pair[0].0.ended, to: pair[1].0.ended })
     }
 
+    /// The time between the last acknowledgement up to a moment and the first one after it.
+    #[must_use]
+    pub fn gap_around(&self, moment: u64) -> Option<Gap> {
+        let ends = || self.acknowledged().map(|(attempt, _)| attempt.ended);
+        Some(Gap { from: ends().filter(|end| *end <= moment).max()?, to: ends().filter(|end| *end > moment).min()? })
+    }
+
     /// The last revision that was promised by the cluster which gave the first promise.
     #[must_use]
     pub fn last_of_first_cluster(&self) -> Option<u64> {
@@ -153,6 +160,9 @@ ok 6 1300 1310 9 1000000024";
         assert_eq!(told.change_of_cluster(), Some(Gap { from: 210, to: 1230 }));
         assert_eq!(told.longest_gap().unwrap().length(), Duration::from_nanos(1020));
         assert_eq!(Ledger::default().change_of_cluster(), None);
+        assert_eq!(told.gap_around(700), Some(Gap { from: 210, to: 1230 }));
+        assert_eq!(told.gap_around(1230), Some(Gap { from: 1230, to: 1310 }));
+        assert_eq!((told.gap_around(109), told.gap_around(1310)), (None, None));
         assert_eq!(told.last_of_first_cluster(), Some(22));
     }
 

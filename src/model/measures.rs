@@ -33,6 +33,9 @@ pub struct Measures {
     /// The time without writes as the survivor's canary saw it, from the old cluster's last promise to the new one's
     /// first: the measured RTO.
     pub without_writes: Option<Gap>,
+    /// The same through an API server, where one was written through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api: Option<ThroughApi>,
     /// What the survivor's canary was told, and whether it was kept.
     pub survivor: Promises,
     /// What the lost zone's canary was told, and what the new cluster lacks: the measured RPO.
@@ -46,6 +49,30 @@ pub struct Measures {
     /// What `doctor` had expected the recovery to take, in milliseconds.
     #[serde(default)]
     pub expected_ms: Option<u64>,
+}
+
+/// What a canary saw that wrote through a survivor's API server. One object took every write, so that none but the last could
+/// be compared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThroughApi {
+    pub host: MasterName,
+    pub tried: u64,
+    pub acknowledged: u64,
+    /// From the last write acknowledged before etcd took writes again to the first one afterwards.
+    pub without_writes: Option<Gap>,
+}
+
+impl ThroughApi {
+    /// What it saw of the outage that ended for etcd's own clients like this.
+    #[must_use]
+    pub fn of(host: &MasterName, told: &Ledger, of_etcd: Option<Gap>) -> Self {
+        Self {
+            host: host.clone(),
+            tried: told.attempts.len() as u64,
+            acknowledged: told.acknowledged().count() as u64,
+            without_writes: of_etcd.and_then(|gap| told.gap_around(gap.to)),
+        }
+    }
 }
 
 /// One canary's account.
@@ -94,7 +121,7 @@ impl Measures {
     #[must_use]
     pub fn against(mut self, objectives: Option<Objectives>) -> Self {
         let asked = objectives.unwrap_or(Objectives { rto: None, rpo: None });
-        let rto = asked.rto.map(|allowed| ("rto", allowed, self.without_writes.map(Gap::length)));
+        let rto = asked.rto.map(|allowed| ("rto", allowed, self.longest_without_writes()));
         let lost = self.lost_zone.lost.as_ref().map(|lost| lost.time);
         let rpo = asked.rpo.map(|allowed| ("rpo", allowed, lost));
         let objective = |(name, allowed, measured): (&str, Duration, Option<Duration>)| Objective {
@@ -104,6 +131,16 @@ impl Measures {
         };
         self.objectives = rto.into_iter().chain(rpo).map(objective).collect();
         self
+    }
+
+    /// The time without writes, through etcd or through the API server, whichever is longer.
+    #[must_use]
+    pub fn longest_without_writes(&self) -> Option<Duration> {
+        let of_etcd = self.without_writes.map(Gap::length)?;
+        match &self.api {
+            Some(api) => api.without_writes.map(|gap| gap.length().max(of_etcd)),
+            None => Some(of_etcd),
+        }
     }
 
     /// Whether every promise of the surviving timeline was kept and every objective reached. A drill whose canary fell
@@ -145,6 +182,7 @@ mod tests {
             recover_ms: Some(9_000),
             full_redundancy_ms: Some(25_000),
             without_writes: Some(Gap { from: 0, to: 13_000_000_000 }),
+            api: None,
             survivor: promises("m3", Lost::default()),
             lost_zone: promises("m1", Lost { writes: 3, time: Duration::from_millis(700) }),
             revisions_lost: Some(3),
@@ -166,6 +204,15 @@ mod tests {
         assert!(!measures().against(secs(13, 0)).is_good());
         let unmeasured = Measures { without_writes: None, ..measures() };
         assert!(!unmeasured.against(None).is_good());
+        // People have the API back later than etcd is.
+        let host = MasterName::new("m3").unwrap();
+        let through = |without_writes| {
+            let api = ThroughApi { host: host.clone(), tried: 9, acknowledged: 5, without_writes };
+            Measures { api: Some(api), ..measures() }
+        };
+        assert!(through(Some(Gap { from: 0, to: 13_000_000_000 })).against(secs(13, 1)).is_good());
+        assert!(!through(Some(Gap { from: 0, to: 14_000_000_000 })).against(secs(13, 1)).is_good());
+        assert!(!through(None).against(secs(13, 1)).is_good());
         let mut broken = measures();
         broken.survivor.lost = Some(Lost { writes: 1, time: Duration::ZERO });
         assert!(!broken.against(None).is_good());

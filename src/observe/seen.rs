@@ -91,6 +91,12 @@ impl Seen {
         self.read.as_ref().is_err_and(|why| denied::word(&why.why).is_some())
     }
 
+    /// Its API server, where that is parked, or what works through it is.
+    #[must_use]
+    pub fn parked_api_server(&self) -> Option<&ApiServer> {
+        self.api_server.as_ref().ok()?.as_ref().filter(|api| api.is_held_back())
+    }
+
     /// The database's size, from the member or else from the disk; none where there is no database.
     #[must_use]
     pub fn db_bytes(&self) -> Option<u64> {

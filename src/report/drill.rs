@@ -5,7 +5,7 @@ use std::fmt::Write;
 use jiff::Timestamp;
 
 use crate::model::ledger::Gap;
-use crate::model::measures::{Measures, Objective, Promises, millis};
+use crate::model::measures::{Measures, Objective, Promises, ThroughApi, millis};
 use crate::model::{ClusterName, RunId, ZoneName};
 
 use super::metrics::Metric;
@@ -118,22 +118,38 @@ pub fn rows(measures: &Measures) -> Vec<(String, String)> {
         ("  detection", seconds(measures.detection_ms)),
         ("  decision (a drill asks nobody)", seconds(measures.decision_ms)),
         ("  from there to the first write", seconds(until_written(measures))),
+        (
+            "time without writes through the API",
+            through_api(measures, |api| seconds(api.without_writes.map(Gap::length).map(millis))),
+        ),
         ("initiate-dr as a whole", seconds(measures.initiate_dr_ms)),
         ("  the doctor expected", seconds(measures.expected_ms)),
         ("  of it the proof", seconds(measures.proof_ms)),
         ("time to full redundancy", seconds(measures.full_redundancy_ms)),
         ("  of it recover", seconds(measures.recover_ms)),
         ("survivor's canary", canary(&measures.survivor)),
+        (
+            "API server's canary",
+            through_api(measures, |api| {
+                format!("{}: {} of {} writes acknowledged", api.host, api.acknowledged, api.tried)
+            }),
+        ),
         ("lost zone's canary", canary(&measures.lost_zone)),
         ("lost (RPO)", rpo(measures)),
     ];
-    let mut rows: Vec<_> = rows.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let told = rows.into_iter().filter(|(_, value)| !value.is_empty());
+    let mut rows: Vec<_> = told.map(|(name, value)| (name.to_owned(), value)).collect();
     if let Some(answered) = measures.split_read {
         let said = if answered { "could still read" } else { "could not read" };
         rows.push(("while it was cut off".to_owned(), format!("clients in {} {said}", measures.zone)));
     }
     rows.extend(measures.objectives.iter().map(objective));
     rows
+}
+
+/// Nothing where no API server was written through.
+fn through_api(measures: &Measures, say: impl Fn(&ThroughApi) -> String) -> String {
+    measures.api.as_ref().map(say).unwrap_or_default()
 }
 
 /// An objective's row.
@@ -190,6 +206,7 @@ pub fn metrics(drill: &Gauges<'_>) -> String {
     let success = if drill.good { Some(at) } else { earlier(drill.before, &labels) };
     let measures = drill.measures;
     let rto = measures.and_then(|measures| measures.without_writes).map(|gap| gap.length().as_secs_f64());
+    let api = measures.and_then(|measures| measures.api.as_ref()?.without_writes).map(|gap| gap.length().as_secs_f64());
     let lost = measures.and_then(|measures| measures.lost_zone.lost.as_ref()).map(|lost| lost.time.as_secs_f64());
     let redundancy = measures.and_then(|measures| measures.full_redundancy_ms).map(seconds);
     let objective = |name: &str| {
@@ -201,6 +218,7 @@ pub fn metrics(drill: &Gauges<'_>) -> String {
         gauge(LAST_SUCCESS, "When the last good drill ended.", success),
         gauge("requorum_drill_success", "Whether the last drill was good.", Some(f64::from(u8::from(drill.good)))),
         gauge("requorum_drill_rto_seconds", "The time without writes.", rto),
+        gauge("requorum_drill_api_rto_seconds", "The time without writes through an API server.", api),
         gauge("requorum_drill_rto_objective_seconds", "The longest that is allowed.", objective("rto")),
         gauge("requorum_drill_rpo_seconds", "The time whose acknowledged writes were lost.", lost),
         gauge("requorum_drill_rpo_objective_seconds", "The longest that may be lost.", objective("rpo")),

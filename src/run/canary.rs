@@ -1,5 +1,5 @@
-//! A canary: writes numbered, timed values through one master's etcd over one session, and notes the answers. Knows
-//! nothing about clusters or outages.
+//! A canary: writes numbered, timed values through one master's etcd or API server over one session, and notes the answers.
+//! Knows nothing about clusters or outages.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -22,7 +22,15 @@ const ANSWER: Duration = Duration::from_secs(1);
 /// No drill lasts longer.
 const LONGEST: Duration = Duration::from_secs(2 * 3600);
 
-const SCRIPT: Script = Script { name: "canary", text: include_str!("scripts/canary.sh") };
+const SCRIPT: Script = Script {
+    name: "canary",
+    text: concat!(include_str!("scripts/prelude/canary-etcd.sh"), include_str!("scripts/canary.sh")),
+};
+
+const THROUGH_API: Script = Script {
+    name: "canary api",
+    text: concat!(include_str!("scripts/prelude/canary-api.sh"), include_str!("scripts/canary.sh")),
+};
 
 /// How to ask the etcd of one master.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +41,17 @@ pub struct Way {
     pub etcdctl: String,
     /// Its client port.
     pub access: Access,
+}
+
+/// How to write through the API server of one master.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiWay {
+    pub host: MasterName,
+    /// Where it is asked on its own node.
+    pub address: String,
+    /// A certificate that may write, and its key.
+    pub certificate: String,
+    pub key: String,
 }
 
 /// Says what a canary was told so far.
@@ -60,12 +79,26 @@ impl Canary {
     #[must_use]
     pub fn begin(remote: &Arc<dyn Remote>, way: &Way, prefix: &str) -> Self {
         let words = etcdctl(&way.etcdctl, &way.access, ANSWER);
-        let command =
-            Command::script(SCRIPT).arg(prefix).arg(ANSWER.as_millis().to_string()).then(words).deadline(LONGEST);
+        Self::sing(
+            remote,
+            &way.host,
+            Command::script(SCRIPT).arg(ANSWER.as_millis().to_string()).arg(prefix).then(words),
+        )
+    }
+
+    /// Begins to write a ConfigMap of that name, and removes it in the end.
+    #[must_use]
+    pub fn through_api(remote: &Arc<dyn Remote>, way: &ApiWay, name: &str) -> Self {
+        let words = [way.address.as_str(), &way.certificate, &way.key, name];
+        Self::sing(remote, &way.host, Command::script(THROUGH_API).arg(ANSWER.as_millis().to_string()).args(words))
+    }
+
+    fn sing(remote: &Arc<dyn Remote>, host: &MasterName, command: Command) -> Self {
+        let command = command.deadline(LONGEST);
         let (stdin, from_us) = mpsc::channel(1);
         let (to_us, lines) = mpsc::channel(64);
         let told = Arc::new(Mutex::new(Ledger::default()));
-        let (remote, host) = (Arc::clone(remote), way.host.clone());
+        let (remote, host) = (Arc::clone(remote), host.clone());
         let taking = tokio::spawn(take(lines, Arc::clone(&told)));
         let ended = tokio::spawn(async move {
             let pipes = Pipes { stdin: Some(from_us), stdout: Some(to_us) };

@@ -1,5 +1,5 @@
 //! Cuts off a zone by its own masters: nftables closes their etcd ports towards the other zones, and a timer there
-//! opens them again if the bastion vanishes. Also starts its etcd afterwards. Knows neither the reason nor any
+//! opens them again if the bastion vanishes. Also starts its etcd and its API server afterwards. Knows neither the reason nor any
 //! cluster's state.
 
 use std::sync::Arc;
@@ -8,8 +8,9 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::model::command::{Script, clean};
-use crate::model::{Command, Master, MasterName, Output, Supervisor};
+use crate::model::{Command, Component, Master, MasterName, Output, Supervisor};
 use crate::observe::supervised::{Supervised, supervised};
+use crate::step::serve_api;
 
 use super::joined;
 use super::ports::{Pipes, Remote, RemoteError};
@@ -68,6 +69,14 @@ pub async fn open(remote: &Arc<dyn Remote>, hosts: &[MasterName]) -> Result<(), 
 pub async fn start(remote: &Arc<dyn Remote>, master: &Master) -> Result<(), String> {
     let supervisor = master.etcd.supervisor();
     one(remote, &master.name, &START.command(&supervisor).arg(supervisor.fence_marker())).await
+}
+
+/// Puts back what was parked on a master, without waiting for it.
+///
+/// # Errors
+/// Why not, in words.
+pub async fn put_back(remote: &Arc<dyn Remote>, host: &MasterName, components: &[Component]) -> Result<(), String> {
+    one(remote, host, &serve_api::put_back(components)).await
 }
 
 async fn one(remote: &Arc<dyn Remote>, host: &MasterName, command: &Command) -> Result<(), String> {

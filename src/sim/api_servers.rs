@@ -17,6 +17,9 @@ const FOLDER: &str = "/etc/kubernetes/manifests";
 /// Where those lie that must not run.
 const STATE: &str = "/var/lib/requorum";
 
+/// Its certificate towards kubelets, and its key.
+const PKI: &str = "/etc/kubernetes/pki/apiserver-kubelet-client";
+
 fn home(program: Program) -> String {
     format!("{FOLDER}/{}.yaml", program.name())
 }
@@ -27,7 +30,10 @@ fn held(program: Program) -> String {
 
 fn manifest(program: Program, servers: &str) -> String {
     let flags = match program {
-        Program::KubeApiserver => format!("    - --etcd-servers={servers}\n    - --secure-port=6443\n"),
+        Program::KubeApiserver => format!(
+            "    - --etcd-servers={servers}\n    - --secure-port=6443\n    - --kubelet-client-certificate={PKI}.crt\n    - \
+             --kubelet-client-key={PKI}.key\n"
+        ),
         Program::KubeControllerManager | Program::KubeScheduler => "    - --leader-elect=true\n".to_owned(),
     };
     format!("kind: Pod\nspec:\n  containers:\n  - command:\n    - {}\n{flags}", program.name())
@@ -263,7 +269,7 @@ impl State {
         text.map(|text| self.listed_by(machine, &text)).unwrap_or_default()
     }
 
-    fn api_server_is_ready(&self, machine: &Machine) -> bool {
+    pub(super) fn api_server_is_ready(&self, machine: &Machine) -> bool {
         let writable = self.writable();
         let serves = |name: &MasterName| writable.values().flatten().any(|other| other == name);
         let heard = |name: &&MasterName| self.hear(machine, self.seen(name));

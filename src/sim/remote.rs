@@ -72,7 +72,7 @@ impl Remote for Site {
             tokio::time::sleep(LATENCY).await;
             self.alive().await;
             self.connect(host).await?;
-            if name_of(command, &[]) == "canary" {
+            if ["canary", "canary api"].contains(&name_of(command, &[]).as_str()) {
                 return self.canary(host, command, pipes).await;
             }
             let mut stdin = command.stdin.clone().unwrap_or_default();

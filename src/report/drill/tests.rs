@@ -26,6 +26,7 @@ fn measures() -> Measures {
         recover_ms: Some(7790),
         full_redundancy_ms: Some(45_470),
         without_writes: Some(Gap { from: 0, to: 35_150_000_000 }),
+        api: None,
         survivor: promises("m3", Lost::default()),
         lost_zone: promises("m1", Lost { writes: 18, time: Duration::from_millis(6650) }),
         revisions_lost: Some(18),
@@ -73,6 +74,21 @@ fn a_missed_objective_stands_beside_its_number() {
     report: requorum report 20260101-000000-0001 -o html --out drill.html
     the canaries' keys stay under requorum/drill/20260101-000000-0001/; to remove them, on a master, with the endpoint and certificates that etcdctl needs there: etcdctl del --prefix requorum/drill/20260101-000000-0001/
     ");
+}
+
+#[test]
+fn the_time_without_the_api_stands_beside_the_time_without_etcd() {
+    let host = MasterName::new("m3").unwrap();
+    let without_writes = Some(Gap { from: 0, to: 38_900_000_000 });
+    let api = ThroughApi { host, tried: 310, acknowledged: 120, without_writes };
+    let told = numbers(&Measures { api: Some(api), ..measures() });
+    for row in [
+        "time without writes (RTO)               35.15 s\n",
+        "time without writes through the API     38.90 s\n",
+        "API server's canary                     m3: 120 of 310 writes acknowledged\n",
+    ] {
+        assert!(told.contains(row), "{row} is not in:\n{told}");
+    }
 }
 
 #[test]

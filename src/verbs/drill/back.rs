@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::model::MasterName;
 use crate::observe::assess::assess;
-use crate::observe::{Observation, Verdict};
+use crate::observe::{Observation, Seen, Verdict};
 use crate::plan::Goal;
 use crate::run::journal::{DrillEvent, StepState};
 use crate::run::outage;
@@ -142,10 +142,16 @@ impl Drill<'_> {
         if let Err(why) = self.part(Goal::Unfence, &request).await {
             done.push(format!("not every fence of the zone could be lifted: {why}"));
         }
+        let seen = self.look().await;
         for master in self.zone_masters() {
             self.intends(&format!("start etcd on {}", master.name), done);
             if let Err(why) = outage::start(&self.held(), &master).await {
                 done.push(format!("{}: etcd was not started: {why}", master.name));
+            }
+            let Some(api) = seen.seen(&master.name).and_then(Seen::parked_api_server) else { continue };
+            self.intends(&format!("put the API server of {} back", master.name), done);
+            if let Err(why) = outage::put_back(&self.held(), &master.name, &api.components()).await {
+                done.push(format!("{}: its API server was not put back: {why}", master.name));
             }
         }
     }
@@ -205,6 +211,9 @@ fn traces(cluster: &str, seen: &Observation) -> Vec<String> {
                 .push(format!("{name} of {cluster} is fenced; `requorum recover` or `requorum unfence ZONE` lifts it")),
             Ok(_) => {}
             Err(unclear) => left.push(format!("{name}: it is not known whether it is fenced: {unclear}")),
+        }
+        if seen.parked_api_server().is_some() {
+            left.push(format!("the API server of {name} is parked; `requorum status` names what puts it back"));
         }
         if let Ok(Some(lock)) = seen.traces.as_ref().map(|traces| &traces.lock) {
             left.push(format!("{name} is now locked by run {} ({} on {})", lock.run, lock.person, lock.host));

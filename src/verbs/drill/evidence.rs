@@ -57,6 +57,9 @@ impl Drill<'_> {
         let Some((survivor, lost)) = self.progress.told.clone() else { return Err("no canary wrote".to_owned()) };
         self.keep_ledger("canary-survivor.jsonl", &survivor).await?;
         self.keep_ledger("canary-lost-zone.jsonl", &lost).await?;
+        if let Some(told) = self.progress.told_by_api.clone() {
+            self.keep_ledger("canary-api.jsonl", &told).await?;
+        }
         let kept = canary::values(&self.remote, &self.survivor, &self.prefix("survivor")).await?;
         let kept_of_lost = canary::values(&self.remote, &self.survivor, &self.prefix("lost-zone")).await?;
         let measures = self.measure(&survivor, &lost, Some((survivor.lost(&kept), lost.lost(&kept_of_lost))));
@@ -68,8 +71,11 @@ impl Drill<'_> {
         Ok(note)
     }
 
-    /// Ends both, and keeps what they were told.
+    /// Ends them, and keeps what they were told.
     pub(super) async fn end_canaries(&mut self) {
+        if let Some(canary) = self.progress.api.take() {
+            self.progress.told_by_api = Some(canary.end(SOON).await.0);
+        }
         if let Some(canary) = self.progress.lost.take() {
             // It may sit on a connection that is gone: what it was told until then is known already.
             self.progress.told_in_zone = Some(canary.end(SOON / 5).await.0);

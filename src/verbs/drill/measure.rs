@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use crate::model::ledger::{Ledger, Lost};
-use crate::model::measures::{Measures, Promises, millis};
+use crate::model::measures::{Measures, Promises, ThroughApi, millis};
 use crate::report;
 use crate::run::journal::DrillEvent;
 
@@ -34,6 +34,10 @@ impl Drill<'_> {
             recover_ms: between(progress.recover_began, progress.home),
             full_redundancy_ms: between(began, progress.home),
             without_writes: survivor.change_of_cluster(),
+            api: progress
+                .told_by_api
+                .as_ref()
+                .map(|told| ThroughApi::of(&self.survivor.host, told, survivor.change_of_cluster())),
             survivor: Promises::of(&self.survivor.host, survivor, lost_here),
             lost_zone: Promises::of(&self.lost.host, lost_zone, lost_there),
             revisions_lost: fork.zip(last).map(|(fork, last)| last.saturating_sub(fork)),

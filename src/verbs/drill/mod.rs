@@ -16,7 +16,7 @@ use crate::observe::Observation;
 use crate::observe::assess::assess;
 use crate::plan::drill::{self, Words};
 use crate::playbook::{Action, Phase, Playbook};
-use crate::run::canary::{Canary, Way};
+use crate::run::canary::{ApiWay, Canary, Way};
 use crate::run::exit::Kind;
 use crate::run::journal::{DrillEvent, Journal, PhaseEvent, VERSION};
 use crate::run::ports::{Event, Remote, Store};
@@ -66,6 +66,8 @@ struct Drill<'a> {
     redactor: Redactor,
     survivor: Way,
     lost: Way,
+    /// The survivor's API server, where it has one that may be written through.
+    api: Option<ApiWay>,
     stop: watch::Sender<bool>,
     progress: Progress,
 }
@@ -75,6 +77,9 @@ struct Drill<'a> {
 struct Progress {
     survivor: Option<Canary>,
     lost: Option<Canary>,
+    api: Option<Canary>,
+    /// What the API server's canary was told, once it has ended.
+    told_by_api: Option<Ledger>,
     /// What the lost zone's canary was told, once it has ended.
     told_in_zone: Option<Ledger>,
     /// How long the doctor expects a recovery to take.
@@ -140,6 +145,7 @@ pub async fn drill(
     let journal = Journal::new(Arc::clone(&store), Arc::clone(&site.clock), redactor.clone());
     let console = Arc::new(Discreet::new(Arc::clone(&site.console), redactor.clone()));
     let (stop, interrupted) = watch::channel(false);
+    let api = place::api_way(&survivor.host, &seen);
     let drill = Drill {
         inputs,
         site: Site { interrupted, prompt: Arc::new(place::Busy(Arc::clone(&site.prompt))), console, ..site.clone() },
@@ -156,6 +162,7 @@ pub async fn drill(
         redactor,
         survivor,
         lost,
+        api,
         stop,
         progress: Progress::default(),
     };

@@ -23,6 +23,8 @@ use crate::run::exit::{self, Kind};
 use super::super::{UncheckedRequest, doctor};
 use super::{Drill, Failure, OutageKind, place, recovery};
 
+/// The ConfigMap in `kube-system` that the API server's canary writes.
+const API_OBJECT: &str = "requorum-drill";
 /// Both canaries must have been answered this often before anything is lost.
 const WRITES_BEFORE_OUTAGE: usize = 5;
 /// How long a quiet step may take.
@@ -62,7 +64,7 @@ impl Drill<'_> {
             let explained = explain::line(errors.iter().map(|remark| remark.code.name()));
             return Err(format!("initiate-dr would not work: {}; {}", why.join("; "), explained.trim_end()));
         }
-        self.progress.expected = outlook.expected.as_ref().map(Expected::total);
+        self.progress.expected = outlook.expected.as_ref().map(Expected::through_api);
         let expected = self.progress.expected.map(|time| format!(", in about {:.0} s", time.as_secs_f64()));
         Ok(format!("initiate-dr would work{}", expected.unwrap_or_default()))
     }
@@ -89,7 +91,26 @@ impl Drill<'_> {
         }
         let note = format!("one canary writes through {}, one through {}", self.survivor.host, self.lost.host);
         (self.progress.survivor, self.progress.lost) = (Some(survivor), Some(lost));
-        Ok(note)
+        Ok(format!("{note}{}", self.api_canary().await))
+    }
+
+    /// A drill that cannot write through an API server measures without it, and says so.
+    async fn api_canary(&mut self) -> String {
+        let Some(way) = &self.api else { return String::new() };
+        let canary = Canary::through_api(&self.remote, way, API_OBJECT);
+        let begun = Instant::now();
+        while canary.told().acknowledged().count() < WRITES_BEFORE_OUTAGE {
+            if begun.elapsed() > SOON || canary.is_over() {
+                let why = canary.end(SOON / 5).await.1.map(|why| format!(": {why}")).unwrap_or_default();
+                return format!(
+                    "; the API server of {} took no write by its own certificate, and the outage is not measured through it{why}",
+                    way.host
+                );
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        self.progress.api = Some(canary);
+        format!(", one through the API server of {}", way.host)
     }
 
     async fn outage(&mut self) -> Result<String, String> {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use crate::model::{Cluster, Master, Url, ZoneName};
+use crate::model::{Cluster, Master, MasterName, Url, ZoneName};
 use crate::observe::{Observation, Unclear, environment, tools};
 use crate::plan::cut_off;
 use crate::plan::drill::Words;
-use crate::run::canary::Way;
+use crate::run::canary::{ApiWay, Way};
 use crate::run::look::ask;
 use crate::run::outage::Closing;
 use crate::run::ports::{Prompt, Remote};
@@ -68,6 +68,15 @@ fn way(master: &Master, seen: &Observation) -> Result<Way, Unclear> {
     let etcdctl = tools::kept(&etcdctl);
     let access = seen.settings.as_ref().ok().and_then(|settings| settings.client_access());
     Ok(Way { host: master.name.clone(), etcdctl, access: access.ok_or_else(|| missing("the client port"))? })
+}
+
+/// How a canary writes through a master's API server, with the certificate that it shows to kubelets; nothing where there is
+/// none to write through.
+pub(super) fn api_way(host: &MasterName, seen: &Observation) -> Option<ApiWay> {
+    let api = seen.seen(host)?.api_server.as_ref().ok()?.as_ref().filter(|api| !api.parked)?;
+    let flags = api.flags.as_ref().ok()?;
+    let (certificate, key) = flags.client.clone()?;
+    Some(ApiWay { host: host.clone(), address: flags.address.clone(), certificate, key })
 }
 
 /// A canary uses the programs of an image long after what runs it is gone: they are kept first.
