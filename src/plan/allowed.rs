@@ -95,6 +95,7 @@ fn makes_the_new_cluster(effect: &Effect<'_>) -> bool {
                 | Effect::CompactsHistory
                 | Effect::Records(_)
                 | Effect::RemovesLeases
+                | Effect::CordonsNodes
         )
         || handles_the_api_server(effect)
 }
@@ -115,6 +116,7 @@ fn leaves_etcd_alone(effect: &Effect<'_>) -> bool {
                 | Effect::Promotes(_)
                 | Effect::RemovesLearner
                 | Effect::Records(_)
+                | Effect::CordonsNodes
         )
         || handles_the_api_server(effect)
 }

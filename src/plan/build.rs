@@ -97,7 +97,12 @@ impl<'a> Builder<'a> {
                 self.stage(after, None, false);
             }
             Action::Snapshot(_) => self.snapshot(why)?,
-            api @ (Action::Park(_) | Action::Narrow(_) | Action::ClearLeases(_) | Action::ServeApi(_)) => {
+            api @ (Action::Park(_)
+            | Action::Narrow(_)
+            | Action::ClearLeases(_)
+            | Action::Cordon(_)
+            | Action::Uncordon(_)
+            | Action::ServeApi(_)) => {
                 self.api_line(api, why, joiner)?;
             }
             Action::Join(role) => {
@@ -212,7 +217,12 @@ impl<'a> Builder<'a> {
             Action::Snapshot(_) | Action::Join(_) | Action::Compare(_) | Action::Each { .. } | Action::Phase(_) => {
                 return Ok(None);
             }
-            Action::Park(_) | Action::Narrow(_) | Action::ClearLeases(_) | Action::ServeApi(_) => return Ok(None),
+            Action::Park(_)
+            | Action::Narrow(_)
+            | Action::ClearLeases(_)
+            | Action::Cordon(_)
+            | Action::Uncordon(_)
+            | Action::ServeApi(_) => return Ok(None),
         };
         Ok(Some(step))
     }

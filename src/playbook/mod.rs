@@ -140,6 +140,10 @@ pub enum Action {
     Narrow(Role),
     /// Remove the leases of API servers whose masters are no members.
     ClearLeases(Role),
+    /// Let no pod be placed on the nodes of masters that are no members, nor on those of their zone.
+    Cordon(Role),
+    /// Take that back.
+    Uncordon(Role),
     /// Put parked API servers back and wait for each; one that runs with another list gets the right one, one master at a time.
     ServeApi(Role),
     /// A part of a drill; only the playbook `drill` has such.
@@ -179,6 +183,8 @@ impl Action {
             | Self::Park(role)
             | Self::Narrow(role)
             | Self::ClearLeases(role)
+            | Self::Cordon(role)
+            | Self::Uncordon(role)
             | Self::ServeApi(role)
             | Self::Each { role, .. } => *role,
         }

@@ -8,7 +8,7 @@ use crate::model::yaml::{self, Entry, Kind, Node};
 use super::{Action, Expectation, Phase, Playbook, PlaybookLine, Role, Service, order};
 
 /// The kinds of step, as written.
-const KINDS: [&str; 23] = [
+const KINDS: [&str; 25] = [
     "expect",
     "prepare-fence",
     "fence",
@@ -29,6 +29,8 @@ const KINDS: [&str; 23] = [
     "park",
     "narrow",
     "clear-leases",
+    "cordon",
+    "uncordon",
     "serve-api",
     "each",
     "phase",
@@ -227,6 +229,8 @@ fn action(reader: &mut Reader<'_>, kind: &Entry, entries: &[&Entry], within_each
         "park" => Action::Park,
         "narrow" => Action::Narrow,
         "clear-leases" => Action::ClearLeases,
+        "cordon" => Action::Cordon,
+        "uncordon" => Action::Uncordon,
         "serve-api" => Action::ServeApi,
         _ => return None,
     };

@@ -60,6 +60,8 @@ impl State {
             "unpark" => self.unpark(call),
             "api write" => self.api_write(call),
             "clear leases" => self.clear_leases(call),
+            // The model has no nodes.
+            "cordon" => Reply::said(format!("done: {}ed\n", call.word(1))),
             "record" => self.record(call),
             "join" => self.join(call),
             "promote" => self.promote(call),

@@ -85,6 +85,8 @@ pub enum Effect<'a> {
     ReturnsList(&'a RunId),
     /// Keys of API servers that are lost are removed.
     RemovesLeases,
+    /// Nodes of the cluster may be given no pods any more, or again.
+    CordonsNodes,
     /// Its API server, and what works through it, may run again.
     ServesApi(&'a [Component]),
     /// They stay parked, for a person to put back.
@@ -138,6 +140,7 @@ impl<'a> Effect<'a> {
             | Self::WritesList(_)
             | Self::ReturnsList(_)
             | Self::RemovesLeases
+            | Self::CordonsNodes
             | Self::ServesApi(_) => false,
         }
     }
@@ -157,7 +160,8 @@ impl<'a> Effect<'a> {
             | Self::ParksApiServer(_)
             | Self::WritesList(_)
             | Self::ReturnsList(_)
-            | Self::RemovesLeases => true,
+            | Self::RemovesLeases
+            | Self::CordonsNodes => true,
             Self::ChecksNoLeader(_)
             | Self::ChecksSilence
             | Self::ChecksNoVote(_)
@@ -221,6 +225,7 @@ impl<'a> Effect<'a> {
             | Self::SharesSnapshot
             | Self::FetchesSnapshot
             | Self::RemovesLearner
+            | Self::CordonsNodes
             | Self::Records(_) => false,
         }
     }

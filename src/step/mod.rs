@@ -14,6 +14,7 @@ use crate::model::{AbsPath, Command, MasterName, Output, Supervisor, WalDir};
 pub mod clear_leases;
 pub mod clear_nospace;
 pub mod compare;
+pub mod cordon;
 pub mod distribute_snapshot;
 pub mod drop_learner;
 pub mod effect;
@@ -304,6 +305,7 @@ steps! {
     WriteList(write_list::WriteList),
     ReturnList(write_list::ReturnList),
     ClearLeases(clear_leases::ClearLeases),
+    Cordon(cordon::Cordon),
     ServeApi(serve_api::ServeApi),
 }
 

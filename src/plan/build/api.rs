@@ -9,7 +9,7 @@ use crate::plan::api_servers;
 use crate::plan::draft::Participant;
 use crate::plan::{NoPlan, Refusal, Rule, added_checks};
 use crate::playbook::Action;
-use crate::step::{Step, clear_leases, park, serve_api};
+use crate::step::{Step, clear_leases, cordon, park, serve_api};
 
 use super::{Builder, Steps};
 
@@ -39,6 +39,11 @@ impl<'a> Builder<'a> {
             }
             Action::ClearLeases(_) => {
                 let steps = self.clear_leases()?;
+                self.stage(steps, why, false);
+            }
+            Action::Cordon(_) | Action::Uncordon(_) => {
+                let cordons = matches!(action, Action::Cordon(_));
+                let steps = self.cordon(&all, cordons).into_iter().collect();
                 self.stage(steps, why, false);
             }
             Action::ServeApi(_) => self.serve_api(&all, why)?,
@@ -90,16 +95,32 @@ impl<'a> Builder<'a> {
         let seed = self.draft.seed;
         let keys = self.draft.survivors.iter().find_map(api_servers::of);
         let Some((_, flags)) = keys else { return Ok(Steps::new()) };
-        let members: BTreeSet<&MasterName> = self.draft.members.iter().map(|member| &member.master).collect();
-        let masters = self.draft.input.cluster.masters().map(|master| master.name.clone());
-        let lost: BTreeSet<MasterName> = masters.filter(|name| !members.contains(name)).collect();
-        let addresses = self.draft.api.addresses(&lost);
+        let addresses = self.lost_addresses();
         if addresses.is_empty() {
             return Ok(Steps::new());
         }
         let keys = format!("{}/masterleases", flags.prefix);
         let step = clear_leases::ClearLeases { keys, addresses, etcdctl: seed.etcdctl()?, access: seed.client()? };
         Ok(vec![(seed.name().clone(), step.into())])
+    }
+
+    /// Done by the first of them that has an API server.
+    fn cordon(&self, all: &[Participant<'a>], cordons: bool) -> Option<(MasterName, Step)> {
+        let (by, (_, flags)) = all.iter().find_map(|one| Some((one, api_servers::of(one)?)))?;
+        let nodes = match (cordons, self.lost_addresses()) {
+            (false, _) => cordon::Nodes::Uncordon,
+            (true, none) if none.is_empty() => return None,
+            (true, addresses) => cordon::Nodes::Cordon(addresses),
+        };
+        let (api, run) = (flags.address.clone(), self.draft.input.request.run.clone());
+        Some((by.name().clone(), cordon::Cordon { nodes, api, run }.into()))
+    }
+
+    /// The addresses of masters that are no members.
+    fn lost_addresses(&self) -> Vec<String> {
+        let members: BTreeSet<&MasterName> = self.draft.members.iter().map(|member| &member.master).collect();
+        let masters = self.draft.input.cluster.masters().map(|master| master.name.clone());
+        self.draft.api.addresses(&masters.filter(|name| !members.contains(name)).collect())
     }
 
     /// Those that are parked come back together. Those that run and know other servers than they should are done one after the

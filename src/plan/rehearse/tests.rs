@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use super::*;
+use crate::model::diagnostic::Source;
+use crate::plan::Planned;
 use crate::playbook::{shipped, text};
 use crate::sim::{Event, Flags, Site};
+use crate::step::Effect;
 
 struct Files {
     playbook: Playbook,
@@ -18,7 +21,10 @@ fn files() -> Files {
 }
 
 async fn rehearsed(site: &Site) -> Vec<Rehearsal> {
-    let files = files();
+    rehearsed_by(site, &files()).await
+}
+
+async fn rehearsed_by(site: &Site, files: &Files) -> Vec<Rehearsal> {
     let cluster = site.cluster();
     let (playbook, templates) = (&files.playbook, &files.templates);
     let given = RehearsalInput { cluster: &cluster, playbook, templates, timed_proof: false };
@@ -56,6 +62,30 @@ async fn what_is_planned_is_what_that_night_plans() {
         let kinds = |plan: &Plan| plan.steps().map(|planned| planned.step.kind().title()).collect::<Vec<_>>();
         assert_eq!(kinds(plan).len(), kinds(&real).len());
         assert_eq!((&plan.seed, &plan.left_out), (&real.seed, &real.left_out));
+    }
+}
+
+/// Cordoning is in no shipped playbook. Where a site's own says it, an API server of a survivor is asked for the lost masters'.
+#[tokio::test(start_paused = true)]
+async fn nodes_are_cordoned_where_the_playbook_says_so() {
+    let line = "  - cordon: seed\n";
+    let shipped = shipped::playbook("initiate_dr").unwrap().text;
+    let with_it = text::read(&Source::new("own", format!("{shipped}{line}"))).unwrap();
+    for (api_servers, own, wanted) in [(true, true, true), (true, false, false), (false, true, false)] {
+        let site = healthy(&[2, 1]).await;
+        if api_servers {
+            site.run_api_servers();
+        }
+        let mut files = files();
+        if own {
+            files.playbook = with_it.clone();
+        }
+        let all = rehearsed_by(&site, &files).await;
+        let steps = all[0].plan().unwrap().steps();
+        let cordons = |step: &&Planned| step.step.kind().effects().contains(&Effect::CordonsNodes);
+        let found = steps.filter(cordons).map(|step| format!("{}: {}", step.host, step.step.kind().title()));
+        let said = "m3: cordon the nodes of the lost zone (10.77.1.11, 10.77.1.12)".to_owned();
+        assert_eq!(found.collect::<Vec<_>>(), if wanted { vec![said] } else { Vec::new() });
     }
 }
 

@@ -316,7 +316,7 @@ steps:
     6 |   - run: [ip, addr, flush, eth0]
       |     ^^^
       |
-      = help: known are `expect`, `prepare-fence`, `fence`, `snapshot`, `distribute-snapshot`, `fetch-snapshot`, `stop`, `start`, `retire`, `restore`, `write`, `join`, `restart-learner`, `promote`, `clear-nospace`, `compare`, `record`, `park`, `narrow`, `clear-leases`, `serve-api`, `each` or `phase`
+      = help: known are `expect`, `prepare-fence`, `fence`, `snapshot`, `distribute-snapshot`, `fetch-snapshot`, `stop`, `start`, `retire`, `restore`, `write`, `join`, `restart-learner`, `promote`, `clear-nospace`, `compare`, `record`, `park`, `narrow`, `clear-leases`, `cordon`, `uncordon`, `serve-api`, `each` or `phase`
 
     3 mistakes
 ");

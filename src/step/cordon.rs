@@ -1,0 +1,62 @@
+//! Cordon: no pod is placed on the nodes of a lost zone any more; uncordon takes that back. No playbook that is shipped does it.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::command::Script;
+use crate::model::{Command, Output, RunId};
+
+use super::{Act, Effect, Facts, Judgement, Kind, Undo};
+
+/// What is done with the nodes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Nodes {
+    /// The nodes with one of these addresses, and those of the same `topology.kubernetes.io/zone`.
+    Cordon(Vec<String>),
+    /// Those that a run has cordoned, and nobody else.
+    Uncordon,
+}
+
+/// Does it through the API server of the step's master.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cordon {
+    pub nodes: Nodes,
+    /// Where the API server is asked on its own node.
+    pub api: String,
+    /// Stands on the nodes, so that it is known who did it.
+    pub run: RunId,
+}
+
+const SCRIPT: Script = Script { name: "cordon", text: include_str!("scripts/cordon.sh") };
+
+impl Kind for Cordon {
+    fn title(&self) -> String {
+        match &self.nodes {
+            Nodes::Cordon(addresses) => format!("cordon the nodes of the lost zone ({})", addresses.join(", ")),
+            Nodes::Uncordon => "uncordon the nodes that a run has cordoned".to_owned(),
+        }
+    }
+
+    fn acts(&self) -> Vec<Act> {
+        let (word, addresses) = match &self.nodes {
+            Nodes::Cordon(addresses) => ("cordon", addresses.clone()),
+            Nodes::Uncordon => ("uncordon", Vec::new()),
+        };
+        let command = Command::script(SCRIPT).args([word, self.run.as_str(), self.api.as_str()]).args(addresses);
+        vec![Act::once(command.deadline(Duration::from_secs(60)))]
+    }
+
+    fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {
+        Judgement::spoken(output)
+    }
+
+    fn effects(&self) -> Vec<Effect<'_>> {
+        vec![Effect::CordonsNodes]
+    }
+
+    fn undo(&self) -> Undo {
+        Undo::NothingChanged
+    }
+}
