@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
+#[path = "lab/api_drills.rs"]
+mod api_drills;
 #[path = "lab/broken.rs"]
 mod broken;
 #[path = "lab/printed.rs"]
@@ -15,6 +17,7 @@ mod support;
 
 use broken::{NODES, full, kills, lab, phase, said, spoiled, unplugged};
 use printed::{Bastion, Zone1, table};
+use support::Lab;
 
 #[test]
 fn a_drill_that_is_killed_before_the_new_cluster_is_finished_by_hand() {
@@ -78,10 +81,13 @@ fn a_drill_whose_disks_fill_or_whose_template_breaks_is_finished_by_hand() {
 
 /// Kills one verb at each of its steps, and lets somebody follow what is printed.
 fn only_what_is_printed(verb: &str, bastion: Bastion, zone: Zone1) {
-    let lab = printed::lab();
+    followed(&printed::lab(), verb, bastion, zone);
+}
+
+fn followed(lab: &Lab, verb: &str, bastion: Bastion, zone: Zone1) {
     let rows = match verb {
-        "recover" => printed::recover(&lab, bastion, zone),
-        _ => printed::initiate_dr(&lab, bastion, zone),
+        "recover" => printed::recover(lab, bastion, zone),
+        _ => printed::initiate_dr(lab, bastion, zone),
     };
     table(verb, bastion, zone, &rows);
     // The fourth is the same command again, with the attestation that a person at a terminal is asked for.
@@ -117,4 +123,14 @@ fn a_recover_killed_at_each_step_is_finished_by_what_is_printed() {
 #[test]
 fn a_recover_killed_at_each_step_is_finished_from_another_bastion() {
     only_what_is_printed("recover", Bastion::Another, Zone1::Back);
+}
+
+#[test]
+fn an_initiate_dr_killed_with_api_servers_is_finished_by_what_is_printed() {
+    followed(&printed::lab_with_api_servers(), "initiate-dr", Bastion::Same, Zone1::Back);
+}
+
+#[test]
+fn a_recover_killed_with_api_servers_is_finished_by_what_is_printed() {
+    followed(&printed::lab_with_api_servers(), "recover", Bastion::Same, Zone1::Back);
 }

@@ -40,7 +40,15 @@ pub struct Row {
 
 /// A 2+1 lab with ten keys, whose elections take a second: the proof is short then, and the same.
 pub fn lab() -> Lab {
-    let lab = Lab::up("2+1", "3.5");
+    prepared(Lab::up("2+1", "3.5"))
+}
+
+/// The same with a control plane on each master.
+pub fn lab_with_api_servers() -> Lab {
+    prepared(Lab::up_with(&["--zones", "2+1", "--etcd", "3.6", "--kubernetes"]))
+}
+
+fn prepared(lab: Lab) -> Lab {
     for node in NODES {
         let quick = "sed -i -e 's/^ETCD_ELECTION_TIMEOUT=.*/ETCD_ELECTION_TIMEOUT=1000/' \
                      -e 's/^ETCD_HEARTBEAT_INTERVAL=.*/ETCD_HEARTBEAT_INTERVAL=100/' /etc/etcd.env && systemctl restart etcd";
@@ -71,7 +79,7 @@ pub fn recover(lab: &Lab, bastion: Bastion, zone: Zone1) -> Vec<Row> {
 
 fn each_step(lab: &Lab, line: &[&str], bastion: Bastion, zone: Zone1, loses: impl Fn()) -> Vec<Row> {
     let mut rows = Vec::new();
-    for stage in chosen() {
+    for stage in chosen(lab) {
         loses();
         let before = lab.journals().len();
         let mut child = lab.spawn(line);
@@ -111,10 +119,11 @@ fn each_step(lab: &Lab, line: &[&str], bastion: Bastion, zone: Zone1, loses: imp
     rows
 }
 
-/// All stages, or those that REQUORUM_TEST_STAGES names, such as 3,7.
-fn chosen() -> Vec<usize> {
+/// All stages, of a lab with a control plane every other one, or those that REQUORUM_TEST_STAGES names, such as 3,7.
+fn chosen(lab: &Lab) -> Vec<usize> {
     match std::env::var("REQUORUM_TEST_STAGES") {
         Ok(some) => some.split(',').map(|stage| stage.parse().expect("a number")).collect(),
+        Err(_) if lab.state("kubeconfig").exists() => (1..100).step_by(2).collect(),
         Err(_) => (0..100).collect(),
     }
 }
@@ -257,8 +266,29 @@ fn comes_home(lab: &Lab, commands: &[String]) {
         clusters.insert(status[0]["Status"]["header"]["cluster_id"].to_string());
         // Each has a log of 64 MB; a person would have removed them too.
         lab.on(node, "rm -rf /var/lib/etcd.retired-* /var/lib/etcd.not-used*").exits(0);
+        if lab.state("kubeconfig").exists() {
+            serves_the_api(lab, node, commands);
+        }
     }
     assert_eq!(clusters.len(), 1, "{clusters:?} after {commands:#?}");
+}
+
+/// Its API server runs, knows every master's etcd and takes a write; nothing of its control plane is parked.
+fn serves_the_api(lab: &Lab, node: &str, commands: &[String]) {
+    let look = "ls /var/lib/requorum/parked-* /var/lib/requorum/held/*.yaml 2>/dev/null; \
+                ls /etc/kubernetes/manifests; grep -o 'etcd-servers=.*' /etc/kubernetes/manifests/kube-apiserver.yaml";
+    let all = "kube-apiserver.yaml\nkube-controller-manager.yaml\nkube-scheduler.yaml\n\
+               etcd-servers=https://10.77.1.11:2379,https://10.77.1.12:2379,https://10.77.2.11:2379\n";
+    assert_eq!(lab.on(node, look).exits(0).stdout, all, "{node} after {commands:#?}");
+    let write =
+        ["kubectl", node, "-n", "kube-public", "create", "configmap", "afterwards", "--dry-run=client", "-o", "yaml"];
+    let object = lab.lab(&write).exits(0).stdout;
+    let file = lab.state("afterwards.yaml");
+    std::fs::write(&file, object).expect("a file");
+    let file = file.display().to_string();
+    lab.wait_for(&format!("a write through the API server of {node}"), 60, || {
+        lab.lab(&["kubectl", node, "replace", "--force", "-f", &file]).code == 0
+    });
 }
 
 /// What was measured, as `docs/track-record.md` has it.
