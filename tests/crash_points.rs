@@ -251,7 +251,7 @@ async fn recover_of_3_and_2_comes_to_its_end_wherever_it_is_stopped() {
 /// Where the settings are flags of the unit, systemd must have read them before any start, also one by itself.
 #[tokio::test(start_paused = true)]
 async fn both_come_to_their_end_whatever_file_has_the_settings() {
-    for form in [Form::UnitFlags, Form::ConfigFile, Form::Manifest] {
+    for form in [Form::UnitFlags, Form::UnitEnvFile, Form::ConfigFile, Form::Manifest] {
         let base = || async { lost(&[2, 1]).await.written_as(form) };
         initiate_dr_stopped_in(base().await, &[2, 1], None, Meanwhile::Nothing, sixth).await;
         initiate_dr_stopped_in(base().await, &[2, 1], None, Meanwhile::Reboot, sixth).await;

@@ -146,6 +146,7 @@ async fn a_static_pod_is_found_and_named() {
 async fn each_form_under_systemd_is_found() {
     for (form, words) in [
         (Form::UnitFlags, "its settings in flags (/etc/systemd/system/etcd.service)"),
+        (Form::UnitEnvFile, "its settings in flags and an env file (/etc/etcd.env)"),
         (Form::ConfigFile, "its settings in a config file (/etc/etcd/etcd.config.yml)"),
     ] {
         let site = healthy(&[2, 1]).await.written_as(form);

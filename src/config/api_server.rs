@@ -144,7 +144,7 @@ impl ApiServerFile {
     fn command(&self) -> Outcome<Command> {
         match self.form {
             Form::UnitFlags => unit_command(&self.unit_files),
-            Form::Manifest | Form::EnvFile | Form::ConfigFile => {
+            Form::Manifest | Form::EnvFile | Form::UnitEnvFile | Form::ConfigFile => {
                 let source = Source::new(&self.path, &self.text);
                 pod_command(source)
             }

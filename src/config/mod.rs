@@ -30,6 +30,8 @@ pub enum Form {
     EnvFile,
     /// `--name …`, in `ExecStart=` of a unit or a drop-in.
     UnitFlags,
+    /// `LIST=…`, in an env file beside the flags of a unit: `--initial-cluster=${LIST}`, or etcd's own variables.
+    UnitEnvFile,
     /// `name: …`, the YAML of `--config-file`.
     ConfigFile,
     /// `- --name=…`, in the command of a static pod's manifest.
@@ -41,7 +43,7 @@ impl Form {
     #[must_use]
     pub const fn named(self) -> &'static str {
         match self {
-            Self::EnvFile => "env file",
+            Self::EnvFile | Self::UnitEnvFile => "env file",
             Self::UnitFlags => "unit file",
             Self::ConfigFile => "config file",
             Self::Manifest => "manifest",
@@ -58,7 +60,7 @@ impl Form {
     pub fn key(self, flag: &str) -> String {
         match self {
             Self::EnvFile => flags::variable_of(flag),
-            Self::UnitFlags | Self::Manifest => format!("--{flag}"),
+            Self::UnitFlags | Self::UnitEnvFile | Self::Manifest => format!("--{flag}"),
             Self::ConfigFile => flag.to_owned(),
         }
     }
@@ -78,7 +80,7 @@ impl Form {
     pub const fn template(self) -> &'static str {
         match self {
             Self::EnvFile => "etcd.env.j2",
-            Self::UnitFlags => "etcd.service.j2",
+            Self::UnitFlags | Self::UnitEnvFile => "etcd.service.j2",
             Self::ConfigFile => "etcd.conf.yml.j2",
             Self::Manifest => "etcd.yaml.j2",
         }

@@ -116,30 +116,27 @@ impl SettingsFile {
         Self { read_by_docker: true, ..self }
     }
 
-    /// That one of a unit's files which says the cluster.
+    /// That one of a unit's files which says the cluster: the unit's own, a drop-in, or an env file.
     ///
     /// # Errors
     /// Where and why it cannot be read, or that it is more than one.
     pub fn unit(name: &str, files: Vec<TextFile>, env_files: Vec<TextFile>) -> Result<Self, String> {
         let texts = UnitTexts { name: name.to_owned(), files, env_files };
-        let changed =
-            texts.parsed(None).and_then(|unit| unit.with_identity(&another())).map_err(|why| why.in_one_line())?;
+        let changed = texts.parsed(None).and_then(|unit| {
+            unit.without_shadow()?;
+            unit.with_identity(&another())
+        });
+        let changed = changed.map_err(|why| why.in_one_line())?;
         let mut paths = changed.into_keys();
         let (Some(path), None) = (paths.next(), paths.next()) else {
             return Err("the cluster's settings stand in several files: put them into one".to_owned());
         };
-        let Some(file) = texts.files.iter().find(|file| file.path == path) else {
-            return Err(format!("the cluster's settings come from variables of {path}: write them into the unit"));
+        let of = |files: &[TextFile]| files.iter().find(|file| file.path == path).map(|file| file.text.clone());
+        let (form, text) = match of(&texts.files) {
+            Some(text) => (Form::UnitFlags, text),
+            None => (Form::UnitEnvFile, of(&texts.env_files).unwrap_or_default()),
         };
-        let text = file.text.clone();
-        Ok(Self {
-            form: Form::UnitFlags,
-            path,
-            text,
-            unit: Some(texts),
-            environment: BTreeMap::new(),
-            read_by_docker: false,
-        })
+        Ok(Self { form, path, text, unit: Some(texts), environment: BTreeMap::new(), read_by_docker: false })
     }
 
     /// The same file, with what the unit sets beside it. What any env file says counts instead.
@@ -166,7 +163,7 @@ impl SettingsFile {
                 let settings = self.named().into_iter();
                 Ok(settings.filter_map(|(key, value)| Some((flags::of_variable(&key)?, value))).collect())
             }
-            Form::UnitFlags => {
+            Form::UnitFlags | Form::UnitEnvFile => {
                 let unit = self.parsed_unit().map_err(|why| why.in_one_line())?;
                 match unit.unknown().find(|(flag, _)| !is_idle(flag)) {
                     None => Ok(unit.values().clone()),
@@ -193,7 +190,14 @@ impl SettingsFile {
                 let own = file.settings().map(|(key, value)| (key.to_owned(), value.to_owned()));
                 self.environment.clone().into_iter().chain(own).collect()
             }
-            Form::UnitFlags | Form::ConfigFile | Form::Manifest => self.values().unwrap_or_default(),
+            Form::UnitFlags | Form::UnitEnvFile => {
+                let unit = self.parsed_unit();
+                let of_etcdctl =
+                    unit.iter().flat_map(|unit| unit.variables().filter(|(name, _)| name.starts_with("ETCDCTL_")));
+                let of_etcdctl = of_etcdctl.map(|(name, value)| (name.to_owned(), value.to_owned()));
+                self.values().unwrap_or_default().into_iter().chain(of_etcdctl).collect()
+            }
+            Form::ConfigFile | Form::Manifest => self.values().unwrap_or_default(),
         }
     }
 
@@ -210,7 +214,7 @@ impl SettingsFile {
                 }
                 self.with(&file.to_string()).env().map(|file| file.to_string())
             }
-            Form::UnitFlags => {
+            Form::UnitFlags | Form::UnitEnvFile => {
                 let changed = self.parsed_unit().and_then(|unit| unit.with_identity(identity));
                 let mut changed = changed.map_err(|why| why.in_one_line())?;
                 let own = changed.remove(&self.path).unwrap_or_else(|| self.text.clone());
@@ -243,7 +247,21 @@ impl SettingsFile {
     /// A setting as the file names it.
     #[must_use]
     pub fn key(&self, flag: &str) -> String {
-        self.form.key(flag)
+        match self.form {
+            Form::UnitEnvFile => self.variable(flag).unwrap_or_else(|| self.form.key(flag)),
+            Form::EnvFile | Form::UnitFlags | Form::ConfigFile | Form::Manifest => self.form.key(flag),
+        }
+    }
+
+    /// The variables of an env file that flags of the unit take the cluster from, by flag.
+    #[must_use]
+    pub fn variables(&self) -> BTreeMap<String, String> {
+        let named = OWNED.iter().filter(|_| self.form == Form::UnitEnvFile);
+        named.filter_map(|flag| Some(((*flag).to_owned(), self.variable(flag)?))).collect()
+    }
+
+    fn variable(&self, flag: &str) -> Option<String> {
+        self.parsed_unit().ok()?.setting(flag)?.variable.clone()
     }
 
     fn env(&self) -> Result<EnvFile, String> {

@@ -14,14 +14,14 @@ pub(super) mod words;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::model::diagnostic::{Place, Source};
+use crate::model::diagnostic::{Place, Source, word};
 
 use self::command::{Command, Flag};
 pub use self::shell::{base, is_shell};
 use self::variables::{Home, Variables};
 use self::words::Specifiers;
 
-use super::{Outcome, flags};
+use super::{Outcome, flags, refused};
 
 /// What systemd makes a service of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +97,24 @@ impl UnitFiles {
     pub fn unknown(&self) -> impl Iterator<Item = (&str, &Setting)> {
         let all = self.settings.iter().map(|(flag, setting)| (flag.as_str(), setting));
         all.filter(|(_, setting)| setting.value.is_none())
+    }
+
+    /// The variables of the unit's process, by name.
+    pub fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.variables.iter().map(|(name, variable)| (name, variable.value.as_str()))
+    }
+
+    /// A flag with whose own variable beside it etcd does not start (`verifyEnv` in `pkg/flags/flag.go`).
+    ///
+    /// # Errors
+    /// Where the variable is set.
+    pub fn without_shadow(&self) -> Outcome<()> {
+        let own = |flag: &Flag| Some((flag.name.clone(), self.variables.get(&flags::variable_of(&flag.name))?));
+        let Some((flag, variable)) = self.command.flags.iter().find_map(own) else { return Ok(()) };
+        let (shown, name) = (word(&format!("--{flag}")), word(&flags::variable_of(&flag)));
+        let said = format!("etcd from 3.4 on does not start where {name} is set beside {shown}, even to the same");
+        let next = format!("take {shown} out of the command: etcd reads {name} by itself");
+        Err(refused("unit-twice", self.place_of_variable(&variable.home), said, next))
     }
 
     /// Where a setting's value is written.

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::unit_file::{base, is_shell};
 use crate::config::{OWNED, SettingsFile, TextFile, flags};
 use crate::model::cluster::{ConfigAt, EtcdSettings};
 use crate::model::command::Script;
@@ -19,7 +20,7 @@ pub enum Place {
     EnvFile(String),
     /// One of several files that the unit's environment is read from.
     EnvFiles,
-    /// The unit's own files.
+    /// The unit's own files, and the env files that its flags take variables from.
     UnitFlags,
     /// The file that `--config-file` names.
     ConfigFile(String),
@@ -41,7 +42,10 @@ pub fn place(unit: &Unit, at: &ConfigAt, first: &Answer<Settings>) -> Place {
     }
     let is_flag = |flag: &&str| unit.flag(flag).is_some();
     let in_unit = OWNED.iter().any(|flag| is_flag(flag) || unit.variable(&flags::variable_of(flag)).is_some());
-    if in_unit || unit.environment_files.is_empty() && ["name", "data-dir"].iter().any(is_flag) {
+    // Then its env files are read with the flags.
+    let is_own =
+        unit.container.is_none() && unit.program().is_some_and(|program| base(program) == "etcd" || is_shell(program));
+    if in_unit || (is_own || unit.environment_files.is_empty()) && ["name", "data-dir"].iter().any(is_flag) {
         return Place::UnitFlags;
     }
     if unit.environment_files.len() > 1 {
@@ -204,6 +208,7 @@ pub fn names(output: &Output) -> Option<Vec<String>> {
 mod tests {
     use super::*;
     use crate::config::Form;
+    use crate::model::ContainerName;
 
     fn unit(argv: &[&str], environment: &[&str], files: &[&str]) -> Unit {
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
@@ -226,6 +231,13 @@ mod tests {
             (unit(&["etcd"], &[], &["/etc/default/etcd"]), env("/etc/default/etcd")),
             (unit(&["etcd", "--initial-cluster", "m1=http://h:2380"], &[], &[]), Place::UnitFlags),
             (unit(&["etcd", "--name=m1", "--data-dir=/d"], &[], &[]), Place::UnitFlags),
+            (unit(&["/usr/bin/etcd", "--name=m1"], &[], &usual), Place::UnitFlags),
+            (unit(&["/bin/sh", "-c", "etcd", "--name=\"${N}\""], &[], &usual), Place::UnitFlags),
+            (unit(&["/usr/bin/docker", "run", "--name=etcd1"], &[], &usual), env("/etc/etcd.env")),
+            (
+                Unit { container: ContainerName::new("etcd1").ok(), ..unit(&["etcd", "--name=m1"], &[], &usual) },
+                env("/etc/etcd.env"),
+            ),
             (unit(&["etcd"], &["ETCD_INITIAL_CLUSTER=m1=http://h:2380"], &[]), Place::UnitFlags),
             (unit(&["etcd", "--config-file=/etc/etcd/c.yml"], &[], &usual), file.clone()),
             (unit(&["etcd", "-config-file", "/etc/etcd/c.yml"], &[], &[]), file.clone()),

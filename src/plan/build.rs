@@ -315,7 +315,8 @@ impl<'a> Builder<'a> {
         let (path, copy_of) =
             participant.written_at().ok_or_else(|| refuse(format!("{} is not a path", before.path)))?;
         let run = input.request.run.clone();
-        Ok(write::Write { path, copy_of, form: before.form, before: before.text, after, run })
+        let variables = before.with(&after).variables();
+        Ok(write::Write { path, copy_of, form: before.form, variables, before: before.text, after, run })
     }
 
     fn clear_nospace(&self, participant: Participant<'a>) -> Result<Option<Step>, NoPlan> {

@@ -45,7 +45,7 @@ pub(super) fn check(master: &Master, unit: &Unit, settings: Option<&Settings>, r
     let form = settings.map(|settings| settings.file.form).unwrap_or_default();
     as_inventory_says(master, form, &file, refusals);
     match form {
-        Form::UnitFlags => unit_of_others(master, &file, refusals),
+        Form::UnitFlags | Form::UnitEnvFile => unit_of_others(master, &file, refusals),
         Form::EnvFile | Form::ConfigFile => {
             program(master, unit, refusals);
             set_beside(master, unit, form, &file, refusals);
@@ -88,7 +88,7 @@ fn as_inventory_says(master: &Master, form: Form, file: &str, refusals: &mut Ref
     let holds = match &master.etcd.config {
         ConfigAt::AsUnitSays => true,
         ConfigAt::EnvFile(path) => form == Form::EnvFile && path.as_str() == file,
-        ConfigAt::UnitFlags => form == Form::UnitFlags,
+        ConfigAt::UnitFlags => matches!(form, Form::UnitFlags | Form::UnitEnvFile),
         ConfigAt::ConfigFile(path) => form == Form::ConfigFile && path.as_str() == file,
         // It may be held elsewhere now.
         ConfigAt::StaticPod(_) => form == Form::Manifest,

@@ -187,7 +187,7 @@ fn files_say_existing(plan: &Plan, broken: &mut Vec<Refusal>) {
     let token = plan.after.as_ref().map(|after| after.token.0.as_str());
     for (planned, effect) in effects(plan) {
         let Effect::WritesFile(write) = effect else { continue };
-        let line = |flag: &str| written::says(write.form, &write.after, flag);
+        let line = |flag: &str| written::says(write.form, &write.variables, &write.after, flag);
         let (number, host) = (plan.number_of(planned.id), &planned.host);
         if line("initial-cluster-state").as_deref() != Some("existing") {
             let why = format!("step {number} writes a file on {host} whose cluster state is not `existing`");

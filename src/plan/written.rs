@@ -1,15 +1,22 @@
 //! What a file that a plan writes says of the cluster, read line by line without the parsers that wrote it: the safety rules
 //! share nothing with the planner.
 
+use std::collections::BTreeMap;
+
 use crate::config::Form;
 
-/// What the text says of a flag; nothing where it says it twice.
-pub(super) fn says(form: Form, text: &str, flag: &str) -> Option<String> {
+/// What the text says of a flag; nothing where it says it twice. Of the unit's flags some take it from these variables.
+pub(super) fn says(form: Form, variables: &BTreeMap<String, String>, text: &str, flag: &str) -> Option<String> {
     let bare = |word: &str| word.trim().trim_matches(['"', '\'']).to_owned();
     let after = |line: &str, start: &str| line.trim_start().strip_prefix(start).map(str::to_owned);
+    let own = || format!("ETCD_{}=", flag.to_uppercase().replace('-', "_"));
     match form {
+        Form::UnitEnvFile => {
+            let start = variables.get(flag).map_or_else(own, |name| format!("{name}="));
+            text.lines().rev().find_map(|line| after(line, &start))
+        }
         Form::EnvFile => {
-            let start = format!("ETCD_{}=", flag.to_uppercase().replace('-', "_"));
+            let start = own();
             text.lines().rev().find_map(|line| after(line, &start))
         }
         Form::ConfigFile => {
@@ -45,7 +52,7 @@ mod tests {
 
     #[test]
     fn each_form_is_read_and_what_stands_twice_is_not_believed() {
-        let state = |form, text: &str| says(form, text, "initial-cluster-state");
+        let state = |form, text: &str| says(form, &BTreeMap::new(), text, "initial-cluster-state");
         let existing = Some("existing".to_owned());
         assert_eq!(
             state(Form::EnvFile, "ETCD_INITIAL_CLUSTER_STATE=new\nETCD_INITIAL_CLUSTER_STATE=existing\n"),
@@ -77,5 +84,10 @@ mod tests {
         }
         assert_eq!(state(Form::ConfigFile, "initial-cluster-state: existing\ninitial-cluster-state: new\n"), None);
         assert_eq!(state(Form::ConfigFile, "name: m1\n"), None);
+        let variables = BTreeMap::from([("initial-cluster-state".to_owned(), "STATE".to_owned())]);
+        let named = |text: &str| says(Form::UnitEnvFile, &variables, text, "initial-cluster-state");
+        assert_eq!(named("STATE=new\nSTATE=existing\nETCD_INITIAL_CLUSTER_STATE=new\n"), existing);
+        assert_eq!(named("ETCD_INITIAL_CLUSTER_STATE=existing\n"), None);
+        assert_eq!(state(Form::UnitEnvFile, "ETCD_INITIAL_CLUSTER_STATE=existing\n"), existing);
     }
 }

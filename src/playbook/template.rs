@@ -106,7 +106,9 @@ impl Context {
         let rewritten = current.with_identity(&cluster.identity())?;
         let lines = match current.form {
             Form::EnvFile => EnvFile::parse(&current.text).lines().iter().map(Line::of_env_file).collect(),
-            Form::UnitFlags | Form::ConfigFile | Form::Manifest => current.text.lines().map(Line::plain).collect(),
+            Form::UnitFlags | Form::UnitEnvFile | Form::ConfigFile | Form::Manifest => {
+                current.text.lines().map(Line::plain).collect()
+            }
         };
         Ok(Self { node, current: current.named(), lines, rewritten, cluster })
     }

@@ -375,17 +375,13 @@ fn programs(machine: &Machine, bin: &str) -> String {
 /// Everything that systemd reads for the unit.
 fn unit_files(machine: &Machine, unit: &str) -> Reply {
     let settings = &machine.unit;
-    let mut text = "[Service]\n".to_owned();
-    text.extend(settings.environment_files.iter().map(|path| format!("EnvironmentFile={path}\n")));
-    text.extend(settings.environment.iter().map(|pair| format!("Environment={pair}\n")));
-    text += &format!("ExecStart={}\n", settings.argv.join(" "));
     let path = format!("/etc/systemd/system/{unit}.service");
     if let Some((path, text)) = [path.as_str(), PACKAGE_UNIT].iter().find_map(|path| Some((path, machine.file(path)?)))
     {
         return Reply::said(format!("unit\t{path}\troot root 644\t{}\n{text}\n", text.len()));
     }
     let env_files = settings.environment_files.iter().filter_map(|path| Some(("env", path, machine.file(path)?)));
-    let all = [("unit", &path, text)].into_iter().chain(env_files);
+    let all = [("unit", &path, machine.unit_text())].into_iter().chain(env_files);
     let told = |(kind, path, text): (&str, &String, String)| {
         format!("{kind}\t{path}\troot root 644\t{}\n{text}\n", text.len())
     };

@@ -1,5 +1,5 @@
-//! The forms in which a machine's settings may be written down beside an env file: the flags of its unit, and a config
-//! file. A unit counts as systemd has read it.
+//! The forms in which a machine's settings may be written down beside an env file: the flags of its unit, variables that
+//! these take, and a config file. A unit counts as systemd has read it.
 
 use crate::config::{Form, SettingsFile, TextFile, flags};
 use crate::model::cluster::ConfigAt;
@@ -11,6 +11,14 @@ use super::machine::{BIN, DATA_DIR, ENV_FILE, MANIFEST, Machine, PACKAGE_UNIT, U
 use super::pods::HELD;
 
 const CONFIG_FILE: &str = "/etc/etcd/etcd.config.yml";
+
+/// Flags that take their value from a variable of another name.
+const NAMED: [(&str, &str); 4] = [
+    ("name", "NODE"),
+    ("initial-cluster", "LIST"),
+    ("initial-cluster-state", "STATE"),
+    ("initial-cluster-token", "TOKEN"),
+];
 
 impl Site {
     /// The same site with every master's settings written down in this form.
@@ -82,7 +90,7 @@ impl Machine {
     /// The file that says which cluster its member belongs to.
     pub(super) fn settings_path(&self) -> &'static str {
         match self.form {
-            Form::EnvFile => ENV_FILE,
+            Form::EnvFile | Form::UnitEnvFile => ENV_FILE,
             Form::Manifest if self.files.contains_key(MANIFEST) => MANIFEST,
             Form::Manifest => HELD,
             Form::UnitFlags if self.files.contains_key(UNIT_FILE) => UNIT_FILE,
@@ -101,6 +109,15 @@ impl Machine {
         let own = values.into_iter().chain(tls);
         let text = match form {
             Form::EnvFile => return,
+            Form::UnitEnvFile => {
+                let flags = NAMED.map(|(flag, variable)| format!("--{flag}=${{{variable}}}"));
+                self.unit.argv = [format!("{BIN}/etcd")].into_iter().chain(flags).collect();
+                let named = |flag: &str| NAMED.iter().find(|(own, _)| *own == flag).map(|(_, name)| (*name).to_owned());
+                let line = |(flag, value): (String, String)| {
+                    format!("{}={value}\n", named(&flag).unwrap_or_else(|| flags::variable_of(&flag)))
+                };
+                own.map(line).collect()
+            }
             Form::Manifest => {
                 self.unit.environment_files.clear();
                 let flags: String = own.map(|(flag, value)| format!("    - --{flag}={value}\n")).collect();
@@ -128,17 +145,27 @@ impl Machine {
             }
         };
         self.form = form;
-        self.files.remove(ENV_FILE);
+        if form != Form::UnitEnvFile {
+            self.files.remove(ENV_FILE);
+        }
         let path = match form {
             Form::Manifest => MANIFEST,
             Form::UnitFlags => UNIT_FILE,
-            Form::EnvFile | Form::ConfigFile => self.settings_path(),
+            Form::EnvFile | Form::UnitEnvFile | Form::ConfigFile => self.settings_path(),
         };
         self.put(path, text);
         self.reload();
         // As if it had always been so.
         let given = self.given();
         self.process.iter_mut().for_each(|process| process.given.clone_from(&given));
+    }
+
+    /// The unit as it starts etcd, where the model has no file of it.
+    pub(super) fn unit_text(&self) -> String {
+        let mut text = "[Service]\n".to_owned();
+        text.extend(self.unit.environment_files.iter().map(|path| format!("EnvironmentFile={path}\n")));
+        text.extend(self.unit.environment.iter().map(|pair| format!("Environment={pair}\n")));
+        text + &format!("ExecStart={}\n", self.unit.argv.join(" "))
     }
 
     /// `systemctl daemon-reload`, and what a boot does.
@@ -157,7 +184,9 @@ impl Machine {
     pub(super) fn setting_at_start(&self, key: &str) -> String {
         let text = match self.form {
             Form::UnitFlags => self.unit.read.clone(),
-            Form::EnvFile | Form::ConfigFile | Form::Manifest => self.file(self.settings_path()).unwrap_or_default(),
+            Form::EnvFile | Form::UnitEnvFile | Form::ConfigFile | Form::Manifest => {
+                self.file(self.settings_path()).unwrap_or_default()
+            }
         };
         self.setting_in(&text, key)
     }
@@ -175,6 +204,11 @@ impl Machine {
             Form::UnitFlags => {
                 let unit = TextFile { path: UNIT_FILE.to_owned(), text: text.to_owned() };
                 SettingsFile::unit(self.unit_name.as_str(), vec![unit], Vec::new())
+            }
+            Form::UnitEnvFile => {
+                let file = |path: &str, text: String| TextFile { path: path.to_owned(), text };
+                let (unit, env) = (file(UNIT_FILE, self.unit_text()), file(ENV_FILE, text.to_owned()));
+                SettingsFile::unit(self.unit_name.as_str(), vec![unit], vec![env])
             }
         };
         let values = file.and_then(|file| file.values()).unwrap_or_default();

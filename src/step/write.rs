@@ -1,6 +1,8 @@
 //! Write: replace a file atomically by one that was rendered in the plan. Owner, mode and label are kept, and the
 //! previous file is retired.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::config::Form;
@@ -21,6 +23,9 @@ pub struct Write {
     /// How it writes settings down.
     #[serde(default, skip_serializing_if = "Form::is_env_file")]
     pub form: Form,
+    /// Variables of an env file that flags of the unit take the cluster from, by flag.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, String>,
     /// Its text when the plan was made; anything else at run time stops the run.
     pub before: String,
     /// Its text afterwards.

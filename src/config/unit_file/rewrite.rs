@@ -1,4 +1,7 @@
 //! The identity in a unit's files: where each part of it stands, and what the files become. Reads no file.
+//!
+//! One file is changed. What stands in a variable is changed where the variable is set, if the whole identity stands in that
+//! file and the variable has no other use; otherwise the flags are written out in the unit.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -9,14 +12,15 @@ use crate::model::diagnostic::{Diagnostic, Place, Source, word};
 
 use super::UnitFiles;
 use super::command::Flag;
-use super::variables::Home;
+use super::lines::assignments;
+use super::variables::{Home, Variable};
 use super::words::Writing;
 
 /// Where a value is written.
 #[derive(Clone, Copy)]
 enum Stands<'a> {
     Flag(&'a Flag),
-    Variable(&'a str, &'a Home),
+    Variable { name: &'a str, home: &'a Home, flag: Option<&'a Flag> },
 }
 
 /// What is to change.
@@ -48,17 +52,71 @@ impl UnitFiles {
         let (mut missing, mut stand) = (Vec::new(), Vec::new());
         for (name, value) in identity.settings() {
             match self.stands(name)? {
-                Some(one) => {
-                    stand.push(one);
-                    self.edit(one, value, &mut edits);
-                }
+                Some(one) => stand.push((one, value)),
                 None => missing.push((name, value)),
             }
         }
+        if !self.in_one_place(&stand) {
+            for (one, _) in &mut stand {
+                *one = self.written_out(*one)?;
+            }
+        }
+        for (one, value) in &stand {
+            self.edit(*one, value, &mut edits);
+        }
         if !missing.is_empty() {
-            self.add(&missing, stand.first().copied(), &mut edits)?;
+            self.add(&missing, stand.first().map(|(one, _)| *one), &mut edits)?;
         }
         self.compared(self.edited(edits)?, identity)
+    }
+
+    /// Whether all stand in one file, and no variable among them has another use.
+    fn in_one_place(&self, stand: &[(Stands<'_>, &str)]) -> bool {
+        let file = |one: &Stands<'_>| match one {
+            Stands::Flag(_) => (true, self.command.file),
+            Stands::Variable { home: Home::Unit(file, _), .. } => (true, *file),
+            Stands::Variable { home: Home::EnvFile(file, _), .. } => (false, *file),
+        };
+        let own_use = |one: &Stands<'_>| match one {
+            Stands::Variable { name, flag: Some(_), .. } => self.uses(name) == 1,
+            Stands::Variable { flag: None, .. } | Stands::Flag(_) => true,
+        };
+        let mut files = stand.iter().map(|(one, _)| file(one));
+        let first = files.next();
+        files.all(|file| Some(file) == first) && stand.iter().all(|(one, _)| own_use(one))
+    }
+
+    /// The flag itself in the place of its variable: then what all variables say is as it was.
+    fn written_out<'a>(&self, stands: Stands<'a>) -> Outcome<Stands<'a>> {
+        match stands {
+            Stands::Flag(_) => Ok(stands),
+            Stands::Variable { flag: Some(flag), .. } if !self.command.shell => Ok(Stands::Flag(flag)),
+            Stands::Variable { name, home, .. } => {
+                let said = format!("{} says a part of the cluster, and another part stands elsewhere", word(name));
+                let refusal = Diagnostic::error("unit-places", self.place_of_variable(home), said)
+                    .hint("put member list, state and token into one file, each as a variable that has no other use")
+                    .related(self.whole(), "the command that etcd is started by");
+                Err(Box::new(refusal))
+            }
+        }
+    }
+
+    /// How often what the unit runs has this variable, for etcd or for another program.
+    fn uses(&self, name: &str) -> usize {
+        let mut counting: BTreeMap<String, usize> = BTreeMap::new();
+        for file in &self.files.unit_files {
+            let all = assignments(file).unwrap_or_default();
+            for one in all.into_iter().filter(|one| one.section == "Service" && one.key.starts_with("Exec")) {
+                let text: String = one.value.iter().map(|(c, _)| c).collect();
+                let is_end = |rest: &str| !rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+                let after = |text: &str| text.strip_prefix('{').unwrap_or(text).strip_prefix(name).is_some_and(is_end);
+                let found = text.match_indices('$').filter(|(at, _)| after(&text[at + 1..])).count();
+                // An empty one takes back those before it.
+                let before = counting.remove(&one.key).filter(|_| !text.is_empty()).unwrap_or(0);
+                counting.insert(one.key, before + found);
+            }
+        }
+        counting.values().sum()
     }
 
     /// The one place in which a setting that is rewritten stands.
@@ -68,7 +126,7 @@ impl UnitFiles {
         let variable = self.variables.iter().find(|(found, _)| *found == variable_name);
         let Some(flag) = all.next() else {
             let Some((name, variable)) = variable else { return Ok(None) };
-            return self.certain(name, variable.unknown.as_deref(), &variable.home).map(Some);
+            return self.certain(name, variable, None).map(Some);
         };
         let own = flag.variable.as_deref() == Some(variable_name.as_str());
         let second = all.next().map(|second| self.place_of_flag(second));
@@ -90,7 +148,7 @@ impl UnitFiles {
         if let Some(name) = flag.variable.as_deref()
             && let Some((name, variable)) = self.variables.iter().find(|(found, _)| *found == name)
         {
-            return self.certain(name, variable.unknown.as_deref(), &variable.home).map(Some);
+            return self.certain(name, variable, Some(flag)).map(Some);
         }
         if let Some(unknown) = &flag.unknown {
             return refusal(&format!("depends on {}", word(unknown)), "write the value out in the unit");
@@ -104,18 +162,19 @@ impl UnitFiles {
         Ok(Some(Stands::Flag(flag)))
     }
 
-    fn certain<'a>(&self, name: &'a str, unknown: Option<&str>, home: &'a Home) -> Outcome<Stands<'a>> {
-        let Some(unknown) = unknown else { return Ok(Stands::Variable(name, home)) };
+    fn certain<'a>(&self, name: &'a str, variable: &'a Variable, flag: Option<&'a Flag>) -> Outcome<Stands<'a>> {
+        let home = &variable.home;
+        let Some(unknown) = &variable.unknown else { return Ok(Stands::Variable { name, home, flag }) };
         let said = format!("the value of {} depends on {}, which is not rewritten here", word(name), word(unknown));
         Err(refused("unit-value", self.place_of_variable(home), said, "write the value out"))
     }
 
     fn edit(&self, stands: Stands<'_>, value: &str, edits: &mut Edits) {
         match stands {
-            Stands::Variable(name, Home::EnvFile(file, _)) => {
+            Stands::Variable { name, home: Home::EnvFile(file, _), .. } => {
                 edits.env.push((*file, name.to_owned(), value.to_owned()));
             }
-            Stands::Variable(name, Home::Unit(file, span)) => {
+            Stands::Variable { name, home: Home::Unit(file, span), .. } => {
                 let now = &self.files.unit_files[*file].text[span.clone()];
                 let before = format!("{name}=");
                 let written = Writing { before: &before, dollar: false }.word(now, value);
@@ -136,11 +195,11 @@ impl UnitFiles {
     /// Adds what stands nowhere, beside what stands somewhere.
     fn add(&self, missing: &[(&str, &str)], beside: Option<Stands<'_>>, edits: &mut Edits) -> Outcome<()> {
         match beside.or_else(|| self.any_variable()) {
-            Some(Stands::Variable(_, Home::EnvFile(file, _))) => {
+            Some(Stands::Variable { home: Home::EnvFile(file, _), .. }) => {
                 let all = missing.iter().map(|(flag, value)| (*file, flags::variable_of(flag), (*value).to_owned()));
                 edits.env.extend(all);
             }
-            Some(Stands::Variable(_, Home::Unit(file, span))) => {
+            Some(Stands::Variable { home: Home::Unit(file, span), .. }) => {
                 let word = |(flag, value): &(&str, &str)| {
                     let before = format!("{}=", flags::variable_of(flag));
                     format!(" {}", Writing { before: &before, dollar: false }.word("", value))
@@ -168,7 +227,11 @@ impl UnitFiles {
         }
         let own = || self.variables.iter().filter(|(name, _)| flags::of_variable(name).is_some());
         let in_file = own().find(|(_, variable)| matches!(variable.home, Home::EnvFile(..)));
-        in_file.or_else(|| own().last()).map(|(name, variable)| Stands::Variable(name, &variable.home))
+        in_file.or_else(|| own().last()).map(|(name, variable)| Stands::Variable {
+            name,
+            home: &variable.home,
+            flag: None,
+        })
     }
 
     /// New flags, written as the last one is: its dashes, `=` or a blank, a line of its own.

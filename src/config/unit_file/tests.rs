@@ -177,6 +177,74 @@ fn what_stands_in_an_env_file_is_set_there() {
     assert_eq!(unknown, ["listen-client-urls"]);
 }
 
+/// The list in one variable, state and token in others.
+const IN_VARIABLES: &str = "# of this site\nLIST=\"a\"\nSTATE=new\nNODE=m3\nTOKEN=t\nETCD_DATA_DIR='/var/lib/etcd'\n";
+
+#[test]
+fn variables_of_any_name_are_set_where_they_stand() {
+    let after = format!(
+        "# of this site\nLIST={CLUSTER}\nSTATE=existing\nNODE=m3\nTOKEN=requorum-7\nETCD_DATA_DIR='/var/lib/etcd'\n"
+    );
+    for line in [
+        "ExecStart=/usr/bin/etcd --name ${NODE} --initial-cluster=${LIST} --initial-cluster-state=${STATE} --initial-cluster-token=${TOKEN}",
+        "ExecStart=/usr/bin/etcd -name ${NODE} -initial-cluster $LIST -initial-cluster-state \"${STATE}\" '-initial-cluster-token=${TOKEN}'",
+        "ExecStart=/usr/bin/etcd --name ${NODE} \\\n  --initial-cluster ${LIST} \\\n  --initial-cluster-state ${STATE} \\\n  --initial-cluster-token ${TOKEN}",
+        "ExecStart=/bin/sh -c 'exec etcd --name=${NODE} --initial-cluster=\"${LIST}\" --initial-cluster-state=${STATE} --initial-cluster-token=\"$TOKEN\"'",
+        // What a later line takes back is used by nobody.
+        "ExecStart=/bin/echo $LIST\nExecStart=\nExecStart=/usr/bin/etcd --name ${NODE} --initial-cluster=${LIST} --initial-cluster-state=${STATE} --initial-cluster-token=${TOKEN}",
+        "ExecStartPre=/bin/echo $LISTED ${NODE}\nExecStart=/usr/bin/etcd --name ${NODE} --initial-cluster=${LIST} --initial-cluster-state=${STATE} --initial-cluster-token=${TOKEN}",
+    ] {
+        let unit = read(&service(line), IN_VARIABLES);
+        assert_eq!((value(&unit, "initial-cluster"), value(&unit, "name")), (Some("a"), Some("m3")), "{line}");
+        assert_eq!(unit.with_identity(&new()).unwrap(), BTreeMap::from([(ENV.to_owned(), after.clone())]), "{line}");
+    }
+    // What is missing is added there, as a variable of etcd's own.
+    let unit = read(&service("ExecStart=/usr/bin/etcd --initial-cluster=${LIST}"), "LIST=a\n");
+    let after = format!("LIST={CLUSTER}\nETCD_INITIAL_CLUSTER_STATE=existing\nETCD_INITIAL_CLUSTER_TOKEN=requorum-7\n");
+    assert_eq!(unit.with_identity(&new()).unwrap(), BTreeMap::from([(ENV.to_owned(), after)]));
+}
+
+#[test]
+fn what_stands_in_several_places_is_written_out_in_the_unit() {
+    let written = "--initial-cluster=CLUSTER --initial-cluster-state=existing --initial-cluster-token=requorum-7";
+    for (before, rest) in [
+        ("--initial-cluster=${LIST} --initial-cluster-state=new --initial-cluster-token=t", ""),
+        ("--initial-cluster=${LIST} --initial-cluster-state=existing --initial-cluster-token=${TOKEN}", ""),
+        ("--initial-cluster=${LIST} --initial-cluster-state=${STATE} --initial-cluster-token=t", ""),
+        // A variable with another use, here or in another command.
+        (
+            "--initial-cluster=${LIST} --initial-cluster-state=${STATE} --initial-cluster-token=${NODE}",
+            " --name=${NODE}",
+        ),
+        (
+            "--initial-cluster=${LIST} --initial-cluster-state=${STATE} --initial-cluster-token=${TOKEN}",
+            "\nExecStartPost=/bin/sh -c 'echo $$TOKEN'",
+        ),
+        // A part of a value.
+        ("--initial-cluster=m1=http://${NODE}:2380 --initial-cluster-state=${STATE} --initial-cluster-token=t", ""),
+    ] {
+        let lines = |flags: &str| service(&format!("ExecStart=/usr/bin/etcd {flags}{rest}"));
+        let unit = read(&lines(before), IN_VARIABLES);
+        let after = lines(&written.replace("CLUSTER", CLUSTER));
+        let changed = unit.with_identity(&new()).unwrap_or_else(|why| panic!("{before}: {why:?}"));
+        assert_eq!(changed, BTreeMap::from([(UNIT.to_owned(), after)]), "{before}");
+    }
+}
+
+#[test]
+fn a_flag_beside_its_own_variable_is_told() {
+    let told = |line: &str, env: &str| read(&service(line), env).without_shadow().err();
+    for (line, env, at) in [
+        ("ExecStart=/usr/bin/etcd --name=${ETCD_NAME}", "A=b\nETCD_NAME=m3\n", (ENV, 2)),
+        ("ExecStart=/usr/bin/etcd --name=m3", "ETCD_NAME=\n", (ENV, 1)),
+        ("Environment=ETCD_NAME=m3\nExecStart=/bin/sh -c 'etcd --name=$ETCD_NAME'", "", (UNIT, 2)),
+    ] {
+        let why = told(line, env).unwrap();
+        assert_eq!((why.place.file.as_str(), why.place.line), at, "{line}");
+    }
+    assert!(told("ExecStart=/usr/bin/etcd --name=${NODE}", "NODE=m3\nETCD_DATA_DIR=/d\n").is_none());
+}
+
 #[test]
 fn drop_ins_come_after_and_an_empty_line_takes_back() {
     let mut files = files(&service("ExecStart=/usr/bin/etcd --name a"), "");
@@ -275,6 +343,10 @@ fn what_is_not_certain_is_refused_with_its_line() {
         ("ExecStart=/usr/bin/etcd --initial-cluster=%H=x", "", 2, "unit-value"),
         ("ExecStart=/usr/bin/etcd --initial-cluster=${C}", "", 2, "unit-value"),
         ("ExecStart=/usr/bin/etcd $O", "O=--initial-cluster=a\n", 2, "unit-value"),
+        ("ExecStart=/usr/bin/etcd --initial-cluster $C --name x", "C=a b\n", 2, "unit-flag"),
+        ("ExecStart=/usr/bin/etcd --initial-cluster-token=t", "ETCD_INITIAL_CLUSTER=a\n", 1, "unit-places"),
+        ("ExecStart=/bin/sh -c 'etcd --initial-cluster=${C} --initial-cluster-token=${C}'", "C=a\n", 1, "unit-places"),
+        ("ExecStart=/bin/sh -c 'etcd --initial-cluster=${C} --initial-cluster-state=new'", "C=a\n", 2, "unit-value"),
         ("ExecStart=/usr/bin/etcd \\\n --initial-cluster=a \\\n --initial-cluster=b", "", 4, "unit-twice"),
         ("Environment=ETCD_INITIAL_CLUSTER=a\nExecStart=/usr/bin/etcd --initial-cluster=b", "", 2, "unit-twice"),
         ("Environment=ETCD_INITIAL_CLUSTER=%H\nExecStart=/usr/bin/etcd", "", 2, "unit-value"),

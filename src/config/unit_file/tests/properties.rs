@@ -137,4 +137,41 @@ proptest! {
             prop_assert!(left.any(|kept| kept == line), "{} in {:?}", line, written);
         }
     }
+
+    /// Flags that take variables: one file changes, and in it no line but those of the three.
+    #[test]
+    fn flags_of_variables_change_one_file(
+        lines in proptest::collection::vec("(A|B|ETCD_DATA_DIR|# LIST|#)=[ a'\"\\\\$=-]{0,4}\n", 0..4),
+        at in 0usize..4,
+        quote in prop::sample::select(vec!["", "'", "\""]),
+        written in proptest::collection::vec(0usize..5, 3),
+        more in prop::sample::select(vec!["", "\nExecStartPre=/bin/echo $STATE", "\nExecStop=/bin/kill $A"]),
+        identity in identities(),
+    ) {
+        let mut env: Vec<String> = ["LIST", "STATE", "TOKEN"].map(|name| format!("{name}={quote}x{quote}\n")).into();
+        env.splice(at.min(3)..at.min(3), lines);
+        let env = env.concat();
+        let flag = |(flag, (name, how)): (&str, (&str, &usize))| match how {
+            0 => format!("--{flag}=${{{name}}}"),
+            1 => format!("--{flag} ${{{name}}}"),
+            2 => format!("\"--{flag}=${{{name}}}\""),
+            3 => format!("-{flag} ${name}"),
+            _ => format!("--{flag}=x"),
+        };
+        let flags: Vec<String> = OWNED.into_iter().zip(["LIST", "STATE", "TOKEN"].into_iter().zip(&written)).map(flag).collect();
+        let files = files(&service(&format!("ExecStart=/usr/bin/etcd {}{more}", flags.join(" "))), &env);
+        if holds(&files, &identity)? {
+            let before = UnitFiles::parse(files.clone()).unwrap();
+            let changed = before.with_identity(&identity).unwrap();
+            prop_assert!(changed.len() <= 1, "{:?}", changed);
+            if let Some(text) = changed.get(ENV) {
+                prop_assert!(!written.contains(&4) && !more.contains("STATE"), "{:?}", changed);
+                let others = |text: &str| -> Vec<String> {
+                    let own = |line: &&str| ["LIST=", "STATE=", "TOKEN="].iter().any(|start| line.starts_with(start));
+                    text.lines().filter(|line| !own(line)).map(str::to_owned).collect()
+                };
+                prop_assert_eq!(others(text), others(&env));
+            }
+        }
+    }
 }

@@ -92,6 +92,7 @@ impl Found {
                 let kind = match file.form {
                     Form::EnvFile => "an env file",
                     Form::UnitFlags => "flags",
+                    Form::UnitEnvFile => "flags and an env file",
                     Form::ConfigFile => "a config file",
                     Form::Manifest => "a manifest",
                 };
