@@ -54,11 +54,15 @@ fn a_kubelet_starts_etcd_as_a_static_pod() {
     a_zone_is_lost_and_comes_home("pod", "3.6");
 }
 
-/// A log on a file system of its own: named by `wal-dir` on a survivor and on a joiner, behind a link on another joiner. What
-/// mounts it stands in fstab, so that it is there again when the zone's machines boot.
 #[test]
 fn the_log_lies_on_a_file_system_of_its_own() {
-    let lab = Lab::up_as("2+1", "3.6", "env");
+    logs_lie_elsewhere("3.6");
+}
+
+/// A log on a file system of its own: named by `wal-dir` on a survivor and on a joiner, behind a link on another joiner. What
+/// mounts it stands in fstab, so that it is there again when the zone's machines boot.
+fn logs_lie_elsewhere(etcd: &str) {
+    let lab = Lab::up_as("2+1", etcd, "env");
     for (node, log) in [
         ("m1", "echo ETCD_WAL_DIR=/wal/etcd >>/etc/etcd.env"),
         ("m2", "ln -s /wal/etcd /var/lib/etcd/member/wal"),
@@ -70,7 +74,7 @@ fn the_log_lies_on_a_file_system_of_its_own() {
         );
         lab.on(node, &moved).exits(0);
     }
-    lost_and_home(&lab, "env", "3.6");
+    lost_and_home(&lab, "env", etcd);
     let open = |node: &str, dir: &str| {
         let asked = format!("ls -l /proc/$(pgrep -xo etcd)/fd | grep -c ' {dir}/[0-9a-f-]*[.]wal$'");
         lab.on(node, &asked).exits(0).says("1");
@@ -132,9 +136,51 @@ fn a_container_stays_down_where_docker_would_start_it_at_boot() {
     assert_eq!(lab.count("m1", "before"), 5);
 }
 
+/// Puts the values of flags into variables of an env file: `$flags` says which. With `$in_shell` a shell starts etcd.
+const INTO_VARIABLES: &str = r#"set -e
+unit=/etc/systemd/system/etcd.service
+for flag in name $flags; do
+    variable=CLUSTER_$(echo "$flag" | tr a-z- A-Z_)
+    value=$(sed -n "s/^ *--$flag[= ]\([^ ]*\).*/\1/p" $unit)
+    [ -n "$value" ]
+    echo "$variable=\"$value\"" >>/etc/etcd.env
+    sed -i "s/\(--$flag[= ]\)[^ ]*/\1\${$variable}/" $unit
+done
+if [ "$in_shell" ]; then
+    command=$(sed -n '/^ExecStart/,/[^\]$/p' $unit | tr -d '\\\n' | sed 's/^ExecStart=//')
+    sed -i -e '/^  --/d' -e "s|^ExecStart=.*|ExecStart=/bin/sh -c \"exec $command\"|" $unit
+fi
+sed -i 's|^ExecStart=|EnvironmentFile=/etc/etcd.env\n&|' $unit
+cp $unit /root/unit
+systemctl daemon-reload
+systemctl restart etcd
+"#;
+
+/// The identity in three variables, in three variables of a shell's command, and the list alone in one.
+fn flags_take_variables(etcd: &str) {
+    const UNIT: &str = "/etc/systemd/system/etcd.service";
+    let lab = Lab::up_as("2+1", etcd, "flags");
+    let all = "initial-cluster initial-cluster-state initial-cluster-token";
+    for (node, flags, in_shell) in [("m1", all, ""), ("m2", all, "yes"), ("m3", "initial-cluster", "")] {
+        lab.on(node, &format!("flags='{flags}' in_shell={in_shell}\n{INTO_VARIABLES}")).exits(0);
+    }
+    lost_and_home(&lab, "variables", etcd);
+    // One file has changed: the unit is as it was where the whole identity stood in the env file.
+    for node in ["m1", "m2"] {
+        lab.on(node, &format!("cmp {UNIT} /root/unit && ls /etc/etcd.env.retired-*")).exits(0);
+    }
+    lab.on("m3", "ls /etc/etcd.env.retired-*").exits(2);
+    lab.on("m3", &format!("grep -c -e '--name[ =]${{CLUSTER_NAME}}' {UNIT}")).exits(0).says("1");
+    lab.on("m3", &format!("diff {UNIT} /root/unit | grep -c '^<  *--initial-cluster'")).exits(0).says("3");
+}
+
 /// The shape and version that SHAPE and ETCD name: `make matrix` goes through all.
 #[test]
 fn by_name() {
     let given = |name: &str, otherwise: &str| std::env::var(name).unwrap_or_else(|_| otherwise.to_owned());
-    a_zone_is_lost_and_comes_home(&given("SHAPE", "config"), &given("ETCD", "3.7"));
+    match (given("SHAPE", "config").as_str(), given("ETCD", "3.7").as_str()) {
+        ("log", etcd) => logs_lie_elsewhere(etcd),
+        ("variables", etcd) => flags_take_variables(etcd),
+        (shape, etcd) => a_zone_is_lost_and_comes_home(shape, etcd),
+    }
 }
