@@ -6,12 +6,17 @@
 mod lines;
 #[path = "support/promtool.rs"]
 mod promtool;
+#[path = "support/set_ups.rs"]
+#[allow(dead_code, reason = "tests/set_ups.rs uses all of it")]
+mod set_ups;
 #[path = "support/stand_in.rs"]
 mod stand_in;
 #[path = "lab/support.rs"]
 #[allow(dead_code, reason = "tests/faults.rs uses all of it")]
 mod support;
 
+#[path = "lab/accepted.rs"]
+mod accepted;
 #[path = "lab/beside.rs"]
 mod beside;
 #[path = "lab/broken.rs"]
