@@ -34,14 +34,33 @@ fn said(output: &Output) -> String {
 fn a_look_is_at_all_clusters_or_at_the_one_that_is_named() {
     let all = said(&requorum(&["status"]));
     assert!(all.contains("cluster prod\n") && all.contains("cluster events\n"), "{all}");
+    // One table, with a name where a cluster begins.
+    let table: Vec<&str> = all.lines().filter(|line| line.contains("silent") && line.contains("m1 ")).collect();
+    let begins = |name: &str| table.iter().any(|line| line.starts_with(name));
+    assert!(all.matches("name    zone  master").count() == 1 && begins("prod") && begins("events"), "{all}");
     let one = said(&requorum(&["status", "--cluster", "events"]));
-    assert!(!one.contains("━━━"), "{one}");
+    assert!(!one.contains("━━━") && !one.contains("name "), "{one}");
+}
+
+#[test]
+fn a_document_about_several_clusters_holds_one_of_each() {
+    let of = |arguments: &[&str]| -> serde_json::Value {
+        serde_json::from_slice(&requorum(&[&["status", "-o", "json"], arguments].concat()).stdout).unwrap()
+    };
+    let (all, one) = (of(&[]), of(&["--cluster", "events"]));
+    let names: Vec<&str> =
+        all["clusters"].as_array().unwrap().iter().map(|one| one["cluster"].as_str().unwrap()).collect();
+    assert_eq!((names, &all["version"]), (vec!["prod", "events"], &serde_json::json!(1)));
+    assert_eq!(one["cluster"], "events");
+    let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(&all["clusters"][1]), keys(&one));
 }
 
 #[test]
 fn what_is_about_one_cluster_asks_which() {
     for arguments in [
-        &["status", "-o", "json"][..],
+        &["status", "-o", "prometheus"][..],
+        &["status", "--textfile", "requorum.prom"],
         &["status", "--watch"],
         &["doctor", "-o", "junit"],
         &["drill", "--zone", "z1"],

@@ -9,11 +9,13 @@ use requorum::model::Cluster;
 use requorum::observe::assess::{Assessment, assess};
 use requorum::observe::{Contact, Observation};
 use requorum::report::changes::{View, changes, of_masters};
-use requorum::report::table::table;
+use requorum::report::table::{of_all as table_of_all, table};
 use requorum::report::{metrics, status_metrics};
 use requorum::run::look::Looking;
 use requorum::run::ports::Remote;
 use requorum::sim::{Event, Site};
+use requorum::verbs::forms::StatusForm;
+use requorum::verbs::status::{StatusRequest, of_all};
 use tokio::time::Instant;
 
 fn begin(site: &Site) -> Looking {
@@ -40,6 +42,39 @@ fn with(seen: &mut Observation, master: &str, change: impl FnOnce(&mut requorum:
         panic!("{master} does not answer")
     };
     change(seen);
+}
+
+/// A dark master takes its whole connect time-out, of two clusters as of one.
+#[tokio::test(start_paused = true)]
+async fn several_clusters_are_looked_at_side_by_side() {
+    let site = healthy().await;
+    site.happens(&Event::Off("zone1".into()));
+    site.wait(Duration::from_secs(15)).await;
+    let request = StatusRequest { quick: false, output: StatusForm::Text, textfile: None };
+    let (inputs, given) = (site.inputs(), site.given_to_verbs());
+    let mut took = Vec::new();
+    for each in [vec![inputs.clone()], vec![inputs.clone(), inputs]] {
+        let begun = Instant::now();
+        let code = of_all(&each, &given, &request).await.unwrap();
+        took.push((code, begun.elapsed()));
+    }
+    assert!(took[0].1 >= Duration::from_secs(1) && took[0] == took[1], "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn several_clusters_stand_in_one_table() {
+    let site = healthy().await;
+    let (cluster, seen, _) = look(&site).await;
+    let nothing = Observation::default();
+    insta::assert_snapshot!(table_of_all(&[(&cluster, &seen), (&cluster, &nothing)], Some(120)), @"
+    name   zone   master  etcd     member  cluster   role      revision  term  db            alarms  version  certs  fence
+    story  zone1  m1      active   etcd1   4789926e  leader    1         2     20 KiB (0 %)  -       3.6.16   10 y   -
+                  m2      active   etcd2   4789926e  follower  1         2     20 KiB (0 %)  -       3.6.16   10 y   -
+           zone2  m3      active   etcd3   4789926e  follower  1         2     20 KiB (0 %)  -       3.6.16   10 y   -
+    story  zone1  m1      trying…
+                  m2      trying…
+           zone2  m3      trying…
+    ");
 }
 
 #[tokio::test(start_paused = true)]

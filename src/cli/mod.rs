@@ -210,11 +210,16 @@ async fn see(inputs: &InputPaths, site: &Site, args: args::StatusArgs) -> Result
         let one = clusters::the_one(inputs, site, "--watch")?;
         return watch::watch(&one, site, &request, Duration::from_secs(seconds)).await;
     }
-    if request.output != StatusForm::Text || request.textfile.is_some() {
-        let one = clusters::the_one(inputs, site, "this form of the status")?;
-        return status::status(&one, site, &request).await;
-    }
-    clusters::all(inputs, site, async |one: &InputPaths| status::status(one, site, &request).await).await
+    let one = match () {
+        () if request.textfile.is_some() => Some("--textfile"),
+        () if request.output == StatusForm::Prometheus => Some("-o prometheus"),
+        () => None,
+    };
+    let each = match one {
+        Some(what) => vec![clusters::the_one(inputs, site, what)?],
+        None => clusters::each(inputs, site)?,
+    };
+    status::of_all(&each, site, &request).await
 }
 
 fn on_inventories(what: InventoryVerb, inputs: &InputPaths, site: &Site, files: &dyn Files) -> Result<u8, Failure> {

@@ -1,4 +1,4 @@
-//! The masters of a cluster as a table by zone, no wider than the terminal if possible. Judges nothing.
+//! The masters of a cluster, or of several, as a table by zone, no wider than the terminal if possible. Judges nothing.
 
 use comfy_table::{ContentArrangement, Table};
 
@@ -6,8 +6,9 @@ use crate::model::{Cluster, Master, Size};
 use crate::observe::{Answer, Certificates, Contact, Observation, Read, Seen};
 
 /// The columns, and at which narrowing each is left out; the database's size is said in fewer words before it goes. That of
-/// API servers is left out where no master has one.
-const COLUMNS: [(&str, usize); 14] = [
+/// API servers is left out where no master has one, and the clusters' names where there is one cluster.
+const COLUMNS: [(&str, usize); 15] = [
+    (NAMES, NEVER),
     ("zone", NEVER),
     ("master", NEVER),
     ("etcd", NEVER),
@@ -23,6 +24,7 @@ const COLUMNS: [(&str, usize); 14] = [
     ("fence", NEVER),
     (API_SERVERS, NEVER),
 ];
+const NAMES: &str = "name";
 const API_SERVERS: &str = "api";
 const NEVER: usize = usize::MAX;
 const NARROWEST: usize = 7;
@@ -30,14 +32,25 @@ const NARROWEST: usize = 7;
 /// The table. Without a width it is as wide as it wants to be.
 #[must_use]
 pub fn table(cluster: &Cluster, seen: &Observation, width: Option<usize>) -> String {
-    let fits = |text: &String| width.is_none_or(|width| text.lines().all(|line| line.chars().count() <= width));
-    let narrower = (0..NARROWEST).map(|narrowing| drawn(cluster, seen, narrowing)).find(fits);
-    narrower.unwrap_or_else(|| drawn(cluster, seen, NARROWEST))
+    of_all(&[(cluster, seen)], width)
 }
 
-fn drawn(cluster: &Cluster, seen: &Observation, narrowing: usize) -> String {
-    let with_api_servers = seen.answering().any(|(_, seen)| matches!(seen.api_server, Ok(Some(_))));
-    let is_drawn = |(name, leaves): (&str, usize)| leaves > narrowing && (name != API_SERVERS || with_api_servers);
+/// The same of several clusters, one below the other.
+#[must_use]
+pub fn of_all(all: &[(&Cluster, &Observation)], width: Option<usize>) -> String {
+    let fits = |text: &String| width.is_none_or(|width| text.lines().all(|line| line.chars().count() <= width));
+    let narrower = (0..NARROWEST).map(|narrowing| drawn(all, narrowing)).find(fits);
+    narrower.unwrap_or_else(|| drawn(all, NARROWEST))
+}
+
+fn drawn(all: &[(&Cluster, &Observation)], narrowing: usize) -> String {
+    let has_api_server = |(_, seen): (_, &Seen)| matches!(seen.api_server, Ok(Some(_)));
+    let with_api_servers = all.iter().any(|(_, seen)| seen.answering().any(has_api_server));
+    let is_drawn = |(name, leaves): (&str, usize)| match name {
+        NAMES => all.len() > 1,
+        API_SERVERS => with_api_servers,
+        _ => leaves > narrowing,
+    };
     let stays = |cells: Vec<String>| -> Vec<String> {
         cells.into_iter().zip(COLUMNS).filter(|(_, column)| is_drawn(*column)).map(|(cell, _)| cell).collect()
     };
@@ -45,11 +58,14 @@ fn drawn(cluster: &Cluster, seen: &Observation, narrowing: usize) -> String {
     table.load_style(comfy_table::presets::NOTHING);
     table.set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(stays(COLUMNS.map(|(name, _)| name.to_owned()).into()));
-    let mut zone = None;
-    for master in cluster.masters() {
-        let named = if zone == Some(&master.zone) { String::new() } else { master.zone.to_string() };
-        zone = Some(&master.zone);
-        table.add_row(stays(row(named, master, seen.masters.get(&master.name), narrowing)));
+    for (cluster, seen) in all {
+        let (mut name, mut zone) = (cluster.name.to_string(), None);
+        for master in cluster.masters() {
+            let named = if zone == Some(&master.zone) { String::new() } else { master.zone.to_string() };
+            zone = Some(&master.zone);
+            let place = vec![std::mem::take(&mut name), named, master.name.to_string()];
+            table.add_row(stays(row(place, master, seen.masters.get(&master.name), narrowing)));
+        }
     }
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
@@ -57,8 +73,7 @@ fn drawn(cluster: &Cluster, seen: &Observation, narrowing: usize) -> String {
     super::harmless(&table.to_string()).lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
-fn row(zone: String, master: &Master, contact: Option<&Contact>, narrowing: usize) -> Vec<String> {
-    let mut cells = vec![zone, master.name.to_string()];
+fn row(mut cells: Vec<String>, master: &Master, contact: Option<&Contact>, narrowing: usize) -> Vec<String> {
     match contact {
         None => cells.push("trying…".to_owned()),
         Some(Contact::Silent(_)) => cells.push("silent".to_owned()),

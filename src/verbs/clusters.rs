@@ -14,7 +14,10 @@ fn names(inputs: &InputPaths, site: &Site) -> Result<Vec<ClusterName>, Failure> 
 
 /// The same inputs for each cluster that is meant. Where there is only one they stay as they are, and so do the commands
 /// that are printed.
-fn each(inputs: &InputPaths, site: &Site) -> Result<Vec<InputPaths>, Failure> {
+///
+/// # Errors
+/// What is wrong with the inventory.
+pub fn each(inputs: &InputPaths, site: &Site) -> Result<Vec<InputPaths>, Failure> {
     let names = if inputs.cluster.is_some() { Vec::new() } else { names(inputs, site)? };
     if names.len() < 2 {
         return Ok(vec![inputs.clone()]);
@@ -52,7 +55,7 @@ pub async fn all(
 ) -> Result<u8, Failure> {
     let mut ended = Ok(exit::DONE);
     for one in each(inputs, site)? {
-        if let Some(head) = head(&one, inputs) {
+        if let Some(head) = head_of(&one, inputs) {
             site.console.print(&format!("{head}\n"));
         }
         let code = verb(&one).await;
@@ -80,7 +83,7 @@ pub async fn in_turn(
     let main = each.first().and_then(|one| one.cluster.as_ref()).map(ClusterName::as_str);
     let all = main.is_some() && confirm == main;
     for (at, one) in each.iter().enumerate() {
-        if let Some(head) = head(one, inputs) {
+        if let Some(head) = head_of(one, inputs) {
             site.console.say(&head);
         }
         let own = one.cluster.as_ref().map(ClusterName::as_str).filter(|_| all);
@@ -103,7 +106,12 @@ pub async fn in_turn(
 }
 
 /// Which cluster comes, where there are several.
-fn head(one: &InputPaths, inputs: &InputPaths) -> Option<String> {
-    let name = one.cluster.as_ref().filter(|_| inputs.cluster.is_none())?;
-    Some(format!("━━━ cluster {name}"))
+fn head_of(one: &InputPaths, inputs: &InputPaths) -> Option<String> {
+    one.cluster.as_ref().filter(|_| inputs.cluster.is_none()).map(head)
+}
+
+/// What stands above all that is said of one cluster among several.
+#[must_use]
+pub fn head(name: &ClusterName) -> String {
+    format!("━━━ cluster {name}")
 }

@@ -35,7 +35,11 @@ fn a_second_etcd_is_lost_and_comes_home_with_the_first() {
     }
     lab.put("m1", "before", 5);
     lab.requorum(&["status"]).exits(0).says(&format!("cluster {}-events", name()));
-    lab.requorum(&["status", "-o", "json"]).exits(64).says(&format!("--cluster {}", name()));
+    let both: serde_json::Value =
+        serde_json::from_str(&lab.requorum(&["status", "-o", "json"]).exits(0).stdout).unwrap();
+    let of = |at: usize| [&both["clusters"][at]["cluster"], &both["clusters"][at]["verdict"]].map(|it| it.to_string());
+    assert_eq!(of(0), [format!("{:?}", name()), "\"healthy\"".to_owned()], "{both}");
+    assert_eq!(of(1), [format!("\"{}-events\"", name()), "\"healthy\"".to_owned()], "{both}");
 
     lab.lab(&["power-off", "zone1"]).exits(0);
     lab.requorum(&["initiate-dr", "--attest", "zone1=story: the plug was pulled", "--confirm", name()]).exits(0);
