@@ -59,7 +59,7 @@ pub struct Tools {
     /// What stands where etcd's program is looked for, and is a script.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub script: Option<String>,
-    /// Why the image of a pod that does not run could not be opened.
+    /// Why the image of a pod or a container that does not run could not be opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unopened: Option<String>,
     /// Commands that requorum needs and that are missing.
@@ -94,7 +94,7 @@ pub fn command(program: Option<&str>) -> Command {
     Command::script(SCRIPT).arg(program.unwrap_or(USUAL))
 }
 
-/// Asks for the programs in the image of a pod that does not run: they are told by the paths at which a run keeps them.
+/// Asks for the programs in the image of a pod or a container that does not run: they are told by the paths at which a run keeps them.
 #[must_use]
 pub fn of_image(supervisor: &Supervisor) -> Command {
     OF_IMAGE.command(supervisor).arg(KEPT)

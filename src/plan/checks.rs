@@ -220,8 +220,8 @@ fn no_etcdctl(master: &Master, tools: &Tools) -> (String, String) {
     match &tools.unopened {
         None => (format!("{name} has no etcdctl"), "install it in the directory of the etcd program".to_owned()),
         Some(why) => (
-            format!("{name} has no etcdctl: etcd's pod does not run, and its image cannot be opened: {}", clean(why)),
-            format!("let the pod run once, or put etcd, etcdctl and etcdutl of its version into {KEPT} on {name}"),
+            format!("{name} has no etcdctl: etcd does not run, and its image cannot be opened: {}", clean(why)),
+            format!("let etcd run once, or put etcd, etcdctl and etcdutl of its version into {KEPT} on {name}"),
         ),
     }
 }

@@ -6,6 +6,7 @@ use serde_json::{Value as Json, json};
 
 use crate::config::Form;
 use crate::model::{MasterName, MemberId, Output, RETIRED, Supervisor};
+use crate::observe::tools::KEPT;
 
 use super::etcdctl::Reply;
 use super::machine::{BIN, DATA_DIR, Machine, PACKAGE_UNIT};
@@ -332,9 +333,9 @@ fn certificates(machine: &Machine, files: &[&str]) -> Reply {
 
 fn tools(machine: &Machine, program: &str) -> Reply {
     let bin = program.trim_end_matches("/etcd");
-    if machine.docker.is_some() && bin == BIN {
+    if machine.docker.is_some() && (bin == BIN || bin == KEPT && !machine.tools_kept()) {
         // kubespray takes the tools out of the image and leaves them on the machine.
-        return Reply::said(format!("script={program}\netcdctl={BIN}/etcdctl\nrestore={BIN}/etcdutl\nopenssl=yes\n"));
+        return Reply::said(format!("script={BIN}/etcd\netcdctl={BIN}/etcdctl\nrestore={BIN}/etcdutl\nopenssl=yes\n"));
     }
     if machine.bin().as_deref() != Some(bin) {
         return Reply::said("openssl=yes\n");

@@ -56,9 +56,9 @@ impl Machine {
         Reply::said("done: kept\n")
     }
 
-    /// Whether the image of its pod can be opened without a start.
+    /// Whether the image of its pod or container can be opened without a start.
     pub(super) fn image_opens(&self) -> bool {
-        self.docker.is_none() && !self.installed.missing.iter().any(|tool| tool == "ctr")
+        !self.installed.missing.iter().any(|tool| tool == "ctr")
     }
 
     pub(super) fn tools_kept(&self) -> bool {

@@ -13,7 +13,7 @@ use crate::run::settings::settings_of;
 pub(super) struct InContainer {
     pub(super) unit: Answer<Unit>,
     pub(super) settings: Answer<Settings>,
-    /// Those of its image, while it runs or where they are kept.
+    /// Those of its image: of the running one, as a run has kept them, or out of its layers; else those on the master.
     pub(super) tools: Answer<Tools>,
 }
 
@@ -58,10 +58,24 @@ pub(super) async fn found(
     if let Err(why) = state {
         return Some(InContainer { unit: Err(why), settings, tools: on_host.clone() });
     }
-    let image = program.unwrap_or_else(|| format!("{}/etcd", tools::KEPT));
-    let [tools] = answers(asking, [Ok(tools::command(Some(&image)))]).await;
-    let tools = tools.and_then(|output| tools::parse(&output));
+    let tools = tools_of(program.as_deref(), &supervisor, asking).await;
     Some(InContainer { unit: Ok(there), settings, tools })
+}
+
+async fn tools_of(program: Option<&str>, supervisor: &Supervisor, asking: &mut dyn Questions) -> Answer<Tools> {
+    let mut unopened = None;
+    if program.is_none() {
+        let [said] = answers(asking, [Ok(tools::of_image(supervisor))]).await;
+        let tools = tools::parse(&said?)?;
+        if tools.etcdctl.is_some() {
+            return Ok(tools);
+        }
+        unopened = tools.unopened;
+    }
+    let kept = format!("{}/etcd", tools::KEPT);
+    let [said] = answers(asking, [Ok(tools::command(Some(program.unwrap_or(&kept))))]).await;
+    let tools = tools::parse(&said?)?;
+    Ok(Tools { unopened: unopened.filter(|_| tools.etcdctl.is_none()), ..tools })
 }
 
 /// What is asked in the first round goes by the inventory, which knows no container.

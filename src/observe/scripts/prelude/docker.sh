@@ -85,9 +85,25 @@ before_begin() {
 }
 holds() { look && condition_holds "$1" "$2" && ask_docker && left_alone; }
 make_hold() { look && leave_alone && make_condition "$1" "$2"; }
-# What has an image to be opened is a pod.
-open_image() { why="its container does not run"; return 1; }
-in_image() { :; }
+# Finds the files of the image that the container was made of: its layers, the topmost first, as overlay2 keeps them. Nothing is
+# started, mounted or copied. Where it cannot, `why` says so.
+open_image() {
+  why='docker does not answer'
+  ask_docker || return 1
+  [ -n "$docker_id" ] || { why="the container $container is gone, and names no image any more"; return 1; }
+  image=$(timeout 10 docker inspect --format '{{.GraphDriver.Data.LowerDir}}' "$docker_id" 2>/dev/null)
+  case $image in /*) ;; *) why="docker does not keep the image of $container in the layers of overlay2"; return 1 ;; esac
+}
+in_image() {
+  in_rest=$image:
+  while [ -n "$in_rest" ]; do
+    in_layer=${in_rest%%:*} in_rest=${in_rest#*:}
+    for in_at in "$in_layer/usr/local/bin" "$in_layer/usr/bin" "$in_layer/bin"; do
+      # A link leads to the master's own files from here.
+      [ -L "$in_at" ] || [ -L "$in_at/$1" ] || [ ! -x "$in_at/$1" ] || { echo "$in_at/$1"; return; }
+    done
+  done
+}
 last_lines() {
   look
   docker logs --tail 40 "$container" 2>&1 || journalctl -u "${unit%% *}.service" -n 40 --no-pager -o cat
