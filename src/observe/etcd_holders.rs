@@ -26,7 +26,6 @@ const WHAT: &str = "looking where else etcd's addresses are written down";
 const SCRIPT: Script = Script { name: "etcd holders", text: include_str!("scripts/etcd-holders.sh") };
 
 /// Nobody asked: the master has no API server.
-#[must_use]
 pub fn not_put() -> Answer<EtcdHolders> {
     Err(Unclear::not_put("it has no API server"))
 }

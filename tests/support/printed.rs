@@ -67,7 +67,7 @@ async fn does(site: &Site, verb: Verb, bastion: Bastion, dark: &[&str]) -> End {
         Verb::Fence { zones: named, .. } => site.go(Goal::Fence, &zones(named)).await,
         Verb::Unfence { zones: named, .. } => site.go(Goal::Unfence, &zones(named)).await,
         Verb::Undo { run, .. } => site.go(Goal::Undo, &Flags { undoes: Some(run), ..Flags::default() }).await,
-        Verb::Unlock { run } => {
+        Verb::Unlock { run, .. } => {
             match bastion {
                 Bastion::Same => site.unlock(&run).await,
                 Bastion::Another => site.unlock_elsewhere(&run).await,

@@ -114,7 +114,7 @@ fn lines(playbook: &Playbook, finishes: bool) -> Vec<PlaybookLine> {
     let starts = |line: &PlaybookLine| matches!(line.action, Action::Start { what: Service::Etcd, .. });
     let after = playbook.lines.iter().position(starts).map_or(0, |place| place + 1);
     let left = |line: &&PlaybookLine| match line.action {
-        Action::ClearLeases(_) | Action::ServeApi(_) => true,
+        Action::ClearLeases(_) | Action::Cordon(_) | Action::ServeApi(_) => true,
         Action::ClearNospace(_) | Action::Expect(Expectation::OneWritableCluster) | Action::Record(_) => finishes,
         _ => false,
     };
