@@ -40,14 +40,15 @@ const SAID: [&str; 7] = [
     "listen-peer-urls",
 ];
 
-/// Which set-up, on which etcd: `make matrix` goes through the versions.
-#[test]
-fn etcd_starts_with_what_is_written_into_each_set_up() {
-    let etcd = std::env::var("ETCD").unwrap_or_else(|_| "3.6".to_owned());
-    let lab = Lab::up("2+1", &etcd);
+/// One after the other, on one machine.
+pub fn each_set_up(etcd: &str) {
+    let lab = Lab::up("2+1", etcd);
     lab.on("m1", READY).exits(0);
     let mut wrong = Vec::new();
-    for set_up in SET_UPS.iter().filter(|(_, _, expected)| matches!(expected, Expected::Read(..))) {
+    // A kubeadm writes flags of its own time: `--feature-gates`, and before it `--experimental-initial-corrupt-check`.
+    let unknown = |name: &str| [("kubeadm-1.34", "3.5"), ("kubeadm-1.31", "3.7")].contains(&(name, etcd));
+    let those = SET_UPS.iter().filter(|(name, _, expected)| matches!(expected, Expected::Read(..)) && !unknown(name));
+    for set_up in those {
         if let Err(why) = accepted(&lab, set_up) {
             wrong.push(format!("{}: {why}", set_up.0));
         }
@@ -58,6 +59,8 @@ fn etcd_starts_with_what_is_written_into_each_set_up() {
 /// One set-up, from its files to etcd's own words.
 fn accepted(lab: &Lab, set_up: &SetUp) -> Result<(), String> {
     let kept = OnMaster::of(set_up);
+    let all: Vec<&str> = SET_UPS.iter().flat_map(|(_, files, _)| files.iter().map(|(_, path)| *path)).collect();
+    lab.on("m1", &format!("rm -f {}", all.join(" "))).exits(0);
     for (path, text) in &kept.files {
         put(lab, path, text);
     }
@@ -85,10 +88,6 @@ fn accepted(lab: &Lab, set_up: &SetUp) -> Result<(), String> {
     let said = started.lines().find(|line| line.contains(STARTS)).ok_or_else(|| format!("no start:\n{started}"))?;
     if !started.contains(ENDS) {
         return Err(format!("it ends otherwise:\n{started}"));
-    }
-    let all: Vec<&String> = there.files.iter().map(|(path, _)| path).chain([&path]).collect();
-    for path in all {
-        lab.on("m1", &format!("rm -f {path}")).exits(0);
     }
     as_believed(said, &values)
 }
