@@ -293,11 +293,13 @@ impl UnitFiles {
         let after = Self::parse(files)?;
         let said =
             identity.settings().iter().all(|(name, value)| after.values.get(*name).is_some_and(|now| now == value));
+        // What could not be rewritten again: `$X` with a value that would be taken for a flag.
+        let again = OWNED.iter().all(|name| matches!(after.stands(name), Ok(Some(_))));
         let others = |unit: &Self| -> Vec<(String, Option<String>, Option<String>)> {
             let all = unit.settings.iter().filter(|(name, _)| !OWNED.contains(&name.as_str()));
             all.map(|(name, one)| (name.clone(), one.value.clone(), one.unknown.clone())).collect()
         };
-        if !said || others(self) != others(&after) {
+        if !said || !again || others(self) != others(&after) {
             let said = "the unit, once rewritten, would not say what it should";
             let next = "write the settings of the cluster out as flags, or in an env file";
             return Err(refused("unit-rewrite", self.whole(), said, next));
