@@ -83,7 +83,7 @@ conformance: lab-ready
 dist:
 	packaging/dist $(or $(ARCH),x86_64)
 
-# Builds `dist` twice, in other places, and compares: the same source gives the same bytes. Half an hour.
+# Builds `dist` twice, in other places, and says whether the bytes are the same.
 same:
 	packaging/same $(or $(ARCH),x86_64)
 

@@ -196,11 +196,7 @@ impl<'a> Builder<'a> {
                 let after = self.draft.starts_after(participant)?;
                 start::Start { supervisor, data_dir, wal_dir, run, onto, after }.into()
             }
-            Action::Retire(_) => {
-                let (master, onto, mount_point) = (participant.name().clone(), self.onto(), participant.mount_point());
-                let (data_dir, wal_dir) = participant.places()?;
-                retire::Retire { master, supervisor, data_dir, mount_point, wal_dir, onto, run }.into()
-            }
+            Action::Retire(_) => self.retire(participant)?.into(),
             Action::Restore(_) => self.restore(participant)?.into(),
             // A changed manifest is another pod: its etcd would be restarted, and it does not read the list again.
             Action::Write { on: role, .. } if supervisor.pod().is_some() && self.serves_by_then(*role) => {
@@ -225,6 +221,19 @@ impl<'a> Builder<'a> {
             | Action::ServeApi(_) => return Ok(None),
         };
         Ok(Some(step))
+    }
+
+    fn retire(&self, participant: Participant<'a>) -> Result<retire::Retire, NoPlan> {
+        let (data_dir, wal_dir) = participant.places()?;
+        Ok(retire::Retire {
+            master: participant.name().clone(),
+            supervisor: participant.master.etcd.supervisor(),
+            data_dir,
+            mount_point: participant.mount_point(),
+            wal_dir,
+            onto: self.onto(),
+            run: self.draft.input.request.run.clone(),
+        })
     }
 
     /// Whether those of this role serve when it is their turn.

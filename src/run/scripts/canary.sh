@@ -4,7 +4,7 @@
 # must not hide the moment in which writes work again. The last good one alone tells too little: it is often slow
 # because the outage has begun.
 #
-# What stands before this has `attempt NUMBER BEGUN MS WORD…`, one write, which sets `cluster` and `revision`, and `last WORD…`.
+# What stands before this has `attempt NUMBER BEGUN MS WORD...`, one write, which sets `cluster` and `revision`, and `last WORD...`.
 set -u
 longest=$1 number=0 failed=0 stop='' took='' limit=$1; shift
 trap 'stop=1' TERM

@@ -10,7 +10,7 @@ conf=/etc/kubernetes/admin.conf
 ask() { kubectl --kubeconfig="$conf" --server="https://$api" --tls-server-name=kubernetes --request-timeout=10s "$@"; }
 rows=$(ask get nodes -o jsonpath='{range .items[*]}{.metadata.name}|{.metadata.labels.topology\.kubernetes\.io/zone}|{.metadata.annotations.requorum/cordoned-by}|{.spec.unschedulable}| {range .status.addresses[*]}{.address} {end}{"\n"}{end}' 2>/dev/null) ||
   left "the API server does not tell the nodes"
-# has ADDRESSES ADDRESS…: whether the first, each with a space on both sides, has one of the others.
+# has ADDRESSES ADDRESS...: whether the first, each with a space on both sides, has one of the others.
 has() {
   has_all=$1; shift
   for has_one do case $has_all in *" $has_one "*) return 0 ;; esac; done
