@@ -252,9 +252,10 @@ fn what_the_inventory_does_not_say_the_openssh_configuration_does() {
     let login = std::env::var("LOGNAME").or_else(|_| std::env::var("USER")).ok();
     assert!(way.contains(&format!("{}@far:3,j@10.0.0.1:24", login.unwrap_or_else(|| "0".to_owned()))), "{way}");
     fs::write(&path, config.replace("ProxyJump hop", "ProxyCommand nc -X 5 %h %p # %r")).unwrap();
-    assert!(show().0.contains(" nc -X 5 10.9.9.9 1 # ops "), "{}", show().0);
+    // Its text may hold a password.
+    assert!(show().0.contains(" the command of that line ") && !show().0.contains("-X 5"), "{}", show().0);
     fs::write(&path, config.replace("ProxyJump hop", "ProxyCommand nc %C")).unwrap();
-    assert!(show().1.contains("nc %C: it holds what is not replaced here"), "{}", show().1);
+    assert!(show().1.contains(".ssh/config:9: ProxyCommand: it holds what is not replaced here"), "{}", show().1);
     fs::write(&path, config.replace("ProxyJump hop", "ProxyJump 127.0.0.1")).unwrap();
     assert!(show().1.contains("a circle of them"), "{}", show().1);
     // What others may write is not read.

@@ -82,6 +82,7 @@ stories! {
     a_kept_snapshot_is_not_taken_for_ever,
     a_kept_snapshot_that_nobody_passed_is_taken,
     a_killed_run_is_finished_by_the_same_command,
+    a_killed_run_is_not_finished_beside_who_may_be_alive,
     a_killed_run_is_unlocked_from_another_bastion,
     a_large_database_is_copied,
     a_late_consent_to_an_unchanged_world_is_acted_on,

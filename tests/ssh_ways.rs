@@ -70,7 +70,15 @@ async fn a_command_of_this_host_is_the_connection_and_ends_with_it() {
     ssh["by_config"] = json!({ "proxy_command": "sh -c 'echo no way there >&2; exit 1'" });
     match say(&ssh_to(ssh.clone(), Person::absent(), options(server.dir.path())), &sh("true")).await {
         Err(RemoteError::Unreachable { why }) => {
-            assert!(why.contains("(through a ProxyCommand)") && why.ends_with("it said: no way there"), "{why}");
+            assert!(why.contains("(through a ProxyCommand)") && why.ends_with("said: no way there"), "{why}");
+        }
+        other => panic!("{other:?}"),
+    }
+    // Where it cannot be started nobody has asked the host anything; its text may hold a password, and is not told.
+    ssh["by_config"] = json!({ "proxy_command": "/nowhere/ncat --proxy-auth ops:Sup3rSecret %h" });
+    match say(&ssh_to(ssh.clone(), Person::absent(), options(server.dir.path())), &sh("true")).await {
+        Err(RemoteError::Denied { why }) => {
+            assert!(why.contains("/nowhere/ncat") && !why.contains("Sup3rSecret"), "{why}");
         }
         other => panic!("{other:?}"),
     }

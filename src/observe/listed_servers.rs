@@ -9,7 +9,7 @@ use crate::model::{Cluster, ClusterId, MasterName};
 
 use super::api_server_list::{Hosts, Leads};
 use super::members::{Vote, membership};
-use super::{Contact, Observation};
+use super::{Contact, Observation, Read};
 
 /// What answers at a server of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -21,6 +21,8 @@ pub enum Standing {
     Another,
     /// One that let no such read through.
     NotServing,
+    /// It answers, and whether it serves is not known: the read was not let in, or had no answer.
+    Unclear,
     /// etcd does not run there.
     Down,
     /// Its master, or the etcd there, did not answer: what is there is not known.
@@ -50,6 +52,7 @@ impl ListedServer {
             Standing::Serving => format!("cluster {id}, serving"),
             Standing::Another => format!("another cluster, {id}"),
             Standing::NotServing => format!("cluster {id}, not serving"),
+            Standing::Unclear => format!("cluster {id}, not known whether it serves"),
             Standing::Down => "down".to_owned(),
             Standing::Silent => "silent".to_owned(),
             Standing::Unknown => "no master's etcd".to_owned(),
@@ -104,7 +107,8 @@ fn standing(
         None => (Standing::Silent, None),
         Some(id) if serving.get(&id).is_some_and(|masters| masters.contains(master)) => (Standing::Serving, Some(id)),
         Some(id) if !serving.is_empty() && !serving.contains_key(&id) => (Standing::Another, Some(id)),
-        Some(id) => (Standing::NotServing, Some(id)),
+        Some(id) if matches!(seen.read, Ok(Read::Failed(_))) => (Standing::NotServing, Some(id)),
+        Some(id) => (Standing::Unclear, Some(id)),
     }
 }
 

@@ -87,7 +87,7 @@ fn unit_of_others(master: &Master, file: &str, refusals: &mut Refusals<'_>) {
 fn as_inventory_says(master: &Master, form: Form, file: &str, refusals: &mut Refusals<'_>) {
     let holds = match &master.etcd.config {
         ConfigAt::AsUnitSays => true,
-        ConfigAt::EnvFile(path) => form == Form::EnvFile && path.as_str() == file,
+        ConfigAt::EnvFile(path) => matches!(form, Form::EnvFile | Form::UnitEnvFile) && path.as_str() == file,
         ConfigAt::UnitFlags => matches!(form, Form::UnitFlags | Form::UnitEnvFile),
         ConfigAt::ConfigFile(path) => form == Form::ConfigFile && path.as_str() == file,
         // It may be held elsewhere now.

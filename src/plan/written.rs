@@ -37,9 +37,17 @@ pub(super) fn says(form: Form, variables: &BTreeMap<String, String>, text: &str,
             let lines = text.lines().filter(|line| !line.trim_start().starts_with(['#', ';']));
             let words: Vec<&str> = lines.flat_map(str::split_whitespace).filter(|word| *word != "\\").collect();
             let is = |word: &str| word.trim_matches(['"', '\'']).trim_start_matches('-') == flag;
-            let pairs = words.windows(2).filter(|pair| pair[0].contains("--") && is(pair[0])).map(|pair| bare(pair[1]));
-            let start = format!("--{flag}=");
-            let joined = words.iter().filter_map(|word| word.trim_matches(['"', '\'']).strip_prefix(&start).map(bare));
+            let pairs = words
+                .windows(2)
+                .filter(|pair| pair[0].trim_matches(['"', '\'']).starts_with('-') && is(pair[0]))
+                .map(|pair| bare(pair[1]));
+            let (start, variable) = (format!("{flag}="), format!("ETCD_{}=", flag.to_uppercase().replace('-', "_")));
+            let joined = words.iter().filter_map(|word| {
+                let word = word.trim_matches(['"', '\'']);
+                let set = word.strip_prefix("Environment=").unwrap_or(word).trim_matches(['"', '\'']);
+                let of_flag = word.strip_prefix('-').map(|word| word.trim_start_matches('-'));
+                of_flag.and_then(|word| word.strip_prefix(&start)).or_else(|| set.strip_prefix(&variable)).map(bare)
+            });
             let mut found = pairs.chain(joined);
             found.next().filter(|_| found.next().is_none())
         }
@@ -62,6 +70,9 @@ mod tests {
             "ExecStart=/usr/bin/etcd --initial-cluster-state=existing --name m1\n",
             "ExecStart=/usr/bin/etcd \\\n  --initial-cluster-state existing \\\n  --name m1\n",
             "ExecStart=/usr/bin/etcd \\\n# --initial-cluster-state=new\n  \"--initial-cluster-state=existing\"\n",
+            "ExecStart=/usr/bin/etcd -initial-cluster-state=existing -name m1\n",
+            "Environment=ETCD_NAME=m1 \"ETCD_INITIAL_CLUSTER_STATE=existing\"\nExecStart=/usr/bin/etcd\n",
+            "Environment=ETCD_INITIAL_CLUSTER_STATE=existing\nExecStart=/usr/bin/etcd\n",
         ] {
             assert_eq!(state(Form::UnitFlags, text), existing, "{text}");
         }

@@ -126,7 +126,7 @@ fn rejoin(situation: Situation<'_>, record: Option<&ClusterRecord>) -> String {
         true => format!("{again} recover      # the other masters answer; it stops their old etcd first"),
         false => {
             let finish = record.filter(|record| !record.finished).map(|record| {
-                format!("; within an hour of run {}, which was killed, `{again} initiate-dr` records that its cluster counts", record.run)
+                format!("; within an hour of run {}, which did not end, `{again} initiate-dr` records that its cluster counts", record.run)
             });
             format!(
                 "{again} recover      # once the masters of {0} answer; until then keep {0} off, or keep {1} cut off there{2}",

@@ -13,8 +13,13 @@ use super::{Act, Effect, Facts, Judgement, Kind, Undo};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Nodes {
-    /// The nodes with one of these addresses, and those of the same `topology.kubernetes.io/zone`.
-    Cordon(Vec<String>),
+    /// The nodes with one of these addresses, and those of the same `topology.kubernetes.io/zone` where no survivor is in it.
+    Cordon {
+        /// The addresses of the masters that are no members.
+        lost: Vec<String>,
+        /// Those of the members.
+        kept: Vec<String>,
+    },
     /// Those that a run has cordoned, and nobody else.
     Uncordon,
 }
@@ -34,17 +39,18 @@ const SCRIPT: Script = Script { name: "cordon", text: include_str!("scripts/cord
 impl Kind for Cordon {
     fn title(&self) -> String {
         match &self.nodes {
-            Nodes::Cordon(addresses) => format!("cordon the nodes of the lost zone ({})", addresses.join(", ")),
+            Nodes::Cordon { lost, .. } => format!("cordon the nodes of the lost zone ({})", lost.join(", ")),
             Nodes::Uncordon => "uncordon the nodes that a run has cordoned".to_owned(),
         }
     }
 
     fn acts(&self) -> Vec<Act> {
-        let (word, addresses) = match &self.nodes {
-            Nodes::Cordon(addresses) => ("cordon", addresses.clone()),
-            Nodes::Uncordon => ("uncordon", Vec::new()),
+        let (word, lost, kept) = match &self.nodes {
+            Nodes::Cordon { lost, kept } => ("cordon", lost.as_slice(), kept.as_slice()),
+            Nodes::Uncordon => ("uncordon", [].as_slice(), [].as_slice()),
         };
-        let command = Command::script(SCRIPT).args([word, self.run.as_str(), self.api.as_str()]).args(addresses);
+        let command = Command::script(SCRIPT).args([word, self.run.as_str(), self.api.as_str()]);
+        let command = command.arg(lost.len().to_string()).args(lost.iter().chain(kept).cloned());
         vec![Act::once(command.deadline(Duration::from_secs(60)))]
     }
 

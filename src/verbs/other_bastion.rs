@@ -70,7 +70,8 @@ fn judged(place: &str, output: &Output) -> Check {
         }
         None => {
             let said = format!("no requorum answers there ({})", output.complaint());
-            Check::error(What::OtherBastion, place, said, "install it there; else no recovery can go on from there")
+            let next = "install it there, where every login finds it (/usr/bin, /usr/local/bin); else no recovery can go on from there";
+            Check::error(What::OtherBastion, place, said, next)
         }
     }
 }

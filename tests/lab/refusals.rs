@@ -36,7 +36,7 @@ fn an_unfit_survivor_a_spoiled_file_and_a_wrong_name_are_refused() {
                    ExecStart=/usr/local/bin/etcd --initial-cluster-token=x\\n' \
                    >/etc/systemd/system/etcd.service.d/flags.conf && systemctl daemon-reload";
     lab.on("m3", drop_in).exits(0);
-    lab.requorum(&attest()).exits(3).says("config-style").says("`initial-cluster-token` is set twice");
+    lab.requorum(&attest()).exits(3).says("config-style").says("is set beside `--initial-cluster-token`");
     lab.on("m3", "rm /etc/systemd/system/etcd.service.d/flags.conf && systemctl daemon-reload").exits(0);
 
     let known = lab.state("ssh/known_hosts");

@@ -7,7 +7,11 @@ use super::variables::{Argument, Variables};
 const SHELLS: [&str; 6] = ["bash", "sh", "dash", "ash", "ksh", "zsh"];
 
 /// Commands that change what a later one in the same shell gets.
-const CHANGES_ENVIRONMENT: [&str; 7] = [".", "source", "export", "set", "eval", "read", "unset"];
+const CHANGES_ENVIRONMENT: [&str; 12] =
+    [".", "source", "export", "set", "eval", "read", "unset", "declare", "typeset", "readonly", "local", "for"];
+
+/// Words that stand before a command.
+const RESERVED: [&str; 9] = ["if", "then", "else", "elif", "do", "while", "until", "!", "{"];
 
 /// Whether a program is a shell.
 #[must_use]
@@ -35,9 +39,18 @@ pub fn etcd(arguments: &[Argument], variables: &Variables) -> Result<Vec<Argumen
     let commands = Reader { script, variables, at: 0, commands: vec![Vec::new()], open: None }.read()?;
     let mut found: Option<Vec<Argument>> = None;
     for mut words in commands {
+        let reserved = words.iter().take_while(|word| RESERVED.contains(&word.text.as_str())).count();
+        words.drain(..reserved);
         let assignments = words.iter().take_while(|word| is_assignment(&word.text)).count();
-        if words.drain(..assignments).any(|word| word.text.starts_with("ETCD_")) {
+        let assigned: Vec<Argument> = words.drain(..assignments).collect();
+        if assigned.iter().any(|word| word.text.starts_with("ETCD_")) {
             return Err("the shell's command sets variables of etcd itself");
+        }
+        // Alone they are set for all that follows; in front of a command for that alone, and not in its own words.
+        let is_known =
+            |word: &Argument| word.text.split_once('=').is_some_and(|(name, _)| variables.get(name).is_some());
+        if words.is_empty() && found.is_none() && assigned.iter().any(is_known) {
+            return Err("the shell's command sets a variable that the unit sets, before it starts etcd");
         }
         if words.first().is_some_and(|word| word.text == "exec") {
             words.remove(0);
@@ -47,6 +60,9 @@ pub fn etcd(arguments: &[Argument], variables: &Variables) -> Result<Vec<Argumen
             "etcd" if found.is_some() => return Err("the shell's command starts etcd twice"),
             "etcd" => found = Some(words),
             other if CHANGES_ENVIRONMENT.contains(&other) && found.is_none() => {
+                return Err("the shell's command changes the environment before it starts etcd");
+            }
+            "printf" if words.get(1).is_some_and(|word| word.text == "-v") && found.is_none() => {
                 return Err("the shell's command changes the environment before it starts etcd");
             }
             _ => {}

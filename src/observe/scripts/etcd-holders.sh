@@ -4,10 +4,10 @@
 set -u
 api=$1 cert=$2 key=$3; shift 3
 needles=$(printf '%s\n' "$@")
-find /etc/calico /etc/cilium /etc/cni/net.d /etc/kubernetes -xdev -maxdepth 3 -type f -size -512k 2>/dev/null | head -n 1000 |
+find -H /etc/calico /etc/cilium /etc/cni/net.d /etc/kubernetes -xdev -maxdepth 3 -type f -size -512k 2>/dev/null | head -n 1000 |
   while IFS= read -r file; do
     case ${file##*/} in kube-apiserver* | etcd*.y*ml) continue ;; esac
-    if grep -qF "$needles" "$file" 2>/dev/null; then echo "file=$file"; fi
+    if grep -qF -e "$needles" "$file" 2>/dev/null; then echo "file=$file"; fi
   done
 if [ -z "$api" ]; then echo "unasked=where its API server listens is not known"
 elif ! command -v curl >/dev/null; then echo "unasked=curl is not installed"
@@ -18,7 +18,7 @@ else
       { echo "unasked=the API server does not answer"; break; }
     case ${said##*
 } in
-    200) if printf '%s' "$said" | grep -qF "$needles"; then echo "configmap=kube-system/$name"; fi ;;
+    200) if printf '%s' "$said" | grep -qF -e "$needles"; then echo "configmap=kube-system/$name"; fi ;;
     404) ;;
     *) echo "unasked=the API server answers ${said##*
 }"; break ;;

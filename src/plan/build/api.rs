@@ -104,13 +104,15 @@ impl<'a> Builder<'a> {
         Ok(vec![(seed.name().clone(), step.into())])
     }
 
-    /// Done by the first of them that has an API server.
+    /// Done by the first of them that has an API server, or by another survivor that has one.
     fn cordon(&self, all: &[Participant<'a>], cordons: bool) -> Option<(MasterName, Step)> {
-        let (by, (_, flags)) = all.iter().find_map(|one| Some((one, api_servers::of(one)?)))?;
+        let any = || all.iter().chain(&self.draft.survivors);
+        let (by, (_, flags)) = any().find_map(|one| Some((one, api_servers::of(one)?)))?;
+        let members = self.draft.members.iter().map(|member| member.master.clone()).collect();
         let nodes = match (cordons, self.lost_addresses()) {
             (false, _) => cordon::Nodes::Uncordon,
             (true, none) if none.is_empty() => return None,
-            (true, addresses) => cordon::Nodes::Cordon(addresses),
+            (true, lost) => cordon::Nodes::Cordon { lost, kept: self.draft.api.addresses(&members) },
         };
         let (api, run) = (flags.address.clone(), self.draft.input.request.run.clone());
         Some((by.name().clone(), cordon::Cordon { nodes, api, run }.into()))

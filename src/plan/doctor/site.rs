@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::model::command::clean;
 use crate::model::{Cluster, MasterName};
-use crate::observe::api_server_list::Hosts;
+use crate::observe::api_server_list::{Hosts, Leads};
 use crate::observe::assess::assess;
 use crate::observe::{Answer, Contact, Observation, StateDirectory, Unclear};
 use crate::observe::{Code, Finding, Severity};
@@ -43,9 +44,12 @@ pub(super) fn api_servers(cluster: &Cluster, seen: &Observation) -> Option<Remar
             continue;
         }
         let listed = hosts.of_list(name, api);
+        let servers: BTreeSet<&String> = api.flags.iter().flat_map(|flags| flags.etcd.all()).collect();
+        let nobodys = servers.into_iter().filter(|server| matches!(hosts.leads(name, server), Leads::Unknown));
+        let nobodys: Vec<String> = nobodys.map(|server| clean(server)).collect();
         let known = match listed.len() {
-            1 if listed.contains(name) => "each its own alone".to_owned(),
-            _ => join(listed),
+            1 if listed.contains(name) && nobodys.is_empty() => "each its own alone".to_owned(),
+            _ => join(listed.iter().map(ToString::to_string).chain(nobodys)),
         };
         lists.entry(known).or_default().push(name);
     }

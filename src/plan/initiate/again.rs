@@ -5,15 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 
-use crate::model::{MasterName, Zone, ZoneName};
+use crate::model::{Master, MasterName, Zone, ZoneName};
 use crate::observe::assess::assess;
 use crate::observe::records::newest;
 use crate::observe::{ClusterRecord, Member, Members};
 use crate::plan::api_servers::{self, ApiDraft};
 use crate::plan::build::Builder;
-use crate::plan::checks::Refusals;
+use crate::plan::checks::{self, Refusals};
 use crate::plan::draft::{Participant, PlanDraft};
-use crate::plan::{After, Input, NoPlan, Plan, PlannedMember, Stage, added_checks};
+use crate::plan::{After, Input, NoPlan, Plan, PlannedMember, Rule, Stage, added_checks};
 use crate::playbook::{Action, Expectation, Playbook, PlaybookLine, Service};
 
 use super::{join, the_failed_are_down};
@@ -68,6 +68,7 @@ fn rest(
     if finishes {
         let lost = input.cluster.zones.values().filter(|zone| is_lost(zone, serving)).map(|zone| zone.name.clone());
         the_failed_are_down(input, &lost.collect(), &mut refusals);
+        the_left_out_are_down(input, serving, &mut refusals);
     }
     refusals.done()?;
     let members: Vec<PlannedMember> = survivors.iter().map(Participant::member).collect::<Result<_, _>>()?;
@@ -108,6 +109,22 @@ fn rest(
     Ok(plan(input, serving.clone(), seed.name().clone(), after, (summary.to_owned(), stages)))
 }
 
+/// Those that were left out in a survivor's own zone may be a majority, too.
+fn the_left_out_are_down(input: Input<'_>, serving: &BTreeSet<MasterName>, refusals: &mut Refusals<'_>) {
+    let of_lost = |master: &Master| input.cluster.zones.get(&master.zone).is_some_and(|zone| is_lost(zone, serving));
+    let left_out = || input.cluster.masters().filter(|master| !serving.contains(&master.name) && !of_lost(master));
+    checks::attested(left_out(), input, refusals);
+    for master in
+        left_out().filter(|master| input.seen.seen(&master.name).is_some_and(|seen| seen.etcd_runs() != Some(false)))
+    {
+        refusals.add(
+            Rule::FailedZoneRuns,
+            format!("{} was left out, answers over SSH and runs etcd", master.name),
+            "stop its etcd there, and see that it cannot start; then give the same command again",
+        );
+    }
+}
+
 /// The playbook's lines that are left: those about API servers, and of a run that was killed all that prove and record what
 /// it started.
 fn lines(playbook: &Playbook, finishes: bool) -> Vec<PlaybookLine> {
@@ -115,7 +132,9 @@ fn lines(playbook: &Playbook, finishes: bool) -> Vec<PlaybookLine> {
     let after = playbook.lines.iter().position(starts).map_or(0, |place| place + 1);
     let left = |line: &&PlaybookLine| match line.action {
         Action::ClearLeases(_) | Action::Cordon(_) | Action::ServeApi(_) => true,
-        Action::ClearNospace(_) | Action::Expect(Expectation::OneWritableCluster) | Action::Record(_) => finishes,
+        Action::ClearNospace(_)
+        | Action::Expect(Expectation::OneWritableCluster | Expectation::EveryoneServes)
+        | Action::Record(_) => finishes,
         _ => false,
     };
     playbook.lines[after..].iter().filter(left).cloned().collect()

@@ -8,6 +8,8 @@
 set -u
 longest=$1 number=0 failed=0 stop='' took='' limit=$1; shift
 trap 'stop=1' TERM
+# Whoever listened may be gone; what is written is taken away all the same.
+trap '' PIPE
 exec 3<&0 </dev/null
 ( cat <&3 >/dev/null; kill -TERM $$ ) &
 while [ -z "$stop" ]; do

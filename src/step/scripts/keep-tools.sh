@@ -5,10 +5,11 @@ look
 if [ "$MainPID" != 0 ]; then
   program=$(readlink "/proc/$MainPID/exe")
   of_image() { [ ! -x "/proc/$MainPID/root${program%/*}/$1" ] || echo "/proc/$MainPID/root${program%/*}/$1"; }
+elif open_image; then of_image() { in_image "$1"; }
+# Those of the image that is there now count before what an earlier run has kept.
 elif [ -x "$kept/etcdctl" ]; then echo "found: kept before"; exit 0
 else
-  open_image || { echo "etcd does not run, and its programs cannot be taken out of its image: $why" >&2; exit 1; }
-  of_image() { in_image "$1"; }
+  echo "etcd does not run, and its programs cannot be taken out of its image: $why" >&2; exit 1
 fi
 umask 077
 mkdir -p -m 700 "$kept"

@@ -148,6 +148,7 @@ impl Drill<'_> {
             if let Err(why) = outage::start(&self.held(), &master).await {
                 done.push(format!("{}: etcd was not started: {why}", master.name));
             }
+            done.extend(seen.seen(&master.name).and_then(|seen| not_asked(&master.name, seen)));
             let Some(api) = seen.seen(&master.name).and_then(Seen::parked_api_server) else { continue };
             self.intends(&format!("put the API server of {} back", master.name), done);
             if let Err(why) = outage::put_back(&self.held(), &master.name, &api.components()).await {
@@ -199,6 +200,12 @@ impl Drill<'_> {
     }
 }
 
+/// An API server of which it is not known whether it is parked.
+fn not_asked(name: &MasterName, seen: &Seen) -> Option<String> {
+    let why = seen.api_server.as_ref().err().filter(|why| why.was_asked())?;
+    Some(format!("{name}: it is not known whether its API server is parked: {why}"))
+}
+
 /// Fences that are still there, and locks of others.
 fn traces(cluster: &str, seen: &Observation) -> Vec<String> {
     let mut left = Vec::new();
@@ -212,6 +219,7 @@ fn traces(cluster: &str, seen: &Observation) -> Vec<String> {
             Ok(_) => {}
             Err(unclear) => left.push(format!("{name}: it is not known whether it is fenced: {unclear}")),
         }
+        left.extend(not_asked(name, seen));
         if seen.parked_api_server().is_some() {
             left.push(format!("the API server of {name} is parked; `requorum status` names what puts it back"));
         }

@@ -145,7 +145,7 @@ pub async fn drill(
     let journal = Journal::new(Arc::clone(&store), Arc::clone(&site.clock), redactor.clone());
     let console = Arc::new(Discreet::new(Arc::clone(&site.console), redactor.clone()));
     let (stop, interrupted) = watch::channel(false);
-    let api = place::api_way(&survivor.host, &seen);
+    let api = place::api_way(&survivor.host, &seen, &*console);
     let drill = Drill {
         inputs,
         site: Site { interrupted, prompt: Arc::new(place::Busy(Arc::clone(&site.prompt))), console, ..site.clone() },

@@ -11,7 +11,7 @@ use crate::plan::drill::Words;
 use crate::run::canary::{ApiWay, Way};
 use crate::run::look::ask;
 use crate::run::outage::Closing;
-use crate::run::ports::{Prompt, Remote};
+use crate::run::ports::{Console, Event, Prompt, Remote};
 use crate::step::keep_tools;
 
 use super::{Failure, OutageKind};
@@ -71,12 +71,30 @@ fn way(master: &Master, seen: &Observation) -> Result<Way, Unclear> {
 }
 
 /// How a canary writes through a master's API server, with the certificate that it shows to kubelets; nothing where there is
-/// none to write through.
-pub(super) fn api_way(host: &MasterName, seen: &Observation) -> Option<ApiWay> {
+/// none to write through. Where there is one, or may be one, it is told why not.
+pub(super) fn api_way(host: &MasterName, seen: &Observation, console: &dyn Console) -> Option<ApiWay> {
+    if let Some(text) = no_api_way(host, seen) {
+        console.tell(Event::Warning { text });
+    }
     let api = seen.seen(host)?.api_server.as_ref().ok()?.as_ref().filter(|api| !api.parked)?;
     let flags = api.flags.as_ref().ok()?;
     let (certificate, key) = flags.client.clone()?;
     Some(ApiWay { host: host.clone(), address: flags.address.clone(), certificate, key })
+}
+
+/// Why nothing is written through the API server of a master that has one, or may have one.
+fn no_api_way(host: &MasterName, seen: &Observation) -> Option<String> {
+    let why = match &seen.seen(host)?.api_server {
+        Err(why) if why.was_asked() => why.to_string(),
+        Ok(Some(api)) if api.parked => "its API server is parked".to_owned(),
+        Ok(Some(api)) => match &api.flags {
+            Err(why) => why.to_string(),
+            Ok(flags) if flags.client.is_none() => "its API server has no certificate towards kubelets".to_owned(),
+            Ok(_) => return None,
+        },
+        Err(_) | Ok(None) => return None,
+    };
+    Some(format!("{host}: the time without writes through the API is not measured: {why}"))
 }
 
 /// A canary uses the programs of an image long after what runs it is gone: they are kept first.

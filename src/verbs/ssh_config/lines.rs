@@ -74,7 +74,8 @@ impl<'a> Lines<'a> {
         match said.value.as_str() {
             "SSH_AUTH_SOCK" => None,
             none if none.eq_ignore_ascii_case("none") => Some((AgentAt::Nowhere, said)),
-            _ => Some((AgentAt::Socket(self.path(said)?), said)),
+            // Where it is not known which agent is meant, no other is asked.
+            _ => Some((self.path(said).map_or(AgentAt::Nowhere, AgentAt::Socket), said)),
         }
     }
 
@@ -98,13 +99,15 @@ impl<'a> Lines<'a> {
     /// The command whose input and output are the connection.
     pub(super) fn command(&mut self) -> Option<(String, &'a Said)> {
         let said = self.config.some("proxycommand")?;
-        if let Some(passed) = self.config.one("proxyusefdpass").filter(|said| said.value == "yes") {
+        if let Some(passed) = self.config.one("proxyusefdpass").filter(|said| said.value.eq_ignore_ascii_case("yes")) {
             self.warn(passed, "a command that hands over its connection is not done; the host is reached directly");
             return None;
         }
         let command = self.filled(&said.value, "hnkpr");
         if command.is_none() {
-            self.warn(said, "it holds what is not replaced here; the host is reached directly");
+            // Its text may hold a password.
+            let told = "ProxyCommand: it holds what is not replaced here; the host is reached directly";
+            self.warnings.push(format!("{}:{}: {told}", said.file, said.line));
         }
         command.map(|command| (command, said))
     }

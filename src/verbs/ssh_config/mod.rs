@@ -111,7 +111,8 @@ impl One<'_> {
     /// How the connection is made, where it is not made from here to there.
     fn way<'a>(&mut self, config: &'a SshConfig, lines: &mut Lines<'a>, master: &mut Master) {
         if let Some((command, said)) = lines.command() {
-            self.add("ssh.proxy_command", &command, said);
+            // It may hold a password.
+            self.add("ssh.proxy_command", "the command of that line", said);
             master.ssh.by_config.proxy_command = Some(command);
         }
         let Some(said) = config.some("proxyjump") else { return };

@@ -46,8 +46,8 @@ pub(super) struct Identity {
 pub(super) enum Secret {
     /// Here, unlocked.
     Held(Arc<PrivateKey>),
-    /// In the agent, which signs for us.
-    InAgent(PublicKey),
+    /// In the agent, which signs for us; whether it holds the identity's certificate, too.
+    InAgent { key: PublicKey, certified: bool },
 }
 
 impl Secret {
@@ -55,7 +55,7 @@ impl Secret {
     pub(super) fn public(&self) -> KeyData {
         match self {
             Self::Held(key) => key.public_key().key_data().clone(),
-            Self::InAgent(key) => key.key_data().clone(),
+            Self::InAgent { key, .. } => key.key_data().clone(),
         }
     }
 }
@@ -169,7 +169,7 @@ impl Keyring {
             && let Ok(held) = self.in_agent(agent, None).await
             && held.iter().any(|held| held.secret.public() == *locked.public_key().key_data())
         {
-            let secret = Secret::InAgent(locked.public_key().clone());
+            let secret = Secret::InAgent { key: locked.public_key().clone(), certified: false };
             return Ok(Identity { shown: format!("{shown} (by the agent)"), secret, certificate });
         }
         if !self.prompt.attended() {
@@ -213,7 +213,8 @@ fn from_agent(held: AgentIdentity) -> Identity {
         AgentIdentity::Certificate { certificate, .. } => Some(certificate),
         AgentIdentity::PublicKey { .. } => None,
     };
-    Identity { shown, secret: Secret::InAgent(key), certificate }
+    let certified = certificate.is_some();
+    Identity { shown, secret: Secret::InAgent { key, certified }, certificate }
 }
 
 /// The largest key file that is read.

@@ -155,7 +155,7 @@ impl<'a> Login<'a> {
                 let key = PrivateKeyWithHashAlg::new(Arc::clone(key), hash);
                 self.handle.authenticate_publickey(self.who.user, key).await
             }
-            (Secret::InAgent(key), certificate) => {
+            (Secret::InAgent { key, certified }, certificate) => {
                 let mut agent = match self.keyring.agent(self.who.agent, self.handle.agent_session_binding()).await {
                     Ok(Some(agent)) => agent,
                     Ok(None) => return Offer::Refused("there is no agent".to_owned()),
@@ -164,7 +164,7 @@ impl<'a> Login<'a> {
                 let hash = self.hash_for(&key.algorithm()).await;
                 let signed = match certificate {
                     // One that lies in a file the agent does not hold: its key signs.
-                    Some(certificate) if identity.certificate.as_ref() != Some(&certificate) => {
+                    Some(certificate) if !certified || identity.certificate.as_ref() != Some(&certificate) => {
                         let mut signer = ByKey { agent: &mut agent, key: key.clone() };
                         self.handle.authenticate_certificate_with(self.who.user, certificate, hash, &mut signer).await
                     }

@@ -12,6 +12,8 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use rustix::process::{Pid, Signal, kill_process_group};
+
 use crate::model::command::clean;
 use crate::run::ports::RemoteError;
 
@@ -24,7 +26,18 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// The command's input and output. It ends with this.
 pub(super) struct Proxied {
     stream: Join<ChildStdout, ChildStdin>,
-    _child: Child,
+    child: Child,
+}
+
+impl Drop for Proxied {
+    /// What it has started ends with it: all are of one process group.
+    fn drop(&mut self) {
+        let group = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        if let Some(group) = group {
+            // Who has ended by itself is no failure.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
 }
 
 /// What it complains of, once it has ended.
@@ -49,7 +62,7 @@ pub(super) fn begin(command: &str) -> io::Result<(Proxied, Said)> {
     else {
         return Err(io::Error::other("the ProxyCommand has no input and output"));
     };
-    Ok((Proxied { stream: join(stdout, stdin), _child: child }, tokio::spawn(complaints(stderr))))
+    Ok((Proxied { stream: join(stdout, stdin), child }, tokio::spawn(complaints(stderr))))
 }
 
 /// Reads to the end, so that nothing holds the command up.
@@ -62,13 +75,19 @@ async fn complaints(mut stderr: ChildStderr) -> String {
     String::from_utf8_lossy(&kept).into_owned()
 }
 
-/// The error of a connection that was not made, with what the command said.
-pub(super) async fn failed(error: RemoteError, command: &str, said: Said) -> RemoteError {
+/// What `/bin/sh` says itself, of a command that it cannot start.
+const BY_THE_SHELL: &str = "/bin/sh: ";
+
+/// The error of a connection that was not made, with what the command said. Its own text is not told: it may hold a password.
+/// Where it could not be started, nobody has asked the master anything, so that it is not silent.
+pub(super) async fn failed(error: RemoteError, said: Said) -> RemoteError {
     let RemoteError::Unreachable { why } = error else { return error };
     let said = timeout(LAST_WORDS, said).await.ok().and_then(Result::ok).unwrap_or_default();
     let last = said.lines().rev().find(|line| !line.trim().is_empty());
-    let said = last.map_or_else(|| "it said nothing".to_owned(), |line| format!("it said: {}", clean(line.trim())));
-    RemoteError::Unreachable { why: format!("{why}; the ProxyCommand is `{}`, and {said}", clean(command)) }
+    let unstarted = last.is_some_and(|line| line.starts_with(BY_THE_SHELL));
+    let said = last.map_or_else(|| "said nothing".to_owned(), |line| format!("said: {}", clean(line.trim())));
+    let why = format!("{why}; its ProxyCommand in OpenSSH's configuration {said}");
+    if unstarted { RemoteError::Denied { why } } else { RemoteError::Unreachable { why } }
 }
 
 impl AsyncRead for Proxied {

@@ -231,7 +231,7 @@ impl Target {
                     let (stream, said) = proxy::begin(command).map_err(|error| self.unreachable(error))?;
                     match self.shake(bastion, stream, config, watch).await {
                         Ok(handle) => handle,
-                        Err(error) => return Err(proxy::failed(error, command, said).await),
+                        Err(error) => return Err(proxy::failed(error, said).await),
                     }
                 }
                 (Some(jump), _) => {
