@@ -22,7 +22,7 @@ fn of<'a>(rng: &mut StdRng, words: &[&'a str]) -> &'a str {
 /// A setting, in one of the ways in which it can be written.
 fn setting(rng: &mut StdRng, out: &mut String, includes: &[String]) {
     let (indent, eq) = (of(rng, &["", "  ", "\t"]), of(rng, &[" ", " ", "=", " = ", "  "]));
-    let all: [(&str, &[&str]); 15] = [
+    let all: [(&str, &[&str]); 16] = [
         ("HostName", &["10.0.0.1", "%h.example.com", "m1.internal", "\"db.example\"", "A.Example"]),
         ("hostname", &["10.0.0.1"]),
         ("User", &["ops", "root", "\"ad min\"", "x"]),
@@ -37,6 +37,7 @@ fn setting(rng: &mut StdRng, out: &mut String, includes: &[String]) {
         ("IdentityAgent", &["none", "/run/agent.sock", "SSH_AUTH_SOCK", "\"/run/a b.sock\"", "$AGENT"]),
         ("ProxyJump", &["a,b,c", "u@a:1,v@b:2", "[fd00::1]:24", "a,b # note"]),
         ("ProxyCommand", &["nc %h %p", "none", "sh -c \"nc %h %p\"  # note", "= ssh -W '[%h]:%p' jump", "NONE"]),
+        ("RevokedHostKeys", &["/kh/revoked", "~/revoked", "\"/k h/revoked\"", "none"]),
         ("ServerAliveInterval", &["5"]),
     ];
     let (key, values) = all.choose(rng).unwrap();
@@ -141,6 +142,7 @@ fn differences(file: &Text, host: &str, local_user: &str) -> Vec<String> {
         ("proxycommand", command.into_iter().collect()),
         ("identityagent", all("identityagent")),
         ("identityfile", all("identityfile")),
+        ("revokedhostkeys", config.some("revokedhostkeys").map(|said| said.value.clone()).into_iter().collect()),
         ("userknownhostsfile", vec![all("userknownhostsfile").join(" ")]),
         ("globalknownhostsfile", vec![all("globalknownhostsfile").join(" ")]),
     ];

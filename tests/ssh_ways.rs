@@ -74,6 +74,12 @@ async fn a_command_of_this_host_is_the_connection_and_ends_with_it() {
         }
         other => panic!("{other:?}"),
     }
+    // It has a session of its own: what asks at the terminal finds none, and does not wait there.
+    ssh["by_config"] = json!({ "proxy_command": "sh -c '[ $(ps -o sid= -p $$) = $$ ] && echo alone >&2'" });
+    match say(&ssh_to(ssh.clone(), Person::absent(), options(server.dir.path())), &sh("true")).await {
+        Err(RemoteError::Unreachable { why }) => assert!(why.ends_with("said: alone"), "{why}"),
+        other => panic!("{other:?}"),
+    }
     // Where it cannot be started nobody has asked the host anything; its text may hold a password, and is not told.
     ssh["by_config"] = json!({ "proxy_command": "/nowhere/ncat --proxy-auth ops:Sup3rSecret %h" });
     match say(&ssh_to(ssh.clone(), Person::absent(), options(server.dir.path())), &sh("true")).await {
@@ -222,11 +228,24 @@ fn what_the_configuration_names_is_what_is_done() {
     assert!(told.contains("(through a ProxyCommand)") && told.contains("logged in; nothing is needed"), "{told}");
     assert_eq!(all.iter().map(logins).collect::<Vec<_>>(), [1, 2, 2], "{told}");
 
+    // A key on the list of those that are revoked is not believed, though it is known.
+    let revoked = format!("{command}\nHost box\n  RevokedHostKeys ~/revoked");
+    fs::write(home.join(".ssh/config"), config.replace(&line, &format!("ProxyCommand {revoked}"))).unwrap();
+    let told = doctor(home, &[]);
+    assert!(told.contains("RevokedHostKeys cannot be read") && told.contains("/revoked: "), "{told}");
+    fs::write(home.join("revoked"), format!("# old\n{}\n", all[2].host_key())).unwrap();
+    let told = doctor(home, &[]);
+    assert!(told.contains("REVOKED") && told.contains("/revoked:2"), "{told}");
+    fs::write(home.join("revoked"), format!("{}\n", all[1].host_key())).unwrap();
+    let told = doctor(home, &[]);
+    assert!(told.contains("logged in; nothing is needed"), "{told}");
+    assert_eq!(all.iter().map(logins).collect::<Vec<_>>(), [1, 4, 3], "{told}");
+
     // Another bastion is reached in the same way; there is no requorum on its path.
     let told = doctor(home, &["--other", "two"]);
     let line = told.lines().find(|line| line.contains("[other-bastion] two: ")).unwrap_or_else(|| panic!("{told}"));
     assert!(line.starts_with("error") && line.contains("no requorum answers there"), "{line}");
-    assert_eq!(all.iter().map(logins).collect::<Vec<_>>(), [1, 4, 3], "{told}");
+    assert_eq!(all.iter().map(logins).collect::<Vec<_>>(), [1, 6, 4], "{told}");
     let wrong = doctor(home, &["--other", "a b"]);
     assert!(wrong.contains("--other `a b`: write USER@HOST or USER@HOST:PORT"), "{wrong}");
 }

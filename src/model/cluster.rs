@@ -99,6 +99,8 @@ pub struct ByConfig {
     pub agent: AgentAt,
     /// The known_hosts files on the bastion, in place of the usual ones.
     pub known_hosts: Vec<String>,
+    /// A file on the bastion with host keys that are not to be believed.
+    pub revoked: Option<String>,
     /// A command on the bastion whose input and output are the connection.
     pub proxy_command: Option<String>,
     /// The hosts to go through, in their order; the command, if there is one, connects to the first.

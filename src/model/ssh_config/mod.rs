@@ -65,7 +65,7 @@ pub struct SshConfig {
 }
 
 /// The keywords that are done, in lower case.
-pub const DONE: [&str; 12] = [
+pub const DONE: [&str; 13] = [
     "hostname",
     "user",
     "port",
@@ -77,6 +77,7 @@ pub const DONE: [&str; 12] = [
     "proxyusefdpass",
     "userknownhostsfile",
     "globalknownhostsfile",
+    "revokedhostkeys",
     "identitiesonly",
 ];
 

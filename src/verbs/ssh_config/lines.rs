@@ -96,6 +96,12 @@ impl<'a> Lines<'a> {
         (user.into_iter().chain(paths).chain(system).collect(), named)
     }
 
+    /// The list of revoked host keys. One whose path is not understood is not passed over: what is not there is refused.
+    pub(super) fn revoked(&self) -> Option<(String, &'a Said)> {
+        let said = self.config.some("revokedhostkeys")?;
+        Some((self.filled(&said.value, "dhnkpru").unwrap_or_else(|| said.value.clone()), said))
+    }
+
     /// The command whose input and output are the connection.
     pub(super) fn command(&mut self) -> Option<(String, &'a Said)> {
         let said = self.config.some("proxycommand")?;

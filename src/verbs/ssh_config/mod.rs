@@ -97,6 +97,10 @@ impl One<'_> {
             self.add("ssh.agent", if let AgentAt::Socket(path) = &agent { path.as_str() } else { "none" }, said);
             by.agent = agent;
         }
+        if let Some((path, said)) = lines.revoked() {
+            self.add("ssh.revoked_host_keys", &path, said);
+            by.revoked = Some(path);
+        }
         if !self.says("known_hosts") {
             let (all, named) = lines.known_hosts();
             self.add_all("ssh.known_hosts", named);

@@ -70,6 +70,7 @@ fn hop(files: &SshFiles, value: &str) -> Result<Hopped, &'static str> {
         certificates: paths(lines.paths("certificatefile")),
         agent: lines.agent().map(|(agent, _)| agent).unwrap_or_default(),
         known_hosts: lines.known_hosts().0,
+        revoked: lines.revoked().map(|(path, _)| path),
         ..ByConfig::default()
     };
     let command = lines.command().map(|(command, _)| command);

@@ -46,18 +46,20 @@ pub(super) type Said = JoinHandle<String>;
 /// Starts it.
 ///
 /// # Errors
-/// When no shell can be started.
+/// When `setsid` (util-linux) cannot be started.
 pub(super) fn begin(command: &str) -> io::Result<(Proxied, Said)> {
-    // As OpenSSH: the shell gives way to the command, so that what is ended is the command itself. It has a process group of
-    // its own, since the terminal's Ctrl-C lets the step under way end, and that needs the connection.
-    let mut child = Command::new("/bin/sh")
-        .args(["-c", &format!("exec {command}")])
+    // As OpenSSH: the shell gives way to the command, so that what is ended is the command itself. It has a session of its
+    // own: the terminal's Ctrl-C lets the step under way end, and that needs the connection; and a question at the terminal
+    // fails at once, where a process in the background would be stopped and wait for nobody.
+    let line = format!("exec {command}");
+    let mut child = Command::new("setsid")
+        .args([SHELL, "-c", &line])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .process_group(0)
         .kill_on_drop(true)
-        .spawn()?;
+        .spawn()
+        .map_err(|error| io::Error::new(error.kind(), format!("setsid, which starts a ProxyCommand: {error}")))?;
     let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
     else {
         return Err(io::Error::other("the ProxyCommand has no input and output"));
@@ -75,8 +77,8 @@ async fn complaints(mut stderr: ChildStderr) -> String {
     String::from_utf8_lossy(&kept).into_owned()
 }
 
-/// What `/bin/sh` says itself, of a command that it cannot start.
-const BY_THE_SHELL: &str = "/bin/sh: ";
+/// What reads the command; what it says itself, of one that it cannot start, begins with its name.
+const SHELL: &str = "/bin/sh";
 
 /// The error of a connection that was not made, with what the command said. Its own text is not told: it may hold a password.
 /// Where it could not be started, nobody has asked the master anything, so that it is not silent.
@@ -84,7 +86,7 @@ pub(super) async fn failed(error: RemoteError, said: Said) -> RemoteError {
     let RemoteError::Unreachable { why } = error else { return error };
     let said = timeout(LAST_WORDS, said).await.ok().and_then(Result::ok).unwrap_or_default();
     let last = said.lines().rev().find(|line| !line.trim().is_empty());
-    let unstarted = last.is_some_and(|line| line.starts_with(BY_THE_SHELL));
+    let unstarted = last.is_some_and(|line| line.strip_prefix(SHELL).is_some_and(|rest| rest.starts_with(": ")));
     let said = last.map_or_else(|| "said nothing".to_owned(), |line| format!("said: {}", clean(line.trim())));
     let why = format!("{why}; its ProxyCommand in OpenSSH's configuration {said}");
     if unstarted { RemoteError::Denied { why } } else { RemoteError::Unreachable { why } }

@@ -1,7 +1,8 @@
 //! Where a host is and how a connection to it is opened. Knows nothing about what is run there.
 
+mod trust;
+
 use std::borrow::Cow;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,7 +13,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout};
 
-use super::super::regular;
 use super::Bastion;
 use super::audible::Audible;
 use super::cached::Cached;
@@ -67,9 +67,6 @@ const KEEPALIVES_MISSED: usize = 3;
 /// How many times the connect time-out a host may take that goes on saying something.
 const AT_MOST: u32 = 6;
 
-/// The largest known_hosts file that is read.
-const MOST_KNOWN: u64 = 16 << 20;
-
 /// A host to log in to.
 pub(super) struct Target {
     address: String,
@@ -82,6 +79,8 @@ pub(super) struct Target {
     agent: AgentAt,
     /// Where nothing is named, the usual ones.
     known_hosts: Vec<String>,
+    /// A list of host keys that are not believed.
+    revoked: Option<String>,
     through: Option<Arc<Target>>,
     /// A command here whose input and output are the connection.
     command: Option<String>,
@@ -119,6 +118,7 @@ impl Target {
             certificates: by.certificates.clone(),
             agent: by.agent.clone(),
             known_hosts: ssh.known_hosts.as_ref().map_or_else(|| by.known_hosts.clone(), |path| vec![path.clone()]),
+            revoked: by.revoked.clone(),
             command: by.proxy_command.clone().filter(|_| through.is_none()),
             through,
             off: AtomicBool::new(false),
@@ -139,7 +139,9 @@ impl Target {
     /// Whether both are one login on one host, so that one connection serves both.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let login = |target: &Self| (target.address.clone(), target.port, target.user.clone());
-        let files = |target: &Self| (target.identity.clone(), target.identities.clone(), target.known_hosts.clone());
+        let files = |target: &Self| {
+            (target.identity.clone(), target.identities.clone(), target.known_hosts.clone(), target.revoked.clone())
+        };
         let proofs = |target: &Self| (target.certificates.clone(), target.agent.clone(), target.command.clone());
         let through = match (&self.through, &other.through) {
             (None, None) => true,
@@ -319,28 +321,6 @@ impl Target {
             }
         }
         wrong.filter(|_| named.is_empty()).map_or(Ok(named), Err)
-    }
-
-    /// What the files say of this host. A file that is not there says nothing; one that cannot be read might hold a
-    /// revocation.
-    pub(super) async fn known(&self, bastion: &Bastion) -> Result<Known, RemoteError> {
-        let refuse = |why: String| RemoteError::HostKey { why };
-        let named = self.known_hosts.iter().map(|path| bastion.keyring.expanded(path).map_err(refuse));
-        let mut paths = named.collect::<Result<Vec<PathBuf>, _>>()?;
-        if paths.is_empty() {
-            paths.clone_from(&bastion.options.known_hosts);
-        }
-        let mut files = Vec::new();
-        for path in paths {
-            match regular::open(&path).and_then(|file| regular::read(file, MOST_KNOWN)) {
-                Ok(bytes) => files.push((path, String::from_utf8_lossy(&bytes).into_owned())),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => files.push((path, String::new())),
-                Err(error) => {
-                    return Err(refuse(format!("cannot tell who {} is: {}: {error}", self.place(), path.display())));
-                }
-            }
-        }
-        Ok(Known::read(&files, &self.address, self.port))
     }
 
     /// Something answers there that speaks no algorithm of ours.

@@ -20,7 +20,7 @@ pub(in super::super) enum Distrust {
     /// A file revokes the key or its authority.
     #[error("{0}")]
     Revoked(String),
-    /// A `@revoked` line could not be read.
+    /// A revocation could not be read.
     #[error("{0}")]
     Unreadable(String),
     /// The certificate is not good and the plain key is not listed either.
@@ -34,10 +34,8 @@ impl Known {
     /// # Errors
     /// [`Distrust`] unless the key is listed for the host, or a certificate over it is good.
     pub(in super::super) fn judge(&self, shown: &PublicKeyOrCertificate, now: u64) -> Result<(), Distrust> {
-        if let Some(place) = &self.unreadable {
-            return Err(Distrust::Unreadable(format!(
-                "{place} revokes a key but cannot be read, so no host key can be trusted: repair or remove that line"
-            )));
+        if let Some(why) = &self.unreadable {
+            return Err(Distrust::Unreadable(format!("no host key can be trusted: {why}")));
         }
         let key = shown.public_key();
         let signer = shown.certificate().map(Certificate::signature_key);

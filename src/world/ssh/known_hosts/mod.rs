@@ -10,10 +10,13 @@ use std::path::{Path, PathBuf};
 
 use russh::keys::ssh_key::known_hosts::{Entry, HostPatterns, Marker};
 use russh::keys::ssh_key::public::KeyData;
-use russh::keys::{Algorithm, EcdsaCurve, HashAlg};
+use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PublicKey};
 
 /// The port whose hosts are listed by bare name.
 const SSH_PORT: u16 = 22;
+
+/// What a binary revocation list begins with (OpenSSH, `PROTOCOL.krl`).
+const BINARY_LIST: &[u8] = b"SSHKRL\n";
 
 /// A line of a file, as an editor counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,8 +47,8 @@ pub(super) struct Known {
     keys: Vec<Listed>,
     authorities: Vec<Listed>,
     revoked: Vec<Listed>,
-    /// A revocation that cannot be read might be of the very key the host shows.
-    unreadable: Option<Place>,
+    /// A revocation that cannot be read might be of the very key the host shows: which, and what to do.
+    unreadable: Option<String>,
 }
 
 impl Known {
@@ -78,7 +81,7 @@ impl Known {
         }
         let Ok(entry) = fields.join(" ").parse::<Entry>() else {
             if fields[0].eq_ignore_ascii_case(Marker::Revoked.as_str()) {
-                self.unreadable.get_or_insert_with(place);
+                self.cannot_read(&place());
             }
             return;
         };
@@ -96,6 +99,34 @@ impl Known {
         if listed_here {
             list.push(listed);
         }
+    }
+
+    /// Takes a list of revoked keys, a public key on each line (`RevokedHostKeys` of ssh_config(5)).
+    pub(super) fn revoke(&mut self, file: &Path, list: &[u8]) {
+        if list.starts_with(BINARY_LIST) {
+            let why = format!(
+                "{} is a binary revocation list, which requorum does not read; next: list the revoked keys there one a line",
+                file.display()
+            );
+            self.unreadable.get_or_insert(why);
+            return;
+        }
+        for (at, line) in String::from_utf8_lossy(list).lines().enumerate() {
+            let place = Place { file: file.to_owned(), line: at + 1 };
+            let fields: Vec<&str> = line.split_ascii_whitespace().take(2).collect();
+            if fields.first().is_none_or(|first| first.starts_with('#')) {
+                continue;
+            }
+            match fields.join(" ").parse::<PublicKey>() {
+                Ok(key) => self.revoked.push(Listed { place, key: key.key_data().clone() }),
+                Err(_) => self.cannot_read(&place),
+            }
+        }
+    }
+
+    fn cannot_read(&mut self, place: &Place) {
+        let why = || format!("{place} revokes a key and cannot be read; next: repair or remove that line");
+        self.unreadable.get_or_insert_with(why);
     }
 
     /// The host as known_hosts writes it.
@@ -120,8 +151,8 @@ impl Known {
 
     /// Why no key that the host could show would be believed; nothing where one is listed.
     pub(super) fn lacks(&self) -> Option<String> {
-        if let Some(place) = &self.unreadable {
-            return Some(format!("{place} revokes a key and cannot be read"));
+        if let Some(why) = &self.unreadable {
+            return Some(why.clone());
         }
         let files: Vec<String> = self.files.iter().map(|file| file.display().to_string()).collect();
         let none = self.keys.is_empty() && self.authorities.is_empty();

@@ -233,3 +233,26 @@ fn a_certificate_whose_signature_was_tampered_with_does_not_hold() {
     let error = known(&format!("@cert-authority m1 {}", text(&ca)), "m1", 22).judge(&shown, NOW).unwrap_err();
     assert!(error.to_string().contains("signature is not valid"), "{error}");
 }
+
+#[test]
+fn a_list_of_revoked_keys_is_heeded_whatever_else_lists_them() {
+    let (mine, other) = (key(), key());
+    let (k, o) = (text(&mine), text(&other));
+    let cases: &[(&str, Vec<u8>, &str)] = &[
+        ("nothing", Vec::new(), "good"),
+        ("another key", format!("# old ones\n\n{o} root@m1\n").into(), "good"),
+        ("the key", format!("{o}\n{k} with a comment\n").into(), "revoked"),
+        ("tabs, blanks and line ends of Windows", format!("  {}\r\n", k.replace(' ', "\t ")).into(), "revoked"),
+        ("a line that cannot be read", format!("{o}\nssh-ed25519 AAAA\n").into(), "unreadable"),
+        ("fingerprints", print(&other).into(), "unreadable"),
+        ("a binary list", b"SSHKRL\n\0\0\0\0\x01".to_vec(), "unreadable"),
+    ];
+    for (what, list, expected) in cases {
+        let mut known = known(&format!("m1 {k}"), "m1", 22);
+        known.revoke(&PathBuf::from("/revoked"), list);
+        let result = known.judge(&mine.public_key().clone().into(), NOW);
+        assert_eq!(verdict(&result), *expected, "{what}");
+        let text = result.err().map(|why| why.to_string()).unwrap_or_default();
+        assert!(*expected == "good" || text.contains("/revoked") && text.contains("next:"), "{what}: {text}");
+    }
+}
