@@ -77,7 +77,7 @@ pub fn newest<'a>(observation: &'a Observation, serving: &BTreeMap<ClusterId, BT
 
 /// Whether a record's cluster came after another's: it was made from it, directly or through others. Records of the
 /// format without ancestors have nothing but their run's time to tell them apart, and all come before those that have.
-fn replaces(newer: &ClusterRecord, older: &ClusterRecord) -> bool {
+pub(crate) fn replaces(newer: &ClusterRecord, older: &ClusterRecord) -> bool {
     if newer.cluster == older.cluster || older.ancestors.contains(&newer.cluster) {
         return false;
     }
@@ -89,6 +89,12 @@ fn replaces(newer: &ClusterRecord, older: &ClusterRecord) -> bool {
         (false, false) => newer.run > older.run,
         (newer, older) => newer && !older,
     }
+}
+
+/// Whether some record says that this cluster was made from that record's.
+#[must_use]
+pub fn is_made_from(observation: &Observation, id: ClusterId, record: &ClusterRecord) -> bool {
+    records(observation).any(|own| own.cluster == id && replaces(own, record))
 }
 
 /// The record of the run that left this cluster, on the line that leads to `newest`, where it says at which revision.
@@ -120,7 +126,7 @@ pub fn lineage_after(left: Option<ClusterId>, observation: &Observation) -> Line
     let own = records(observation).filter(|record| record.cluster == left).max_by_key(|record| record.generation);
     if let Some(record) = own {
         let ancestors = std::iter::once(left).chain(record.ancestors.iter().copied()).collect();
-        return Lineage { ancestors, generation: record.generation + 1 };
+        return Lineage { ancestors, generation: record.generation.saturating_add(1) };
     }
     // It has no record of its own left, and was passed through by another.
     let through = records(observation).find_map(|record| {

@@ -14,8 +14,8 @@ pub use crate::model::supervisor::STATE;
 /// The lock: a directory, since `mkdir` is atomic.
 pub const LOCK: &str = "/var/lib/requorum/lock";
 
-/// The record of the last finished run.
-const RECORDED: &str = "the record of the newest cluster";
+/// What an answer is called that holds a record which cannot be read.
+pub(crate) const RECORDED: &str = "the record of the newest cluster";
 
 /// What a finished run leaves on every master it served, so that another bastion can go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,14 +163,21 @@ impl Replaced {
 }
 
 impl Traces {
-    /// The run whose new cluster was to start here: its fence is lifted, so that the start may have been sent, and writes
+    /// The run whose new cluster was to start here: its own fence is lifted, so that the start may have been sent, and writes
     /// acknowledged since.
     #[must_use]
     pub fn begun(&self) -> Option<&RunId> {
         match self.half_made()? {
-            Replaced::Restored(run) if !self.fenced => Some(run),
+            Replaced::Restored(run) if !self.is_held_back_by(run) => Some(run),
             Replaced::Restored(_) | Replaced::Emptied(_) => None,
         }
+    }
+
+    /// Whether etcd has not been started since that run replaced the data here: its start lifts its own fence. One that
+    /// somebody else placed says nothing of what was before.
+    #[must_use]
+    pub fn is_held_back_by(&self, run: &RunId) -> bool {
+        self.fenced && self.drop_in && self.fenced_survivor && self.fenced_by.as_ref() == Some(run)
     }
 
     /// What a run replaced and did not finish: etcd must not start on it by anyone's hand but that run's.

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 
 use crate::model::command::clean;
 use crate::model::{Cluster, Container, Master, MasterName, Supervisor, Url};
-use crate::observe::proof::count::says_off;
+use crate::observe::proof::count::is_said_off;
 use crate::observe::tools::{KEPT, Tools};
-use crate::observe::{Contact, Observation, Seen, Settings, Unclear, container, denied, settings_place};
+use crate::observe::{Contact, Observation, Seen, Settings, Unclear, container, denied, settings_place, traces};
 
 use super::{Refusal, Rule, config_style, versions};
 
@@ -76,6 +76,19 @@ pub(super) fn let_in(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) 
         let why = format!("etcd on {} does not let requorum in: {word}", master.name);
         refusals.add(Rule::Denied, why, denied::NEXT);
     }
+}
+
+/// Whether it is known what runs have left on a master: a record that cannot be read may be of the newest cluster.
+pub(super) fn marks_are_read(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) {
+    let Err(why) = &seen.traces else { return };
+    let (name, record) = (&master.name, &master.etcd.record);
+    let next = match why.what == traces::RECORDED {
+        true => format!(
+            "use a requorum that reads it; or where another master has the right one, on {name}: mv {record} {record}.not-read"
+        ),
+        false => why.next().to_owned(),
+    };
+    refusals.add(Rule::Unclear, format!("{name}: {why}"), next);
 }
 
 /// What speaks against a master by its unit and its settings alone.
@@ -238,7 +251,7 @@ pub(super) fn space(master: &Master, seen: &Seen, db_bytes: u64, refusals: &mut 
             log_space(master, seen, refusals);
             // Snapshot and restored database each take the database's size; on one file system they add up. Half of
             // it more for the write-ahead log and what grows meanwhile.
-            let needed = db_bytes * 5 / 2 + SLACK_BYTES;
+            let needed = (db_bytes / 2).saturating_mul(5).saturating_add(SLACK_BYTES);
             for (what, free) in
                 [(master.etcd.data_dir.as_str(), disk.free_bytes), ("/var/lib/requorum", disk.free_state_bytes)]
             {
@@ -289,7 +302,7 @@ pub(super) fn attested<'a>(
     let mut dark: BTreeMap<(String, &str), Vec<(&str, String)>> = BTreeMap::new();
     for master in masters {
         let (name, zone) = (master.name.as_str(), master.zone.as_str());
-        let attested = says_off(&request.attested, master);
+        let attested = is_said_off(input.cluster, seen, &request.attested, master);
         if let Some(why) = dark_because(seen, &master.name).filter(|_| !attested) {
             dark.entry((to_attest(master, input.cluster, seen), zone)).or_default().push((name, why));
         }

@@ -84,7 +84,10 @@ impl<'a> Participant<'a> {
 
     /// The etcd that is started there.
     pub(super) fn etcd(&self) -> Option<String> {
-        let started = self.seen.unit.as_ref().ok()?.program().filter(|path| path.ends_with("/etcd"));
+        let is_etcd = |path: &&str| path.starts_with('/') && path.ends_with("/etcd");
+        // Where a shell starts it, it is what runs there.
+        let runs = || Some(self.seen.process.as_ref().ok()?.as_ref()?.program.as_str());
+        let started = self.seen.unit.as_ref().ok()?.program().filter(is_etcd).or_else(|| runs().filter(is_etcd));
         started.map(kept).or_else(|| self.of_image().then(|| format!("{KEPT}/etcd")))
     }
 
@@ -106,6 +109,11 @@ impl<'a> Participant<'a> {
 
     pub(super) fn peer(&self) -> Result<Access, NoPlan> {
         self.settings()?.peer_access().ok_or_else(|| self.unclear("no peer port in its settings"))
+    }
+
+    /// The cluster whose data it holds: its etcd says so, and where that is down its log does.
+    pub(super) fn holds_data_of(&self) -> Option<ClusterId> {
+        self.seen.cluster().or_else(|| Some(self.seen.log.as_ref().ok()?.cluster))
     }
 
     /// Its data directory: what the inventory's is a link to, where it is one.

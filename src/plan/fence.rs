@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use crate::model::{Cluster, ClusterId, MasterName};
 use crate::observe::assess::assess;
 use crate::observe::fork::Forks;
-use crate::observe::records::{Newest, newest};
+use crate::observe::records::{Newest, newest, replaces};
 use crate::observe::traces::{Replaced, fence_text, parked_text};
-use crate::observe::{ApiServer, Read, Seen, Traces};
+use crate::observe::{ApiServer, ClusterRecord, Read, Seen, Traces};
 use crate::plan::Rule;
 use crate::step::{Step, fence, last_revision, park, stop, unfence};
 
@@ -32,6 +32,7 @@ pub fn fence(input: Input<'_>) -> Result<Plan, NoPlan> {
     let fenced = |participant: &Participant<'_>| {
         participant.seen.traces.as_ref().is_ok_and(|traces| traces.fenced && traces.drop_in)
             && participant.seen.etcd_runs() == Some(false)
+            && participant.seen.api_server.is_ok()
             && api_server(participant).is_none_or(|api| api.parked && (api.after.is_empty() || api.after_parked))
     };
     if participants.iter().all(fenced) {
@@ -62,6 +63,17 @@ fn api_server<'a>(participant: &Participant<'a>) -> Option<&'a ApiServer> {
     participant.seen.api_server.as_ref().ok()?.as_ref()
 }
 
+/// A parked one that is not seen would stay parked, and nobody would say so.
+fn api_server_is_known(participant: &Participant<'_>, refusals: &mut Refusals<'_>) {
+    if let Err(why) = &participant.seen.api_server {
+        refusals.add(
+            Rule::ApiServerUnclear,
+            format!("{}: {why}", participant.name()),
+            format!("{}; or `--override api-server-unclear=REASON`", why.next()),
+        );
+    }
+}
+
 /// Where another cluster has taken over: whether this one's etcd has more is known only while it runs. Not whether it runs
 /// now, which may have changed by the time the plan is made again.
 fn ask_revision(participant: &Participant<'_>, forks: Option<&Forks>) -> Option<Step> {
@@ -77,6 +89,10 @@ fn ask_revision(participant: &Participant<'_>, forks: Option<&Forks>) -> Option<
 pub fn unfence(input: Input<'_>) -> Result<Plan, NoPlan> {
     let mut refusals = Refusals::new(input.request);
     let participants = answering(input);
+    for participant in &participants {
+        checks::marks_are_read(participant.master, participant.seen, &mut refusals);
+        api_server_is_known(participant, &mut refusals);
+    }
     wakes_nothing_half_made(&participants, &mut refusals);
     wakes_no_old_data(input, &mut refusals);
     sees_the_others(input, &mut refusals);
@@ -259,30 +275,31 @@ fn wakes_nothing_half_made(participants: &[Participant<'_>], refusals: &mut Refu
     }
 }
 
-/// Old data may wake up only where no run has made a newer cluster.
+/// Old data may wake up only where no run has made a newer cluster: as the masters outside recorded it, and this bastion's
+/// own runs.
 fn wakes_no_old_data(input: Input<'_>, refusals: &mut Refusals<'_>) {
     let zone: BTreeSet<MasterName> = zone_masters(input.cluster, input).collect();
-    let newer = input
-        .seen
-        .answering()
-        .filter(|(name, _)| !zone.contains(*name))
-        .find_map(|(name, seen)| Some((name, seen.traces.as_ref().ok()?.record.as_ref()?)));
-    if let Some((name, record)) = newer {
-        let stale = |name: &MasterName| {
-            input.seen.seen(name).is_some_and(|seen| {
-                let own = seen.traces.as_ref().ok().and_then(|traces| traces.record.as_ref());
-                own.is_none_or(|own| own.cluster != record.cluster)
-            })
-        };
-        if zone.iter().any(stale) {
-            refusals.add(
-                Rule::UnfenceWakesOldData,
-                format!(
-                    "run {} made cluster {} ({name}); this zone's data is older, and would serve as a second cluster",
-                    record.run, record.cluster
-                ),
-                "rejoin the zone with `requorum recover`",
-            );
-        }
+    let record_of = |name: &MasterName| input.seen.seen(name)?.traces.as_ref().ok()?.record.as_ref();
+    let is_older = |own: Option<&ClusterRecord>, other: &ClusterRecord| {
+        own.is_none_or(|own| own.cluster != other.cluster && !replaces(own, other))
+    };
+    let outside = input.seen.answering().map(|(name, _)| name).filter(|name| !zone.contains(*name));
+    let outside = outside.filter_map(|name| Some((name.to_string(), record_of(name)?)));
+    let is_stale =
+        |name: &&MasterName, other: &ClusterRecord| input.seen.seen(name).is_some() && is_older(record_of(name), other);
+    // What this bastion recorded may be the zone's own: one master of it that has it is enough.
+    let of_zone = |other: &&ClusterRecord| zone.iter().filter_map(record_of).all(|own| is_older(Some(own), other));
+    let own_runs = input.seen.known_before.records.iter().filter(of_zone);
+    let own_runs = own_runs.map(|record| ("a run of this bastion".to_owned(), record));
+    let newer = outside.chain(own_runs).find(|(_, other)| zone.iter().any(|name| is_stale(&name, other)));
+    if let Some((by, record)) = newer {
+        refusals.add(
+            Rule::UnfenceWakesOldData,
+            format!(
+                "run {} made cluster {} ({by}); this zone's data is older, and would serve as a second cluster",
+                record.run, record.cluster
+            ),
+            "rejoin the zone with `requorum recover`",
+        );
     }
 }

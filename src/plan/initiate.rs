@@ -7,7 +7,7 @@ use crate::model::identity::{bootstrap_cluster_id, bootstrap_member_id};
 use crate::model::{ClusterId, Master, MasterName, Token, ZoneName};
 use crate::observe::assess::assess;
 use crate::observe::members::known_urls;
-use crate::observe::records::lineage_after;
+use crate::observe::records::{self, Newest, lineage_after};
 use crate::observe::traces::RECORD_VERSION;
 use crate::observe::{ClusterRecord, Contact, Seen, proof};
 use crate::plan::Rule;
@@ -55,9 +55,11 @@ pub fn plan(input: Input<'_>) -> Result<Plan, NoPlan> {
             "reach one of them over SSH, or restore from a snapshot by hand",
         );
     }
+    every_record_is_read(input, &mut refusals);
     survivors_are_fit(input, &survivors, &mut refusals);
-    if let Some(file) = &input.request.snapshot {
-        existing_snapshot::is_newest(file, &survivors, &mut refusals);
+    match &input.request.snapshot {
+        Some(file) => existing_snapshot::is_newest(file, &survivors, &mut refusals),
+        None => data_is_the_newest(input, &survivors, &mut refusals),
     }
     let seed = seed(input, &survivors, &mut refusals);
     let (Some(seed), true) = (seed, refusals.is_empty()) else {
@@ -131,10 +133,10 @@ fn record(input: Input<'_>, left: Option<ClusterId>, cluster: ClusterId, token: 
     }
 }
 
-/// The cluster whose data a survivor has: its etcd says so, and where that is down the record beside the data does.
+/// The cluster whose data a survivor has: its etcd or its log says so, else the record beside the data does.
 fn left(participant: &Participant<'_>) -> Option<ClusterId> {
     let recorded = || Some(participant.seen.traces.as_ref().ok()?.record.as_ref()?.cluster);
-    participant.seen.cluster().or_else(recorded)
+    participant.holds_data_of().or_else(recorded)
 }
 
 fn nothing_serves(input: Input<'_>, refusals: &mut Refusals<'_>) {
@@ -299,6 +301,40 @@ fn survivors_are_fit(input: Input<'_>, survivors: &[Participant<'_>], refusals: 
             Rule::TwoClusters,
             format!("the survivors belong to different clusters: {sides}"),
             "one of them was recovered before; leave it out with --failed-zone, or repair it by hand",
+        );
+    }
+}
+
+/// Which cluster is the newest is known only where every record that can be asked for was read.
+pub(super) fn every_record_is_read(input: Input<'_>, refusals: &mut Refusals<'_>) {
+    for master in input.cluster.masters() {
+        if let Some(seen) = input.seen.seen(&master.name) {
+            checks::marks_are_read(master, seen, refusals);
+        }
+    }
+}
+
+/// Nothing grows from data that another cluster, recorded by a run, was made from: what that one acknowledged would be lost.
+fn data_is_the_newest(input: Input<'_>, survivors: &[Participant<'_>], refusals: &mut Refusals<'_>) {
+    let newer = match records::newest(input.seen, &BTreeMap::new()) {
+        Newest::Unrecorded => return,
+        Newest::Unclear(why) => Err(why),
+        Newest::Known(record) => Ok(record),
+    };
+    let is_of =
+        |id: ClusterId, record: &ClusterRecord| id == record.cluster || records::is_made_from(input.seen, id, record);
+    for participant in survivors {
+        let Some(id) = participant.holds_data_of() else { continue };
+        let why = match &newer {
+            Ok(record) if is_of(id, record) => continue,
+            Ok(record) => format!("run {} made cluster {} since", record.run, record.cluster),
+            Err(why) => why.clone(),
+        };
+        refusals.add(
+            Rule::OldData,
+            format!("{} has the data of cluster {id}, and {why}: what that acknowledged would be lost", participant.name()),
+            "make a master of the newer cluster answer, or give its snapshot: --snapshot FILE; if this data is what you want: \
+             --override old-data=REASON",
         );
     }
 }

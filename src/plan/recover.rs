@@ -15,7 +15,7 @@ use super::api_servers::{self, ApiDraft};
 use super::build::Builder;
 use super::checks::{self, Refusals};
 use super::draft::{Participant, PlanDraft, initial_cluster};
-use super::initiate::join;
+use super::initiate::{every_record_is_read, join};
 use super::{After, Input, NoPlan, Plan, PlannedMember, Refusal, binding, conditions, corrupt, split_brain};
 
 mod told;
@@ -39,6 +39,7 @@ pub fn plan(input: Input<'_>) -> Result<Plan, NoPlan> {
     let returned_names = returned(input, &target, &mut refusals);
     let returned = Participant::all(input, &returned_names);
     list_is_ours(input, &target, &mut refusals);
+    every_record_is_read(input, &mut refusals);
     for participant in &returned {
         checks::agrees(participant.master, participant.seen, &mut refusals);
         checks::tools(participant.master, participant.seen, false, &mut refusals);

@@ -39,6 +39,7 @@ pub enum Rule {
     SeedNotFreshest,
     NoData,
     SurvivorDown,
+    OldData,
     SnapshotUnverified,
     Snapshot,
     SnapshotOlder,
@@ -136,6 +137,7 @@ impl Rule {
                 | Self::UnclearPeers
                 | Self::SeedNotFreshest
                 | Self::SurvivorDown
+                | Self::OldData
                 | Self::SnapshotUnverified
                 | Self::SnapshotOlder
                 | Self::SnapshotUnhashed

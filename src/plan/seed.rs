@@ -20,15 +20,15 @@ pub(super) fn seed<'a>(
     survivors: &[Participant<'a>],
     refusals: &mut Refusals<'_>,
 ) -> Option<Participant<'a>> {
-    if let Some(named) = &input.request.seed {
-        return named_seed(named, survivors, refusals);
-    }
     let holders: Vec<Participant<'a>> =
         survivors.iter().filter(|participant| participant.may_hold_data()).copied().collect();
     let of_several = several_clusters(&holders);
     if let (Some(sides), None) = (&of_several, &input.request.snapshot) {
         refusals.add(Rule::WhichSeed, format!("the survivors hold data of different clusters: {sides}"), GIVE_A_FILE);
         return None;
+    }
+    if let Some(named) = &input.request.seed {
+        return named_seed(named, survivors, refusals);
     }
     let freshest = freshest(&holders).filter(|_| of_several.is_none());
     match (freshest, survivors) {
@@ -72,7 +72,9 @@ fn freshest<'a>(holders: &[Participant<'a>]) -> Option<Participant<'a>> {
         return holders
             .iter()
             .max_by_key(|participant| (applied(participant), revision(participant), by_name(participant)))
-            .copied();
+            .copied()
+            // A log that could be read may go on where what could be compared ends.
+            .filter(|freshest| !holders.iter().any(|other| is_fresher(other, freshest)));
     }
     None
 }
@@ -82,22 +84,24 @@ fn applied(participant: &Participant<'_>) -> Option<u64> {
     participant.seen.status.as_ref().ok().map(|status| status.applied)
 }
 
-/// Whether one is known to hold what another lacks: its log is more up to date (raft §5.4.1), or it has applied entries that
-/// are not in the other's.
+/// Whether one is known to hold what another lacks: its log is more up to date (raft §5.4.1), or it goes further than the
+/// other is known to.
 fn is_fresher(one: &Participant<'_>, other: &Participant<'_>) -> bool {
     if let (Some(one), Some(other)) = (one.log_end(), other.log_end()) {
         return one > other;
     }
-    let reaches = other.log_end().map(|end| end.index).or_else(|| applied(other));
-    reaches.is_some_and(|reaches| applied(one) > Some(reaches))
+    reach(other).is_some_and(|reaches| reach(one) > Some(reaches))
+}
+
+/// The last entry that it is known to hold.
+fn reach(participant: &Participant<'_>) -> Option<u64> {
+    participant.log_end().map(|end| end.index).max(applied(participant))
 }
 
 /// Which survivors hold which cluster's data, where they differ: such logs cannot be compared.
 fn several_clusters(holders: &[Participant<'_>]) -> Option<String> {
-    let of = |participant: &Participant<'_>| {
-        participant.seen.cluster().or_else(|| Some(participant.seen.log.as_ref().ok()?.cluster))
-    };
-    let sides: Vec<_> = holders.iter().filter_map(|participant| Some((of(participant)?, participant.name()))).collect();
+    let sides: Vec<_> =
+        holders.iter().filter_map(|participant| Some((participant.holds_data_of()?, participant.name()))).collect();
     let differ = sides.windows(2).any(|two| two[0].0 != two[1].0);
     differ.then(|| join(sides.iter().map(|(id, name)| format!("{name} of {id}"))))
 }
@@ -209,6 +213,12 @@ fn way_found(seed: Participant<'_>, source: &Source) -> Option<Finding> {
             "its etcd was restarted without quorum, so a live snapshot is impossible, and its log cannot be read or replayed \
              there: its database is copied after a clean stop, without the entries that only the log has",
         ),
+        Source::Live { .. } if has_unapplied(seed) => (
+            Code::NotReplayed,
+            Severity::Warning,
+            "its log has entries that it never applied, which the lost majority may have acknowledged, and they cannot be \
+             replayed there: the snapshot is taken without them",
+        ),
         Source::Live { .. } | Source::File { .. } => return None,
     };
     Some(finding(code, severity, Some(seed.name()), text.to_owned()))
@@ -225,8 +235,13 @@ fn reaches(seed: &Participant<'_>, other: &Participant<'_>, source: &Source) -> 
     }
     match (seed.log_end(), other.log_end()) {
         (Some(seed), Some(other)) => seed >= other,
-        _ => applied(seed).is_some() && applied(other).is_some() && applied(seed) >= applied(other),
+        _ => reach(seed).is_some() && reach(other).is_some() && reach(seed) >= reach(other),
     }
+}
+
+/// What it has not applied may be acknowledged all the same: a follower learns that only from the next message.
+fn has_unapplied(seed: Participant<'_>) -> bool {
+    seed.log_end().is_some_and(|end| Some(end.index) > applied(&seed))
 }
 
 /// Where the snapshot comes from: the operator's file, the running survivor, or a copy after a clean stop.
@@ -241,11 +256,9 @@ pub(super) fn source(input: Input<'_>, seed: Participant<'_>, refusals: &mut Ref
         };
     }
     let replay = replay(seed);
-    if let (Ok(status), Ok(etcdctl), Ok(access)) = (&seed.seen.status, seed.etcdctl(), seed.client()) {
-        // What it has not applied may be acknowledged all the same: a follower learns it only from the next message.
-        let unapplied = seed.log_end().is_some_and(|end| end.index > status.applied);
+    if let (Ok(_), Ok(etcdctl), Ok(access)) = (&seed.seen.status, seed.etcdctl(), seed.client()) {
         let copied = (seed.db_bytes() >= speed::LARGE).then(|| seed.data_dir().clone());
-        return replay.filter(|_| unapplied).unwrap_or(Source::Live { etcdctl, access, copied });
+        return replay.filter(|_| has_unapplied(seed)).unwrap_or(Source::Live { etcdctl, access, copied });
     }
     if !seed.seen.disk.as_ref().is_ok_and(|disk| disk.has_member) {
         refusals.add(

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{AbsPath, MasterName, RunId, WalDir};
+use crate::model::{AbsPath, Master, MasterName, RunId, WalDir};
 use crate::observe::Traces;
 use crate::observe::log::Log;
 use crate::observe::traces::Replaced;
@@ -30,7 +30,7 @@ pub fn plan(input: Input<'_>) -> Result<Plan, NoPlan> {
     let traced: Vec<Participant<'_>> =
         traced.into_iter().filter(|participant| left_a_trace(participant, run)).collect();
     never_served(input, run, &traced, &mut refusals);
-    everybody_is_seen(input, run, &mut refusals);
+    everybody_is_seen(input, run, traced.is_empty(), &mut refusals);
     refusals.done()?;
     if traced.is_empty() {
         return Err(NoPlan::NothingToDo(format!("no master has its data replaced, or is fenced, by run {run}")));
@@ -92,7 +92,7 @@ fn never_served(input: Input<'_>, run: &RunId, traced: &[Participant<'_>], refus
             refusals.add(
                 Rule::UndoStarted,
                 format!(
-                    "{} is not fenced any more: etcd was started on what run {run} restored, and may have acknowledged \
+                    "the fence of run {run} on {} is lifted: etcd was started on what it restored, and may have acknowledged \
                      writes ({known})",
                     participant.name()
                 ),
@@ -124,12 +124,12 @@ fn another_serves(input: Input<'_>, traced: &[Participant<'_>]) -> bool {
     input.seen.answering().any(|(name, seen)| seen.serves() && !made(name))
 }
 
-/// Whether what the run restored may have been served: its fence is lifted, and nothing says that no leader came of it.
+/// Whether what the run restored may have been served: its own fence is lifted, and nothing says that no leader came of it.
 fn may_have_served(participant: &Participant<'_>, run: &RunId) -> bool {
     let Some(traces) = traces(participant) else { return false };
     let restored = matches!(&traces.replaced, Some(Replaced::Restored(by)) if by == run);
     let led = participant.seen.log.as_ref().map_or(true, Log::has_had_a_leader);
-    restored && !(traces.fenced && traces.drop_in) && (participant.seen.etcd_runs() != Some(false) || led)
+    restored && !traces.is_held_back_by(run) && (participant.seen.etcd_runs() != Some(false) || led)
 }
 
 /// Whether a finished run has made another cluster than the one whose data this master would take again.
@@ -147,19 +147,22 @@ fn older_than_another(input: Input<'_>, participant: &Participant<'_>, run: &Run
     others.into_iter().any(|record| Some(record.cluster) != own)
 }
 
-/// A survivor that cannot be asked may have been started.
-fn everybody_is_seen(input: Input<'_>, run: &RunId, refusals: &mut Refusals<'_>) {
-    let took_part = |name: &MasterName| {
-        // Of a zone that was lost nobody took part; which zone that was, the survivors' zones tell.
-        let zone = input.cluster.master(name).map(|master| &master.zone);
-        input.seen.answering().any(|(other, seen)| {
-            let traces = seen.traces.as_ref().ok();
-            let traced =
-                traces.and_then(|traces| traces.replaced.as_ref()).is_some_and(|replaced| replaced.by() == run);
-            traced && input.cluster.master(other).map(|master| &master.zone) == zone
-        })
+/// A survivor that cannot be asked may have been started. Where no trace is seen anybody who cannot be asked may have one.
+fn everybody_is_seen(input: Input<'_>, run: &RunId, nothing_seen: bool, refusals: &mut Refusals<'_>) {
+    let traced = |name: &MasterName| {
+        let traces = input.seen.seen(name).and_then(|seen| seen.traces.as_ref().ok());
+        traces.is_some_and(|traces| traces.replaced.as_ref().is_some_and(|replaced| replaced.by() == run))
     };
-    for name in input.cluster.masters().map(|master| &master.name).filter(|name| took_part(name)) {
+    let may_have_taken_part = |master: &Master| {
+        let Some(zone) = input.cluster.zones.get(&master.zone) else { return true };
+        let known = |name: &&MasterName| input.seen.seen(name).is_some_and(|seen| seen.traces.is_ok());
+        // A zone that was lost took no part. Of two, one was; of several, one whose masters have nothing of that run.
+        zone.masters.keys().any(traced)
+            || nothing_seen
+            || (input.cluster.zones.len() > 2 && zone.masters.keys().find(known).is_none())
+    };
+    for master in input.cluster.masters().filter(|master| may_have_taken_part(master)) {
+        let name = &master.name;
         if input.seen.seen(name).is_none_or(|seen| seen.traces.is_err()) {
             refusals.add(
                 Rule::UndoBlind,

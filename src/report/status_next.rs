@@ -1,7 +1,7 @@
 //! The command to run after `status`, depending on what was seen. Every command is one that the program's own parser
 //! takes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Cluster, Master, MasterName, RunId, ZoneName};
 use crate::observe::assess::Assessment;
@@ -183,7 +183,10 @@ fn begun(situation: Situation<'_>) -> Option<String> {
         .map(|name| name.as_str())
         .collect();
     let off = if silent.is_empty() { String::new() } else { format!("{} must be off or cut off; ", silent.join(", ")) };
-    Some(format!("on {}: {}      # {off}then: {again} status", master.name, start_of(master)))
+    let fenced = seen.seen(&master.name).and_then(|seen| seen.traces.as_ref().ok()).is_some_and(|traces| traces.fenced);
+    // Somebody has fenced it since.
+    let lift = if fenced { format!("rm {}; ", master.etcd.supervisor().fence_marker()) } else { String::new() };
+    Some(format!("on {}: {lift}{}      # {off}then: {again} status", master.name, start_of(master)))
 }
 
 fn start_of(master: &Master) -> String {
@@ -199,14 +202,16 @@ fn stopped_by(traces: &Traces) -> Option<&RunId> {
     }
 }
 
-/// A master whose etcd is down and could be started: not fenced, and its data its own.
+/// A voter of the cluster that serves whose etcd is down and could be started: not fenced, and its data its own.
 fn idle(situation: Situation<'_>) -> Option<String> {
-    let Situation { cluster, seen, again, .. } = situation;
+    let Situation { cluster, seen, assessment, again } = situation;
+    // One that has no vote in it, or of which nobody knows, has other data: it may not serve beside.
+    let membership = membership(cluster, seen, assessment.serving.values().next()?);
     let free = |master: &&Master| {
         seen.seen(&master.name).is_some_and(|seen| {
             let traces = seen.traces.as_ref().ok();
             let own = traces.is_some_and(|traces| !traces.fenced && traces.half_made().is_none());
-            seen.etcd_runs() == Some(false) && own
+            seen.etcd_runs() == Some(false) && own && membership.vote(&master.name) == Vote::Votes
         })
     };
     // A kubelet that has the manifest starts it by itself: at once, or later after each crash.
@@ -250,30 +255,37 @@ fn goes_on(command: &str) -> String {
 }
 
 /// Every etcd that could be asked has ended. Where no master is dark nothing is lost, and etcd is started again; else
-/// somebody must know of the dark ones, and that what lies here is what is wanted.
+/// somebody must know of the dark ones, and that what lies here is what is wanted. What a newer cluster was made from is
+/// started nowhere.
 fn all_ended(situation: Situation<'_>) -> String {
     let Situation { cluster, seen, again, .. } = situation;
     let dark: Vec<_> = cluster.masters().filter(|master| seen.seen(&master.name).is_none()).collect();
     let midway = format!("if a run stopped midway: {again} runs show last");
-    if dark.is_empty() {
-        let fenced = |name: &MasterName| {
-            seen.seen(name).and_then(|seen| seen.traces.as_ref().ok()).is_some_and(|traces| traces.fenced)
-        };
-        let zones: BTreeSet<&ZoneName> =
-            cluster.masters().filter(|master| fenced(&master.name)).map(|master| &master.zone).collect();
-        let start: Vec<String> =
-            cluster.masters().map(|master| format!("on {}: {}", master.name, start_of(master))).collect();
-        let start = start.join("; ");
-        return match zones.is_empty() {
-            true => format!("{start}      # no master is lost; {midway}"),
-            false => format!("{again} unfence {}      # then {start}; {midway}", spaced(zones)),
-        };
-    }
-    let fenced = |name: &MasterName| {
-        seen.seen(name).and_then(|seen| seen.traces.as_ref().ok()).is_none_or(|traces| traces.fenced)
+    let recorded = match newest(seen, &BTreeMap::new()) {
+        Newest::Unrecorded => None,
+        Newest::Known(record) => Some(record),
+        Newest::Unclear(why) => return format!("find out which cluster has the acknowledged writes: {why}; {midway}"),
     };
-    let idle: Vec<_> = cluster.masters().filter(|master| seen.seen(&master.name).is_some()).collect();
-    if let Some(master) = idle.iter().find(|master| !fenced(&master.name)) {
+    let traces = |name: &MasterName| seen.seen(name).and_then(|seen| seen.traces.as_ref().ok());
+    let is_of_it = |master: &&Master| {
+        let own = traces(&master.name).and_then(|traces| traces.record.as_ref());
+        recorded.is_none_or(|newest| own.is_some_and(|own| own.cluster == newest.cluster))
+    };
+    let (own, older): (Vec<&Master>, Vec<&Master>) =
+        cluster.masters().filter(|master| seen.seen(&master.name).is_some()).partition(is_of_it);
+    if let (Some(newest), true) = (recorded, own.is_empty()) {
+        let names: Vec<&str> = dark.iter().map(|master| master.name.as_str()).collect();
+        return format!(
+            "make {} answer      # run {} made cluster {}; the data on the others is older, and must not be started; {midway}",
+            if names.is_empty() { "the masters of that cluster".to_owned() } else { names.join(", ") },
+            newest.run,
+            newest.cluster
+        );
+    }
+    if dark.is_empty() {
+        return start_all(situation, &own, &older, &midway);
+    }
+    if let Some(master) = own.iter().find(|master| traces(&master.name).is_some_and(|traces| !traces.fenced)) {
         return format!(
             "on {}: {}      # it does not serve without a majority, and shows how much it has applied; then: \
              {again} status",
@@ -294,6 +306,27 @@ fn all_ended(situation: Situation<'_>) -> String {
         "{again} initiate-dr{zones}{attest} --override survivor-down=REASON      # only if {} stay off: writes that only they have are lost; otherwise make them answer and start etcd; {midway}",
         spaced(&attested)
     )
+}
+
+/// Nobody is dark: these have the newest data, and form a quorum again once they run.
+fn start_all(situation: Situation<'_>, own: &[&Master], older: &[&Master], midway: &str) -> String {
+    let Situation { seen, again, .. } = situation;
+    let fenced = |name: &MasterName| {
+        seen.seen(name).and_then(|seen| seen.traces.as_ref().ok()).is_some_and(|traces| traces.fenced)
+    };
+    let zones: BTreeSet<&ZoneName> =
+        own.iter().filter(|master| fenced(&master.name)).map(|master| &master.zone).collect();
+    let start: Vec<String> = own.iter().map(|master| format!("on {}: {}", master.name, start_of(master))).collect();
+    let start = start.join("; ");
+    let names: Vec<&str> = older.iter().map(|master| master.name.as_str()).collect();
+    let what = match names.is_empty() {
+        true => "no master is lost".to_owned(),
+        false => format!("not on {}: its data is older; then: {again} recover", names.join(", ")),
+    };
+    match zones.is_empty() {
+        true => format!("{start}      # {what}; {midway}"),
+        false => format!("{again} unfence {}      # then {start}; {what}; {midway}", spaced(zones)),
+    }
 }
 
 /// A cluster serves that is not the recorded one: its clients write into the past.

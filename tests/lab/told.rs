@@ -137,6 +137,7 @@ impl Telling {
             Line::Verb { verb, zone, flags } => {
                 self.verb(&[*verb].into_iter().chain(*zone).collect::<Vec<_>>(), flags);
             }
+            Line::Undo(run) => self.verb(&["undo", run], &[]),
             Line::UndoLast => self.verb(&["undo", &self.last_run()], &[]),
             Line::Unlock => {
                 for run in self.locked_by() {

@@ -33,6 +33,8 @@ pub enum Line<'a> {
     },
     /// `undo` of the last run.
     UndoLast,
+    /// `undo` of a run by its name in the model.
+    Undo(&'a str),
     /// `unlock` of every run that holds a lock.
     Unlock,
     Status,
@@ -160,6 +162,7 @@ pub fn line(line: &str) -> Result<Line<'_>, String> {
         [verb @ ("fence" | "unfence"), zone, rest @ ..] => Line::Verb { verb, zone: Some(zone), flags: flags(rest)? },
         [verb @ ("initiate-dr" | "recover"), rest @ ..] => Line::Verb { verb, zone: None, flags: flags(rest)? },
         ["undo", "last"] => Line::UndoLast,
+        ["undo", run] => Line::Undo(run),
         ["unlock"] => Line::Unlock,
         ["status"] => Line::Status,
         ["mend", "the", "bastion"] => Line::MendBastion,

@@ -72,6 +72,7 @@ impl Telling {
                 flags.extend(zone.map(|zone| ("failed-zone", zone)));
                 self.verb(goal(verb)?, &flags).await?;
             }
+            Line::Undo(run) => self.verb(Goal::Undo, &[("undoes", run)]).await?,
             Line::UndoLast => {
                 let run = self.site.last_run();
                 let run = run.rsplit('/').next().unwrap_or_default().to_owned();

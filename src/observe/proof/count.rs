@@ -48,7 +48,7 @@ pub struct Count {
 /// # Errors
 /// Why counting cannot tell: too many may vote, or it is not known who has a vote.
 pub fn count(cluster: &Cluster, seen: &Observation, attested: &BTreeMap<String, String>) -> Result<Count, String> {
-    let absent = |master: &&Master| is_down(seen, master) || is_attested(seen, master, attested);
+    let absent = |master: &&Master| is_down(seen, master) || is_attested(cluster, seen, master, attested);
     let absent: BTreeSet<MasterName> = cluster.masters().filter(absent).map(|master| master.name.clone()).collect();
     let survivors: Vec<(&MasterName, &Seen)> = seen
         .answering()
@@ -233,9 +233,22 @@ fn is_down(seen: &Observation, master: &Master) -> bool {
 }
 
 /// It does not answer, and a person says that it is off. Where a login is refused, something answers.
-fn is_attested(seen: &Observation, master: &Master, attested: &BTreeMap<String, String>) -> bool {
+fn is_attested(cluster: &Cluster, seen: &Observation, master: &Master, attested: &BTreeMap<String, String>) -> bool {
     let silent = matches!(seen.masters.get(&master.name), None | Some(Contact::Silent(_)));
-    silent && says_off(attested, master)
+    silent && is_said_off(cluster, seen, attested, master)
+}
+
+/// Whether a person says that a master is off, and nothing that was seen is against it: a zone is not off in which another
+/// master answers, so that who says more must name the master.
+#[must_use]
+pub fn is_said_off(
+    cluster: &Cluster,
+    seen: &Observation,
+    attested: &BTreeMap<String, String>,
+    master: &Master,
+) -> bool {
+    let by_zone = attested.contains_key(master.zone.as_str()) && !seen.zone_answers(cluster, &master.zone);
+    by_zone || attested.contains_key(master.name.as_str())
 }
 
 /// Whether a person says that a master is off, or its zone.

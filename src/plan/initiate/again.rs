@@ -64,8 +64,10 @@ fn rest(
     let mut refusals = Refusals::new(input.request);
     api_servers::refuse(input, &survivors, &mut refusals);
     let finishes = may_be_finished(&record, input);
-    // What the run did not live to see is seen now, and only if the lost zone is still down.
-    if finishes {
+    // What the run did not live to see is seen now, and only if the lost zone is still down. Nor is Kubernetes given a cluster
+    // that nobody saw finished while an older one may serve.
+    let unfinished = !record.finished;
+    if unfinished {
         let lost = input.cluster.zones.values().filter(|zone| is_lost(zone, serving)).map(|zone| zone.name.clone());
         the_failed_are_down(input, &lost.collect(), &mut refusals);
         the_left_out_are_down(input, serving, &mut refusals);
@@ -96,7 +98,7 @@ fn rest(
         texts: BTreeMap::new(),
         api,
     };
-    let silent = if finishes { added_checks::silent(&draft, true) } else { Vec::new() };
+    let silent = if unfinished { added_checks::silent(&draft, true) } else { Vec::new() };
     let (stages, _) = Builder::unroll_alone(draft, silent, &lines(input.playbook, finishes))?;
     if stages.is_empty() {
         return Err(nothing());
