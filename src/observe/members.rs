@@ -10,7 +10,7 @@ use super::{Answer, Member, Members, Observation, Seen, Unclear};
 
 mod identity;
 
-pub use identity::{known_urls, peer_urls, usual_peer_urls};
+pub use identity::{guessed_peer_urls, known_urls, peer_urls};
 
 /// Whether a master has a vote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

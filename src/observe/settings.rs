@@ -15,6 +15,9 @@ use super::{Unclear, client_urls};
 pub struct Settings {
     #[serde(flatten)]
     pub file: SettingsFile,
+    /// The flags that the unit passes beside an env file: etcd takes them first. Those that say the cluster are not among them.
+    #[serde(default, skip_serializing_if = "Values::is_empty")]
+    pub flags: Values,
     /// Owner, group and mode: `root root 640`.
     pub owner: String,
     /// What the server's certificate is made out to; absent where it was not asked or cannot be read.
@@ -67,7 +70,8 @@ impl Settings {
     /// A file of which nothing else was asked.
     #[must_use]
     pub fn of(file: SettingsFile) -> Self {
-        Self { file, owner: "root root 640".to_owned(), names: None, client: None, answers_at: None }
+        let flags = Values::new();
+        Self { file, flags, owner: "root root 640".to_owned(), names: None, client: None, answers_at: None }
     }
 
     /// The answer with such a file: what stands before its text, and the text, where it is not too large.
@@ -85,7 +89,9 @@ impl Settings {
     /// Every setting by etcd's flag. A file that cannot be read is no `Settings`.
     #[must_use]
     pub fn values(&self) -> Values {
-        self.file.values().unwrap_or_default()
+        let mut values = self.file.values().unwrap_or_default();
+        values.extend(self.flags.clone());
+        values
     }
 
     /// A setting by etcd's flag.

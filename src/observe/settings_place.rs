@@ -118,13 +118,16 @@ pub fn parse(place: &Place, unit: &UnitName, output: &Output) -> Answer<Settings
     Ok(settings)
 }
 
-/// An env file with what the unit itself sets beside it, as etcd's package on Debian does. A config file makes etcd pass over
+/// An env file with what the unit itself sets beside it, by variables, as etcd's package on Debian does, or by flags. A config file makes etcd pass over
 /// all variables; where the flags are the settings, the unit's files were read with them.
 #[must_use]
 pub fn with_variables_of(unit: &Unit, mut settings: Settings) -> Settings {
     if settings.file.form == crate::config::Form::EnvFile {
         let variables = unit.environment.iter().filter_map(|pair| pair.split_once('='));
         settings.file = settings.file.beside(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        // A value that only systemd knows (`${NAME}`) is the env file's own in the usual case.
+        let known = |(flag, value): &(String, String)| !OWNED.contains(&flag.as_str()) && !value.contains('$');
+        settings.flags = unit.flags().into_iter().filter(known).collect();
     }
     settings
 }
@@ -296,5 +299,17 @@ mod tests {
         assert!(why.what == READING && why.why.contains("etcd.service:2: the value of --name contains %H"), "{why}");
         let logged = UNIT.replace("--name m1", "--name m1 --log-outputs=/var/log/%H.log");
         assert_eq!(at(&logged).unwrap().get("name").as_deref(), Some("m1"));
+    }
+
+    #[test]
+    fn a_flag_beside_an_env_file_counts_first() {
+        let argv = ["etcd", "--election-timeout=5000", "-heartbeat-interval", "250", "--quota-backend-bytes", "-1"];
+        let argv = [&argv[..], &["--pre-vote", "--name=${NAME}", "--initial-cluster-token=other"]].concat();
+        let file = first("ETCD_NAME=m1\nETCD_ELECTION_TIMEOUT=1000\nETCD_INITIAL_CLUSTER_TOKEN=own\n").unwrap();
+        let read = with_variables_of(&unit(&argv, &[], &["/etc/etcd.env"]), file);
+        assert_eq!(read.election_timeout().as_millis(), 5000);
+        assert_eq!((read.heartbeat().as_millis(), read.quota_bytes()), (250, None));
+        let said = ["pre-vote", "name", "initial-cluster-token"].map(|flag| read.get(flag).unwrap());
+        assert_eq!(said, ["true", "m1", "own"]);
     }
 }

@@ -1,5 +1,7 @@
 //! The question "what do systemd, the kubelet or docker say about etcd?". Knows nothing about etcd itself.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Command, ContainerName, Output, Supervisor};
@@ -40,6 +42,16 @@ impl Unit {
     #[must_use]
     pub fn ended(&self) -> bool {
         self.main_pid == 0 && matches!(self.active_state.as_str(), "inactive" | "failed")
+    }
+
+    /// Every flag that it passes to the program; one without a value says `true`.
+    #[must_use]
+    pub fn flags(&self) -> BTreeMap<String, String> {
+        let names = self.argv.iter().skip(1).filter_map(|word| word.strip_prefix('-'));
+        let names = names.map(|word| word.strip_prefix('-').unwrap_or(word).split('=').next().unwrap_or_default());
+        let value =
+            |name: &str| self.flag(name).filter(|value| !value.starts_with("--")).unwrap_or_else(|| "true".to_owned());
+        names.map(|name| (name.to_owned(), value(name))).collect()
     }
 
     /// A flag that it passes to the program.

@@ -89,9 +89,11 @@ pub(super) fn verdict(
     }
 }
 
-/// Whether all voters stand in one zone. A master of which that is not known may vote in another.
+/// Whether all voters stand in one zone. A master of which that is not known may vote in another, and a voter that is no known
+/// master may stand there.
 fn one_zone_alone(cluster: &Cluster, membership: &Membership) -> bool {
     let may_vote = |master: &MasterName| matches!(membership.vote(master), Vote::Votes | Vote::Unknown);
     let zones = cluster.zones.values().filter(|zone| zone.masters.keys().any(may_vote));
-    membership.members.is_ok() && cluster.zones.len() > 1 && zones.count() == 1
+    let stranger = membership.strangers().any(|entry| entry.member.votes());
+    membership.members.is_ok() && !stranger && cluster.zones.len() > 1 && zones.count() == 1
 }

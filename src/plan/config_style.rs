@@ -53,7 +53,9 @@ pub(super) fn check(master: &Master, unit: &Unit, settings: Option<&Settings>, r
         // What the pod's environment says beside its flags is refused where the manifest is read.
         Form::Manifest => {}
     }
-    if form == Form::EnvFile && !unit.environment_files.contains(&file) {
+    // Where the settings were not found and the inventory does not say where they are, nobody says that it is this file.
+    let is_said = settings.is_some() || master.etcd.config != ConfigAt::default();
+    if is_said && form == Form::EnvFile && !unit.environment_files.contains(&file) {
         let files = listed(&unit.environment_files);
         let why = format!("the unit on {name} does not read {file} (EnvironmentFile: {files})");
         refusals.add(Rule::InventoryContradicts, why, format!("correct `etcd.config` of {name}"));

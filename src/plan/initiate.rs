@@ -218,7 +218,6 @@ fn failed_zones(input: Input<'_>, refusals: &mut Refusals<'_>) -> BTreeSet<ZoneN
 }
 
 fn the_failed_are_down(input: Input<'_>, failed_zones: &BTreeSet<ZoneName>, refusals: &mut Refusals<'_>) {
-    let zones = join(failed_zones.iter().map(ZoneName::as_str));
     checks::attested(input.cluster.within(failed_zones), input, refusals);
     for master in input.cluster.within(failed_zones) {
         let Some(seen) = input.seen.seen(&master.name) else { continue };
@@ -226,7 +225,7 @@ fn the_failed_are_down(input: Input<'_>, failed_zones: &BTreeSet<ZoneName>, refu
             refusals.add(
                 Rule::FailedZoneRuns,
                 format!("{} of the failed zone answers over SSH and runs etcd", master.name),
-                format!("stop and fence it first: requorum fence {zones}"),
+                format!("stop and fence it first: requorum fence {}", master.zone),
             );
         }
     }
@@ -273,8 +272,29 @@ fn nobody_else_listens(
         refusals.add(
             Rule::FailedZoneAnswers,
             format!("{} reaches the peer port {url}: an etcd that was considered dead is alive", master.name),
-            format!("stop and fence it first: requorum fence {}", join(failed_zones.iter().map(ZoneName::as_str))),
+            stop_first(input, failed_zones, url),
         );
+    }
+}
+
+/// How an etcd that takes connections is kept from serving: by a fence where its master answers and is of a failed zone.
+fn stop_first(input: Input<'_>, failed_zones: &BTreeSet<ZoneName>, url: &String) -> String {
+    let owner = input.cluster.masters().find(|master| known_urls(master, input.cluster, input.seen).contains(url));
+    let Some(owner) = owner else {
+        return format!(
+            "find out whose etcd that is, and stop it; fence what answers: requorum fence {}",
+            split_brain::spaced(failed_zones)
+        );
+    };
+    let name = &owner.name;
+    match input.seen.seen(name) {
+        Some(_) if failed_zones.contains(&owner.zone) => {
+            format!("stop and fence it first: requorum fence {}", owner.zone)
+        }
+        Some(_) => format!("stop its etcd on {name} by hand, and see that it cannot start"),
+        None => format!(
+            "{name} does not answer over SSH, but its etcd does: switch {name} off, or cut it off from the survivors"
+        ),
     }
 }
 

@@ -196,7 +196,7 @@ fn returned(input: Input<'_>, target: &TargetCluster, refusals: &mut Refusals<'_
             Some(Contact::Answers(seen)) if seen.etcd_runs() != Some(false) => refusals.add(
                 Rule::LeftRunning,
                 format!("{} is to rejoin later, but runs etcd now", master.name),
-                format!("stop and fence it first: requorum fence {}", master.zone),
+                stop_first(input, target, master),
             ),
             Some(Contact::Answers(_)) => {}
             _ if wanted => {
@@ -208,6 +208,17 @@ fn returned(input: Input<'_>, target: &TargetCluster, refusals: &mut Refusals<'_
     }
     still_dark(&dark, &back, refusals);
     back
+}
+
+/// How one that is left for later is kept from serving. A zone is fenced as a whole, so not one in which a voter stands.
+fn stop_first(input: Input<'_>, target: &TargetCluster, master: &Master) -> String {
+    let votes_there = |voter: &MasterName| input.cluster.master(voter).is_some_and(|voter| voter.zone == master.zone);
+    match target.voters.iter().any(votes_there) {
+        true => {
+            format!("stop its etcd on {0} by hand, and see that it cannot start; or let {0} rejoin now", master.name)
+        }
+        false => format!("stop and fence it first: requorum fence {}", master.zone),
+    }
 }
 
 /// Masters that should rejoin and do not answer; those that do can be rejoined without them.

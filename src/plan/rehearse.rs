@@ -135,10 +135,10 @@ fn quorum_kept(cluster: &Cluster, seen: &Observation, lost: &BTreeSet<ZoneName>)
 /// What keeps a peer port from answering while etcd serves.
 const NO_LIST: &str = "fix what the text names: a proxy in root's environment, curl or openssl, the peer certificate";
 
-/// Whether a master's etcd runs, as it says itself, or where it cannot be asked as another one finds its peer port.
+/// Whether a master's etcd runs and knows a leader, as it says itself, or where it cannot be asked as another one finds its peer port.
 fn is_alive(master: &Master, cluster: &Cluster, seen: &Observation) -> bool {
     match seen.seen(&master.name) {
-        Some(own) => own.etcd_runs() == Some(true),
+        Some(own) => own.etcd_runs() == Some(true) && !own.has_no_leader(),
         None => {
             let urls = known_urls(master, cluster, seen);
             let ports = seen.answering().filter_map(|(_, other)| other.peer_ports.as_ref().ok());

@@ -27,6 +27,12 @@ pub fn ways_out(cluster: &Cluster, seen: &Observation, assessment: &Assessment, 
     let recorded =
         known.known().and_then(|record| candidates.iter().find(|candidate| candidate.cluster == record.cluster));
     if let Some(candidate) = recorded {
+        let own: BTreeSet<&ZoneName> =
+            candidate.masters.iter().filter_map(|name| Some(&cluster.master(name)?.zone)).collect();
+        // A fence is for a whole zone, and the recorded cluster serves through this one.
+        if !own.is_disjoint(&candidate.others) {
+            return format!("{again} recover      # it stops the other cluster's etcd first");
+        }
         return format!("{again} fence {}      # then: {again} recover", spaced(&candidate.others));
     }
     // What an unfinished run had consent for stands first, but for a cluster that took nothing.

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::model::{Cluster, Command, Master, MasterName, Output};
 use crate::observe::api_server::{self, Health};
-use crate::observe::members::usual_peer_urls;
+use crate::observe::members::guessed_peer_urls;
 use crate::observe::{
     Answer, Contact, KnownBefore, Observation, Read, Seen, Settings, Unclear, certificates, client_urls, container,
     denied, peers, read, status, unit, witnesses,
@@ -58,7 +58,7 @@ impl Looking {
         for master in cluster.masters().cloned() {
             let (remote, tell) = (Arc::clone(remote), tell.clone());
             let others = witnesses::tried_by(&master, cluster);
-            let usual: Vec<String> = others.filter_map(|other| usual_peer_urls(other).into_iter().next()).collect();
+            let usual: Vec<String> = others.filter_map(|other| guessed_peer_urls(other).into_iter().next()).collect();
             tasks.spawn(async move {
                 let contact = look_at(&master, (&usual, read), &remote, &tell).await;
                 (master.name, contact)

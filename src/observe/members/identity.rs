@@ -19,11 +19,18 @@ pub fn usual_peer_urls(master: &Master) -> Vec<String> {
     ["https", "http"].map(|scheme| Url::of(scheme, master.address.as_str(), 2380).to_string()).into()
 }
 
+/// Where a master's etcd is looked for though nothing names its URL. Of a second etcd on the same masters nothing is guessed:
+/// the usual port is the first one's.
+#[must_use]
+pub fn guessed_peer_urls(master: &Master) -> Vec<String> {
+    if master.etcd.record.is_main() { usual_peer_urls(master) } else { Vec::new() }
+}
+
 /// Every peer URL by which a master is known: as its file says and as the member lists have it, from the last good
-/// look, as any other's file lists its name, and the usual ones at its address.
+/// look, as any other's file lists its name, and where it is guessed to be.
 #[must_use]
 pub fn known_urls(master: &Master, cluster: &Cluster, observation: &Observation) -> BTreeSet<String> {
-    let mut urls: BTreeSet<String> = usual_peer_urls(master).into_iter().collect();
+    let mut urls: BTreeSet<String> = guessed_peer_urls(master).into_iter().collect();
     let own = observation.seen(&master.name);
     urls.extend(own.and_then(settings).map(Settings::peer_urls).unwrap_or_default());
     urls.extend(kept(master, observation).into_iter().flat_map(|known| known.peer_urls.iter().cloned()));
