@@ -187,8 +187,9 @@ impl<'a> Builder<'a> {
             Action::FetchSnapshot(_) => {
                 fetch_snapshot::FetchSnapshot { run, limit: self.draft.limit(Duration::from_secs(60)) }.into()
             }
-            Action::Stop { what: Service::Etcd, .. } => {
-                stop::Stop { supervisor, grace: stop::GRACE, by_force: true }.into()
+            Action::Stop { what: Service::Etcd, on } => {
+                let grace = if *on == Role::Returned { stop::OF_OLD_DATA } else { stop::GRACE };
+                stop::Stop { supervisor, grace, by_force: true }.into()
             }
             Action::Start { what: Service::Etcd, .. } => {
                 self.started = true;

@@ -27,6 +27,10 @@ pub struct Stop {
 /// nothing that was acknowledged: that is in the write-ahead log, which is on disk by then.
 pub const GRACE: Duration = Duration::from_millis(500);
 
+/// The same where its data is moved aside and nobody waits for its last words: each moment that it goes on it may take writes
+/// that will not count.
+pub const OF_OLD_DATA: Duration = Duration::from_millis(100);
+
 /// How etcd ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

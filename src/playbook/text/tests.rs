@@ -14,7 +14,7 @@ fn the_shipped_playbooks_are_read() {
     assert_eq!(initiate.lines[9].action, stop);
 
     let recover = read(&shipped::playbook("recover").unwrap().source()).unwrap();
-    let Action::Each { role: Role::Returned, steps } = &recover.lines[4].action else { panic!("no each") };
+    let Action::Each { role: Role::Returned, steps } = &recover.lines[5].action else { panic!("no each") };
     assert_eq!(steps.len(), 6);
     assert_eq!(steps[2].action, Action::Write { template: None, on: Role::Joiner });
 }
