@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 use crate::model::command::{Script, clean};
 use crate::model::{Arg, Command, MasterName, Output, RunId};
@@ -100,25 +100,23 @@ impl Remote for UnderLock {
 
 /// Renews the lock until it is dropped. A renewal that fails is no event: the next command looks for itself.
 #[derive(Debug)]
-pub struct Holding(JoinHandle<()>);
+pub struct Holding(#[expect(dead_code, reason = "dropped, it ends its tasks")] JoinSet<()>);
 
 impl Holding {
-    /// Renews the lock of `run` on `hosts`.
+    /// Renews the lock of `run` on `hosts`, on each by itself: one that is dark keeps no other waiting.
     #[must_use]
     pub fn begin(remote: &Arc<dyn Remote>, hosts: &BTreeSet<MasterName>, run: &RunId) -> Self {
-        let (remote, hosts, run) = (Arc::clone(remote), hosts.clone(), run.clone());
-        Self(tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(RENEWED_EVERY).await;
-                lock::held_by(&remote, &hosts, &run).await;
-            }
-        }))
-    }
-}
-
-impl Drop for Holding {
-    fn drop(&mut self) {
-        self.0.abort();
+        let mut tasks = JoinSet::new();
+        for host in hosts.clone() {
+            let (remote, one, run) = (Arc::clone(remote), BTreeSet::from([host]), run.clone());
+            tasks.spawn(async move {
+                loop {
+                    tokio::time::sleep(RENEWED_EVERY).await;
+                    lock::held_by(&remote, &one, &run).await;
+                }
+            });
+        }
+        Self(tasks)
     }
 }
 
@@ -139,6 +137,38 @@ mod tests {
         let plain = Command::new("etcdctl").args(["member", "list"]);
         assert_eq!(within(&under(&run(), &plain)), Some((run().to_string(), plain.clone())));
         assert_eq!(within(&plain), None);
+    }
+
+    /// Asks of every other master are answered at once, those of m1 never.
+    #[derive(Default)]
+    struct OneDark(std::sync::Mutex<Vec<MasterName>>);
+
+    impl Remote for OneDark {
+        fn run<'a>(&'a self, host: &'a MasterName, _: &'a Command, _: Pipes) -> Later<'a, Result<Output, RemoteError>> {
+            self.0.lock().unwrap().push(host.clone());
+            match host.as_str() {
+                "m1" => Box::pin(std::future::pending()),
+                _ => Box::pin(async { Ok(Output::default()) }),
+            }
+        }
+
+        fn questions<'a>(&'a self, host: &'a MasterName) -> Box<dyn Questions + 'a> {
+            OneByOne::new(self, host)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dark_master_keeps_no_other_lock_from_being_renewed() {
+        let hosts = ["m1", "m2", "m3"].map(|name| MasterName::new(name).unwrap());
+        let asked = Arc::new(OneDark::default());
+        let remote: Arc<dyn Remote> = asked.clone();
+        let holding = Holding::begin(&remote, &BTreeSet::from(hosts.clone()), &run());
+        tokio::time::sleep(LIVES).await;
+        let count = |host: &MasterName| asked.0.lock().unwrap().iter().filter(|one| *one == host).count();
+        assert_eq!(hosts.each_ref().map(count), [1, 4, 4]);
+        drop(holding);
+        tokio::time::sleep(LIVES).await;
+        assert_eq!(hosts.each_ref().map(count), [1, 4, 4], "it is renewed no more");
     }
 
     #[test]
