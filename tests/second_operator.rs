@@ -32,7 +32,7 @@ async fn a_living_run_is_not_unlocked_from_another_bastion() {
         site.unlock_elsewhere(&run).await
     };
     let (first, second) = tokio::join!(site.go(Goal::InitiateDr, &ask), second);
-    assert_eq!(second, Unlocking::Lives(MasterName::new("m3").unwrap()));
+    assert_eq!(second, Unlocking::Lives { host: MasterName::new("m3").unwrap(), released: BTreeSet::new() });
     assert_eq!(first.code, Some(exit::DONE), "{}", first.text);
     assert_eq!(site.broken(), Vec::<String>::new());
 }

@@ -108,7 +108,7 @@ fn on_each(
 
 /// Gives the lock back wherever `run` holds it; says where that failed.
 pub async fn release(remote: &Arc<dyn Remote>, hosts: &BTreeSet<MasterName>, run: &RunId) -> Vec<(MasterName, String)> {
-    let command = releasing(run, Duration::ZERO, None);
+    let command = releasing(run, Some(Duration::ZERO), None);
     let mut tasks = on_each(remote, hosts, &command);
     let mut failed = Vec::new();
     while let Some((answer, host)) = tasks.join_next().await.and_then(joined) {
@@ -118,17 +118,21 @@ pub async fn release(remote: &Arc<dyn Remote>, hosts: &BTreeSet<MasterName>, run
     failed
 }
 
+/// When a lock was last renewed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Renewal {
+    /// So many seconds ago; negative where the clock was set back since.
+    pub age: i64,
+    /// At this time of the master's clock, in seconds.
+    pub at: i64,
+}
+
 /// Why a lock stays where it is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum NotReleased {
     /// Its run may live.
-    #[error("its lock was renewed {age} s ago")]
-    Renewed {
-        /// So many seconds ago; negative where the clock was set back since.
-        age: i64,
-        /// At this time of the master's clock, in seconds.
-        at: i64,
-    },
+    #[error("its lock was renewed {} s ago", .0.age)]
+    Renewed(Renewal),
     /// Another run holds it.
     #[error("held by {0}")]
     Other(String),
@@ -145,7 +149,7 @@ impl NotReleased {
         };
         let renewed = || {
             let (age, at) = output.stdout.trim().split_once(' ')?;
-            Some(Self::Renewed { age: age.parse().ok()?, at: at.parse().ok()? })
+            Some(Self::Renewed(Renewal { age: age.parse().ok()?, at: at.parse().ok()? }))
         };
         match output.status {
             0 => None,
@@ -156,9 +160,11 @@ impl NotReleased {
     }
 }
 
-fn releasing(run: &RunId, unrenewed: Duration, seen: Option<i64>) -> Command {
+/// Without an age it only tells when the lock was renewed.
+fn releasing(run: &RunId, unrenewed: Option<Duration>, seen: Option<i64>) -> Command {
     let command = Command::script(RELEASE).arg(LOCK).arg(run.as_str()).arg(crate::step::run_dir(run));
-    command.arg(unrenewed.as_secs().to_string()).arg(seen.map(|at| at.to_string()).unwrap_or_default())
+    let unrenewed = unrenewed.map_or_else(|| "never".to_owned(), |age| age.as_secs().to_string());
+    command.arg(unrenewed).arg(seen.map(|at| at.to_string()).unwrap_or_default())
 }
 
 /// Gives one master's lock back, and says whether there was one, where it was not renewed for `unrenewed`, or not since it was `seen` to be renewed.
@@ -172,9 +178,25 @@ pub async fn release_unrenewed(
     unrenewed: Duration,
     seen: Option<i64>,
 ) -> Result<bool, NotReleased> {
-    let answer = remote.run(host, &releasing(run, unrenewed, seen), Pipes::default()).await;
+    let answer = remote.run(host, &releasing(run, Some(unrenewed), seen), Pipes::default()).await;
     let was_held = answer.as_ref().is_ok_and(|output| output.stdout.trim() == "released");
     NotReleased::of(answer).map_or(Ok(was_held), Err)
+}
+
+/// When `run` last renewed its lock on a master; nothing where nobody holds the master. Releases nothing.
+///
+/// # Errors
+/// Where another run holds it, or it could not be asked.
+pub async fn last_renewed(
+    remote: &Arc<dyn Remote>,
+    host: &MasterName,
+    run: &RunId,
+) -> Result<Option<Renewal>, NotReleased> {
+    match NotReleased::of(remote.run(host, &releasing(run, None, None), Pipes::default()).await) {
+        None => Ok(None),
+        Some(NotReleased::Renewed(renewal)) => Ok(Some(renewal)),
+        Some(why) => Err(why),
+    }
 }
 
 fn held(host: MasterName, json: &str) -> Taken {

@@ -1,6 +1,6 @@
 //! Releases the lock that a stopped run left: only if the run is known or seen to have ended. Touches no disk.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::model::{MasterName, RunId};
 
 use super::hold::LIVES;
 use super::joined;
-use super::lock::{NotReleased, release_unrenewed};
+use super::lock::{NotReleased, Renewal, last_renewed, release_unrenewed};
 use super::ports::{Console, Event, Remote};
 
-/// Between two looks at a lock that was renewed lately.
+/// Between two looks at locks of which one was renewed lately.
 const EVERY: Duration = Duration::from_secs(5);
 
 /// What became of the locks.
@@ -27,12 +27,21 @@ pub enum Unlocking {
         /// Those that could not be asked or are held by another run.
         kept: Vec<(MasterName, NotReleased)>,
     },
-    /// The run lives: it renewed its lock on this master while it was watched.
-    Lives(MasterName),
+    /// The run lives: it renewed its lock while it was watched.
+    Lives {
+        /// On this master.
+        host: MasterName,
+        /// Who had been released before that was seen.
+        released: BTreeSet<MasterName>,
+    },
 }
 
-/// Lets go of the lock of `run`. A run that `has_ended` for certain is not waited for; of any other no master's lock may
-/// have been renewed for [`LIVES`].
+/// What a master says of the run's lock; nothing where nobody holds it.
+type Seen = Result<Option<Renewal>, NotReleased>;
+
+/// Lets go of the lock of `run`. A run that `has_ended` for certain is not waited for. Of any other no lock is touched
+/// before none that can be seen was renewed for [`LIVES`]: the run may have lost its way to one master, and work on the
+/// others.
 pub async fn unlock(
     remote: &Arc<dyn Remote>,
     console: &Arc<dyn Console>,
@@ -40,52 +49,104 @@ pub async fn unlock(
     run: &RunId,
     has_ended: bool,
 ) -> Unlocking {
+    let (unrenewed, seen) = if has_ended {
+        (Duration::ZERO, hosts.iter().map(|host| (host.clone(), Ok(None))).collect())
+    } else {
+        match watch(remote, console, hosts, run).await {
+            Ok(seen) => (LIVES, seen),
+            Err(host) => return Unlocking::Lives { host, released: BTreeSet::new() },
+        }
+    };
     let mut tasks = JoinSet::new();
-    for host in hosts.clone() {
-        let (remote, console, run) = (Arc::clone(remote), Arc::clone(console), run.clone());
-        tasks.spawn(async move { (on_one(&remote, &console, &host, &run, has_ended).await, host) });
+    let (mut released, mut kept, mut lives) = (BTreeSet::new(), Vec::new(), None);
+    for (host, seen) in seen {
+        let (remote, run) = (Arc::clone(remote), run.clone());
+        let at = match seen {
+            Ok(renewal) => renewal.map(|renewal| renewal.at),
+            Err(why) => {
+                kept.push((host, why));
+                continue;
+            }
+        };
+        tasks.spawn(async move { (release_unrenewed(&remote, &host, &run, unrenewed, at).await, host) });
     }
-    let (mut released, mut kept) = (BTreeSet::new(), Vec::new());
     while let Some((end, host)) = tasks.join_next().await.and_then(joined) {
         match end {
             Ok(true) => {
                 released.insert(host);
             }
             Ok(false) => {}
-            Err(NotReleased::Renewed { .. }) => return Unlocking::Lives(host),
+            Err(NotReleased::Renewed(_)) => lives = Some(host),
             Err(why) => kept.push((host, why)),
         }
     }
     kept.sort();
-    Unlocking::Released { released, kept }
-}
-
-/// Whether it was held; [`NotReleased::Renewed`] only where it was renewed while it was watched.
-async fn on_one(
-    remote: &Arc<dyn Remote>,
-    console: &Arc<dyn Console>,
-    host: &MasterName,
-    run: &RunId,
-    has_ended: bool,
-) -> Result<bool, NotReleased> {
-    let unrenewed = if has_ended { Duration::ZERO } else { LIVES };
-    let begun = Instant::now();
-    let mut first = None;
-    loop {
-        // Unchanged for as long as it was watched says as much as its age.
-        let seen = first.filter(|_| begun.elapsed() >= LIVES);
-        let kept = match release_unrenewed(remote, host, run, unrenewed, seen).await {
-            Err(NotReleased::Renewed { age, at }) if first.is_none_or(|first| first == at) => (age, at),
-            end => return end,
-        };
-        if first.replace(kept.1).is_none() {
-            let text = format!(
-                "{host}: run {run} renewed its lock {} s ago; watching for up to {} s whether it is still running",
-                kept.0.max(0),
-                LIVES.as_secs()
-            );
-            console.tell(Event::Said { text });
-        }
-        sleep(EVERY).await;
+    match lives {
+        Some(host) => Unlocking::Lives { host, released },
+        None => Unlocking::Released { released, kept },
     }
 }
+
+/// Watches the locks until none was renewed for [`LIVES`], and releases none.
+///
+/// # Errors
+/// The master on which the run has renewed its lock meanwhile.
+async fn watch(
+    remote: &Arc<dyn Remote>,
+    console: &Arc<dyn Console>,
+    hosts: &BTreeSet<MasterName>,
+    run: &RunId,
+) -> Result<BTreeMap<MasterName, Seen>, MasterName> {
+    let mut seen = ask(remote, hosts, run).await;
+    let begun = Instant::now();
+    for (host, renewal) in held(&seen).filter(|(_, renewal)| is_young(renewal)) {
+        let text = format!(
+            "{host}: run {run} renewed its lock {} s ago; watching for up to {} s whether it is still running",
+            renewal.age.max(0),
+            LIVES.as_secs()
+        );
+        console.tell(Event::Said { text });
+    }
+    // Unchanged for as long as it was watched says as much as its age.
+    while begun.elapsed() < LIVES && held(&seen).any(|(_, renewal)| is_young(renewal)) {
+        sleep(EVERY).await;
+        let asked = held(&seen).map(|(host, _)| host.clone()).collect();
+        for (host, now) in ask(remote, &asked, run).await {
+            let before = seen.get(&host).and_then(|seen| seen.as_ref().ok()?.as_ref());
+            match &now {
+                Ok(Some(now)) if before.is_some_and(|before| before.at != now.at) => return Err(host),
+                // Who cannot be asked now has said nothing new: the run may live, as before.
+                Err(NotReleased::Failed(_)) => continue,
+                Ok(_) | Err(_) => {}
+            }
+            seen.insert(host, now);
+        }
+    }
+    Ok(seen)
+}
+
+/// A clock that was set back since makes the age useless: it is young then.
+fn is_young(renewal: &Renewal) -> bool {
+    u64::try_from(renewal.age).ok().is_none_or(|age| age < LIVES.as_secs())
+}
+
+fn held(seen: &BTreeMap<MasterName, Seen>) -> impl Iterator<Item = (&MasterName, &Renewal)> {
+    seen.iter().filter_map(|(host, seen)| Some((host, seen.as_ref().ok()?.as_ref()?)))
+}
+
+/// All of them at once.
+async fn ask(remote: &Arc<dyn Remote>, hosts: &BTreeSet<MasterName>, run: &RunId) -> BTreeMap<MasterName, Seen> {
+    let mut tasks = JoinSet::new();
+    for host in hosts.clone() {
+        let (remote, run) = (Arc::clone(remote), run.clone());
+        tasks.spawn(async move { (last_renewed(&remote, &host, &run).await, host) });
+    }
+    let mut seen = BTreeMap::new();
+    while let Some((answer, host)) = tasks.join_next().await.and_then(joined) {
+        seen.insert(host, answer);
+    }
+    seen
+}
+
+#[cfg(test)]
+mod tests;

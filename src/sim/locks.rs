@@ -41,7 +41,7 @@ impl State {
         if !holder.contains(&format!("\"run\":\"{run}\"")) {
             return refused(75, holder);
         }
-        let (age, unrenewed) = (machine.unrenewed().as_secs(), call.word(4).parse().unwrap_or(0));
+        let (age, unrenewed) = (machine.unrenewed().as_secs(), call.word(4).parse().unwrap_or(u64::MAX));
         let set_at = machine.renewed.map_or(0, |then| then.duration_since(since).as_secs());
         if age < unrenewed && set_at.to_string() != call.word(5) {
             return refused(76, format!("{age} {set_at}\n"));

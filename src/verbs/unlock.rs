@@ -20,7 +20,7 @@ pub async fn unlock(inputs: &InputPaths, site: &Site, run: &str, output: Form) -
     let run = RunId::new(run).map_err(|error| Failure::usage(error.to_string()))?;
     let lives = site.bastion.lives(&run);
     if lives == Some(true) {
-        return Err(still_lives(&run, "on this host"));
+        return Err(still_lives(&run, "on this host", &BTreeSet::new()));
     }
     let remote = site.bastion.remote(&cluster);
     let hosts = cluster.masters().map(|master| master.name.clone()).collect();
@@ -34,7 +34,9 @@ pub async fn unlock(inputs: &InputPaths, site: &Site, run: &str, output: Form) -
     };
     let (released, kept) = match unlocking {
         Unlocking::Released { released, kept } => (released, kept),
-        Unlocking::Lives(host) => return Err(still_lives(&run, &format!("and renews its lock on {host}"))),
+        Unlocking::Lives { host, released } => {
+            return Err(still_lives(&run, &format!("and renews its lock on {host}"), &released));
+        }
     };
     for (host, why) in &kept {
         site.console.say(&format!("{host}: not unlocked: {why}"));
@@ -64,10 +66,15 @@ fn told(run: &RunId, released: &BTreeSet<MasterName>, kept: BTreeSet<&MasterName
     format!("unlocked: {}{not}\n", names(released))
 }
 
-fn still_lives(run: &RunId, place: &str) -> Failure {
+fn still_lives(run: &RunId, place: &str, released: &BTreeSet<MasterName>) -> Failure {
     let what = format!("run {run} is still running {place}; unlocking it would let two runs act at once");
-    Failure::new(Kind::StillRuns, what)
-        .hint("wait for it to end, or interrupt it where it runs (Ctrl-C ends it after its present step)")
+    let failure = Failure::new(Kind::StillRuns, what)
+        .hint("wait for it to end, or interrupt it where it runs (Ctrl-C ends it after its present step)");
+    if released.is_empty() {
+        return failure;
+    }
+    let names = names(released);
+    failure.note(format!("  unlocked before that was seen: {names}; the run stops at its next command there"))
 }
 
 #[cfg(test)]
