@@ -60,3 +60,6 @@ impl Kind for Record {
         ])
     }
 }
+
+#[cfg(test)]
+mod tests;
