@@ -301,38 +301,6 @@ impl State {
         Reply::said(format!("done: recorded in {path}\n"))
     }
 
-    fn join(&mut self, call: &Call<'_>) -> Reply {
-        let urls = format!("--peer-urls={}", call.word(2));
-        self.or_the_list(call, 2, &["member", "add", call.word(1), "--learner", &urls, "-w", "json"])
-    }
-
-    fn promote(&mut self, call: &Call<'_>) -> Reply {
-        let mut reply = self.or_the_list(call, 1, &["member", "promote", call.word(1)]);
-        if reply.ok() {
-            reply.output.stdout += "promoted\n";
-        }
-        reply
-    }
-
-    fn drop_learner(&mut self, call: &Call<'_>) -> Reply {
-        self.or_the_list(call, 1, &["member", "remove", call.word(1)])
-    }
-
-    /// Asks the etcdctl whose words follow the first `own`; after a refusal the list tells what happened: exit 75.
-    fn or_the_list(&mut self, call: &Call<'_>, own: usize, asked: &[&str]) -> Reply {
-        let words = |more: &[&str]| -> Vec<String> {
-            call.rest(own).iter().cloned().chain(more.iter().map(|word| (*word).to_owned())).collect()
-        };
-        let answer = self.etcdctl(call.host, &words(asked));
-        if answer.ok() {
-            return answer;
-        }
-        let mut listed = self.etcdctl(call.host, &words(&["member", "list", "-w", "json"])).after(answer.took);
-        listed.output.status = if listed.ok() { 75 } else { 1 };
-        listed.output.stderr = answer.output.stderr + &listed.output.stderr;
-        listed
-    }
-
     fn clear_nospace(&mut self, call: &Call<'_>) -> Reply {
         self.tick();
         let ready = self.seen(call.host).process.as_ref().is_some_and(|process| process.ready);

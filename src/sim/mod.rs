@@ -29,6 +29,7 @@ mod forms;
 mod identity;
 mod locks;
 mod machine;
+mod memberships;
 mod pods;
 mod remote;
 mod rules;

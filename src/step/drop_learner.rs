@@ -67,3 +67,6 @@ impl Kind for DropLearner {
         Undo::NothingChanged
     }
 }
+
+#[cfg(test)]
+mod tests;
