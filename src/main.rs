@@ -16,7 +16,7 @@ use requorum::run::exit;
 use requorum::run::ports::{Console, Prompt};
 use requorum::run::session::Operator;
 use requorum::verbs::{Acting, Site};
-use requorum::world::bastion::ThisHost;
+use requorum::world::bastion::{self, ThisHost};
 use requorum::world::checkout::Checkout;
 use requorum::world::clock::SystemClock;
 use requorum::world::completion::{self, Known};
@@ -156,7 +156,7 @@ fn site(common: &Common, interrupted: watch::Receiver<bool>, acting: Acting) -> 
     };
     let console: Arc<dyn Console> = Arc::from(terminal::console(terminal::Manner { quiet: common.quiet, colour }));
     let uid = || rustix::process::getuid().as_raw().to_string();
-    let bastion = ThisHost {
+    let this_host = ThisHost {
         home,
         login: text("LOGNAME").or_else(|| text("USER")).unwrap_or_else(uid),
         unlocked,
@@ -166,7 +166,7 @@ fn site(common: &Common, interrupted: watch::Receiver<bool>, acting: Acting) -> 
         told: common.verbose.then(|| Arc::clone(&console)),
     };
     Site {
-        bastion: Arc::new(bastion),
+        bastion: Arc::new(this_host),
         clock: Arc::new(SystemClock),
         console,
         prompt,
@@ -174,7 +174,7 @@ fn site(common: &Common, interrupted: watch::Receiver<bool>, acting: Acting) -> 
         acting,
         operator: Operator {
             person: person.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw())),
-            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            host: bastion::name(),
         },
     }
 }

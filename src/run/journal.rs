@@ -18,7 +18,7 @@ mod recorded;
 pub(crate) mod replay;
 
 pub use origins::origins;
-pub use read::{Records, is_drill, read, readable};
+pub use read::{Records, is_drill, is_over_unless_on, read, readable};
 pub use record::{DrillEvent, JournalEvent, PhaseEvent, Record, RunEvent, StepEvent};
 pub use recorded::recorded;
 

@@ -25,7 +25,7 @@ use crate::verbs::Bastion;
 use crate::verbs::site::{Diagnosed, StoredRun};
 
 use super::data::{HASH, Image};
-use super::drive::TEMPLATES;
+use super::drive::{HOST, TEMPLATES};
 use super::faults::Event;
 use super::run_files::{JOURNAL, RunFiles};
 use super::state::BastionState;
@@ -138,7 +138,9 @@ impl Bastion for Site {
     }
 
     fn lives(&self, run: &RunId) -> Option<bool> {
-        Bastion::runs(self).iter().any(|stored| stored.run == run.as_str()).then_some(false)
+        let runs = Bastion::runs(self);
+        let stored = runs.iter().find(|stored| stored.run == run.as_str())?;
+        journal::is_over_unless_on(HOST, stored.bytes.as_deref().ok()?).then_some(false)
     }
 
     fn known_before(&self, cluster: &ClusterName) -> KnownBefore {

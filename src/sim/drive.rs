@@ -105,6 +105,9 @@ impl Flags {
     }
 }
 
+/// The bastion's name.
+pub(super) const HOST: &str = "bastion";
+
 impl Site {
     /// The input files.
     #[must_use]
@@ -132,7 +135,7 @@ impl Site {
             prompt: Arc::new(self.clone()),
             interrupted: self.interrupted.subscribe(),
             acting: Acting::default(),
-            operator: Operator { person: "keeper".to_owned(), host: "bastion".to_owned() },
+            operator: Operator { person: "keeper".to_owned(), host: HOST.to_owned() },
         }
     }
 

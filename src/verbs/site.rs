@@ -70,7 +70,8 @@ pub trait Bastion: Send + Sync {
     /// Every run that is kept here, oldest first; also those whose journal cannot be read.
     fn runs(&self) -> Vec<StoredRun>;
 
-    /// Whether a process on this host still writes that run's journal; nothing where that is not known.
+    /// Whether a process still writes that run's journal; nothing where that is not known, as of a run that was begun on
+    /// another host and whose journal tells no end.
     fn lives(&self, run: &RunId) -> Option<bool>;
 
     /// What earlier looks and runs have left about a cluster.

@@ -42,6 +42,12 @@ pub struct ThisHost {
     pub told: Option<Arc<dyn Console>>,
 }
 
+/// The name that this host has for itself.
+#[must_use]
+pub fn name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
 impl ThisHost {
     fn ssh(&self, cluster: &Cluster) -> Ssh {
         let mut options = Options::new(self.home.as_deref());
@@ -89,7 +95,7 @@ impl Bastion for ThisHost {
     }
 
     fn lives(&self, run: &RunId) -> Option<bool> {
-        store::lives(&self.state, run)
+        store::lives(&self.state, run, &name())
     }
 
     fn known_before(&self, cluster: &ClusterName) -> KnownBefore {

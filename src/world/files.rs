@@ -19,7 +19,7 @@ use crate::verbs::site::StoredRun;
 pub(super) const MOST: u64 = 4 << 20;
 
 /// Beyond this a run's journal is not read: some thousand times the longest that was seen.
-const MOST_JOURNAL: u64 = 256 << 20;
+pub(super) const MOST_JOURNAL: u64 = 256 << 20;
 
 /// Reads a text file.
 ///

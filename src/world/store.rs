@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 
 use crate::model::RunId;
+use crate::run::journal::is_over_unless_on;
 use crate::run::ports::{Later, Store};
 
 /// The journal's name in a run's directory.
@@ -45,13 +46,17 @@ impl RunDir {
     }
 }
 
-/// Whether a process on this host still writes the journal of that run; nothing where the run was not begun here, or
-/// where that cannot be told: a link, say, which is no journal of ours.
+/// Whether a process still writes the journal of that run, as far as `host`, which is this one, can tell: nothing where the
+/// run was not begun here (a copied journal is locked by nobody, whatever goes on where it was copied from), or where that
+/// cannot be told: a link, say, which is no journal of ours.
 #[must_use]
-pub fn lives(state: &Path, run: &RunId) -> Option<bool> {
+pub fn lives(state: &Path, run: &RunId, host: &str) -> Option<bool> {
     let journal = super::regular::open_own(&state.join("runs").join(run.as_str()).join(JOURNAL)).ok()?;
     match journal.try_lock_shared() {
-        Ok(()) => Some(false),
+        Ok(()) => {
+            let text = super::regular::read(journal, super::files::MOST_JOURNAL).ok()?;
+            is_over_unless_on(host, &text).then_some(false)
+        }
         Err(TryLockError::WouldBlock) => Some(true),
         Err(TryLockError::Error(_)) => None,
     }
@@ -119,5 +124,39 @@ impl Store for RunDir {
 
     fn place(&self) -> PathBuf {
         self.place.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_that_nobody_writes_here_tells_of_its_own_host_only() {
+        let state = tempfile::tempdir().unwrap();
+        let run = RunId::new("20261123-134443-449f").unwrap();
+        assert_eq!(lives(state.path(), &run, "here"), None);
+        let here = RunDir::create(state.path(), &run).unwrap();
+        let line =
+            |what: &str| here.append(&format!(r#"{{"seq":1,"at":"2026-11-23T13:44:43Z","what":{what}}}"#)).unwrap();
+        line(r#"{"run":{"version":1,"host":"here"}}"#);
+        assert_eq!(lives(state.path(), &run, "here"), Some(true));
+        // As from a backup, or by rsync.
+        let copied = tempfile::tempdir().unwrap();
+        let place = copied.path().join("runs").join(run.as_str());
+        let copy = || {
+            std::fs::create_dir_all(&place).unwrap();
+            std::fs::copy(state.path().join("runs").join(run.as_str()).join(JOURNAL), place.join(JOURNAL)).unwrap();
+            ["here", "elsewhere"].map(|host| lives(copied.path(), &run, host))
+        };
+        assert_eq!(copy(), [Some(false), None]);
+        line(r#"{"locked":null}"#);
+        assert_eq!(copy(), [Some(false), None]);
+        line(r#"{"end":{"outcome":"it stopped","exit":4}}"#);
+        assert_eq!(copy(), [Some(false), Some(false)]);
+        std::fs::write(place.join(JOURNAL), "").unwrap();
+        assert_eq!(lives(copied.path(), &run, "here"), None);
+        drop(here);
+        assert_eq!(lives(state.path(), &run, "here"), Some(false));
     }
 }

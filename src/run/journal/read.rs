@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use super::record::{DrillEvent, JournalEvent, Record, RunEvent};
 use super::{JournalError, Moves, VERSION};
@@ -60,6 +61,21 @@ pub fn is_drill(journal: &[u8]) -> bool {
     }
     let line = journal.split(|byte| *byte == b'\n').next().unwrap_or_default();
     serde_json::from_slice::<First>(line).is_ok_and(|first| first.what.contains_key("drill"))
+}
+
+/// Whether nobody writes a journal any more that no process on `host` writes: it tells its run's end, or it was begun on that
+/// host. A copy of a journal that another host's process still writes says neither.
+#[must_use]
+pub fn is_over_unless_on(host: &str, journal: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Line {
+        what: BTreeMap<String, Value>,
+    }
+    let mut lines = journal.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Line>(line).ok());
+    let Some(first) = lines.next() else { return false };
+    let of_host = |event: &Value| event.get("host").and_then(Value::as_str) == Some(host);
+    ["run", "drill"].iter().any(|begins| first.what.get(*begins).is_some_and(of_host))
+        || lines.any(|line| line.what.contains_key("end"))
 }
 
 /// Reads a journal back. A last line that was cut off by a crash is left out: its act had not begun.
