@@ -4,9 +4,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 use requorum::cli::args::Cli;
+use requorum::plan::Goal;
+use requorum::sim::{Cut, Event, Flags, Site};
 
 /// What a placeholder stands for: a run's name, which also passes for a zone's, a master's or a file's.
 const WORD: &str = "20260101-000000-0001";
@@ -201,6 +204,45 @@ fn the_documents_suggest_what_the_program_reads() {
     println!("{count} commands");
     assert!(wrong.is_empty(), "{} of {count}:\n{}", wrong.len(), wrong.join("\n"));
     assert!(count > 50, "only {count} commands were found");
+}
+
+/// The words of these commands are in no literal: the run's plan has them.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_stopped_midway_says_its_whole_command_again() {
+    let site = Site::with_election(&[2, 1], Duration::from_secs(1));
+    site.wait(Duration::from_secs(4)).await;
+    let zone2 = || Flags { failed_zones: vec!["zone2".into()], ..Flags::default() };
+    let takes_quorum = Flags { overrides: vec!["fence-takes-quorum".into()], ..zone2() };
+    // Cut off at each of its first acts.
+    let cut = async |site: &Site, goal, flags: &Flags| {
+        let mut all = Vec::new();
+        for act in 1..8 {
+            let begun = site.fork();
+            begun.cut_at(begun.acts() + act, Cut::NotDone);
+            let text = begun.go(goal, flags).await.text;
+            let (wrong, _) = unread("the last words", &text);
+            assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+            all.extend(commands(&text));
+        }
+        all
+    };
+    let says = |said: &[String], command: &str| assert!(said.iter().any(|one| one == command), "{command}: {said:?}");
+    let fenced = site.fork();
+    let said = cut(&fenced, Goal::Fence, &takes_quorum).await;
+    says(&said, "requorum fence zone2 --override fence-takes-quorum=REASON");
+    assert_eq!(fenced.go(Goal::Fence, &takes_quorum).await.code, Some(0));
+    says(&cut(&fenced, Goal::Unfence, &zone2()).await, "requorum unfence zone2");
+    site.happens(&Event::Off("zone1".into()));
+    site.wait(Duration::from_secs(4)).await;
+    let zone1_is_off = Flags { attested: vec!["zone1".into()], ..Flags::default() };
+    let end = site.go(Goal::InitiateDr, &zone1_is_off).await;
+    assert_eq!(end.code, Some(0), "{}", end.text);
+    site.happens(&Event::On("zone1".into()));
+    site.wait(Duration::from_secs(5)).await;
+    // Only one of the zone's two masters answers.
+    site.happens(&Event::Off("m2".into()));
+    let only_m1 = Flags { only: vec!["m1".into()], ..Flags::default() };
+    says(&cut(&site, Goal::Recover, &only_m1).await, "requorum recover --only m1");
 }
 
 #[test]

@@ -39,6 +39,9 @@ pub struct Plan {
     pub seed: Option<MasterName>,
     /// Masters that come back in this run.
     pub returned: BTreeSet<MasterName>,
+    /// Those that `recover` was to take back and no others; empty where it was to take all.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub only: BTreeSet<MasterName>,
     /// Masters left out of the cluster until a later `recover`.
     pub left_out: BTreeSet<MasterName>,
     /// What was attested, by whom or what.

@@ -41,6 +41,7 @@ impl Plan {
             left_out: BTreeSet::new(),
             attested: input.request.attested.clone(),
             overrides: input.request.set_aside(),
+            only: input.request.only.clone(),
             after: None,
             ports: cut_off::ports(input),
             old_data: input.seen.old_data(),

@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 
+use crate::model::MasterName;
 use crate::plan::Goal;
 use crate::run::journal::StepState;
 use crate::step::Effect;
@@ -63,10 +64,29 @@ pub(super) fn by_hand(run: ReportedRun<'_>) -> Open {
             let _ = writeln!(out, "  {} undo {}", run.again, run.plan.run);
         }
         goal => {
-            let _ = writeln!(out, "  {} {}{}", run.again, goal.command(), undone(run));
+            let _ = writeln!(out, "  {} {}{}", run.again, goal.command(), words(run));
         }
     }
     Open { text: out, about: About::Lock }
+}
+
+/// What the command was given, but for what was attested: that was true when somebody said it. For the same reason why a
+/// rule was set aside is to be said again.
+fn words(run: ReportedRun<'_>) -> String {
+    let plan = run.plan;
+    let mut words = match plan.goal {
+        Goal::Fence | Goal::Unfence => format!(" {}", fence_target(plan)),
+        Goal::Undo => undone(run),
+        Goal::Recover if !plan.only.is_empty() => {
+            let only: Vec<&str> = plan.only.iter().map(MasterName::as_str).collect();
+            format!(" --only {}", only.join(" "))
+        }
+        Goal::InitiateDr | Goal::Recover => String::new(),
+    };
+    for rule in plan.overrides.keys() {
+        let _ = write!(words, " --override {rule}=REASON");
+    }
+    words
 }
 
 /// The run that `undo` is given, as a command's last word.
