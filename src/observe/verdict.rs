@@ -45,6 +45,20 @@ impl Verdict {
         }
     }
 
+    /// How much a person is needed: of several clusters the one with the highest counts. A loss that is proved comes before
+    /// one that may be.
+    #[must_use]
+    pub const fn urgency(self) -> u8 {
+        match self {
+            Self::Healthy => 0,
+            Self::Degraded => 1,
+            Self::OneZone => 2,
+            Self::Unknown => 3,
+            Self::QuorumLost => 4,
+            Self::SplitBrain => 5,
+        }
+    }
+
     /// The verdict in words.
     #[must_use]
     pub const fn words(self) -> &'static str {

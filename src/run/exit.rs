@@ -82,6 +82,13 @@ pub const fn of_verdict(verdict: Verdict) -> u8 {
     }
 }
 
+/// What `status` of several clusters ends with: nothing stands for one of which nothing was seen.
+#[must_use]
+pub fn of_verdicts(verdicts: impl Iterator<Item = Option<Verdict>>) -> u8 {
+    let urgency = |verdict: &Option<Verdict>| verdict.unwrap_or(Verdict::Unknown).urgency();
+    verdicts.max_by_key(urgency).map_or(DONE, |verdict| verdict.map_or(FAILED, of_verdict))
+}
+
 /// Whether a step only looks whether the world still is what the plan was made for.
 fn is_look(step: &Step) -> bool {
     step.does(|effect| matches!(effect, Effect::ChecksNoLeader(_) | Effect::ChecksSilence | Effect::ChecksNoVote(_)))
@@ -115,4 +122,26 @@ fn is_verification(plan: &Plan, id: u32) -> bool {
     };
     let acts_later = plan.steps().any(|planned| planned.id > id && !proves(&planned.step));
     plan.steps().any(|planned| planned.id == id && proves(&planned.step)) && !acts_later
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_clusters_the_one_that_needs_a_person_most_counts() {
+        let code = |verdicts: &[Option<Verdict>]| of_verdicts(verdicts.iter().copied());
+        let [healthy, degraded, lost, split] =
+            [Verdict::Healthy, Verdict::Degraded, Verdict::QuorumLost, Verdict::SplitBrain].map(Some);
+        assert_eq!(code(&[degraded, split]), 13);
+        assert_eq!(code(&[split, degraded]), 13);
+        assert_eq!(code(&[lost, split, healthy]), 13);
+        assert_eq!(code(&[healthy, degraded]), 10);
+        assert_eq!(code(&[healthy, healthy]), DONE);
+        assert_eq!(code(&[degraded, None]), FAILED);
+        assert_eq!(code(&[None, lost]), 11);
+        for verdict in Verdict::ALL {
+            assert_eq!(code(&[Some(verdict)]), of_verdict(verdict));
+        }
+    }
 }

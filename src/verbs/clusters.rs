@@ -44,7 +44,7 @@ pub fn the_one(inputs: &InputPaths, site: &Site, what: &str) -> Result<InputPath
     Ok(each.swap_remove(0))
 }
 
-/// Looks at all of them.
+/// Looks at all of them. The first that is not as it should be is what they end with.
 ///
 /// # Errors
 /// The first failure, once all were looked at.
@@ -59,13 +59,24 @@ pub async fn all(
             site.console.print(&format!("{head}\n"));
         }
         let code = verb(&one).await;
-        if matches!(ended, Ok(exit::DONE)) {
+        if outranks(&code, &ended) {
             ended = code;
         } else if let Err(failure) = code {
             site.console.say(failure.text(site.console.coloured()).trim_end());
         }
     }
     ended
+}
+
+/// Whether what came of one cluster is what all of them end with, and no longer what came of those before it. That there is
+/// something to do is no failure, and hides none.
+fn outranks(now: &Result<u8, Failure>, before: &Result<u8, Failure>) -> bool {
+    match (now, before) {
+        (_, Ok(exit::DONE)) => true,
+        (Ok(now), Ok(exit::CHANGES)) => *now != exit::DONE,
+        (Err(_), Ok(exit::CHANGES)) => true,
+        (_, Ok(_) | Err(_)) => false,
+    }
 }
 
 /// Acts on one after the other, and stops at the first that does not end well. `confirm` names the main cluster, and is the
@@ -114,4 +125,28 @@ fn head_of(one: &InputPaths, inputs: &InputPaths) -> Option<String> {
 #[must_use]
 pub fn head(name: &ClusterName) -> String {
     format!("━━━ cluster {name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn that_there_is_something_to_do_hides_no_refusal() {
+        let ends = |codes: &[Result<u8, u8>]| {
+            let mut ended = Ok(exit::DONE);
+            for code in codes {
+                let code = code.map_err(|_| Failure::usage("refused"));
+                if outranks(&code, &ended) {
+                    ended = code;
+                }
+            }
+            ended.map_err(|failure| failure.code())
+        };
+        assert_eq!(ends(&[Ok(exit::CHANGES), Err(0)]), Err(exit::USAGE));
+        assert_eq!(ends(&[Err(0), Ok(exit::CHANGES)]), Err(exit::USAGE));
+        assert_eq!(ends(&[Ok(exit::CHANGES), Ok(exit::DONE)]), Ok(exit::CHANGES));
+        assert_eq!(ends(&[Ok(exit::CHANGES), Ok(exit::FAILED)]), Ok(exit::FAILED));
+        assert_eq!(ends(&[Ok(exit::FAILED), Ok(exit::CHANGES)]), Ok(exit::FAILED));
+    }
 }

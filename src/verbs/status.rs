@@ -64,7 +64,7 @@ pub async fn of_all(each: &[InputPaths], site: &Site, request: &StatusRequest) -
     }
     together(all.iter_mut().map(|one| one.last(site, request.quick, is_text.then_some(several)))).await;
     let mut values = Vec::new();
-    let mut ended = exit::DONE;
+    let mut verdicts = Vec::new();
     for one in &all {
         let assessment = assess(&one.cluster, &one.seen);
         looking::remember(&one.cluster, &one.seen, site);
@@ -80,8 +80,7 @@ pub async fn of_all(each: &[InputPaths], site: &Site, request: &StatusRequest) -
             let written = write(site, path, &metrics(&one.cluster, &one.seen, &assessment, site));
             written.map_err(Failure::after_the_answer)?;
         }
-        let code = if one.seen.masters.is_empty() { exit::FAILED } else { exit::of_verdict(assessment.verdict) };
-        ended = if ended == exit::DONE { code } else { ended };
+        verdicts.push((!one.seen.masters.is_empty()).then_some(assessment.verdict));
     }
     match values.pop() {
         Some(last) if several => {
@@ -91,7 +90,7 @@ pub async fn of_all(each: &[InputPaths], site: &Site, request: &StatusRequest) -
         Some(only) => site.console.print(&json::text(&only)),
         None => {}
     }
-    Ok(ended)
+    Ok(exit::of_verdicts(verdicts.into_iter()))
 }
 
 /// One of the clusters that are looked at.
