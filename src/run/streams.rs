@@ -98,11 +98,126 @@ pub(super) async fn fetch(
     if !sent.ok() {
         return Ok(sent);
     }
+    if expected.is_none_or(|fact| fact.bytes != bytes || fact.sha256 != sum) {
+        let kept = kept.display();
+        return Ok(failed(format!("what arrived ({kept}) is not the verified snapshot: {bytes} bytes, SHA-256 {sum}")));
+    }
     Ok(match world.store.settle(&kept, name) {
-        _ if expected.is_none_or(|fact| fact.bytes != bytes || fact.sha256 != sum) => {
-            failed("what arrived is not the verified snapshot".to_owned())
-        }
         Err(error) => failed(format!("the bastion's disk: {error}")),
         Ok(path) => Output { status: 0, stdout: format!("{bytes} bytes in {}", path.display()), stderr: String::new() },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::{Path, PathBuf};
+    use std::sync::{Arc, Mutex};
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::run::ports::{Clock, Console, Event, OneByOne, Questions, Remote, Screen, Store};
+
+    const SENT: &[u8] = b"what was sent";
+
+    /// A world with one file on each side.
+    #[derive(Default)]
+    struct Files {
+        named: Mutex<Vec<String>>,
+    }
+
+    impl Remote for Files {
+        fn run<'a>(
+            &'a self,
+            _: &'a MasterName,
+            _: &'a Command,
+            pipes: Pipes,
+        ) -> Later<'a, Result<Output, RemoteError>> {
+            Box::pin(async move {
+                if let Some(stdout) = pipes.stdout {
+                    let _ = stdout.send(Bytes::from_static(SENT)).await;
+                }
+                Ok(Output::default())
+            })
+        }
+
+        fn questions<'a>(&'a self, host: &'a MasterName) -> Box<dyn Questions + 'a> {
+            OneByOne::new(self, host)
+        }
+    }
+
+    impl Store for Files {
+        fn append(&self, _: &str) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn keep<'a>(&'a self, name: &'a str, mut chunks: mpsc::Receiver<Bytes>) -> Later<'a, io::Result<PathBuf>> {
+            Box::pin(async move {
+                while chunks.recv().await.is_some() {}
+                Ok(PathBuf::from(format!("{name}.part")))
+            })
+        }
+
+        fn settle(&self, _: &Path, name: &str) -> io::Result<PathBuf> {
+            self.named.lock().unwrap().push(name.to_owned());
+            Ok(PathBuf::from(name))
+        }
+
+        fn read<'a>(&'a self, _: &'a str, _: mpsc::Sender<Bytes>) -> Later<'a, io::Result<()>> {
+            Box::pin(async { Ok(()) })
+        }
+
+        fn place(&self) -> PathBuf {
+            PathBuf::new()
+        }
+    }
+
+    impl Clock for Files {
+        fn now(&self) -> Timestamp {
+            Timestamp::UNIX_EPOCH
+        }
+    }
+
+    impl Console for Files {
+        fn tell(&self, _: Event) {}
+        fn print(&self, _: &str) {}
+        fn say(&self, _: &str) {}
+        fn coloured(&self) -> bool {
+            false
+        }
+        fn width(&self) -> Option<usize> {
+            None
+        }
+        fn screen(&self) -> Option<Box<dyn Screen>> {
+            None
+        }
+    }
+
+    /// What came of a file that should be this one, and which names were given.
+    async fn fetched(expected: Option<&[u8]>) -> (Output, Vec<String>) {
+        let files = Arc::new(Files::default());
+        let world = World { remote: files.clone(), store: files.clone(), clock: files.clone(), console: files.clone() };
+        let fact = expected.map(|bytes| SnapshotFact {
+            bytes: bytes.len() as u64,
+            sha256: hex(&Sha256::digest(bytes)),
+            revision: 1,
+            hash: None,
+            keys: None,
+        });
+        let (from, read, came) = (MasterName::new("m3").unwrap(), Command::new("cat"), AtomicU64::new(0));
+        let output = fetch(&world, &from, &read, "snapshot.db", fact.as_ref(), &came).await.unwrap();
+        (output, files.named.lock().unwrap().clone())
+    }
+
+    #[tokio::test]
+    async fn only_the_verified_snapshot_gets_its_name() {
+        let (output, named) = fetched(Some(SENT)).await;
+        assert!(output.ok() && named == ["snapshot.db"], "{output:?} {named:?}");
+        for other in [Some(&b"what was kept"[..]), Some(&b"longer than what was sent"[..]), None] {
+            let (output, named) = fetched(other).await;
+            assert!(!output.ok() && output.stderr.contains("(snapshot.db.part) is not the verified"), "{output:?}");
+            assert_eq!(named, Vec::<String>::new());
+        }
+    }
 }
