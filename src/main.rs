@@ -20,6 +20,7 @@ use requorum::world::bastion::{self, ThisHost};
 use requorum::world::checkout::Checkout;
 use requorum::world::clock::SystemClock;
 use requorum::world::completion::{self, Known};
+use requorum::world::local::SUDO_PASSWORD;
 use requorum::world::ssh::Unlocked;
 use requorum::world::terminal;
 use tokio::sync::watch;
@@ -146,7 +147,7 @@ fn site(common: &Common, interrupted: watch::Receiver<bool>, acting: Acting) -> 
     let home = variable("HOME").map(PathBuf::from);
     let person = text("SUDO_USER").or_else(|| text("USER")).or_else(|| text("LOGNAME"));
     let prompt: Arc<dyn Prompt> = Arc::new(terminal::Person::new());
-    let sudo_password = text("REQUORUM_SUDO_PASSWORD").map(zeroize::Zeroizing::new);
+    let sudo_password = text(SUDO_PASSWORD).map(zeroize::Zeroizing::new);
     let agent_socket = variable("SSH_AUTH_SOCK").map(PathBuf::from);
     let unlocked = Unlocked::new(Arc::clone(&prompt), home.clone(), agent_socket, sudo_password);
     let colour = match common.color {

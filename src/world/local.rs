@@ -7,14 +7,23 @@ use tokio::process::Command;
 
 use crate::model::command::clean;
 
-/// Runs a command to its end.
+/// The variable of the environment that brings the password for sudo.
+pub const SUDO_PASSWORD: &str = "REQUORUM_SUDO_PASSWORD";
+
+/// Runs a command to its end. The password for sudo is not for it.
 ///
 /// # Errors
 /// What it said last, where it cannot be run, fails, or does not end within `limit` (it is killed then).
 pub async fn run(argv: &[String], limit: Duration) -> Result<(), String> {
     let Some((program, arguments)) = argv.split_first() else { return Err("the command is empty".to_owned()) };
     let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+        .args(arguments)
+        .env_remove(SUDO_PASSWORD)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
     let ended = tokio::time::timeout(limit, command.output()).await;
     // Arguments may hold a password, and a program may repeat them.
     let shown = clean(program);
@@ -51,5 +60,26 @@ mod tests {
         assert!(run(&["sleep", "30"]).await.unwrap_err().contains("did not stop"));
         assert!(run(&["/no/such/program"]).await.is_err());
         assert!(run(&[]).await.is_err());
+    }
+
+    /// A test that sets a variable of its own process would set it for the tests beside it: it runs itself once more.
+    #[test]
+    fn the_password_for_sudo_is_not_passed_on() {
+        const AGAIN: &str = "REQUORUM_TEST_AGAIN";
+        if std::env::var_os(AGAIN).is_none() {
+            let own = std::env::current_exe().unwrap();
+            let name = "world::local::tests::the_password_for_sudo_is_not_passed_on";
+            let mut again = std::process::Command::new(own);
+            let again = again.args(["--exact", name]).envs([(SUDO_PASSWORD, "hunter22"), (AGAIN, "1")]);
+            let output = again.output().unwrap();
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success() && said.contains("1 passed"), "{said}");
+            return;
+        }
+        let has = format!("test \"${SUDO_PASSWORD}\" = hunter22");
+        assert!(std::process::Command::new("sh").args(["-c", &has]).status().unwrap().success());
+        let argv = ["sh", "-c", &has].map(str::to_owned);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        assert!(runtime.block_on(run(&argv, Duration::from_secs(5))).is_err());
     }
 }
