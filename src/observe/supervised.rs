@@ -1,6 +1,6 @@
 //! Scripts that are the same whoever starts etcd: what differs are the functions that stand before them. Asks nothing.
 
-use crate::model::command::Script;
+use crate::model::command::{ANSWER_DEADLINE, Script};
 use crate::model::{Command, Supervisor};
 
 /// A script, with the functions before it for whatever starts etcd.
@@ -18,6 +18,12 @@ impl Supervised {
     #[must_use]
     pub fn command(&self, supervisor: &Supervisor) -> Command {
         Command::script(self.of(supervisor)).arg(supervisor.word())
+    }
+
+    /// The same for a step that acts: a kubelet or docker may be waited for.
+    #[must_use]
+    pub fn act(&self, supervisor: &Supervisor) -> Command {
+        self.command(supervisor).deadline(ANSWER_DEADLINE + supervisor.slack())
     }
 
     /// The script for this etcd.

@@ -30,7 +30,7 @@ impl Kind for Fence {
 
     fn acts(&self) -> Vec<Act> {
         let command = SCRIPT
-            .command(&self.supervisor)
+            .act(&self.supervisor)
             .arg(self.supervisor.fence_marker())
             .arg(self.supervisor.held_by())
             .arg(self.reason.clone());
@@ -70,8 +70,7 @@ impl Kind for PrepareFence {
     }
 
     fn acts(&self) -> Vec<Act> {
-        let command =
-            PREPARE.command(&self.supervisor).arg(self.supervisor.fence_marker()).arg(self.supervisor.held_by());
+        let command = PREPARE.act(&self.supervisor).arg(self.supervisor.fence_marker()).arg(self.supervisor.held_by());
         vec![Act::once(command)]
     }
 

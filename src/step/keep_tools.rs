@@ -19,7 +19,7 @@ const SCRIPT: Supervised = supervised!("keep tools", "scripts/keep-tools.sh");
 /// Keeps them.
 #[must_use]
 pub fn command(supervisor: &Supervisor) -> Command {
-    SCRIPT.command(supervisor).arg(KEPT)
+    SCRIPT.act(supervisor).arg(KEPT)
 }
 
 impl Kind for KeepTools {

@@ -70,7 +70,7 @@ impl Kind for Retire {
         let wal = self.wal_dir.as_ref().and_then(|own| Some((own, own.moved()?)));
         let fresh_wal = wal.filter(|_| restored).map(|(own, _)| own.fresh(&self.data_dir, &fresh, &self.run));
         let command = SCRIPT
-            .command(&self.supervisor)
+            .act(&self.supervisor)
             .arg(self.data_dir.as_str())
             .arg(self.aside())
             .arg(if self.mount_point { "yes" } else { "no" })

@@ -45,7 +45,7 @@ impl Kind for ReturnData {
         };
         let wal = self.wal_dir.as_ref();
         let command = SCRIPT
-            .command(&self.supervisor)
+            .act(&self.supervisor)
             .arg(self.data_dir.as_str())
             .args([self.aside(), unused])
             .arg(if self.mount_point { "yes" } else { "no" })

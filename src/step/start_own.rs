@@ -23,7 +23,7 @@ impl Kind for StartOwn {
     }
 
     fn acts(&self) -> Vec<Act> {
-        vec![Act::once(SCRIPT.command(&self.supervisor).arg(self.supervisor.fence_marker()))]
+        vec![Act::once(SCRIPT.act(&self.supervisor).arg(self.supervisor.fence_marker()))]
     }
 
     fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {
