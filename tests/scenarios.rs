@@ -221,6 +221,7 @@ stories! {
     what_a_returned_master_had_beyond_the_fork_is_told,
     what_etcd_said_last_is_shown_where_it_does_not_start,
     what_is_older_is_not_started_when_all_are_down,
+    what_was_heard_before_the_second_proof_says_nothing_against_it,
     where_a_containers_image_cannot_be_opened_the_masters_programs_are_taken,
     where_metrics_cannot_be_read_time_proves_it,
     without_a_look_at_the_peer_ports_nobody_is_called_dead,

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::step::Step;
+
 use super::Plan;
 
 /// Whether two plans of one request do the same to the same masters. What was found and said on the way may differ, and so
@@ -10,6 +12,20 @@ use super::Plan;
 #[must_use]
 pub fn do_the_same(one: &Plan, other: &Plan) -> bool {
     acts(one) == acts(other)
+}
+
+/// The plan that was consented to, with what survivors had heard when quorum was proved lost once more: what they heard
+/// between the two proofs says nothing against the second.
+#[must_use]
+pub fn with_silence_of(agreed: &Plan, now: &Plan) -> Plan {
+    let mut plan = agreed.clone();
+    let steps = plan.stages.iter_mut().flat_map(|stage| &mut stage.steps);
+    for (planned, now) in steps.zip(now.steps()) {
+        if let (Step::Leaderless(agreed), Step::Leaderless(now)) = (&mut planned.step, &now.step) {
+            agreed.silence.clone_from(&now.silence);
+        }
+    }
+    plan
 }
 
 fn acts(plan: &Plan) -> Value {

@@ -14,7 +14,7 @@ use crate::observe::assess::{Assessment, assess};
 use crate::observe::traces::Holder;
 use crate::plan::{Input, Plan};
 
-use super::again::{self, Changed};
+use super::again::{self, Changed, Same};
 use super::hold::Holding;
 use super::journal::{Journal, JournalError, RunEvent, StepState, VERSION};
 use super::lock::{self, Taken};
@@ -151,7 +151,9 @@ pub async fn execute(
     take_lock(&world, &hosts, &agreed, operator, &journal).await?;
     let holder = agreed.drill.unwrap_or(&plan.run).clone();
     let holding = Holding::begin(&world.remote, &hosts, &holder);
-    let tried = look_again(&world, &hosts, &agreed, &holder, &journal, interrupted.clone()).await?;
+    let Same { tried, proved_again } =
+        look_again(&world, &hosts, &agreed, &holder, &journal, interrupted.clone()).await?;
+    let plan = proved_again.as_ref().unwrap_or(plan);
     let outcome = Runner::new(world.clone(), journal.clone(), interrupted, holder).run(plan, tried).await?;
     drop(holding);
     let code = exit::code(plan, &outcome);
@@ -216,19 +218,20 @@ async fn look_again(
     holder: &RunId,
     journal: &Journal<RunEvent>,
     mut interrupted: watch::Receiver<bool>,
-) -> Result<Option<StillTried>, NotBegun> {
+) -> Result<Same, NotBegun> {
+    let as_it_is = |tried| Same { tried, proved_again: None };
     let begun_before = agreed.tried.clone();
-    let Some(basis) = agreed.basis else { return Ok(begun_before) };
+    let Some(basis) = agreed.basis else { return Ok(as_it_is(begun_before)) };
     let begun = tokio::time::Instant::now();
     let looked = tokio::select! {
         looked = again::still(agreed.plan, basis, holder, &world.remote, &world.console) => looked,
-        _ = interrupted.wait_for(|yes| *yes) => return Ok(None),
+        _ = interrupted.wait_for(|yes| *yes) => return Ok(as_it_is(None)),
     };
     let now = match looked {
-        Ok(tried) => {
+        Ok(same) => {
             let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
             journal.write(vec![RunEvent::LookedAgain { took_ms }])?;
-            return Ok(StillTried::of_both(begun_before, tried));
+            return Ok(Same { tried: StillTried::of_both(begun_before, same.tried), ..same });
         }
         Err(now) => now,
     };
