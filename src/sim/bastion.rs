@@ -125,26 +125,26 @@ impl Bastion for Site {
         Ok(Arc::new(RunFiles { site: self.clone(), place: format!("{STATE}/runs/{run}") }))
     }
 
-    fn runs(&self) -> Vec<StoredRun> {
+    fn runs(&self) -> io::Result<Vec<StoredRun>> {
         let journals = self.with(|state| state.bastion.files.clone()).into_iter();
         let journals = journals.filter(|(path, _)| path.ends_with(JOURNAL));
-        journals
+        Ok(journals
             .map(|(path, bytes)| {
                 let path = PathBuf::from(path);
                 let run = path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
                 StoredRun { run, path, bytes: Ok(bytes) }
             })
-            .collect()
+            .collect())
     }
 
     fn lives(&self, run: &RunId) -> Option<bool> {
-        let runs = Bastion::runs(self);
+        let runs = Bastion::runs(self).ok()?;
         let stored = runs.iter().find(|stored| stored.run == run.as_str())?;
         journal::is_over_unless_on(HOST, stored.bytes.as_deref().ok()?).then_some(false)
     }
 
     fn known_before(&self, cluster: &ClusterName) -> KnownBefore {
-        let texts: Vec<String> = Bastion::runs(self).iter().filter_map(StoredRun::text).collect();
+        let texts: Vec<String> = Bastion::runs(self).unwrap_or_default().iter().filter_map(StoredRun::text).collect();
         let records = texts.iter().filter_map(|text| journal::recorded(text, cluster)).collect();
         KnownBefore { look: self.with(|state| state.bastion.look.clone()), records, ..KnownBefore::default() }
     }

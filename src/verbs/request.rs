@@ -12,7 +12,7 @@ use crate::plan::{Goal, Request, Rule, SnapshotFile};
 use crate::run::journal;
 
 use super::site::StoredRun;
-use super::{Failure, Site};
+use super::{Failure, Site, runs};
 
 /// What a person asks for, as it was written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -88,7 +88,7 @@ pub fn with_snapshot(
     let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
     let unread = |error| Failure::input(format!("--snapshot {}: {error}", path.display()));
     let file = site.bastion.snapshot(&path, &ids).map_err(unread)?;
-    let journals: Vec<String> = site.bastion.runs().iter().filter_map(StoredRun::text).collect();
+    let journals: Vec<String> = runs::all(site)?.iter().filter_map(StoredRun::text).collect();
     let origins = journal::origins(&journals, &file.sha256, &cluster.name);
     request.snapshot = Some(SnapshotFile { origins, ..file });
     Ok(request)

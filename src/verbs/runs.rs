@@ -14,24 +14,36 @@ use super::forms::{Form, ReportForm};
 use super::site::StoredRun;
 use super::{Failure, InputPaths, Site};
 
+/// Every run that is kept here.
+///
+/// # Errors
+/// When it cannot be told which there are.
+pub fn all(site: &Site) -> Result<Vec<StoredRun>, Failure> {
+    site.bastion.runs().map_err(|error| {
+        let place = site.bastion.state().join("runs");
+        Failure::failed(format!("the runs in {} cannot be listed: {error}", place.display()))
+            .hint("make it readable, or name another state directory with --state-dir")
+    })
+}
+
 /// `requorum runs list`.
 pub fn list(site: &Site, output: Form) -> Result<u8, Failure> {
-    let kept = site.bastion.runs();
+    let kept = all(site)?;
     let told = |kept: &StoredRun| {
         let (report, damage) = read(kept, &[]);
         runs::Run::of(&kept.run, report.as_ref(), damage)
     };
-    let all: Vec<_> = kept.iter().map(told).collect();
+    let runs: Vec<_> = kept.iter().map(told).collect();
     site.console.print(&match output {
-        Form::Text => runs::table(&all, &site.bastion.state(), site.console.width()),
-        Form::Json => json::text(&all),
+        Form::Text => runs::table(&runs, &site.bastion.state(), site.console.width()),
+        Form::Json => json::text(&runs),
     });
     Ok(exit::DONE)
 }
 
 /// `requorum report` and `requorum runs show`. A damaged journal is reported as far as it goes, and then is a failure.
 pub fn report(site: &Site, run: &str, output: ReportForm, out: Option<&Path>) -> Result<u8, Failure> {
-    let kept = site.bastion.runs();
+    let kept = all(site)?;
     let (report, damage) = read(chosen(&kept, run)?, &kept);
     if let Some(report) = &report {
         let text = rendered(report, output)?;
@@ -93,8 +105,8 @@ fn chosen<'a>(kept: &'a [StoredRun], run: &str) -> Result<&'a StoredRun, Failure
 /// # Errors
 /// When no run can be meant.
 pub fn named(site: &Site, run: &str) -> Result<String, Failure> {
-    match chosen(&site.bastion.runs(), run) {
-        Ok(kept) => Ok(kept.run.clone()),
+    match all(site).and_then(|kept| chosen(&kept, run).map(|kept| kept.run.clone())) {
+        Ok(run) => Ok(run),
         Err(_) if is_whole(run) => Ok(run.to_owned()),
         Err(failure) => Err(failure.hint("requorum status      # names the run that holds a master's lock")),
     }
@@ -105,9 +117,8 @@ pub fn named(site: &Site, run: &str) -> Result<String, Failure> {
 /// # Errors
 /// When no run can be meant.
 pub fn named_to_undo(site: &Site, run: &str) -> Result<String, Failure> {
-    let newest = || site.bastion.runs().pop().map(|kept| kept.run);
     match run {
-        "last" => newest().ok_or_else(|| Failure::usage("this host has no run")),
+        "last" => all(site)?.pop().map(|kept| kept.run).ok_or_else(|| Failure::usage("this host has no run")),
         _ => named(site, run),
     }
 }
@@ -137,7 +148,7 @@ pub fn way_on(inputs: &InputPaths, site: &Site, seen: &Observation) -> Option<St
         let traces = seen.answering().filter_map(|(_, seen)| seen.traces.as_ref().ok());
         traces.filter_map(|traces| traces.fenced_by.as_ref()).any(|fencing| fencing.as_str() == run)
     };
-    let kept = site.bastion.runs();
+    let kept = site.bastion.runs().ok()?;
     kept.iter().rev().filter(|kept| fenced_by(&kept.run)).find_map(|kept| {
         let (records, _) = journal::readable(&String::from_utf8_lossy(kept.bytes.as_ref().ok()?));
         history::way_on(&records.of_run(), kept.path.parent()?, &inputs.again(), seen)

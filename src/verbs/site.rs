@@ -68,7 +68,10 @@ pub trait Bastion: Send + Sync {
     fn create_run(&self, run: &RunId) -> io::Result<Arc<dyn Store>>;
 
     /// Every run that is kept here, oldest first; also those whose journal cannot be read.
-    fn runs(&self) -> Vec<StoredRun>;
+    ///
+    /// # Errors
+    /// When it cannot be told which there are.
+    fn runs(&self) -> io::Result<Vec<StoredRun>>;
 
     /// Whether a process still writes that run's journal; nothing where that is not known, as of a run that was begun on
     /// another host and whose journal tells no end.

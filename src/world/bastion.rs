@@ -90,7 +90,7 @@ impl Bastion for ThisHost {
         Ok(Arc::new(RunDir::create(&self.state, run)?))
     }
 
-    fn runs(&self) -> Vec<StoredRun> {
+    fn runs(&self) -> io::Result<Vec<StoredRun>> {
         files::runs(&self.state)
     }
 

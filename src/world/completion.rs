@@ -90,7 +90,7 @@ impl Known {
 
     /// The newest first, and the words for the last ones.
     fn runs(&self) -> Vec<String> {
-        let kept = files::runs(&self.state).into_iter().rev().map(|kept| kept.run);
+        let kept = files::runs(&self.state).unwrap_or_default().into_iter().rev().map(|kept| kept.run);
         ["last", "last-drill"].map(str::to_owned).into_iter().chain(kept).collect()
     }
 }

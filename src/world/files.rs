@@ -183,17 +183,24 @@ fn journal(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// Every run kept under `state`, by name and so oldest first; also those whose journal cannot be read.
-#[must_use]
-pub fn runs(state: &Path) -> Vec<StoredRun> {
-    let Ok(entries) = fs::read_dir(state.join("runs")) else { return Vec::new() };
-    let mut names: Vec<_> = entries.flatten().filter(|entry| entry.path().is_dir()).collect();
+///
+/// # Errors
+/// When it cannot be told which there are. That there is no such directory tells that there is none.
+pub fn runs(state: &Path) -> io::Result<Vec<StoredRun>> {
+    let entries = match fs::read_dir(state.join("runs")) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut names: Vec<_> = entries.collect::<io::Result<_>>()?;
+    names.retain(|entry| entry.path().is_dir());
     names.sort_by_key(fs::DirEntry::file_name);
     let kept = |entry: fs::DirEntry| {
         let path = absolute(&entry.path().join(super::store::JOURNAL));
         let bytes = journal(&path);
         StoredRun { run: entry.file_name().to_string_lossy().into_owned(), path, bytes }
     };
-    names.into_iter().map(kept).collect()
+    Ok(names.into_iter().map(kept).collect())
 }
 
 /// Writes a file that must not exist and that nobody else may read, making its directories.
@@ -238,6 +245,18 @@ mod tests {
         assert!(write_private(&nowhere, "ours").is_err() && !dir.path().join("gone").exists());
         write_private(&dir.path().join("report"), "ours").unwrap();
         assert_eq!(mode(&dir.path().join("report")), 0o600);
+    }
+
+    #[test]
+    fn runs_that_cannot_be_listed_are_not_none() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(runs(dir.path()).unwrap().is_empty());
+        fs::create_dir_all(dir.path().join("runs/20261123-134443-449f")).unwrap();
+        assert_eq!(runs(dir.path()).unwrap().len(), 1);
+        // Root may read what nobody else may: a file in its place is as unreadable.
+        let other = tempfile::tempdir().unwrap();
+        fs::write(other.path().join("runs"), "").unwrap();
+        assert!(runs(other.path()).is_err());
     }
 
     #[test]
