@@ -218,8 +218,8 @@ fn done(run: ReportedRun<'_>) -> String {
     }
 }
 
-/// Where its cluster served before, it makes none: only what a run had left to do was done.
-fn makes_a_cluster(plan: &Plan) -> bool {
+/// Whether a run of `initiate-dr` makes a cluster. Where its cluster served before, it makes none: only what a run had left to do was done.
+pub(super) fn makes_a_cluster(plan: &Plan) -> bool {
     does(plan, |effect| matches!(effect, Effect::BuildsData(_)))
 }
 

@@ -113,9 +113,10 @@ fn masters(replay: &Replay<'_>) -> Vec<Master> {
     plan.masters().into_iter().map(master).collect()
 }
 
-/// Only `initiate-dr` is for a quorum that is lost; it is back with the first write that the new cluster acknowledged.
+/// Only an `initiate-dr` that makes a new cluster is for a quorum that is lost; it is back with the first write that the new
+/// cluster acknowledged. Given again, it puts right what is left to do beside a cluster that serves.
 fn quorum(replay: &Replay<'_>) -> Quorum {
-    let lost_before = replay.plan.goal == Goal::InitiateDr;
+    let lost_before = replay.plan.goal == Goal::InitiateDr && outcome::makes_a_cluster(replay.plan);
     let regained = replay.first_write.filter(|_| lost_before);
     Quorum { lost_before, lost_ms: None, regained_ms: regained.map(|at| between(replay.began, at)) }
 }

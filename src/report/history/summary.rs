@@ -3,6 +3,7 @@
 
 use crate::model::measures::{Measures, Objective};
 use crate::observe::{Code, Finding};
+use crate::playbook::Phase;
 use crate::report::{environment, millis, names};
 use crate::run::exit;
 
@@ -28,8 +29,15 @@ fn of_drill(report: &Report, drill: &Drill) -> String {
     let lost = format!("{} was {how} on purpose", drill.zone);
     // Whether it came to an outage stands among the phases; nothing is said here that is not known.
     if report.quorum.lost_ms.is_none() && report.exit.is_some_and(|code| code != exit::DONE) {
-        let code = report.exit.unwrap_or_default();
-        return format!("it ended (exit {code}) before {} had cost the quorum. Nothing was measured.", drill.zone);
+        let (code, zone) = (report.exit.unwrap_or_default(), &drill.zone);
+        let began = drill.phases.iter().any(|phase| phase.name == Phase::Outage.name());
+        let when = if began {
+            format!("while {zone} was being {how}; whether that cost the quorum is not known")
+        } else {
+            format!("before {zone} had cost the quorum")
+        };
+        let measured = if began && drill.measures.is_some() { "" } else { " Nothing was measured." };
+        return format!("it ended (exit {code}) {when}.{measured}");
     }
     let Some(measures) = &drill.measures else {
         return match report.exit {
@@ -115,6 +123,9 @@ fn of_run(report: &Report) -> String {
              {zones} may hold that the new cluster lacks is told when it is back.",
             millis(after)
         ),
+        ("initiate-dr", None) if !report.quorum.lost_before => {
+            format!("no new cluster was made, since one served. What was left to do beside it was done in {took}.")
+        }
         ("initiate-dr", None) => {
             format!("a cluster without {zones} was made in {took}; its first write is not recorded.")
         }

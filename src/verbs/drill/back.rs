@@ -29,7 +29,7 @@ impl Drill<'_> {
         }
         let mut done = Vec::new();
         if self.progress.began.is_none() {
-            done.push("nothing had been lost yet; nothing was changed".to_owned());
+            done.push("nothing had been lost yet; etcd was not stopped".to_owned());
         } else if let Some(other) = self.held_by_another().await {
             done.push(format!("{other}: nothing was undone here, because that run may still be acting"));
         } else if self.is_forward().await {
@@ -58,7 +58,7 @@ impl Drill<'_> {
                 assess(&drill.cluster, seen).verdict == Verdict::OneZone
             });
             if let Err(why) = serves.await {
-                done.push(format!("the new cluster was started and does not serve: {why}"));
+                done.push(format!("the new cluster may have been started, and does not serve: {why}"));
                 return;
             }
         }
