@@ -64,6 +64,8 @@ pub struct Agreed<'a> {
     pub tried: Option<StillTried>,
     /// The masters that are locked for it already.
     pub held: &'a BTreeSet<MasterName>,
+    /// The command line's beginning, for next commands: `requorum -i FILE`.
+    pub again: &'a str,
 }
 
 /// How a run ended that was begun.
@@ -159,7 +161,7 @@ pub async fn execute(
     let code = exit::code(plan, &outcome);
     // A run that stopped midway keeps its lock: nobody else may go on from a state they have not looked at.
     let free = agreed.drill.is_none() && (code == exit::DONE || !outcome.changed);
-    let given_back = if free { give_back(&world, &hosts, &plan.run).await } else { None };
+    let given_back = if free { give_back(&world, &hosts, &agreed).await } else { None };
     ended(&journal, given_back, outcome.ending.words(), code)?;
     Ok(Ended { code, states: journal.states(), outcome, journal })
 }
@@ -236,16 +238,17 @@ async fn look_again(
         Err(now) => now,
     };
     let changed = NotBegun::Changed { plan: Box::new(agreed.plan.clone()), now };
-    let given_back = if agreed.drill.is_none() { give_back(world, hosts, &agreed.plan.run).await } else { None };
+    let given_back = if agreed.drill.is_none() { give_back(world, hosts, agreed).await } else { None };
     ended(journal, given_back, changed.to_string(), changed.code())?;
     Err(changed)
 }
 
 /// Gives the lock back, and says where it stays. Only where it stays nowhere is that a record.
-async fn give_back(world: &World, hosts: &BTreeSet<MasterName>, run: &RunId) -> Option<RunEvent> {
+async fn give_back(world: &World, hosts: &BTreeSet<MasterName>, agreed: &Agreed<'_>) -> Option<RunEvent> {
+    let (run, again) = (&agreed.plan.run, agreed.again);
     let kept = lock::release(&world.remote, hosts, run).await;
     for (host, why) in &kept {
-        let text = format!("{host} stays locked: {why}; `requorum unlock {run}`");
+        let text = format!("{host} stays locked: {why}; once it answers: `{again} unlock {run}`");
         world.console.tell(Event::Warning { text });
     }
     kept.is_empty().then_some(RunEvent::Unlocked)

@@ -269,8 +269,8 @@ impl Site {
     /// The same while some masters are still being tried.
     pub async fn run_while_tried(&self, plan: &Plan, tried: Option<StillTried>) -> End {
         let (inputs, site, remote) = (self.inputs(), self.given_to_verbs(), self.remote());
-        let held = BTreeSet::new();
-        let agreed = Agreed { plan, basis: None, proof: None, drill: None, tried, held: &held };
+        let (held, again) = (&BTreeSet::new(), &inputs.again());
+        let agreed = Agreed { plan, basis: None, proof: None, drill: None, tried, held, again };
         self.keeps_quorum(plan);
         let from = self.said();
         let ran = match recovery::execute(&inputs, &site, &remote, agreed, Redactor::default()).await {

@@ -185,7 +185,7 @@ async fn begin(
     held: &BTreeSet<MasterName>,
 ) -> Result<EndedRun, Failure> {
     let (basis, proof, tried) = (planning.basis(), planning.proof, planning.tried.clone());
-    let agreed = Agreed { plan, basis, proof, drill: None, tried, held };
+    let agreed = Agreed { plan, basis, proof, drill: None, tried, held, again: &inputs.again() };
     execute(inputs, site, &planning.remote, agreed, redactor(&planning.seen, site)).await
 }
 
@@ -325,7 +325,8 @@ pub async fn part(
         Ok(plan) => {
             (within.begins)(&plan.run)?;
             let (basis, proof, tried) = (planning.basis(), planning.proof, planning.tried.clone());
-            let agreed = Agreed { plan, basis, proof, drill: Some(within.drill), tried, held: &BTreeSet::new() };
+            let (drill, held, again) = (Some(within.drill), &BTreeSet::new(), &inputs.again());
+            let agreed = Agreed { plan, basis, proof, drill, tried, held, again };
             execute(inputs, site, &planning.remote, agreed, redactor).await.map(Some)
         }
         Err(NoPlan::NothingToDo(_)) => Ok(None),

@@ -289,10 +289,13 @@ fn open_actions(replay: &Replay<'_>, run: ReportedRun<'_>, outcome: &Outcome) ->
     let mut open = outcome::open(run);
     open.iter_mut().for_each(|action| action.text = plain(&action.text));
     let told = open.iter().any(|action| action.about == About::Lock);
-    if replay.locked && !replay.unlocked && replay.end.is_none() && !told {
+    // The lock is taken before it is written down that it was; a part of a drill takes none.
+    if replay.drill.is_none() && !replay.unlocked && replay.end.is_none() && !told {
         let name = &replay.plan.run;
-        let text =
-            format!("The masters are locked for run {name}. If it is not running any more:\n  requorum unlock {name}");
+        let are = if replay.locked { "are" } else { "may be" };
+        let text = format!(
+            "The masters {are} locked for run {name}. If it is not running any more:\n  requorum unlock {name}"
+        );
         open.push(Open { text, about: About::Lock });
     }
     let warning = |text: &String| Open { text: format!("warning: {}", plain(text)), about: About::Warning };

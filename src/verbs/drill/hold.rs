@@ -49,7 +49,7 @@ impl Drill<'_> {
     async fn release(&self) -> Vec<String> {
         let failed = lock::release(&self.remote, &self.hosts(), &self.run).await;
         let stays = |(host, why): &(MasterName, String)| {
-            format!("{host} stays locked: {why}; once it answers: requorum unlock {}", self.run)
+            format!("{host} stays locked: {why}; once it answers: {} unlock {}", self.inputs.again(), self.run)
         };
         // What another run holds by now is not ours to give back.
         let others = |name: &MasterName| {
