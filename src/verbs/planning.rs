@@ -144,7 +144,7 @@ pub async fn planning(
                 let text = format!("{host} stays locked by this run: {why}");
                 site.console.tell(Event::Warning { text });
             }
-            site.acting.begin_looking();
+            site.acting.end();
         }
         ask_about(&mut planning, zones, site);
         planning.plan_anew();

@@ -214,6 +214,11 @@ impl Acting {
         self.set(Begun::Looking);
     }
 
+    /// Nothing is half done any more: an interruption ends the program at once again.
+    pub fn end(&self) {
+        self.set(Begun::Nothing);
+    }
+
     /// A run was given its place. A drill's own comes before those of its parts.
     pub fn begin_run(&self, run: &RunId) {
         self.run.get_or_init(|| run.clone());
@@ -241,5 +246,28 @@ impl Acting {
         if *acting == Begun::Nothing {
             end();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interruption_ends_the_program_where_nothing_is_half_done() {
+        let acting = Acting::default();
+        let ends = || {
+            let mut ended = false;
+            acting.end_before(|| ended = true);
+            ended
+        };
+        assert!(ends());
+        acting.begin_looking();
+        assert!(!ends() && !acting.may_change());
+        acting.begin();
+        assert!(!ends() && acting.may_change());
+        // A lock was given back while a person is asked.
+        acting.end();
+        assert!(ends() && !acting.may_change());
     }
 }
