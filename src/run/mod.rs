@@ -11,6 +11,7 @@ mod filled;
 mod growth;
 pub mod hold;
 pub mod journal;
+mod last_look;
 pub mod lock;
 pub mod logs;
 pub mod look;

@@ -17,6 +17,7 @@ pub use super::ending::{Ending, Outcome, StageTime, Trouble};
 use super::filled::filled;
 use super::growth::Growth;
 use super::journal::{Journal, JournalError, RunEvent, StepEvent};
+use super::last_look::{LastLook, stops};
 use super::ports::{Event, Pipes, RemoteError};
 use super::progress::{self, Moved, Seen};
 use super::said::{record, untold};
@@ -33,6 +34,8 @@ pub struct Runner {
     interrupted: watch::Receiver<bool>,
     facts: Arc<Mutex<Facts>>,
     lock_lost: AtomicBool,
+    /// The last one that a stop goes by.
+    last_look: LastLook,
 }
 
 /// How a step ended.
@@ -66,7 +69,8 @@ impl Runner {
     /// A runner for whom `holder` holds the masters. It looks at `interrupted` between steps and while waiting.
     #[must_use]
     pub fn new(world: World, journal: Journal<RunEvent>, interrupted: watch::Receiver<bool>, holder: RunId) -> Self {
-        Self { world, holder, journal, interrupted, facts: Arc::default(), lock_lost: AtomicBool::new(false) }
+        let (facts, lock_lost, last_look) = (Arc::default(), AtomicBool::new(false), LastLook::default());
+        Self { world, holder, journal, interrupted, facts, lock_lost, last_look }
     }
 
     /// Runs the plan to its end or to the first trouble. Before anything is stopped, those that are still `tried` must have
@@ -135,7 +139,10 @@ impl Runner {
         if let Some(trouble) = self.ended(preparing).await? {
             return Ok(Some(trouble));
         }
-        let back = answered(tried).await;
+        let mut back = answered(tried).await;
+        if back.is_none() && stops(stage) {
+            back = self.last_look.too_old(&*self.world.clock);
+        }
         Ok(back.map(|why| Ending::Stopped(trouble(number, &stage.steps[0], why))))
     }
 
@@ -161,6 +168,7 @@ impl Runner {
 
     /// Runs a stage's steps side by side; the worst end counts.
     async fn stage(self: &Arc<Self>, number: usize, stage: &Stage) -> Result<(Option<Ending>, Duration), JournalError> {
+        self.last_look.begins(stage, &*self.world.clock);
         let mut tasks = JoinSet::new();
         self.begin_steps(number, stage, &mut tasks);
         let mut end = None;
@@ -363,10 +371,6 @@ impl Runner {
 
 fn only_prepares_fences(stage: &Stage) -> bool {
     stage.steps.iter().all(|planned| !planned.step.does(|effect| !matches!(effect, Effect::PreparesFence(_))))
-}
-
-fn stops(stage: &Stage) -> bool {
-    stage.steps.iter().any(|planned| planned.step.does(|effect| matches!(effect, Effect::StopsEtcd { .. })))
 }
 
 /// Whether a stage changes a master that takes part. A fence on the failed zone is no such change.
