@@ -253,10 +253,10 @@ impl SettingsFile {
         }
     }
 
-    /// The variables of an env file that flags of the unit take the cluster from, by flag.
+    /// The variables that flags of the unit take the cluster from, by flag.
     #[must_use]
     pub fn variables(&self) -> BTreeMap<String, String> {
-        let named = OWNED.iter().filter(|_| self.form == Form::UnitEnvFile);
+        let named = OWNED.iter().filter(|_| matches!(self.form, Form::UnitEnvFile | Form::UnitFlags));
         named.filter_map(|flag| Some(((*flag).to_owned(), self.variable(flag)?))).collect()
     }
 

@@ -49,7 +49,20 @@ pub(super) fn says(form: Form, variables: &BTreeMap<String, String>, text: &str,
                 of_flag.and_then(|word| word.strip_prefix(&start)).or_else(|| set.strip_prefix(&variable)).map(bare)
             });
             let mut found = pairs.chain(joined);
-            found.next().filter(|_| found.next().is_none())
+            let (first, second) = (found.next(), found.next());
+            let name = match &first {
+                _ if second.is_some() => return None,
+                Some(value) => value.strip_prefix('$').map(|name| name.trim_start_matches('{').trim_end_matches('}')),
+                // The flag stands in another file, and takes its value from here.
+                None => Some(variables.get(flag)?.as_str()),
+            };
+            let Some(name) = name else { return first };
+            let start = format!("{name}=");
+            let mut set = words.iter().filter_map(|word| {
+                let word = word.strip_prefix("Environment=").unwrap_or(word).trim_matches(['"', '\'']);
+                word.strip_prefix(&start).map(bare)
+            });
+            set.next().filter(|_| set.next().is_none())
         }
     }
 }
@@ -57,6 +70,7 @@ pub(super) fn says(form: Form, variables: &BTreeMap<String, String>, text: &str,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Identity, SettingsFile, TextFile};
 
     #[test]
     fn each_form_is_read_and_what_stands_twice_is_not_believed() {
@@ -100,5 +114,52 @@ mod tests {
         assert_eq!(named("STATE=new\nSTATE=existing\nETCD_INITIAL_CLUSTER_STATE=new\n"), existing);
         assert_eq!(named("ETCD_INITIAL_CLUSTER_STATE=existing\n"), None);
         assert_eq!(state(Form::UnitEnvFile, "ETCD_INITIAL_CLUSTER_STATE=existing\n"), existing);
+    }
+    #[test]
+    fn a_flag_that_takes_a_variable_of_the_unit_says_what_that_says() {
+        let existing = Some("existing".to_owned());
+        let in_unit = |text: &str| {
+            let variables = BTreeMap::from([("initial-cluster-state".to_owned(), "STATE".to_owned())]);
+            says(Form::UnitFlags, &variables, text, "initial-cluster-state")
+        };
+        for text in [
+            "Environment=STATE=existing\nExecStart=/usr/bin/etcd --initial-cluster-state=${STATE}\n",
+            "Environment=A=b \"STATE=existing\"\nExecStart=/usr/bin/etcd --initial-cluster-state $STATE\n",
+            // The flag stands in another file.
+            "[Service]\nEnvironment='STATE=existing'\n",
+            // It is written out, and the variable has another use.
+            "Environment=STATE=new\nExecStart=/usr/bin/etcd --initial-cluster-state=existing\nExecReload=/x $STATE\n",
+        ] {
+            assert_eq!(in_unit(text), existing, "{text}");
+        }
+        for text in [
+            "Environment=STATE=new\nEnvironment=STATE=existing\nExecStart=/usr/bin/etcd --initial-cluster-state=${STATE}\n",
+            "Environment=STATES=existing\nExecStart=/usr/bin/etcd --initial-cluster-state=${STATE}\n",
+            "#Environment=STATE=existing\n",
+        ] {
+            assert_eq!(in_unit(text), None, "{text}");
+        }
+    }
+
+    /// From a unit and a drop-in to what is written: the flag stands in one file, its variable in the other.
+    #[test]
+    fn a_drop_in_that_sets_the_variables_is_read_as_it_is_written() {
+        let unit = "[Service]\nExecStart=/usr/bin/etcd --name m1 --initial-cluster=${LIST} --initial-cluster-state=${STATE} \
+            --initial-cluster-token=${TOKEN}\n";
+        let drop_in = "[Service]\nEnvironment=LIST=m1=http://h:1 STATE=new\nEnvironment=\"TOKEN=old\"\n";
+        let file = |path: &str, text: &str| TextFile { path: path.to_owned(), text: text.to_owned() };
+        let settings = SettingsFile::unit("etcd", vec![file("/u", unit), file("/d", drop_in)], Vec::new()).unwrap();
+        let [initial_cluster, state, token] = ["m9=http://h:9", "existing", "requorum-1"].map(str::to_owned);
+        let identity = Identity { initial_cluster, state, token };
+        let after = settings.with_identity(&identity).unwrap();
+        assert_eq!(settings.path, "/d");
+        assert_eq!(
+            after,
+            "[Service]\nEnvironment=LIST=m9=http://h:9 STATE=existing\nEnvironment=\"TOKEN=requorum-1\"\n"
+        );
+        let variables = settings.with(&after).variables();
+        for (flag, value) in identity.settings() {
+            assert_eq!(says(settings.form, &variables, &after, flag).as_deref(), Some(value), "{flag}");
+        }
     }
 }

@@ -34,6 +34,12 @@ impl Site {
         self.with(|state| state.machines.values_mut().for_each(|machine| machine.rename(UNIT_FILE, PACKAGE_UNIT)));
     }
 
+    /// The units take the cluster from variables that they set themselves.
+    pub fn units_set_variables(&self) {
+        self.write_as(Form::UnitFlags);
+        self.with(|state| state.machines.values_mut().for_each(Machine::set_in_unit));
+    }
+
     /// The unit of a master reads one env file more, after those before.
     pub fn env_file_beside(&self, master: &str, path: &str, text: &str) {
         self.with(|state| {
@@ -160,6 +166,24 @@ impl Machine {
         self.process.iter_mut().for_each(|process| process.given.clone_from(&given));
     }
 
+    /// The flags of the cluster take their values from `Environment=` of the same file.
+    fn set_in_unit(&mut self) {
+        let text = self.file(UNIT_FILE).unwrap_or_default();
+        let mut set = String::new();
+        let line = |line: &str| {
+            let flag = NAMED[1..].iter().find_map(|(flag, name)| {
+                let value = line.trim().strip_prefix(&format!("--{flag}="))?;
+                let value = value.trim_end_matches(" \\");
+                set += &format!("Environment={name}={value}\n");
+                Some(line.replace(value, &format!("${{{name}}}")))
+            });
+            flag.unwrap_or_else(|| line.to_owned()) + "\n"
+        };
+        let text: String = text.lines().map(line).collect();
+        self.put(UNIT_FILE, text.replace("[Service]\n", &format!("[Service]\n{set}")));
+        self.reload();
+    }
+
     /// The unit as it starts etcd, where the model has no file of it.
     pub(super) fn unit_text(&self) -> String {
         let mut text = "[Service]\n".to_owned();
@@ -172,6 +196,8 @@ impl Machine {
     pub(super) fn reload(&mut self) {
         if self.form == Form::UnitFlags {
             self.unit.read = self.file(self.settings_path()).unwrap_or_default();
+            let pairs = self.unit.read.lines().filter_map(|line| line.strip_prefix("Environment="));
+            self.unit.environment = pairs.map(str::to_owned).collect();
             let words = self.unit.read.lines().map(|line| line.trim().trim_end_matches(" \\"));
             let words = words.filter_map(|line| {
                 line.strip_prefix("ExecStart=").or_else(|| Some(line).filter(|line| line.starts_with("--")))

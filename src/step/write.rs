@@ -23,7 +23,7 @@ pub struct Write {
     /// How it writes settings down.
     #[serde(default, skip_serializing_if = "Form::is_env_file")]
     pub form: Form,
-    /// Variables of an env file that flags of the unit take the cluster from, by flag.
+    /// Variables that flags of the unit take the cluster from, by flag.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub variables: BTreeMap<String, String>,
     /// Its text when the plan was made; anything else at run time stops the run.

@@ -126,6 +126,7 @@ impl Telling {
                 let (now, before) = line.split_once(" for ").ok_or("a script says one thing for another")?;
                 self.site.script_says(master, before, now);
             }
+            ["units", "set", "the", "cluster", "in", "variables"] => self.site.units_set_variables(),
             ["env", "file", path, "of", master, "says", line] => self.site.env_file_beside(master, path, line),
             ["lose", path] => self.site.bring(path, Vec::new()),
             ["unlock", "elsewhere"] => {
