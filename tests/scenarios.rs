@@ -147,6 +147,7 @@ stories! {
     a_template_that_changes_more_is_refused,
     a_tool_that_is_missing_cannot_be_overridden,
     a_unit_that_takes_the_cluster_from_its_own_variables_is_rewritten,
+    a_unit_that_writes_its_own_env_file_is_refused,
     a_voter_that_dies_on_its_way_home_is_left_out_again,
     a_voter_that_is_down_is_named,
     a_voter_that_reaches_nobody_is_named,

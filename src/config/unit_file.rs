@@ -4,6 +4,7 @@
 //! A setting is where its flag is; where a flag's value comes from `${X}`, it is where X is set: in `Environment=` or in
 //! an env file. etcd's own variables (`ETCD_NAME`) set what no flag does.
 
+pub mod beside;
 mod command;
 pub(super) mod lines;
 mod rewrite;

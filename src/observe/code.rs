@@ -56,6 +56,7 @@ pub enum Code {
     UnrecordedCluster,
     CompactionDiffers,
     LeftOut,
+    WrittenByUnit,
     ApiServerUnclear,
     ApiServerParked,
     ApiServerNotReady,

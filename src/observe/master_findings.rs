@@ -20,6 +20,7 @@ pub(super) fn findings(master: &Master, contact: Option<&Contact>) -> Vec<Findin
         Some(Contact::Answers(seen)) => {
             let mut all = Vec::new();
             process(seen, &mut |code, severity, text| all.push(finding(code, severity, text)));
+            find_own_commands(seen, &mut |code, severity, text| all.push(finding(code, severity, text)));
             tools(seen, &mut |code, severity, text| all.push(finding(code, severity, text)));
             find_upcoming(seen, &mut |code, severity, text| all.push(finding(code, severity, text)));
             all
@@ -54,6 +55,18 @@ fn find_marks(seen: &Seen, find: &mut Find<'_>) {
     if let Some(lock) = &traces.lock {
         let text = format!("locked by run {} ({} on {} since {})", lock.run, lock.person, lock.host, lock.since);
         find(Code::Locked, Severity::Warning, text);
+    }
+}
+
+/// What the unit writes by itself, in peace time too.
+fn find_own_commands(seen: &Seen, find: &mut Find<'_>) {
+    let (Ok(node), Ok(settings)) = (&seen.node, &seen.settings) else { return };
+    for one in &node.policy.writes {
+        let text = format!(
+            "{}: {}= writes {} by itself: `initiate-dr` is refused, since what it writes there would be overwritten",
+            one.at, one.key, settings.file.path
+        );
+        find(Code::WrittenByUnit, Severity::Warning, text);
     }
 }
 

@@ -32,6 +32,7 @@ pub mod node;
 pub mod node_zones;
 mod observation;
 pub mod other_etcd;
+pub mod own_commands;
 pub mod peers;
 pub mod policy;
 pub mod process;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::unit_file::beside;
+
 use super::Unclear;
 
 /// What systemd does with a unit by itself.
@@ -32,11 +34,26 @@ pub struct Policy {
     /// Those of them that take back every condition said before: a fence among them.
     #[serde(default)]
     pub resets: Vec<String>,
+    /// What it runs beside etcd, as systemd shows it. The words of a command may be secrets: they are kept nowhere.
+    #[serde(skip)]
+    pub commands: Vec<String>,
+    /// Which of these write the file of etcd's settings.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub writes: Vec<Writes>,
 }
 
-/// What is asked of the unit.
-pub(super) const PROPERTIES: &str =
-    "LoadState,UnitFileState,Restart,RestartUSec,TimeoutStopUSec,Type,User,FragmentPath,DropInPaths";
+/// A command of the unit that writes the file of etcd's settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Writes {
+    /// `ExecStartPre`.
+    pub key: String,
+    /// The file and the line in which it stands.
+    pub at: String,
+}
+
+/// What is asked of the unit: among it the keys of [`beside::KEYS`].
+pub(super) const PROPERTIES: &str = "LoadState,UnitFileState,Restart,RestartUSec,TimeoutStopUSec,Type,User,FragmentPath,DropInPaths,\
+    ExecCondition,ExecStartPre,ExecStartPost,ExecReload,ExecStop,ExecStopPost";
 
 /// Reads `NAME=value` lines; those of other questions are passed over.
 ///
@@ -63,6 +80,10 @@ pub fn parse(lines: &str) -> Result<Policy, Unclear> {
             }
             "resets" => {
                 policy.resets.push(value.to_owned());
+                continue;
+            }
+            key if beside::KEYS.contains(&key) => {
+                policy.commands.push(value.to_owned());
                 continue;
             }
             "DropInPaths" => {
@@ -112,10 +133,13 @@ mod tests {
     #[test]
     fn a_kubespray_unit_is_read() {
         let stdout = "Type=notify\nRestart=always\nRestartUSec=10s\nTimeoutStopUSec=1min 30s\nUser=root\nLoadState=loaded\n\
+            ExecStartPre={ path=/bin/true ; argv[]=/bin/true ; ignore_errors=no }\nExecReload={ path=/bin/kill ; argv[]=/bin/kill $MAINPID }\n\
             FragmentPath=/etc/systemd/system/etcd.service\nDropInPaths=/etc/a.conf /etc/b.conf\nUnitFileState=enabled\n";
         let policy = parse(stdout).unwrap();
         assert_eq!((policy.kind.as_str(), policy.restart.as_str(), policy.user.as_str()), ("notify", "always", "root"));
         assert_eq!((policy.restart_after, policy.stop_limit), (span("10s"), Some(Duration::from_secs(90))));
+        assert_eq!(policy.commands.len(), 2);
+        assert!(beside::KEYS.iter().all(|key| PROPERTIES.split(',').any(|asked| asked == *key)));
         assert_eq!(policy.drop_ins, ["/etc/a.conf", "/etc/b.conf"]);
         assert!(parse("").is_err() && parse("LoadState=loaded\n").is_err());
     }

@@ -15,7 +15,7 @@ use super::checks::Refusals;
 use super::doctor::{Check, Subject};
 use super::draft::Participant;
 use super::rehearse::RehearsalInput;
-use super::{as_started, rendering, wal_place};
+use super::{as_started, own_commands, rendering, wal_place};
 
 /// One condition that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,8 +67,9 @@ pub(super) const BY_THE_DOCTOR_ALONE: [(Subject, &str); 7] = [
 ];
 
 /// Codes of which the doctor speaks by master, so that it does not repeat what the planner says of them by zone.
-pub(super) const SAID_BY_MASTER: [Rule; 15] = [
+pub(super) const SAID_BY_MASTER: [Rule; 16] = [
     Rule::NotAsStarted,
+    Rule::WrittenByUnit,
     Rule::WalDir,
     Rule::Symlink,
     Rule::MountInside,
@@ -89,7 +90,7 @@ pub(super) type Find<'a> = dyn FnMut(Subject, Check, String, String) + 'a;
 
 /// Everything that does not hold on a master.
 pub(super) fn of(given: RehearsalInput<'_>, master: &Master, seen: &Seen) -> Vec<Condition> {
-    let mut all = rendering::conditions(given, master, seen);
+    let mut all = written(given, master, seen);
     let mut find = |said, check, text, next| all.push(Condition { said, check, text, next, diff: None });
     match &seen.node {
         Ok(node) => {
@@ -123,9 +124,17 @@ pub(super) fn refuse(input: Input<'_>, participant: &Participant<'_>, refusals: 
     refuse_those(participant, of(given(input), participant.master, participant.seen), refusals);
 }
 
-/// Refuses a file that would be written with more than what is owned, where nothing else is done to the master.
+/// What does not hold where a file is written and nothing else is done.
+fn written(given: RehearsalInput<'_>, master: &Master, seen: &Seen) -> Vec<Condition> {
+    let mut all = rendering::conditions(given, master, seen);
+    all.extend(own_commands::conditions(master, seen));
+    all
+}
+
+/// Refuses a file that would be written with more than what is owned, or would not stay so, where nothing else is done to
+/// the master.
 pub(super) fn refuse_rendering(input: Input<'_>, participant: &Participant<'_>, refusals: &mut Refusals<'_>) {
-    refuse_those(participant, rendering::conditions(given(input), participant.master, participant.seen), refusals);
+    refuse_those(participant, written(given(input), participant.master, participant.seen), refusals);
 }
 
 fn refuse_those(participant: &Participant<'_>, those: Vec<Condition>, refusals: &mut Refusals<'_>) {

@@ -49,6 +49,7 @@ pub(super) fn check(master: &Master, unit: &Unit, settings: Option<&Settings>, r
         Form::EnvFile | Form::ConfigFile => {
             program(master, unit, refusals);
             set_beside(master, unit, form, &file, refusals);
+            gone_at_boot(master, &file, refusals);
         }
         // What the pod's environment says beside its flags is refused where the manifest is read.
         Form::Manifest => {}
@@ -63,6 +64,17 @@ pub(super) fn check(master: &Master, unit: &Unit, settings: Option<&Settings>, r
     for key in settings.map(set_and_not_handled).unwrap_or_default() {
         let why = format!("{file} on {name} sets {key}");
         refusals.add(Rule::ConfigStyle, why, format!("remove {key} from {file}; see docs/limits.md"));
+    }
+}
+
+/// What is made at each boot is made with the old cluster.
+fn gone_at_boot(master: &Master, file: &str, refusals: &mut Refusals<'_>) {
+    if file.starts_with("/run/") {
+        let why = format!(
+            "{file} on {} is gone at the next boot, and whatever makes it anew knows the old cluster",
+            master.name
+        );
+        refusals.add(Rule::ConfigStyle, why, "keep etcd's settings in a file below /etc that nothing makes anew");
     }
 }
 

@@ -22,6 +22,7 @@ pub mod fence;
 mod foreign;
 mod goal;
 pub mod initiate;
+mod own_commands;
 mod parallel_steps;
 mod peer_reachability;
 #[allow(clippy::module_inception, reason = "it holds the plan")]

@@ -65,6 +65,7 @@ pub enum Rule {
     TemplateChangesMore,
     UnclearNode,
     NotAsStarted,
+    WrittenByUnit,
     SurvivorsApart,
     CorruptMember,
     QuotaBelowData,
@@ -150,6 +151,7 @@ impl Rule {
                 | Self::CertificateUnread
                 | Self::TemplateChangesMore
                 | Self::UnclearNode
+                | Self::WrittenByUnit
                 | Self::SurvivorsApart
                 | Self::QuotaBelowData
                 | Self::QuotaSmaller

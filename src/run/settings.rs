@@ -1,7 +1,7 @@
 //! Reads a master's settings from where its unit has them, and looks at what they name. Does not know what they say.
 
 use crate::model::Master;
-use crate::observe::{Answer, Disk, Settings, Unit, WalPlace, settings_place, wal_place};
+use crate::observe::{Answer, Disk, Node, Settings, Unit, WalPlace, own_commands, settings_place, wal_place};
 
 use super::look::answers;
 use super::ports::Questions;
@@ -45,4 +45,22 @@ pub(super) async fn wal_place_of(
     let Some(question) = wal_place::command(&master.etcd.data_dir, settings, disk)? else { return Ok(None) };
     let [answer] = answers(asking, [Ok(question)]).await;
     wal_place::parse(&answer?).map(Some)
+}
+
+/// The node, with what its unit writes by itself. What was shown of its commands is not kept.
+pub(super) async fn with_own_commands(
+    master: &Master,
+    node: Answer<Node>,
+    (settings, unit): (&Answer<Settings>, &Answer<Unit>),
+    asking: &mut dyn Questions,
+) -> Answer<Node> {
+    let mut node = node?;
+    if let Ok(settings) = settings
+        && let Some(question) = own_commands::command(&node.policy, settings, unit.as_ref().ok(), &master.etcd.unit)
+    {
+        let [answer] = answers(asking, [Ok(question)]).await;
+        node.policy.writes = own_commands::parse(&node.policy, &settings.file.path, &master.etcd.unit, answer);
+    }
+    node.policy.commands.clear();
+    Ok(node)
 }

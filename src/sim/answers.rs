@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 
 use crate::config::Form;
+use crate::config::unit_file::beside;
 use crate::model::{MasterName, MemberId, Output, RETIRED, Supervisor};
 use crate::observe::tools::KEPT;
 
@@ -196,6 +197,11 @@ fn property_of(machine: &Machine, property: &str) -> String {
             unit.argv.join(" "),
             machine.pid()
         ),
+        key if beside::KEYS.contains(&key) => {
+            let lines = unit.beside.iter().filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+            let shown = |words: &str| format!("{key}={{ path=/x ; argv[]={words} ; ignore_errors=no ; pid=0 }}\n");
+            return lines.map(shown).collect();
+        }
         "UnitFileState" => if unit.enabled { "enabled" } else { "disabled" }.to_owned(),
         "Restart" => "always".to_owned(),
         "RestartUSec" => "10s".to_owned(),

@@ -40,6 +40,28 @@ impl Site {
         self.with(|state| state.machines.values_mut().for_each(Machine::set_in_unit));
     }
 
+    /// The unit of a master runs something beside etcd: `ExecStartPre=…`.
+    pub fn unit_also_runs(&self, master: &str, line: &str) {
+        self.with(|state| {
+            let machine = state.machine(&super::name(master));
+            machine.unit.beside.push(line.to_owned());
+            if let Some(text) = machine.file(UNIT_FILE) {
+                machine.put(UNIT_FILE, text.replace("[Service]\n", &format!("[Service]\n{line}\n")));
+            }
+        });
+    }
+
+    /// The unit of a master runs nothing beside etcd any more.
+    pub fn unit_runs_etcd_alone(&self, master: &str) {
+        self.with(|state| {
+            let machine = state.machine(&super::name(master));
+            let lines = std::mem::take(&mut machine.unit.beside);
+            if let Some(text) = machine.file(UNIT_FILE) {
+                machine.put(UNIT_FILE, lines.iter().fold(text, |text, line| text.replace(&format!("{line}\n"), "")));
+            }
+        });
+    }
+
     /// The unit of a master reads one env file more, after those before.
     pub fn env_file_beside(&self, master: &str, path: &str, text: &str) {
         self.with(|state| {
@@ -189,6 +211,7 @@ impl Machine {
         let mut text = "[Service]\n".to_owned();
         text.extend(self.unit.environment_files.iter().map(|path| format!("EnvironmentFile={path}\n")));
         text.extend(self.unit.environment.iter().map(|pair| format!("Environment={pair}\n")));
+        text.extend(self.unit.beside.iter().map(|line| format!("{line}\n")));
         text + &format!("ExecStart={}\n", self.unit.argv.join(" "))
     }
 

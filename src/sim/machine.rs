@@ -41,6 +41,8 @@ pub(super) struct Unit {
     pub(super) read: String,
     /// The words of `ExecStart`.
     pub(super) argv: Vec<String>,
+    /// What it runs beside etcd: `ExecStartPre=…`.
+    pub(super) beside: Vec<String>,
     /// Settings in the unit itself.
     pub(super) environment: Vec<String>,
     /// The files it reads its environment from.

@@ -223,6 +223,7 @@ fn machine(master: &crate::model::Master, members: &[(String, String)], election
             condition_met: false,
             read: String::new(),
             argv: vec![format!("{BIN}/etcd"), "--max-wals=5".to_owned()],
+            beside: Vec::new(),
             environment: Vec::new(),
             environment_files: vec![ENV_FILE.to_owned()],
             stop_takes: Duration::from_millis(30),
@@ -230,15 +231,7 @@ fn machine(master: &crate::model::Master, members: &[(String, String)], election
             patient: false,
             restart_at: None,
         },
-        installed: Installed {
-            version: "3.6.16".to_owned(),
-            restore_version: "3.6.16".to_owned(),
-            etcdctl: true,
-            etcdutl: true,
-            bumps: true,
-            curl: true,
-            missing: Vec::new(),
-        },
+        installed: installed(),
         free_bytes: 80 << 30,
         sync: None,
         odd: Vec::new(),
@@ -257,6 +250,18 @@ fn machine(master: &crate::model::Master, members: &[(String, String)], election
         logs: BTreeMap::new(),
         process: None,
         renewed: None,
+    }
+}
+
+fn installed() -> Installed {
+    Installed {
+        version: "3.6.16".to_owned(),
+        restore_version: "3.6.16".to_owned(),
+        etcdctl: true,
+        etcdutl: true,
+        bumps: true,
+        curl: true,
+        missing: Vec::new(),
     }
 }
 

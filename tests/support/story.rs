@@ -127,6 +127,8 @@ impl Telling {
                 self.site.script_says(master, before, now);
             }
             ["units", "set", "the", "cluster", "in", "variables"] => self.site.units_set_variables(),
+            ["unit", "of", master, "runs", "etcd", "alone"] => self.site.unit_runs_etcd_alone(master),
+            ["unit", "of", master, "also", "runs", line @ ..] => self.site.unit_also_runs(master, &line.join(" ")),
             ["env", "file", path, "of", master, "says", line] => self.site.env_file_beside(master, path, line),
             ["lose", path] => self.site.bring(path, Vec::new()),
             ["unlock", "elsewhere"] => {

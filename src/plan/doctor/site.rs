@@ -86,7 +86,8 @@ pub(super) fn observed(cluster: &Cluster, seen: &Observation, rehearsals: &[Rehe
         planner && finding.master.as_ref().is_some_and(|master| refused.contains(master))
     };
     findings
-        .filter(|finding| !said_before(finding))
+        // What the unit writes by itself is a condition of each master's.
+        .filter(|finding| finding.code != Code::WrittenByUnit && !said_before(finding))
         .map(|finding| {
             let survives = finding.master.as_ref().is_some_and(|master| needed.contains(master));
             // `status` only warns of a lock; a run would not begin.

@@ -6,7 +6,7 @@ use crate::observe::{
     Answer, ApiServer, Contact, Seen, Tools, Unclear, Unit, disk, log, node, process, settings, tools, traces, unit,
 };
 use crate::run::ports::{Questions, RemoteError};
-use crate::run::settings::{settings_of, wal_place_of};
+use crate::run::settings::{settings_of, wal_place_of, with_own_commands};
 
 use super::{NoAnswer, ask_all, in_container, known};
 
@@ -44,6 +44,8 @@ pub(super) async fn at_first(master: &Master, asking: &mut dyn Questions) -> Res
     };
     let disk = disk.and_then(|output| disk::parse(&output));
     let wal_place = wal_place_of(master, &settings, &disk, asking).await;
+    let node = node.and_then(|output| node::parse(&output));
+    let node = with_own_commands(master, node, (&settings, &unit), asking).await;
     let pending = || Unclear::not_put("it has not answered yet");
     Ok(Seen {
         unit,
@@ -59,7 +61,7 @@ pub(super) async fn at_first(master: &Master, asking: &mut dyn Questions) -> Res
         peer_ports: Err(pending()),
         certificates: Err(pending()),
         log: log::not_asked(),
-        node: node.and_then(|output| node::parse(&output)),
+        node,
         process: process.and_then(|output| process::parse(&output)),
         api_server,
     })
