@@ -53,6 +53,7 @@ stories! {
     a_client_port_that_answers_elsewhere_is_asked_there,
     a_cluster_of_the_runs_own_is_no_other_one,
     a_cluster_that_cannot_be_asked_is_not_fenced,
+    a_cluster_without_a_key_is_given_its_quorum_back,
     a_consent_that_comes_after_another_operator_is_refused,
     a_container_is_stopped_held_and_started,
     a_container_that_a_script_hides_is_refused,

@@ -43,6 +43,13 @@ const CORRUPT: &str = "CORRUPT";
 pub const ALARMS: [&str; 2] = [NO_SPACE, CORRUPT];
 
 impl Status {
+    /// Whether nothing was ever written to its cluster, by its own word: a leader was elected, whose first entry it has
+    /// applied (what etcd begins a log with is of term 1), and its store is as etcd begins it.
+    #[must_use]
+    pub const fn never_written(&self) -> bool {
+        self.revision == 1 && self.term > 1 && !self.learner
+    }
+
     /// The active alarms by name. Each member names those of the whole cluster.
     #[must_use]
     pub fn alarms(&self) -> Vec<&'static str> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::{MasterName, ZoneName};
-use crate::observe::{Code, Finding, Severity, speed};
+use crate::observe::{Code, Finding, Severity, Status, speed};
 use crate::plan::Rule;
 use crate::step::snapshot::Source;
 
@@ -189,7 +189,29 @@ pub(super) fn findings(
         findings.push(finding(Code::FromAFile, Severity::Note, None, text));
     }
     findings.extend(way_found(seed, source));
+    findings.extend(empty_found(seed).filter(|_| !matches!(source, Source::File { .. })));
     findings
+}
+
+/// Whether the cluster never took a write, as far as its own etcd, its log or the run that took the file knows. A survivor
+/// that lost its data and was started anew holds no key either: its log has no entry of an elected leader.
+pub(super) fn never_written(input: Input<'_>, seed: Participant<'_>, source: &Source) -> bool {
+    match source {
+        Source::Live { .. } => seed.seen.status.as_ref().is_ok_and(Status::never_written),
+        Source::Replay { end, .. } => end.term > 1,
+        Source::File { .. } => {
+            let file = input.request.snapshot.as_ref();
+            file.is_some_and(|file| file.origins.iter().any(|origin| origin.revision == 1))
+        }
+        Source::StoppedCopy { .. } => false,
+    }
+}
+
+/// That the new cluster would begin without a key, as the one before was.
+fn empty_found(seed: Participant<'_>) -> Option<Finding> {
+    seed.seen.status.as_ref().ok().filter(|status| status.never_written())?;
+    let text = "nothing was ever written to this cluster, by its own word: the new one begins without a key too";
+    Some(finding(Code::SnapshotEmpty, Severity::Warning, Some(seed.name()), text.to_owned()))
 }
 
 /// What the way by which the data is taken leaves to be known.

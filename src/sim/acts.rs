@@ -350,7 +350,7 @@ impl State {
         let Some(image) = super::data::Image::from_bytes(bytes) else {
             return Reply::failed(1, "Error: snapshot file integrity check failed");
         };
-        let status = json!({ "hash": image.hash(), "revision": image.revision, "totalKey": image.keys.len(), "totalSize": bytes.len() });
+        let status = json!({ "hash": image.hash(), "revision": image.last_key(), "totalKey": image.keys.len(), "totalSize": bytes.len() });
         Reply::said(format!("{{\"bytes\":{},\"sha256\":\"{}\",\"status\":{status}}}\n", bytes.len(), sha256(bytes)))
     }
 }

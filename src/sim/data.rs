@@ -104,14 +104,20 @@ impl Image {
     /// What `snapshot restore` makes of this image: the same keys, new members, revisions raised by `bump`.
     pub(super) fn restored(&self, list: &[(String, String)], token: &Token, own_url: &str, bump: u64) -> Self {
         let fresh = Self::bootstrap(list, token, own_url);
+        let revision = (self.last_key() + bump).max(1);
         Self {
-            revision: self.revision + bump,
-            compacted: if bump > 0 { self.revision + bump } else { self.compacted },
+            revision,
+            compacted: if bump > 0 { revision } else { self.compacted },
             no_space: self.no_space,
             corrupt: self.corrupt,
             keys: self.keys.clone(),
             ..fresh
         }
+    }
+
+    /// The revision that etcd's tool tells: that of the last key, none in a store as etcd begins it.
+    pub(super) fn last_key(&self) -> u64 {
+        if self.revision <= 1 { 0 } else { self.revision }
     }
 
     pub(super) fn voters(&self) -> BTreeSet<MemberId> {

@@ -183,8 +183,8 @@ impl State {
             Err(refused) => return refused,
         };
         let bump: u64 = call.word(9).parse().unwrap_or(0);
-        if call.word(8) != "-" && (image.revision - bump).to_string() != call.word(8) {
-            let ends = image.revision - bump;
+        let ends = (image.revision - bump).max(1);
+        if call.word(8) != "-" && ends.to_string() != call.word(8) {
             return Reply::failed(
                 1,
                 format!("what was restored ends at revision {ends}, and etcd had {}", call.word(8)),

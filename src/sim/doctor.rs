@@ -54,7 +54,7 @@ impl State {
         }
         let lines = format!(
             "status={{\"revision\":{}}}\nbytes={bytes}\nsave_ns=30000000\nverify_ns=20000000\n",
-            data.image.revision
+            data.image.last_key()
         );
         Reply::said(lines).after(std::time::Duration::from_millis(50))
     }

@@ -81,6 +81,9 @@ pub struct Snapshot {
     /// The database's size when the plan was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_bytes: Option<u64>,
+    /// Whether the cluster is known never to have taken a write: then a snapshot without a key is whole.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub never_written: bool,
 }
 
 /// The last line is one JSON object: what the tool says, or for a copy what etcd says, and the file's size and hash.
@@ -137,15 +140,20 @@ impl Snapshot {
         if !output.ok() {
             return Judgement::Stop(output.complaint());
         }
-        let fact = match read_verdict(&output.stdout) {
+        let mut fact = match read_verdict(&output.stdout) {
             Ok(fact) => fact,
             Err(why) => return Judgement::Stop(why),
         };
-        if fact.revision == 0 {
+        if fact.revision == 0 && !self.never_written {
             return Judgement::Stop(
-                "the snapshot holds no key: this etcd has nothing to save, or its database is damaged".into(),
+                "the snapshot holds no key, and it is not known that this cluster never had one: the data may have been lost \
+                 here. Look for it on the other masters, or give a file with --snapshot FILE; if nothing was ever written, \
+                 set the cluster up anew"
+                    .into(),
             );
         }
+        // An empty store is at revision 1; the tool tells the last revision of a key.
+        fact.revision = fact.revision.max(1);
         if let Source::File { at_least: Some(needed), .. } = self.source
             && fact.revision < needed
         {
@@ -251,5 +259,24 @@ mod tests {
         let fact = read_verdict(line).unwrap();
         assert_eq!((fact.revision, fact.bytes, fact.keys), (12, 20512, Some(14)));
         assert!(read_verdict("{}").is_err());
+    }
+    #[test]
+    fn a_snapshot_without_a_key_counts_only_where_there_never_was_one() {
+        let line =
+            r#"{"bytes":20512,"sha256":"ab","status":{"hash":3456789,"revision":0,"totalKey":0,"totalSize":20480}}"#;
+        let output = Output { stdout: line.to_owned(), ..Output::default() };
+        let file = Source::File { path: "x".into(), bytes: 20512, sha256: "ab".into(), at_least: Some(1) };
+        let of = |never_written| Snapshot {
+            source: file.clone(),
+            tool: "etcdutl".to_owned(),
+            run: RunId::imagined(),
+            limit: Duration::from_secs(1),
+            expected_bytes: None,
+            never_written,
+        };
+        let Judgement::Done(_, facts) = of(true).verified(&output) else { panic!("it is whole") };
+        assert!(matches!(&facts[..], [Fact::Snapshot(fact)] if fact.revision == 1), "{facts:?}");
+        let Judgement::Stop(why) = of(false).verified(&output) else { panic!("nobody knows where the keys are") };
+        assert!(why.contains("--snapshot FILE"), "{why}");
     }
 }

@@ -319,7 +319,14 @@ fn snapshot(site: &Site, state: &str, access: requorum::observe::Access) -> snap
         _ => snapshot::Source::Live { etcdctl, access, copied: None },
     };
     let tool = site.tools.restore.clone().unwrap().path;
-    snapshot::Snapshot { source, tool, run: run(state), limit: limit_at(state), expected_bytes: None }
+    snapshot::Snapshot {
+        source,
+        tool,
+        run: run(state),
+        limit: limit_at(state),
+        expected_bytes: None,
+        never_written: false,
+    }
 }
 
 fn restored(site: &Site, state: &str) -> restore::Restore {

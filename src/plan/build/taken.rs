@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::plan::NoPlan;
+use crate::plan::seed::never_written;
 use crate::playbook::Role;
 use crate::step::{fence, snapshot, stop};
 
@@ -27,8 +28,10 @@ impl Builder<'_> {
             // Whatever the end leaves undone in the database, the log has it.
             self.down_for_the_snapshot(stop::Stop { supervisor, grace: stop::GRACE, by_force: true }, why);
         }
+        let never_written = never_written(self.draft.input, seed, &source);
         let snapshot = snapshot::Snapshot {
             source,
+            never_written,
             tool: seed.restore_tool()?.path,
             run: self.draft.input.request.run.clone(),
             limit: self.draft.limit(Duration::from_secs(60)),

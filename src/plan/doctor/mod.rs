@@ -273,7 +273,7 @@ pub fn diagnose(given: RehearsalInput<'_>, found: &Examination, rehearsals: &[Re
             remarks.extend(unread.map(|remark| remark.at(&master.name)));
         }
     }
-    remarks.extend(found.speeds.iter().filter_map(|(name, speed)| node::not_measured(name, speed)));
+    remarks.extend(found.speeds.iter().filter_map(|(name, speed)| node::not_measured(name, speed, &found.seen)));
     let mut zones = BTreeMap::new();
     for rehearsal in rehearsals {
         let outlook = outlook(found, rehearsal);

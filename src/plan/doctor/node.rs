@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::{Cluster, Master, MasterName, RunId, Token};
 use crate::observe::etcd_holders::EtcdHolders;
-use crate::observe::{Answer, Examination, Examined, Seen, speed::Speed};
+use crate::observe::{Answer, Examination, Examined, Observation, Seen, Status, speed::Speed};
 use crate::observe::{Code, Severity};
 use crate::plan::checks::{self, Refusals};
 use crate::plan::conditions::{self, Condition};
@@ -146,12 +146,19 @@ pub(super) fn comes_home(master: &Master, found: &Examination, cluster: &Cluster
 }
 
 /// A snapshot that could not be taken, or holds nothing: `initiate-dr` takes one in the same way.
-pub(super) fn not_measured(name: &MasterName, speed: &Answer<Speed>) -> Option<Remark> {
+pub(super) fn not_measured(name: &MasterName, speed: &Answer<Speed>, seen: &Observation) -> Option<Remark> {
+    let said = seen.seen(name).and_then(|seen| seen.status.as_ref().ok());
     let why = match speed {
         Ok(speed) if speed.revision > 0 => return None,
+        Ok(_) if said.is_some_and(Status::never_written) => {
+            let text = "its snapshot holds no key: nothing was ever written to this cluster, and a run would make one without a key";
+            let next = "nothing, if that is so; Kubernetes writes when it starts";
+            return Some(Remark::warning(Code::SnapshotEmpty, Check::Speed, text, next).at(name));
+        }
         Ok(_) => {
-            let text = "its snapshot holds revision 0: nothing was ever written, and a run would stop there";
-            let next = "write a key; Kubernetes does so when it starts";
+            let text =
+                "its snapshot holds no key, and it is not known that nothing was ever written: a run would stop there";
+            let next = "compare with `requorum status`: the other masters' revisions";
             return Some(Remark::error(Code::SnapshotEmpty, Check::Speed, text, next).at(name));
         }
         Err(why) => why,
