@@ -214,6 +214,7 @@ stories! {
     there_is_nothing_to_come_back_to_while_nothing_serves,
     three_and_two_lose_the_majority_and_come_home,
     three_zones_lose_two,
+    tools_of_the_bastion_are_sent_where_none_fit,
     two_and_one_lose_the_majority_and_come_home,
     two_and_two_lose_half,
     two_clusters_made_from_one_are_not_told_apart_by_time,

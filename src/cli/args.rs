@@ -156,6 +156,12 @@ pub enum Verb {
         #[arg(short, long, value_enum, default_value_t = Form::Text)]
         output: Form,
     },
+    /// Send etcd's tools of this host to masters that have none which fit their etcd; changes nothing else
+    ///
+    /// The inventory names the folder: `etcd: { tools: /srv/etcd }`, and in it VERSION/etcdctl and VERSION/etcdutl. They come to
+    /// /var/lib/requorum/tools, and stay there.
+    #[command(after_help = "Example:\n  requorum send-tools")]
+    SendTools,
     /// List or show the runs stored on this host
     Runs {
         /// What

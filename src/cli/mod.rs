@@ -12,7 +12,7 @@ use crate::verbs::files::Files;
 use crate::verbs::forms::{CheckForm, DiffForm, DoctorForm, Form, ReportForm, StatusForm};
 use crate::verbs::{
     Failure, InputPaths, Site, UncheckedRequest, beside, clusters, doctor, drill, explain, inventory, playbook,
-    recovery, runs, shipped, status, unlock, watch,
+    recovery, runs, send_tools, shipped, status, unlock, watch,
 };
 
 pub mod args;
@@ -120,6 +120,7 @@ async fn call(cli: Cli, site: &Site, files: &dyn Files) -> Result<u8, Failure> {
         Verb::Report { run: Some(run), output, out, .. } => runs::report(site, &run, output, out.as_deref()),
         Verb::Report { run: None, .. } => shipped::schema(site, "report"),
         Verb::Unlock { run, output } => unlock::unlock(&inputs, site, &runs::named(site, &run)?, output).await,
+        Verb::SendTools => send(&inputs, site).await,
         Verb::Inventory { what } => on_inventories(what, &inputs, site, files),
         Verb::Playbook { what: PlaybookVerb::Check { files: paths, output } } => {
             playbook::check(&inputs, site, files, &paths, output)
@@ -133,6 +134,10 @@ async fn call(cli: Cli, site: &Site, files: &dyn Files) -> Result<u8, Failure> {
         Verb::Explain { codes, output } => explain::explain(site, &codes, output),
         Verb::Manual { directory } => shipped::write(site, files, &directory, &pages::manual()),
     }
+}
+
+async fn send(inputs: &InputPaths, site: &Site) -> Result<u8, Failure> {
+    clusters::all(inputs, site, async |one: &InputPaths| send_tools::send_tools(one, site).await).await
 }
 
 async fn diagnose(

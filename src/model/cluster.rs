@@ -143,7 +143,6 @@ impl ByConfig {
 pub struct EtcdSettings {
     /// The systemd unit.
     pub unit: UnitName,
-    /// The data directory.
     pub data_dir: AbsPath,
     /// Where its settings are written down.
     #[serde(default)]
@@ -157,6 +156,9 @@ pub struct EtcdSettings {
     /// What opens its client port; without it what the node's own etcdctl uses, else etcd's own certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<ClientFiles>,
+    /// A folder on the bastion with etcd's tools by version, for masters that have none which fit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tools: Option<AbsPath>,
     /// The container in which the unit starts it. No inventory says it: it is what a look found in the unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<ContainerName>,
@@ -298,7 +300,7 @@ pub struct Master {
 impl Master {
     /// Every setting as an inventory writes it, under its keys with dots between them; nothing for `null`.
     #[must_use]
-    pub fn settings(&self) -> [(&'static str, Option<String>); 13] {
+    pub fn settings(&self) -> [(&'static str, Option<String>); 14] {
         let (ssh, etcd) = (&self.ssh, &self.etcd);
         let elevate = match ssh.elevate {
             Become::None => "none",
@@ -317,6 +319,7 @@ impl Master {
             ("etcd.config", etcd.config.shown()),
             ("etcd.template", etcd.template.clone()),
             ("etcd.client", etcd.client.as_ref().map(ClientFiles::to_string)),
+            ("etcd.tools", etcd.tools.as_ref().map(AbsPath::to_string)),
             ("kubernetes", self.kubernetes.shown()),
         ]
     }

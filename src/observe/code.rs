@@ -42,6 +42,7 @@ pub enum Code {
     Learner,
     ToolMissing,
     NoRestoreTool,
+    SentTools,
     NoRevisionBump,
     ZombieMembers,
     PromotionNotStored,

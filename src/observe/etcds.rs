@@ -187,6 +187,7 @@ impl Candidate<'_> {
             template: None,
             record: RecordAt::default(),
             client: None,
+            tools: None,
             container: None,
         })
     }

@@ -3,7 +3,7 @@
 use crate::model::Master;
 
 use super::finding::Find;
-use super::tools::Version;
+use super::tools::{KEPT, Version};
 use super::traces::Replaced;
 use super::unanswered::{find_unanswered, find_unasked};
 use super::upcoming::find_upcoming;
@@ -21,7 +21,7 @@ pub(super) fn findings(master: &Master, contact: Option<&Contact>) -> Vec<Findin
             let mut all = Vec::new();
             process(seen, &mut |code, severity, text| all.push(finding(code, severity, text)));
             find_own_commands(seen, &mut |code, severity, text| all.push(finding(code, severity, text)));
-            tools(seen, &mut |code, severity, text| all.push(finding(code, severity, text)));
+            tools(master, seen, &mut |code, severity, text| all.push(finding(code, severity, text)));
             find_upcoming(seen, &mut |code, severity, text| all.push(finding(code, severity, text)));
             all
         }
@@ -109,7 +109,7 @@ fn process(seen: &Seen, find: &mut Find<'_>) {
     }
 }
 
-fn tools(seen: &Seen, find: &mut Find<'_>) {
+fn tools(master: &Master, seen: &Seen, find: &mut Find<'_>) {
     let Ok(tools) = &seen.tools else {
         if let Err(unclear) = &seen.tools {
             find(Code::Unclear, Severity::Error, format!("{unclear}; {}", unclear.next()));
@@ -118,6 +118,14 @@ fn tools(seen: &Seen, find: &mut Find<'_>) {
     };
     if !tools.missing.is_empty() {
         find(Code::ToolMissing, Severity::Error, format!("lacks {}", tools.missing.join(", ")));
+    }
+    // In a pod's or a container's place they are a run's copies of its image.
+    let in_image =
+        master.etcd.supervisor().has_image() || seen.unit.as_ref().is_ok_and(|unit| unit.container.is_some());
+    if tools.etcdctl.as_deref().is_some_and(|path| path.starts_with(KEPT)) && !in_image {
+        let version = tools.restore_version.map(|version| format!(" of etcd {version}")).unwrap_or_default();
+        let text = format!("its tools are those in {KEPT}{version}, which a bastion sent");
+        find(Code::SentTools, Severity::Note, text);
     }
     match &tools.restore {
         None => find(Code::NoRestoreTool, Severity::Error, "has neither etcdutl nor an etcdctl that restores".into()),

@@ -142,6 +142,11 @@ mod tests {
     }
 
     #[test]
+    fn the_question_looks_where_tools_are_kept() {
+        assert!(SCRIPT.text.contains(&format!("kept={KEPT}\n")));
+    }
+
+    #[test]
     fn versions_compare_by_number() {
         assert!(Version::parse("3.5.9") < Version::parse("3.5.16"));
         assert_eq!(Version::parse("3.6.0-rc.1"), Some(Version(3, 6, 0)));

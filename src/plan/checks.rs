@@ -207,7 +207,7 @@ pub(super) fn tools(master: &Master, seen: &Seen, restores: bool, refusals: &mut
                 refusals.add(
                     Rule::ToolMissing,
                     format!("{name} has no tool to restore a snapshot with"),
-                    "install the etcdutl that belongs to this etcd version",
+                    format!("install the etcdutl that belongs to this etcd version, or {}", sending(master)),
                 );
             }
             if restores {
@@ -227,11 +227,22 @@ pub(super) fn tools(master: &Master, seen: &Seen, restores: bool, refusals: &mut
     }
 }
 
+/// How a master comes to tools of the bastion's.
+pub(super) fn sending(master: &Master) -> String {
+    match &master.etcd.tools {
+        Some(folder) => format!("send those in {folder}: requorum send-tools"),
+        None => "name a folder of tools in the inventory (`etcd.tools`), then: requorum send-tools".to_owned(),
+    }
+}
+
 /// Why there is none, and what to do.
 fn no_etcdctl(master: &Master, tools: &Tools) -> (String, String) {
     let name = &master.name;
     match &tools.unopened {
-        None => (format!("{name} has no etcdctl"), "install it in the directory of the etcd program".to_owned()),
+        None => (
+            format!("{name} has no etcdctl"),
+            format!("install it in the directory of the etcd program, or {}", sending(master)),
+        ),
         Some(why) => (
             format!("{name} has no etcdctl: etcd does not run, and its image cannot be opened: {}", clean(why)),
             format!("let etcd run once, or put etcd, etcdctl and etcdutl of its version into {KEPT} on {name}"),

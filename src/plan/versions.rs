@@ -6,7 +6,7 @@ use crate::observe::tools::{Tools, Version};
 use crate::observe::{Seen, Status};
 
 use super::Rule;
-use super::checks::Refusals;
+use super::checks::{Refusals, sending};
 
 /// What counts: within a minor version data and log have one form.
 fn minor(version: Version) -> (u32, u32) {
@@ -20,7 +20,7 @@ pub(super) fn tool(master: &Master, tools: &Tools, refusals: &mut Refusals<'_>) 
     if minor(etcd) != minor(tool) {
         let path = &restore.path;
         let why = format!("{} has etcd {etcd}, and {path}, which would make its data, is of {tool}", master.name);
-        let next = format!("put the etcdutl or etcdctl of {}.{} there", etcd.0, etcd.1);
+        let next = format!("put the etcdutl or etcdctl of {}.{} there, or {}", etcd.0, etcd.1, sending(master));
         refusals.add(Rule::ToolVersion, why, next);
     }
 }

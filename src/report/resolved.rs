@@ -167,6 +167,7 @@ zones:
           etcd.config           { env_file: /etc/e.env }     master, i.yaml:8
           etcd.template         null                         default
           etcd.client           null                         default
+          etcd.tools            null                         default
           kubernetes            as found on the node         default
 
         m2 in z2
@@ -182,6 +183,7 @@ zones:
           etcd.config           null                         default
           etcd.template         null                         default
           etcd.client           null                         default
+          etcd.tools            null                         default
           kubernetes            as found on the node         default
         ");
     }

@@ -23,6 +23,7 @@ pub mod redact;
 pub mod rights;
 pub mod runner;
 mod said;
+pub mod send_tools;
 pub mod session;
 mod settings;
 pub mod still_tried;

@@ -79,6 +79,7 @@ impl State {
             "close-ports" => self.close_ports(call),
             "open-ports" => self.open_ports(call),
             "start-again" => self.start_again(call),
+            "receive tool" => self.machine(call.host).receive_tool(call),
             "keep tools" => self.machine(call.host).keep_tools(),
             _ => panic!("the model does not know the script {script} {:?}", call.words),
         }
@@ -320,7 +321,8 @@ impl State {
 
     fn snapshot(&mut self, call: &Call<'_>) -> Reply {
         let (marks, file, tool, how, from) = (call.word(1), call.word(2), call.word(3), call.word(4), call.word(5));
-        if !tool.ends_with("/etcdutl") || !self.seen(call.host).installed.etcdutl {
+        let machine = self.seen(call.host);
+        if !tool.ends_with("/etcdutl") || !machine.installed.etcdutl && machine.sent().is_none() {
             return Reply::failed(1, format!("sh: {tool}: not found"));
         }
         match how {

@@ -7,11 +7,11 @@ use serde_json::{Value as Json, json};
 use crate::config::Form;
 use crate::config::unit_file::beside;
 use crate::model::{MasterName, MemberId, Output, RETIRED, Supervisor};
-use crate::observe::tools::KEPT;
 
 use super::etcdctl::Reply;
-use super::machine::{BIN, DATA_DIR, Machine, PACKAGE_UNIT};
+use super::machine::{DATA_DIR, Machine, PACKAGE_UNIT};
 use super::state::State;
+use super::tools::{image_tools, tools};
 use super::wal;
 
 impl State {
@@ -335,48 +335,6 @@ fn certificates(machine: &Machine, files: &[&str]) -> Reply {
         }
     });
     Reply::said(format!("now=1767225600\n{}", lines.collect::<String>()))
-}
-
-fn tools(machine: &Machine, program: &str) -> Reply {
-    let bin = program.trim_end_matches("/etcd");
-    if machine.docker.is_some() && (bin == BIN || bin == KEPT && !machine.tools_kept()) {
-        // kubespray takes the tools out of the image and leaves them on the machine.
-        return Reply::said(format!("script={BIN}/etcd\netcdctl={BIN}/etcdctl\nrestore={BIN}/etcdutl\nopenssl=yes\n"));
-    }
-    if machine.bin().as_deref() != Some(bin) {
-        return Reply::said("openssl=yes\n");
-    }
-    Reply::said(programs(machine, bin))
-}
-
-/// What the image of a pod that is down has, where there is something to open it with.
-fn image_tools(machine: &Machine, kept: &str) -> Reply {
-    match machine.image_opens() {
-        true => Reply::said(programs(machine, kept)),
-        false => Reply::said("openssl=yes\nimage=there is no ctr here to open the image with\n"),
-    }
-}
-
-fn programs(machine: &Machine, bin: &str) -> String {
-    let installed = &machine.installed;
-    let mut said = format!("etcd={}\n", installed.version);
-    if installed.etcdctl {
-        said += &format!("etcdctl={bin}/etcdctl\n");
-    }
-    if installed.etcdutl {
-        said += &format!("restore={bin}/etcdutl\nrestore_version={}\n", installed.restore_version);
-        if installed.bumps {
-            said += "bumps=yes\n";
-        }
-    }
-    if installed.curl {
-        said += "curl=yes\n";
-    }
-    said += "openssl=yes\n";
-    for tool in &installed.missing {
-        said += &format!("missing={tool}\n");
-    }
-    said
 }
 
 /// Everything that systemd reads for the unit.

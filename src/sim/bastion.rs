@@ -54,7 +54,9 @@ fn number(run: &RunId) -> u32 {
 
 /// The inventory as its file has it.
 fn inventory_text(cluster: &Cluster) -> String {
-    let mut text = format!("cluster: {}\nenvironment: lab\nzones:\n", cluster.name);
+    let tools = cluster.masters().find_map(|master| master.etcd.tools.as_ref());
+    let tools = tools.map(|path| format!("etcd: {{ tools: {path} }}\n")).unwrap_or_default();
+    let mut text = format!("cluster: {}\nenvironment: lab\n{tools}zones:\n", cluster.name);
     for zone in cluster.zones.values() {
         let name = &zone.name;
         let _ = writeln!(
@@ -195,6 +197,17 @@ impl Bastion for Site {
             return Ok(inventory_text(&self.cluster()));
         }
         String::from_utf8(self.kept_file(path).ok_or_else(not_there)?).map_err(io::Error::other)
+    }
+
+    fn names_in(&self, folder: &Path) -> io::Result<Vec<String>> {
+        let paths = self.with(|state| state.bastion.files.keys().cloned().collect::<Vec<_>>());
+        let below =
+            |path: &String| Some(Path::new(path).strip_prefix(folder).ok()?.iter().next()?.to_str()?.to_owned());
+        Ok(paths.iter().filter_map(below).collect())
+    }
+
+    fn program(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.kept_file(path).ok_or_else(not_there)
     }
 
     fn write_private(&self, path: &Path, text: &str) -> io::Result<()> {

@@ -203,6 +203,25 @@ impl Site {
         self.interrupted.send_replace(true);
     }
 
+    /// The bastion has etcd's tools of this version, and the inventory says where.
+    pub fn bring_tools(&self, version: &str) {
+        for tool in crate::run::send_tools::PROGRAMS {
+            self.bring(&format!("/srv/etcd/{version}/{tool}"), format!("{tool} {version}").into_bytes());
+        }
+        let tools = crate::model::AbsPath::new("/srv/etcd").ok();
+        self.with(|state| {
+            let masters = state.cluster.zones.values_mut().flat_map(|zone| zone.masters.values_mut());
+            masters.for_each(|master| master.etcd.tools.clone_from(&tools));
+        });
+    }
+
+    /// `requorum send-tools`.
+    pub async fn send_tools(&self) -> End {
+        let from = self.said();
+        let ended = verbs::send_tools::send_tools(&self.inputs(), &self.given_to_verbs()).await;
+        End::of(self.said_since(from), ended)
+    }
+
     /// `requorum drill`, unless requorum is killed on its way.
     pub async fn drill(&self, zone: &str, outage: OutageKind) -> End {
         let max_outage = Duration::from_secs(300);

@@ -36,6 +36,7 @@ mod rules;
 mod run_files;
 mod state;
 mod systemd;
+mod tools;
 mod undoing;
 mod view;
 pub mod wal;

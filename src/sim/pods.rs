@@ -56,6 +56,21 @@ impl Machine {
         Reply::said("done: kept\n")
     }
 
+    /// A program of the bastion's, as `requorum send-tools` gives it.
+    pub(super) fn receive_tool(&mut self, call: &Call<'_>) -> Reply {
+        let (kept, name) = (call.word(1), call.word(2));
+        if call.stdin.len().to_string() != call.word(3) {
+            return Reply::failed(1, format!("only {} of {} bytes came", call.stdin.len(), call.word(3)));
+        }
+        self.put(format!("{kept}/{name}"), call.stdin.clone());
+        Reply::said("done: received\n")
+    }
+
+    /// The version of the tools that were sent.
+    pub(super) fn sent(&self) -> Option<String> {
+        self.file(&format!("{KEPT}/etcdctl"))?.strip_prefix("etcdctl ").map(str::to_owned)
+    }
+
     /// Whether the image of its pod or container can be opened without a start.
     pub(super) fn image_opens(&self) -> bool {
         !self.installed.missing.iter().any(|tool| tool == "ctr")

@@ -199,7 +199,8 @@ impl State {
             return self.show(host, words);
         }
         if self.seen(host).bin().is_some_and(|bin| program == format!("{bin}/etcdctl"))
-            || program == format!("{KEPT}/etcdctl") && self.seen(host).tools_kept()
+            || program == format!("{KEPT}/etcdctl")
+                && (self.seen(host).tools_kept() || self.seen(host).sent().is_some())
             || program == format!("{BIN}/etcdctl") && self.seen(host).docker.is_some()
         {
             return self.etcdctl(host, words);

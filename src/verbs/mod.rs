@@ -23,6 +23,7 @@ pub mod playbook;
 pub mod recovery;
 pub mod request;
 pub mod runs;
+pub mod send_tools;
 pub mod shipped;
 pub mod site;
 pub mod ssh_config;

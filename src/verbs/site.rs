@@ -116,6 +116,18 @@ pub trait Bastion: Send + Sync {
     /// When it cannot be read, is no regular file, is too large, or is not UTF-8.
     fn read(&self, path: &Path) -> io::Result<String>;
 
+    /// What lies in a folder, by name.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn names_in(&self, folder: &Path) -> io::Result<Vec<String>>;
+
+    /// Reads a program that is to run on masters.
+    ///
+    /// # Errors
+    /// When it cannot be read, is no regular file, is too large, or others may write it.
+    fn program(&self, path: &Path) -> io::Result<Vec<u8>>;
+
     /// Writes a file that must not exist and that nobody else may read.
     ///
     /// # Errors

@@ -130,6 +130,15 @@ impl Bastion for ThisHost {
         files::text(path)
     }
 
+    fn names_in(&self, folder: &Path) -> io::Result<Vec<String>> {
+        let entries = std::fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
+        Ok(entries.iter().filter_map(|entry| entry.file_name().into_string().ok()).collect())
+    }
+
+    fn program(&self, path: &Path) -> io::Result<Vec<u8>> {
+        files::program(path)
+    }
+
     fn write_private(&self, path: &Path, text: &str) -> io::Result<()> {
         files::write_private(path, text)
     }

@@ -37,6 +37,26 @@ pub(super) fn own_text(path: &Path) -> io::Result<String> {
     utf8(regular::read(regular::open_own(path)?, MOST)?)
 }
 
+/// The largest program that is sent to a master.
+const LARGEST_PROGRAM: u64 = 256 << 20;
+
+/// Reads a program that is to run as root on masters: whoever may write it here would be root there.
+///
+/// # Errors
+/// When it cannot be read, is too large, or somebody else may write it or put another in its place.
+pub(super) fn program(path: &Path) -> io::Result<Vec<u8>> {
+    let file = regular::open(path)?;
+    let folder = path.parent().unwrap_or(path);
+    let mode = |found: fs::Metadata| found.permissions().mode();
+    for (place, mode) in [(path, mode(file.metadata()?)), (folder, mode(fs::metadata(folder)?))] {
+        if mode & 0o022 != 0 {
+            let said = format!("others may write {} (mode {:o}): chmod go-w it", place.display(), mode & 0o7777);
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, said));
+        }
+    }
+    regular::read(file, LARGEST_PROGRAM)
+}
+
 /// An input file's text.
 pub(super) fn utf8(bytes: Vec<u8>) -> io::Result<String> {
     String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))
@@ -274,6 +294,21 @@ mod tests {
         assert_eq!(file.hash, TrailingHash::Wrong);
         fs::write(&path, "none").unwrap();
         assert!(snapshot(&path, &ids).unwrap().ends.is_err());
+    }
+
+    #[test]
+    fn a_program_that_others_may_write_is_sent_to_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("etcdctl");
+        fs::write(&path, "x").unwrap();
+        let may = |place: &Path, mode| fs::set_permissions(place, fs::Permissions::from_mode(mode)).unwrap();
+        for (of_file, of_folder, sent) in
+            [(0o755, 0o755, true), (0o775, 0o755, false), (0o757, 0o755, false), (0o755, 0o777, false)]
+        {
+            may(&path, of_file);
+            may(dir.path(), of_folder);
+            assert_eq!(program(&path).is_ok(), sent, "{of_file:o} {of_folder:o}");
+        }
     }
 
     #[test]

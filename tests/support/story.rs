@@ -126,6 +126,8 @@ impl Telling {
                 let (now, before) = line.split_once(" for ").ok_or("a script says one thing for another")?;
                 self.site.script_says(master, before, now);
             }
+            ["tools", "of", version, "are", "on", "the", "bastion"] => self.site.bring_tools(version),
+            ["send", "tools"] => self.end = self.site.send_tools().await,
             ["units", "set", "the", "cluster", "in", "variables"] => self.site.units_set_variables(),
             ["unit", "of", master, "runs", "etcd", "alone"] => self.site.unit_runs_etcd_alone(master),
             ["unit", "of", master, "also", "runs", line @ ..] => self.site.unit_also_runs(master, &line.join(" ")),

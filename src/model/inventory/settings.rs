@@ -9,7 +9,7 @@ use crate::model::name::{AbsPath, Address, UnitName, UserName};
 use crate::model::yaml::{Entry, Kind};
 
 pub const SSH_KEYS: [&str; 6] = ["user", "port", "become", "identity", "known_hosts", "jump"];
-pub const ETCD_KEYS: [&str; 5] = ["unit", "data_dir", "config", "template", "client"];
+pub const ETCD_KEYS: [&str; 6] = ["unit", "data_dir", "config", "template", "client", "tools"];
 pub const KUBERNETES_KEYS: [&str; 2] = ["manifest", "unit"];
 const JUMP_FORM: &str = "jump: ops@bastion.example:22";
 
@@ -27,6 +27,7 @@ pub struct Layer {
     config: Option<ConfigAt>,
     template: Option<String>,
     client: Option<ClientFiles>,
+    tools: Option<AbsPath>,
     kubernetes: ApiServerAt,
 }
 
@@ -75,6 +76,7 @@ impl Layer {
             template: self.template.clone(),
             record: RecordAt::default(),
             client: self.client.clone(),
+            tools: self.tools.clone(),
             container: None,
         })
     }
@@ -125,6 +127,10 @@ impl Layer {
         }
         if let Some(entry) = fields.get("client") {
             self.client = client(reader, entry);
+        }
+        if let Some(entry) = fields.get("tools") {
+            let given = entry.value.kind != Kind::Null;
+            self.tools = given.then(|| reader.name(entry, "tools: /srv/etcd", AbsPath::new)).flatten();
         }
     }
 

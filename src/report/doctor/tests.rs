@@ -52,7 +52,7 @@ async fn what_is_ill_is_named_with_what_to_do() {
     insta::assert_snapshot!(shown, @r#"
     zone1 lost: initiate-dr would be REFUSED: tool-missing, space
       error [tool-missing] m3 has no tool to restore a snapshot with
-          next: install the etcdutl that belongs to this etcd version
+          next: install the etcdutl that belongs to this etcd version, or name a folder of tools in the inventory (`etcd.tools`), then: requorum send-tools
       error [space] m3: 1 MiB free for /var/lib/etcd, 64 MiB needed
           next: make space on that file system (retired directories of earlier runs?)
       error [space] m3: 1 MiB free for /var/lib/requorum, 64 MiB needed

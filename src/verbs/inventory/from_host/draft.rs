@@ -238,6 +238,7 @@ mod tests {
                 template: None,
                 record: crate::model::RecordAt::default(),
                 client: None,
+                tools: None,
                 container: None,
             },
             beside: vec!["the unit etcd-events".to_owned()],
