@@ -1,5 +1,7 @@
 //! The question "which API server is there, and what does it know of etcd?". Whose the servers in its list are, others say.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::config::api_server::{ApiServerFile, ApiServerFlags, program_of};
@@ -35,6 +37,9 @@ pub struct ApiServer {
     pub rewritten: bool,
     /// Whether its process runs.
     pub runs: bool,
+    /// Whether it was started, or put in its place, less than a minute ago.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub young: bool,
     pub health: Health,
 }
 
@@ -147,6 +152,7 @@ pub struct Parts {
     runs: Vec<String>,
     units: Vec<String>,
     rewritten: bool,
+    young: bool,
 }
 
 /// Reads the answer.
@@ -226,6 +232,7 @@ impl Parts {
                 "runs" => parts.runs.push(value.to_owned()),
                 "unit" => parts.units.push(value.to_owned()),
                 "rewritten" => parts.rewritten = true,
+                "young" => parts.young = true,
                 _ => {}
             }
         }
@@ -270,6 +277,7 @@ impl Parts {
             parked_by: self.parked.iter().map(|(_, by)| by).find(|by| !by.is_empty()).cloned(),
             rewritten: self.rewritten,
             runs: self.runs.iter().any(|name| name == program.name()),
+            young: self.young,
             health: Health::NotAsked,
         }
     }
@@ -312,14 +320,17 @@ pub fn parse_unit(unit: UnitName, parts: &Parts, output: &Output) -> Answer<ApiS
 #[must_use]
 pub fn ready_command(api: &ApiServer, limit_s: u64) -> Option<Command> {
     let flags = api.flags.as_ref().ok().filter(|_| !api.parked)?;
-    Some(ready(flags, limit_s))
+    Some(ready(flags, limit_s, 0))
 }
 
-/// The same by its flags.
+/// The same by its flags; for so many seconds a refusal is no answer, as of one that has just been started.
 #[must_use]
-pub fn ready(flags: &ApiServerFlags, limit_s: u64) -> Command {
+pub fn ready(flags: &ApiServerFlags, limit_s: u64, refused_s: u64) -> Command {
     let (cert, key) = flags.client.clone().unwrap_or_default();
-    Command::script(READY).args([flags.address.clone(), cert, key, limit_s.to_string()])
+    let command = Command::script(READY).args([flags.address.clone(), cert, key]);
+    let command = command.args([limit_s.to_string(), refused_s.to_string()]);
+    let deadline = command.deadline + Duration::from_secs(refused_s);
+    command.deadline(deadline)
 }
 
 /// Reads how it is.
@@ -334,7 +345,12 @@ pub fn parse_ready(output: &Output) -> Health {
         (Some(code @ ("401" | "403")), ..) => {
             Health::Unknown(format!("it answers {code}: it does not let its own node ask whether it is ready"))
         }
-        (Some(code), ..) => Health::NotReady(format!("/readyz answers {}", clean(code))),
+        (Some(code), ..) => {
+            let failed = output.stdout.lines().filter_map(|line| line.strip_prefix("failed="));
+            let failed = failed.map(clean).collect::<Vec<_>>().join(", ");
+            let failed = if failed.is_empty() { failed } else { format!(", not ready yet: {failed}") };
+            Health::NotReady(format!("/readyz answers {}{failed}", clean(code)))
+        }
         (_, Some(_), ..) => Health::Down,
         (_, _, Some(_), _) => Health::Slow,
         (.., Some(why)) => Health::Unknown(clean(why)),

@@ -134,18 +134,35 @@ pub(super) fn findings(cluster: &Cluster, observation: &Observation, serving: &S
             let what = if api.parked { "API server" } else { "controller manager or scheduler" };
             let text = format!("its {what} is {by}, and serves nothing{}", parked_next(seen.serves()));
             find(Code::ApiServerParked, severity, text);
-        } else if let Health::NotReady(why) = &api.health
-            && seen.serves()
-        {
-            find(Code::ApiServerNotReady, Severity::Warning, format!("its API server is not ready: {why}"));
-        } else if api.health == Health::Down && seen.serves() {
-            find(Code::ApiServerNotReady, Severity::Warning, "its API server is down".to_owned());
+        } else if let Some(text) = not_ready(api).filter(|_| seen.serves()) {
+            find(Code::ApiServerNotReady, Severity::Warning, text);
         }
-        if let Some(text) = list_of(cluster, observation, serving, &hosts, (name, api)) {
+        // One that is parked reads nothing; whatever puts it back writes its list first.
+        if !api.parked
+            && let Some(text) = list_of(cluster, observation, serving, &hosts, (name, api))
+        {
             find(Code::ApiServerList, Severity::Error, text);
         }
     }
     all
+}
+
+/// How it is not ready. One that has just been started may be silent, or refuse whoever asks, for a while; of an older one that
+/// says nothing.
+fn not_ready(api: &ApiServer) -> Option<String> {
+    let why = match &api.health {
+        Health::Ready | Health::NotAsked => return None,
+        Health::NotReady(why) => why,
+        Health::Down if api.young => "nothing listens yet",
+        Health::Down => return Some("its API server is down".to_owned()),
+        Health::Slow if api.young => "/readyz does not answer in time",
+        Health::Unknown(why) if api.young => why,
+        Health::Slow | Health::Unknown(_) => return None,
+    };
+    Some(match api.young {
+        true => format!("its API server was started less than a minute ago, and is not ready yet: {why}"),
+        false => format!("its API server is not ready: {why}"),
+    })
 }
 
 /// What puts it back.

@@ -8,7 +8,7 @@ use crate::observe::assess::Assessment;
 use crate::observe::members::{Vote, membership};
 use crate::observe::records::{Newest, newest};
 use crate::observe::traces::Replaced;
-use crate::observe::{ClusterRecord, Code, Holder, Observation, Seen, Traces, Verdict, proof};
+use crate::observe::{ClusterRecord, Code, Holder, Observation, Seen, Severity, Traces, Verdict, proof};
 use crate::plan::checks::to_attest;
 use crate::plan::cut_off;
 use crate::plan::split_brain::{self, spaced};
@@ -80,7 +80,7 @@ pub(super) fn next(situation: Situation<'_>, way_on: Option<&str>) -> Option<Str
             Some(format!("{again} recover      # masters that do not vote yet"))
         }
         (Verdict::Degraded, _) => {
-            let next = idle(situation).or_else(|| fenced_voters(situation));
+            let next = idle(situation).or_else(|| fenced_voters(situation)).or_else(|| starting(situation));
             Some(next.unwrap_or_else(|| "fix the findings above, the errors first".to_owned()))
         }
         (Verdict::Unknown, _) if matches!(seen.proof, Some(proof::Outcome::Lost { .. })) => {
@@ -227,6 +227,22 @@ fn idle(situation: Situation<'_>) -> Option<String> {
         "{again} status      # {}'s kubelet has etcd's manifest and starts it, after crashes within 5 minutes; its log is in /var/log/pods",
         master.name
     ))
+}
+
+/// Nothing is wrong but API servers that have just been started.
+fn starting(situation: Situation<'_>) -> Option<String> {
+    let Situation { seen, assessment, .. } = situation;
+    let young = |name: &&MasterName| {
+        let api = seen.seen(name).and_then(|seen| seen.api_server.as_ref().ok()?.as_ref());
+        api.is_some_and(|api| api.young)
+    };
+    let wrong = assessment.findings.iter().filter(|finding| finding.severity != Severity::Note);
+    let (starts, other): (Vec<_>, Vec<_>) = wrong.partition(|finding| {
+        finding.code == Code::ApiServerNotReady && finding.master.as_ref().is_some_and(|name| young(&name))
+    });
+    let names: BTreeSet<&str> = starts.iter().filter_map(|one| Some(one.master.as_ref()?.as_str())).collect();
+    let names = names.into_iter().collect::<Vec<_>>().join(", ");
+    (!names.is_empty() && other.is_empty()).then(|| format!("wait for the API server of {names}, and look again"))
 }
 
 /// Voters of the cluster that serves whose etcd a fence keeps from starting.

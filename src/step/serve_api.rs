@@ -47,6 +47,10 @@ const WRITE: Script = Script { name: "api write", text: include_str!("scripts/ap
 /// An answer of a server that is ready takes milliseconds.
 const ANSWER_S: u64 = 2;
 
+/// An API server that has just been started answers 403 until it has read who may do what: seen for two seconds on a busy
+/// machine.
+const REFUSED_S: u64 = 30;
+
 impl ServeApi {
     /// Puts it back and waits for nothing: its etcd may have no quorum.
     #[must_use]
@@ -81,7 +85,7 @@ impl Kind for ServeApi {
     fn acts(&self) -> Vec<Act> {
         let Some(ready) = &self.ready else { return vec![Self::unpark(&self.components)] };
         let (first, after) = self.components.split_at(1.min(self.components.len()));
-        let asked = Act::ask(api_server::ready(&ready.flags, ANSWER_S)).for_up_to(ready.limit);
+        let asked = Act::ask(api_server::ready(&ready.flags, ANSWER_S, REFUSED_S)).for_up_to(ready.limit);
         let written = Act::once(Self::write(ready)).for_up_to(ready.limit);
         let after = (!after.is_empty()).then(|| Self::unpark(after));
         [Self::unpark(first), asked, written].into_iter().chain(after).collect()
@@ -101,7 +105,7 @@ impl Kind for ServeApi {
             Health::Slow => Judgement::Again("/readyz does not answer in time".to_owned()),
             Health::Down => Judgement::Again("it does not listen yet".to_owned()),
             Health::Unknown(why) => match output.ok() {
-                // It answers, and to nobody here.
+                // It answers, and to nobody here, for as long as it was asked.
                 true if why.contains(" 40") => Judgement::done(why),
                 _ => Judgement::Again(why),
             },

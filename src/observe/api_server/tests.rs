@@ -32,7 +32,7 @@ fn an_api_server_is_found_with_what_is_started_after_it() {
     let parts = [
         told("manifest", &format!("{FOLDER}/kube-apiserver.yaml"), POD),
         told("manifest", &format!("{FOLDER}/kube-controller-manager.yaml"), &manager()),
-        told("state", "-", "runs=kube-apiserver\nruns=kube-controller-manager\n"),
+        told("state", "-", "runs=kube-apiserver\nruns=kube-controller-manager\nyoung=yes\n"),
     ];
     let api = api(&ApiServerAt::Anywhere, &parts);
     assert_eq!(api.component.word(), format!("kube-apiserver={FOLDER}/kube-apiserver.yaml"));
@@ -40,6 +40,7 @@ fn an_api_server_is_found_with_what_is_started_after_it() {
     assert!(
         api.runs && !api.is_held_back() && api.flags.is_ok_and(|flags| flags.etcd.servers == ["https://10.0.1.1:2379"])
     );
+    assert!(api.young);
     assert_eq!(found(&ApiServerAt::Anywhere, &parts[2..]), Ok(Found::Nothing));
 }
 
@@ -122,6 +123,9 @@ fn whoever_does_not_let_us_ask_is_not_said_to_be_down() {
     let of = |stdout: &str| parse_ready(&Output { stdout: stdout.into(), ..Output::default() });
     assert_eq!((of("code=200\n"), of("down=yes\n")), (Health::Ready, Health::Down));
     assert!(matches!(of("code=500\n"), Health::NotReady(_)) && of("slow=yes\n") == Health::Slow);
+    let starting = of("code=500\nfailed=etcd\nfailed=poststarthook/rbac/bootstrap-roles\n");
+    let why = "/readyz answers 500, not ready yet: etcd, poststarthook/rbac/bootstrap-roles";
+    assert_eq!(starting, Health::NotReady(why.to_owned()));
     assert!(
         ["code=401\n", "code=403\n", "why=curl ended with 35\n", ""]
             .map(of)
@@ -129,4 +133,34 @@ fn whoever_does_not_let_us_ask_is_not_said_to_be_down() {
             .all(|health| matches!(health, Health::Unknown(_)))
     );
     assert!(matches!(parse_ready(&Output { status: 1, ..Output::default() }), Health::Unknown(_)));
+}
+
+/// What the script says where curl answers with these codes one after the other, and how often it asked.
+fn asked_of(answers: &str, refused_s: u64) -> (String, usize) {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let stub = dir.path().join("curl");
+    let text = format!(
+        "#!/bin/sh\necho x >>{0}/asked; n=$(wc -l <{0}/asked); set -- {answers}; [ $n -le $# ] || n=$#; shift $((n - 1))\n\
+         [ $1 != 500 ] || printf '[+]ping ok\\n[-]etcd failed: reason withheld\\n[-]poststarthook/a-b failed: x\\nreadyz check failed\\n'\n\
+         printf '\\n%s' $1\n",
+        dir.path().display()
+    );
+    std::fs::write(&stub, text).unwrap();
+    std::fs::set_permissions(&stub, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let command = ready(&ApiServerFlags::default(), 1, refused_s);
+    let words: Vec<String> = command.argv.iter().map(ToString::to_string).collect();
+    let path = format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap());
+    let output = std::process::Command::new(&words[0]).args(&words[1..]).env("PATH", path).output().unwrap();
+    let asked = std::fs::read_to_string(dir.path().join("asked")).unwrap().lines().count();
+    (String::from_utf8(output.stdout).unwrap(), asked)
+}
+
+#[test]
+fn a_refusal_of_one_that_was_just_started_is_no_answer() {
+    assert_eq!(asked_of("403 403 200", 0), ("code=403\n".to_owned(), 1));
+    assert_eq!(asked_of("403 401 200", 30), ("code=200\n".to_owned(), 3));
+    assert_eq!(asked_of("403 500", 30), ("code=500\nfailed=etcd\nfailed=poststarthook/a-b\n".to_owned(), 2));
+    let (said, asked) = asked_of("403", 1);
+    assert!(said == "code=403\n" && asked > 1, "{said} {asked}");
 }

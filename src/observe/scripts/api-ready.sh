@@ -1,22 +1,36 @@
 # shellcheck shell=sh
 # Whether an API server is ready, by its own word on its own node. It is asked with the certificate that it shows to kubelets,
-# where there is one: it may let nobody else ask.
+# where there is one: it may let nobody else ask. One that has just been started refuses everybody until it has read who may do
+# what: for so many seconds a refusal is no answer.
 set -u
-address=$1 cert=$2 key=$3 limit=$4
-if command -v curl >/dev/null; then
-  if [ -r "$cert" ] && [ -r "$key" ]; then set -- --cert "$cert" --key "$key"; else set --; fi
-  code=$(curl -q -s -k -m "$limit" -o /dev/null -w '%{http_code}' "$@" "https://$address/readyz")
+address=$1 cert=$2 key=$3 limit=$4 end=$(($(date +%s) + $5))
+with=openssl; ! command -v curl >/dev/null || with=curl
+[ $with = curl ] || command -v openssl >/dev/null || { echo "why=neither curl nor openssl is installed"; exit 0; }
+if ! { [ -r "$cert" ] && [ -r "$key" ]; }; then set --
+elif [ $with = curl ]; then set -- --cert "$cert" --key "$key"
+else set -- -cert "$cert" -key "$key"; fi
+by_curl() {
+  said=$(curl -q -s -k -m "$limit" -w '\n%{http_code}' "$@" "https://$address/readyz")
   ended=$?
-  case $ended in
-  0) echo "code=$code" ;;
-  7) echo down=yes ;;
-  28) echo slow=yes ;;
-  *) echo "why=curl ended with $ended" ;;
-  esac
-  exit 0
-fi
-command -v openssl >/dev/null || { echo "why=neither curl nor openssl is installed"; exit 0; }
-if [ -r "$cert" ] && [ -r "$key" ]; then set -- -cert "$cert" -key "$key"; else set --; fi
-line=$(printf 'GET /readyz HTTP/1.0\r\nHost: %s\r\nConnection: close\r\n\r\n' "$address" |
-  timeout "$limit" openssl s_client -quiet -verify_quiet -connect "$address" "$@" 2>/dev/null | head -n 1)
-case $line in HTTP/*) line=${line#* }; echo "code=${line%% *}" ;; *) echo "why=it does not answer" ;; esac
+  code=${said##*
+}
+}
+by_openssl() {
+  said=$(printf 'GET /readyz HTTP/1.0\r\nHost: %s\r\nConnection: close\r\n\r\n' "$address" |
+    timeout "$limit" openssl s_client -quiet -verify_quiet -connect "$address" "$@" 2>/dev/null)
+  ended=none
+  case $said in HTTP/*) ended=0 code=${said#* }; code=${code%%[!0-9]*} ;; esac
+}
+while :; do
+  code=; "by_$with" "$@"
+  case $code in 401 | 403) [ "$(date +%s)" -lt "$end" ] || break; sleep 0.2 ;; *) break ;; esac
+done
+case $ended in
+0) echo "code=$code" ;;
+7) echo down=yes ;;
+28) echo slow=yes ;;
+none) echo "why=it does not answer" ;;
+*) echo "why=curl ended with $ended" ;;
+esac
+# What is not ready yet, by name; why is withheld from whoever asks.
+printf '%s\n' "$said" | sed -n 's/^\[-\]\([A-Za-z0-9_.\/-]*\) failed.*/failed=\1/p' | head -n 5

@@ -1,6 +1,7 @@
 # shellcheck shell=sh disable=SC2154
 # The manifests of the control plane's static pods, where their kubelet finds them or where they are held, whether systemd has
-# a unit for its API server, who parked which, and which of its programs run.
+# a unit for its API server, who parked which, which of its programs run, and whether the API server began less than a minute
+# ago: its process, or where none runs yet the manifest in its place.
 set -eu
 manifest=$1 state=$2
 pod_folders
@@ -28,6 +29,22 @@ for name in kube-apiserver kube-controller-manager kube-scheduler; do
   say "parked=$name $(head -c 300 "$marker" | head -n 1)"
   say "was=$name $(sed -n 's/^manifest=//p' "$marker" | head -n 1)"
 done
+find_component kube-apiserver
+young='' manifests=''
+for pid in $pids; do
+  ticks=$(sed 's/^.*) //' "/proc/$pid/stat" 2>/dev/null | cut -d ' ' -f 20)
+  read -r up _ </proc/uptime
+  # The kernel tells them by the hundredth of a second, whatever its own clock.
+  [ -z "$ticks" ] || [ $((${up%%.*} - ticks / 100)) -ge 60 ] || young=yes
+done
+if [ -z "$pids" ]; then
+  for folder in $folders; do manifests="$manifests $folder/*"; done
+  for file in $manifests; do
+    { [ -f "$file" ] && grep -q kube-apiserver "$file"; } || continue
+    [ $(($(date +%s) - $(stat -L -c %Z "$file"))) -ge 60 ] || young=yes
+  done
+fi
+[ -z "$young" ] || say young=yes
 for unit in $3; do
   [ "$(systemctl show -p LoadState --value "$unit.service")" != loaded ] || say "unit=$unit"
 done
