@@ -83,6 +83,13 @@ async fn what_is_wrong_with_an_api_server_is_found() {
         let found = found_of_api_server(|api| api.health = health.clone()).await;
         assert!(matches!(&found[..], [(Code::ApiServerNotReady, text)] if text.contains(said)), "{found:?}");
     }
+    // Of one that was just started, silence says that it is not ready yet.
+    let refuses = || Health::Unknown("it answers 403".into());
+    for health in [Health::Down, Health::Slow, Health::NotReady("500".into()), refuses()] {
+        let found = found_of_api_server(|api| (api.young, api.health) = (true, health.clone())).await;
+        assert!(matches!(&found[..], [(Code::ApiServerNotReady, text)] if text.contains("a minute ago")), "{found:?}");
+    }
+    assert_eq!(found_of_api_server(|api| api.young = true).await, []);
     // Whoever cannot be asked is not said to be down.
     assert_eq!(found_of_api_server(|api| api.health = Health::Unknown("curl ended with 35".into())).await, []);
 }
@@ -255,4 +262,46 @@ async fn a_cluster_that_no_run_recorded_is_said_to_be_so() {
     site.happens(&Event::Gone("m3".into(), "/var/lib/requorum/cluster.json".into()));
     site.happens(&Event::Bastion { behind: false });
     assert!(says().await);
+}
+
+/// A zone is lost, and comes back: the last words of `recover`, said by another bastion, where playbooks have these lines too.
+async fn last_words_of_recover(lines: &[(&str, &str)]) -> (Site, String) {
+    let site = healthy().await.with_api_servers();
+    let adds = || lines.iter().for_each(|(name, line)| site.playbook_adds(name, line));
+    adds();
+    site.happens(&Event::Off("zone1".into()));
+    site.wait(Duration::from_secs(15)).await;
+    let ask = Flags { attested: vec!["zone1".into()], ..Flags::default() };
+    let end = site.initiate_dr(&ask).await;
+    assert_eq!(end.code, Some(0), "{}", end.text);
+    site.happens(&Event::Bastion { behind: false });
+    adds();
+    site.happens(&Event::On("zone1".into()));
+    site.wait(Duration::from_secs(15)).await;
+    let end = site.recover(&Flags::default()).await;
+    assert_eq!(end.code, Some(0), "{}", end.text);
+    (site, end.text)
+}
+
+#[tokio::test(start_paused = true)]
+async fn nodes_that_stay_cordoned_are_told_at_the_end() {
+    let (cordon, uncordon) = (("initiate_dr", "  - cordon: seed"), ("recover", "  - uncordon: seed"));
+    let by_hand = "kubectl uncordon NODE";
+    let told = |site: &Site| {
+        let journal = String::from_utf8(site.kept(&format!("{}/journal.jsonl", site.last_run())).unwrap()).unwrap();
+        journal.contains(&format!("\"{}\"", Code::NodesCordoned))
+    };
+    for (lines, stay) in [(&[][..], false), (&[cordon][..], true), (&[cordon, uncordon][..], false)] {
+        let (site, said) = last_words_of_recover(lines).await;
+        assert_eq!((said.contains(by_hand), told(&site)), (stay, stay), "{lines:?}: {said}");
+        let zone1 = Flags {
+            failed_zones: vec!["zone1".into()],
+            overrides: vec!["fence-takes-quorum".into()],
+            ..Flags::default()
+        };
+        let fenced = site.go(Goal::Fence, &zone1).await;
+        assert_eq!(fenced.code, Some(0), "{}", fenced.text);
+        let unfenced = site.go(Goal::Unfence, &zone1).await;
+        assert_eq!((unfenced.code, unfenced.text.contains(by_hand)), (Some(0), stay), "{lines:?}: {}", unfenced.text);
+    }
 }

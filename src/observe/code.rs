@@ -62,6 +62,8 @@ pub enum Code {
     ApiServerParked,
     ApiServerNotReady,
     ApiServerList,
+    NodesCordoned,
+    CordonIdle,
     // What only the doctor finds.
     ApiServerListsDiffer,
     EtcdAddresses,

@@ -42,6 +42,9 @@ pub struct ClusterRecord {
     /// Whether the run saw the cluster take a write. It is recorded before the start too: should the bastion be lost
     /// then, the new cluster can still be told from the old.
     pub finished: bool,
+    /// Whether nodes of the lost zone were to be cordoned, and no run has taken that back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cordons: bool,
 }
 
 /// The version of a record that is written now.

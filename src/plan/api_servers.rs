@@ -6,7 +6,7 @@ use crate::config::api_server::{ApiServerFlags, EtcdServers};
 use crate::model::command::clean;
 use crate::model::{AbsPath, Cluster, MasterName, Url};
 use crate::observe::api_server_list::{Hosts, Leads};
-use crate::observe::{ApiServer, Observation};
+use crate::observe::{ApiServer, Finding, Observation};
 use crate::step::write_list::WriteList;
 
 use super::checks::Refusals;
@@ -21,6 +21,8 @@ pub(super) struct ApiDraft {
     pub(super) parked: BTreeSet<MasterName>,
     /// The lists as written so far.
     written: BTreeMap<MasterName, EtcdServers>,
+    /// The lines of which nothing came.
+    pub(super) idle: Vec<Finding>,
 }
 
 /// A master's API server, where it has one that is understood.

@@ -14,7 +14,7 @@ use crate::step::{Step, fence, last_revision, park, stop, unfence};
 use super::checks::{self, Refusals};
 use super::draft::Participant;
 use super::initiate::join;
-use super::{Goal, Input, NoPlan, Plan, Planned, Refusal, Stage, cut_off};
+use super::{Goal, Input, NoPlan, Plan, Planned, Refusal, Stage, cordoned, cut_off};
 
 /// Plans to stop and fence whatever of the named zones answers.
 ///
@@ -105,7 +105,10 @@ pub fn unfence(input: Input<'_>) -> Result<Plan, NoPlan> {
             api_server(participant).filter(|api| api.is_held_back()).map(ApiServer::components).unwrap_or_default();
         Step::from(unfence::Unfence { supervisor: participant.master.etcd.supervisor(), parked })
     };
-    Ok(plan(input, &participants, &lift))
+    let mut plan = plan(input, &participants, &lift);
+    let stay = cordoned::stay_by_newest(input, &plan.stages);
+    plan.findings.extend(stay);
+    Ok(plan)
 }
 
 /// All who answer are as wanted. Of a silent master nobody knows, so that with one it is not "nothing to do".

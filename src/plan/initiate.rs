@@ -19,8 +19,8 @@ use super::checks::{self, Refusals};
 use super::draft::{Participant, PlanDraft};
 use super::seed::{self, seed, source};
 use super::{
-    After, Input, NoPlan, Plan, PlannedMember, binding, conditions, corrupt, existing_snapshot, peer_reachability,
-    split_brain,
+    After, Input, NoPlan, Plan, PlannedMember, binding, conditions, cordoned, corrupt, existing_snapshot,
+    peer_reachability, split_brain,
 };
 
 mod again;
@@ -102,7 +102,9 @@ fn build<'a>(
         texts: BTreeMap::new(),
         api: ApiDraft::of(input.cluster, input.seen),
     };
-    let (stages, draft) = Builder::unroll(draft, &input.playbook.lines)?;
+    let (mut stages, draft) = Builder::unroll(draft, &input.playbook.lines)?;
+    cordoned::record(&mut stages, true);
+    findings.extend(draft.api.idle.iter().cloned());
     binding::data_fits(&draft)?;
     Ok(Plan {
         failed_zones,
@@ -130,6 +132,7 @@ fn record(input: Input<'_>, left: Option<ClusterId>, cluster: ClusterId, token: 
         ancestors: line.ancestors,
         generation: line.generation,
         finished: false,
+        cordons: false,
     }
 }
 

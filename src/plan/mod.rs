@@ -11,6 +11,7 @@ pub(crate) mod checks;
 pub mod comparison;
 mod conditions;
 mod config_style;
+mod cordoned;
 mod corrupt;
 pub mod cut_off;
 pub mod doctor;

@@ -16,7 +16,7 @@ use super::build::Builder;
 use super::checks::{self, Refusals};
 use super::draft::{Participant, PlanDraft, initial_cluster};
 use super::initiate::{every_record_is_read, join};
-use super::{After, Input, NoPlan, Plan, PlannedMember, Refusal, binding, conditions, corrupt, split_brain};
+use super::{After, Input, NoPlan, Plan, PlannedMember, Refusal, binding, conditions, cordoned, corrupt, split_brain};
 
 mod told;
 
@@ -94,13 +94,15 @@ fn build<'a>(
     if names.is_empty() && is_final(&draft, target.record.is_some())? {
         return Err(NoPlan::NothingToDo(all_is_done(&draft)));
     }
-    let (stages, draft) = Builder::unroll(draft, &input.playbook.lines)?;
+    let (mut stages, draft) = Builder::unroll(draft, &input.playbook.lines)?;
+    cordoned::record(&mut stages, false);
     let bound = binding::joiners_fit(&draft)?;
     let all = input.cluster.masters().map(|master| master.name.clone());
     let left_out: BTreeSet<MasterName> =
         all.filter(|name| !target.voters.contains(name) && !names.contains(name)).collect();
     let warnings = conditions::warnings(input, &draft.returned);
     let told = bound.into_iter().chain(warnings).chain(told::untold(input, &target, &stages));
+    let told = told.chain(draft.api.idle.clone()).chain(cordoned::stay(target.record.as_ref(), &stages));
     let findings = told::findings(input, &draft, &target, &left_out).into_iter().chain(told).collect();
     let zones = input.cluster.masters().filter(|master| names.contains(&master.name)).map(|master| master.zone.clone());
     Ok(Plan {
@@ -327,6 +329,7 @@ fn record(input: Input<'_>, target: &TargetCluster, token: &Token) -> ClusterRec
         ancestors: Vec::new(),
         generation: 0,
         finished: true,
+        cordons: false,
     })
 }
 

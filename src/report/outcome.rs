@@ -257,6 +257,7 @@ fn after_done(run: ReportedRun<'_>) -> Vec<String> {
         }
         Goal::Recover => {
             left.extend(told(plan, &[Code::BeyondTheFork, Code::BeyondUntold]));
+            left.extend(cordoned(plan));
             if !plan.left_out.is_empty() {
                 let out = names(&plan.left_out);
                 left.push(format!("still out: {out}; once they answer: {} recover\n", run.again));
@@ -273,9 +274,11 @@ fn after_done(run: ReportedRun<'_>) -> Vec<String> {
                     cut_off::words(&plan.ports)
                 ));
             }
+            left.push(format!("next: {} status\n", run.again));
         }
         Goal::Unfence => {
             left.extend(started_by_hand(plan));
+            left.extend(cordoned(plan));
             if !plan.left_out.is_empty() {
                 left.push(format!("not reached; those that were fenced still are: {}\n", names(&plan.left_out)));
             }
@@ -301,6 +304,12 @@ fn started_by_hand(plan: &Plan) -> impl Iterator<Item = String> {
 fn told(plan: &Plan, codes: &[Code]) -> impl Iterator<Item = String> {
     let found = plan.findings.iter().filter(|finding| codes.contains(&finding.code));
     found.filter_map(|finding| Some(format!("{}: {}.\n", finding.master.as_ref()?, finding.text)))
+}
+
+/// Nodes that get no pods still.
+fn cordoned(plan: &Plan) -> impl Iterator<Item = String> {
+    let found = plan.findings.iter().filter(|finding| finding.code == Code::NodesCordoned);
+    found.map(|finding| format!("{}\n", finding.text))
 }
 
 /// What the masters that were fenced have that the newest cluster lacks.

@@ -25,7 +25,7 @@ use crate::verbs::Bastion;
 use crate::verbs::site::{Diagnosed, StoredRun};
 
 use super::data::{HASH, Image};
-use super::drive::{HOST, TEMPLATES};
+use super::drive::{HOST, PLAYBOOKS, TEMPLATES};
 use super::faults::Event;
 use super::run_files::{JOURNAL, RunFiles};
 use super::state::BastionState;
@@ -189,7 +189,7 @@ impl Bastion for Site {
     }
 
     fn is_there(&self, path: &Path) -> bool {
-        [INVENTORY, TEMPLATES].iter().any(|known| path == Path::new(known)) || self.kept_file(path).is_some()
+        [INVENTORY, PLAYBOOKS, TEMPLATES].iter().any(|known| path == Path::new(known)) || self.kept_file(path).is_some()
     }
 
     fn read(&self, path: &Path) -> io::Result<String> {

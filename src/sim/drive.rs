@@ -28,6 +28,11 @@ use super::bastion::INVENTORY;
 /// Where the site's own templates lie.
 pub(super) const TEMPLATES: &str = "/bastion/templates";
 pub(super) const TEMPLATE: &str = "etcd.env.j2";
+pub(super) const PLAYBOOKS: &str = "/bastion/playbooks";
+
+fn playbook(name: &str) -> String {
+    format!("{PLAYBOOKS}/{name}.yaml")
+}
 
 /// What an operator asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -114,7 +119,9 @@ impl Site {
     pub fn inputs(&self) -> InputPaths {
         let own = self.kept(&format!("{TEMPLATES}/{TEMPLATE}")).is_some();
         let templates = own.then(|| PathBuf::from(TEMPLATES));
-        InputPaths { inventory: PathBuf::from(INVENTORY), templates, ..InputPaths::default() }
+        let own = ["initiate_dr", "recover"].iter().any(|name| self.kept(&playbook(name)).is_some());
+        let playbooks = own.then(|| PathBuf::from(PLAYBOOKS));
+        InputPaths { inventory: PathBuf::from(INVENTORY), templates, playbooks, ..InputPaths::default() }
     }
 
     /// From now on the template ends with this line too.
@@ -123,6 +130,13 @@ impl Site {
         let shipped = || shipped::template(TEMPLATE).map(|file| file.text.as_bytes().to_vec()).unwrap_or_default();
         let text = [self.kept(&path).unwrap_or_else(shipped), format!("{line}\n").into_bytes()].concat();
         self.bring(&path, text);
+    }
+
+    /// From now on this playbook ends with this line too.
+    pub fn playbook_adds(&self, name: &str, line: &str) {
+        let shipped = || shipped::playbook(name).map(|file| file.text.as_bytes().to_vec()).unwrap_or_default();
+        let text = [self.kept(&playbook(name)).unwrap_or_else(shipped), format!("{line}\n").into_bytes()].concat();
+        self.bring(&playbook(name), text);
     }
 
     /// All that a verb is given.

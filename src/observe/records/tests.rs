@@ -24,6 +24,7 @@ fn record(year: u32, cluster: u64, ancestors: &[u64]) -> ClusterRecord {
         ancestors: ancestors.iter().copied().map(id).collect(),
         generation: ancestors.len() as u64,
         finished: true,
+        cordons: false,
     }
 }
 

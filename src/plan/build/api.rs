@@ -7,7 +7,7 @@ use crate::model::MasterName;
 use crate::observe::traces::parked_text;
 use crate::plan::api_servers;
 use crate::plan::draft::Participant;
-use crate::plan::{NoPlan, Refusal, Rule, added_checks};
+use crate::plan::{NoPlan, Refusal, Rule, added_checks, cordoned};
 use crate::playbook::Action;
 use crate::step::{Step, clear_leases, cordon, park, serve_api};
 
@@ -43,8 +43,12 @@ impl<'a> Builder<'a> {
             }
             Action::Cordon(_) | Action::Uncordon(_) => {
                 let cordons = matches!(action, Action::Cordon(_));
-                let steps = self.cordon(&all, cordons).into_iter().collect();
-                self.stage(steps, why, false);
+                match self.cordon(&all, cordons) {
+                    Ok(step) => self.stage(vec![step], why, false),
+                    Err(why) => {
+                        self.draft.api.idle.push(cordoned::idle(if cordons { "cordon" } else { "uncordon" }, why))
+                    }
+                }
             }
             Action::ServeApi(_) => self.serve_api(&all, why)?,
             _ => {}
@@ -105,17 +109,19 @@ impl<'a> Builder<'a> {
     }
 
     /// Done by the first of them that has an API server, or by another survivor that has one.
-    fn cordon(&self, all: &[Participant<'a>], cordons: bool) -> Option<(MasterName, Step)> {
-        let any = || all.iter().chain(&self.draft.survivors);
-        let (by, (_, flags)) = any().find_map(|one| Some((one, api_servers::of(one)?)))?;
+    fn cordon(&self, all: &[Participant<'a>], cordons: bool) -> Result<(MasterName, Step), &'static str> {
+        let mut any = all.iter().chain(&self.draft.survivors);
+        let (by, (_, flags)) = any
+            .find_map(|one| Some((one, api_servers::of(one)?)))
+            .ok_or("no survivor has an API server that is handled")?;
         let members = self.draft.members.iter().map(|member| member.master.clone()).collect();
         let nodes = match (cordons, self.lost_addresses()) {
             (false, _) => cordon::Nodes::Uncordon,
-            (true, none) if none.is_empty() => return None,
+            (true, none) if none.is_empty() => return Err("every master is a member"),
             (true, lost) => cordon::Nodes::Cordon { lost, kept: self.draft.api.addresses(&members) },
         };
         let (api, run) = (flags.address.clone(), self.draft.input.request.run.clone());
-        Some((by.name().clone(), cordon::Cordon { nodes, api, run }.into()))
+        Ok((by.name().clone(), cordon::Cordon { nodes, api, run }.into()))
     }
 
     /// The addresses of masters that are no members.

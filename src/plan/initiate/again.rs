@@ -99,7 +99,7 @@ fn rest(
         api,
     };
     let silent = if unfinished { added_checks::silent(&draft, true) } else { Vec::new() };
-    let (stages, _) = Builder::unroll_alone(draft, silent, &lines(input.playbook, finishes))?;
+    let (stages, draft) = Builder::unroll_alone(draft, silent, &lines(input.playbook, finishes))?;
     if stages.is_empty() {
         return Err(nothing());
     }
@@ -108,7 +108,9 @@ fn rest(
         false => "The surviving zone's API servers serve, with its etcd alone.",
     };
     let after = After { cluster, token, members };
-    Ok(plan(input, serving.clone(), seed.name().clone(), after, (summary.to_owned(), stages)))
+    let mut plan = plan(input, serving.clone(), seed.name().clone(), after, (summary.to_owned(), stages));
+    plan.findings.extend(draft.api.idle);
+    Ok(plan)
 }
 
 /// Those that were left out in a survivor's own zone may be a majority, too.

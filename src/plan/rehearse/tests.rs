@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::diagnostic::Source;
+use crate::observe::Code;
 use crate::plan::Planned;
 use crate::playbook::{shipped, text};
 use crate::sim::{Event, Flags, Site};
@@ -86,6 +87,9 @@ async fn nodes_are_cordoned_where_the_playbook_says_so() {
         let found = steps.filter(cordons).map(|step| format!("{}: {}", step.host, step.step.kind().title()));
         let said = "m3: cordon the nodes of the lost zone (10.77.1.11, 10.77.1.12)".to_owned();
         assert_eq!(found.collect::<Vec<_>>(), if wanted { vec![said] } else { Vec::new() });
+        let plan = all[0].plan().unwrap();
+        let idle = plan.findings.iter().filter(|finding| finding.code == Code::CordonIdle).count();
+        assert_eq!(idle, usize::from(own && !api_servers));
     }
 }
 
