@@ -15,7 +15,8 @@ use requorum::run::look;
 use requorum::run::ports::{Event as Told, Remote};
 use requorum::sim::{Event, Site};
 use requorum::verbs::drill::DrillRequest;
-use requorum::verbs::forms::OutageKind;
+use requorum::verbs::forms::{OutageKind, ReportForm};
+use requorum::verbs::runs;
 
 const ZONE: &str = "zone1";
 
@@ -100,6 +101,24 @@ async fn a_drill_of_masters_with_api_servers_measures_through_one_and_puts_them_
         for master in ["m1", "m2", "m3"] {
             assert!(site.api_server_serves(master), "{master} after a drill that ended with {code}:\n{}", end.text);
         }
+    }
+}
+
+/// What writes through an API server may not be able to remove what it wrote: a drill that was killed says so.
+#[tokio::test(start_paused = true)]
+async fn a_killed_drill_names_what_its_canaries_may_have_left() {
+    for api_servers in [true, false] {
+        let site = if api_servers { healthy().await.with_api_servers() } else { healthy().await };
+        site.wait(Duration::from_secs(5)).await;
+        // After the canaries, before their end.
+        site.kill_after_record(24);
+        assert_eq!(site.drill(ZONE, OutageKind::Stop).await.code, None);
+        site.mend_bastion();
+        let from = site.said();
+        runs::report(&site.given_to_verbs(), "last-drill", ReportForm::Text, None).unwrap();
+        let said = site.said_since(from);
+        assert!(said.contains("one canary writes through") && said.contains("cut off"), "{said}");
+        assert_eq!(said.contains("delete configmap requorum-drill"), api_servers, "{said}");
     }
 }
 

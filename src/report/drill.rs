@@ -84,6 +84,20 @@ pub fn prefix(run: &RunId) -> String {
     format!("requorum/drill/{run}/")
 }
 
+/// The ConfigMap in `kube-system` that the API server's canary writes.
+pub const API_OBJECT: &str = "requorum-drill";
+
+/// That there is such a canary, with the master after it.
+pub const THROUGH_API: &str = "one through the API server of";
+
+/// How that ConfigMap is removed where its canary could not do it.
+#[must_use]
+pub fn object_stays() -> String {
+    format!(
+        "the ConfigMap {API_OBJECT} may be there still; the next drill removes it, or: kubectl -n kube-system delete configmap {API_OBJECT}"
+    )
+}
+
 /// What a drill leaves in the data.
 #[must_use]
 pub fn keys_stay(prefix: &str) -> String {

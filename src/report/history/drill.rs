@@ -252,6 +252,11 @@ fn unended(replay: &DrillReplay<'_>, lost: bool) -> Option<String> {
             replay.zone
         ));
     }
+    let canaries = replay.phases.iter().find(|phase| phase.name == crate::playbook::Phase::Canaries.name());
+    // Its note is written once they sing.
+    if canaries.is_some_and(|phase| phase.note.is_empty() || phase.note.contains(words::THROUGH_API)) {
+        lines.push(words::object_stays());
+    }
     (!lines.is_empty()).then(|| format!("The drill did not end; it may have left behind:\n  {}", lines.join("\n  ")))
 }
 

@@ -6,6 +6,7 @@ use crate::model::MasterName;
 use crate::observe::assess::assess;
 use crate::observe::{Observation, Seen, Verdict};
 use crate::plan::Goal;
+use crate::report::drill as words;
 use crate::run::journal::{DrillEvent, StepState};
 use crate::run::outage;
 
@@ -172,6 +173,8 @@ impl Drill<'_> {
         self.end_canaries().await;
         let seen = self.look().await;
         let mut left = traces(&self.cluster.name.to_string(), &seen);
+        let object = self.progress.object_stays.as_ref();
+        left.extend(object.map(|why| format!("{} (its canary: {why})", words::object_stays())));
         for master in self.cluster.masters().filter(|master| seen.seen(&master.name).is_none()) {
             left.push(format!("{} does not answer: it is not known what was left there", master.name));
         }

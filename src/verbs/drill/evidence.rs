@@ -74,7 +74,9 @@ impl Drill<'_> {
     /// Ends them, and keeps what they were told.
     pub(super) async fn end_canaries(&mut self) {
         if let Some(canary) = self.progress.api.take() {
-            self.progress.told_by_api = Some(canary.end(SOON).await.0);
+            let (told, why) = canary.end(SOON).await;
+            self.progress.told_by_api = Some(told);
+            self.progress.object_stays = why;
         }
         if let Some(canary) = self.progress.lost.take() {
             // It may sit on a connection that is gone: what it was told until then is known already.

@@ -80,6 +80,8 @@ struct Progress {
     api: Option<Canary>,
     /// What the API server's canary was told, once it has ended.
     told_by_api: Option<Ledger>,
+    /// Why that canary may not have removed what it wrote.
+    object_stays: Option<String>,
     /// What the lost zone's canary was told, once it has ended.
     told_in_zone: Option<Ledger>,
     /// How long the doctor expects a recovery to take.

@@ -12,6 +12,7 @@ use crate::plan::doctor::Expected;
 use crate::plan::drill;
 use crate::plan::{Goal, Rule};
 use crate::playbook::Phase;
+use crate::report::drill as words;
 use crate::report::explain;
 use crate::run::canary::{self, Canary};
 use crate::run::journal::DrillEvent;
@@ -23,8 +24,6 @@ use crate::run::exit::{self, Kind};
 use super::super::{UncheckedRequest, doctor};
 use super::{Drill, Failure, OutageKind, place, recovery};
 
-/// The ConfigMap in `kube-system` that the API server's canary writes.
-const API_OBJECT: &str = "requorum-drill";
 /// Both canaries must have been answered this often before anything is lost.
 const WRITES_BEFORE_OUTAGE: usize = 5;
 /// How long a quiet step may take.
@@ -71,7 +70,7 @@ impl Drill<'_> {
 
     /// Where a canary writes.
     pub(super) fn prefix(&self, canary: &str) -> String {
-        format!("{}{canary}", crate::report::drill::prefix(&self.run))
+        format!("{}{canary}", words::prefix(&self.run))
     }
 
     async fn canaries(&mut self) -> Result<String, String> {
@@ -97,7 +96,7 @@ impl Drill<'_> {
     /// A drill that cannot write through an API server measures without it, and says so.
     async fn api_canary(&mut self) -> String {
         let Some(way) = &self.api else { return String::new() };
-        let canary = Canary::through_api(&self.remote, way, API_OBJECT);
+        let canary = Canary::through_api(&self.remote, way, words::API_OBJECT);
         let begun = Instant::now();
         while canary.told().acknowledged().count() < WRITES_BEFORE_OUTAGE {
             if begun.elapsed() > SOON || canary.is_over() {
@@ -110,7 +109,7 @@ impl Drill<'_> {
             tokio::time::sleep(POLL).await;
         }
         self.progress.api = Some(canary);
-        format!(", one through the API server of {}", way.host)
+        format!(", {} {}", words::THROUGH_API, way.host)
     }
 
     async fn outage(&mut self) -> Result<String, String> {
