@@ -12,45 +12,54 @@ container_packages() {
     esac
 }
 
-# Sets ETCD_IMAGE to the name of etcd's image where it is in one, and IMAGES to the engine's directory under /var/lib with
-# the images of such a machine.
+# Sets ETCD_IMAGE to the name of etcd's image where it is in one, IMAGES to containerd's directory under /var/lib with the
+# images of such a machine, and DOCKER_IMAGES to Docker's.
 ensure_images() {
     local version=$BUILD holds=()
     [[ -n $BUILD ]] || version=$(chroot "$ROOT_DIR" /usr/local/bin/etcd --version | sed -n 's/^etcd Version: //p')
     case $SHAPE in
     pod) ETCD_IMAGE=registry.k8s.io/etcd:$version-0 holds=("pod-etcd-$version") ;;
-    docker) ETCD_IMAGE=quay.io/coreos/etcd:v$version holds=("docker-etcd-$version") ;;
+    docker)
+        ETCD_IMAGE=quay.io/coreos/etcd:v$version DOCKER_IMAGES=$CACHE/images-docker-etcd-$version
+        ensure_loaded docker "$DOCKER_IMAGES"
+        ;;
     esac
     [[ -z $KUBERNETES ]] || holds+=("kubernetes-$KUBERNETES")
+    [[ -n ${holds[*]} ]] || return 0
     IMAGES=$CACHE/images-$(IFS=- && printf '%s' "${holds[*]}")
-    [[ -d $IMAGES ]] && return
+    ensure_loaded pod "$IMAGES"
+}
+
+# ensure_loaded ENGINE DIR
+ensure_loaded() {
+    [[ -d $2 ]] && return
     (
         lock_cache
-        [[ -d $IMAGES ]] || build_images
+        [[ -d $2 ]] || build_images "$@"
     )
 }
 
 build_images() {
-    local dir bin=$ROOT_DIR engine=pod archives=() program
-    [[ $SHAPE != docker ]] || engine=docker
+    local engine=$1 dir bin=$ROOT_DIR archives=() programs=() program
     [[ -z $BUILD ]] || bin=$ETCD_LAYER
     dir=$(building_dir)
-    if [[ $SHAPE == pod || $SHAPE == docker ]]; then
+    if [[ $SHAPE == "$engine" ]]; then
         archives+=("$dir/etcd.tar")
         "$LAB_DIR/parts/build-image" "$dir/etcd.tar" "$ETCD_IMAGE" "$ROOT_DIR" etcd "$bin"/usr/local/bin/etcd*
     fi
     if [[ $engine == pod ]]; then
+        programs=(${KUBERNETES:+"${CONTROL_PLANE[@]}"})
         archives+=("$dir/pause.tar")
         "$LAB_DIR/parts/build-image" "$dir/pause.tar" "$PAUSE" "$ROOT_DIR" pause "$CACHE/kubelet-$KUBELET/pause"
     fi
-    for program in ${KUBERNETES:+"${CONTROL_PLANE[@]}"}; do
+    for program in "${programs[@]}"; do
         archives+=("$dir/$program.tar")
         "$LAB_DIR/parts/build-image" "$dir/$program.tar" "registry.k8s.io/$program:v$KUBERNETES" "$ROOT_DIR" "$program" \
             "$CACHE/kubernetes-$KUBERNETES/$program"
     done
     "$LAB_DIR/parts/load-images" "$engine" "$ROOT_DIR" "$dir/lib" "${archives[@]}" \
         >"$CACHE/images.log" 2>&1 </dev/null 8>&- || die "could not load the images; the log is $CACHE/images.log"
-    mv "$dir/lib" "$IMAGES"
+    mv "$dir/lib" "$2"
     rm -rf "$dir"
 }
 

@@ -5,7 +5,7 @@
 write_docker() {
     local root=$1 node=$2 ssl=/etc/ssl/etcd/ssl
     mkdir -p "$root/etc/docker" "$root/var/lib/docker" "$root/etc/ssl/certs" "$STATE/nodes/$node/lib"
-    cp -a --reflink=auto "$IMAGES" "$STATE/nodes/$node/lib/docker"
+    cp -a --reflink=auto "$DOCKER_IMAGES" "$STATE/nodes/$node/lib/docker"
     cat >"$root/etc/docker/daemon.json" <<'END'
 { "bridge": "none", "iptables": false, "ip6tables": false, "ip-forward": false }
 END

@@ -56,10 +56,7 @@ plan_shapes() {
 }
 
 # plan_kubernetes VERSION: that of the control plane on each master, or nothing where there is none.
-plan_kubernetes() {
-    [[ -z $1 || $SHAPE != docker ]] || die "--kubernetes goes with every shape but docker"
-    KUBERNETES=$1
-}
+plan_kubernetes() { KUBERNETES=$1; }
 
 write_plan() {
     printf '%s\n' "name=$LAB_NAME" "zones=$1" "shape=$SHAPE" "etcd=$ETCD" "kubernetes=$KUBERNETES" >"$STATE/lab.conf"

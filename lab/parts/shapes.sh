@@ -68,7 +68,7 @@ write_certificates() {
 api_server_as_client() {
     tls_paths "$1"
     case ${NODE_SHAPE[$1]} in
-    env) printf '/etc/ssl/etcd/ssl/node-%s' "$1" ;;
+    env | docker) printf '/etc/ssl/etcd/ssl/node-%s' "$1" ;;
     pod) printf '/etc/kubernetes/pki/apiserver-etcd-client' ;;
     *) printf '%s' "$CLIENT" ;;
     esac
