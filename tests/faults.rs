@@ -136,3 +136,24 @@ fn an_initiate_dr_killed_with_api_servers_is_finished_by_what_is_printed() {
 fn a_recover_killed_with_api_servers_is_finished_by_what_is_printed() {
     followed(&printed::lab_with_api_servers(), "recover", Bastion::Same, Zone1::Back);
 }
+
+/// The survivor lost its power too: its kubelet has had no pods from an API server since, and gives none up by itself.
+#[test]
+fn a_rebooted_survivor_with_api_servers_serves_the_api_again() {
+    let given = |name: &str, otherwise: &str| std::env::var(name).unwrap_or_else(|_| otherwise.to_owned());
+    let (shape, etcd) = (given("SHAPE", "env"), given("ETCD", "3.6"));
+    let lab = Lab::up_with(&["--zones", "2+1", "--etcd", &etcd, "--shape", &shape, "--kubernetes"]);
+    let write = |name: &str| lab.lab(&["kubectl", "m3", "-n", "default", "create", "configmap", name]).exits(0);
+    write("before");
+    lab.lab(&["power-off", "zone1"]).exits(0);
+    lab.lab(&["power-off", "zone2"]).exits(0);
+    lab.lab(&["power-on", "zone2"]).exits(0);
+    lab.requorum(&["initiate-dr", "--attest", "zone1=powered off by the test", "--confirm", support::name()]).exits(0);
+    write("between");
+    lab.lab(&["power-on", "zone1"]).exits(0);
+    lab.requorum(&["recover", "--confirm", support::name()]).exits(0);
+    lab.requorum(&["status"]).exits(0);
+    for node in NODES {
+        lab.lab(&["kubectl", node, "-n", "default", "get", "configmap", "before", "between"]).exits(0);
+    }
+}

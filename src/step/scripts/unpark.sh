@@ -6,10 +6,10 @@ changed=no
 # A kubelet that has not done with the pod before starts the next one 10 to 15 s later (its `backOffPeriod`). It removes the
 # directory at most 2 s after the pod has ended, and has done with it some tenths of a second after that.
 await_gone() {
-  has_pod || return 0
+  has_pod && ! forgot "$marker" || return 0
   gone_until=$(($(date +%s) + 6))
   while has_pod && [ "$(date +%s)" -lt $gone_until ]; do sleep 0.05; done
-  sleep 0.4
+  if has_pod && gone_pid=$(kubelet_pid); then restart_kubelet "$gone_pid"; else sleep 0.4; fi
 }
 for word do
   part "$word"

@@ -15,13 +15,14 @@ find_component() {
   done
   pids=${pids# }
 }
-kubelet_runs() {
+kubelet_pid() {
   for component_at in /proc/[0-9]*; do
     { read -r component_name <"$component_at/comm"; } 2>/dev/null || continue
-    [ "$component_name" != kubelet ] || return 0
+    [ "$component_name" != kubelet ] || { echo "${component_at#/proc/}"; return 0; }
   done
   return 1
 }
+kubelet_runs() { kubelet_pid >/dev/null; }
 # A part of the control plane is told as NAME=PLACE: its program, and its manifest's path or its unit's name. After `part`,
 # with `state` as the directory of requorum's own files:
 part() {
@@ -35,4 +36,12 @@ has_pod() {
     case $pod_at in /var/lib/kubelet/pods/*-*/*) ;; *) [ ! -e "$pod_at" ] || return 0 ;; esac
   done
   return 1
+}
+# `forgot FILE`: the kubelet began after the file was written, so that it has not seen what was gone by then.
+forgot() {
+  forgot_pid=$(kubelet_pid) || return 1
+  forgot_ticks=$(sed 's/^.*) //' "/proc/$forgot_pid/stat" 2>/dev/null | cut -d ' ' -f 20)
+  read -r forgot_up _ </proc/uptime
+  [ -n "$forgot_ticks" ] || return 1
+  [ $(($(date +%s) - (${forgot_up%%.*} - forgot_ticks / 100))) -gt $(($(stat -c %Z "$1" 2>/dev/null || date +%s) + 1)) ]
 }

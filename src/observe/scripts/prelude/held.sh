@@ -16,3 +16,10 @@ put_file() { # put_file HELD MANIFEST
   put_new=${2%/*}/.${2##*/}.requorum
   cp -p "$1" "$put_new" && sync "$put_new" && mv -f "$put_new" "$2" && sync "${2%/*}"
 }
+# A kubelet that has never had its pods from an API server, as after a boot without a quorum, gives up no pod whose manifest
+# goes (its `sourcesReady`), and starts no other of that name before it has. One that is started anew has forgotten it, and
+# leaves alone what runs.
+restart_kubelet() { # restart_kubelet PID
+  restart_unit=$(sed -n 's|.*/\([^/]*\.service\)$|\1|p' "/proc/$1/cgroup" | head -n 1)
+  [ -n "$restart_unit" ] && timeout 20 systemctl restart "$restart_unit"
+}
