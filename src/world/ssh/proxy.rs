@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use super::super::local::SUDO_PASSWORD;
 use crate::model::command::clean;
 use crate::run::ports::RemoteError;
 
@@ -54,6 +55,7 @@ pub(super) fn begin(command: &str) -> io::Result<(Proxied, Said)> {
     let line = format!("exec {command}");
     let mut child = Command::new("setsid")
         .args([SHELL, "-c", &line])
+        .env_remove(SUDO_PASSWORD)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
