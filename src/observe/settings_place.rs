@@ -125,9 +125,12 @@ pub fn with_variables_of(unit: &Unit, mut settings: Settings) -> Settings {
     if settings.file.form == crate::config::Form::EnvFile {
         let variables = unit.environment.iter().filter_map(|pair| pair.split_once('='));
         settings.file = settings.file.beside(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        // A value that only systemd knows (`${NAME}`) is the env file's own in the usual case.
+        // Another program's flags are not etcd's (`docker run --name=…`). A value that only systemd knows (`${NAME}`) is the env
+        // file's own in the usual case.
         let known = |(flag, value): &(String, String)| !OWNED.contains(&flag.as_str()) && !value.contains('$');
-        settings.flags = unit.flags().into_iter().filter(known).collect();
+        if unit.program().is_some_and(|program| base(program) == "etcd") {
+            settings.flags = unit.flags().into_iter().filter(known).collect();
+        }
     }
     settings
 }
@@ -311,5 +314,7 @@ mod tests {
         assert_eq!((read.heartbeat().as_millis(), read.quota_bytes()), (250, None));
         let said = ["pre-vote", "name", "initial-cluster-token"].map(|flag| read.get(flag).unwrap());
         assert_eq!(said, ["true", "m1", "own"]);
+        let docker = unit(&["/usr/bin/docker", "run", "--name=etcd1"], &[], &["/etc/etcd.env"]);
+        assert_eq!(with_variables_of(&docker, first("ETCD_NAME=m1\n").unwrap()).get("name").unwrap(), "m1");
     }
 }

@@ -350,12 +350,20 @@ fn data_is_the_newest(input: Input<'_>, survivors: &[Participant<'_>], refusals:
         let Some(id) = participant.holds_data_of() else { continue };
         let why = match &newer {
             Ok(record) if is_of(id, record) => continue,
-            Ok(record) => format!("run {} made cluster {} since", record.run, record.cluster),
+            Ok(record) if record.ancestors.contains(&id) => {
+                format!("run {} made cluster {} after it", record.run, record.cluster)
+            }
+            Ok(record) => {
+                format!(
+                    "run {} made cluster {}, and no record tells which of the two came first",
+                    record.run, record.cluster
+                )
+            }
             Err(why) => why.clone(),
         };
         refusals.add(
             Rule::OldData,
-            format!("{} has the data of cluster {id}, and {why}: what that acknowledged would be lost", participant.name()),
+            format!("{} has the data of cluster {id}; {why}: what the other acknowledged would be lost", participant.name()),
             "make a master of the newer cluster answer, or give its snapshot: --snapshot FILE; if this data is what you want: \
              --override old-data=REASON",
         );
