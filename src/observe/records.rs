@@ -119,6 +119,21 @@ pub struct Lineage {
     pub generation: u64,
 }
 
+impl Lineage {
+    /// Puts every recorded cluster but `own` behind those that are on the line.
+    pub fn overtakes(&mut self, own: ClusterId, observation: &Observation) {
+        for record in records(observation) {
+            let all = std::iter::once(record.cluster).chain(record.ancestors.iter().copied());
+            for id in all.filter(|id| *id != own) {
+                if !self.ancestors.contains(&id) {
+                    self.ancestors.push(id);
+                }
+            }
+            self.generation = self.generation.max(record.generation.saturating_add(1));
+        }
+    }
+}
+
 /// The line of a cluster that is made from `left`, as far as the records tell.
 #[must_use]
 pub fn lineage_after(left: Option<ClusterId>, observation: &Observation) -> Lineage {

@@ -17,9 +17,9 @@ pub const LOCK: &str = "/var/lib/requorum/lock";
 /// What an answer is called that holds a record which cannot be read.
 pub(crate) const RECORDED: &str = "the record of the newest cluster";
 
-/// What a finished run leaves on every master it served, so that another bastion can go on.
+/// What a finished run leaves on every master it served, so that another bastion can go on. What a later requorum adds is passed
+/// over, unless it raises the version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ClusterRecord {
     /// The format's version: 2, or 1 where it has no ancestors.
     pub version: u32,

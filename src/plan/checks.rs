@@ -79,7 +79,7 @@ pub(super) fn let_in(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) 
 }
 
 /// Whether it is known what runs have left on a master: a record that cannot be read may be of the newest cluster.
-pub(super) fn marks_are_read(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) {
+pub(super) fn marks_are_read(master: &Master, seen: &Seen, may_be_off: bool, refusals: &mut Refusals<'_>) {
     let Err(why) = &seen.traces else { return };
     let (name, record) = (&master.name, &master.etcd.record);
     let next = match why.what == traces::RECORDED {
@@ -88,7 +88,12 @@ pub(super) fn marks_are_read(master: &Master, seen: &Seen, refusals: &mut Refusa
         ),
         false => why.next().to_owned(),
     };
-    refusals.add(Rule::Unclear, format!("{name}: {why}"), next);
+    let off = if may_be_off {
+        format!("; or switch {name} off, and add --attest {name}=\"TICKET: how, confirmed by whom\"")
+    } else {
+        String::new()
+    };
+    refusals.add(Rule::Unclear, format!("{name}: {why}"), format!("{next}{off}"));
 }
 
 /// What speaks against a master by its unit and its settings alone.

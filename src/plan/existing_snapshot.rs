@@ -12,6 +12,7 @@ use crate::step::snapshot::Source;
 
 use super::checks::Refusals;
 use super::draft::Participant;
+use super::initiate::old_data;
 use super::{Plan, SnapshotFile, foreign};
 
 /// Where a file comes from, as the journal of a run says that took it or used it.
@@ -82,14 +83,20 @@ fn last_entry(plan: &Plan) -> Option<LastEntry> {
 }
 
 /// Refuses a file where a survivor holds more than it by now, another cluster's data, or nobody knows what.
-pub(super) fn is_newest(file: &SnapshotFile, survivors: &[Participant<'_>], refusals: &mut Refusals<'_>) {
-    let Some(first) = file.origins.first() else { return foreign::is_newest(file, survivors, refusals) };
+/// `older` says why a survivor's data was left behind by a newer cluster: what goes with it is older too.
+pub(super) fn is_newest(
+    file: &SnapshotFile,
+    survivors: &[Participant<'_>],
+    older: Older<'_>,
+    refusals: &mut Refusals<'_>,
+) {
+    let Some(first) = file.origins.first() else { return foreign::is_newest(file, survivors, older, refusals) };
     let said = said(file, first);
     for participant in
         survivors.iter().filter(|participant| participant.may_hold_data() && !is_held_down(file, participant))
     {
         match freshness(file, participant) {
-            Freshness::NotOlder => {}
+            Freshness::NotOlder => old_data::refuse(participant, older(participant), refusals),
             Freshness::Older(why) => refusals.add(
                 Rule::SnapshotOlder,
                 format!("{said}; {}: {why}, so later writes would be lost", participant.name()),
@@ -98,7 +105,7 @@ pub(super) fn is_newest(file: &SnapshotFile, survivors: &[Participant<'_>], refu
             Freshness::Another(why) => refusals.add(
                 Rule::SnapshotOfAnotherCluster,
                 format!("{said}; {}: {why}", participant.name()),
-                "run it without --snapshot, or give a snapshot of this cluster",
+                another(older(participant)),
             ),
             Freshness::Unknown(why) => refusals.add(
                 Rule::SnapshotUnverified,
@@ -107,6 +114,17 @@ pub(super) fn is_newest(file: &SnapshotFile, survivors: &[Participant<'_>], refu
                  snapshot-unverified=REASON",
             ),
         }
+    }
+}
+
+/// Why a survivor's data was left behind by a newer cluster.
+pub(super) type Older<'a> = &'a dyn Fn(&Participant<'_>) -> Option<String>;
+
+/// What to do with a file of another cluster than a survivor's, which may be the newer one.
+pub(super) fn another(older: Option<String>) -> String {
+    match older {
+        None => "run it without --snapshot, or give a snapshot of this cluster".to_owned(),
+        Some(why) => format!("{why}; if the file is of that cluster: --override snapshot-of-another-cluster=REASON"),
     }
 }
 

@@ -90,7 +90,7 @@ pub fn unfence(input: Input<'_>) -> Result<Plan, NoPlan> {
     let mut refusals = Refusals::new(input.request);
     let participants = answering(input);
     for participant in &participants {
-        checks::marks_are_read(participant.master, participant.seen, &mut refusals);
+        checks::marks_are_read(participant.master, participant.seen, false, &mut refusals);
         api_server_is_known(participant, &mut refusals);
     }
     wakes_nothing_half_made(&participants, &mut refusals);
@@ -288,10 +288,20 @@ fn wakes_no_old_data(input: Input<'_>, refusals: &mut Refusals<'_>) {
     };
     let outside = input.seen.answering().map(|(name, _)| name).filter(|name| !zone.contains(*name));
     let outside = outside.filter_map(|name| Some((name.to_string(), record_of(name)?)));
-    let is_stale =
-        |name: &&MasterName, other: &ClusterRecord| input.seen.seen(name).is_some() && is_older(record_of(name), other);
+    // Its data says it itself, where its etcd, its log or its fence does; a record may be gone.
+    let has_data_of = |name: &MasterName, other: &ClusterRecord| {
+        let own = Participant::all(input, [name]).first().and_then(Participant::holds_data_of);
+        let marked = || Some(input.seen.seen(name)?.traces.as_ref().ok()?.last_revision.as_ref()?.cluster);
+        own.or_else(marked) == Some(other.cluster)
+    };
+    let is_stale = |name: &&MasterName, other: &ClusterRecord| {
+        input.seen.seen(name).is_some() && is_older(record_of(name), other) && !has_data_of(name, other)
+    };
     // What this bastion recorded may be the zone's own: one master of it that has it is enough.
-    let of_zone = |other: &&ClusterRecord| zone.iter().filter_map(record_of).all(|own| is_older(Some(own), other));
+    let of_zone = |other: &&ClusterRecord| {
+        zone.iter().filter_map(record_of).all(|own| is_older(Some(own), other))
+            && !zone.iter().any(|name| has_data_of(name, other))
+    };
     let own_runs = input.seen.known_before.records.iter().filter(of_zone);
     let own_runs = own_runs.map(|record| ("a run of this bastion".to_owned(), record));
     let newer = outside.chain(own_runs).find(|(_, other)| zone.iter().any(|name| is_stale(&name, other)));
@@ -302,7 +312,8 @@ fn wakes_no_old_data(input: Input<'_>, refusals: &mut Refusals<'_>) {
                 "run {} made cluster {} ({by}); this zone's data is older, and would serve as a second cluster",
                 record.run, record.cluster
             ),
-            "rejoin the zone with `requorum recover`",
+            "rejoin the zone with `requorum recover`; if this zone's data is what counts: --override \
+             unfence-wakes-old-data=REASON",
         );
     }
 }

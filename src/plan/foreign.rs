@@ -8,6 +8,8 @@ use crate::plan::Rule;
 
 use super::checks::Refusals;
 use super::draft::Participant;
+use super::existing_snapshot::{Older, another};
+use super::initiate::old_data;
 use super::{SnapshotFile, TrailingHash};
 
 /// A file beside what a survivor holds.
@@ -19,7 +21,12 @@ enum Freshness {
 }
 
 /// Refuses a file that a survivor holds more than, another cluster's, or one of which nobody knows it.
-pub(super) fn is_newest(file: &SnapshotFile, survivors: &[Participant<'_>], refusals: &mut Refusals<'_>) {
+pub(super) fn is_newest(
+    file: &SnapshotFile,
+    survivors: &[Participant<'_>],
+    older: Older<'_>,
+    refusals: &mut Refusals<'_>,
+) {
     if file.bytes == 0 || file.hash == TrailingHash::Wrong {
         // Refused for that, whatever stands in it.
         return;
@@ -27,7 +34,7 @@ pub(super) fn is_newest(file: &SnapshotFile, survivors: &[Participant<'_>], refu
     let path = &file.path;
     for participant in survivors.iter().filter(|participant| participant.may_hold_data()) {
         match freshness(file, participant) {
-            Freshness::NotOlder => {}
+            Freshness::NotOlder => old_data::refuse(participant, older(participant), refusals),
             Freshness::Older(why) => refusals.add(
                 Rule::SnapshotOlder,
                 format!("{path} is {}; {}: {why}, so later writes would be lost", ended(file), participant.name()),
@@ -39,7 +46,7 @@ pub(super) fn is_newest(file: &SnapshotFile, survivors: &[Participant<'_>], refu
                     "{path} does not know member {id} ({}): it is from another cluster, or older than that member",
                     participant.name()
                 ),
-                "give a snapshot of this cluster",
+                another(older(participant)),
             ),
             Freshness::Unknown(why) => refusals.add(
                 Rule::SnapshotUnverified,

@@ -7,7 +7,7 @@ use crate::model::identity::{bootstrap_cluster_id, bootstrap_member_id};
 use crate::model::{ClusterId, Master, MasterName, Token, ZoneName};
 use crate::observe::assess::assess;
 use crate::observe::members::known_urls;
-use crate::observe::records::{self, Newest, lineage_after};
+use crate::observe::records::lineage_after;
 use crate::observe::traces::RECORD_VERSION;
 use crate::observe::{ClusterRecord, Contact, Seen, proof};
 use crate::plan::Rule;
@@ -24,6 +24,7 @@ use super::{
 };
 
 mod again;
+pub(super) mod old_data;
 
 /// Plans.
 ///
@@ -55,11 +56,14 @@ pub fn plan(input: Input<'_>) -> Result<Plan, NoPlan> {
             "reach one of them over SSH, or restore from a snapshot by hand",
         );
     }
-    every_record_is_read(input, &mut refusals);
+    every_record_is_read(input, &failed_zones, &mut refusals);
     survivors_are_fit(input, &survivors, &mut refusals);
+    let older = |participant: &Participant<'_>| old_data::why(input, participant);
     match &input.request.snapshot {
-        Some(file) => existing_snapshot::is_newest(file, &survivors, &mut refusals),
-        None => data_is_the_newest(input, &survivors, &mut refusals),
+        Some(file) => existing_snapshot::is_newest(file, &survivors, &older, &mut refusals),
+        None => {
+            survivors.iter().for_each(|participant| old_data::refuse(participant, older(participant), &mut refusals))
+        }
     }
     let seed = seed(input, &survivors, &mut refusals);
     let (Some(seed), true) = (seed, refusals.is_empty()) else {
@@ -120,7 +124,13 @@ fn build<'a>(
 
 /// The record of the cluster that is to be made: what it is made from is the cluster whose data the survivors have.
 fn record(input: Input<'_>, left: Option<ClusterId>, cluster: ClusterId, token: &Token) -> ClusterRecord {
-    let line = lineage_after(left, input.seen);
+    let mut line = lineage_after(left, input.seen);
+    // Where a person says that older data counts, the new cluster comes after those that were recorded too: else nobody could
+    // tell later which of them is the newest.
+    let said = [Rule::OldData, Rule::SnapshotOlder, Rule::SnapshotOfAnotherCluster];
+    if said.iter().any(|rule| input.request.overrides.contains_key(rule)) {
+        line.overtakes(cluster, input.seen);
+    }
     let run = input.request.run.clone();
     ClusterRecord {
         version: RECORD_VERSION,
@@ -328,45 +338,13 @@ fn survivors_are_fit(input: Input<'_>, survivors: &[Participant<'_>], refusals: 
     }
 }
 
-/// Which cluster is the newest is known only where every record that can be asked for was read.
-pub(super) fn every_record_is_read(input: Input<'_>, refusals: &mut Refusals<'_>) {
+/// Which cluster is the newest is known only where every record that can be asked for was read. A master of a failed zone may be
+/// off as well.
+pub(super) fn every_record_is_read(input: Input<'_>, failed_zones: &BTreeSet<ZoneName>, refusals: &mut Refusals<'_>) {
     for master in input.cluster.masters() {
         if let Some(seen) = input.seen.seen(&master.name) {
-            checks::marks_are_read(master, seen, refusals);
+            checks::marks_are_read(master, seen, failed_zones.contains(&master.zone), refusals);
         }
-    }
-}
-
-/// Nothing grows from data that another cluster, recorded by a run, was made from: what that one acknowledged would be lost.
-fn data_is_the_newest(input: Input<'_>, survivors: &[Participant<'_>], refusals: &mut Refusals<'_>) {
-    let newer = match records::newest(input.seen, &BTreeMap::new()) {
-        Newest::Unrecorded => return,
-        Newest::Unclear(why) => Err(why),
-        Newest::Known(record) => Ok(record),
-    };
-    let is_of =
-        |id: ClusterId, record: &ClusterRecord| id == record.cluster || records::is_made_from(input.seen, id, record);
-    for participant in survivors {
-        let Some(id) = participant.holds_data_of() else { continue };
-        let why = match &newer {
-            Ok(record) if is_of(id, record) => continue,
-            Ok(record) if record.ancestors.contains(&id) => {
-                format!("run {} made cluster {} after it", record.run, record.cluster)
-            }
-            Ok(record) => {
-                format!(
-                    "run {} made cluster {}, and no record tells which of the two came first",
-                    record.run, record.cluster
-                )
-            }
-            Err(why) => why.clone(),
-        };
-        refusals.add(
-            Rule::OldData,
-            format!("{} has the data of cluster {id}; {why}: what the other acknowledged would be lost", participant.name()),
-            "make a master of the newer cluster answer, or give its snapshot: --snapshot FILE; if this data is what you want: \
-             --override old-data=REASON",
-        );
     }
 }
 

@@ -39,7 +39,7 @@ pub fn plan(input: Input<'_>) -> Result<Plan, NoPlan> {
     let returned_names = returned(input, &target, &mut refusals);
     let returned = Participant::all(input, &returned_names);
     list_is_ours(input, &target, &mut refusals);
-    every_record_is_read(input, &mut refusals);
+    every_record_is_read(input, &BTreeSet::new(), &mut refusals);
     for participant in &returned {
         checks::agrees(participant.master, participant.seen, &mut refusals);
         checks::tools(participant.master, participant.seen, false, &mut refusals);

@@ -1,9 +1,9 @@
 //! Whose data the new cluster grows from, and how it is taken. Does not decide which zones failed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{MasterName, ZoneName};
-use crate::observe::{Code, Finding, Severity, Status, speed};
+use crate::observe::{Code, Finding, Severity, Status, records, speed};
 use crate::plan::Rule;
 use crate::step::snapshot::Source;
 
@@ -23,8 +23,19 @@ pub(super) fn seed<'a>(
     let holders: Vec<Participant<'a>> =
         survivors.iter().filter(|participant| participant.may_hold_data()).copied().collect();
     let of_several = several_clusters(&holders);
-    if let (Some(sides), None) = (&of_several, &input.request.snapshot) {
-        refusals.add(Rule::WhichSeed, format!("the survivors hold data of different clusters: {sides}"), GIVE_A_FILE);
+    // Named and of the newest cluster: what the others have is older.
+    let newest = records::newest(input.seen, &BTreeMap::new()).known().map(|record| record.cluster);
+    let is_newest = |participant: &Participant<'_>| newest.is_some() && participant.holds_data_of() == newest;
+    let named = input.request.seed.as_ref();
+    let named_is_newest = holders.iter().any(|holder| named == Some(holder.name()) && is_newest(holder));
+    if let (Some(sides), None, false) = (&of_several, &input.request.snapshot, named_is_newest) {
+        let next = match holders.iter().find(|holder| is_newest(holder)) {
+            Some(holder) => {
+                format!("the newest that a run recorded is that of {0}: --seed {0}; or {GIVE_A_FILE}", holder.name())
+            }
+            None => GIVE_A_FILE.to_owned(),
+        };
+        refusals.add(Rule::WhichSeed, format!("the survivors hold data of different clusters: {sides}"), next);
         return None;
     }
     if let Some(named) = &input.request.seed {
@@ -43,9 +54,12 @@ pub(super) fn seed<'a>(
             let why = holders
                 .iter()
                 .filter_map(|participant| Some(format!("{}: {}", participant.name(), participant.unmeasured()?)));
+            let why: Vec<String> = why.collect();
+            // Each says how far it is, and yet one log goes on where another's could not be read.
+            let why = if why.is_empty() { compared(&holders) } else { why.join("; ") };
             refusals.add(
                 Rule::WhichSeed,
-                format!("the survivors cannot be compared: {}", why.collect::<Vec<_>>().join("; ")),
+                format!("the survivors cannot be compared: {why}"),
                 "name the seed: --seed NODE, or give a snapshot: --snapshot FILE",
             );
             None
@@ -71,7 +85,9 @@ fn freshest<'a>(holders: &[Participant<'a>]) -> Option<Participant<'a>> {
             |participant: &Participant<'a>| participant.seen.status.as_ref().ok().map(|status| status.revision);
         return holders
             .iter()
-            .max_by_key(|participant| (applied(participant), revision(participant), by_name(participant)))
+            .max_by_key(|participant| {
+                (applied(participant), reach(participant), revision(participant), by_name(participant))
+            })
             .copied()
             // A log that could be read may go on where what could be compared ends.
             .filter(|freshest| !holders.iter().any(|other| is_fresher(other, freshest)));
@@ -121,7 +137,13 @@ fn named_seed<'a>(
         );
         return None;
     };
-    if let Some(other) = survivors.iter().find(|participant| is_fresher(participant, &seed)) {
+    // Logs of two clusters cannot be compared.
+    let of_its_cluster = |other: &&Participant<'a>| {
+        let both = other.holds_data_of().zip(seed.holds_data_of());
+        both.is_none_or(|(other, own)| other == own)
+    };
+    let mut comparable = survivors.iter().filter(of_its_cluster);
+    if let Some(other) = comparable.find(|participant| is_fresher(participant, &seed)) {
         refusals.add(
             Rule::SeedNotFreshest,
             format!("{} has data that {named} does not have: {}", other.name(), compared(&[*other, seed])),

@@ -167,7 +167,10 @@ fn everybody_is_seen(input: Input<'_>, run: &RunId, nothing_seen: bool, refusals
             refusals.add(
                 Rule::UndoBlind,
                 format!("{name} cannot be asked whether etcd was started there on what run {run} restored"),
-                "make it answer, then try again",
+                format!(
+                    "make it answer, then try again; if {name} was of a zone that run {run} took for lost: \
+                     --override undo-blind=REASON"
+                ),
             );
         }
     }

@@ -242,7 +242,9 @@ fn starting(situation: Situation<'_>) -> Option<String> {
     });
     let names: BTreeSet<&str> = starts.iter().filter_map(|one| Some(one.master.as_ref()?.as_str())).collect();
     let names = names.into_iter().collect::<Vec<_>>().join(", ");
-    (!names.is_empty() && other.is_empty()).then(|| format!("wait for the API server of {names}, and look again"))
+    (!names.is_empty() && other.is_empty()).then(|| {
+        format!("wait for the API server of {names}, and look again      # if it says so twice: crictl ps -a there")
+    })
 }
 
 /// Voters of the cluster that serves whose etcd a fence keeps from starting.
@@ -285,7 +287,8 @@ fn all_ended(situation: Situation<'_>) -> String {
     let traces = |name: &MasterName| seen.seen(name).and_then(|seen| seen.traces.as_ref().ok());
     let is_of_it = |master: &&Master| {
         let own = traces(&master.name).and_then(|traces| traces.record.as_ref());
-        recorded.is_none_or(|newest| own.is_some_and(|own| own.cluster == newest.cluster))
+        let log = seen.seen(&master.name).and_then(|seen| Some(seen.log.as_ref().ok()?.cluster));
+        recorded.is_none_or(|newest| own.map(|own| own.cluster).into_iter().chain(log).any(|id| id == newest.cluster))
     };
     let (own, older): (Vec<&Master>, Vec<&Master>) =
         cluster.masters().filter(|master| seen.seen(&master.name).is_some()).partition(is_of_it);

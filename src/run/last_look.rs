@@ -23,7 +23,7 @@ pub(super) struct LastLook(Mutex<Option<(Instant, Timestamp)>>);
 impl LastLook {
     /// A stage begins, which may be that look.
     pub(super) fn begins(&self, stage: &Stage, clock: &dyn Clock) {
-        let looks = |effect: &Effect<'_>| matches!(effect, Effect::ChecksNoLeader(check) if check.unmoved);
+        let looks = |effect: &Effect<'_>| matches!(effect, Effect::ChecksNoLeader(_));
         if stage.steps.iter().any(|planned| planned.step.does(looks)) {
             *self.get() = Some((Instant::now(), clock.now()));
         }
@@ -36,8 +36,8 @@ impl LastLook {
         let passed = by_wall.max(at.elapsed());
         (passed > LONGEST).then(|| {
             format!(
-                "{} s have passed since the last look before the stop, as where this process or its host was suspended: \
-                 what was seen then may no longer be true",
+                "{} s have passed since the last look before the stop was begun (this process or its host was suspended, or \
+                 the look itself took long): what was seen then may no longer be true",
                 passed.as_secs()
             )
         })
@@ -68,10 +68,10 @@ mod tests {
         }
     }
 
-    fn looks(unmoved: bool) -> Stage {
+    fn looks() -> Stage {
         let ask = Command::new("etcdctl");
         let check =
-            Leaderless { ask, by_status: true, applied: None, log: None, wal_dir: None, silence: None, unmoved };
+            Leaderless { ask, by_status: true, applied: None, log: None, wal_dir: None, silence: None, unmoved: true };
         let step = Planned { id: 1, host: MasterName::new("m3").unwrap(), step: check.into() };
         Stage { title: String::new(), why: None, background: false, steps: vec![step] }
     }
@@ -81,11 +81,10 @@ mod tests {
         let wall = Wall(Mutex::new(Timestamp::UNIX_EPOCH));
         let set = |seconds| *wall.0.lock().unwrap() = Timestamp::new(seconds, 0).unwrap();
         let look = LastLook::default();
-        look.begins(&looks(false), &wall);
         set(100);
-        assert_eq!(look.too_old(&wall), None, "it is not the last look");
+        assert_eq!(look.too_old(&wall), None, "there was none");
         set(0);
-        look.begins(&looks(true), &wall);
+        look.begins(&looks(), &wall);
         set(29);
         tokio::time::advance(Duration::from_secs(29)).await;
         assert_eq!(look.too_old(&wall), None);

@@ -95,6 +95,7 @@ impl State {
         let pid = machine.pid();
         let held = machine.docker.is_none_or(|docker| !docker.restarts);
         if held && machine.file(&drop_in).as_ref() == Some(&want) && machine.files.contains_key(&marker) && pid == 0 {
+            machine.own_fence(call);
             return Reply::said("found: fenced before\n");
         }
         if pid != 0 {

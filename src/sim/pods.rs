@@ -28,6 +28,7 @@ impl Machine {
             return Reply::failed(1, "etcd still runs: stop it first");
         }
         if self.files.contains_key(&marker) && self.fenced() {
+            self.own_fence(call);
             return Reply::said("found: fenced before\n");
         }
         self.hold();
@@ -37,9 +38,24 @@ impl Machine {
         self.mark_fenced(call)
     }
 
+    /// A survivor's fence is of the run that replaces its data, whoever fenced it before.
+    pub(super) fn own_fence(&mut self, call: &Call<'_>) {
+        let (marker, reason) = (call.word(2), call.word(4));
+        if !reason.contains(" of a survivor run ") {
+            return;
+        }
+        if let Some(text) = self.files.get_mut(marker) {
+            let before = String::from_utf8_lossy(text).into_owned();
+            let kept = before.lines().filter(|line| line.starts_with("last_revision="));
+            *text =
+                std::iter::once(reason).chain(kept).map(|line| format!("{line}\n")).collect::<String>().into_bytes();
+        }
+    }
+
     /// The fence's marker, with who placed it and what etcd said last.
     pub(super) fn mark_fenced(&mut self, call: &Call<'_>) -> Reply {
         let marker = call.word(2).to_owned();
+        self.own_fence(call);
         let text = self.files.entry(marker.clone()).or_insert_with(|| format!("{}\n", call.word(4)).into_bytes());
         if let Some(last_revision) = call.words.get(4).filter(|text| !text.is_empty()) {
             text.extend(format!("{last_revision}\n").into_bytes());

@@ -50,7 +50,7 @@ impl Kind for Park {
     fn acts(&self) -> Vec<Act> {
         let command = Command::script(SCRIPT).args([STATE, self.reason.as_str()]);
         // The script waits for their kubelet up to 30 s, and ten for each unit.
-        vec![Act::once(command.args(self.components.iter().map(Component::word)).deadline(Duration::from_secs(70)))]
+        vec![Act::once(command.args(self.components.iter().map(Component::word)).deadline(Duration::from_secs(120)))]
     }
 
     fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {

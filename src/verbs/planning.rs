@@ -140,11 +140,15 @@ pub async fn planning(
     if let Some(zones) = silent_ones(&planning, site) {
         // Nothing is held while a person thinks.
         if let Consent::Given(early) = consent {
-            for (host, why) in early.release().await.unwrap_or_default() {
-                let text = format!("{host} stays locked by this run: {why}");
+            let kept = early.release().await.unwrap_or_default();
+            for (host, why) in &kept {
+                let run = &planning.request.run;
+                let text = format!("{host} stays locked by this run: {why}; then: requorum unlock {run}");
                 site.console.tell(Event::Warning { text });
             }
-            site.acting.end();
+            if kept.is_empty() {
+                site.acting.end();
+            }
         }
         ask_about(&mut planning, zones, site);
         planning.plan_anew();

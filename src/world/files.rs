@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -46,11 +46,21 @@ const LARGEST_PROGRAM: u64 = 256 << 20;
 /// When it cannot be read, is too large, or somebody else may write it or put another in its place.
 pub(super) fn program(path: &Path) -> io::Result<Vec<u8>> {
     let file = regular::open(path)?;
-    let folder = path.parent().unwrap_or(path);
-    let mode = |found: fs::Metadata| found.permissions().mode();
-    for (place, mode) in [(path, mode(file.metadata()?)), (folder, mode(fs::metadata(folder)?))] {
-        if mode & 0o022 != 0 {
-            let said = format!("others may write {} (mode {:o}): chmod go-w it", place.display(), mode & 0o7777);
+    // The version's folder, and the one in which another of that name could be put.
+    let folders = path.ancestors().skip(1).take(2);
+    let folders = folders.map(|folder| Ok((folder, fs::metadata(folder)?))).collect::<io::Result<Vec<_>>>()?;
+    for (place, found) in std::iter::once((path, file.metadata()?)).chain(folders) {
+        let mode = found.permissions().mode();
+        let is_ours = found.uid() == 0 || found.uid() == rustix::process::geteuid().as_raw();
+        // In a sticky folder (/tmp) nobody puts another in the place of what is ours.
+        let is_sticky = found.is_dir() && mode & 0o1000 != 0;
+        if (mode & 0o022 != 0 && !is_sticky) || !is_ours {
+            let said = format!(
+                "others may write {} (of user {}, mode {:o}): it must be yours or root's, and chmod go-w",
+                place.display(),
+                found.uid(),
+                mode & 0o7777
+            );
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, said));
         }
     }

@@ -103,3 +103,14 @@ fn a_line_goes_on_from_what_is_left() {
     assert_eq!(line(Some(4), &[old(2026, 4)]), (vec![4], 1));
     assert_eq!(line(None, &[]), (vec![], 1));
 }
+
+#[test]
+fn a_person_may_say_that_older_data_counts() {
+    let newer = record(2026, 2, &[1]);
+    let mut line = lineage_after(Some(id(1)), &seen(std::slice::from_ref(&newer)));
+    line.overtakes(id(3), &seen(std::slice::from_ref(&newer)));
+    let third = ClusterRecord { generation: line.generation, ..record(2027, 3, &[]) };
+    let third = ClusterRecord { ancestors: line.ancestors, ..third };
+    assert_eq!(third.ancestors, [id(1), id(2)]);
+    assert_eq!(found(&[newer, third]), Some(3));
+}

@@ -35,7 +35,9 @@ for pid in $pids; do
   ticks=$(sed 's/^.*) //' "/proc/$pid/stat" 2>/dev/null | cut -d ' ' -f 20)
   read -r up _ </proc/uptime
   # The kernel tells them by the hundredth of a second, whatever its own clock.
-  [ -z "$ticks" ] || [ $((${up%%.*} - ticks / 100)) -ge 60 ] || young=yes
+  age=$((${up%%.*} - ${ticks:-0} / 100))
+  # In a container whose uptime is its own that is no age.
+  [ -z "$ticks" ] || [ $age -lt 0 ] || [ $age -ge 60 ] || young=yes
 done
 if [ -z "$pids" ]; then
   for folder in $folders; do manifests="$manifests $folder/*"; done

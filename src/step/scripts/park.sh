@@ -46,7 +46,7 @@ for word do
   part "$word"; find_component "$name"
   [ -n "$pids" ] || ! waits || died="$died $word"
 done
-end=$(($(date +%s) + 30)) own=$(readlink /proc/1/ns/ipc) seen=$(date +%s) anew=
+end=$(($(date +%s) + 30)) own=$(readlink /proc/1/ns/ipc) seen=$(date +%s) tried='' anew=''
 while :; do
   busy=
   for word do
@@ -54,6 +54,8 @@ while :; do
     for pid in $pids; do
       busy=$name seen=$(date +%s)
       space=$(readlink "/proc/$pid/ns/ipc") || continue
+      # A kubelet that was started anew clears away no sandbox of before.
+      [ -z "$anew" ] || space=
       case $space in "$own" | '') ;; *) case $spaces in *"$space"*) ;; *) spaces="$spaces${spaces:+
 }$space" ;; esac ;; esac
       kill -KILL "$pid" 2>/dev/null
@@ -65,12 +67,15 @@ while :; do
   done
   [ -n "$busy" ] || ! left || busy="their kubelet has not given up a pod of theirs"
   [ -n "$busy" ] || break
-  if [ -z "$anew" ] && [ $(($(date +%s) - seen)) -ge 10 ] && kubelet=$(kubelet_pid); then
-    restart_kubelet "$kubelet" || { echo "their kubelet has not given up a pod of theirs, and could not be restarted" >&2; exit 1; }
-    anew=yes spaces='' died='' seen=$(date +%s)
-    continue
+  # The last means: one that is merely slow gives them up within 25 s, and after a restart it needs its API server again.
+  if [ -z "$tried" ] && [ $(($(date +%s) - seen)) -ge 25 ] && kubelet=$(kubelet_pid); then
+    tried=yes
+    if restart_kubelet "$kubelet"; then
+      anew=yes spaces='' died='' end=$(($(date +%s) + 30))
+      continue
+    fi
   fi
-  [ "$(date +%s)" -lt "$end" ] || { echo "not ended after 30 s: $busy" >&2; exit 1; }
+  [ "$(date +%s)" -lt "$end" ] || { echo "not ended after 30 s: $busy; restart the kubelet here by hand, then try again" >&2; exit 1; }
   sleep 0.05
 done
-if [ -n "$anew" ]; then echo "done: parked; their kubelet, which had not given up a pod of theirs after 10 s, was restarted"; else echo "done: parked"; fi
+if [ -n "$anew" ]; then echo "done: parked; their kubelet, which had not given up a pod of theirs after 25 s, was restarted"; else echo "done: parked"; fi

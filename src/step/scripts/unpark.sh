@@ -2,14 +2,16 @@
 # What was parked is put back where it starts by itself. Killed midway, it goes on where it was.
 set -u
 state=$1; shift
-changed=no
+changed=no also=''
 # A kubelet that has not done with the pod before starts the next one 10 to 15 s later (its `backOffPeriod`). It removes the
 # directory at most 2 s after the pod has ended, and has done with it some tenths of a second after that.
 await_gone() {
   has_pod && ! forgot "$marker" || return 0
   gone_until=$(($(date +%s) + 6))
   while has_pod && [ "$(date +%s)" -lt $gone_until ]; do sleep 0.05; done
-  if has_pod && gone_pid=$(kubelet_pid); then restart_kubelet "$gone_pid"; else sleep 0.4; fi
+  if ! has_pod || ! gone_pid=$(kubelet_pid); then sleep 0.4; return 0; fi
+  if restart_kubelet "$gone_pid"; then also="; its kubelet, which had not given up the pod before, was restarted"
+  else also="; its kubelet has not given up the pod before: restart it by hand if $name does not start"; fi
 }
 for word do
   part "$word"
@@ -36,4 +38,4 @@ for word do
     systemctl start --no-block "$place.service" || exit 1
   fi
 done
-if [ $changed = yes ]; then echo "done: put back"; else echo "found: it is not parked"; fi
+if [ $changed = yes ]; then echo "done: put back$also"; else echo "found: it is not parked"; fi

@@ -230,7 +230,7 @@ impl Target {
                     self.shake(bastion, stream, config, watch).await?
                 }
                 (None, Some(command)) => {
-                    let (stream, said) = proxy::begin(command).map_err(|error| self.unreachable(error))?;
+                    let (stream, said) = proxy::begin(command).map_err(|error| self.unasked(error))?;
                     match self.shake(bastion, stream, config, watch).await {
                         Ok(handle) => handle,
                         Err(error) => return Err(proxy::failed(error, said).await),
@@ -344,6 +344,11 @@ impl Target {
 
     fn silent(&self, limit: Duration) -> RemoteError {
         self.unreachable(format_args!("no answer within {limit:?}"))
+    }
+
+    /// Nobody has asked it anything, and why.
+    fn unasked(&self, why: impl std::fmt::Display) -> RemoteError {
+        RemoteError::Denied { why: format!("{}: {why}", self.place()) }
     }
 
     /// No connection, and why.

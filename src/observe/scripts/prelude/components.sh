@@ -42,6 +42,6 @@ forgot() {
   forgot_pid=$(kubelet_pid) || return 1
   forgot_ticks=$(sed 's/^.*) //' "/proc/$forgot_pid/stat" 2>/dev/null | cut -d ' ' -f 20)
   read -r forgot_up _ </proc/uptime
-  [ -n "$forgot_ticks" ] || return 1
+  [ -n "$forgot_ticks" ] && [ $((${forgot_up%%.*} - forgot_ticks / 100)) -ge 0 ] || return 1
   [ $(($(date +%s) - (${forgot_up%%.*} - forgot_ticks / 100))) -gt $(($(stat -c %Z "$1" 2>/dev/null || date +%s) + 1)) ]
 }

@@ -18,8 +18,9 @@ put_file() { # put_file HELD MANIFEST
 }
 # A kubelet that has never had its pods from an API server, as after a boot without a quorum, gives up no pod whose manifest
 # goes (its `sourcesReady`), and starts no other of that name before it has. One that is started anew has forgotten it, and
-# leaves alone what runs.
+# leaves alone what runs. Only one that is a service of its own: another's unit (RKE2's, an engine's, a pod's) is not ours.
 restart_kubelet() { # restart_kubelet PID
   restart_unit=$(sed -n 's|.*/\([^/]*\.service\)$|\1|p' "/proc/$1/cgroup" | head -n 1)
-  [ -n "$restart_unit" ] && timeout 20 systemctl restart "$restart_unit"
+  [ -n "$restart_unit" ] && [ "$(systemctl show -p MainPID --value "$restart_unit")" = "$1" ] || return 1
+  timeout 20 systemctl restart "$restart_unit"
 }

@@ -1,7 +1,7 @@
 //! Which host keys of a target are believed: reads the files that say it. Does not know what they mean.
 
-use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 
 use super::super::super::regular;
 use super::super::Bastion;
@@ -24,7 +24,7 @@ impl Target {
         }
         let mut files = Vec::new();
         for path in paths {
-            match regular::open(&path).and_then(|file| regular::read(file, MOST)) {
+            match read(&path) {
                 Ok(bytes) => files.push((path, String::from_utf8_lossy(&bytes).into_owned())),
                 Err(error) if error.kind() == ErrorKind::NotFound => files.push((path, String::new())),
                 Err(error) => {
@@ -36,8 +36,7 @@ impl Target {
         // As OpenSSH: where the list of what is revoked cannot be read, nobody is believed.
         if let Some(path) = &self.revoked {
             let path = bastion.keyring.expanded(path).map_err(refuse)?;
-            let list = regular::open(&path).and_then(|file| regular::read(file, MOST));
-            let list = list.map_err(|error| {
+            let list = read(&path).map_err(|error| {
                 let what = "its RevokedHostKeys cannot be read";
                 refuse(format!("cannot tell who {} is: {what}: {}: {error}", self.place(), path.display()))
             })?;
@@ -45,4 +44,12 @@ impl Target {
         }
         Ok(known)
     }
+}
+
+/// A file's bytes. `/dev/null`, by which many say "none", has none.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    if path == Path::new("/dev/null") {
+        return Ok(Vec::new());
+    }
+    regular::read(regular::open(path)?, MOST)
 }
