@@ -60,7 +60,7 @@ fn what_is_left_is_named(lab: &Lab) {
         if silent {
             names(&format!("{node} does not answer"));
         }
-        for (trace, words) in [("/lock", "requorum unlock"), ("fence-", "fenced"), ("requorum_drill", "nft delete")] {
+        for (trace, words) in [("/lock", " unlock "), ("fence-", "fenced"), ("requorum_drill", "nft delete")] {
             if traces.stdout.contains(trace) {
                 names(words);
             }
