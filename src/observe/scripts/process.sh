@@ -3,16 +3,24 @@
 # are compared are told: others may be secrets.
 set -u
 unit=$1 data=$2
-look MainPID || exit 1
-[ "$MainPID" != 0 ] || { echo pid=0; exit 0; }
-at=/proc/$MainPID
-program=$(readlink "$at/exe") || exit 1
-real=$(readlink -m "$data") || exit 1
 those='name data-dir wal-dir config-file listen-peer-urls listen-client-urls advertise-client-urls initial-advertise-peer-urls'
-words=$(tr '\0\n' '\n ' <"$at/cmdline") && variables=$(tr '\0\n' '\n ' <"$at/environ") || exit 1
-# A connection that ends meanwhile is an error to `ls`, and one of thousands.
-open=$(ls -l "$at/fd" 2>/dev/null)
-[ -n "$open" ] || { echo "what process $MainPID has open cannot be read" >&2; exit 1; }
+read_process() {
+  program=$(readlink "$at/exe") && words=$(tr '\0\n' '\n ' <"$at/cmdline") &&
+    variables=$(tr '\0\n' '\n ' <"$at/environ") || return 1
+  # A connection that ends meanwhile is an error to `ls`, and one of thousands.
+  open=$(ls -l "$at/fd" 2>/dev/null)
+  [ -n "$open" ]
+}
+real=$(readlink -m "$data") || exit 1
+# One that ends meanwhile is another, or none, a moment later: systemd starts one again that has no quorum, over and over.
+for try in 1 2 3 4 5; do
+  look MainPID || exit 1
+  [ "$MainPID" != 0 ] || { echo pid=0; exit 0; }
+  at=/proc/$MainPID
+  if read_process; then break; fi
+  [ "$try" != 5 ] && [ ! -e "$at/exe" ] || { echo "process $MainPID cannot be looked at, or ends again and again" >&2; exit 1; }
+  sleep 0.1
+done
 printf '%s\n' "pid=$MainPID" "program=$program" "data=$real"
 printf '%s\n' "$words" | awk -v told=" $those " '
   NR == 1 { next }
