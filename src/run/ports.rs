@@ -245,6 +245,26 @@ pub trait Console: Send + Sync {
     fn screen(&self) -> Option<Box<dyn Screen>>;
 }
 
+/// A console at which nobody sits.
+#[cfg(test)]
+pub(crate) struct Quiet;
+
+#[cfg(test)]
+impl Console for Quiet {
+    fn tell(&self, _: Event) {}
+    fn print(&self, _: &str) {}
+    fn say(&self, _: &str) {}
+    fn coloured(&self) -> bool {
+        false
+    }
+    fn width(&self) -> Option<usize> {
+        None
+    }
+    fn screen(&self) -> Option<Box<dyn Screen>> {
+        None
+    }
+}
+
 /// A terminal's screen. Drop it to leave it.
 pub trait Screen: Send + Sync {
     /// Draws over what stands there.

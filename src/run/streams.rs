@@ -117,7 +117,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::run::ports::{Clock, Console, Event, OneByOne, Questions, Remote, Screen, Store};
+    use crate::run::ports::{Clock, OneByOne, Questions, Quiet, Remote, Store};
 
     const SENT: &[u8] = b"what was sent";
 
@@ -179,25 +179,11 @@ mod tests {
         }
     }
 
-    impl Console for Files {
-        fn tell(&self, _: Event) {}
-        fn print(&self, _: &str) {}
-        fn say(&self, _: &str) {}
-        fn coloured(&self) -> bool {
-            false
-        }
-        fn width(&self) -> Option<usize> {
-            None
-        }
-        fn screen(&self) -> Option<Box<dyn Screen>> {
-            None
-        }
-    }
-
     /// What came of a file that should be this one, and which names were given.
     async fn fetched(expected: Option<&[u8]>) -> (Output, Vec<String>) {
         let files = Arc::new(Files::default());
-        let world = World { remote: files.clone(), store: files.clone(), clock: files.clone(), console: files.clone() };
+        let world =
+            World { remote: files.clone(), store: files.clone(), clock: files.clone(), console: Arc::new(Quiet) };
         let fact = expected.map(|bytes| SnapshotFact {
             bytes: bytes.len() as u64,
             sha256: hex(&Sha256::digest(bytes)),

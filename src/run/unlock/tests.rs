@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::model::{Arg, Command, Output};
-use crate::run::ports::{Later, OneByOne, Pipes, Questions, RemoteError, Screen};
+use crate::run::ports::{Later, OneByOne, Pipes, Questions, Quiet, RemoteError};
 
 /// One master's lock.
 struct Lock {
@@ -77,23 +77,6 @@ impl Remote for Masters {
 
     fn questions<'a>(&'a self, host: &'a MasterName) -> Box<dyn Questions + 'a> {
         OneByOne::new(self, host)
-    }
-}
-
-struct Quiet;
-
-impl Console for Quiet {
-    fn tell(&self, _: Event) {}
-    fn print(&self, _: &str) {}
-    fn say(&self, _: &str) {}
-    fn coloured(&self) -> bool {
-        false
-    }
-    fn width(&self) -> Option<usize> {
-        None
-    }
-    fn screen(&self) -> Option<Box<dyn Screen>> {
-        None
     }
 }
 
