@@ -42,11 +42,18 @@ impl EtcdServers {
         self.servers.iter().chain(self.overrides.iter().flat_map(|(_, servers)| servers))
     }
 
-    /// The same with other servers in each list.
+    /// The same with other servers in each list; a list is told by its resource.
     #[must_use]
-    pub fn each(&self, list: impl Fn(&[String]) -> Vec<String>) -> Self {
-        let overrides = self.overrides.iter().map(|(resource, servers)| (resource.clone(), list(servers))).collect();
-        Self { servers: list(&self.servers), overrides }
+    pub fn each(&self, list: impl Fn(Option<&str>, &[String]) -> Vec<String>) -> Self {
+        let one = |(resource, servers): &(String, Vec<String>)| (resource.clone(), list(Some(resource), servers));
+        Self { servers: list(None, &self.servers), overrides: self.overrides.iter().map(one).collect() }
+    }
+
+    /// That of a resource, or that of all others.
+    #[must_use]
+    pub fn of(&self, resource: Option<&str>) -> Option<&[String]> {
+        let Some(resource) = resource else { return Some(&self.servers) };
+        self.overrides.iter().find(|(name, _)| name == resource).map(|(_, servers)| servers.as_slice())
     }
 
     fn list(&self) -> String {

@@ -3,18 +3,39 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use crate::config::api_server::EtcdServers;
 use crate::model::command::clean;
 use crate::model::{Cluster, ClusterId, MasterName, Url};
 
 use super::api_server::{ApiServer, Health};
 use super::members::{Vote, known_urls, masters_of, membership};
-use super::{Code, Finding, Observation, Severity};
+use super::{Code, Finding, Observation, Settings, Severity};
 
 type Serving = BTreeMap<ClusterId, BTreeSet<MasterName>>;
 
-/// The hosts by which each master's etcd is known.
+/// The hosts by which each master's etcd is known, and its ports for clients.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Hosts(BTreeMap<MasterName, BTreeSet<String>>);
+pub struct Hosts {
+    of: BTreeMap<MasterName, Known>,
+    /// Whether the cluster is the inventory's main one.
+    main: bool,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Known {
+    hosts: BTreeSet<String>,
+    ports: BTreeSet<u16>,
+}
+
+impl Known {
+    fn client(&mut self, url: &str) {
+        let Some(url) = Url::parse(url) else { return };
+        self.ports.extend(url.port());
+        if !is_local(url.host()) {
+            self.hosts.insert(url.host().to_owned());
+        }
+    }
+}
 
 /// Where a server in a list leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,24 +53,50 @@ impl Hosts {
     #[must_use]
     pub fn of(cluster: &Cluster, observation: &Observation) -> Self {
         let host = |url: &String| Url::parse(url).map(|url| url.host().to_owned()).filter(|host| !is_local(host));
-        let mut all: BTreeMap<MasterName, BTreeSet<String>> = BTreeMap::new();
+        let mut all: BTreeMap<MasterName, Known> = BTreeMap::new();
         for master in cluster.masters() {
-            let hosts = all.entry(master.name.clone()).or_default();
-            hosts.insert(Url::of("https", master.address.as_str(), 0).host().to_owned());
-            hosts.extend(known_urls(master, cluster, observation).iter().filter_map(host));
+            let known = all.entry(master.name.clone()).or_default();
+            known.hosts.insert(Url::of("https", master.address.as_str(), 0).host().to_owned());
+            known.hosts.extend(known_urls(master, cluster, observation).iter().filter_map(host));
             let settings = observation.seen(&master.name).and_then(|seen| seen.settings.as_ref().ok());
-            let of_flag = |flag: &str| settings.map(|own| own.list(flag)).unwrap_or_default();
-            let urls = ["advertise-client-urls", "listen-client-urls"].into_iter().flat_map(of_flag);
-            hosts.extend(urls.collect::<Vec<_>>().iter().filter_map(host));
+            settings.into_iter().flat_map(client_urls).for_each(|url| known.client(&url));
         }
         for list in observation.answering().filter_map(|(_, seen)| seen.members.as_ref().ok()) {
             let masters = masters_of(cluster, observation, list);
             for member in &list.list {
-                let Some(hosts) = masters.get(&member.id).and_then(|name| all.get_mut(name)) else { continue };
-                hosts.extend(member.client_urls.iter().filter_map(host));
+                let Some(known) = masters.get(&member.id).and_then(|name| all.get_mut(name)) else { continue };
+                member.client_urls.iter().for_each(|url| known.client(url));
             }
         }
-        Self(all)
+        Self { of: all, main: cluster.record().is_main() }
+    }
+
+    /// Whether an API server's list, that of a resource or that of all others, is about this cluster's etcds: the main one's
+    /// is that of all others. Another list is about those at whose port for clients a server of it leads.
+    #[must_use]
+    pub fn own(&self, own: &MasterName, resource: Option<&str>, servers: &[String]) -> bool {
+        if resource.is_none() {
+            return self.main;
+        }
+        servers.iter().any(|server| {
+            let Some(port) = Url::parse(server).and_then(|url| url.port()) else { return false };
+            let leads = match self.leads(own, server) {
+                Leads::Home => self.of.get(own),
+                Leads::To(name) => self.of.get(&name),
+                Leads::Unknown => return false,
+            };
+            match leads.map(|known| &known.ports) {
+                Some(ports) if !ports.is_empty() => ports.contains(&port),
+                _ => self.of.values().any(|known| known.ports.contains(&port)),
+            }
+        })
+    }
+
+    /// Every server in the lists about this cluster's etcds.
+    pub fn listed<'a>(&'a self, own: &'a MasterName, etcd: &'a EtcdServers) -> impl Iterator<Item = &'a String> {
+        let overrides = etcd.overrides.iter().map(|(resource, servers)| (Some(resource.as_str()), servers));
+        let all = std::iter::once((None, &etcd.servers)).chain(overrides);
+        all.filter(|(resource, servers)| self.own(own, *resource, servers)).flat_map(|(_, servers)| servers)
     }
 
     /// Where a server leads that stands in the list of this master's API server.
@@ -59,7 +106,7 @@ impl Hosts {
         if is_local(url.host()) {
             return Leads::Home;
         }
-        let mut those = self.0.iter().filter(|(_, hosts)| hosts.contains(url.host())).map(|(name, _)| name);
+        let mut those = self.of.iter().filter(|(_, known)| known.hosts.contains(url.host())).map(|(name, _)| name);
         match (those.next(), those.next()) {
             (Some(name), None) if name == own => Leads::Home,
             (Some(name), None) => Leads::To(name.clone()),
@@ -69,14 +116,14 @@ impl Hosts {
 
     /// The addresses among a master's hosts.
     pub fn addresses(&self, master: &MasterName) -> impl Iterator<Item = String> {
-        let hosts = self.0.get(master).into_iter().flatten();
+        let hosts = self.of.get(master).into_iter().flat_map(|known| &known.hosts);
         hosts.filter(|host| host.parse::<IpAddr>().is_ok()).cloned()
     }
 
-    /// The masters to whose etcd an API server's list leads.
+    /// The masters to whose etcd of this cluster an API server's lists lead.
     #[must_use]
     pub fn of_list(&self, own: &MasterName, api: &ApiServer) -> BTreeSet<MasterName> {
-        let servers = api.flags.iter().flat_map(|flags| flags.etcd.all());
+        let servers = api.flags.iter().flat_map(|flags| self.listed(own, &flags.etcd));
         let of = |server: &String| match self.leads(own, server) {
             Leads::Home => Some(own.clone()),
             Leads::To(name) => Some(name),
@@ -84,6 +131,23 @@ impl Hosts {
         };
         servers.filter_map(of).collect()
     }
+}
+
+/// What etcd's own settings say of where it listens for clients.
+fn client_urls(settings: &Settings) -> Vec<String> {
+    ["advertise-client-urls", "listen-client-urls"].into_iter().flat_map(|flag| settings.list(flag)).collect()
+}
+
+/// Whether an API server may have a list of the etcd that a master runs beside the main cluster's. What is not understood may.
+#[must_use]
+pub fn may_list(api: &ApiServer, settings: Option<&Settings>) -> bool {
+    let ports: BTreeSet<u16> =
+        settings.iter().flat_map(|own| client_urls(own)).filter_map(|url| Url::parse(&url)?.port()).collect();
+    let Ok(flags) = &api.flags else { return true };
+    let servers = flags.etcd.overrides.iter().flat_map(|(_, servers)| servers);
+    let of = |server: &String| Url::parse(server).and_then(|url| url.port());
+    let mut listed = servers.filter_map(of);
+    if ports.is_empty() { listed.next().is_some() } else { listed.any(|port| ports.contains(&port)) }
 }
 
 /// Whether a host means the machine itself.
@@ -124,7 +188,8 @@ pub(super) fn findings(cluster: &Cluster, observation: &Observation, serving: &S
             );
             find(Code::ApiServerUnclear, Severity::Warning, text);
         }
-        if api.is_held_back() {
+        // How the API server does is said where the main cluster is looked at.
+        if api.is_held_back() && hosts.main {
             let by = match api.parked_by.as_deref() {
                 Some(by) if by.starts_with("parked by ") => clean(by),
                 Some(by) => format!("parked ({})", clean(by)),
@@ -134,7 +199,7 @@ pub(super) fn findings(cluster: &Cluster, observation: &Observation, serving: &S
             let what = if api.parked { "API server" } else { "controller manager or scheduler" };
             let text = format!("its {what} is {by}, and serves nothing{}", parked_next(seen.serves()));
             find(Code::ApiServerParked, severity, text);
-        } else if let Some(text) = not_ready(api).filter(|_| seen.serves()) {
+        } else if let Some(text) = not_ready(api).filter(|_| seen.serves() && hosts.main) {
             find(Code::ApiServerNotReady, Severity::Warning, text);
         }
         // One that is parked reads nothing; whatever puts it back writes its list first.
@@ -152,7 +217,7 @@ pub(super) fn findings(cluster: &Cluster, observation: &Observation, serving: &S
 fn not_ready(api: &ApiServer) -> Option<String> {
     let why = match &api.health {
         Health::Ready | Health::NotAsked => return None,
-        Health::NotReady(why) => why,
+        Health::NotReady(why) | Health::ButOverrides(why) => why,
         Health::Down if api.young => "nothing listens yet",
         Health::Down => return Some("its API server is down".to_owned()),
         Health::Slow if api.young => "/readyz does not answer in time",

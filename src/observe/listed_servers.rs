@@ -88,7 +88,7 @@ pub fn of_all(
     };
     let of = |(name, seen): (&MasterName, &super::Seen)| {
         let flags = seen.api_server.as_ref().ok()?.as_ref()?.flags.as_ref().ok()?;
-        let distinct: BTreeSet<&String> = flags.etcd.all().collect();
+        let distinct: BTreeSet<&String> = hosts.listed(name, &flags.etcd).collect();
         Some((name.clone(), distinct.into_iter().map(|server| listed(name, server)).collect()))
     };
     seen.answering().filter_map(of).collect()

@@ -32,7 +32,7 @@ pub fn fence(input: Input<'_>) -> Result<Plan, NoPlan> {
     let fenced = |participant: &Participant<'_>| {
         participant.seen.traces.as_ref().is_ok_and(|traces| traces.fenced && traces.drop_in)
             && participant.seen.etcd_runs() == Some(false)
-            && participant.seen.api_server.is_ok()
+            && (participant.seen.api_server.is_ok() || !participant.master.etcd.record.is_main())
             && api_server(participant).is_none_or(|api| api.parked && (api.after.is_empty() || api.after_parked))
     };
     if participants.iter().all(fenced) {
@@ -58,14 +58,17 @@ pub fn fence(input: Input<'_>) -> Result<Plan, NoPlan> {
     Ok(of_kinds(input, &participants, &[&keep, &ask, &park, &stop, &fence]))
 }
 
-/// Its API server: it serves what its etcd has, and is parked whatever its list is.
+/// Its API server: it serves what the main cluster's etcd has, and is parked whatever its list is.
 fn api_server<'a>(participant: &Participant<'a>) -> Option<&'a ApiServer> {
-    participant.seen.api_server.as_ref().ok()?.as_ref()
+    let main = participant.master.etcd.record.is_main();
+    participant.seen.api_server.as_ref().ok().filter(|_| main)?.as_ref()
 }
 
 /// A parked one that is not seen would stay parked, and nobody would say so.
 fn api_server_is_known(participant: &Participant<'_>, refusals: &mut Refusals<'_>) {
-    if let Err(why) = &participant.seen.api_server {
+    if let Err(why) = &participant.seen.api_server
+        && participant.master.etcd.record.is_main()
+    {
         refusals.add(
             Rule::ApiServerUnclear,
             format!("{}: {why}", participant.name()),

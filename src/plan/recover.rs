@@ -77,6 +77,7 @@ fn build<'a>(
     let token = token(&target, seed)?;
     let members: Vec<PlannedMember> = survivors.iter().map(Participant::member).collect::<Result<_, _>>()?;
     let names: BTreeSet<MasterName> = returned.iter().map(|participant| participant.name().clone()).collect();
+    let api = ApiDraft::of(input.cluster, input.seen).measured_by(&survivors);
     let draft = PlanDraft {
         input,
         failed: returned.clone(),
@@ -89,7 +90,7 @@ fn build<'a>(
         record: record(input, &target, &token),
         members,
         texts: BTreeMap::new(),
-        api: ApiDraft::of(input.cluster, input.seen),
+        api,
     };
     if names.is_empty() && is_final(&draft, target.record.is_some())? {
         return Err(NoPlan::NothingToDo(all_is_done(&draft)));

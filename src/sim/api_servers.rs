@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::config::api_server::ApiServerFile;
-use crate::model::{ClusterId, MasterName, Program};
+use crate::model::{ClusterId, MasterName, Program, RecordAt};
 
 use super::acts::Call;
 use super::etcdctl::Reply;
@@ -19,6 +19,14 @@ const STATE: &str = "/var/lib/requorum";
 
 /// Its certificate towards kubelets, and its key.
 const PKI: &str = "/etc/kubernetes/pki/apiserver-kubelet-client";
+
+/// The ports of another cluster's etcds on the same machines.
+const EVENTS: u16 = 2383;
+const MAIN: u16 = 2385;
+
+fn url_at(machine: &Machine, port: u16) -> String {
+    format!("https://{}:{port}", machine.address)
+}
 
 fn home(program: Program) -> String {
     format!("{FOLDER}/{}.yaml", program.name())
@@ -47,12 +55,63 @@ impl Site {
         self
     }
 
+    /// From now on every master has an API server of this kind; without a word one that knows every etcd.
+    ///
+    /// # Panics
+    /// When there is no such kind.
+    pub fn run_api_servers_of(&self, kind: &[&str]) {
+        match kind {
+            [] => self.run_api_servers(),
+            ["stacked"] => self.run_stacked_api_servers(),
+            ["events-elsewhere"] => self.run_api_servers_beside_events(),
+            ["events-here"] => self.run_api_servers_of_events(),
+            _ => panic!("no API servers are {kind:?}"),
+        }
+    }
+
     /// From now on every master has an API server that knows every etcd.
     pub fn run_api_servers(&self) {
         self.with(|state| {
             let all: Vec<String> = state.machines.values().map(Machine::client_url).collect();
             state.machines.values_mut().for_each(|machine| machine.run_api_server(&all.join(",")));
         });
+    }
+
+    /// From now on every master has an API server that knows every etcd, and for events those of a second cluster on the same
+    /// machines, which this model does not have.
+    fn run_api_servers_beside_events(&self) {
+        self.with(|state| state.run_api_servers_with(Machine::client_url, |machine| url_at(machine, EVENTS)));
+    }
+
+    /// From now on these etcds are the cluster for events, beside a main one on the same machines, which this model does not have.
+    fn run_api_servers_of_events(&self) {
+        self.with(|state| {
+            state.run_api_servers_with(|machine| url_at(machine, MAIN), Machine::client_url);
+            let record = RecordAt::beside(state.cluster.name.clone());
+            for zone in state.cluster.zones.values_mut() {
+                zone.masters.values_mut().for_each(|master| master.etcd.record = record.clone());
+            }
+        });
+    }
+
+    /// A run of the main cluster's has parked an API server, beside these etcds.
+    pub fn park_for_another(&self, master: &str) {
+        self.with(|state| {
+            let machine = state.machine(&name(master));
+            for program in Program::ALL {
+                machine.put(format!("{STATE}/parked-{}", program.name()), "parked by a run of the main cluster's\n");
+                machine.rename(&home(program), &held(program));
+            }
+        });
+    }
+
+    /// The masters whose etcds of a cluster that the model does not have an API server knows.
+    #[must_use]
+    pub fn api_server_lists_elsewhere(&self, master: &str) -> Option<BTreeSet<String>> {
+        let state = self.lock();
+        let text = state.seen(&name(master)).api_server_text()?;
+        let is_of = |machine: &&Machine| [EVENTS, MAIN].iter().any(|port| text.contains(&url_at(machine, *port)));
+        Some(state.machines.values().filter(is_of).map(|machine| machine.name.to_string()).collect())
     }
 
     /// From now on every master has an API server that knows the etcd of its own machine alone, as kubeadm sets it up.
@@ -98,8 +157,7 @@ impl Site {
     pub fn api_server_lists(&self, master: &str) -> Option<BTreeSet<String>> {
         let state = self.lock();
         let machine = state.seen(&name(master));
-        let path = [home(Program::KubeApiserver), held(Program::KubeApiserver)];
-        let text = path.iter().find_map(|path| machine.file(path))?;
+        let text = machine.api_server_text()?;
         Some(state.listed_by(machine, &text).into_iter().map(|name| name.to_string()).collect())
     }
 
@@ -131,6 +189,13 @@ fn programs(words: &[String]) -> Vec<Program> {
 }
 
 impl State {
+    fn run_api_servers_with(&mut self, servers: impl Fn(&Machine) -> String, events: impl Fn(&Machine) -> String) {
+        let all =
+            |of: &dyn Fn(&Machine) -> String, by: &str| self.machines.values().map(of).collect::<Vec<_>>().join(by);
+        let servers = format!("{}\n    - --etcd-servers-overrides=/events#{}", all(&servers, ","), all(&events, ";"));
+        self.machines.values_mut().for_each(|machine| machine.run_api_server(&servers));
+    }
+
     pub(super) fn park(&mut self, call: &Call<'_>) -> Reply {
         let machine = self.machine(call.host);
         let (reason, all) = (call.word(2).to_owned(), programs(call.rest(2)));
@@ -202,6 +267,11 @@ impl State {
 impl Machine {
     fn run_api_server(&mut self, servers: &str) {
         Program::ALL.into_iter().for_each(|program| self.put(home(program), manifest(program, servers)));
+    }
+
+    /// Its manifest, where it is.
+    fn api_server_text(&self) -> Option<String> {
+        [home(Program::KubeApiserver), held(Program::KubeApiserver)].iter().find_map(|path| self.file(path))
     }
 
     fn runs(&self, program: Program) -> bool {

@@ -27,6 +27,7 @@ use crate::verbs::site::{Diagnosed, StoredRun};
 use super::data::{HASH, Image};
 use super::drive::{HOST, PLAYBOOKS, TEMPLATES};
 use super::faults::Event;
+use super::machine::DATA_DIR;
 use super::run_files::{JOURNAL, RunFiles};
 use super::state::BastionState;
 use super::{Site, remote};
@@ -56,7 +57,15 @@ fn number(run: &RunId) -> u32 {
 fn inventory_text(cluster: &Cluster) -> String {
     let tools = cluster.masters().find_map(|master| master.etcd.tools.as_ref());
     let tools = tools.map(|path| format!("etcd: {{ tools: {path} }}\n")).unwrap_or_default();
-    let mut text = format!("cluster: {}\nenvironment: lab\n{tools}zones:\n", cluster.name);
+    // Beside another cluster's it has no more than its own: the main one's etcd is nowhere in the model.
+    let (main, tools, own) = match cluster.record().is_main() {
+        true => (cluster.name.to_string(), tools, String::new()),
+        false => {
+            let own = format!("clusters:\n  {}: {{ etcd: {{ unit: etcd, data_dir: {DATA_DIR} }} }}\n", cluster.name);
+            ("main".to_owned(), "etcd: { unit: etcd-main, data_dir: /var/lib/etcd-main }\n".to_owned(), own)
+        }
+    };
+    let mut text = format!("cluster: {main}\nenvironment: lab\n{tools}zones:\n");
     for zone in cluster.zones.values() {
         let name = &zone.name;
         let _ = writeln!(
@@ -71,7 +80,7 @@ fn inventory_text(cluster: &Cluster) -> String {
             let _ = writeln!(text, "      {}: {{ address: {}{pod} }}", master.name, master.address);
         }
     }
-    text
+    text + &own
 }
 
 fn not_there() -> io::Error {

@@ -121,7 +121,8 @@ impl Site {
         let templates = own.then(|| PathBuf::from(TEMPLATES));
         let own = ["initiate_dr", "recover"].iter().any(|name| self.kept(&playbook(name)).is_some());
         let playbooks = own.then(|| PathBuf::from(PLAYBOOKS));
-        InputPaths { inventory: PathBuf::from(INVENTORY), templates, playbooks, ..InputPaths::default() }
+        let cluster = self.cluster().record().cluster().cloned();
+        InputPaths { inventory: PathBuf::from(INVENTORY), templates, playbooks, cluster }
     }
 
     /// From now on the template ends with this line too.

@@ -102,6 +102,8 @@ impl Kind for ServeApi {
         match api_server::parse_ready(output) {
             Health::Ready => Judgement::done("ready"),
             Health::NotReady(why) => Judgement::Again(why),
+            // Another cluster's etcd, whose quorum is given back by a run of its own.
+            Health::ButOverrides(why) => Judgement::done(why),
             Health::Slow => Judgement::Again("/readyz does not answer in time".to_owned()),
             Health::Down => Judgement::Again("it does not listen yet".to_owned()),
             Health::Unknown(why) => match output.ok() {
@@ -139,6 +141,13 @@ mod tests {
         assert!(matches!(judged(0, "found: it is not parked\n"), Judgement::Done(..)));
         assert!(matches!(judged(1, "code=200\n"), Judgement::Done(..)));
         assert!(matches!(judged(1, "code=403\n"), Judgement::Done(..)));
+        let failed = |more: &str| format!("code=500\nfailed=etcd-override-0\nfailed=etcd-override-readiness-0\n{more}");
+        assert!(matches!(judged(1, &failed("")), Judgement::Done(..)));
+        assert!(matches!(judged(1, &failed("failed=etcd\n")), Judgement::Again(_)));
+        assert!(
+            matches!(judged(1, &failed(&"failed=etcd-override-1\n".repeat(3))), Judgement::Again(_)),
+            "there may be more"
+        );
         for not_yet in ["code=500\n", "down=yes\n", "slow=yes\n", "why=curl ended with 35\n", ""] {
             assert!(matches!(judged(1, not_yet), Judgement::Again(_)), "{not_yet}");
         }

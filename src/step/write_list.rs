@@ -30,7 +30,9 @@ const SCRIPT: Script = Script { name: "write list", text: include_str!("scripts/
 
 impl Kind for WriteList {
     fn title(&self) -> String {
-        format!("let the API server know these etcd servers: {}", self.etcd.servers.join(", "))
+        let one = |(resource, servers): &(String, Vec<String>)| format!("; for {resource}: {}", servers.join(", "));
+        let overrides: String = self.etcd.overrides.iter().map(one).collect();
+        format!("let the API server know these etcd servers: {}{overrides}", self.etcd.servers.join(", "))
     }
 
     fn acts(&self) -> Vec<Act> {

@@ -107,6 +107,11 @@ pub enum Expected<'a> {
         members: Vec<&'a str>,
         masters: Vec<&'a str>,
     },
+    /// It knows these masters' etcds of a cluster that the model does not have.
+    ApiListsElsewhere {
+        members: Vec<&'a str>,
+        masters: Vec<&'a str>,
+    },
     /// The API server of each is ready, and what works through it runs.
     ApiServes(Vec<&'a str>),
     /// The API server of each is kept from running.
@@ -215,6 +220,9 @@ fn expected<'a>(said: &[&'a str]) -> Result<Expected<'a>, String> {
         ["logged", .., _] if on < said.len() => Expected::Logged { keys: listed(), masters },
         ["retired", .., _] if on < said.len() => Expected::Retired { keys: listed(), masters },
         ["listed", .., _] if on < said.len() => Expected::Listed { members: listed(), masters },
+        ["API", "servers", "list", "elsewhere", ..] if on < said.len() => {
+            Expected::ApiListsElsewhere { members: said[4..on].to_vec(), masters }
+        }
         ["API", "servers", "list", ..] if on < said.len() => {
             Expected::ApiLists { members: said[3..on].to_vec(), masters }
         }

@@ -111,8 +111,8 @@ impl Telling {
             ["etcd", "runs", "in", "containers"] => self.site.run_in_containers(),
             ["units", "are", "a", "package's"] => self.site.units_are_a_packages(),
             ["etcd", "runs", "in", "pods"] => self.site.write_as(Form::Manifest),
-            ["masters", "have", "API", "servers"] => self.site.run_api_servers(),
-            ["masters", "have", "stacked", "API", "servers"] => self.site.run_stacked_api_servers(),
+            ["masters", "have", which @ .., "API", "servers"] => self.site.run_api_servers_of(which),
+            ["park", master, "for", "another"] => self.site.park_for_another(master),
             ["somebody", "lists", masters @ .., "for", "the", "API", "server", "of", master] => {
                 self.site.write_api_server(master, masters);
             }
@@ -229,9 +229,10 @@ impl Telling {
                 let members: BTreeSet<String> = members.iter().map(|word| (*word).to_owned()).collect();
                 everywhere(&masters, &|master| site.listed(master) == members && site.voters(master) == members)
             }
-            api @ (Expected::ApiLists { .. } | Expected::ApiServes(_) | Expected::ApiParked(_)) => {
-                self.api_servers(&api)
-            }
+            api @ (Expected::ApiLists { .. }
+            | Expected::ApiListsElsewhere { .. }
+            | Expected::ApiServes(_)
+            | Expected::ApiParked(_)) => self.api_servers(&api),
             Expected::Fenced(masters) => everywhere(&masters, &|master| site.fenced(master)),
             Expected::Running(masters) => everywhere(&masters, &|master| site.runs(master)),
             Expected::Locked => yes(!site.locked_by().is_empty(), "no lock"),
@@ -257,6 +258,10 @@ impl Telling {
             Expected::ApiLists { members, masters } => {
                 let members: BTreeSet<String> = members.iter().map(|word| (*word).to_owned()).collect();
                 (masters, Box::new(move |master| site.api_server_lists(master).as_ref() == Some(&members)))
+            }
+            Expected::ApiListsElsewhere { members, masters } => {
+                let members: BTreeSet<String> = members.iter().map(|word| (*word).to_owned()).collect();
+                (masters, Box::new(move |master| site.api_server_lists_elsewhere(master).as_ref() == Some(&members)))
             }
             Expected::ApiServes(masters) => (masters, Box::new(|master| site.api_server_serves(master))),
             Expected::ApiParked(masters) => (masters, Box::new(|master| site.api_server_is_parked(master))),

@@ -42,7 +42,7 @@ fn unit(text: &str) -> Result<ApiServerFile, String> {
     ApiServerFile::unit(vec![TextFile { path, text: text.to_owned() }])
 }
 
-fn survivors(servers: &[String]) -> Vec<String> {
+fn survivors(_: Option<&str>, servers: &[String]) -> Vec<String> {
     servers.iter().filter(|server| server.contains("10.0.2.")).cloned().collect()
 }
 

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use crate::model::cluster::{Cluster, EtcdSettings, RecordAt};
-use crate::model::control_plane::ApiServerAt;
 use crate::model::diagnostic::word;
 use crate::model::fields::{Fields, Reader};
 use crate::model::name::{ClusterName, MasterName};
@@ -53,9 +52,9 @@ fn one(reader: &mut Reader<'_>, entry: &Entry, main: &Cluster) -> Option<Cluster
     let mut zones = main.zones.clone();
     for zone in zones.values_mut() {
         zone.masters.retain(|master, _| only.as_ref().is_none_or(|only| only.contains(master)));
-        // The API server is the main cluster's, whichever it reads from.
+        // The API server is the same, which may have a list of this cluster's etcds beside that of the main one's.
         for master in zone.masters.values_mut() {
-            (master.etcd, master.kubernetes) = (etcd.clone(), ApiServerAt::Nowhere);
+            master.etcd = etcd.clone();
         }
     }
     zones.retain(|_, zone| !zone.masters.is_empty());

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::model::MasterName;
-use crate::observe::traces::parked_text;
+use crate::observe::api_server::Health;
 use crate::plan::api_servers;
 use crate::plan::draft::Participant;
 use crate::plan::{NoPlan, Refusal, Rule, added_checks, cordoned};
@@ -37,6 +37,8 @@ impl<'a> Builder<'a> {
                 let steps = self.lists(&all)?;
                 self.stage(steps, why, false);
             }
+            // Leases and nodes are in the main cluster's etcd.
+            Action::ClearLeases(_) | Action::Cordon(_) | Action::Uncordon(_) if self.draft.api.is_beside() => {}
             Action::ClearLeases(_) => {
                 let steps = self.clear_leases()?;
                 self.stage(steps, why, false);
@@ -65,11 +67,10 @@ impl<'a> Builder<'a> {
     fn park(&mut self, participant: &Participant<'a>) -> Option<(MasterName, Step)> {
         let (api, _) = api_servers::of(participant)?;
         let name = participant.name().clone();
-        if !self.draft.api.parked.insert(name.clone()) {
+        if self.draft.api.is_anothers(api) || !self.draft.api.parked.insert(name.clone()) {
             return None;
         }
-        let request = self.draft.input.request;
-        let reason = parked_text(request.goal.command(), &request.run, &request.person);
+        let reason = self.draft.api.parked_text(self.draft.input.request);
         Some((name, park::Park { components: api.components(), reason }.into()))
     }
 
@@ -140,6 +141,11 @@ impl<'a> Builder<'a> {
         let (parked, running): (Vec<_>, Vec<_>) = all.iter().copied().partition(|one| is_parked(&self.draft, one));
         let lists = self.lists(&parked)?;
         self.stage(lists, why, false);
+        let anothers = |draft: &super::PlanDraft<'a>, one: &Participant<'a>| {
+            api_servers::of(one).is_some_and(|(api, _)| draft.api.is_anothers(api))
+        };
+        let (_, parked): (Vec<_>, Vec<_>) = parked.into_iter().partition(|one| anothers(&self.draft, one));
+        let (_, running): (Vec<_>, Vec<_>) = running.into_iter().partition(|one| anothers(&self.draft, one));
         let served: Steps = parked.iter().filter_map(|one| self.served(one)).collect();
         self.stage(served, why, false);
         for one in running {
@@ -163,7 +169,9 @@ impl<'a> Builder<'a> {
         let name = participant.name().clone();
         self.draft.api.parked.remove(&name);
         let value = format!("{} {name}", self.draft.input.request.run);
-        let ready = serve_api::Ready { flags: flags.clone(), value, limit: READY };
-        Some((name, serve_api::ServeApi { components: api.components(), ready: Some(ready) }.into()))
+        // Without the main cluster's quorum it is not ready, whatever a run of another cluster does.
+        let waits = !self.draft.api.is_beside() || matches!(api.health, Health::Ready | Health::ButOverrides(_));
+        let ready = waits.then(|| serve_api::Ready { flags: flags.clone(), value, limit: READY });
+        Some((name, serve_api::ServeApi { components: api.components(), ready }.into()))
     }
 }

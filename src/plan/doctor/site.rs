@@ -44,7 +44,7 @@ pub(super) fn api_servers(cluster: &Cluster, seen: &Observation) -> Option<Remar
             continue;
         }
         let listed = hosts.of_list(name, api);
-        let servers: BTreeSet<&String> = api.flags.iter().flat_map(|flags| flags.etcd.all()).collect();
+        let servers: BTreeSet<&String> = api.flags.iter().flat_map(|flags| hosts.listed(name, &flags.etcd)).collect();
         let nobodys = servers.into_iter().filter(|server| matches!(hosts.leads(name, server), Leads::Unknown));
         let nobodys: Vec<String> = nobodys.map(|server| clean(server)).collect();
         let known = match listed.len() {

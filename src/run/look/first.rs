@@ -2,6 +2,7 @@
 
 use crate::model::{ApiServerAt, Command, Master, Output, Supervisor};
 use crate::observe::api_server::{self, Found};
+use crate::observe::api_server_list::may_list;
 use crate::observe::{
     Answer, ApiServer, Contact, Seen, Tools, Unclear, Unit, disk, log, node, process, settings, tools, traces, unit,
 };
@@ -46,6 +47,9 @@ pub(super) async fn at_first(master: &Master, asking: &mut dyn Questions) -> Res
     let wal_place = wal_place_of(master, &settings, &disk, asking).await;
     let node = node.and_then(|output| node::parse(&output));
     let node = with_own_commands(master, node, (&settings, &unit), asking).await;
+    // Of another cluster than the main one only those count that know it.
+    let of_cluster = |api: &ApiServer| etcd.record.is_main() || may_list(api, settings.as_ref().ok());
+    let api_server = api_server.map(|api| api.filter(of_cluster));
     let pending = || Unclear::not_put("it has not answered yet");
     Ok(Seen {
         unit,
