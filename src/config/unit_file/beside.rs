@@ -24,15 +24,17 @@ pub struct WritingCommand {
 }
 
 /// Programs that read what they are given, or change nothing of what is in it.
-const READERS: [&str; 27] = [
+const READERS: [&str; 30] = [
     ".",
     "[",
+    "[[",
     "cat",
     "chcon",
     "chgrp",
     "chmod",
     "chown",
     "cmp",
+    "cut",
     "diff",
     "echo",
     "egrep",
@@ -44,6 +46,7 @@ const READERS: [&str; 27] = [
     "md5sum",
     "mkdir",
     "printf",
+    "readlink",
     "restorecon",
     "setfacl",
     "sha256sum",
@@ -58,7 +61,45 @@ const READERS: [&str; 27] = [
 const READ_BY_FLAG: [&str; 2] = ["--env-file", "--config-file"];
 
 /// Words that stand before a command.
-const BEFORE: [&str; 12] = ["if", "then", "else", "elif", "do", "while", "until", "!", "exec", "sudo", "env", "nice"];
+const BEFORE: [&str; 9] = ["if", "then", "else", "elif", "do", "while", "until", "!", "exec"];
+
+/// What a program that runs another one takes before that one's name.
+struct Runs {
+    program: &'static str,
+    /// Options with a value of their own.
+    valued: &'static [&'static str],
+    /// Options without one.
+    plain: &'static [&'static str],
+    /// Whether variables may be set there.
+    sets: bool,
+    /// So many words stand between.
+    words: usize,
+}
+
+const RUNNERS: [Runs; 4] = [
+    Runs {
+        program: "env",
+        valued: &["-u", "--unset", "-C", "--chdir"],
+        plain: &["-i", "-", "--ignore-environment"],
+        sets: true,
+        words: 0,
+    },
+    Runs { program: "nice", valued: &["-n", "--adjustment"], plain: &[], sets: false, words: 0 },
+    Runs {
+        program: "sudo",
+        valued: &["-u", "--user", "-g", "--group"],
+        plain: &["-n", "--non-interactive", "-E", "--preserve-env", "-H", "--set-home"],
+        sets: true,
+        words: 0,
+    },
+    Runs {
+        program: "timeout",
+        valued: &["-k", "--kill-after", "-s", "--signal"],
+        plain: &["--foreground", "--preserve-status", "-v", "--verbose"],
+        sets: false,
+        words: 1,
+    },
+];
 
 /// The commands of a unit beside etcd that write this file; what a script writes that does not name it is not seen.
 ///
@@ -113,6 +154,9 @@ fn commands(one: &Assignment, variables: &Variables, specifiers: &Specifiers) ->
 
 fn writes(command: &[String], path: &str) -> bool {
     let Some((program, rest)) = command.split_first() else { return false };
+    if let Some(command) = run_by(base(program), rest) {
+        return writes(command, path);
+    }
     if !is_shell(program) {
         return names_to_write(command, path);
     }
@@ -121,6 +165,41 @@ fn writes(command: &[String], path: &str) -> bool {
         Some(script) => shell_writes(script, path),
         None => names_to_write(command, path),
     }
+}
+
+/// The command that `env`, `nice`, `sudo` or `timeout` runs; nothing of another program, or where an option is not known.
+fn run_by<'a>(program: &str, words: &'a [String]) -> Option<&'a [String]> {
+    let runs = RUNNERS.iter().find(|runs| runs.program == program)?;
+    // `-n5`, `--adjustment=5`.
+    let with_value = |word: &str, option: &&str| match word.strip_prefix(*option) {
+        Some(value) if option.starts_with("--") => value.starts_with('='),
+        Some(value) => !value.is_empty(),
+        None => false,
+    };
+    let mut at = 0;
+    while let Some(word) = words.get(at).filter(|word| word.starts_with('-')) {
+        at += match word.as_str() {
+            "--" => 1,
+            option if runs.valued.contains(&option) => 2,
+            option if runs.plain.contains(&option) => 1,
+            option if runs.valued.iter().any(|valued| with_value(option, valued)) => 1,
+            _ => return None,
+        };
+        if word == "--" {
+            break;
+        }
+    }
+    let is_set = |word: &&String| word.split_once('=').is_some_and(|(name, _)| variables::is_name(name));
+    at += words.get(at..)?.iter().take_while(|word| runs.sets && is_set(word)).count();
+    words.get(at + runs.words..)
+}
+
+/// Whether awk only reads the files that it is given, as far as its program's text tells: it can write, and run others.
+fn awk_reads(words: &[String], path: &str) -> bool {
+    let options = words.iter().take_while(|word| word.starts_with("-F") && word.len() > 2).count();
+    let Some((program, files)) = words.get(options..).and_then(<[String]>::split_first) else { return false };
+    let acts = program.starts_with('-') || [">", "|", "system", "getline"].iter().any(|word| program.contains(word));
+    !acts && !names(program, path) && files.iter().all(|word| word == path || !names(word, path))
 }
 
 /// Whether a program is given the file to write it, by what is known of the program.
@@ -132,6 +211,7 @@ fn names_to_write(command: &[String], path: &str) -> bool {
     let Some((_, _)) = named.next() else { return false };
     match base(program) {
         reader if READERS.contains(&reader) => false,
+        "awk" | "gawk" | "mawk" => !awk_reads(rest, path),
         // Where it is copied to stands last.
         "cp" => rest.last().is_some_and(|word| names(word, path)) || rest.iter().any(|word| word.starts_with("-t")),
         "sed" => rest.iter().any(|word| word.starts_with("-i") || word.starts_with("--in-place")),
@@ -154,8 +234,10 @@ fn shell_writes(script: &str, path: &str) -> bool {
             if braced == format!("${name}") { value.clone() } else { braced }
         })
     };
+    // `[[ -f X && -s Y ]]` is one test.
+    let mut in_test = false;
     for command in shell_commands(script) {
-        let mut words: Vec<String> = Vec::new();
+        let mut words: Vec<String> = if in_test { vec!["[[".to_owned()] } else { Vec::new() };
         for part in command {
             match part {
                 Part::Written(word) if names(&put_in(&word, &set), path) => return true,
@@ -173,6 +255,7 @@ fn shell_writes(script: &str, path: &str) -> bool {
         if writes(&words, path) {
             return true;
         }
+        in_test = words.first().is_some_and(|word| word == "[[") && words.last().is_some_and(|word| word != "]]");
     }
     false
 }
@@ -230,75 +313,4 @@ fn shell_commands(script: &str) -> Vec<Vec<Part>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const FILE: &str = "/etc/etcd.env";
-
-    fn of(texts: &[&str]) -> Vec<(String, String)> {
-        let files: Vec<Source> =
-            texts.iter().enumerate().map(|(at, text)| Source::new(format!("/{at}"), *text)).collect();
-        let env = [Source::new(FILE, "OUT=/etc/etcd.env\nETCD_NAME=m1\n")];
-        let found = writing("etcd.service", &files, &env, FILE).unwrap();
-        found.into_iter().map(|one| (one.key, format!("{}:{}", one.place.file, one.place.line))).collect()
-    }
-
-    fn writes_it(command: &str) -> bool {
-        !of(&[&format!("[Service]\nExecStartPre={command}\n")]).is_empty()
-    }
-
-    #[test]
-    fn what_plainly_writes_the_file_is_seen() {
-        for command in [
-            "/usr/local/bin/etcd-setup-network-environment -o /etc/etcd.env",
-            "-+/usr/local/bin/setup --output=/etc/etcd.env",
-            "/usr/local/bin/setup ${OUT}",
-            "/usr/local/bin/setup $OUT",
-            "/bin/sh -c 'echo ETCD_NAME=m1 > /etc/etcd.env'",
-            "/bin/sh -c 'echo ETCD_NAME=m1 >>/etc/etcd.env; sync'",
-            "/bin/bash -euc 'hostname &>/etc/etcd.env'",
-            "/bin/sh -c 'hostname 1>\"/etc/etcd.env\"'",
-            "/bin/sh -c 'f=/etc/etcd.env; test -s $f || date >\"$f\"'",
-            "/bin/sh -c 'if ! test -s /etc/x; then hostname | tee /etc/etcd.env; fi'",
-            "/bin/sh -c '/opt/setup /etc/etcd.env'",
-            "/usr/bin/sed -i s/existing/new/ /etc/etcd.env",
-            "/bin/cp /etc/etcd.env.first /etc/etcd.env",
-            "/bin/rm -f /etc/etcd.env",
-            "/usr/bin/test -e /x ; /bin/mv /etc/x /etc/etcd.env",
-            "/usr/bin/python3 -c \"open('/etc/etcd.env', 'w').write('x')\"",
-        ] {
-            assert!(writes_it(command), "{command}");
-        }
-    }
-
-    #[test]
-    fn what_reads_it_and_what_names_another_is_not() {
-        for command in [
-            "/usr/bin/test -s /etc/etcd.env",
-            "/bin/sh -c '[ -f /etc/etcd.env ] || exit 1'",
-            "/bin/sh -c 'grep -q ETCD_NAME /etc/etcd.env >/dev/null 2>&1'",
-            "/bin/sh -c 'echo \"$(cat /etc/etcd.env)\" > /run/etcd.copy'",
-            "/bin/sh -c 'sort </etc/etcd.env >/run/sorted'",
-            "/bin/chown etcd:etcd /etc/etcd.env",
-            "/bin/sed -n 1p /etc/etcd.env",
-            "/bin/cp /etc/etcd.env /var/backups/etcd.env",
-            "/usr/bin/docker run --env-file /etc/etcd.env image check",
-            "/usr/bin/docker run --env-file=/etc/etcd.env image check",
-            "/opt/setup /etc/etcd.env.example /srv/etc/etcd.env",
-            "/opt/setup-that-does-not-say-where",
-            "/bin/sh -c 'echo > /etc/etcd.env.new'",
-        ] {
-            assert!(!writes_it(command), "{command}");
-        }
-    }
-
-    #[test]
-    fn all_files_count_and_an_empty_assignment_takes_back() {
-        let unit = "[Service]\nExecStart=/usr/bin/etcd\nExecStartPre=/opt/x /etc/etcd.env\nExecReload=/opt/x \\\n  /etc/etcd.env\n";
-        let all = [("ExecStartPre", "/0:3"), ("ExecReload", "/0:4")].map(|(key, at)| (key.to_owned(), at.to_owned()));
-        assert_eq!(of(&[unit]), all);
-        assert_eq!(of(&[unit, "[Service]\nExecStartPre=\n"]), all[1..]);
-        assert_eq!(of(&[unit, "[Service]\nExecStartPre=\nExecStartPre=/opt/y /etc/etcd.env\n"])[0].1, "/1:3");
-        assert_eq!(of(&["[Service]\nExecStart=/usr/bin/etcd\n[X]\nExecStartPre=/opt/x /etc/etcd.env\n"]), []);
-    }
-}
+mod tests;
