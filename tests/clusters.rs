@@ -63,7 +63,8 @@ fn what_is_about_one_cluster_asks_which() {
         &["status", "--textfile", "requorum.prom"],
         &["status", "--watch"],
         &["doctor", "-o", "junit"],
-        &["drill", "--zone", "z1"],
+        &["drill", "--zone", "z1", "--textfile", "requorum.prom"],
+        &["drill", "--zone", "z1", "-o", "json", "--confirm", "prod"],
         &["plan", "recover", "--save", "plan.json"],
         &["initiate-dr", "--seed", "m3", "--confirm", "prod"],
         &["recover", "--only", "m1", "--confirm", "prod"],
@@ -88,6 +89,10 @@ fn what_was_not_begun_is_said() {
     let output = requorum(&["recover", "--confirm", "prod"]);
     let told = said(&output);
     assert_ne!(output.status.code(), Some(0), "{told}");
+    assert!(told.contains("not begun: events (one alone: --cluster events)"), "{told}");
+    assert!(told.contains("cluster prod\n") && !told.contains("cluster events\n"), "{told}");
+    // A drill of one after the other, too.
+    let told = said(&requorum(&["drill", "--zone", "z1", "--confirm", "prod"]));
     assert!(told.contains("not begun: events (one alone: --cluster events)"), "{told}");
     assert!(told.contains("cluster prod\n") && !told.contains("cluster events\n"), "{told}");
     // The consent names the main cluster; another name is the consent to none.

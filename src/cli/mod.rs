@@ -102,16 +102,7 @@ async fn call(cli: Cli, site: &Site, files: &dyn Files) -> Result<u8, Failure> {
             let request = UncheckedRequest { undoes, overrides: overrides.overrides, ..UncheckedRequest::default() };
             go(&inputs, site, Goal::Undo, request, consent).await
         }
-        Verb::Drill { args, consent } => {
-            let one = clusters::the_one(&inputs, site, "a drill")?;
-            let (request, confirm) = (args.into(), consent.confirm.as_deref());
-            match consent.output {
-                Form::Text => drill::drill(&one, site, &request, confirm).await,
-                Form::Json => {
-                    beside::reported(site, async |site: &Site| drill::drill(&one, site, &request, confirm).await).await
-                }
-            }
-        }
+        Verb::Drill { args, consent } => drill_each(inputs, site, args.into(), consent).await,
         Verb::Runs { what: RunsVerb::List { output } } => runs::list(site, output),
         Verb::Runs { what: RunsVerb::Show { run, output } } => {
             let form = if output == Form::Json { ReportForm::Json } else { ReportForm::Text };
@@ -138,6 +129,25 @@ async fn call(cli: Cli, site: &Site, files: &dyn Files) -> Result<u8, Failure> {
 
 async fn send(inputs: &InputPaths, site: &Site) -> Result<u8, Failure> {
     clusters::all(inputs, site, async |one: &InputPaths| send_tools::send_tools(one, site).await).await
+}
+
+/// One cluster after the other; what is asked for only once is about one of them.
+async fn drill_each(
+    inputs: InputPaths,
+    site: &Site,
+    request: drill::DrillRequest,
+    consent: Consent,
+) -> Result<u8, Failure> {
+    let inputs = if request.textfile.is_some() { clusters::the_one(&inputs, site, "--textfile")? } else { inputs };
+    let confirm = consent.confirm.as_deref();
+    if consent.output == Form::Json {
+        let one = clusters::the_one(&inputs, site, "-o json")?;
+        return beside::reported(site, async |site: &Site| drill::drill(&one, site, &request, confirm).await).await;
+    }
+    clusters::in_turn(&inputs, site, confirm, async |one: &InputPaths, confirm: Option<&str>| {
+        drill::drill(one, site, &request, confirm).await
+    })
+    .await
 }
 
 async fn diagnose(
