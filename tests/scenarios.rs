@@ -203,6 +203,8 @@ stories! {
     of_several_env_files_the_one_that_says_the_cluster_is_rewritten,
     old_data_grows_into_no_new_cluster,
     quorum_is_counted_lost_while_a_dead_leader_is_still_named,
+    sent_tools_serve_a_container_whose_image_lacks_one,
+    sent_tools_serve_a_pod_whose_image_lacks_one,
     settings_outside_the_env_file_are_refused,
     silence_alone_proves_nothing,
     survivors_of_a_large_database_grow_from_one_copy,

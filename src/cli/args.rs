@@ -161,7 +161,11 @@ pub enum Verb {
     /// The inventory names the folder: `etcd: { tools: /srv/etcd }`, and in it VERSION/etcdctl and VERSION/etcdutl. They come to
     /// /var/lib/requorum/tools, and stay there.
     #[command(after_help = "Example:\n  requorum send-tools")]
-    SendTools,
+    SendTools {
+        /// The form of the output
+        #[arg(short, long, value_enum, default_value_t = Form::Text)]
+        output: Form,
+    },
     /// List or show the runs stored on this host
     Runs {
         /// What

@@ -64,7 +64,9 @@ fn answers_in_json(verb: &Verb) -> bool {
         | Verb::Unfence { consent, .. }
         | Verb::Undo { consent, .. }
         | Verb::Drill { consent, .. } => consent.output == Form::Json,
-        Verb::Explain { output, .. } | Verb::Unlock { output, .. } => *output == Form::Json,
+        Verb::Explain { output, .. } | Verb::Unlock { output, .. } | Verb::SendTools { output } => {
+            *output == Form::Json
+        }
         Verb::Runs { what: RunsVerb::List { output } | RunsVerb::Show { output, .. } } => *output == Form::Json,
         Verb::Report { output, out, .. } => *output == ReportForm::Json && out.is_none(),
         Verb::Inventory { what: InventoryVerb::Check { output, .. } }
@@ -111,7 +113,7 @@ async fn call(cli: Cli, site: &Site, files: &dyn Files) -> Result<u8, Failure> {
         Verb::Report { run: Some(run), output, out, .. } => runs::report(site, &run, output, out.as_deref()),
         Verb::Report { run: None, .. } => shipped::schema(site, "report"),
         Verb::Unlock { run, output } => unlock::unlock(&inputs, site, &runs::named(site, &run)?, output).await,
-        Verb::SendTools => send(&inputs, site).await,
+        Verb::SendTools { output } => send(&inputs, site, output).await,
         Verb::Inventory { what } => on_inventories(what, &inputs, site, files),
         Verb::Playbook { what: PlaybookVerb::Check { files: paths, output } } => {
             playbook::check(&inputs, site, files, &paths, output)
@@ -127,8 +129,13 @@ async fn call(cli: Cli, site: &Site, files: &dyn Files) -> Result<u8, Failure> {
     }
 }
 
-async fn send(inputs: &InputPaths, site: &Site) -> Result<u8, Failure> {
-    clusters::all(inputs, site, async |one: &InputPaths| send_tools::send_tools(one, site).await).await
+async fn send(inputs: &InputPaths, site: &Site, output: Form) -> Result<u8, Failure> {
+    match output {
+        Form::Json => send_tools::as_json(inputs, site).await,
+        Form::Text => {
+            clusters::all(inputs, site, async |one: &InputPaths| send_tools::send_tools(one, site).await).await
+        }
+    }
 }
 
 /// One cluster after the other; what is asked for only once is about one of them.
