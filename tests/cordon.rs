@@ -28,7 +28,7 @@ fn done(rows: &str, refuses: &str, nodes: Nodes) -> (String, Vec<String>) {
     fs::write(at("rows"), format!("{rows}\n")).unwrap();
     fs::write(at("admin.conf"), "").unwrap();
     let stub = format!(
-        "#!/bin/sh\ncase \"$*\" in *' get nodes '*) cat {0}/rows ;; *' {refuses} '*) exit 1 ;; *) shift 4; echo \"$*\" >>{0}/told ;; esac\n",
+        "#!/bin/sh\ncase \"$*\" in *' {refuses} '*) exit 1 ;; *' get nodes '*) cat {0}/rows ;; *) shift 4; echo \"$*\" >>{0}/told ;; esac\n",
         dir.path().display()
     );
     fs::write(at("kubectl"), stub).unwrap();
@@ -74,9 +74,9 @@ fn what_was_marked_is_uncordoned_and_loses_its_mark_last() {
 #[test]
 fn a_refusal_is_told_and_ends_nothing() {
     let (said, told) = done(ROWS, "cordon", cordon(&["10.0.0.1"], &["10.0.0.3"]));
-    assert!(said.starts_with("done: not all of these nodes were cordoned"), "{said}");
+    assert!(said.starts_with("left=yes\ndone: not all of these nodes were cordoned"), "{said}");
     assert!(said.ends_with(": m1 w1; by hand: kubectl cordon NODE\n"), "{said}");
     assert_eq!(told.len(), 1);
     let (said, _) = done(ROWS, "get", cordon(&["10.0.0.1"], &[]));
-    assert!(said.starts_with("done: "), "{said}");
+    assert!(said.starts_with("left=yes\ndone: no node was cordoned"), "{said}");
 }

@@ -305,3 +305,23 @@ async fn nodes_that_stay_cordoned_are_told_at_the_end() {
         assert_eq!((unfenced.code, unfenced.text.contains(by_hand)), (Some(0), stay), "{lines:?}: {}", unfenced.text);
     }
 }
+
+/// What cannot be done is not recorded as done.
+#[tokio::test(start_paused = true)]
+async fn nodes_that_could_not_be_uncordoned_are_told_until_they_are() {
+    let (cordon, uncordon) = (("initiate_dr", "  - cordon: seed"), ("recover", "  - uncordon: seed"));
+    let (site, _) = last_words_of_recover(&[cordon]).await;
+    let told = |seen: &Observation| codes(&site, seen).contains(&Code::NodesCordoned);
+    assert!(told(&site.status().await.0));
+    let end = site.recover(&Flags::default()).await;
+    assert!(end.text.contains("kubectl uncordon NODE"), "{}", end.text);
+    site.playbook_adds(uncordon.0, uncordon.1);
+    site.keep_nodes(true);
+    let end = site.recover(&Flags::default()).await;
+    assert_eq!((end.code, site.nodes_are_cordoned()), (Some(0), true), "{}", end.text);
+    assert!(told(&site.status().await.0));
+    site.keep_nodes(false);
+    let end = site.recover(&Flags::default()).await;
+    assert_eq!((end.code, site.nodes_are_cordoned()), (Some(0), false), "{}", end.text);
+    assert!(!told(&site.status().await.0));
+}

@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use operator::{attest, lost};
 use printed::{Bastion, follows};
+use requorum::observe::Code;
+use requorum::observe::assess::Assessment;
 use requorum::plan::Goal;
 use requorum::run::exit;
 use requorum::sim::{Event, Flags, Site};
@@ -150,4 +152,37 @@ async fn an_initiate_dr_killed_after_its_start_is_finished_by_the_same_command()
     assert!(finished > 2, "{finished} kills came after the start and before the end");
     // Hours later the lost zone may have been back, and have taken writes.
     assert_eq!(the_same_command_again(Duration::from_secs(2 * 3600)).await, 0);
+}
+
+/// `recover` is killed anywhere: what it left cordoned is told once the cluster is whole, and `recover` takes it back.
+#[tokio::test(start_paused = true)]
+async fn nodes_that_a_killed_recover_leaves_cordoned_are_told_and_uncordoned() {
+    let base = lost(&[2, 1]).await.with_api_servers();
+    base.playbook_adds("initiate_dr", "  - cordon: seed");
+    base.playbook_adds("recover", "  - uncordon: seed");
+    base.initiate_dr(&attest(&["zone1"])).await;
+    assert!(base.nodes_are_cordoned());
+    base.happens(&Event::On("zone1".into()));
+    base.wait(Duration::from_secs(10)).await;
+    let whole = base.fork();
+    whole.recover(&Flags::default()).await;
+    assert!(!whole.nodes_are_cordoned());
+    let mut told = 0;
+    for record in 1..=whole.records() {
+        let site = base.fork();
+        site.kill_after_record(record);
+        site.recover(&Flags::default()).await;
+        site.mend_bastion();
+        let followed = follows(&site, Bastion::Same, &[]).await;
+        followed.map_err(|tale| format!("killed after record {record}: {tale}")).unwrap();
+        let is_told = |found: &Assessment| found.findings.iter().any(|finding| finding.code == Code::NodesCordoned);
+        if site.nodes_are_cordoned() {
+            assert!(is_told(&site.status().await.1), "killed after record {record}: nobody speaks of it");
+            told += 1;
+            let end = site.recover(&Flags::default()).await;
+            assert_eq!(end.code, Some(0), "killed after record {record}: {}", end.text);
+        }
+        assert!(!site.nodes_are_cordoned(), "killed after record {record}");
+    }
+    assert!(told > 0, "it was never killed between the last record and the uncordoning");
 }

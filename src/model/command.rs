@@ -24,6 +24,8 @@ pub enum Placeholder {
     SnapshotHash,
     /// What this master's etcd said before it was stopped, as the fence's marker has it; empty where it said nothing.
     LastRevision(MasterName),
+    /// Whether no node is cordoned any more: `uncordoned`, else empty.
+    Uncordoned,
 }
 
 impl fmt::Display for Placeholder {
@@ -35,6 +37,7 @@ impl fmt::Display for Placeholder {
             Self::SnapshotSize => f.write_str("<snapshot size>"),
             Self::SnapshotHash => f.write_str("<snapshot sha256>"),
             Self::LastRevision(master) => write!(f, "<last revision of {master}>"),
+            Self::Uncordoned => f.write_str("<uncordoned>"),
         }
     }
 }

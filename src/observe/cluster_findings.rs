@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Cluster, ClusterId, MasterName};
+use crate::model::{Cluster, ClusterId, Master, MasterName};
 use crate::observe::Code;
 
 use super::api_server_list::{self, reading_from_several};
 use super::members::{Entry, Membership, Presence, Vote, membership};
 use super::records::{Newest, newest};
-use super::{Finding, Observation, Severity, Status, fork};
+use super::{ClusterRecord, Finding, Observation, Severity, Status, fork};
 
 type Serving = BTreeMap<ClusterId, BTreeSet<MasterName>>;
 
@@ -28,8 +28,23 @@ pub(super) fn findings(cluster: &Cluster, observation: &Observation, serving: &S
         let membership = membership(cluster, observation, masters);
         all.extend(members(&membership, observation));
         all.extend(revisions(observation, masters));
+        let back = |master: &Master| membership.vote(&master.name) == Vote::Votes;
+        if membership.members.is_ok() && cluster.masters().all(back) {
+            all.extend(newest(observation, serving).known().and_then(still_cordoned));
+        }
     }
     all
+}
+
+/// While the zone is lost its nodes are to be cordoned. Nobody is asked: a person may have uncordoned them by hand.
+fn still_cordoned(record: &ClusterRecord) -> Option<Finding> {
+    let text = format!(
+        "run {} had nodes of the lost zone cordoned, and it is not recorded that a run took that back: those that have the \
+         annotation `requorum/cordoned-by` get pods again by `requorum recover` with the line `uncordon: seed` in its \
+         playbook, or by: kubectl uncordon NODE",
+        record.run
+    );
+    record.cordons.then(|| Finding { code: Code::NodesCordoned, severity: Severity::Note, master: None, text })
 }
 
 fn error(code: Code, text: String) -> Finding {

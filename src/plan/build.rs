@@ -371,6 +371,7 @@ impl<'a> Builder<'a> {
             },
             fork_is_late: self.draft.is_new(),
             at: participant.master.etcd.record.clone(),
+            once_uncordoned: false,
         }
     }
 }

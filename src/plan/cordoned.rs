@@ -3,6 +3,7 @@
 use crate::observe::assess::assess;
 use crate::observe::records::newest;
 use crate::observe::{ClusterRecord, Code, Finding, Severity};
+use crate::playbook::{Action, PlaybookLine};
 use crate::step::{Effect, Step};
 
 use super::{Input, Stage};
@@ -20,16 +21,22 @@ fn does_it(stages: &[Stage]) -> bool {
         .any(|planned| planned.step.does(|effect| *effect == Effect::CordonsNodes))
 }
 
-/// A run that comes later, maybe from another bastion, knows from the record alone whether nodes are cordoned.
-pub(super) fn record(stages: &mut [Stage], cordons: bool) {
+/// A run that comes later, maybe from another bastion, knows from the record alone whether nodes are cordoned: it says so before
+/// they are.
+pub(super) fn record_first(stages: &mut [Stage]) {
     if !does_it(stages) {
         return;
     }
     for planned in stages.iter_mut().flat_map(|stage| &mut stage.steps) {
         if let Step::Record(step) = &mut planned.step {
-            step.record.cordons = cordons;
+            step.record.cordons = true;
         }
     }
+}
+
+/// Whether a `recover` has nodes to uncordon, though nothing else is to be done.
+pub(super) fn is_to_be_lifted(record: Option<&ClusterRecord>, lines: &[PlaybookLine]) -> bool {
+    record.is_some_and(|record| record.cordons) && lines.iter().any(|line| matches!(line.action, Action::Uncordon(_)))
 }
 
 /// Nodes that a run has cordoned, and that these stages leave so.

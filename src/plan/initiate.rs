@@ -107,7 +107,7 @@ fn build<'a>(
         api: ApiDraft::of(input.cluster, input.seen),
     };
     let (mut stages, draft) = Builder::unroll(draft, &input.playbook.lines)?;
-    cordoned::record(&mut stages, true);
+    cordoned::record_first(&mut stages);
     findings.extend(draft.api.idle.iter().cloned());
     binding::data_fits(&draft)?;
     Ok(Plan {
@@ -132,6 +132,8 @@ fn record(input: Input<'_>, left: Option<ClusterId>, cluster: ClusterId, token: 
         line.overtakes(cluster, input.seen);
     }
     let run = input.request.run.clone();
+    let seen = input.cluster.masters().filter_map(|master| input.seen.seen(&master.name));
+    let mut recorded = seen.filter_map(|seen| seen.traces.as_ref().ok()?.record.as_ref());
     ClusterRecord {
         version: RECORD_VERSION,
         run: run.clone(),
@@ -142,7 +144,8 @@ fn record(input: Input<'_>, left: Option<ClusterId>, cluster: ClusterId, token: 
         ancestors: line.ancestors,
         generation: line.generation,
         finished: false,
-        cordons: false,
+        // What was cordoned for the cluster that is left, and never uncordoned, still is.
+        cordons: recorded.any(|record| record.cordons && Some(record.cluster) == left),
     }
 }
 

@@ -92,11 +92,12 @@ fn build<'a>(
         texts: BTreeMap::new(),
         api,
     };
-    if names.is_empty() && is_final(&draft, target.record.is_some())? {
-        return Err(NoPlan::NothingToDo(all_is_done(&draft)));
+    let lifts = cordoned::is_to_be_lifted(target.record.as_ref(), &input.playbook.lines);
+    if names.is_empty() && !lifts && is_final(&draft, target.record.is_some())? {
+        let stay = cordoned::stay(target.record.as_ref(), &[]).map(|finding| format!("; {}", finding.text));
+        return Err(NoPlan::NothingToDo(all_is_done(&draft) + &stay.unwrap_or_default()));
     }
-    let (mut stages, draft) = Builder::unroll(draft, &input.playbook.lines)?;
-    cordoned::record(&mut stages, false);
+    let (stages, draft) = Builder::unroll(draft, &input.playbook.lines)?;
     let bound = binding::joiners_fit(&draft)?;
     let all = input.cluster.masters().map(|master| master.name.clone());
     let left_out: BTreeSet<MasterName> =

@@ -60,8 +60,7 @@ impl State {
             "unpark" => self.unpark(call),
             "api write" => self.api_write(call),
             "clear leases" => self.clear_leases(call),
-            // The model has no nodes.
-            "cordon" => Reply::said(format!("done: {}ed\n", call.word(1))),
+            "cordon" => self.cordon(call),
             "record" => self.record(call),
             "join" => self.join(call),
             "promote" => self.promote(call),
@@ -294,6 +293,9 @@ impl State {
 
     fn record(&mut self, call: &Call<'_>) -> Reply {
         let (path, fork, late) = (call.word(1), call.word(2), call.word(3));
+        if call.words.len() > 4 && call.word(5).is_empty() {
+            return Reply::said("found: nodes may still be cordoned, as the record says\n");
+        }
         let text = String::from_utf8_lossy(&call.stdin).replace(late, fork);
         let (machine, kept) = (self.machine(call.host), format!("{}/cluster.json", call.word(4)));
         if let Some(earlier) = machine.files.get(path).filter(|_| !machine.files.contains_key(&kept)).cloned() {

@@ -172,6 +172,17 @@ impl Site {
         })
     }
 
+    /// Whether the lost zone's nodes are cordoned.
+    #[must_use]
+    pub fn nodes_are_cordoned(&self) -> bool {
+        self.lock().cordoned
+    }
+
+    /// The API servers refuse to change nodes, or do no more.
+    pub fn keep_nodes(&self, refuse: bool) {
+        self.lock().keeps_nodes = refuse;
+    }
+
     /// Whether a master's API server is kept from running.
     #[must_use]
     pub fn api_server_is_parked(&self, master: &str) -> bool {
@@ -250,6 +261,19 @@ impl State {
             true => Reply::said("done: ready, and a write through it was acknowledged\n"),
             false => Reply::said("wait: the write was answered with 503\n"),
         }
+    }
+
+    /// Where the API server does not answer, it is told and ends nothing.
+    pub(super) fn cordon(&mut self, call: &Call<'_>) -> Reply {
+        self.tick();
+        if self.keeps_nodes || !self.api_server_is_ready(self.seen(call.host)) {
+            return Reply::said(format!(
+                "left=yes\ndone: no node was {0}ed; by hand: kubectl {0} NODE\n",
+                call.word(1)
+            ));
+        }
+        self.cordoned = call.word(1) == "cordon";
+        Reply::said(format!("done: {}ed\n", call.word(1)))
     }
 
     /// The model has no leases: it sees that nobody's is removed who serves.

@@ -160,6 +160,8 @@ impl Site {
             acts: Vec::new(),
             cut: None,
             bastion: BastionState { appends: 0, ..state.bastion.clone() },
+            cordoned: state.cordoned,
+            keeps_nodes: state.keeps_nodes,
             watch: state.watch.clone(),
             next: state.next,
             counted: state.counted,

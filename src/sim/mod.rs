@@ -119,6 +119,8 @@ impl Site {
             acts: Vec::new(),
             cut: None,
             bastion: BastionState::default(),
+            cordoned: false,
+            keeps_nodes: false,
             watch: rules::Watch::default(),
             next: 100,
             counted: since,

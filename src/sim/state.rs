@@ -87,6 +87,10 @@ pub(super) struct State {
     /// Cuts the connection at this act, counted from 1.
     pub(super) cut: Option<(usize, Cut)>,
     pub(super) bastion: BastionState,
+    /// Whether the lost zone's nodes are cordoned: the model knows no others.
+    pub(super) cordoned: bool,
+    /// Whether the API servers refuse to change nodes.
+    pub(super) keeps_nodes: bool,
     pub(super) watch: Watch,
     pub(super) next: u64,
     /// When heartbeats were counted last.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::command::Script;
 use crate::model::{Command, Output, RunId};
 
-use super::{Act, Effect, Facts, Judgement, Kind, Undo};
+use super::{Act, Effect, Fact, Facts, Judgement, Kind, Undo};
 
 /// What is done with the nodes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +55,13 @@ impl Kind for Cordon {
     }
 
     fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {
-        Judgement::spoken(output)
+        let told = Judgement::spoken(output);
+        let left = output.stdout.lines().any(|line| line == "left=yes");
+        match (&self.nodes, told) {
+            (Nodes::Uncordon, Judgement::Done(note, _)) if !left => Judgement::Done(note, vec![Fact::Uncordoned]),
+            (Nodes::Uncordon, Judgement::FoundDone(note, _)) => Judgement::FoundDone(note, vec![Fact::Uncordoned]),
+            (_, told) => told,
+        }
     }
 
     fn effects(&self) -> Vec<Effect<'_>> {

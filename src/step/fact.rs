@@ -27,6 +27,8 @@ pub enum Fact {
     RetiredWal(MasterName, String),
     /// How far a master's etcd was before it was stopped for a fence.
     LastRevision(MasterName, LastRevision),
+    /// No node that a run had cordoned is so any more.
+    Uncordoned,
 }
 
 /// A snapshot file as verified on the node.
@@ -61,7 +63,12 @@ pub struct Facts {
     pub retired_wals: BTreeMap<MasterName, String>,
     /// Of those that are stopped for a fence.
     pub last_revisions: BTreeMap<MasterName, LastRevision>,
+    /// Whether no node is cordoned any more.
+    pub uncordoned: bool,
 }
+
+/// What a script is told where no node is cordoned any more.
+const UNCORDONED: &str = "uncordoned";
 
 impl Facts {
     /// Adds one.
@@ -85,6 +92,7 @@ impl Facts {
             Fact::LastRevision(master, said) => {
                 self.last_revisions.insert(master, said);
             }
+            Fact::Uncordoned => self.uncordoned = true,
         }
     }
 
@@ -100,6 +108,8 @@ impl Facts {
             Placeholder::LastRevision(master) => {
                 Some(self.last_revisions.get(master).map(ToString::to_string).unwrap_or_default())
             }
+            // What could not be done ends no run.
+            Placeholder::Uncordoned => Some(if self.uncordoned { UNCORDONED.to_owned() } else { String::new() }),
             Placeholder::SnapshotHash => self.snapshot.as_ref().map(|snapshot| snapshot.sha256.clone()),
         }
     }

@@ -18,6 +18,9 @@ pub struct Record {
     /// The file.
     #[serde(default, skip_serializing_if = "RecordAt::is_main")]
     pub at: RecordAt,
+    /// Whether it says that no node is cordoned any more, and is written only if that is so by then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub once_uncordoned: bool,
 }
 
 /// Stands for the fork revision until the snapshot is taken; no revision that etcd gives.
@@ -27,7 +30,8 @@ const SCRIPT: Script = Script { name: "record", text: include_str!("scripts/reco
 
 impl Kind for Record {
     fn title(&self) -> String {
-        format!("record cluster {}", self.record.cluster)
+        let also = if self.once_uncordoned { ", and that no node is cordoned any more" } else { "" };
+        format!("record cluster {}{also}", self.record.cluster)
     }
 
     fn acts(&self) -> Vec<Act> {
@@ -43,7 +47,9 @@ impl Kind for Record {
             command.arg(record.fork_revision.to_string())
         };
         let kept = run_dir(&self.record.written_by);
-        vec![Act::once(command.arg(LATE.to_string()).arg(kept).stdin(text))]
+        let command = command.arg(LATE.to_string()).arg(kept);
+        let command = if self.once_uncordoned { command.placeholder(Placeholder::Uncordoned) } else { command };
+        vec![Act::once(command.stdin(text))]
     }
 
     fn judge(&self, _act: usize, output: &Output, _facts: &Facts) -> Judgement {

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::model::MasterName;
+use crate::observe::ClusterRecord;
 use crate::observe::api_server::Health;
 use crate::plan::api_servers;
 use crate::plan::draft::Participant;
 use crate::plan::{NoPlan, Refusal, Rule, added_checks, cordoned};
-use crate::playbook::Action;
-use crate::step::{Step, clear_leases, cordon, park, serve_api};
+use crate::playbook::{Action, Role};
+use crate::step::{Step, clear_leases, cordon, park, record, serve_api};
 
 use super::{Builder, Steps};
 
@@ -46,7 +47,12 @@ impl<'a> Builder<'a> {
             Action::Cordon(_) | Action::Uncordon(_) => {
                 let cordons = matches!(action, Action::Cordon(_));
                 match self.cordon(&all, cordons) {
-                    Ok(step) => self.stage(vec![step], why, false),
+                    Ok(step) => {
+                        self.stage(vec![step], why, false);
+                        if !cordons {
+                            self.record_uncordoned();
+                        }
+                    }
                     Err(why) => {
                         self.draft.api.idle.push(cordoned::idle(if cordons { "cordon" } else { "uncordon" }, why))
                     }
@@ -123,6 +129,21 @@ impl<'a> Builder<'a> {
         };
         let (api, run) = (flags.address.clone(), self.draft.input.request.run.clone());
         Ok((by.name().clone(), cordon::Cordon { nodes, api, run }.into()))
+    }
+
+    /// Only then: whoever comes after a run that was interrupted knows by the record alone that nodes are cordoned.
+    fn record_uncordoned(&mut self) {
+        if !self.draft.record.cordons {
+            return;
+        }
+        let all = self.draft.masters_of(Role::Everyone, None);
+        let steps = all.iter().map(|participant| {
+            let earlier = self.record(participant);
+            let record = ClusterRecord { cordons: false, ..earlier.record };
+            (participant.name().clone(), record::Record { record, once_uncordoned: true, ..earlier }.into())
+        });
+        let steps = steps.collect();
+        self.stage(steps, None, false);
     }
 
     /// The addresses of masters that are no members.

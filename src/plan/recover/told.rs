@@ -35,6 +35,8 @@ pub(super) fn findings(
     left_out: &BTreeSet<MasterName>,
 ) -> Vec<Finding> {
     let mut findings = assess(input.cluster, input.seen).findings;
+    // Whether they stay so is told of what is planned.
+    findings.retain(|finding| finding.code != Code::NodesCordoned);
     let mut note = |code: Code, text: String| {
         findings.push(Finding { code, severity: Severity::Warning, master: None, text });
     };

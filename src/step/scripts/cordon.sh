@@ -8,7 +8,7 @@ lost=' ' kept=' '
 for address do
   if [ "$count" -gt 0 ]; then lost="$lost\"$address\" " count=$((count - 1)); else kept="$kept\"$address\" "; fi
 done
-left() { echo "done: $1; by hand: kubectl $word NODE"; exit 0; }
+left() { echo left=yes; echo "done: $1; by hand: kubectl $word NODE"; exit 0; }
 command -v kubectl >/dev/null || left "no node was ${word}ed: kubectl is not installed here"
 conf=/etc/kubernetes/admin.conf
 [ -r "$conf" ] || left "no node was ${word}ed: $conf cannot be read"
