@@ -18,11 +18,28 @@ hold() {
   if by_kubelet; then hold_file "$place" "$held"
   else unit=$place; make_condition "$marker" "$drop_in" && sync "$drop_in"; fi
 }
-found=yes
+# A pod has ended once its kubelet has given it up: until then it may start the program once more, in the sandbox that is
+# there, which is told by the namespace that its processes share.
+own=$(readlink /proc/1/ns/ipc) spaces=''
+remember() {
+  for pid in $pids; do
+    space=$(readlink "/proc/$pid/ns/ipc") || continue
+    case $space in "$own" | '') ;; *) case $spaces in *"$space"*) ;; *) spaces="$spaces${spaces:+
+}$space" ;; esac ;; esac
+  done
+}
+left() {
+  [ -n "$spaces" ] && kubelet_runs && ls -l /proc/[0-9]*/ns/ipc 2>/dev/null | grep -qF "$spaces"
+}
+# One that had died, and waits in its kubelet's back-off, shows no namespace, but has a directory.
+waits() { by_kubelet && has_pod; }
+# Looked at before the first manifest goes: its kubelet ends what it can at once.
+found=yes died=''
 for word do
   part "$word"
   find_component "$name"
   parked && [ -z "$pids" ] || found=no
+  if [ -n "$pids" ]; then remember; elif waits; then died="$died $word"; fi
 done
 [ $found = no ] || { echo "found: parked before"; exit 0; }
 for word do
@@ -33,34 +50,22 @@ for word do
     timeout 10 systemctl stop "$place.service" || { echo "$place does not stop" >&2; exit 1; }
   fi
 done
-# A pod has ended once its kubelet has given it up: until then it may start the program once more, in the sandbox that is
-# there, which is told by the namespace that its processes share.
-spaces=
-left() {
-  [ -n "$spaces" ] && kubelet_runs && ls -l /proc/[0-9]*/ns/ipc 2>/dev/null | grep -qF "$spaces"
-}
-# One that had died, and waits in its kubelet's back-off, shows no namespace, but has a directory.
-waits() { by_kubelet && has_pod; }
-died=
-for word do
-  part "$word"; find_component "$name"
-  [ -n "$pids" ] || ! waits || died="$died $word"
-done
-end=$(($(date +%s) + 30)) own=$(readlink /proc/1/ns/ipc) seen=$(date +%s) tried='' anew=''
+end=$(($(date +%s) + 30)) seen=$(date +%s) tried='' anew='' turn=0
 while :; do
   busy=
   for word do
     part "$word"; find_component "$name"
-    for pid in $pids; do
-      busy=$name seen=$(date +%s)
-      space=$(readlink "/proc/$pid/ns/ipc") || continue
-      # A kubelet that was started anew clears away no sandbox of before.
-      [ -z "$anew" ] || space=
-      case $space in "$own" | '') ;; *) case $spaces in *"$space"*) ;; *) spaces="$spaces${spaces:+
-}$space" ;; esac ;; esac
-      kill -KILL "$pid" 2>/dev/null
-    done
+    [ -n "$pids" ] || continue
+    busy=$name seen=$(date +%s)
+    # A kubelet that was started anew clears away no sandbox of before.
+    [ -n "$anew" ] || remember
+    # One that its kubelet is about to end is left to it for a moment: of one that it finds ended by itself it clears the
+    # sandbox away only after its next look, up to a second later.
+    [ $turn -ge 4 ] || ! by_kubelet || ! kubelet_runs || continue
+    # shellcheck disable=SC2086 # words are wanted
+    kill -KILL $pids 2>/dev/null
   done
+  turn=$((turn + 1))
   for word in $died; do
     part "$word"
     ! waits || ! kubelet_runs || busy=$name
