@@ -84,12 +84,21 @@ async fn what_is_wrong_with_an_api_server_is_found() {
         assert!(matches!(&found[..], [(Code::ApiServerNotReady, text)] if text.contains(said)), "{found:?}");
     }
     // Of one that was just started, silence says that it is not ready yet.
-    let refuses = || Health::Unknown("it answers 403".into());
-    for health in [Health::Down, Health::Slow, Health::NotReady("500".into()), refuses()] {
+    for health in [Health::Down, Health::Slow, Health::NotReady("500".into()), Health::Unknown("35".into())] {
         let found = found_of_api_server(|api| (api.young, api.health) = (true, health.clone())).await;
         assert!(matches!(&found[..], [(Code::ApiServerNotReady, text)] if text.contains("a minute ago")), "{found:?}");
     }
     assert_eq!(found_of_api_server(|api| api.young = true).await, []);
+    // A refusal is the answer of one that runs; only one that has just begun may deny it to everybody.
+    let refuses = async |code: &str, just_begun: bool| {
+        let health = Health::Refuses(code.to_owned());
+        found_of_api_server(|api| (api.young, api.just_begun, api.health) = (true, just_begun, health.clone())).await
+    };
+    let found = refuses("403", true).await;
+    assert!(matches!(&found[..], [(Code::ApiServerNotReady, text)] if text.contains("answers 403, as")), "{found:?}");
+    for (code, just_begun) in [("403", false), ("401", false), ("401", true)] {
+        assert_eq!(refuses(code, just_begun).await, [], "{code}, just begun: {just_begun}");
+    }
     // Whoever cannot be asked is not said to be down.
     assert_eq!(found_of_api_server(|api| api.health = Health::Unknown("curl ended with 35".into())).await, []);
 }

@@ -178,6 +178,7 @@ stories! {
     an_api_server_is_seen_as_it_is,
     an_api_server_that_is_not_understood_is_left_alone_by_name,
     an_api_server_that_knows_its_own_etcd_alone_is_put_back_as_it_was,
+    an_api_server_that_lets_nobody_ask_is_no_obstacle,
     an_api_server_that_lists_a_lost_zone_is_found,
     an_entry_that_was_never_applied_is_replayed,
     an_etcd_that_does_not_let_us_in_is_refused,

@@ -40,6 +40,9 @@ pub struct ApiServer {
     /// Whether it was started, or put in its place, less than a minute ago.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub young: bool,
+    /// The same less than half a minute ago, and its process runs: so long it may refuse whom it will let ask.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub just_begun: bool,
     pub health: Health,
 }
 
@@ -52,6 +55,8 @@ pub enum Health {
     NotReady(String),
     /// Every check passes but those of etcds that single resources have (`--etcd-servers-overrides`), and which.
     ButOverrides(String),
+    /// It runs, and does not let its own node ask whether it is ready: the code that it answers.
+    Refuses(String),
     /// It does not answer in time: a busy one may do so, and one whose etcd has no quorum does.
     Slow,
     /// Nothing listens.
@@ -69,6 +74,7 @@ impl Health {
         match self {
             Self::Ready => "ready",
             Self::NotReady(_) | Self::ButOverrides(_) => "not ready",
+            Self::Refuses(_) => "refuses",
             Self::Slow => "slow",
             Self::Down => "down",
             Self::Unknown(_) | Self::NotAsked => "?",
@@ -158,6 +164,7 @@ pub struct Parts {
     units: Vec<String>,
     rewritten: bool,
     young: bool,
+    just_begun: bool,
 }
 
 /// Reads the answer.
@@ -238,6 +245,7 @@ impl Parts {
                 "unit" => parts.units.push(value.to_owned()),
                 "rewritten" => parts.rewritten = true,
                 "young" => parts.young = true,
+                "just-begun" => parts.just_begun = true,
                 _ => {}
             }
         }
@@ -283,6 +291,7 @@ impl Parts {
             rewritten: self.rewritten,
             runs: self.runs.iter().any(|name| name == program.name()),
             young: self.young,
+            just_begun: self.just_begun,
             health: Health::NotAsked,
         }
     }
@@ -338,6 +347,12 @@ pub fn ready(flags: &ApiServerFlags, limit_s: u64, refused_s: u64) -> Command {
     command.deadline(deadline)
 }
 
+/// What a refusal says.
+#[must_use]
+pub fn refuses(code: &str) -> String {
+    format!("it answers {code}: it runs, and does not let its own node ask whether it is ready")
+}
+
 /// Reads how it is.
 #[must_use]
 pub fn parse_ready(output: &Output) -> Health {
@@ -347,9 +362,7 @@ pub fn parse_ready(output: &Output) -> Health {
     let said = |name: &str| output.stdout.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
     match (said("code"), said("down"), said("slow"), said("why")) {
         (Some("200"), ..) => Health::Ready,
-        (Some(code @ ("401" | "403")), ..) => {
-            Health::Unknown(format!("it answers {code}: it does not let its own node ask whether it is ready"))
-        }
+        (Some(code @ ("401" | "403")), ..) => Health::Refuses(code.to_owned()),
         (Some(code), ..) => {
             let failed = output.stdout.lines().filter_map(|line| line.strip_prefix("failed="));
             let failed: Vec<String> = failed.map(clean).collect();

@@ -213,11 +213,16 @@ pub(super) fn findings(cluster: &Cluster, observation: &Observation, serving: &S
 }
 
 /// How it is not ready. One that has just been started may be silent, or refuse whoever asks, for a while; of an older one that
-/// says nothing.
+/// says nothing: a refusal is the answer of one that runs.
 fn not_ready(api: &ApiServer) -> Option<String> {
     let why = match &api.health {
         Health::Ready | Health::NotAsked => return None,
         Health::NotReady(why) | Health::ButOverrides(why) => why,
+        // It denies it to whoever asks until it has read who may do what; who asks is known to it from the beginning.
+        Health::Refuses(code) if api.just_begun && code == "403" => {
+            "it answers 403, as one does that has just been started"
+        }
+        Health::Refuses(_) => return None,
         Health::Down if api.young => "nothing listens yet",
         Health::Down => return Some("its API server is down".to_owned()),
         Health::Slow if api.young => "/readyz does not answer in time",

@@ -152,6 +152,11 @@ impl Site {
         });
     }
 
+    /// A master's API server, which was started less than a minute ago, lets its own node ask nothing, and answers so.
+    pub fn api_server_refuses(&self, master: &str, code: &str) {
+        self.with(|state| state.machine(&name(master)).api_refuses = Some(code.to_owned()));
+    }
+
     /// The masters whose etcds an API server knows, whether it runs or is parked; nothing where there is none.
     #[must_use]
     pub fn api_server_lists(&self, master: &str) -> Option<BTreeSet<String>> {
@@ -258,6 +263,9 @@ impl State {
     pub(super) fn api_write(&mut self, call: &Call<'_>) -> Reply {
         self.tick();
         match self.api_server_is_ready(self.seen(call.host)) {
+            _ if self.seen(call.host).api_refuses.is_some() => {
+                Reply::said("done: it answers; its own certificate may not write (403)\n")
+            }
             true => Reply::said("done: ready, and a write through it was acknowledged\n"),
             false => Reply::said("wait: the write was answered with 503\n"),
         }
@@ -337,6 +345,9 @@ impl Machine {
                 state += &format!("parked={} {by}\nwas={} {}\n", program.name(), program.name(), home(program));
             }
         }
+        if self.api_refuses.is_some() {
+            state += "young=yes\n";
+        }
         if self.list_was_rewritten() {
             state += "rewritten=yes\n";
         }
@@ -374,6 +385,9 @@ impl State {
     pub(super) fn api_ready(&mut self, host: &MasterName) -> Reply {
         self.tick();
         let machine = self.seen(host);
+        if let Some(code) = machine.api_refuses.as_ref().filter(|_| machine.runs(Program::KubeApiserver)) {
+            return Reply::said(format!("code={code}\n"));
+        }
         Reply::said(match (machine.runs(Program::KubeApiserver), self.api_server_is_ready(machine)) {
             (false, _) => "down=yes\n",
             (true, true) => "code=200\n",

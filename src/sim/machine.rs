@@ -131,6 +131,8 @@ pub(super) struct Machine {
     pub(super) form: Form,
     /// Where its etcd is in a container.
     pub(super) docker: Option<Docker>,
+    /// What its API server answers to its own node, where that may ask nothing.
+    pub(super) api_refuses: Option<String>,
     pub(super) installed: Installed,
     pub(super) free_bytes: u64,
     /// What a story says of its layout and unit: lines of the question that asks for them.

@@ -218,6 +218,7 @@ fn machine(master: &crate::model::Master, members: &[(String, String)], election
         door: Door::Open,
         form: Form::EnvFile,
         docker: None,
+        api_refuses: None,
         unit: Unit {
             failed: false,
             result: "success",

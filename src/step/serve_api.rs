@@ -48,7 +48,7 @@ const WRITE: Script = Script { name: "api write", text: include_str!("scripts/ap
 const ANSWER_S: u64 = 2;
 
 /// An API server that has just been started answers 403 until it has read who may do what: seen for two seconds on a busy
-/// machine.
+/// machine. A look takes it for as long (`just_begun`).
 const REFUSED_S: u64 = 30;
 
 impl ServeApi {
@@ -106,11 +106,9 @@ impl Kind for ServeApi {
             Health::ButOverrides(why) => Judgement::done(why),
             Health::Slow => Judgement::Again("/readyz does not answer in time".to_owned()),
             Health::Down => Judgement::Again("it does not listen yet".to_owned()),
-            Health::Unknown(why) => match output.ok() {
-                // It answers, and to nobody here, for as long as it was asked.
-                true if why.contains(" 40") => Judgement::done(why),
-                _ => Judgement::Again(why),
-            },
+            // It runs, and tells nobody here, for as long as it was asked.
+            Health::Refuses(code) => Judgement::done(api_server::refuses(&code)),
+            Health::Unknown(why) => Judgement::Again(why),
             Health::NotAsked => Judgement::Again(String::new()),
         }
     }
@@ -140,7 +138,7 @@ mod tests {
         };
         assert!(matches!(judged(0, "found: it is not parked\n"), Judgement::Done(..)));
         assert!(matches!(judged(1, "code=200\n"), Judgement::Done(..)));
-        assert!(matches!(judged(1, "code=403\n"), Judgement::Done(..)));
+        assert!(["code=401\n", "code=403\n"].iter().all(|said| matches!(judged(1, said), Judgement::Done(..))));
         let failed = |more: &str| format!("code=500\nfailed=etcd-override-0\nfailed=etcd-override-readiness-0\n{more}");
         assert!(matches!(judged(1, &failed("")), Judgement::Done(..)));
         assert!(matches!(judged(1, &failed("failed=etcd\n")), Judgement::Again(_)));

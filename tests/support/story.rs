@@ -116,6 +116,7 @@ impl Telling {
             ["somebody", "lists", masters @ .., "for", "the", "API", "server", "of", master] => {
                 self.site.write_api_server(master, masters);
             }
+            ["API", "server", "of", master, "refuses", "with", code] => self.site.api_server_refuses(master, code),
             ["API", "server", "of", master, "says", rest @ ..] => {
                 let line = rest.join(" ");
                 let (now, before) = line.split_once(" for ").ok_or("an API server says one thing for another")?;

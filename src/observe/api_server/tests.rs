@@ -126,12 +126,8 @@ fn whoever_does_not_let_us_ask_is_not_said_to_be_down() {
     let starting = of("code=500\nfailed=etcd\nfailed=poststarthook/rbac/bootstrap-roles\n");
     let why = "/readyz answers 500, not ready yet: etcd, poststarthook/rbac/bootstrap-roles";
     assert_eq!(starting, Health::NotReady(why.to_owned()));
-    assert!(
-        ["code=401\n", "code=403\n", "why=curl ended with 35\n", ""]
-            .map(of)
-            .iter()
-            .all(|health| matches!(health, Health::Unknown(_)))
-    );
+    assert!(["401", "403"].iter().all(|code| of(&format!("code={code}\n")) == Health::Refuses((*code).to_owned())));
+    assert!(["why=curl ended with 35\n", ""].map(of).iter().all(|health| matches!(health, Health::Unknown(_))));
     assert!(matches!(parse_ready(&Output { status: 1, ..Output::default() }), Health::Unknown(_)));
 }
 
@@ -159,7 +155,8 @@ fn asked_of(answers: &str, refused_s: u64) -> (String, usize) {
 #[test]
 fn a_refusal_of_one_that_was_just_started_is_no_answer() {
     assert_eq!(asked_of("403 403 200", 0), ("code=403\n".to_owned(), 1));
-    assert_eq!(asked_of("403 401 200", 30), ("code=200\n".to_owned(), 3));
+    assert_eq!(asked_of("403 403 200", 30), ("code=200\n".to_owned(), 3));
+    assert_eq!(asked_of("403 401 200", 30), ("code=401\n".to_owned(), 2));
     assert_eq!(asked_of("403 500", 30), ("code=500\nfailed=etcd\nfailed=poststarthook/a-b\n".to_owned(), 2));
     let (said, asked) = asked_of("403", 1);
     assert!(said == "code=403\n" && asked > 1, "{said} {asked}");

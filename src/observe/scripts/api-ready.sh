@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Whether an API server is ready, by its own word on its own node. It is asked with the certificate that it shows to kubelets,
-# where there is one: it may let nobody else ask. One that has just been started refuses everybody until it has read who may do
-# what: for so many seconds a refusal is no answer.
+# where there is one: it may let nobody else ask. One that has just been started denies it to everybody (403) until it has read
+# who may do what: for so many seconds that is no answer. Who asks it knows from the beginning, so that 401 is one.
 set -u
 address=$1 cert=$2 key=$3 limit=$4 end=$(($(date +%s) + $5))
 with=openssl; ! command -v curl >/dev/null || with=curl
@@ -23,7 +23,7 @@ by_openssl() {
 }
 while :; do
   code=; "by_$with" "$@"
-  case $code in 401 | 403) [ "$(date +%s)" -lt "$end" ] || break; sleep 0.2 ;; *) break ;; esac
+  case $code in 403) [ "$(date +%s)" -lt "$end" ] || break; sleep 0.2 ;; *) break ;; esac
 done
 case $ended in
 0) echo "code=$code" ;;

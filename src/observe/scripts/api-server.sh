@@ -1,7 +1,8 @@
 # shellcheck shell=sh disable=SC2154
 # The manifests of the control plane's static pods, where their kubelet finds them or where they are held, whether systemd has
 # a unit for its API server, who parked which, which of its programs run, and whether the API server began less than a minute
-# ago: its process, or where none runs yet the manifest in its place.
+# ago: its process, or where none runs yet the manifest in its place. One that began less than half a minute ago may refuse
+# everybody.
 set -eu
 manifest=$1 state=$2
 pod_folders
@@ -30,7 +31,7 @@ for name in kube-apiserver kube-controller-manager kube-scheduler; do
   say "was=$name $(sed -n 's/^manifest=//p' "$marker" | head -n 1)"
 done
 find_component kube-apiserver
-young='' manifests=''
+young='' begun='' manifests=''
 for pid in $pids; do
   ticks=$(sed 's/^.*) //' "/proc/$pid/stat" 2>/dev/null | cut -d ' ' -f 20)
   read -r up _ </proc/uptime
@@ -38,6 +39,7 @@ for pid in $pids; do
   age=$((${up%%.*} - ${ticks:-0} / 100))
   # In a container whose uptime is its own that is no age.
   [ -z "$ticks" ] || [ $age -lt 0 ] || [ $age -ge 60 ] || young=yes
+  [ -z "$ticks" ] || [ $age -lt 0 ] || [ $age -ge 30 ] || begun=yes
 done
 if [ -z "$pids" ]; then
   for folder in $folders; do manifests="$manifests $folder/*"; done
@@ -47,6 +49,7 @@ if [ -z "$pids" ]; then
   done
 fi
 [ -z "$young" ] || say young=yes
+[ -z "$begun" ] || say just-begun=yes
 for unit in $3; do
   [ "$(systemctl show -p LoadState --value "$unit.service")" != loaded ] || say "unit=$unit"
 done
