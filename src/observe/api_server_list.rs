@@ -207,9 +207,43 @@ pub(super) fn findings(cluster: &Cluster, observation: &Observation, serving: &S
             && let Some(text) = list_of(cluster, observation, serving, &hosts, (name, api))
         {
             find(Code::ApiServerList, Severity::Error, text);
+        } else if !api.parked
+            && let Some(text) = narrow(cluster, observation, serving, &hosts, (name, api))
+        {
+            find(Code::ApiServerList, Severity::Warning, text);
         }
     }
     all
+}
+
+/// A list that a run narrowed and none has widened since: it does without the members that came back.
+fn narrow(
+    cluster: &Cluster,
+    observation: &Observation,
+    serving: &Serving,
+    hosts: &Hosts,
+    (name, api): (&MasterName, &ApiServer),
+) -> Option<String> {
+    let (_, masters) = serving.iter().next().filter(|_| serving.len() == 1)?;
+    let membership = membership(cluster, observation, masters);
+    membership.members.as_ref().ok()?;
+    let flags = api.flags.as_ref().ok().filter(|_| api.rewritten && membership.vote(name) == Vote::Votes)?;
+    let by_address = |server: &String| Url::parse(server).is_some_and(|url| !is_local(url.host()));
+    // One that knows the etcd of its own machine by that machine's own address never knew another.
+    let mut servers = hosts.listed(name, &flags.etcd);
+    if !servers.any(by_address) || hosts.listed(name, &flags.etcd).any(|one| hosts.leads(name, one) == Leads::Unknown) {
+        return None;
+    }
+    let listed = hosts.of_list(name, api);
+    let voters = membership.voters();
+    let missing: Vec<&str> = voters.iter().filter(|one| !listed.contains(*one)).map(MasterName::as_str).collect();
+    (!missing.is_empty()).then(|| {
+        format!(
+            "its API server's list in {}, which a run narrowed, still lacks {}, voters of the cluster: `requorum recover` widens it",
+            api.file.path,
+            missing.join(", ")
+        )
+    })
 }
 
 /// How it is not ready. One that has just been started may be silent, or refuse whoever asks, for a while; of an older one that

@@ -44,7 +44,7 @@ fn still_cordoned(record: &ClusterRecord) -> Option<Finding> {
          playbook, or by: kubectl uncordon NODE",
         record.run
     );
-    record.cordons.then(|| Finding { code: Code::NodesCordoned, severity: Severity::Note, master: None, text })
+    record.cordons.then_some(Finding { code: Code::NodesCordoned, severity: Severity::Note, master: None, text })
 }
 
 fn error(code: Code, text: String) -> Finding {
