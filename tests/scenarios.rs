@@ -128,6 +128,7 @@ stories! {
     a_second_cluster_that_kept_its_quorum_stays_listed,
     a_second_clusters_run_narrows_and_widens_its_own_list,
     a_second_clusters_run_puts_back_only_what_it_parked,
+    a_second_clusters_run_puts_back_what_its_own_run_before_it_parked,
     a_second_disaster_is_survived_too,
     a_second_run_is_locked_out,
     a_seed_is_a_survivor_that_answers,

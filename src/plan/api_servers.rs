@@ -110,11 +110,20 @@ impl ApiDraft {
         parked_text(&verb, &request.run, &request.person)
     }
 
-    /// Whether somebody else than a run of this cluster keeps it from running. The main cluster's run puts back all, another
-    /// one's only what was parked for it.
-    pub(super) fn is_anothers(&self, api: &ApiServer) -> bool {
+    /// Whether what is parked there was parked for this cluster. The main cluster's run puts back all, another one's only that.
+    fn is_its_own(&self, api: &ApiServer) -> bool {
         let by = api.parked_by.as_deref().unwrap_or_default();
-        api.is_held_back() && self.beside.as_ref().is_some_and(|name| !by.contains(&of_cluster(name)))
+        self.beside.as_ref().is_none_or(|name| by.contains(&of_cluster(name)))
+    }
+
+    /// Whether it is kept from running, and not for this cluster.
+    pub(super) fn is_anothers(&self, api: &ApiServer) -> bool {
+        api.parked && !self.is_its_own(api)
+    }
+
+    /// Whether it, or what works through it, is kept from running for this cluster.
+    pub(super) fn is_held_back(&self, api: &ApiServer) -> bool {
+        api.is_held_back() && self.is_its_own(api)
     }
 
     /// Whether it is parked when its turn comes.
@@ -209,7 +218,7 @@ impl ApiDraft {
     /// Whether nothing is left to do with it, where these masters vote.
     pub(super) fn is_final(&self, input: Input<'_>, participant: &Participant<'_>, voters: &[&MasterName]) -> bool {
         let Some((api, _)) = of(participant) else { return true };
-        (!api.is_held_back() || self.is_anothers(api)) && self.wanted(input, participant, voters).is_none()
+        !self.is_held_back(api) && self.wanted(input, participant, voters).is_none()
     }
 
     /// The addresses under which the API servers of these masters may have leases.

@@ -162,16 +162,14 @@ impl<'a> Builder<'a> {
         let (parked, running): (Vec<_>, Vec<_>) = all.iter().copied().partition(|one| is_parked(&self.draft, one));
         let lists = self.lists(&parked)?;
         self.stage(lists, why, false);
-        let anothers = |draft: &super::PlanDraft<'a>, one: &Participant<'a>| {
-            api_servers::of(one).is_some_and(|(api, _)| draft.api.is_anothers(api))
-        };
-        let (_, parked): (Vec<_>, Vec<_>) = parked.into_iter().partition(|one| anothers(&self.draft, one));
-        let (_, running): (Vec<_>, Vec<_>) = running.into_iter().partition(|one| anothers(&self.draft, one));
+        let is_anothers =
+            |one: &Participant<'a>| api_servers::of(one).is_some_and(|(api, _)| self.draft.api.is_anothers(api));
+        let parked: Vec<_> = parked.into_iter().filter(|one| !is_anothers(one)).collect();
         let served: Steps = parked.iter().filter_map(|one| self.served(one)).collect();
         self.stage(served, why, false);
         for one in running {
             let list = self.lists(&[one])?;
-            if list.is_empty() && api_servers::of(&one).is_none_or(|(api, _)| !api.after_parked) {
+            if list.is_empty() && api_servers::of(&one).is_none_or(|(api, _)| !self.draft.api.is_held_back(api)) {
                 continue;
             }
             if !list.is_empty() {
