@@ -1,10 +1,9 @@
-//! API servers on the machines of the model: their manifests in the kubelet's folder or held, what they read, and whether they
-//! are ready. A kubelet starts what lies in its folder.
+//! API servers on the machines of the model: their manifests in the kubelet's folder or held. A kubelet starts what lies in its
+//! folder.
 
 use std::collections::BTreeSet;
 
-use crate::config::api_server::ApiServerFile;
-use crate::model::{ClusterId, MasterName, Program, RecordAt};
+use crate::model::{MasterName, Program, RecordAt};
 
 use super::acts::Call;
 use super::etcdctl::Reply;
@@ -28,7 +27,7 @@ fn url_at(machine: &Machine, port: u16) -> String {
     format!("https://{}:{port}", machine.address)
 }
 
-fn home(program: Program) -> String {
+pub(super) fn home(program: Program) -> String {
     format!("{FOLDER}/{}.yaml", program.name())
 }
 
@@ -306,7 +305,7 @@ impl Machine {
         [home(Program::KubeApiserver), held(Program::KubeApiserver)].iter().find_map(|path| self.file(path))
     }
 
-    fn runs(&self, program: Program) -> bool {
+    pub(super) fn runs(&self, program: Program) -> bool {
         self.powered && self.files.contains_key(&home(program))
     }
 
@@ -352,56 +351,5 @@ impl Machine {
             state += "rewritten=yes\n";
         }
         Reply::said(said + &tell("state", "-", &state))
-    }
-}
-
-impl State {
-    /// The masters whose etcds a manifest names.
-    fn listed_by(&self, machine: &Machine, text: &str) -> BTreeSet<MasterName> {
-        let flags = ApiServerFile::manifest(&home(Program::KubeApiserver), text).flags();
-        let servers: Vec<String> = flags.iter().flat_map(|flags| flags.etcd.all().cloned()).collect();
-        let leads = |server: &String| {
-            let other = |other: &&Machine| other.client_url() == *server;
-            let own = server.contains("//127.0.0.1:").then(|| machine.name.clone());
-            own.or_else(|| self.machines.values().find(other).map(|other| other.name.clone()))
-        };
-        servers.iter().filter_map(leads).collect()
-    }
-
-    /// The masters whose etcds a running API server reads from.
-    fn read_by(&self, machine: &Machine) -> BTreeSet<MasterName> {
-        let text = machine.file(&home(Program::KubeApiserver)).filter(|_| machine.powered);
-        text.map(|text| self.listed_by(machine, &text)).unwrap_or_default()
-    }
-
-    pub(super) fn api_server_is_ready(&self, machine: &Machine) -> bool {
-        let writable = self.writable();
-        let serves = |name: &MasterName| writable.values().flatten().any(|other| other == name);
-        let heard = |name: &&MasterName| self.hear(machine, self.seen(name));
-        self.read_by(machine).iter().filter(heard).any(serves)
-    }
-
-    /// What its `/readyz` says.
-    pub(super) fn api_ready(&mut self, host: &MasterName) -> Reply {
-        self.tick();
-        let machine = self.seen(host);
-        if let Some(code) = machine.api_refuses.as_ref().filter(|_| machine.runs(Program::KubeApiserver)) {
-            return Reply::said(format!("code={code}\n"));
-        }
-        Reply::said(match (machine.runs(Program::KubeApiserver), self.api_server_is_ready(machine)) {
-            (false, _) => "down=yes\n",
-            (true, true) => "code=200\n",
-            (true, false) => "code=500\n",
-        })
-    }
-
-    /// The clusters that a running API server reads from in turn.
-    pub(super) fn clusters_read_by(&self, machine: &Machine) -> BTreeSet<ClusterId> {
-        let read = self.read_by(machine);
-        let of = |(cluster, names): (ClusterId, Vec<MasterName>)| {
-            let heard = |name: &MasterName| read.contains(name) && self.hear(machine, self.seen(name));
-            names.iter().any(heard).then_some(cluster)
-        };
-        self.writable().into_iter().filter_map(of).collect()
     }
 }

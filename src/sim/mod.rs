@@ -15,6 +15,7 @@ use crate::model::{Cluster, MasterName, Token, UnitName, ZoneName, inventory};
 
 mod acts;
 mod answers;
+mod api_reading;
 mod api_servers;
 mod bastion;
 mod containers;
