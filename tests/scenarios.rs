@@ -66,6 +66,7 @@ stories! {
     a_fence_that_cannot_be_made_ready_stops_nothing,
     a_fence_waits_for_the_run_that_holds_the_zone,
     a_fenced_master_that_stopped_at_the_fork_had_nothing_beyond,
+    a_fence_is_not_undone_beside_a_new_cluster,
     a_fenced_zones_api_servers_are_parked,
     a_file_that_comes_slowly_is_waited_for,
     a_file_that_stands_still_ends_the_step,

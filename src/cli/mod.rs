@@ -100,7 +100,7 @@ async fn call(cli: Cli, site: &Site, files: &dyn Files) -> Result<u8, Failure> {
             go(&inputs, site, Goal::Unfence, of_zones(zones, overrides), consent).await
         }
         Verb::Undo { run, consent, overrides } => {
-            let undoes = Some(runs::named_to_undo(site, &run)?);
+            let undoes = Some(runs::named_to_undo(&inputs, site, &run)?);
             let request = UncheckedRequest { undoes, overrides: overrides.overrides, ..UncheckedRequest::default() };
             go(&inputs, site, Goal::Undo, request, consent).await
         }

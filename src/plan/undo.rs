@@ -6,8 +6,7 @@ use std::collections::BTreeSet;
 use crate::model::{AbsPath, Master, MasterName, RunId, WalDir};
 use crate::observe::Traces;
 use crate::observe::log::Log;
-use crate::observe::traces::Replaced;
-use crate::observe::traces::survivor_fence_text;
+use crate::observe::traces::{Replaced, is_parked_by_initiate_dr, survivor_fence_text};
 use crate::plan::Rule;
 use crate::step::{Step, fence, return_data, return_file, return_record, serve_api, start_own, unfence, write_list};
 
@@ -46,7 +45,7 @@ fn traces<'a>(participant: &Participant<'a>) -> Option<&'a Traces> {
 fn left_a_trace(participant: &Participant<'_>, run: &RunId) -> bool {
     let parked = api_servers::of(participant).is_some_and(|(api, _)| {
         let by = api.parked_by.as_deref().unwrap_or_default();
-        api.is_held_back() && by.contains(run.as_str())
+        api.is_held_back() && is_parked_by_initiate_dr(by, run)
     });
     parked || etcd_is_touched(participant, run)
 }
@@ -180,9 +179,7 @@ fn everybody_is_seen(input: Input<'_>, run: &RunId, nothing_seen: bool, refusals
 fn of(input: Input<'_>, run: &RunId, participants: &[Participant<'_>]) -> Plan {
     let names: BTreeSet<&MasterName> = participants.iter().map(Participant::name).collect();
     // A run that came no further than to park an API server has left its etcd running.
-    let is_etcd_touched = |participant: &Participant<'_>| {
-        participant.seen.etcd_runs() == Some(false) || etcd_is_touched(participant, run)
-    };
+    let is_etcd_touched = |participant: &Participant<'_>| etcd_is_touched(participant, run);
     let what = match participants.iter().any(is_etcd_touched) {
         true => "the data and the cluster",
         false => "the API servers",

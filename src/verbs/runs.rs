@@ -4,15 +4,16 @@ use std::path::Path;
 
 use crate::model::json;
 use crate::observe::Observation;
+use crate::plan::{Goal, Plan};
 use crate::report::history::{self, JournalFile, Report};
 use crate::report::{junit, page, runs, text};
 use crate::run::exit;
-use crate::run::journal;
+use crate::run::journal::{self, RunEvent};
 use crate::run::redact::Redactor;
 
 use super::forms::{Form, ReportForm};
 use super::site::StoredRun;
-use super::{Failure, InputPaths, Site};
+use super::{Failure, InputPaths, Site, inputs};
 
 /// Every run that is kept here.
 ///
@@ -112,14 +113,40 @@ pub fn named(site: &Site, run: &str) -> Result<String, Failure> {
     }
 }
 
-/// The same for `undo`, which is about a run and never about a whole drill.
+/// The same for `undo`, which is about an `initiate-dr` alone: `last` is the newest of this cluster's.
 ///
 /// # Errors
-/// When no run can be meant.
-pub fn named_to_undo(site: &Site, run: &str) -> Result<String, Failure> {
-    match run {
-        "last" => all(site)?.pop().map(|kept| kept.run).ok_or_else(|| Failure::usage("this host has no run")),
-        _ => named(site, run),
+/// When no run can be meant, or one of another verb.
+pub fn named_to_undo(inputs: &InputPaths, site: &Site, run: &str) -> Result<String, Failure> {
+    if run == "last" {
+        let cluster = inputs::cluster(inputs, site)?.name;
+        let is_meant = |plan: &Plan| plan.goal == Goal::InitiateDr && plan.cluster == cluster;
+        let newest = all(site)?.into_iter().rfind(|kept| plan(kept).as_ref().is_some_and(is_meant));
+        return newest.map(|kept| kept.run).ok_or_else(|| {
+            Failure::usage(format!("this host has no run of `initiate-dr` for {cluster}")).hint("requorum runs list")
+        });
+    }
+    let run = named(site, run)?;
+    let kept = all(site).unwrap_or_default().into_iter().find(|kept| kept.run == run);
+    let of = kept.and_then(|kept| match kept.bytes.as_ref().is_ok_and(|bytes| journal::is_drill(bytes)) {
+        true => Some("a drill".to_owned()),
+        false => {
+            plan(&kept).filter(|plan| plan.goal != Goal::InitiateDr).map(|plan| format!("of `{}`", plan.goal.command()))
+        }
+    });
+    match of {
+        None => Ok(run),
+        Some(of) => Err(Failure::usage(format!("run {run} is {of}: only an `initiate-dr` is taken back"))
+            .hint("requorum status      # names the next command")),
+    }
+}
+
+/// The plan of a run, where its journal can be read so far.
+fn plan(kept: &StoredRun) -> Option<Plan> {
+    let (records, _) = journal::readable(&String::from_utf8_lossy(kept.bytes.as_ref().ok()?));
+    match records.of_run().into_iter().next()?.what {
+        RunEvent::Run { plan, .. } => Some(*plan),
+        _ => None,
     }
 }
 

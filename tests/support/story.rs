@@ -9,6 +9,7 @@ use requorum::plan::Goal;
 use requorum::report::history::{self, JournalFile};
 use requorum::run::journal;
 use requorum::sim::{Cut, End, Event, Flags, OwnWal, Site, Waiting};
+use requorum::verbs::runs;
 
 use crate::lines::{self, Expected, Line, Lines, as_expected, seconds, yes};
 
@@ -74,8 +75,8 @@ impl Telling {
             }
             Line::Undo(run) => self.verb(Goal::Undo, &[("undoes", run)]).await?,
             Line::UndoLast => {
-                let run = self.site.last_run();
-                let run = run.rsplit('/').next().unwrap_or_default().to_owned();
+                let named = runs::named_to_undo(&self.site.inputs(), &self.site.given_to_verbs(), "last");
+                let run = named.map_err(|failure| failure.text(false))?;
                 self.verb(Goal::Undo, &[("undoes", &run)]).await?;
             }
             Line::Unlock => {
