@@ -158,6 +158,7 @@ stories! {
     a_voter_that_dies_on_its_way_home_is_left_out_again,
     a_voter_that_is_down_is_named,
     a_voter_that_reaches_nobody_is_named,
+    a_voter_whose_data_is_gone_is_not_started,
     a_voter_whose_master_is_silent_is_never_removed,
     a_write_in_the_last_moment_is_not_lost,
     a_zone_comes_home_master_by_master,

@@ -186,6 +186,29 @@ pub fn advice_on_stranger(entry: &Entry, silent: &[String], observation: &Observ
     format!("add its machine to the inventory; or, to remove it, first {sure}, then: etcdctl member remove {id}")
 }
 
+/// What to do about a voter whose data is gone. Started without it, it would have forgotten what it acknowledged, and etcd
+/// itself may end with a panic (its term and log are those of a member that never was).
+#[must_use]
+pub fn advice_on_lost_data(name: &MasterName, membership: &Membership) -> String {
+    format!(
+        "do not start etcd on {name}: it votes, and its data is not there. If its disk is only not mounted, mount it. If the \
+         data is gone, on a master that serves: {}",
+        removal(name, membership)
+    )
+}
+
+/// How a voter is removed by hand, so that its master can rejoin.
+#[must_use]
+pub fn removal(name: &MasterName, membership: &Membership) -> String {
+    let entries = membership.members.iter().flat_map(|(_, entries)| entries);
+    let id =
+        entries.filter(|entry| entry.master.as_ref() == Some(name)).map(|entry| entry.member.id.to_string()).next();
+    format!(
+        "etcdctl member remove {}",
+        id.unwrap_or_else(|| format!("ID      # that of {name} in `etcdctl member list`"))
+    )
+}
+
 /// Members of one cluster have one log: the leader's revision is everybody's, but for what is under way.
 fn revisions(observation: &Observation, masters: &BTreeSet<MasterName>) -> Vec<Finding> {
     let said: Vec<(&MasterName, &Status)> =

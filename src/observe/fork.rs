@@ -113,10 +113,9 @@ pub fn untold(
     let traces = seen.traces.as_ref().ok();
     let of = traces.and_then(|traces| traces.record.as_ref()).map(|own| own.cluster);
     let emptied = traces.is_some_and(|traces| traces.half_made().is_some());
-    let no_data = seen.disk.as_ref().is_ok_and(|disk| !disk.has_member);
     let said = traces.and_then(|traces| traces.last_revision.as_ref());
     let told = said.is_some_and(|said| left_by(observation, record, said.cluster).is_some());
-    if seen.status.is_ok() || told || emptied || no_data || of == Some(record.cluster) {
+    if seen.status.is_ok() || told || emptied || seen.has_no_data() || of == Some(record.cluster) {
         return None;
     }
     let left = of.or_else(|| record.ancestors.first().copied())?;

@@ -79,6 +79,12 @@ impl Seen {
         self.status.as_ref().is_ok_and(|status| status.leader.is_some())
     }
 
+    /// Whether its data directory holds no member's data. False where that could not be asked.
+    #[must_use]
+    pub fn has_no_data(&self) -> bool {
+        self.disk.as_ref().is_ok_and(|disk| !disk.has_member)
+    }
+
     /// Whether a quorum stands behind it.
     #[must_use]
     pub fn serves(&self) -> bool {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{ClusterId, Master, MasterName, RETIRED, Token};
 use crate::observe::assess::assess;
-use crate::observe::cluster_findings::advice_on_stranger;
+use crate::observe::cluster_findings::{advice_on_lost_data, advice_on_stranger, removal};
 use crate::observe::members::{Membership, Vote, membership};
 use crate::observe::records::{Newest, newest};
 use crate::observe::traces::{RECORD_VERSION, Replaced};
@@ -257,7 +257,7 @@ fn list_is_ours(input: Input<'_>, target: &TargetCluster, refusals: &mut Refusal
             refusals.add(
                 Rule::VoterDown,
                 format!("{name} votes in the serving cluster and its etcd does not run"),
-                input.cluster.master(name).map_or_else(String::new, |master| started(master, seen)),
+                input.cluster.master(name).map_or_else(String::new, |master| started(master, seen, &target.membership)),
             );
         } else if seen.has_no_leader() {
             refusals.add(
@@ -271,14 +271,18 @@ fn list_is_ours(input: Input<'_>, target: &TargetCluster, refusals: &mut Refusal
         refusals.add(
             Rule::VoterDark,
             format!("{name} votes in the serving cluster and does not answer over SSH"),
-            "make it reachable: its env file must be rewritten",
+            format!(
+                "make it reachable: its settings must be rewritten; or, if its machine is gone for good, on a master that \
+                 serves: {}; then: requorum recover",
+                removal(name, &target.membership)
+            ),
         );
     }
 }
 
 /// How a voter's etcd is started again. Finished runs leave retired directories too: only the run that left it half-made
 /// is named.
-fn started(master: &Master, seen: &Seen) -> String {
+fn started(master: &Master, seen: &Seen, membership: &Membership) -> String {
     let own = Participant::alone(master, seen);
     let (data, supervisor) = (own.data_dir(), master.etcd.supervisor());
     let start = supervisor.start_by_hand();
@@ -295,6 +299,9 @@ fn started(master: &Master, seen: &Seen) -> String {
             log.unwrap_or_default(),
             supervisor.fence_marker()
         );
+    }
+    if seen.has_no_data() {
+        return format!("{}; then: requorum recover", advice_on_lost_data(&master.name, membership));
     }
     match traces.is_some_and(|traces| traces.fenced) {
         true => format!("requorum unfence {}, then on {}: {start}", master.zone, master.name),

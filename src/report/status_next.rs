@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Cluster, Master, MasterName, RunId, ZoneName};
 use crate::observe::assess::Assessment;
-use crate::observe::members::{Vote, membership};
 use crate::observe::records::{Newest, newest};
 use crate::observe::traces::Replaced;
 use crate::observe::{ClusterRecord, Code, Holder, Observation, Seen, Severity, Traces, Verdict, proof};
@@ -13,6 +12,8 @@ use crate::plan::checks::to_attest;
 use crate::plan::cut_off;
 use crate::plan::split_brain::{self, spaced};
 use crate::run::hold;
+
+mod voters;
 
 /// What a next step is made of: the inventory, a look, and `again`, the command line's beginning.
 #[derive(Clone, Copy)]
@@ -76,11 +77,10 @@ pub(super) fn next(situation: Situation<'_>, way_on: Option<&str>) -> Option<Str
             Some(not_recorded(situation, record))
         }
         (Verdict::OneZone, newest) => Some(rejoin(situation, newest.known())),
-        (Verdict::Degraded, _) if missing_a_voter(situation) => {
-            Some(format!("{again} recover      # masters that do not vote yet"))
-        }
-        (Verdict::Degraded, _) => {
-            let next = idle(situation).or_else(|| fenced_voters(situation)).or_else(|| starting(situation));
+        (Verdict::Degraded, newest) => {
+            let next = voters::without_data(situation).or_else(|| voters::rejoins(situation, newest));
+            let next = next.or_else(|| voters::idle(situation)).or_else(|| voters::fenced_voters(situation));
+            let next = next.or_else(|| starting(situation));
             Some(next.unwrap_or_else(|| "fix the findings above, the errors first".to_owned()))
         }
         (Verdict::Unknown, _) if matches!(seen.proof, Some(proof::Outcome::Lost { .. })) => {
@@ -92,6 +92,12 @@ pub(super) fn next(situation: Situation<'_>, way_on: Option<&str>) -> Option<Str
         (Verdict::Unknown, _) if seen.proof.is_none() && seen.answering().next().is_some() => {
             Some(format!("{again} status      # takes the time to prove whether quorum is lost"))
         }
+        (Verdict::Unknown, _) if matches!(seen.proof, Some(proof::Outcome::Alive { .. })) => {
+            Some(format!("{again} status      # a moment ago there was a quorum: look once more"))
+        }
+        (Verdict::Unknown, _) if matches!(seen.proof, Some(proof::Outcome::Unknown { .. })) => Some(format!(
+            "{again} status      # looks once more; where a zone is known to be off, `{again} initiate-dr` asks how, and counts with that"
+        )),
         (Verdict::Unknown, _) => Some("fix the errors above; at least one master must let requorum in".to_owned()),
     }
 }
@@ -102,6 +108,8 @@ fn api_servers(situation: Situation<'_>) -> Option<String> {
     let Situation { seen, assessment, again, .. } = situation;
     let command = match assessment.verdict {
         Verdict::OneZone => "initiate-dr",
+        // Who is lost does not rejoin yet.
+        Verdict::Degraded if voters::are_all_dark(situation) => "initiate-dr",
         Verdict::Degraded => "recover",
         _ => return None,
     };
@@ -202,33 +210,6 @@ fn stopped_by(traces: &Traces) -> Option<&RunId> {
     }
 }
 
-/// A voter of the cluster that serves whose etcd is down and could be started: not fenced, and its data its own.
-fn idle(situation: Situation<'_>) -> Option<String> {
-    let Situation { cluster, seen, assessment, again } = situation;
-    // One that has no vote in it, or of which nobody knows, has other data: it may not serve beside.
-    let membership = membership(cluster, seen, assessment.serving.values().next()?);
-    let free = |master: &&Master| {
-        seen.seen(&master.name).is_some_and(|seen| {
-            let traces = seen.traces.as_ref().ok();
-            let own = traces.is_some_and(|traces| !traces.fenced && traces.half_made().is_none());
-            seen.etcd_runs() == Some(false) && own && membership.vote(&master.name) == Vote::Votes
-        })
-    };
-    // A kubelet that has the manifest starts it by itself: at once, or later after each crash.
-    let coming = |master: &&Master| {
-        let unit = seen.seen(&master.name).and_then(|seen| seen.unit.as_ref().ok());
-        master.etcd.supervisor().pod().is_some() && unit.is_some_and(|unit| !unit.ended())
-    };
-    if let Some(master) = cluster.masters().filter(free).find(|master| !coming(master)) {
-        return Some(format!("on {}: {}      # then: {again} status", master.name, start_of(master)));
-    }
-    let master = cluster.masters().find(free)?;
-    Some(format!(
-        "{again} status      # {}'s kubelet has etcd's manifest and starts it, after crashes within 5 minutes; its log is in /var/log/pods",
-        master.name
-    ))
-}
-
 /// Nothing is wrong but API servers that have just been started.
 fn starting(situation: Situation<'_>) -> Option<String> {
     let Situation { seen, assessment, .. } = situation;
@@ -244,27 +225,6 @@ fn starting(situation: Situation<'_>) -> Option<String> {
     let names = names.into_iter().collect::<Vec<_>>().join(", ");
     (!names.is_empty() && other.is_empty()).then(|| {
         format!("wait for the API server of {names}, and look again      # if it says so twice: crictl ps -a there")
-    })
-}
-
-/// Voters of the cluster that serves whose etcd a fence keeps from starting.
-fn fenced_voters(situation: Situation<'_>) -> Option<String> {
-    let Situation { cluster, seen, assessment, again } = situation;
-    let membership = membership(cluster, seen, assessment.serving.values().next()?);
-    let fenced = |master: &&Master| {
-        let traces = seen.seen(&master.name).and_then(|seen| seen.traces.as_ref().ok());
-        let waits = traces.is_some_and(|traces| traces.fenced && traces.half_made().is_none());
-        waits && membership.vote(&master.name) == Vote::Votes
-    };
-    let masters: Vec<&Master> = cluster.masters().filter(fenced).collect();
-    let zones: BTreeSet<&ZoneName> = masters.iter().map(|master| &master.zone).collect();
-    let names: Vec<&str> = masters.iter().map(|master| master.name.as_str()).collect();
-    (!names.is_empty()).then(|| {
-        format!(
-            "{again} unfence {}      # if {} should serve again: it votes, and a fence keeps its etcd from starting",
-            spaced(zones),
-            names.join(", ")
-        )
     })
 }
 
@@ -367,12 +327,4 @@ fn not_recorded(situation: Situation<'_>, record: &ClusterRecord) -> String {
         "stop the writers, and find the data of cluster {} on the masters: findmnt -R, and ls -d next to the data directory; {kept}",
         record.cluster
     )
-}
-
-fn missing_a_voter(situation: Situation<'_>) -> bool {
-    let serving = situation.assessment.serving.values().next();
-    serving.is_some_and(|serving| {
-        let membership = membership(situation.cluster, situation.seen, serving);
-        situation.cluster.masters().any(|master| matches!(membership.vote(&master.name), Vote::None | Vote::Learner))
-    })
 }
