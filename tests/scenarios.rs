@@ -57,6 +57,7 @@ stories! {
     a_consent_that_comes_after_another_operator_is_refused,
     a_container_is_stopped_held_and_started,
     a_container_that_a_script_hides_is_refused,
+    a_copy_of_the_manifest_in_the_kubelets_folder_is_refused,
     a_damaged_or_bare_file_is_no_snapshot,
     a_data_directory_behind_a_link_is_refused,
     a_data_directory_that_is_not_one_piece_is_refused,

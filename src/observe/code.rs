@@ -58,6 +58,7 @@ pub enum Code {
     CompactionDiffers,
     LeftOut,
     WrittenByUnit,
+    SecondManifest,
     ApiServerUnclear,
     ApiServerParked,
     ApiServerNotReady,

@@ -20,6 +20,7 @@ pub(super) fn findings(master: &Master, contact: Option<&Contact>) -> Vec<Findin
         Some(Contact::Answers(seen)) => {
             let mut all = Vec::new();
             process(seen, &mut |code, severity, text| all.push(finding(code, severity, text)));
+            find_second_manifests(seen, &mut |code, severity, text| all.push(finding(code, severity, text)));
             find_own_commands(seen, &mut |code, severity, text| all.push(finding(code, severity, text)));
             tools(master, seen, &mut |code, severity, text| all.push(finding(code, severity, text)));
             find_upcoming(seen, &mut |code, severity, text| all.push(finding(code, severity, text)));
@@ -67,6 +68,17 @@ fn find_own_commands(seen: &Seen, find: &mut Find<'_>) {
             one.at, one.key, settings.file.path
         );
         find(Code::WrittenByUnit, Severity::Warning, text);
+    }
+}
+
+/// What the kubelet would run once etcd's manifest is gone.
+fn find_second_manifests(seen: &Seen, find: &mut Find<'_>) {
+    for second in seen.node.iter().flat_map(|node| &node.policy.second) {
+        let text = format!(
+            "{second} starts an etcd on the same data: its kubelet runs every file there, and this one once etcd's own manifest \
+             is moved away. Move it out of the folder"
+        );
+        find(Code::SecondManifest, Severity::Warning, text);
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::config::unit_file::beside;
+use crate::model::command::clean;
 
 use super::Unclear;
 
@@ -34,6 +35,9 @@ pub struct Policy {
     /// Those of them that take back every condition said before: a fence among them.
     #[serde(default)]
     pub resets: Vec<String>,
+    /// Other manifests in the kubelet's folder that start an etcd on the same data.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub second: Vec<String>,
     /// What it runs beside etcd, as systemd shows it. The words of a command may be secrets: they are kept nowhere.
     #[serde(skip)]
     pub commands: Vec<String>,
@@ -80,6 +84,10 @@ pub fn parse(lines: &str) -> Result<Policy, Unclear> {
             }
             "resets" => {
                 policy.resets.push(value.to_owned());
+                continue;
+            }
+            "second" => {
+                policy.second.push(clean(value));
                 continue;
             }
             key if beside::KEYS.contains(&key) => {

@@ -66,6 +66,7 @@ pub(super) fn agrees(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) 
         }
         Ok(unit) => config_style::check(master, unit, seen.settings.as_ref().ok(), refusals),
     }
+    only_one_manifest(&master.name, seen, refusals);
     settings_agree(master, seen, refusals);
     member_name_agrees(master, seen, refusals);
 }
@@ -109,11 +110,26 @@ pub fn of_settings(master: &Master, seen: &Seen) -> Vec<Refusal> {
 /// and held otherwise than a unit.
 pub(super) fn starter_is_known(master: &Master, seen: &Seen, refusals: &mut Refusals<'_>) {
     let name = &master.name;
+    only_one_manifest(name, seen, refusals);
     let Err(why) = &seen.unit else { return };
     if why.what == settings_place::READING {
         not_understood(name, why, refusals);
     } else if container::is_unknown(why) {
         refusals.add(Rule::Unclear, format!("{name}: {why}"), why.next());
+    }
+}
+
+/// A kubelet runs every file of its folder but those whose names begin with a dot (kubelet, `config/file.go`), also once
+/// etcd's own manifest is held elsewhere.
+fn only_one_manifest(name: &MasterName, seen: &Seen, refusals: &mut Refusals<'_>) {
+    for second in seen.node.iter().flat_map(|node| &node.policy.second) {
+        refusals.add(
+            Rule::ConfigStyle,
+            format!(
+                "{name}: {second} starts an etcd on the same data as its manifest: the kubelet runs every file there"
+            ),
+            format!("on {name}, move {second} out of the folder; then try again"),
+        );
     }
 }
 

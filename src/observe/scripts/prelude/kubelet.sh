@@ -119,6 +119,14 @@ policy() {
   if [ -e "$manifest" ] || [ -e "$held" ]; then echo LoadState=loaded; else echo LoadState=not-found; fi
   echo "UnitFileState=$(systemctl is-enabled kubelet 2>/dev/null)"
   printf '%s\n' Restart=always RestartUSec=0 TimeoutStopUSec=30s Type=pod User=root "FragmentPath=$manifest" DropInPaths=
+  for at in "${manifest%/*}"/*; do
+    [ "$at" = "$manifest" ] || ! runs_on_the_data "$at" || echo "second=$at"
+  done
+}
+# Whether a file in its folder is a manifest of another etcd on the same data: a copy that somebody kept beside it, say.
+runs_on_the_data() {
+  [ -f "$1" ] && grep -qs -e --listen-peer-urls -e --initial-cluster -e ETCD_LISTEN_PEER_URLS -e ETCD_INITIAL_CLUSTER "$1" &&
+    tr -cs 'A-Za-z0-9_./-' '\n' <"$1" | grep -qxF -e "$data_dir" -e "$data_dir/"
 }
 # The runtime puts a time, the stream and a letter before each line.
 # Shows the files of the image that the manifest names, in `image`, until the script ends; nothing is started. Where it cannot,
