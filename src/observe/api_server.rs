@@ -162,7 +162,8 @@ pub struct Parts {
     was: Vec<(String, String)>,
     runs: Vec<String>,
     units: Vec<String>,
-    rewritten: bool,
+    /// The files that a run has written.
+    rewritten: Vec<String>,
     young: bool,
     just_begun: bool,
 }
@@ -243,7 +244,7 @@ impl Parts {
                 "was" => parts.was.push(pair()),
                 "runs" => parts.runs.push(value.to_owned()),
                 "unit" => parts.units.push(value.to_owned()),
-                "rewritten" => parts.rewritten = true,
+                "rewritten" => parts.rewritten.push(clean(value)),
                 "young" => parts.young = true,
                 "just-begun" => parts.just_begun = true,
                 _ => {}
@@ -280,6 +281,7 @@ impl Parts {
         (parked, after_parked): (bool, bool),
     ) -> ApiServer {
         let program = component.program;
+        let rewritten = self.rewritten.contains(&component.held().unwrap_or_else(|| file.path.clone()));
         ApiServer {
             component,
             after,
@@ -288,7 +290,7 @@ impl Parts {
             parked,
             after_parked,
             parked_by: self.parked.iter().map(|(_, by)| by).find(|by| !by.is_empty()).cloned(),
-            rewritten: self.rewritten,
+            rewritten,
             runs: self.runs.iter().any(|name| name == program.name()),
             young: self.young,
             just_begun: self.just_begun,

@@ -348,7 +348,7 @@ impl Machine {
             state += "young=yes\n";
         }
         if self.list_was_rewritten() {
-            state += "rewritten=yes\n";
+            state += &format!("rewritten={}\n", held(Program::KubeApiserver));
         }
         Reply::said(said + &tell("state", "-", &state))
     }

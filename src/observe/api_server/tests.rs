@@ -46,16 +46,18 @@ fn an_api_server_is_found_with_what_is_started_after_it() {
 
 #[test]
 fn a_parked_one_is_told_with_its_home_and_who_did_it() {
-    let parts = [
-        told("held", &format!("{HELD}/kube-apiserver.yaml"), POD),
-        told("held", &format!("{HELD}/kube-controller-manager.yaml"), &manager()),
-        told(
-            "state",
-            "-",
-            "parked=kube-apiserver run 7 of ann\nwas=kube-apiserver /m/kube-apiserver.yaml\nrewritten=yes\n",
-        ),
-    ];
-    let api = api(&ApiServerAt::Anywhere, &parts);
+    let parts = |rewritten: &str| {
+        let state = format!(
+            "parked=kube-apiserver run 7 of ann\nwas=kube-apiserver /m/kube-apiserver.yaml\nrewritten={HELD}/{rewritten}\n"
+        );
+        [
+            told("held", &format!("{HELD}/kube-apiserver.yaml"), POD),
+            told("held", &format!("{HELD}/kube-controller-manager.yaml"), &manager()),
+            told("state", "-", &state),
+        ]
+    };
+    assert!(!api(&ApiServerAt::Anywhere, &parts("etcd.yaml")).rewritten, "etcd's own manifest was");
+    let api = api(&ApiServerAt::Anywhere, &parts("kube-apiserver.yaml"));
     assert!(api.parked && api.rewritten && !api.runs);
     assert_eq!(api.parked_by.as_deref(), Some("run 7 of ann"));
     assert_eq!(api.component.word(), "kube-apiserver=/m/kube-apiserver.yaml");
@@ -92,7 +94,8 @@ fn a_units_files_are_read_and_a_line_that_is_not_understood_is_told() {
         &[told(
             "state",
             "-",
-            "unit=kube-apiserver\nunit=kube-scheduler\nruns=kube-apiserver\nparked=kube-apiserver me\n",
+            "unit=kube-apiserver\nrewritten=/etc/systemd/system/kube-apiserver.service\nunit=kube-scheduler\n\
+             runs=kube-apiserver\nparked=kube-apiserver me\n",
         )],
     ) else {
         panic!()
@@ -104,7 +107,7 @@ fn a_units_files_are_read_and_a_line_that_is_not_understood_is_told() {
     };
     let api = read(text);
     assert_eq!(api.after.iter().map(Component::word).collect::<Vec<_>>(), ["kube-scheduler=kube-scheduler"]);
-    assert!(api.parked && api.flags.is_ok());
+    assert!(api.parked && api.flags.is_ok() && api.rewritten);
     let why = read(&text.replace("https", "$SERVERS,https")).flags.unwrap_err();
     assert!(why.contains("kube-apiserver.service:2"), "{why}");
     assert!(parse_unit(unit, &parts, &Output { status: 1, ..Output::default() }).is_err());

@@ -50,8 +50,12 @@ if [ -z "$pids" ]; then
 fi
 [ -z "$young" ] || say young=yes
 [ -z "$begun" ] || say just-begun=yes
+# A file that a run has written has the one before it beside it.
+written_before() { for earlier in "$1".retired-*; do [ ! -e "$earlier" ] || { say "rewritten=$1"; break; }; done; }
 for unit in $3; do
-  [ "$(systemctl show -p LoadState --value "$unit.service")" != loaded ] || say "unit=$unit"
+  [ "$(systemctl show -p LoadState --value "$unit.service")" = loaded ] || continue
+  say "unit=$unit"
+  for file in $(systemctl show -p FragmentPath -p DropInPaths --value "$unit.service"); do written_before "$file"; done
 done
-for earlier in "$state"/held/*.retired-*; do [ ! -e "$earlier" ] || { say rewritten=yes; break; }; done
+for earlier in "$state"/held/*.retired-*; do [ ! -e "$earlier" ] || say "rewritten=${earlier%.retired-*}"; done
 tell_text state - - "$said"
