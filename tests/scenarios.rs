@@ -194,6 +194,7 @@ stories! {
     an_unfenced_zone_is_told_how_its_api_servers_come_back,
     an_unfinished_cluster_that_wakes_up_later_is_not_home,
     an_unfinished_clusters_api_servers_stay_parked_unless_somebody_vouches,
+    an_unfit_survivor_can_be_left_out,
     api_servers_go_with_the_cluster,
     data_above_the_quota_is_foreseen,
     data_that_differs_is_named,

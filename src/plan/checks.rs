@@ -32,6 +32,17 @@ impl<'a> Refusals<'a> {
         }
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.list.len()
+    }
+
+    /// What else can be done about the last of the first `count`.
+    pub(super) fn or_else(&mut self, count: usize, instead: &str) {
+        if let Some(last) = self.list.iter_mut().take(count).next_back() {
+            last.next = format!("{}; {instead}", last.next);
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }

@@ -318,15 +318,28 @@ fn survivors_are_fit(input: Input<'_>, survivors: &[Participant<'_>], refusals: 
     let file = input.request.snapshot.as_ref().map(|file| file.bytes);
     let db_bytes = survivors.iter().map(Participant::db_bytes).chain(file).max().unwrap_or(0);
     let mut clusters: BTreeMap<ClusterId, &MasterName> = BTreeMap::new();
+    let mut unfit = Vec::new();
     for participant in survivors {
+        let before = refusals.count();
         checks::agrees(participant.master, participant.seen, refusals);
         checks::tools(participant.master, participant.seen, true, refusals);
         checks::let_in(participant.master, participant.seen, refusals);
         checks::space(participant.master, participant.seen, db_bytes, refusals);
         conditions::refuse(input, participant, refusals);
+        if refusals.count() > before {
+            unfit.push((participant.name(), refusals.count()));
+        }
         if let Some(id) = participant.seen.cluster() {
             clusters.insert(id, participant.name());
         }
+    }
+    // One that is fit is enough to grow from.
+    for (name, count) in unfit.iter().filter(|_| unfit.len() < survivors.len()) {
+        let instead = format!(
+            "or, if that takes too long, leave {name} out (what only it has is lost): switch it off, and add --attest \
+             {name}=\"TICKET: how, confirmed by whom\""
+        );
+        refusals.or_else(*count, &instead);
     }
     api_servers::refuse(input, survivors, refusals);
     peer_reachability::peers_reach_each_other(survivors, refusals);
@@ -336,7 +349,8 @@ fn survivors_are_fit(input: Input<'_>, survivors: &[Participant<'_>], refusals: 
         refusals.add(
             Rule::TwoClusters,
             format!("the survivors belong to different clusters: {sides}"),
-            "one of them was recovered before; leave it out with --failed-zone, or repair it by hand",
+            "one of them was recovered before: find out which has the acknowledged writes, and leave the other one out: switch it \
+             off, and add --attest NAME=\"TICKET: how, confirmed by whom\"",
         );
     }
 }

@@ -83,10 +83,13 @@ fn words(run: ReportedRun<'_>) -> String {
         }
         Goal::InitiateDr | Goal::Recover => String::new(),
     };
-    for rule in plan.overrides.keys() {
-        let _ = write!(words, " --override {rule}=REASON");
-    }
+    words.push_str(&set_aside(run));
     words
+}
+
+/// The rules that were set aside, to be set aside again.
+fn set_aside(run: ReportedRun<'_>) -> String {
+    run.plan.overrides.keys().map(|rule| format!(" --override {rule}=REASON")).collect()
 }
 
 /// The run that `undo` is given, as a command's last word.
@@ -149,5 +152,5 @@ fn anew(run: ReportedRun<'_>) -> String {
     let zones: String = run.plan.failed_zones.iter().map(|zone| format!(" --failed-zone {zone}")).collect();
     let quoted = |text: &str| shlex::try_quote(text).map_or_else(|_| "REASON".to_owned(), |word| word.into_owned());
     let kept = kept.display().to_string();
-    format!("{} initiate-dr --snapshot {}{zones}", run.again, quoted(&kept))
+    format!("{} initiate-dr --snapshot {}{zones}{}", run.again, quoted(&kept), set_aside(run))
 }
