@@ -16,8 +16,12 @@ clusters:
 
 /// Nothing answers on port 1, so that each command ends before it could do anything.
 fn requorum(arguments: &[&str]) -> Output {
+    requorum_with(INVENTORY, arguments)
+}
+
+fn requorum_with(inventory: &str, arguments: &[&str]) -> Output {
     let place = tempfile::tempdir().unwrap();
-    fs::write(place.path().join("inventory.yaml"), INVENTORY).unwrap();
+    fs::write(place.path().join("inventory.yaml"), inventory).unwrap();
     Command::new(env!("CARGO_BIN_EXE_requorum"))
         .args(arguments)
         .args(["--state-dir", "state", "--connect-timeout", "1"])
@@ -82,6 +86,17 @@ fn a_cluster_that_is_not_there_is_named_with_those_that_are() {
     let output = requorum(&["status", "--cluster", "event"]);
     assert_eq!(output.status.code(), Some(64));
     assert!(said(&output).contains("it has prod, events"), "{}", said(&output));
+}
+
+#[test]
+fn what_one_cluster_lacks_is_told_before_another_is_begun() {
+    let z3 = "  z3: { masters: { m4: { address: 127.0.0.4, ssh: { port: 1 } } } }\nclusters:";
+    let inventory = INVENTORY.replace("clusters:", z3).replace("events: {", "events: { masters: [m1, m3],");
+    let output = requorum_with(&inventory, &["fence", "z3", "--confirm", "prod"]);
+    let told = said(&output);
+    assert_eq!(output.status.code(), Some(64), "{told}");
+    assert!(told.contains("events has no zone \"z3\"") && told.contains("--cluster prod"), "{told}");
+    assert!(!told.contains("━━━"), "{told}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::verbs::files::Files;
 use crate::verbs::forms::{CheckForm, DiffForm, DoctorForm, Form, ReportForm, StatusForm};
 use crate::verbs::{
     Failure, InputPaths, Site, UncheckedRequest, beside, clusters, doctor, drill, explain, inventory, playbook,
-    recovery, runs, send_tools, shipped, status, unlock, watch,
+    recovery, request, runs, send_tools, shipped, status, unlock, watch,
 };
 
 pub mod args;
@@ -200,6 +200,7 @@ async fn go(
         let act = async |site: &Site| recovery::go(&one, site, goal, &request, confirm).await;
         return beside::reported(site, act).await;
     }
+    clusters::each_fits(&inputs, site, |cluster| request::request(goal, &request, cluster, site).map(drop))?;
     clusters::in_turn(&inputs, site, confirm, async |one: &InputPaths, confirm: Option<&str>| {
         recovery::go(one, site, goal, &request, confirm).await
     })

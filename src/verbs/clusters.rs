@@ -1,7 +1,7 @@
 //! Which clusters of an inventory a verb is about: the one that is named, or all, the main one first. Does not know what the
 //! verb does.
 
-use crate::model::{ClusterName, inventory};
+use crate::model::{Cluster, ClusterName, inventory};
 use crate::run::exit;
 
 use super::{Failure, InputPaths, Site, inputs};
@@ -37,11 +37,30 @@ pub fn the_one(inputs: &InputPaths, site: &Site, what: &str) -> Result<InputPath
     let mut each = each(inputs, site)?;
     if each.len() > 1 {
         let names = named(&each);
-        let hint = format!("add --cluster {}", names.first().map(String::as_str).unwrap_or_default());
+        let hint = format!("add --cluster {}", names.join(" or --cluster "));
         let said = format!("{what} is about one cluster, and this inventory has {}: {}", names.len(), names.join(", "));
         return Err(Failure::usage(said).hint(hint));
     }
     Ok(each.swap_remove(0))
+}
+
+/// Whether each of several has what is asked for: what one of them lacks is told before anything is done to another.
+///
+/// # Errors
+/// What the first that lacks it says.
+pub fn each_fits(
+    inputs: &InputPaths,
+    site: &Site,
+    fits: impl Fn(&Cluster) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let each = each(inputs, site)?;
+    for one in each.iter().filter(|_| each.len() > 1) {
+        let is_another = |other: &&InputPaths| other.cluster != one.cluster;
+        let others = named(&each.iter().filter(is_another).cloned().collect::<Vec<_>>()).join(" or --cluster ");
+        let hint = format!("one that has it alone: --cluster {others}");
+        fits(&inputs::cluster(one, site)?).map_err(|failure| failure.hint(hint))?;
+    }
+    Ok(())
 }
 
 /// Looks at all of them. The first that is not as it should be is what they end with.
