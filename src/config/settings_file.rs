@@ -73,8 +73,8 @@ impl SettingsFile {
         let mut said: BTreeMap<String, (&str, String)> = BTreeMap::new();
         for file in files {
             let parsed = EnvFile::parse(&file.text);
-            for (key, value) in parsed.settings().filter(|(key, _)| key.starts_with("ETCD")) {
-                match said.get(key) {
+            for (key, value) in parsed.settings() {
+                match said.get(key).filter(|_| key.starts_with("ETCD")) {
                     Some((other, before)) if *other != file.path && before != value => {
                         return Err(format!("{} and {other} both set {key}: keep it in one of them", file.path));
                     }

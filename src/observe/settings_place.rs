@@ -3,14 +3,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::unit_file::{base, is_shell};
+use crate::config::env_file::EnvFile;
+use crate::config::unit_file::{base, is_name, is_shell};
 use crate::config::{OWNED, SettingsFile, TextFile, flags};
 use crate::model::cluster::{ConfigAt, EtcdSettings};
-use crate::model::command::Script;
+use crate::model::command::{Script, clean};
 use crate::model::{Command, Output, UnitName};
 
 use super::settings::{self, LARGEST};
 use super::supervised::{Supervised, supervised};
+use super::unit::flags_of;
 use super::{Answer, Settings, Unclear, Unit, client_urls};
 
 /// Where the settings are.
@@ -118,21 +120,63 @@ pub fn parse(place: &Place, unit: &UnitName, output: &Output) -> Answer<Settings
     Ok(settings)
 }
 
-/// An env file with what the unit itself sets beside it, by variables, as etcd's package on Debian does, or by flags. A config file makes etcd pass over
-/// all variables; where the flags are the settings, the unit's files were read with them.
-#[must_use]
-pub fn with_variables_of(unit: &Unit, mut settings: Settings) -> Settings {
-    if settings.file.form == crate::config::Form::EnvFile {
-        let variables = unit.environment.iter().filter_map(|pair| pair.split_once('='));
-        settings.file = settings.file.beside(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        // Another program's flags are not etcd's (`docker run --name=…`). A value that only systemd knows (`${NAME}`) is the env
-        // file's own in the usual case.
-        let known = |(flag, value): &(String, String)| !OWNED.contains(&flag.as_str()) && !value.contains('$');
-        if unit.program().is_some_and(|program| base(program) == "etcd") {
-            settings.flags = unit.flags().into_iter().filter(known).collect();
+/// An env file with what the unit itself sets beside it, by variables, as etcd's package on Debian does, or by flags. A config
+/// file makes etcd pass over all variables; where the flags are the settings, the unit's files were read with them.
+///
+/// # Errors
+/// Where a flag that decides the cluster stands in a variable: nothing there is rewritten.
+pub fn with_variables_of(unit: &Unit, mut settings: Settings) -> Answer<Settings> {
+    if settings.file.form != crate::config::Form::EnvFile {
+        return Ok(settings);
+    }
+    let variables = unit.environment.iter().filter_map(|pair| pair.split_once('='));
+    settings.file = settings.file.beside(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    // Another program's flags are not etcd's (`docker run --name=…`).
+    if unit.program().is_none_or(|program| base(program) != "etcd") {
+        return Ok(settings);
+    }
+    let (written, given) = (unit.flags(), flags_of(&expanded(unit, &settings.file)));
+    let decides = |flag: &&String| {
+        let is = OWNED.contains(&flag.as_str()) || ["config-file", "force-new-cluster"].contains(&flag.as_str());
+        (is || flag.starts_with("discovery")) && !written.contains_key(*flag)
+    };
+    if let Some(flag) = given.keys().find(decides) {
+        let why = format!(
+            "a variable in the unit's ExecStart gives etcd --{} beside {}: put the flags into ExecStart itself, or that setting into the file",
+            clean(flag),
+            settings.file.path
+        );
+        return Err(Unclear { what: READING.to_owned(), why });
+    }
+    settings.flags = given.into_iter().filter(|(flag, _)| !OWNED.contains(&flag.as_str())).collect();
+    Ok(settings)
+}
+
+/// The words that etcd gets: systemd puts a variable in the place of `${NAME}`, and its words in that of a word `$NAME`.
+fn expanded(unit: &Unit, file: &SettingsFile) -> Vec<String> {
+    let env_file = EnvFile::parse(&file.text);
+    let value = |name: &str| {
+        let said = env_file.get(name).or_else(|| file.environment.get(name).map(String::as_str));
+        said.map(str::to_owned).or_else(|| unit.variable(name)).unwrap_or_default()
+    };
+    let words = |word: &String| match word.strip_prefix('$').filter(|name| is_name(name)).map(value) {
+        Some(text) => shlex::split(&text).unwrap_or_else(|| text.split_whitespace().map(str::to_owned).collect()),
+        None => vec![in_place(word, value)],
+    };
+    unit.argv.iter().flat_map(words).collect()
+}
+
+/// A word with what stands for each `${NAME}` in it.
+fn in_place(word: &str, value: impl Fn(&str) -> String) -> String {
+    let mut parts = word.split("${");
+    let mut whole = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once('}').filter(|(name, _)| is_name(name)) {
+            Some((name, rest)) => whole += &(value(name) + rest),
+            None => whole += &format!("${{{part}"),
         }
     }
-    settings
+    whole
 }
 
 /// What is told of a file that cannot be read as etcd's settings.
@@ -307,14 +351,34 @@ mod tests {
     #[test]
     fn a_flag_beside_an_env_file_counts_first() {
         let argv = ["etcd", "--election-timeout=5000", "-heartbeat-interval", "250", "--quota-backend-bytes", "-1"];
-        let argv = [&argv[..], &["--pre-vote", "--name=${NAME}", "--initial-cluster-token=other"]].concat();
+        let argv = [&argv[..], &["--pre-vote", "--name=${ETCD_NAME}", "--initial-cluster-token=other"]].concat();
         let file = first("ETCD_NAME=m1\nETCD_ELECTION_TIMEOUT=1000\nETCD_INITIAL_CLUSTER_TOKEN=own\n").unwrap();
-        let read = with_variables_of(&unit(&argv, &[], &["/etc/etcd.env"]), file);
+        let read = with_variables_of(&unit(&argv, &[], &["/etc/etcd.env"]), file).unwrap();
         assert_eq!(read.election_timeout().as_millis(), 5000);
         assert_eq!((read.heartbeat().as_millis(), read.quota_bytes()), (250, None));
         let said = ["pre-vote", "name", "initial-cluster-token"].map(|flag| read.get(flag).unwrap());
         assert_eq!(said, ["true", "m1", "own"]);
         let docker = unit(&["/usr/bin/docker", "run", "--name=etcd1"], &[], &["/etc/etcd.env"]);
-        assert_eq!(with_variables_of(&docker, first("ETCD_NAME=m1\n").unwrap()).get("name").unwrap(), "m1");
+        let read = with_variables_of(&docker, first("ETCD_NAME=m1\n").unwrap()).unwrap();
+        assert_eq!(read.get("name").unwrap(), "m1");
+    }
+
+    #[test]
+    fn flags_in_a_variable_beside_an_env_file_are_etcds_too() {
+        let read = |argv: &[&str], text: &str| {
+            with_variables_of(&unit(argv, &["DAEMON_ARGS="], &["/etc/etcd.env"]), first(text).unwrap())
+        };
+        let debian = ["/usr/bin/etcd", "$DAEMON_ARGS"];
+        let timers = "ETCD_NAME=m1\nDAEMON_ARGS=\"--election-timeout=5000 --heartbeat-interval=250\"\nTIMEOUT=4000\n";
+        let settings = read(&debian, timers).unwrap();
+        assert_eq!((settings.election_timeout().as_millis(), settings.heartbeat().as_millis()), (5000, 250));
+        let one = read(&["etcd", "--election-timeout=${TIMEOUT}"], timers).unwrap();
+        assert_eq!(one.election_timeout().as_millis(), 4000);
+        let empty = read(&debian, "ETCD_NAME=m1\n").unwrap();
+        assert_eq!((empty.election_timeout().as_millis(), empty.get("name").as_deref()), (1000, Some("m1")));
+        for owned in ["--initial-cluster-token t", "--config-file=/c.yml", "--force-new-cluster"] {
+            let why = read(&debian, &format!("ETCD_NAME=m1\nDAEMON_ARGS={owned:?}\n")).unwrap_err();
+            assert!(why.what == READING && why.why.contains("ExecStart"), "{owned}: {why}");
+        }
     }
 }

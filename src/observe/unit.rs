@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::flags;
 use crate::model::{Command, ContainerName, Output, Supervisor};
 
 use super::supervised::{Supervised, supervised};
@@ -44,26 +45,16 @@ impl Unit {
         self.main_pid == 0 && matches!(self.active_state.as_str(), "inactive" | "failed")
     }
 
-    /// Every flag that it passes to the program; one without a value says `true`.
+    /// Every flag that it passes to the program, as it stands there.
     #[must_use]
     pub fn flags(&self) -> BTreeMap<String, String> {
-        let names = self.argv.iter().skip(1).filter_map(|word| word.strip_prefix('-'));
-        let names = names.map(|word| word.strip_prefix('-').unwrap_or(word).split('=').next().unwrap_or_default());
-        let value =
-            |name: &str| self.flag(name).filter(|value| !value.starts_with("--")).unwrap_or_else(|| "true".to_owned());
-        names.map(|name| (name.to_owned(), value(name))).collect()
+        flags_of(&self.argv)
     }
 
     /// A flag that it passes to the program.
     #[must_use]
     pub fn flag(&self, flag: &str) -> Option<String> {
-        self.argv.iter().enumerate().skip(1).find_map(|(at, word)| {
-            let word = word.strip_prefix('-').map(|word| word.strip_prefix('-').unwrap_or(word))?;
-            match word.split_once('=') {
-                Some((name, value)) => (name == flag).then(|| value.to_owned()),
-                None => (word == flag).then(|| self.argv.get(at + 1).cloned()).flatten(),
-            }
-        })
+        self.flags().remove(flag)
     }
 
     /// A variable that the unit itself sets.
@@ -77,6 +68,22 @@ impl Unit {
     pub fn program(&self) -> Option<&str> {
         self.argv.first().map(String::as_str)
     }
+}
+
+/// The flags among a program's words; one without a value says `true`, and of one that is repeated the last counts, as in Go's
+/// `flag` package.
+#[must_use]
+pub fn flags_of(words: &[String]) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for (at, word) in words.iter().enumerate().skip(1) {
+        let Some(flag) = word.strip_prefix('-').map(|word| word.strip_prefix('-').unwrap_or(word)) else { continue };
+        let next = || words.get(at + 1).filter(|next| !next.starts_with("--") && !flags::is_bool(flag)).cloned();
+        match flag.split_once('=') {
+            Some((name, value)) => found.insert(name.to_owned(), value.to_owned()),
+            None => found.insert(flag.to_owned(), next().unwrap_or_else(|| "true".to_owned())),
+        };
+    }
+    found
 }
 
 const PROPERTIES: &str = "LoadState,ActiveState,MainPID,ConditionResult,ExecStart,Environment,EnvironmentFiles";
@@ -157,6 +164,16 @@ mod tests {
         assert!(unit.running() && unit.loaded && unit.condition_met && !unit.ended());
         assert_eq!(unit.argv, ["/usr/local/bin/etcd", "--max-wals=5"]);
         assert_eq!(unit.environment_files, ["/etc/etcd.env"]);
+    }
+
+    #[test]
+    fn of_a_repeated_flag_the_last_counts() {
+        let words =
+            "etcd --election-timeout=1000 --pre-vote -heartbeat-interval 250 --election-timeout 5000 --quota -1";
+        let words: Vec<String> = words.split(' ').map(str::to_owned).collect();
+        let found = flags_of(&words);
+        let said = ["election-timeout", "pre-vote", "heartbeat-interval", "quota"].map(|flag| found[flag].as_str());
+        assert_eq!(said, ["5000", "true", "250", "-1"]);
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub(super) async fn settings_of(
     asking: &mut dyn Questions,
 ) -> Answer<Settings> {
     let settings = match unit.filter(|unit| unit.loaded) {
-        Some(unit) => settings_place::with_variables_of(unit, read(master, unit, first, asking).await?),
+        Some(unit) => settings_place::with_variables_of(unit, read(master, unit, first, asking).await?)?,
         None => first?,
     };
     Ok(Settings { client: master.etcd.client.clone(), ..settings })

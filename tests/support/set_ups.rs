@@ -190,7 +190,7 @@ impl OnMaster {
                 Output { stdout: format!("root root 600\t{path}\n{text}"), ..Output::default() }
             }
         };
-        Ok(with_variables_of(&self.unit, parse(&place, &self.name, &output)?))
+        with_variables_of(&self.unit, parse(&place, &self.name, &output)?)
     }
 
     fn master(&self, data_dir: &str) -> Master {
