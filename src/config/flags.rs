@@ -71,6 +71,26 @@ pub fn value(flag: &str, written: &str) -> String {
     if is_bool(flag) { truth } else { written }.to_owned()
 }
 
+/// A whole number as Go's `flag` package reads it: `5000`, `5_000`, `0x1388`, `0b101`, `0o17` or `017`. With anything else etcd does
+/// not start.
+#[must_use]
+pub fn integer(text: &str) -> Option<i64> {
+    let text = text.trim().to_ascii_lowercase().replace('_', "");
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", text.strip_prefix('+').unwrap_or(&text)),
+    };
+    let (base, digits) = match digits.split_at_checked(2) {
+        Some(("0x", rest)) => (16, rest),
+        Some(("0b", rest)) => (2, rest),
+        Some(("0o", rest)) => (8, rest),
+        _ if digits.len() > 1 && digits.starts_with('0') => (8, digits),
+        _ => (10, digits),
+    };
+    let is_number = digits.starts_with(|first: char| first.is_ascii_alphanumeric());
+    i64::from_str_radix(&format!("{sign}{digits}"), base).ok().filter(|_| is_number)
+}
+
 /// The flag that an environment variable sets; every variable of etcd's own begins with `ETCD_`.
 #[must_use]
 pub fn of_variable(name: &str) -> Option<String> {
@@ -133,4 +153,32 @@ pub fn read(words: &[&str]) -> Result<Vec<Flag>, (usize, &'static str)> {
         at += if value == Value::Next { 2 } else { 1 };
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::integer;
+
+    #[test]
+    fn a_number_is_read_as_go_reads_it() {
+        for (text, number) in [
+            ("5000", Some(5000)),
+            (" 5_000 ", Some(5000)),
+            ("0x1388", Some(5000)),
+            ("0b101", Some(5)),
+            ("0o17", Some(15)),
+            ("017", Some(15)),
+            ("0", Some(0)),
+            ("-1", Some(-1)),
+            ("+7", Some(7)),
+            ("8_589_934_592", Some(8 << 30)),
+            ("", None),
+            ("--1", None),
+            ("5s", None),
+            ("0x", None),
+            ("089", None),
+        ] {
+            assert_eq!(integer(text), number, "{text:?}");
+        }
+    }
 }

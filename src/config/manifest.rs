@@ -118,6 +118,8 @@ impl Manifest {
             return Err(refused("manifest-variable", self.of(from), said, "write them out as flags"));
         }
         let Some(Node { kind: Kind::List(variables), .. }) = child(container, "env") else { return Ok(()) };
+        // Of a variable that stands twice the kubelet takes the last.
+        let mut said = BTreeMap::new();
         for variable in variables {
             let Some(flag) = text_at(variable, &["name"]).and_then(flags::of_variable) else { continue };
             if OWNED.contains(&flag.as_str()) || DECISIVE.contains(&flag.as_str()) || flag.starts_with("discovery") {
@@ -129,9 +131,17 @@ impl Manifest {
                     format!("write it as `- --{flag}=…`"),
                 ));
             }
-            if let Some(value) = text_at(variable, &["value"]) {
-                self.values.entry(flag.clone()).or_insert_with(|| flags::value(&flag, value));
+            match text_at(variable, &["value"]) {
+                Some(value) if !value.contains("$(") => drop(said.insert(flag.clone(), flags::value(&flag, value))),
+                None if child(variable, "valueFrom").is_none() => {}
+                _ => {
+                    let said = format!("the value of --{flag} stands elsewhere, and only the kubelet knows it");
+                    return Err(refused("manifest-variable", self.of(variable), said, "write the value itself"));
+                }
             }
+        }
+        for (flag, value) in said {
+            self.values.entry(flag).or_insert(value);
         }
         Ok(())
     }

@@ -160,7 +160,8 @@ impl SettingsFile {
         match self.form {
             Form::EnvFile => {
                 self.env()?;
-                let settings = self.named().into_iter();
+                // etcd passes over an empty variable (`pkg/flags`), which hides one of the unit's all the same.
+                let settings = self.named().into_iter().filter(|(_, value)| !value.is_empty());
                 Ok(settings.filter_map(|(key, value)| Some((flags::of_variable(&key)?, value))).collect())
             }
             Form::UnitFlags | Form::UnitEnvFile => {

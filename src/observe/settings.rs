@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{SettingsFile, Values};
+use crate::config::{SettingsFile, Values, flags};
 use crate::model::command::Script;
 use crate::model::{ClientFiles, Command, Master, Output};
 
@@ -121,7 +121,7 @@ impl Settings {
     /// How long a follower waits before it stands for election.
     #[must_use]
     pub fn election_timeout(&self) -> Duration {
-        self.get("election-timeout").and_then(|ms| ms.parse().ok()).map_or(DEFAULT_ELECTION, Duration::from_millis)
+        self.milliseconds("election-timeout").unwrap_or(DEFAULT_ELECTION)
     }
 
     /// How large the database may grow before etcd refuses writes; none where the quota is switched off.
@@ -133,7 +133,7 @@ impl Settings {
     /// What etcd makes of a quota's setting.
     #[must_use]
     pub fn quota_of(setting: Option<&str>) -> Option<u64> {
-        match setting.and_then(|bytes| bytes.trim().parse::<i64>().ok()) {
+        match setting.and_then(flags::integer) {
             None | Some(0) => Some(DEFAULT_QUOTA),
             // A negative number becomes none: no quota.
             Some(bytes) => u64::try_from(bytes).ok(),
@@ -185,8 +185,11 @@ impl Settings {
     /// How often a leader sends a heartbeat.
     #[must_use]
     pub fn heartbeat(&self) -> Duration {
-        let given = self.get("heartbeat-interval").and_then(|ms| ms.parse().ok());
-        given.map_or(DEFAULT_HEARTBEAT, Duration::from_millis)
+        self.milliseconds("heartbeat-interval").unwrap_or(DEFAULT_HEARTBEAT)
+    }
+
+    fn milliseconds(&self, flag: &str) -> Option<Duration> {
+        u64::try_from(flags::integer(&self.get(flag)?)?).ok().map(Duration::from_millis)
     }
 
     /// The member's own peer port.
@@ -216,7 +219,8 @@ impl Settings {
     /// What the node's own etcdctl is given: `ETCDCTL_…` in an env file, by the flag that it sets.
     #[must_use]
     pub fn of_etcdctl(&self, flag: &str) -> Option<String> {
-        self.file.named().remove(&format!("ETCDCTL_{}", flag.to_ascii_uppercase()))
+        let said = self.file.named().remove(&format!("ETCDCTL_{}", flag.to_ascii_uppercase()));
+        said.filter(|value| !value.is_empty())
     }
 
     /// A list of URLs.

@@ -50,7 +50,9 @@ pub fn place(unit: &Unit, at: &ConfigAt, first: &Answer<Settings>) -> Place {
     if in_unit || (is_own || unit.environment_files.is_empty()) && ["name", "data-dir"].iter().any(is_flag) {
         return Place::UnitFlags;
     }
-    if unit.environment_files.len() > 1 {
+    // A pattern is refused where the files are read.
+    let is_pattern = |path: &String| path.contains(['*', '?', '[']);
+    if unit.environment_files.len() > 1 || unit.environment_files.iter().any(is_pattern) {
         return Place::EnvFiles;
     }
     if reads(unit, at.first_read()) {
@@ -279,6 +281,7 @@ mod tests {
         for (unit, expected) in [
             (unit(&["etcd", "--max-wals=5"], &[], &usual), env("/etc/etcd.env")),
             (unit(&["etcd"], &[], &["/etc/default/etcd"]), env("/etc/default/etcd")),
+            (unit(&["etcd"], &[], &["/etc/etcd.d/*.env"]), Place::EnvFiles),
             (unit(&["etcd", "--initial-cluster", "m1=http://h:2380"], &[], &[]), Place::UnitFlags),
             (unit(&["etcd", "--name=m1", "--data-dir=/d"], &[], &[]), Place::UnitFlags),
             (unit(&["/usr/bin/etcd", "--name=m1"], &[], &usual), Place::UnitFlags),

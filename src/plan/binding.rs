@@ -68,7 +68,7 @@ impl<'a> Effective<'a> {
 
     /// A number; what is none is left to etcd, which does not start with it.
     fn number(&self, flag: &str, default: u64) -> u64 {
-        self.get(flag).and_then(|value| value.parse().ok()).unwrap_or(default)
+        self.get(flag).and_then(|value| u64::try_from(flags::integer(&value)?).ok()).unwrap_or(default)
     }
 
     fn quota(&self) -> Option<u64> {

@@ -113,6 +113,20 @@ fn what_is_not_certain_is_refused_with_its_line() {
             with("    image:", "    env:\n    - name: ETCD_INITIAL_CLUSTER_TOKEN\n      value: x\n    image:"),
             "19:7 manifest-variable",
         ),
+        (
+            with(
+                "    image:",
+                "    env:\n    - name: ETCD_LISTEN_METRICS_URLS\n      value: http://$(IP):2381\n    image:",
+            ),
+            "19:7 manifest-variable",
+        ),
+        (
+            with(
+                "    image:",
+                "    env:\n    - name: ETCD_ELECTION_TIMEOUT\n      valueFrom: { fieldRef: x }\n    image:",
+            ),
+            "19:7 manifest-variable",
+        ),
         (with("    image:", "    envFrom:\n    - configMapRef: { name: x }\n    image:"), "19:7 manifest-variable"),
         (with("      path: /var/lib/etcd", "      path: /data/etcd"), "20:7 manifest-mount"),
         (with("mountPath: /var/lib/etcd", "mountPath: /other"), "10:5 manifest-mount"),
@@ -123,6 +137,13 @@ fn what_is_not_certain_is_refused_with_its_line() {
     let mut broken = identity();
     broken.token = "a\nb".to_owned();
     assert_eq!(parse(KUBEADM).unwrap().with_identity(&broken).unwrap_err().code, "manifest-value");
+}
+
+#[test]
+fn of_a_variable_that_stands_twice_the_last_counts() {
+    let twice = "    env:\n    - { name: ETCD_METRICS, value: basic }\n    - { name: ETCD_METRICS, value: extensive }\n    image:";
+    let manifest = parse(&KUBEADM.replacen("    image:", twice, 1)).unwrap();
+    assert_eq!(manifest.values()["metrics"], "extensive");
 }
 
 proptest! {
