@@ -59,15 +59,19 @@ fn main() -> ExitCode {
             return ExitCode::from(exit::FAILED);
         }
     };
+    let acting = Acting::default();
     let code = runtime.block_on(async {
-        let acting = Acting::default();
         let interrupted = signals(acting.clone());
-        let site = site(&cli.common, interrupted, acting);
+        let site = site(&cli.common, interrupted, acting.clone());
         cli::run(cli, &site, &Checkout::default()).await
     });
     // Connections that still say goodbye are not waited for.
     runtime.shutdown_background();
-    ExitCode::from(code)
+    let Some(why) = terminal::unwritten() else { return ExitCode::from(code) };
+    terminal::say(&format!("error: the answer could not be written whole: {why}"));
+    // What was done is done, and stands in its run's journal.
+    let is_an_answer = !acting.may_change() && [exit::DONE, exit::CHANGES].contains(&code);
+    ExitCode::from(if is_an_answer { exit::FAILED } else { code })
 }
 
 /// Before anything has begun the first Ctrl-C ends the program. Later it lets the step under way end, and the second

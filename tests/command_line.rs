@@ -265,3 +265,16 @@ fn what_the_inventory_does_not_say_the_openssh_configuration_does() {
     let (out, err) = show();
     assert!(out.is_empty() && err.contains("others may write it") && err.contains("chmod go-w"), "{out}{err}");
 }
+
+#[test]
+fn an_answer_that_cannot_be_written_is_no_success() {
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_requorum"))
+        .args(["inventory", "schema"])
+        .stdout(full)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("could not be written whole"), "{said}");
+}

@@ -193,7 +193,7 @@ fn remarks(told: &Told, found: &Found, placed: &Placed) -> Vec<String> {
     }
     if !found.beside.is_empty() {
         remarks.push(format!(
-            "{host} also has {}: a second etcd needs an inventory of its own, and a recovery of this one does not recover it",
+            "{host} also has {}: a second etcd stands under `clusters` in this same inventory, since in a file of its own it would share the main one's record; without it no recovery recovers it (docs/limits.md)",
             found.beside.join(", ")
         ));
     }
