@@ -38,6 +38,8 @@ fn install(lab: &Lab, from: &Path, to: &str, mode: &str, owner: &str) {
     let shown = |path: PathBuf| path.display().to_string();
     let (key, known) = (shown(lab.state("ssh/id_ed25519")), shown(lab.state("ssh/known_hosts")));
     let address = lab.on(BASTION, "hostname -I").exits(0).stdout;
+    // Until it has booted only root is let in.
+    lab.on(BASTION, "for i in $(seq 300); do [ -e /run/nologin ] || exit 0; sleep 0.1; done; exit 1").exits(0);
     let target = format!("ops@{}:/tmp/sent", address.trim());
     let (known, from) = (format!("UserKnownHostsFile={known}"), from.display().to_string());
     let scp = ["bastion", "scp", "-q", "-F", "/dev/null", "-o", "IdentitiesOnly=yes", "-i", &key, "-o", &known];
