@@ -137,7 +137,10 @@ impl Etcds {
             _ => {
                 let all: Vec<String> = candidates.iter().map(Candidate::shown).collect();
                 let why = format!("there is more than one etcd: {}", all.join(", "));
-                return Err(none(why, "write one inventory by hand, with the others under `clusters`: requorum init .".to_owned()));
+                return Err(none(
+                    why,
+                    "write one inventory by hand, with the others under `clusters`: requorum init .".to_owned(),
+                ));
             }
         };
         let beside = candidates.iter().filter(|one| *one != chosen).map(Candidate::shown).collect();
