@@ -60,6 +60,12 @@ pub fn is_bool(flag: &str) -> bool {
     BOOL.contains(&flag)
 }
 
+/// Whether a flag is of the family of discovery, beside which etcd refuses `initial-cluster` (`embed.Config.Validate`).
+#[must_use]
+pub fn is_discovery(flag: &str) -> bool {
+    flag.starts_with("discovery")
+}
+
 /// A flag's value as it is given on: `true` or `false` where Go's `ParseBool` would make that of a flag without a word.
 #[must_use]
 pub fn value(flag: &str, written: &str) -> String {

@@ -122,7 +122,7 @@ impl Manifest {
         let mut said = BTreeMap::new();
         for variable in variables {
             let Some(flag) = text_at(variable, &["name"]).and_then(flags::of_variable) else { continue };
-            if OWNED.contains(&flag.as_str()) || DECISIVE.contains(&flag.as_str()) || flag.starts_with("discovery") {
+            if OWNED.contains(&flag.as_str()) || DECISIVE.contains(&flag.as_str()) || flags::is_discovery(&flag) {
                 let said = format!("this variable sets --{flag}, which is read among the flags here");
                 return Err(refused(
                     "manifest-variable",

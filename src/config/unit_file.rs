@@ -19,7 +19,7 @@ use crate::model::diagnostic::{Place, Source, word};
 
 use self::command::{Command, Flag};
 pub use self::shell::{base, is_shell};
-pub use self::variables::is_name;
+pub use self::variables::given;
 use self::variables::{Home, Variables};
 use self::words::Specifiers;
 

@@ -8,7 +8,7 @@ use crate::model::command::clean;
 use crate::model::{Cluster, ClusterId, MasterName, Url};
 
 use super::api_server::{ApiServer, Health};
-use super::members::{Vote, known_urls, masters_of, membership};
+use super::members::{Membership, Vote, known_urls, masters_of, membership};
 use super::{Code, Finding, Observation, Settings, Severity};
 
 type Serving = BTreeMap<ClusterId, BTreeSet<MasterName>>;
@@ -176,6 +176,7 @@ pub fn reading_from_several(cluster: &Cluster, observation: &Observation, servin
 /// What is found of all API servers.
 pub(super) fn findings(cluster: &Cluster, observation: &Observation, serving: &Serving) -> Vec<Finding> {
     let hosts = Hosts::of(cluster, observation);
+    let one = the_one(cluster, observation, serving);
     let mut all = Vec::new();
     for (name, seen) in observation.answering() {
         let Ok(Some(api)) = &seen.api_server else { continue };
@@ -204,11 +205,11 @@ pub(super) fn findings(cluster: &Cluster, observation: &Observation, serving: &S
         }
         // One that is parked reads nothing; whatever puts it back writes its list first.
         if !api.parked
-            && let Some(text) = list_of(cluster, observation, serving, &hosts, (name, api))
+            && let Some(text) = one.as_ref().and_then(|one| list_of(one, &hosts, (name, api)))
         {
             find(Code::ApiServerList, Severity::Error, text);
         } else if !api.parked
-            && let Some(text) = narrow(cluster, observation, serving, &hosts, (name, api))
+            && let Some(text) = one.as_ref().and_then(|one| narrow(one, &hosts, (name, api)))
         {
             find(Code::ApiServerList, Severity::Warning, text);
         }
@@ -216,17 +217,17 @@ pub(super) fn findings(cluster: &Cluster, observation: &Observation, serving: &S
     all
 }
 
-/// A list that a run narrowed and none has widened since: it does without the members that came back.
-fn narrow(
-    cluster: &Cluster,
-    observation: &Observation,
-    serving: &Serving,
-    hosts: &Hosts,
-    (name, api): (&MasterName, &ApiServer),
-) -> Option<String> {
-    let (_, masters) = serving.iter().next().filter(|_| serving.len() == 1)?;
+/// The one cluster that serves, and who its members are known to be.
+type One = (ClusterId, Membership);
+
+fn the_one(cluster: &Cluster, observation: &Observation, serving: &Serving) -> Option<One> {
+    let (id, masters) = serving.iter().next().filter(|_| serving.len() == 1)?;
     let membership = membership(cluster, observation, masters);
-    membership.members.as_ref().ok()?;
+    membership.members.is_ok().then_some((*id, membership))
+}
+
+/// A list that a run narrowed and none has widened since: it does without the members that came back.
+fn narrow((_, membership): &One, hosts: &Hosts, (name, api): (&MasterName, &ApiServer)) -> Option<String> {
     let flags = api.flags.as_ref().ok().filter(|_| api.rewritten && membership.vote(name) == Vote::Votes)?;
     let by_address = |server: &String| Url::parse(server).is_some_and(|url| !is_local(url.host()));
     // One that knows the etcd of its own machine by that machine's own address never knew another.
@@ -281,16 +282,7 @@ fn parked_next(serves: bool) -> &'static str {
 
 /// A list that names masters which are no voters of the one cluster that serves. Once an etcd answers there, the API server
 /// reads from it too, whatever cluster it is of: etcd's client asks its servers in turn and compares nothing.
-fn list_of(
-    cluster: &Cluster,
-    observation: &Observation,
-    serving: &Serving,
-    hosts: &Hosts,
-    (name, api): (&MasterName, &ApiServer),
-) -> Option<String> {
-    let (id, masters) = serving.iter().next().filter(|_| serving.len() == 1)?;
-    let membership = membership(cluster, observation, masters);
-    membership.members.as_ref().ok()?;
+fn list_of((id, membership): &One, hosts: &Hosts, (name, api): (&MasterName, &ApiServer)) -> Option<String> {
     let listed = hosts.of_list(name, api);
     let outside: Vec<&MasterName> =
         listed.iter().filter(|master| matches!(membership.vote(master), Vote::None | Vote::Learner)).collect();

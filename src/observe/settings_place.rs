@@ -3,8 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::env_file::EnvFile;
-use crate::config::unit_file::{base, is_name, is_shell};
+use crate::config::unit_file::{base, given, is_shell};
 use crate::config::{OWNED, SettingsFile, TextFile, flags};
 use crate::model::cluster::{ConfigAt, EtcdSettings};
 use crate::model::command::{Script, clean};
@@ -137,12 +136,12 @@ pub fn with_variables_of(unit: &Unit, mut settings: Settings) -> Answer<Settings
     if unit.program().is_none_or(|program| base(program) != "etcd") {
         return Ok(settings);
     }
-    let (written, given) = (unit.flags(), flags_of(&expanded(unit, &settings.file)));
+    let (written, passed) = (unit.flags(), flags_of(&expanded(unit, &settings.file)));
     let decides = |flag: &&String| {
         let is = OWNED.contains(&flag.as_str()) || ["config-file", "force-new-cluster"].contains(&flag.as_str());
-        (is || flag.starts_with("discovery")) && !written.contains_key(*flag)
+        (is || flags::is_discovery(flag)) && !written.contains_key(*flag)
     };
-    if let Some(flag) = given.keys().find(decides) {
+    if let Some(flag) = passed.keys().find(decides) {
         let why = format!(
             "a variable in the unit's ExecStart gives etcd --{} beside {}: put the flags into ExecStart itself, or that setting into the file",
             clean(flag),
@@ -150,35 +149,15 @@ pub fn with_variables_of(unit: &Unit, mut settings: Settings) -> Answer<Settings
         );
         return Err(Unclear { what: READING.to_owned(), why });
     }
-    settings.flags = given.into_iter().filter(|(flag, _)| !OWNED.contains(&flag.as_str())).collect();
+    settings.flags = passed.into_iter().filter(|(flag, _)| !OWNED.contains(&flag.as_str())).collect();
     Ok(settings)
 }
 
-/// The words that etcd gets: systemd puts a variable in the place of `${NAME}`, and its words in that of a word `$NAME`.
+/// The words that etcd gets. What an env file says counts before what the unit sets.
 fn expanded(unit: &Unit, file: &SettingsFile) -> Vec<String> {
-    let env_file = EnvFile::parse(&file.text);
-    let value = |name: &str| {
-        let said = env_file.get(name).or_else(|| file.environment.get(name).map(String::as_str));
-        said.map(str::to_owned).or_else(|| unit.variable(name)).unwrap_or_default()
-    };
-    let words = |word: &String| match word.strip_prefix('$').filter(|name| is_name(name)).map(value) {
-        Some(text) => shlex::split(&text).unwrap_or_else(|| text.split_whitespace().map(str::to_owned).collect()),
-        None => vec![in_place(word, value)],
-    };
-    unit.argv.iter().flat_map(words).collect()
-}
-
-/// A word with what stands for each `${NAME}` in it.
-fn in_place(word: &str, value: impl Fn(&str) -> String) -> String {
-    let mut parts = word.split("${");
-    let mut whole = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        match part.split_once('}').filter(|(name, _)| is_name(name)) {
-            Some((name, rest)) => whole += &(value(name) + rest),
-            None => whole += &format!("${{{part}"),
-        }
-    }
-    whole
+    let own = unit.environment.iter().filter_map(|pair| pair.split_once('='));
+    let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    given(&unit.argv, own.chain(file.named()).collect())
 }
 
 /// What is told of a file that cannot be read as etcd's settings.

@@ -280,12 +280,16 @@ pub fn parked_text(verb: &str, run: &RunId, person: &str) -> String {
 /// Whether the marker says that an `initiate-dr` of that name parked it. What another verb parked is not an `undo`'s to put back.
 #[must_use]
 pub fn is_parked_by_initiate_dr(marker: &str, run: &RunId) -> bool {
-    let verb_and_run = marker.strip_prefix("parked by requorum initiate-dr").and_then(|rest| rest.split_once(" run "));
-    verb_and_run.and_then(|(_, run)| run.split(' ').next()) == Some(run.as_str())
+    marker.strip_prefix("parked by requorum initiate-dr").and_then(run_in).as_ref() == Some(run)
 }
 
 fn placed_by(text: &str) -> Option<RunId> {
-    let (_, run) = text.strip_prefix("fenced by requorum ")?.split_once(" run ")?;
+    run_in(text.strip_prefix("fenced by requorum ")?)
+}
+
+/// The run that a marker names.
+fn run_in(text: &str) -> Option<RunId> {
+    let (_, run) = text.split_once(" run ")?;
     RunId::new(run.split(' ').next()?).ok()
 }
 

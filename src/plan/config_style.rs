@@ -28,13 +28,9 @@ const OWNED: [&str; 10] = [
 /// Of those, what an env file may leave to a variable of the unit: it is read with the file, and nothing rewrites it.
 const OF_THE_UNIT: [&str; 4] = ["name", "data-dir", "initial-advertise-peer-urls", "listen-peer-urls"];
 
-/// Those, and the whole family of discovery: beside any of it etcd refuses `initial-cluster` (`embed.Config.Validate`).
+/// Those, and the whole family of discovery.
 fn is_owned(flag: &str) -> bool {
-    OWNED.contains(&flag) || is_discovery(flag)
-}
-
-fn is_discovery(flag: &str) -> bool {
-    flag == "discovery" || flag.starts_with("discovery-")
+    OWNED.contains(&flag) || flags::is_discovery(flag)
 }
 
 /// Refuses where the unit and the settings do not agree on where etcd is told its cluster.
@@ -165,7 +161,7 @@ fn set_and_not_handled(settings: &Settings) -> Vec<String> {
             || flag.ends_with("-timeout")
             || flag.ends_with("-time");
         let off = value.is_empty() || switch && matches!(value, "false" | "0");
-        (switch || is_discovery(flag) && !idle) && !off
+        (switch || flags::is_discovery(flag) && !idle) && !off
     };
     let values = settings.values();
     let those = values.iter().filter(|(flag, value)| not_handled(flag, value));

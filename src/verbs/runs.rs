@@ -106,9 +106,14 @@ fn chosen<'a>(kept: &'a [StoredRun], run: &str) -> Result<&'a StoredRun, Failure
 /// # Errors
 /// When no run can be meant.
 pub fn named(site: &Site, run: &str) -> Result<String, Failure> {
-    match all(site).and_then(|kept| chosen(&kept, run).map(|kept| kept.run.clone())) {
-        Ok(run) => Ok(run),
-        Err(_) if is_whole(run) => Ok(run.to_owned()),
+    named_with(site, run, |_| ()).map(|(run, ())| run)
+}
+
+/// The same with what is asked of it; what it would be of one that is not kept here, where only the name is known.
+fn named_with<T: Default>(site: &Site, run: &str, ask: impl Fn(&StoredRun) -> T) -> Result<(String, T), Failure> {
+    match all(site).and_then(|kept| chosen(&kept, run).map(|kept| (kept.run.clone(), ask(kept)))) {
+        Ok(found) => Ok(found),
+        Err(_) if is_whole(run) => Ok((run.to_owned(), T::default())),
         Err(failure) => Err(failure.hint("requorum status      # names the run that holds a master's lock")),
     }
 }
@@ -126,14 +131,13 @@ pub fn named_to_undo(inputs: &InputPaths, site: &Site, run: &str) -> Result<Stri
             Failure::usage(format!("this host has no run of `initiate-dr` for {cluster}")).hint("requorum runs list")
         });
     }
-    let run = named(site, run)?;
-    let kept = all(site).unwrap_or_default().into_iter().find(|kept| kept.run == run);
-    let of = kept.and_then(|kept| match kept.bytes.as_ref().is_ok_and(|bytes| journal::is_drill(bytes)) {
-        true => Some("a drill".to_owned()),
-        false => {
-            plan(&kept).filter(|plan| plan.goal != Goal::InitiateDr).map(|plan| format!("of `{}`", plan.goal.command()))
-        }
-    });
+    let (run, of) =
+        named_with(site, run, |kept| match kept.bytes.as_ref().is_ok_and(|bytes| journal::is_drill(bytes)) {
+            true => Some("a drill".to_owned()),
+            false => plan(kept)
+                .filter(|plan| plan.goal != Goal::InitiateDr)
+                .map(|plan| format!("of `{}`", plan.goal.command())),
+        })?;
     match of {
         None => Ok(run),
         Some(of) => Err(Failure::usage(format!("run {run} is {of}: only an `initiate-dr` is taken back"))

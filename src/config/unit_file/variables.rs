@@ -174,6 +174,15 @@ pub fn arguments(text: &str, unknown: Option<String>, word: Range<usize>, variab
     vec![argument]
 }
 
+/// The words that a command gets where these variables are set, and no other.
+#[must_use]
+pub fn given(argv: &[String], values: BTreeMap<String, String>) -> Vec<String> {
+    // Where they are set is nobody's question here.
+    let variable = |value| Variable { value, unknown: None, home: Home::Unit(0, 0..0) };
+    let variables = Variables(values.into_iter().map(|(name, value)| (name, variable(value))).collect());
+    argv.iter().flat_map(|word| arguments(word, None, 0..0, &variables)).map(|one| one.text).collect()
+}
+
 /// The words of a variable that stands alone; one that is not set gives none.
 fn parts(name: &str, word: &Range<usize>, variables: &Variables) -> Vec<Argument> {
     let Some(variable) = variables.get(name) else { return Vec::new() };
